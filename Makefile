@@ -1,0 +1,38 @@
+# `make sim` and `make test` do all of their own set-up; they need Python 3.11 or newer and git.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: sim test validate bench lint clean
+
+sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
+	$(BIN)/python -m fusion_flows
+
+test: $(VENV)/.installed  ## run all tests
+	$(BIN)/python -m pytest
+
+validate: $(VENV)/.installed  ## compare with published and independent figures: some minutes, with plots
+	$(BIN)/python -m validation.validate --output build/validation
+
+bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flow
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.overhead
+
+lint: $(VENV)/.linters  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/.linters: $(VENV)/.installed
+	$(INSTALL) mypy pandas-stubs ruff types-networkx types-psutil
+	touch $@
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

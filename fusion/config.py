@@ -1,0 +1,400 @@
+"""Loading and writing configurations: template + overrides -> checked, frozen `Config`.
+
+Everything wrong is found before anything is computed, and told at once. What each key means is in
+`sections`; what becomes of FUSION's other keys is in `foreign_keys`.
+"""
+
+import logging
+import os.path
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path, PurePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from fusion import foreign_keys
+from fusion.ini import Entries, Entry, format_value, read_ini
+from fusion.overrides import override_entries, read_overrides
+from fusion.problems import ConfigError, Problem, brief, nearest, show
+from fusion.sections import HOME, SECTIONS, Config, Section, contradictions, flat
+from fusion.values import TOLD
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Problem",
+    "ignored_keys",
+    "load_config",
+    "read_overrides",
+    "relevant_fields",
+    "template_names",
+    "to_ini",
+]
+
+_SHIPPED_TEMPLATES = Path(__file__).parent / "templates"
+_DEFAULT = "default"
+# Where FUSION keeps its modulation tables; without such a file the shipped ones are meant.
+_FUSION_TABLES = ("example_mods/default_mod_formats.json", "run_mods/mod_formats.json")
+
+_log = logging.getLogger("fusion.config")
+
+
+def load_config(
+    template: str | Path,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    templates_dir: Path | None = None,
+) -> Config:
+    """Return the checked configuration: defaults < template < overrides.
+
+    template: name of a template (in `templates_dir`, else shipped), or the path of an INI file.
+    overrides: {"section": {"key": value}}, values typed or as INI text. Relative paths start from
+    the INI file's folder, in overrides from the working directory, and become absolute. Keys of
+    FUSION that cannot change a result are left out, with one warning in the log.
+
+    Raises ConfigError with all problems.
+    """
+    config, ignored = _load(template, overrides, templates_dir)
+    if ignored:
+        _log.warning("%s", _summary(ignored))
+    return config
+
+
+def ignored_keys(
+    template: str | Path,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    templates_dir: Path | None = None,
+) -> list[Problem]:
+    """Return what `load_config` leaves out, with the reasons; it raises as `load_config` does."""
+    return _load(template, overrides, templates_dir)[1]
+
+
+def template_names(templates_dir: Path | None = None) -> list[str]:
+    """Return the names that `load_config` takes: shipped templates and those of a folder.
+
+    Raises ConfigError if the folder cannot be listed.
+    """
+    return sorted(_templates(templates_dir))
+
+
+def to_ini(config: Config) -> str:
+    """Return the whole configuration as INI text, every key with its value.
+
+    `load_config` reads the same Config from it.
+    """
+    lines = []
+    for section, model in SECTIONS.items():
+        values = getattr(config, section)
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {format_value(getattr(values, key))}" for key in model.model_fields]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def relevant_fields(config: Config) -> dict[str, object]:
+    """Return "section.key" -> value of what differs from the default and can change a result.
+
+    Numbers are normalised (300.0 is 300), and so is what comes to the same: a shortest path is one
+    of k = 1, and keys of a mode that is off are left out. A key that a later version adds leaves
+    the fields of older configurations as they are.
+    """
+    values = flat(config)
+    skipped = {"workers"}
+    if values["bit_rates"] == "uniform":
+        skipped.add("request_distribution")
+    else:
+        skipped |= {"bit_rate_min", "bit_rate_max", "bit_rate_step"}
+    if values["stopping_rule"] == "fixed":
+        skipped |= {"relative_precision", "min_replications", "look_ahead"}
+    if values["route_method"] == "shortest_path":
+        skipped.add("route_method")  # its k_paths is 1
+    if values["spectrum_priority"] == "CSB":
+        skipped.add("spectrum_priority")  # the same as None
+    return {
+        f"{HOME[key]}.{key}": _normal(value)
+        for key, value in values.items()
+        if key not in skipped and value != SECTIONS[HOME[key]].model_fields[key].default
+    }
+
+
+def _normal(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {format_value(key): _normal(item) for key, item in value.items()}
+    return value
+
+
+def _load(
+    template: str | Path, overrides: Mapping[str, object] | None, templates_dir: Path | None
+) -> tuple[Config, list[Problem]]:
+    path = _find_template(template, templates_dir)
+    from_template, problems = read_ini(path)
+    from_overrides, more = override_entries(overrides)
+    problems += more
+
+    ours: Entries = {}
+    others: Entries = {}
+    ignored: list[Problem] = []
+    for entries, folder in ((from_template, path.parent), (from_overrides, Path())):
+        problems += _sort_out(entries, folder, ours, others, ignored)
+    problems += _judge(others, ignored)
+    _one_shortest_path(ours, ignored)
+
+    sections, values, more = _validate(ours)
+    problems += more + _not_found(values, ours)
+    problems += [
+        _problem(key, values[key], message, ours) for key, message in contradictions(values)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return Config.model_validate(sections), ignored
+
+
+def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
+    """Return a problem of a key of ours, with where its value came from."""
+    entry = ours.get((HOME[key], key))
+    if entry is None:
+        return Problem(HOME[key], key, brief(value), message, _DEFAULT)
+    if isinstance(entry.value, str):
+        if "%(" in entry.value or "${" in entry.value:
+            message += "; values are taken as they stand, without interpolation"
+        if " #" in entry.value or " ;" in entry.value:
+            message += "; a comment needs a line of its own"
+    return Problem(HOME[key], key, brief(entry.value), message, entry.source)
+
+
+# --- where values come from ----------------------------------------------------------------------
+
+
+def _templates(templates_dir: Path | None) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in (_SHIPPED_TEMPLATES, templates_dir):  # a user's own template hides a shipped one
+        try:
+            files = sorted(folder.iterdir()) if folder is not None else []
+        except (OSError, ValueError) as error:
+            message = f"the templates folder cannot be listed: {error}"
+            raise ConfigError([Problem("", "", None, message, show(str(folder), 400))]) from None
+        found |= {file.stem: file for file in files if file.suffix == ".ini" and file.is_file()}
+    return found
+
+
+def _find_template(template: str | Path, templates_dir: Path | None) -> Path:
+    if not isinstance(template, str | PurePath):
+        message = f"a template is a name or a path, not {type(template).__name__}"
+        raise ConfigError([Problem("", "", None, message, "template")])
+    known = _templates(templates_dir)
+    if str(template) in known:
+        return known[str(template)]
+    if isinstance(template, PurePath) or "/" in template or "\\" in template:
+        return Path(template)
+    if template.lower().endswith(".ini"):
+        return Path(template)
+    message = f"'{show(template)}' is no template; there are {', '.join(sorted(known))}"
+    message += f"; the path of a file ends in .ini{nearest(template, sorted(known))}"
+    raise ConfigError([Problem("", "", None, message, "template")])
+
+
+# --- which keys are ours, and what becomes of the others -----------------------------------------
+
+
+def _sort_out(
+    entries: Entries, folder: Path, ours: Entries, others: Entries, ignored: list[Problem]
+) -> list[Problem]:
+    """Add one layer's entries to `ours` (at home) and `others`; return those with no place."""
+    problems: list[Problem] = []
+    layer: Entries = {}
+    for (section, key), entry in entries.items():
+        if foreign_keys.is_process_section(section):
+            continue  # told once for each section, below
+        home = HOME.get(key)
+        if home is not None and (
+            section in (home, "general_settings") or section in foreign_keys.ALSO_IN.get(key, ())
+        ):
+            first = layer.setdefault((home, key), entry)
+            if foreign_keys.plain(first.value) != foreign_keys.plain(entry.value):
+                message = f"is given as {show(first.value)}, too (see {first.source})"
+                problems.append(Problem(section, key, brief(entry.value), message, entry.source))
+        elif foreign_keys.find(section, key):
+            others[section, key] = entry
+        else:
+            message = _unknown(section, key)
+            problems.append(Problem(section, key, brief(entry.value), message, entry.source))
+    for section in sorted({section for section, _ in entries}):
+        if foreign_keys.is_process_section(section):
+            sources = [entry.source for (name, _), entry in entries.items() if name == section]
+            message = (
+                "sections for further processes are not read (nor does FUSION's command line); "
+                "write a file for each variant, or use overrides"
+            )
+            problems.append(Problem(section, "", None, message, sources[0]))
+    for place, entry in layer.items():
+        ours[place] = _with_absolute_path(place, entry, folder, ignored)
+    return problems
+
+
+def _unknown(section: str, key: str) -> str:
+    if section not in SECTIONS and section not in foreign_keys.SECTIONS:
+        known = sorted({*SECTIONS, *foreign_keys.SECTIONS})
+        return f"unknown section; there are {', '.join(SECTIONS)}{nearest(section, known)}"
+    if key in HOME:
+        return f"the key belongs in [{HOME[key]}]"
+    known = list(SECTIONS[section].model_fields) if section in SECTIONS else []
+    suggestion = nearest(key, known) or nearest(key, list(HOME))
+    allowed = f"; the section has {', '.join(known)}" if known and not suggestion else ""
+    return f"unknown key{suggestion}{allowed}"
+
+
+def _with_absolute_path(
+    place: tuple[str, str], entry: Entry, folder: Path, ignored: list[Problem]
+) -> Entry:
+    """Make a relative path absolute; a name of a shipped topology or table stays as it is."""
+    key, value = place[1], entry.value
+    if key not in ("network", "mod_assumption_path", "traffic_matrix"):
+        return entry
+    if not isinstance(value, str | PurePath) or str(value).strip().lower() in ("", "none"):
+        return entry
+    text = str(value).strip()
+    if key == "network" and not any(mark in text for mark in "/\\."):
+        return entry
+    path = os.path.abspath(folder / text)
+    tables = key == "mod_assumption_path" and text.replace("\\", "/").endswith(_FUSION_TABLES)
+    if tables and not os.path.isfile(path):
+        reason = "this is where FUSION keeps its tables; the shipped ones are used"
+        ignored.append(Problem(*place, show(text), reason, entry.source))
+        return Entry("", entry.source)
+    return Entry(path, entry.source)
+
+
+def _judge(others: Entries, ignored: list[Problem]) -> list[Problem]:
+    """Add FUSION's keys that change nothing to `ignored`; return those that ask for more."""
+    problems: list[Problem] = []
+    for (section, key), entry in others.items():
+        foreign = foreign_keys.find(section, key)
+        assert foreign is not None
+        refused = foreign_keys.refused(foreign, entry.value)
+        message = foreign.refusal if refused else foreign.reason
+        problem = Problem(section, key, brief(entry.value), message, entry.source)
+        (problems if refused else ignored).append(problem)
+    return problems
+
+
+def _one_shortest_path(ours: Entries, ignored: list[Problem]) -> None:
+    """Set k_paths to 1 with route_method = shortest_path, as FUSION does."""
+    method = ours.get(("general_settings", "route_method"))
+    place = ("routing_settings", "k_paths")
+    if method is None or method.value != "shortest_path":
+        return
+    given = ours.get(place)
+    if given is not None and foreign_keys.plain(given.value) != "1":
+        reason = "route_method = shortest_path has one path"
+        ignored.append(Problem(*place, brief(given.value), reason, given.source))
+    ours[place] = Entry(1, method.source)
+
+
+def _summary(ignored: list[Problem]) -> str:
+    """Return one text for the log: the ignored keys by reason."""
+    lines = [f"keys ignored, because they cannot change a result ({len(ignored)}):"]
+    for reason, group in groupby(sorted(ignored, key=lambda p: p.message), lambda p: p.message):
+        keys: dict[str, list[str]] = {}
+        for problem in group:
+            keys.setdefault(problem.section, []).append(problem.key)
+        names = "; ".join(f"[{section}] {', '.join(names)}" for section, names in keys.items())
+        lines.append(f"  {reason}: {names}")
+    return "\n".join(lines)
+
+
+# --- checking ------------------------------------------------------------------------------------
+
+
+def _validate(ours: Entries) -> tuple[dict[str, Section], dict[str, Any], list[Problem]]:
+    """Return the sections, the values that are right by themselves, and the problems of others."""
+    sections: dict[str, Section] = {}
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, model in SECTIONS.items():
+        raw = {key: entry.value for (section, key), entry in ours.items() if section == name}
+        wrong: dict[str, str] = {}
+        try:
+            sections[name] = model.model_validate(raw)
+        except ValidationError as error:
+            schema = model.model_json_schema()["properties"]
+            for item in error.errors(include_url=False, include_input=False):
+                key = str(item["loc"][0])
+                told = item["type"] == TOLD
+                wrong.setdefault(key, item["msg"] if told else _allowed(key, raw[key], schema[key]))
+            right = {key: value for key, value in raw.items() if key not in wrong}
+            sections[name] = model.model_validate(right)
+        problems += [_problem(key, None, message, ours) for key, message in wrong.items()]
+        values |= {
+            key: getattr(sections[name], key) for key in model.model_fields if key not in wrong
+        }
+    return sections, values, problems
+
+
+def _allowed(key: str, value: object, schema: dict[str, Any]) -> str:
+    """Return what a key takes, from its JSON schema, and the value that was nearly given."""
+    text = f"must be {_kind(schema)}"
+    if "enum" not in schema or not isinstance(value, str):
+        return text
+    if value in foreign_keys.REFUSED_VALUES.get(key, ()):
+        return f"is a {key} of FUSION that is not available yet; {text}"
+    return text + nearest(value, schema["enum"])
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(map(_kind, schema["anyOf"]))
+    if "const" in schema:
+        return f"'{schema['const']}'"
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    words = {"integer": "an integer", "number": "a number", "boolean": "True or False"}
+    text = words.get(schema["type"], "text")
+    if schema.get("minLength"):
+        text += ", not empty"
+    if "exclusiveMinimum" in schema:
+        text += f" above {schema['exclusiveMinimum']:,}"
+    if "minimum" in schema:
+        text += f" from {schema['minimum']:,}"
+    if "maximum" in schema:
+        text += f" to {schema['maximum']:,}"
+    return text
+
+
+def _not_found(values: Mapping[str, Any], ours: Entries) -> list[Problem]:
+    """Return a problem for each file and shipped name that is not there.
+
+    What a file holds is checked when it is read, with the topology and the rest (`inputs`).
+    """
+    problems = []
+    for key in ("network", "mod_assumption_path", "traffic_matrix"):
+        path = values.get(key, "")
+        if os.path.isabs(path) and not os.path.isfile(path):
+            message = f"there is no such file: {show(path, 400)}"
+            problems.append(_problem(key, path, message, ours))
+    network = values.get("network", "")
+    if network and not os.path.isabs(network) and network not in _shipped("topologies"):
+        from fusion.topology import FUSION_NETWORKS, topology_names  # here: it takes its time
+
+        names = [*topology_names(), *FUSION_NETWORKS]
+        if network not in names:
+            message = f"there is no such topology; there are {', '.join(names)}, and your own "
+            message += f"files (a path, with its ending){nearest(network, names)}"
+            problems.append(_problem("network", network, message, ours))
+    table = values.get("mod_assumption", "")
+    if table and values.get("mod_assumption_path") == "" and table not in _shipped("modulations"):
+        from fusion.modulation import modulation_names  # here: it takes its time
+
+        names = modulation_names()
+        if table not in names:
+            message = f"there is no such table; there are {', '.join(names)}, or name the file "
+            message += f"that has it in mod_assumption_path{nearest(table, names)}"
+            problems.append(_problem("mod_assumption", table, message, ours))
+    return problems
+
+
+def _shipped(folder: str) -> set[str]:
+    return {file.stem for file in (Path(__file__).parent / folder).glob("*.json")}

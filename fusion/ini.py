@@ -1,0 +1,121 @@
+"""INI text: read with limits into plain entries, and written; nothing in it is evaluated.
+
+The dialect is that of Python's configparser as FUSION uses it (`key = value` or `key : value`,
+comments on lines of their own, keys in any case) without interpolation and without a section of
+defaults. A value goes on in indented lines only while a bracket is open, so an indented key is a
+key and not, unseen, the tail of the value above it.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from fusion.problems import ConfigError, Problem, show
+from fusion.text_files import read_text
+
+MAX_BYTES = 1 << 20  # 1 MiB; the longest INI files of FUSION have 7 KiB
+_MAX_SYNTAX_PROBLEMS = 20
+
+_HEADER = re.compile(r"\[([^\[\]]+)\]\s*(?:[#;].*)?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class Entry(NamedTuple):
+    """A value as it was given, and where."""
+
+    value: object
+    source: str
+
+
+Entries = dict[tuple[str, str], Entry]
+"""(section, key) -> entry, section and key in lower case."""
+
+
+def read_ini(path: Path) -> tuple[Entries, list[Problem]]:
+    """Return the entries of an INI file and what is wrong with its text.
+
+    Raises ConfigError where there is no text: missing, unreadable, no regular file, over 1 MiB,
+    not UTF-8.
+    """
+    try:
+        text = read_text(path, MAX_BYTES)
+    except ValueError as error:
+        raise ConfigError([Problem("", "", None, show(str(error), 200), str(path))]) from None
+    return parse_ini(text, str(path))
+
+
+def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
+    """Return the entries of INI text and what is wrong with it; `name` is its place in messages."""
+    entries: Entries = {}
+    problems: list[Problem] = []
+    sections: set[str] = set()
+    section = ""
+    key = ""  # of the value that may go on in the next line
+    parts: list[str] = []
+    depth = 0  # brackets that the value has left open
+
+    def close() -> None:
+        nonlocal key
+        if key:
+            entries[section, key] = entries[section, key]._replace(value="\n".join(parts))
+        key = ""
+
+    for number, raw in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
+        if len(problems) >= _MAX_SYNTAX_PROBLEMS:
+            problems.append(Problem("", "", None, "reading stopped: too many bad lines", name))
+            break
+        line, source = raw.strip(), f"{name}, line {number}"
+        if not line or line[0] in "#;":
+            continue
+        if _CONTROL.search(line):
+            problems.append(Problem(section, "", None, "the line has a control character", source))
+            continue
+        if key and depth > 0 and raw[0] in " \t":
+            parts.append(line)
+            depth += _open_brackets(line)
+            continue
+        close()
+        if line[0] == "[":
+            header = _HEADER.fullmatch(line)
+            if not header:
+                problems.append(Problem("", "", None, f"not a [section]: {show(line)}", source))
+                continue
+            section = header[1].strip().lower()
+            if section in sections:
+                problems.append(Problem(section, "", None, "the section is there twice", source))
+            sections.add(section)
+            continue
+        match = re.match(r"([^=:]+)[=:](.*)", line)
+        if not match:
+            message = f"not `key = value`: {show(line)}"
+            problems.append(Problem(section, "", None, message, source))
+            continue
+        name_of_key, value = match[1].strip().lower(), match[2].strip()
+        if not section:
+            message = "stands before the first [section]"
+            problems.append(Problem("", name_of_key, value, message, source))
+        elif (section, name_of_key) in entries:
+            first = entries[section, name_of_key].source
+            problems.append(
+                Problem(section, name_of_key, value, f"the key is there twice, see {first}", source)
+            )
+        else:
+            entries[section, name_of_key] = Entry(value, source)
+            key, parts, depth = name_of_key, [value], _open_brackets(value)
+    close()
+    return entries, problems
+
+
+def _open_brackets(text: str) -> int:
+    return sum(text.count(bracket) for bracket in "{[(") - sum(map(text.count, "}])"))
+
+
+def format_value(value: object) -> str:
+    """Return a value as INI text that reads back as the same value."""
+    if isinstance(value, Mapping):
+        pairs = (f'"{format_value(k)}": {format_value(v)}' for k, v in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value) if isinstance(value, float) else str(value)

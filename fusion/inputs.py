@@ -1,0 +1,278 @@
+"""What a configuration names - topology, modulation table, traffic matrix - read and checked.
+
+Together, because only together do they show whether a request can be served at all.
+"""
+
+import csv
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.config import Config, ConfigError, Problem, relevant_fields
+from fusion.modulation import (
+    ModulationError,
+    ModulationTable,
+    bits_per_symbol_steps,
+    lightpath_widths,
+    load_modulation,
+)
+from fusion.problems import brief, show
+from fusion.sections import HOME
+from fusion.text_files import read_text
+from fusion.topology import Topology, TopologyError, load_topology
+
+RESULTS_VERSION = 1
+"""Part of every content key: raised when the same inputs give other numbers than before."""
+
+_MAX_MATRIX_BYTES = 16 << 20
+_SHOWN = 10
+_NAMES_OF_FILES = {"network", "mod_assumption", "mod_assumption_path", "traffic_matrix"}
+
+_log = logging.getLogger("fusion.inputs")
+
+
+class Inputs(NamedTuple):
+    """What a run computes with, beside its configuration.
+
+    traffic_matrix: float64[node, node], share of the requests from row to column, sums to 1; None:
+    the same for all ordered pairs of endpoints.
+    """
+
+    topology: Topology
+    modulation: ModulationTable
+    traffic_matrix: NDArray[np.float64] | None
+
+
+def read_inputs(config: Config) -> Inputs:
+    """Return the inputs that a configuration names.
+
+    Bit rates that reach only some pairs of nodes are told in the log. Raises ConfigError with all
+    problems: files that cannot be used, bit rates without modulation, bit rates that no pair of
+    nodes can have, tables that do not fit the slot width.
+    """
+    problems: list[Problem] = []
+    topology = _topology(config, problems)
+    modulation = _modulation(config, problems)
+    matrix = None
+    if topology is not None and config.traffic_settings.traffic_matrix:
+        matrix = _traffic_matrix(config, topology, problems)
+    if topology is not None and modulation is not None and not problems:
+        _check_reach(config, Inputs(topology, modulation, matrix), problems)
+    if problems or topology is None or modulation is None:
+        raise ConfigError(problems)
+    return Inputs(topology, modulation, matrix)
+
+
+def content_key(config: Config, inputs: Inputs) -> str:
+    """Return the SHA-256, in hex, of all that can change a result.
+
+    That is the version of the results, the relevant fields of the configuration, and the content
+    of the inputs: where they are, and what they are called, is not in it.
+    """
+    fields = {
+        name: value
+        for name, value in relevant_fields(config).items()
+        if name.partition(".")[2] not in _NAMES_OF_FILES
+    }
+    matrix = inputs.traffic_matrix
+    content = {
+        "results_version": RESULTS_VERSION,
+        "config": fields,
+        "topology": [inputs.topology.nodes, inputs.topology.links, inputs.topology.endpoints],
+        "modulation": inputs.modulation._replace(name=""),
+        "traffic_matrix": None if matrix is None else matrix.tolist(),
+    }
+    text = json.dumps(_canonical(content), sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: object) -> object:
+    """Return JSON data in which equal numbers are equal text."""
+    if isinstance(value, dict):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float):
+        if math.isinf(value):  # a reach without limit
+            return "inf"
+        return int(value) if value.is_integer() else value
+    return value
+
+
+def _problem(config: Config, key: str, message: str) -> Problem:
+    value = getattr(getattr(config, HOME[key]), key)
+    return Problem(HOME[key], key, brief(value), message, "the configuration")
+
+
+def _topology(config: Config, problems: list[Problem]) -> Topology | None:
+    settings = config.topology_settings
+    try:
+        return load_topology(
+            settings.network,
+            const_link_weight=settings.const_link_weight,
+            core_nodes_only=not settings.is_only_core_node,
+        )
+    except TopologyError as error:
+        problems += [_problem(config, "network", line) for line in error.problems]
+        return None
+
+
+def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | None:
+    general = config.general_settings
+    path = Path(general.mod_assumption_path) if general.mod_assumption_path else None
+    rates = config.bit_rate_shares
+    width_ghz = config.topology_settings.bw_per_slot
+    try:
+        table = load_modulation(general.mod_assumption, path)
+        lightpath_widths(table, [0.0], list(rates), width_ghz)
+        if config.routing_settings.path_order == "hops_per_bit":
+            bits_per_symbol_steps(table, tuple(rates), tuple(rates.values()), width_ghz)
+    except ModulationError as error:
+        problems += [_problem(config, "mod_assumption", line) for line in error.problems]
+        return None
+    return table
+
+
+def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> None:
+    """Find bit rates that some or all pairs of nodes cannot have even on their shortest path."""
+    endpoints = np.array(inputs.topology.endpoints)
+    traffic = ~np.eye(len(endpoints), dtype=np.bool_)
+    if inputs.traffic_matrix is not None:
+        traffic &= inputs.traffic_matrix[np.ix_(endpoints, endpoints)] > 0
+    km = _shortest_km(inputs.topology)[np.ix_(endpoints, endpoints)][traffic]
+    rates = list(config.bit_rate_shares)
+    width_ghz = config.topology_settings.bw_per_slot
+    slots, _ = lightpath_widths(inputs.modulation, km, rates, width_ghz)
+    spectrum = config.spectrum_settings
+    largest = max(getattr(spectrum, band) for band in type(spectrum).model_fields)
+    fits = (slots > 0) & (slots + config.general_settings.guard_slots <= largest)
+    pairs_by_rate = fits.sum(axis=0)
+    never = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if pairs == 0]
+    if never:
+        uniform = config.traffic_settings.bit_rates == "uniform"
+        message = (
+            f"no two nodes can have {_rates(never)}: even the shortest path is beyond the reach of "
+            f"every format, or the lightpath with its guard band is wider than {largest} slots"
+        )
+        key = "bit_rate_max" if uniform else "request_distribution"
+        problems.append(_problem(config, key, message))
+    some = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if 0 < pairs < len(km)]
+    if some and not never:
+        worst = int(pairs_by_rate.min())
+        _log.warning(
+            "%s: always blocked between some nodes, whose shortest path is beyond the reach of "
+            "every format or needs too many slots; %s of %s pairs at %g Gb/s",
+            _rates(some),
+            f"{len(km) - worst:,}",
+            f"{len(km):,}",
+            rates[int(pairs_by_rate.argmin())],
+        )
+
+
+def _rates(rates: Sequence[float]) -> str:
+    more = f" and {len(rates) - _SHOWN} more" if len(rates) > _SHOWN else ""
+    return ", ".join(f"{rate:g}" for rate in rates[:_SHOWN]) + f"{more} Gb/s"
+
+
+def _shortest_km(topology: Topology) -> NDArray[np.float64]:
+    """Return the km of the shortest paths between all nodes, float64[node, node] (Floyd 1962)."""
+    count = len(topology.nodes)
+    km = np.full((count, count), np.inf)
+    np.fill_diagonal(km, 0.0)
+    for a, b, length in topology.links:
+        km[a, b] = km[b, a] = length
+    for via in range(count):
+        np.minimum(km, km[:, via, None] + km[None, via, :], out=km)
+    return km
+
+
+# --- the traffic matrix --------------------------------------------------------------------------
+
+
+def _traffic_matrix(
+    config: Config, topology: Topology, problems: list[Problem]
+) -> NDArray[np.float64] | None:
+    """Read a square of numbers, in the order of the nodes or with their names around it."""
+    path = Path(config.traffic_settings.traffic_matrix)
+    wrong: list[str] = []
+    matrix = None
+    try:
+        rows = _read_cells(path)
+        matrix = _numbers(*_without_names(rows, topology.nodes), topology, wrong)
+    except (ValueError, csv.Error) as error:
+        wrong.append(str(error))
+    problems += [_problem(config, "traffic_matrix", line) for line in wrong[: 10 * _SHOWN]]
+    return None if wrong else matrix
+
+
+def _read_cells(path: Path) -> list[list[str]]:
+    lines = [line for line in read_text(path, _MAX_MATRIX_BYTES).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("#")]
+    if not lines:
+        raise ValueError("has no numbers")
+    delimiter = next((mark for mark in "\t;" if mark in lines[0]), ",")
+    return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+
+
+def _without_names(
+    rows: list[list[str]], nodes: tuple[str, ...]
+) -> tuple[list[list[str]], list[int], list[int]]:
+    """Return the cells, and for each row and column of them the node it stands for."""
+    count = len(nodes)
+    in_order = list(range(count))
+    if len(rows) == count and all(len(row) == count for row in rows):
+        return rows, in_order, in_order
+    if len(rows) != count + 1 or any(len(row) != count + 1 for row in rows):
+        found = f"{len(rows)} rows of {min(map(len, rows))} to {max(map(len, rows))} columns"
+        raise ValueError(
+            f"has {found}; must have {count} x {count} numbers in the order of the nodes, or one "
+            "row and one column more with the names of the nodes"
+        )
+    index = {node: i for i, node in enumerate(nodes)}
+    places = []
+    for what, names in (("row", [row[0] for row in rows[1:]]), ("column", rows[0][1:])):
+        for name in names:
+            if name not in index:
+                raise ValueError(f"the {what} '{show(name)}' is no node of the topology")
+            if names.count(name) > 1:
+                raise ValueError(f"the {what} '{show(name)}' is there twice")
+        places.append([index[name] for name in names])
+    return [row[1:] for row in rows[1:]], places[0], places[1]
+
+
+def _numbers(
+    cells: list[list[str]],
+    sources: list[int],
+    destinations: list[int],
+    topology: Topology,
+    wrong: list[str],
+) -> NDArray[np.float64]:
+    """Return the matrix as shares that sum to 1, and add what is wrong to `wrong`."""
+    nodes, endpoints = topology.nodes, set(topology.endpoints)
+    matrix = np.zeros((len(nodes), len(nodes)))
+    for source, row in zip(sources, cells, strict=True):
+        for destination, cell in zip(destinations, row, strict=True):
+            place = f"from {show(nodes[source])} to {show(nodes[destination])}: {show(cell)}"
+            try:
+                value = math.nan if "_" in cell else float(cell)
+            except ValueError:
+                value = math.nan
+            if not 0 <= value <= 1e18:
+                wrong.append(f"{place}: must be a number from 0 to 1e18")
+            elif value and source == destination:
+                wrong.append(f"{place}: must be 0, a node sends nothing to itself")
+            elif value and not {source, destination} <= endpoints:
+                wrong.append(f"{place}: must be 0, requests run only between core nodes")
+            else:
+                matrix[source, destination] = value
+    total = float(matrix.sum())
+    if not wrong and total <= 0:
+        wrong.append("must have a number above 0")
+    return matrix / total if total > 0 else matrix

@@ -1,0 +1,168 @@
+"""The search for a lightpath: which path, which plane, which start slot.
+
+The arrays of `Network` and `State` are handed over one by one: handing over the tuples would cost a change of
+a reference count per array and call, which doubles the time of a search.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from fusion.kernel.arrays import Int32s, Words
+from fusion.kernel.spectrum import (
+    best_fit,
+    count_starts,
+    first_fit,
+    last_fit,
+    most_used_fit,
+    nth_start,
+)
+
+FIRST_FIT, LAST_FIT, BEST_FIT, RANDOM_FIT, MOST_USED = range(5)
+
+
+@njit
+def find_start(
+    free: Words,
+    usage: Int32s,
+    first_hop: Int32s,
+    links: Int32s,
+    shifts: Words,
+    fit: int,
+    plane: int,
+    path: int,
+    width: int,
+    tie: float,
+) -> Any:
+    """Return (start, score) of the run that the fit chooses on one path and plane; start -1 = none fits.
+
+    tie: uniform in [0, 1), read by random fit only. Of several paths the lowest score is taken.
+    """
+    hop, end = first_hop[path], first_hop[path + 1]
+    start = np.int64(-1)
+    score = 0.0
+    if fit == FIRST_FIT:
+        start = first_fit(free, plane, links, hop, end, shifts, width)
+        score = float(start)
+    elif fit == LAST_FIT:
+        start = last_fit(free, plane, links, hop, end, shifts, width)
+        score = -float(start)
+    elif fit == BEST_FIT:
+        start, size = best_fit(free, plane, links, hop, end, width)
+        score = float(size)
+    elif fit == RANDOM_FIT:
+        count = count_starts(free, plane, links, hop, end, shifts, width)
+        if count > 0:
+            chosen = min(np.int64(tie * count), count - 1)
+            start = nth_start(free, plane, links, hop, end, shifts, width, chosen)
+    elif fit == MOST_USED:
+        start, used = most_used_fit(free, usage, plane, links, hop, end, shifts, width)
+        score = -float(used) / width
+    return start, score
+
+
+@njit
+def search_in_order(
+    free: Words,
+    usage: Int32s,
+    first_path: Int32s,
+    first_hop: Int32s,
+    links: Int32s,
+    width_row: Int32s,
+    widths: Int32s,
+    shifts: Words,
+    fit: int,
+    pair: int,
+    bit_rate: int,
+    tie: float,
+) -> Any:
+    """Return (path, plane, start) of the first path, and on it the first plane, with room; else -1s."""
+    for path in range(first_path[pair], first_path[pair + 1]):
+        width = widths[width_row[path], bit_rate]
+        if width > 0:
+            for plane in range(free.shape[0]):
+                start, _ = find_start(
+                    free, usage, first_hop, links, shifts, fit, plane, path, width, tie
+                )
+                if start >= 0:
+                    return np.int64(path), np.int64(plane), start
+    return np.int64(-1), np.int64(-1), np.int64(-1)
+
+
+@njit
+def search_all(
+    free: Words,
+    usage: Int32s,
+    first_path: Int32s,
+    first_hop: Int32s,
+    links: Int32s,
+    width_row: Int32s,
+    widths: Int32s,
+    shifts: Words,
+    fit: int,
+    pair: int,
+    bit_rate: int,
+) -> Any:
+    """Return (path, plane, start) with the lowest (score, start) on the first plane with room; else -1s.
+
+    Equal scores and starts: the earlier path. Not for random fit.
+    """
+    for plane in range(free.shape[0]):
+        best_path, best_start, best_score = np.int64(-1), np.int64(-1), 0.0
+        for path in range(first_path[pair], first_path[pair + 1]):
+            width = widths[width_row[path], bit_rate]
+            if width > 0:
+                start, score = find_start(
+                    free, usage, first_hop, links, shifts, fit, plane, path, width, 0.0
+                )
+                if start >= 0 and (
+                    best_path < 0
+                    or score < best_score
+                    or (score == best_score and start < best_start)
+                ):
+                    best_path, best_start, best_score = np.int64(path), start, score
+        if best_path >= 0:
+            return best_path, np.int64(plane), best_start
+    return np.int64(-1), np.int64(-1), np.int64(-1)
+
+
+@njit
+def search_random(
+    free: Words,
+    first_path: Int32s,
+    first_hop: Int32s,
+    links: Int32s,
+    width_row: Int32s,
+    widths: Int32s,
+    shifts: Words,
+    pair: int,
+    bit_rate: int,
+    tie: float,
+) -> Any:
+    """Return (path, plane, start), uniform over all (path, start) of the first plane with room; else -1s.
+
+    tie: uniform in [0, 1).
+    """
+    for plane in range(free.shape[0]):
+        total = np.int64(0)
+        for path in range(first_path[pair], first_path[pair + 1]):
+            width = widths[width_row[path], bit_rate]
+            if width > 0:
+                hop, end = first_hop[path], first_hop[path + 1]
+                total += count_starts(free, plane, links, hop, end, shifts, width)
+        if total == 0:
+            continue
+        chosen = min(np.int64(tie * total), total - 1)
+        for path in range(first_path[pair], first_path[pair + 1]):
+            width = widths[width_row[path], bit_rate]
+            if width > 0:
+                hop, end = first_hop[path], first_hop[path + 1]
+                here = count_starts(free, plane, links, hop, end, shifts, width)
+                if chosen < here:
+                    start = nth_start(free, plane, links, hop, end, shifts, width, chosen)
+                    return np.int64(path), np.int64(plane), np.int64(start)
+                chosen -= here
+    return np.int64(-1), np.int64(-1), np.int64(-1)

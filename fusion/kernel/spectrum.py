@@ -1,0 +1,310 @@
+"""Spectrum as bit masks: search, take and give back runs of contiguous slots.
+
+A *plane* is one core and one band. `free` is uint64[plane, link, word]; bit `s % 64` of word `s // 64` is 1
+while slot `s` is free. Bits above a band's last slot are never 1, so no search needs to know the slot count.
+A path is given as `links[hop:end]`. Every fit returns the lowest slot of the run that it chose and a score,
+or -1 where no run fits; among several paths the lowest (score, start) wins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+Ints = NDArray[np.int32]
+
+WORD_BITS = 64
+ZERO = np.uint64(0)
+ONE = np.uint64(1)
+TOP = np.uint64(63)
+ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+
+
+@intrinsic
+def trailing_zeros(_context: Any, word: Any) -> Any:
+    """Return the index of the lowest 1 of a non-zero uint64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, 1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def leading_zeros(_context: Any, word: Any) -> Any:
+    """Return the number of 0 above the highest 1 of a non-zero uint64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], context.get_constant(types.boolean, 1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def count_ones(_context: Any, word: Any) -> Any:
+    """Return the number of 1 in a uint64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
+def shift_table(widest: int) -> Words:
+    """Return the shifts by which `run_starts` finds runs: uint64[width, step], for widths up to `widest`.
+
+    Row w holds shifts that add up to w - 1, none larger than one plus the sum before it. All rows have the
+    same number of steps (at most 6), so that the number of steps never depends on the request.
+    """
+    widest = min(max(widest, 1), WORD_BITS)
+    steps = (widest - 1).bit_length()
+    shifts = np.zeros((widest + 1, steps), dtype=np.uint64)
+    for width in range(1, widest + 1):
+        run = 1
+        for step in range(steps):
+            shift = min(run, width - run)
+            shifts[width, step] = shift
+            run += shift
+    return shifts
+
+
+@njit(inline="always")
+def common_word(free: Words, plane: int, links: Ints, hop: int, end: int, word: int) -> Any:
+    """Return the slots of one word that are free on every link of the path."""
+    common = free[plane, links[hop], word]
+    for h in range(hop + 1, end):
+        common &= free[plane, links[h], word]
+    return common
+
+
+@njit(inline="always")
+def run_starts(low: Any, high: Any, shifts: Words, width: int) -> Any:
+    """Return the bits of `low` at which a run of `width` <= 64 ones starts; `high` is the word above.
+
+    Each step turns "a run of n ones starts here" into "a run of n + shift ones starts here". Two shifts
+    bring in the bits of `high` because a shift by 64 is undefined.
+    """
+    for step in range(shifts.shape[1]):
+        shift = shifts[width, step]
+        low &= (low >> shift) | ((high << (TOP - shift)) << ONE)
+        high &= high >> shift
+    return low
+
+
+@njit
+def wide_run_starts(
+    free: Words, plane: int, links: Ints, hop: int, end: int, word: int, width: int
+) -> Any:
+    """Return the slots of one word at which a run of `width` > 64 free slots starts, as a bit mask."""
+    common = common_word(free, plane, links, hop, end, word)
+    if not common >> TOP:
+        return ZERO
+    above = np.int64(0)
+    for next_word in range(word + 1, free.shape[2]):
+        taken = ~common_word(free, plane, links, hop, end, next_word)
+        if taken:
+            above += trailing_zeros(taken)
+            break
+        above += WORD_BITS
+    highest = min(63, WORD_BITS + above - width)
+    lowest = 0 if common == ONES else WORD_BITS - leading_zeros(~common)
+    if highest < lowest:
+        return ZERO
+    return (ONES << np.uint64(lowest)) & (ONES >> np.uint64(63 - highest))
+
+
+@njit
+def starts_in_word(
+    free: Words, plane: int, links: Ints, hop: int, end: int, word: int, shifts: Words, width: int
+) -> Any:
+    """Return the slots of one word at which a run of `width` free slots starts, as a bit mask."""
+    if width > WORD_BITS:
+        return wide_run_starts(free, plane, links, hop, end, word, width)
+    high = ZERO
+    if word + 1 < free.shape[2]:
+        high = common_word(free, plane, links, hop, end, word + 1)
+    return run_starts(common_word(free, plane, links, hop, end, word), high, shifts, width)
+
+
+@njit(inline="always")
+def first_fit(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
+) -> int:
+    """Return the lowest start of a run of `width` free slots, or -1."""
+    words = free.shape[2]
+    if width > WORD_BITS:
+        for word in range(words):
+            starts = wide_run_starts(free, plane, links, hop, end, word, width)
+            if starts:
+                return word * WORD_BITS + trailing_zeros(starts)
+        return -1
+    low = common_word(free, plane, links, hop, end, 0)
+    for word in range(words):
+        high = ZERO
+        if word + 1 < words:
+            high = common_word(free, plane, links, hop, end, word + 1)
+        starts = run_starts(low, high, shifts, width)
+        if starts:
+            return word * WORD_BITS + trailing_zeros(starts)
+        low = high
+    return -1
+
+
+@njit
+def last_fit(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
+) -> int:
+    """Return the highest start of a run of `width` free slots, or -1."""
+    for word in range(free.shape[2] - 1, -1, -1):
+        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        if starts:
+            return word * WORD_BITS + 63 - leading_zeros(starts)
+    return -1
+
+
+@njit
+def best_fit(
+    free: Words, plane: int, links: Ints, hop: int, end: int, width: int
+) -> tuple[int, int]:
+    """Return the start and the size of the smallest free block of at least `width` slots, or (-1, 0).
+
+    A block is a maximal run of slots that are free on every link of the path. Equal blocks: the lowest.
+    """
+    best_start, best_size = np.int64(-1), np.int64(0)
+    start, size = np.int64(0), np.int64(0)
+    for word in range(free.shape[2] + 1):
+        rest = ZERO
+        if word < free.shape[2]:
+            rest = common_word(free, plane, links, hop, end, word)
+        used_bits = np.int64(0)
+        while used_bits < WORD_BITS:
+            ones = WORD_BITS if rest == ONES else trailing_zeros(~rest)
+            ones = min(ones, WORD_BITS - used_bits)
+            if size == 0:
+                start = word * WORD_BITS + used_bits
+            size += ones
+            used_bits += ones
+            if used_bits == WORD_BITS:
+                break
+            if size >= width and (best_start < 0 or size < best_size):
+                best_start, best_size = start, size
+            size = np.int64(0)
+            rest = rest >> np.uint64(ones)
+            if not rest:
+                break
+            zeros = trailing_zeros(rest)
+            rest = rest >> np.uint64(zeros)
+            used_bits += zeros
+    return best_start, best_size
+
+
+@njit
+def count_starts(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
+) -> int:
+    """Return the number of starts at which a run of `width` free slots fits."""
+    total = np.int64(0)
+    for word in range(free.shape[2]):
+        total += count_ones(
+            starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        )
+    return total
+
+
+@njit
+def nth_start(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
+) -> int:
+    """Return the start number n (from 0, ascending) among those that `count_starts` counts."""
+    for word in range(free.shape[2]):
+        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        here = count_ones(starts)
+        if n < here:
+            for _ in range(n):
+                starts &= starts - ONE
+            return word * WORD_BITS + trailing_zeros(starts)
+        n -= here
+    return -1
+
+
+@njit
+def most_used_fit(
+    free: Words,
+    usage: NDArray[np.int32],
+    plane: int,
+    links: Ints,
+    hop: int,
+    end: int,
+    shifts: Words,
+    width: int,
+) -> tuple[int, int]:
+    """Return the start whose slots are taken on most links of the network and that sum, or (-1, 0).
+
+    usage: int32[plane, slot], the number of links on which the slot is taken. Equal sums: the lowest start.
+    """
+    best_start, best_sum = np.int64(-1), np.int64(-1)
+    for word in range(free.shape[2]):
+        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        while starts:
+            start = word * WORD_BITS + trailing_zeros(starts)
+            starts &= starts - ONE
+            used = np.int64(0)
+            for slot in range(start, start + width):
+                used += usage[plane, slot]
+            if used > best_sum:
+                best_start, best_sum = start, used
+    return best_start, best_sum
+
+
+@njit(inline="always")
+def toggle(free: Words, plane: int, links: Ints, hop: int, end: int, start: int, width: int) -> None:
+    """Take the free slots `start` ... `start + width - 1` on every link of the path, or give them back."""
+    last = start + width - 1
+    first_word = start >> 6
+    last_word = last >> 6
+    first_mask = ONES << np.uint64(start & 63)
+    last_mask = ONES >> np.uint64(63 - (last & 63))
+    if first_word == last_word:
+        mask = first_mask & last_mask
+        for h in range(hop, end):
+            free[plane, links[h], first_word] ^= mask
+    else:
+        for h in range(hop, end):
+            link = links[h]
+            free[plane, link, first_word] ^= first_mask
+            for word in range(first_word + 1, last_word):
+                free[plane, link, word] ^= ONES
+            free[plane, link, last_word] ^= last_mask
+
+
+@njit
+def free_and_largest_block(free: Words, plane: int, link: int) -> tuple[int, int]:
+    """Return the number of free slots of a link and the size of its largest free block."""
+    total, largest, run = np.int64(0), np.int64(0), np.int64(0)
+    for word in range(free.shape[2]):
+        rest = free[plane, link, word]
+        total += count_ones(rest)
+        left = WORD_BITS
+        while left > 0:
+            if rest == ONES:
+                run += WORD_BITS
+                break
+            ones = min(trailing_zeros(~rest), left)
+            run += ones
+            left -= ones
+            if left == 0:
+                break
+            largest = max(largest, run)
+            run = np.int64(0)
+            rest = rest >> np.uint64(ones)
+            if not rest:
+                break
+            zeros = trailing_zeros(rest)
+            rest = rest >> np.uint64(zeros)
+            left -= zeros
+    return total, max(largest, run)

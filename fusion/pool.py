@@ -1,0 +1,122 @@
+"""Replications in parallel: a pool of processes that never outlives this one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from typing import NamedTuple
+
+from fusion.replication import Replication, Stopped, replicate
+from fusion.scenario import Scenario
+
+
+class Task(NamedTuple):
+    """One replication to do. erlang: the load."""
+
+    erlang: float
+    replication: int
+    warmup_requests: int
+
+
+class WorkerDied(RuntimeError):
+    """A worker process was ended from outside, for one by the kernel when memory ran out."""
+
+
+_scenario: Scenario
+
+
+def run_tasks(
+    scenario: Scenario,
+    next_task: Callable[[], Task | None],
+    workers: int,
+    stopped: Callable[[], bool],
+) -> Iterator[Replication]:
+    """Yield replications as they finish, asking for the next task whenever a worker gets free.
+
+    next_task: returns None when there is nothing to do before another replication finishes. workers: number
+    of processes; 1 works in this process. stopped: when it says yes, no task is started any more and what
+    runs is dropped. Raises WorkerDied.
+    """
+    if workers == 1:
+        yield from _in_this_process(scenario, next_task, stopped)
+    else:
+        yield from _in_a_pool(scenario, next_task, workers, stopped)
+
+
+def _in_this_process(
+    scenario: Scenario, next_task: Callable[[], Task | None], stopped: Callable[[], bool]
+) -> Iterator[Replication]:
+    while not stopped() and (task := next_task()) is not None:
+        try:
+            yield replicate(scenario, *task, stopped)
+        except Stopped:
+            return
+
+
+def _in_a_pool(
+    scenario: Scenario,
+    next_task: Callable[[], Task | None],
+    workers: int,
+    stopped: Callable[[], bool],
+) -> Iterator[Replication]:
+    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+    if sys.platform != "win32":
+        # The server imports the kernel once and its forks have it.
+        context.set_forkserver_preload(["fusion.replication"])
+    executor = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(scenario,)
+    )
+    running: set[Future[Replication]] = set()
+    try:
+        while not stopped():
+            # One task more than workers, so that none waits while a result is taken in.
+            while len(running) <= workers and (task := next_task()) is not None:
+                running.add(executor.submit(_replicate, task))
+            if not running:
+                return
+            done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool:
+        if not stopped():
+            raise WorkerDied("a worker process died; was the memory full?") from None
+    finally:
+        # A replication may take minutes: ending the workers is the only way to end within the grace time.
+        executor.shutdown(wait=False, cancel_futures=True)
+        end_workers()
+
+
+def end_workers() -> None:
+    """Kill the workers of this process, if there are any, and wait until they are gone."""
+    workers = multiprocessing.active_children()
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.join()
+
+
+def _start_worker(scenario: Scenario) -> None:
+    global _scenario
+    _scenario = scenario
+    # A terminal or a supervisor signals the whole group. It is for the parent to decide what that means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _replicate(task: Task) -> Replication:
+    return replicate(_scenario, *task)

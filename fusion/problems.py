@@ -1,0 +1,74 @@
+"""What is wrong with a configuration, as a person is told it: everything at once."""
+
+import reprlib
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+_SHOWN_CHARACTERS = 80
+_SHOWN_PROBLEMS = 100
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
+
+
+class Problem(NamedTuple):
+    """One thing to mend: where it stands, what it is, what is allowed, where it came from."""
+
+    section: str
+    key: str
+    value: object
+    message: str
+    source: str
+
+    def __str__(self) -> str:
+        """Return the problem as one line."""
+        place = f"[{show(self.section)}] " if self.section else ""
+        what = f"{show(self.key)} = {show(self.value)}: " if self.key else ""
+        return f"{place}{what}{self.message} (from {show(self.source, 400)})"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; `problems` holds all that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems; they are the exception's only argument, so it can be pickled."""
+        self.problems: list[Problem] = list(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        """Return one line per problem."""
+        lines = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
+        if len(self.problems) > _SHOWN_PROBLEMS:
+            lines.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
+        return "\n".join(lines)
+
+
+def show(value: object, characters: int = _SHOWN_CHARACTERS) -> str:
+    """Return a value as short printable text on one line, whatever it is and however large."""
+    if isinstance(value, str):
+        text = value[: characters + 1]
+        text = text if text.isprintable() else repr(text)
+    else:
+        try:
+            text = _short.repr(value)
+        except Exception:  # an integer too long for text, an object whose repr fails
+            text = f"<{type(value).__name__}>"
+    return text if len(text) <= characters else text[: characters - 3] + "..."
+
+
+def brief(value: object) -> object:
+    """Return a value that is safe to keep, print, pickle and send: itself, or a short text."""
+    small = (
+        value is None
+        or isinstance(value, bool | float)
+        or (isinstance(value, int) and abs(value) < 10**18)
+    )
+    return value if small else show(value)
+
+
+def nearest(name: str, valid: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` for the valid name most like this one, or nothing."""
+    by_lower = {choice.lower(): choice for choice in valid}
+    matches = get_close_matches(name.lower()[:200], by_lower, n=1)
+    return f"; did you mean '{by_lower[matches[0]]}'?" if matches else ""

@@ -1,0 +1,183 @@
+"""One replication: a pure function of scenario, load and replication number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.kernel.arrays import (
+    Floats,
+    Int32s,
+    Int64s,
+    State,
+    Tally,
+    busy_from_now,
+    new_state,
+    new_tally,
+)
+from fusion.kernel.event_loop import NO_DECISIONS, serve
+from fusion.scenario import Scenario
+from fusion.traffic import Requests, draw_requests
+
+
+class Stopped(Exception):
+    """The replication was told to stop before its end; there is nothing to keep of it."""
+
+
+class Replication(NamedTuple):
+    """What one replication measured after its warm-up. Counts are of requests unless the name says more.
+
+    requested, blocked: int64[pair]. requested_gbps, blocked_gbps: sums over requests. requested_by_bit_rate, blocked_by_bit_rate: int64[bit rate].
+    lightpaths_by_format: int64[format, bit rate]. lightpaths_by_rank: int64[place of the path among the
+    candidates of its pair]. lightpaths_by_plane: int64[plane]. utilisation: float64[link], mean over time of
+    the share of slots that are taken, guard bands included. fragmentation: float64[link], mean over samples
+    and planes of 1 - largest free block / free slots, 0 for a full link. hops, length_km, slots: sums over
+    lightpaths; slots without guard bands.
+    """
+
+    erlang: float
+    replication: int
+    requests: int
+    warmup_requests: int
+    requested: Int64s
+    blocked: Int64s
+    blocked_out_of_reach: int
+    requested_gbps: float
+    blocked_gbps: float
+    requested_by_bit_rate: Int64s
+    blocked_by_bit_rate: Int64s
+    lightpaths: int
+    hops: int
+    length_km: float
+    slots: int
+    lightpaths_by_format: Int64s
+    lightpaths_by_rank: Int64s
+    lightpaths_by_plane: Int64s
+    utilisation: Floats
+    fragmentation: Floats
+
+    @property
+    def blocking_probability(self) -> float:
+        """Blocked over offered requests."""
+        return int(self.blocked.sum()) / self.requests
+
+
+def replicate(
+    scenario: Scenario,
+    load: float,
+    replication: int,
+    warmup_requests: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Replication:
+    """Simulate one replication at a load in Erlang, starting from an empty network.
+
+    warmup_requests: requests at the start that are served but not measured. stopped: asked between chunks.
+    Raises Stopped when it says yes.
+    """
+    network, policy = scenario.network, scenario.policy
+    state = new_state(
+        network, load, scenario.traffic.mean_holding_time, keep_usage=policy.needs_usage
+    )
+
+    def serve_all(requests: Iterator[Requests], tally: Tally) -> None:
+        for chunk in requests:
+            if stopped():
+                raise Stopped
+            serve(
+                network,
+                state,
+                tally,
+                policy.fit,
+                policy.all_paths,
+                scenario.sample_every,
+                *chunk,
+                NO_DECISIONS,
+            )
+
+    total = warmup_requests + scenario.num_requests
+    requests = draw_requests(
+        scenario.traffic, load, scenario.seed, replication, ties=policy.needs_ties
+    )
+    warmup, measured = split(requests, warmup_requests, total)
+    serve_all(warmup, new_tally(network))
+    began = float(state.clock[0])
+    state.cursor[3] = min(scenario.sample_every, scenario.num_requests)
+    tally = new_tally(network)
+    tally.busy_by_path[:] = busy_from_now(network, state)
+    serve_all(measured, tally)
+    tally.busy_by_path[:] -= busy_from_now(network, state)
+    seconds = float(state.clock[0]) - began
+    return _measured(scenario, state, tally, load, replication, warmup_requests, seconds)
+
+
+def split(
+    chunks: Iterator[Requests], first: int, total: int
+) -> tuple[Iterator[Requests], Iterator[Requests]]:
+    """Return the first requests of a stream and those after them up to `total`, both in chunks.
+
+    The first part must be read to its end before the second.
+    """
+    rest: list[Requests] = []
+
+    def take(wanted: int) -> Iterator[Requests]:
+        while wanted > 0:
+            chunk = rest.pop() if rest else next(chunks)
+            size = len(chunk.arrival)
+            if size > wanted:
+                rest.append(chunk.part(wanted, size))
+                chunk = chunk.part(0, wanted)
+            wanted -= len(chunk.arrival)
+            yield chunk
+
+    return take(first), take(total - first)
+
+
+def _measured(
+    scenario: Scenario,
+    state: State,
+    tally: Tally,
+    load: float,
+    replication: int,
+    warmup_requests: int,
+    time: float,
+) -> Replication:
+    network = scenario.network
+    served = tally.served_by_path
+    row_slots = np.maximum(network.width - scenario.guard_slots, 0)
+    slot_time = per_link(network.first_hop, network.links, tally.busy_by_path, len(scenario.links))
+    by_format = np.zeros((len(scenario.formats), len(scenario.bit_rates_gbps)), dtype=np.int64)
+    rows, rates = np.nonzero(scenario.format_by_row >= 0)
+    np.add.at(
+        by_format, (scenario.format_by_row[rows, rates], rates), tally.served_by_row[rows, rates]
+    )
+    ranks = int(scenario.rank.max(initial=0)) + 1
+    return Replication(
+        erlang=load,
+        replication=replication,
+        requests=int(tally.offered_by_pair.sum()),
+        warmup_requests=warmup_requests,
+        requested=tally.offered_by_pair,
+        blocked=tally.blocked_by_pair,
+        blocked_out_of_reach=int(tally.events[0]),
+        requested_gbps=float((tally.offered_by_bit_rate * scenario.bit_rates_gbps).sum()),
+        blocked_gbps=float((tally.blocked_by_bit_rate * scenario.bit_rates_gbps).sum()),
+        requested_by_bit_rate=tally.offered_by_bit_rate,
+        blocked_by_bit_rate=tally.blocked_by_bit_rate,
+        lightpaths=int(served.sum()),
+        hops=int(served @ scenario.hops),
+        length_km=float(served @ scenario.length_km),
+        slots=int((tally.served_by_row * row_slots).sum()),
+        lightpaths_by_format=by_format,
+        lightpaths_by_rank=np.bincount(scenario.rank, served, minlength=ranks).astype(np.int64),
+        lightpaths_by_plane=tally.served_by_plane,
+        utilisation=slot_time / (scenario.slots_per_link * time) if time > 0 else slot_time * 0.0,
+        fragmentation=tally.fragmentation / max(1, int(tally.events[1])),
+    )
+
+
+def per_link(first_hop: Int32s, links: Int32s, by_path: Floats, n_links: int) -> NDArray[np.float64]:
+    """Return float64[link], the sum of a quantity of paths over the paths that use the link."""
+    return np.bincount(links, np.repeat(by_path, np.diff(first_hop)), minlength=n_links)

@@ -1,0 +1,128 @@
+"""The file of finished replications, from which every table can be made again.
+
+A header names the config; then comes one line per replication, appended as they finish. A kill can tear the
+last line, which a reader drops.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from fusion.files import atomic_file
+from fusion.replication import Replication
+
+
+class ForeignResults(ValueError):
+    """The output directory holds results that do not belong to this config."""
+
+
+class ReplicationFile:
+    """The file of finished replications. One process may write it at a time."""
+
+    def __init__(self, path: Path, content_key: str, fields: Mapping[str, Any]) -> None:
+        """Open or create `path` for results of the config with this key.
+
+        fields: what the key was made from, to be able to say what differs. Raises ForeignResults if the
+        file belongs to another config or another process is writing it.
+        """
+        self._path = path
+        self._header = {"content_key": content_key, "config": dict(fields)}
+        self._file = path.open("a+b")
+        self._synced = 0.0
+        try:
+            _lock(self._file)
+        except OSError:
+            self._file.close()
+            raise ForeignResults(f"{path.parent} is being written by another simulator") from None
+        self.replications = self._read()
+
+    def _read(self) -> dict[tuple[float, int], Replication]:
+        self._file.seek(0)
+        lines = self._file.read().split(b"\n")
+        torn = lines.pop()
+        if torn:
+            self._file.truncate(sum(len(line) + 1 for line in lines))
+        if not lines:
+            self._append(self._header)
+            return {}
+        self._check_header(lines[0])
+        found = (from_record(json.loads(line)) for line in lines[1:])
+        return {(each.erlang, each.replication): each for each in found}
+
+    def _check_header(self, line: bytes) -> None:
+        try:
+            there = json.loads(line)
+            key, config = there["content_key"], there["config"]
+        except (ValueError, KeyError, TypeError):
+            raise ForeignResults(f"{self._path} is no file of replications") from None
+        if key == self._header["content_key"]:
+            return
+        mine = json.loads(json.dumps(self._header["config"]))
+        differing = [
+            f"{field}: {config.get(field, 'default')!r} there, {mine.get(field, 'default')!r} here"
+            for field in sorted(config.keys() | mine.keys())
+            if config.get(field) != mine.get(field)
+        ]
+        raise ForeignResults(
+            f"{self._path.parent} holds results of another config ("
+            + ("; ".join(differing) or "the content of an input file or the version differs")
+            + ")"
+        )
+
+    def append(self, replication: Replication) -> None:
+        """Add one finished replication. A kill loses nothing of it; a power cut at most the last second."""
+        self.replications[replication.erlang, replication.replication] = replication
+        self._append(to_record(replication))
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+        if time.monotonic() - self._synced > 1.0:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+
+    def rewrite(self, replications: Iterable[Replication]) -> None:
+        """Replace the content by these replications, in this order."""
+        with atomic_file(self._path) as file:
+            for record in (self._header, *map(to_record, replications)):
+                file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+    def close(self) -> None:
+        """Close the file and let others write it."""
+        self._file.close()
+
+
+def _lock(file: IO[bytes]) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def to_record(replication: Replication) -> Row:
+    """Return a replication as plain numbers and lists; `from_record` gives it back bit for bit."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in replication._asdict().items()
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Replication:
+    """Return the replication of which `to_record` made the record."""
+    return Replication(
+        **{
+            name: np.array(value) if isinstance(value, list) else value
+            for name, value in record.items()
+        }
+    )

@@ -1,0 +1,146 @@
+"""Config and input files to arrays: all that a replication needs, small enough to send to a worker."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.config import Config
+from fusion.inputs import Inputs
+from fusion.kernel.arrays import Network, make_network
+from fusion.modulation import bits_per_symbol_steps, lightpath_widths
+from fusion.paths import PathTable, k_shortest_paths
+from fusion.policies import Policy, built_in_policy
+from fusion.traffic import TrafficModel
+
+BANDS = ("c", "l", "s", "o", "e")
+
+
+class Plane(NamedTuple):
+    """One core and one band of every link; where the search for slots takes place."""
+
+    core: int
+    band: str
+    slots: int
+
+
+class Scenario(NamedTuple):
+    """A run without its loads. Arrays are read only by agreement.
+
+    hops: int32[path]. length_km: float64[path]. rank: int32[path], place among the candidates of its pair.
+    format_by_row: int32[row, bit rate], index into `formats`, -1 = none reaches; rows as in
+    `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate].
+    pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
+    """
+
+    network: Network
+    traffic: TrafficModel
+    policy: Policy
+    planes: tuple[Plane, ...]
+    hops: NDArray[np.int32]
+    length_km: NDArray[np.float64]
+    rank: NDArray[np.int32]
+    format_by_row: NDArray[np.int32]
+    formats: tuple[str, ...]
+    guard_slots: int
+    bit_rates_gbps: NDArray[np.float64]
+    pairs: tuple[tuple[str, str], ...]
+    links: tuple[tuple[str, str], ...]
+    link_km: tuple[float, ...]
+    seed: int
+    num_requests: int
+    sample_every: int
+
+    @property
+    def slots_per_link(self) -> int:
+        """Slots of one link over all cores and bands."""
+        return sum(plane.slots for plane in self.planes)
+
+
+def make_scenario(config: Config, inputs: Inputs) -> Scenario:
+    """Return the arrays of a run. Both arguments have been checked, so this raises nothing of its own."""
+    general, topology = config.general_settings, inputs.topology
+    separate = config.topology_settings.link_directions == "separate"
+    shares = config.bit_rate_shares
+    rates = np.array(list(shares))
+    paths = _paths(config, inputs, separate)
+    slots, formats = lightpath_widths(
+        inputs.modulation, paths.length_km, rates, config.topology_settings.bw_per_slot
+    )
+    width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
+    # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
+    rows, width_row = np.unique(np.hstack([width, formats]), axis=0, return_inverse=True)
+    planes = _planes(config)
+    n_links = len(topology.links) * (2 if separate else 1)
+    names = topology.nodes
+    forward = tuple((names[a], names[b]) for a, b, _ in topology.links)
+    link_km = tuple(km for _, _, km in topology.links)
+    candidates = np.diff(paths.first_path)
+    return Scenario(
+        network=make_network(
+            paths.first_path,
+            paths.first_hop,
+            paths.links,
+            width_row.ravel(),
+            rows[:, : len(rates)],
+            n_links,
+            [plane.slots for plane in planes],
+        ),
+        traffic=TrafficModel(
+            pair_shares=_pair_shares(inputs, paths),
+            bit_rate_shares=np.array(list(shares.values())),
+            mean_holding_time=general.holding_time,
+            holding_distribution=config.traffic_settings.holding_distribution,
+        ),
+        policy=built_in_policy(general.allocation_method, config.routing_settings.path_choice),
+        planes=planes,
+        hops=np.diff(paths.first_hop),
+        length_km=paths.length_km,
+        rank=(np.arange(candidates.sum()) - np.repeat(paths.first_path[:-1], candidates)).astype(
+            np.int32
+        ),
+        format_by_row=np.ascontiguousarray(rows[:, len(rates) :], dtype=np.int32),
+        formats=tuple(format.name for format in inputs.modulation.formats),
+        guard_slots=general.guard_slots,
+        bit_rates_gbps=rates,
+        pairs=tuple((names[s], names[d]) for s, d in paths.pairs),
+        links=forward + tuple((b, a) for a, b in forward) if separate else forward,
+        link_km=link_km * 2 if separate else link_km,
+        seed=config.simulation_settings.seed,
+        num_requests=general.num_requests,
+        sample_every=general.frag_calc_step,
+    )
+
+
+def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
+    routing, shares = config.routing_settings, config.bit_rate_shares
+    bits = None
+    if routing.path_order == "hops_per_bit":
+        bits = bits_per_symbol_steps(
+            inputs.modulation,
+            tuple(shares),
+            tuple(shares.values()),
+            config.topology_settings.bw_per_slot,
+        )
+    k = 1 if config.general_settings.route_method == "shortest_path" else routing.k_paths
+    return k_shortest_paths(inputs.topology, k, routing.path_order, separate, bits)
+
+
+def _planes(config: Config) -> tuple[Plane, ...]:
+    """Return the planes in order of search: cores outer and bands inner, or with BSC the reverse."""
+    spectrum = config.spectrum_settings
+    slots = [(band, getattr(spectrum, f"{band}_band")) for band in BANDS]
+    bands = [(band, count) for band, count in slots if count]
+    cores = range(config.topology_settings.cores_per_link)
+    if config.general_settings.spectrum_priority == "BSC":
+        return tuple(Plane(core, band, count) for band, count in bands for core in cores)
+    return tuple(Plane(core, band, count) for core in cores for band, count in bands)
+
+
+def _pair_shares(inputs: Inputs, paths: PathTable) -> NDArray[np.float64]:
+    if inputs.traffic_matrix is None:
+        return np.full(len(paths.pairs), 1.0 / len(paths.pairs))
+    shares = inputs.traffic_matrix[paths.pairs[:, 0], paths.pairs[:, 1]]
+    return np.asarray(shares / shares.sum(), dtype=np.float64)

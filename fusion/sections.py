@@ -1,0 +1,366 @@
+"""The sections of a configuration: every key with its type, unit, bounds, default and meaning.
+
+The descriptions are what a person reads in a form and in the reference.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fusion.values import (
+    Flag,
+    Integer,
+    IntegerOrAuto,
+    Name,
+    Number,
+    OptionalPath,
+    Shares,
+    Word,
+    told,
+)
+
+_MAX_LOADS = 10_000
+_MAX_BIT_RATES = 10_000
+_WARMUP_HOLDING_TIMES = 20
+_BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
+
+Slots = Annotated[int, Field(ge=0, le=10_000), Integer]
+BitRate = Annotated[float, Field(gt=0, le=1_000_000), Number]
+Load = Annotated[float, Field(ge=1e-6, le=1_000_000), Number]
+
+
+class Section(BaseModel):
+    """What all sections share: they never change, and know no other keys than theirs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeneralSettings(Section):
+    """Loads, requests, modulation and the policy."""
+
+    erlang_start: Load = Field(default=300, description="Lowest load, in Erlang.")
+    erlang_stop: Load = Field(
+        default=1200,
+        description="Highest load, in Erlang; it is simulated if the steps reach it.",
+    )
+    erlang_step: Load = Field(default=300, description="Step from one load to the next, in Erlang.")
+    holding_time: Annotated[float, Field(gt=0, le=1e9), Number] = Field(
+        default=0.2,
+        description="Mean holding time of a request, in any unit of time. The arrival rate is "
+        "load / holding time, so it scales the clock and leaves blocking as it is.",
+    )
+    num_requests: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
+        default=10_000,
+        description="Measured requests of a replication, after its warm-up.",
+    )
+    max_iters: Annotated[int, Field(ge=1, le=100_000), Integer] = Field(
+        default=10,
+        description="Replications of each load; with stopping_rule = precision, the most of them.",
+    )
+    request_distribution: Shares = Field(
+        default={25.0: 0.1, 50.0: 0.1, 100.0: 0.5, 200.0: 0.2, 400.0: 0.1},
+        json_schema_extra={"default": {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}},
+        description="Bit rates of the requests in Gb/s, each with its probability; they sum to 1. "
+        "Used with bit_rates = distribution.",
+    )
+    mod_assumption: Name = Field(
+        default="DEFAULT",
+        description="Modulation table: reach and slots of each format, by bit rate. The name of a "
+        "shipped table, or of one in the file mod_assumption_path.",
+    )
+    mod_assumption_path: OptionalPath = Field(
+        default="",
+        description="JSON file with modulation tables; empty: the shipped tables.",
+    )
+    guard_slots: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
+        default=1,
+        description="Guard band: slots added to the width of each lightpath, carrying nothing.",
+    )
+    route_method: Annotated[Literal["k_shortest_path", "shortest_path"], Word] = Field(
+        default="k_shortest_path",
+        description="Candidate paths of a node pair: the k_paths shortest, or the shortest alone; "
+        "path_order says what is short.",
+    )
+    allocation_method: Annotated[
+        Literal["first_fit", "last_fit", "best_fit", "random_fit", "most_used"], Word
+    ] = Field(
+        default="first_fit",
+        description="Slots of a lightpath: the lowest free start, the highest, the one in the "
+        "smallest gap, any at random, or the one whose slots are in use on most links.",
+    )
+    spectrum_priority: Annotated[Literal["None", "CSB", "BSC"], Word] = Field(
+        default="None",
+        description="Order of the search over cores and bands: BSC takes a band on every core "
+        "before the next band; CSB and None take a core with all its bands before the next core.",
+    )
+    frag_calc_step: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
+        default=1000,
+        description="Requests from one sample of the links' fragmentation to the next.",
+    )
+
+
+class TopologySettings(Section):
+    """The network and its links."""
+
+    network: Name = Field(
+        default="NSFNet",
+        description="Topology: the name of a shipped one, or the path of a file (node-link JSON, "
+        "GraphML, GML, edge list or FUSION's tab-separated lines) with lengths in km.",
+    )
+    cores_per_link: Annotated[int, Field(ge=1, le=100), Integer] = Field(
+        default=1,
+        description="Cores of each link; each has the slots of all bands.",
+    )
+    bw_per_slot: Annotated[float, Field(gt=0, le=10_000), Number] = Field(
+        default=12.5,
+        description="Width of a frequency slot, in GHz.",
+    )
+    const_link_weight: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Take 1 km as the length of every link, so that paths count hops.",
+    )
+    is_only_core_node: Annotated[bool, Flag] = Field(
+        default=True,
+        description="Requests run between all nodes; False: only between core nodes.",
+    )
+    link_directions: Annotated[Literal["shared", "separate"], Word] = Field(
+        default="shared",
+        description="Spectrum of a link: one for both directions, so that a lightpath takes its "
+        "slots in both (as in FUSION), or one for each direction.",
+    )
+
+
+class RoutingSettings(Section):
+    """Candidate paths and the order in which they are tried."""
+
+    k_paths: Annotated[int, Field(ge=1, le=100), Integer] = Field(
+        default=3,
+        description="Candidate paths of each pair of nodes; fewer where there are no more.",
+    )
+    path_order: Annotated[Literal["km", "hops", "hops_per_bit"], Word] = Field(
+        default="km",
+        description="What makes a path short: its km (as in FUSION), its hops, or its hops divided "
+        "by the bits per symbol of the format that reaches. Ties: hops or km, then the nodes.",
+    )
+    path_choice: Annotated[Literal["in_order", "all"], Word] = Field(
+        default="in_order",
+        description="Take the first path in order that has room (kspff), or of all paths the one "
+        "that allocation_method likes best, such as the lowest free start (ffksp).",
+    )
+
+
+class SpectrumSettings(Section):
+    """Slots of each band of a core; 0 where a band is not lit."""
+
+    c_band: Slots = Field(default=320, description="Slots of the C band.")
+    l_band: Slots = Field(default=0, description="Slots of the L band.")
+    s_band: Slots = Field(default=0, description="Slots of the S band.")
+    o_band: Slots = Field(default=0, description="Slots of the O band.")
+    e_band: Slots = Field(default=0, description="Slots of the E band.")
+
+
+class TrafficSettings(Section):
+    """What requests ask for, how long they stay, and between which nodes."""
+
+    bit_rates: Annotated[Literal["distribution", "uniform"], Word] = Field(
+        default="distribution",
+        description="Bit rate of a request: drawn from request_distribution, or with equal chances "
+        "from bit_rate_min, bit_rate_min + bit_rate_step, ... bit_rate_max.",
+    )
+    bit_rate_min: BitRate = Field(default=25, description="Lowest bit rate, in Gb/s (uniform).")
+    bit_rate_max: BitRate = Field(default=100, description="Highest bit rate, in Gb/s (uniform).")
+    bit_rate_step: BitRate = Field(
+        default=1,
+        description="Step from one bit rate to the next, in Gb/s (uniform).",
+    )
+    holding_distribution: Annotated[
+        Literal["exponential", "deterministic", "truncated_exponential"], Word
+    ] = Field(
+        default="exponential",
+        description="Holding times around holding_time. truncated_exponential redraws a time above "
+        "twice the mean, which leaves 0.68696 of the load.",
+    )
+    traffic_matrix: OptionalPath = Field(
+        default="",
+        description="CSV file with the traffic from each node (row) to each other (column), in any "
+        "unit; empty: the same for all pairs of nodes.",
+    )
+
+
+class SimulationSettings(Section):
+    """Randomness, warm-up and processes."""
+
+    # The bound is what a form in a browser still holds exactly.
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1), Integer] = Field(
+        default=0,
+        description="Seed of all random numbers; the same seed gives the same results.",
+    )
+    warmup_requests: IntegerOrAuto = Field(
+        default="auto",
+        description="Requests that fill the empty network before measuring starts, in each "
+        "replication. auto: 20 mean holding times, which is 20 x load, rounded up.",
+    )
+    workers: Annotated[int, Field(ge=0, le=1024), Integer] = Field(
+        default=0,
+        description="Processes that simulate; 0: one per CPU. Results do not depend on it.",
+    )
+
+
+class StatisticsSettings(Section):
+    """Intervals and when to stop."""
+
+    stopping_rule: Annotated[Literal["fixed", "precision"], Word] = Field(
+        default="fixed",
+        description="Replications of a load: max_iters of them, or until the interval of the "
+        "blocking probability is narrow enough.",
+    )
+    confidence: Annotated[float, Field(ge=0.5, le=0.9999), Number] = Field(
+        default=0.95,
+        description="Confidence level of the intervals.",
+    )
+    relative_precision: Annotated[float, Field(ge=0.0001, le=1), Number] = Field(
+        default=0.05,
+        description="Half-width of the interval, as a share of the mean, at which to stop "
+        "(precision).",
+    )
+    min_replications: Annotated[int, Field(ge=2, le=100_000), Integer] = Field(
+        default=10,
+        description="Replications before the first test of the precision (precision).",
+    )
+    look_ahead: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
+        default=5,
+        description="Further replications for which the precision must hold, so that a lucky "
+        "early stop is rare (precision).",
+    )
+
+
+class Config(BaseModel):
+    """All that determines a run: one attribute for each section of the INI file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    general_settings: GeneralSettings = Field(default_factory=GeneralSettings)
+    topology_settings: TopologySettings = Field(default_factory=TopologySettings)
+    routing_settings: RoutingSettings = Field(default_factory=RoutingSettings)
+    spectrum_settings: SpectrumSettings = Field(default_factory=SpectrumSettings)
+    traffic_settings: TrafficSettings = Field(default_factory=TrafficSettings)
+    simulation_settings: SimulationSettings = Field(default_factory=SimulationSettings)
+    statistics_settings: StatisticsSettings = Field(default_factory=StatisticsSettings)
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """Return the offered loads in Erlang, ascending, exact for decimal steps."""
+        general = self.general_settings
+        return _steps(general.erlang_start, general.erlang_stop, general.erlang_step)
+
+    @property
+    def policy(self) -> str:
+        """Return the label of path_choice x allocation_method, such as kspff or ffksp."""
+        fit = {
+            "first_fit": "ff",
+            "last_fit": "lf",
+            "best_fit": "bf",
+            "random_fit": "rf",
+            "most_used": "mu",
+        }[self.general_settings.allocation_method]
+        in_order = self.routing_settings.path_choice == "in_order"
+        return f"ksp{fit}" if in_order else f"{fit}ksp"
+
+    @property
+    def bit_rate_shares(self) -> dict[float, float]:
+        """Return bit rate in Gb/s -> probability, ascending, without those of probability 0."""
+        traffic = self.traffic_settings
+        if traffic.bit_rates == "uniform":
+            rates = _steps(traffic.bit_rate_min, traffic.bit_rate_max, traffic.bit_rate_step)
+            return dict.fromkeys(rates, 1 / len(rates))
+        shares = self.general_settings.request_distribution
+        return {rate: share for rate, share in shares.items() if share > 0}
+
+    def warmup_requests(self, load: float) -> int:
+        """Return the requests of a replication at a load (Erlang) that are not measured."""
+        warmup = self.simulation_settings.warmup_requests
+        if warmup == "auto":
+            return math.ceil(_WARMUP_HOLDING_TIMES * _decimal(load))
+        return warmup
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        found = [f"[{HOME[key]}] {key} {text}" for key, text in contradictions(flat(self))]
+        if found:
+            raise told("\n".join(found))
+        return self
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "general_settings": GeneralSettings,
+    "topology_settings": TopologySettings,
+    "routing_settings": RoutingSettings,
+    "spectrum_settings": SpectrumSettings,
+    "traffic_settings": TrafficSettings,
+    "simulation_settings": SimulationSettings,
+    "statistics_settings": StatisticsSettings,
+}
+HOME = {key: name for name, section in SECTIONS.items() for key in section.model_fields}
+"""Section of each key; no key is in two."""
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Return key -> value of all sections."""
+    return {key: getattr(getattr(config, section), key) for key, section in HOME.items()}
+
+
+def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (key, message) for values that are right by themselves but not together.
+
+    values: key -> value; a key that is missing (being wrong by itself) is in no contradiction.
+    """
+
+    def known(*keys: str) -> bool:
+        return all(key in values for key in keys)
+
+    if known("erlang_start", "erlang_stop", "erlang_step"):
+        start, stop, step = (values[f"erlang_{end}"] for end in ("start", "stop", "step"))
+        if stop < start:
+            yield "erlang_stop", f"must be at least erlang_start = {start:g}"
+        elif (stop - start) / step >= _MAX_LOADS:
+            yield "erlang_step", f"must be larger: more than {_MAX_LOADS:,} loads"
+    if known("bit_rates", "bit_rate_min", "bit_rate_max", "bit_rate_step") and (
+        values["bit_rates"] == "uniform"
+    ):
+        lowest, highest, step = (values[f"bit_rate_{end}"] for end in ("min", "max", "step"))
+        if lowest > highest:
+            yield "bit_rate_max", f"must be at least bit_rate_min = {lowest:g}"
+        elif (highest - lowest) / step >= _MAX_BIT_RATES:
+            yield "bit_rate_step", f"must be larger: more than {_MAX_BIT_RATES:,} bit rates"
+        elif (_decimal(highest) - _decimal(lowest)) % _decimal(step):
+            message = f"must divide bit_rate_max - bit_rate_min = {highest - lowest:g}"
+            yield "bit_rate_step", message
+    if known(*_BANDS):
+        most = max(values[band] for band in _BANDS)
+        if most == 0:
+            yield "c_band", "must not be 0 when every other band is"
+        elif known("guard_slots") and values["guard_slots"] >= most:
+            message = f"must be less than the slots of the largest band, {most}, or nothing fits"
+            yield "guard_slots", message
+    if known("route_method", "k_paths") and (
+        values["route_method"] == "shortest_path" and values["k_paths"] != 1
+    ):
+        yield "k_paths", "must be 1 with route_method = shortest_path"
+    if known("stopping_rule", "min_replications", "max_iters") and (
+        values["stopping_rule"] == "precision" and values["min_replications"] > values["max_iters"]
+    ):
+        message = f"must be at most max_iters = {values['max_iters']} (stopping_rule = precision)"
+        yield "min_replications", message
+
+
+def _steps(start: float, stop: float, step: float) -> tuple[float, ...]:
+    first, width = _decimal(start), _decimal(step)
+    count = int((_decimal(stop) - first) // width) + 1
+    return tuple(float(first + width * index) for index in range(count))
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(float(value)))

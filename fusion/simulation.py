@@ -1,0 +1,130 @@
+"""The main path: a run from its config to its result files. Read this file first.
+
+config + input files -> scenario (arrays) -> replications, in this process or in a pool -> tables.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fusion.config import Config
+from fusion.inputs import Inputs
+from fusion.kernel import is_compiled
+from fusion.logging_config import get_logger
+from fusion.pool import Task, run_tasks
+from fusion.progress import ProgressWriter
+from fusion.replication_file import ReplicationFile
+from fusion.report import Report
+from fusion.scenario import make_scenario
+from fusion.stopping import FixedReplications, LoadState, RelativePrecision, StoppingRule
+from fusion.tables import ReplicationTable, Tables
+
+log = get_logger(__name__)
+
+SMALL_RUN_REQUESTS = 5_000_000
+"""Below this many requests in all a pool costs more time than it saves."""
+
+
+def run(
+    config: Config,
+    inputs: Inputs,
+    directory: Path,
+    file: ReplicationFile,
+    progress: ProgressWriter,
+    stopped: Callable[[], bool],
+) -> bool:
+    """Simulate all loads of a config and write the result files; return whether the run is complete.
+
+    directory: where the files go. file: what is there already, which is not computed again. stopped: asked
+    often; when it says yes the run ends with what it has. Raises WorkerDied, and OSError when a file cannot
+    be written.
+    """
+    began = time.monotonic()
+    scenario = make_scenario(config, inputs)
+    states = {load: _load_state(config, load) for load in config.loads}
+    tables = Tables(directory, scenario, config.statistics_settings.confidence)
+    replication_table = ReplicationTable(directory / "replications.csv")
+    report = Report(config, states, progress)
+    report.start(
+        inputs.topology.name, len(inputs.topology.nodes), len(inputs.topology.links), len(scenario.hops)
+    )
+
+    def finish_loads() -> None:
+        for state in states.values():
+            if state.stop_reason is not None and not report.has_finished(state):
+                report.finish_load(tables.finish(state, state.stop_reason))
+                tables.write(now=False)
+
+    for replication in file.replications.values():
+        states[replication.erlang].add(replication)
+        report.replication(replication, resumed=True)
+    replication_table.rewrite(file.replications.values())
+    finish_loads()
+
+    def next_task() -> Task | None:
+        for state in states.values():
+            if (task := state.next_task()) is not None:
+                report.start_load(state)
+                return task
+        return None
+
+    if not is_compiled():
+        log.info("compiling the event loop, once per machine and version: 10 to 30 s")
+    for replication in run_tasks(scenario, next_task, _worker_count(config, states), stopped):
+        file.append(replication)
+        replication_table.append(replication)
+        states[replication.erlang].add(replication)
+        report.replication(replication)
+        finish_loads()
+
+    complete = all(state.stop_reason is not None for state in states.values())
+    for state in states.values():
+        if state.stop_reason is None and state.done:
+            tables.finish(state, "interrupted")
+    tables.write(now=True)
+    counted = [replication for state in states.values() for replication in state.replications]
+    if complete:
+        # Replications that were started before their load stopped do not count, whoever had time for them.
+        file.rewrite(counted)
+    replication_table.rewrite(counted)
+    report.end(complete, len(counted), time.monotonic() - began, directory)
+    return complete
+
+
+def _load_state(config: Config, load: float) -> LoadState:
+    most = config.general_settings.max_iters
+    statistics = config.statistics_settings
+    rule: StoppingRule = FixedReplications(most)
+    if statistics.stopping_rule == "precision":
+        rule = RelativePrecision(
+            statistics.relative_precision,
+            statistics.confidence,
+            statistics.min_replications,
+            most,
+            statistics.look_ahead,
+        )
+    return LoadState(load, config.warmup_requests(load), most, rule)
+
+
+def _worker_count(config: Config, states: dict[float, LoadState]) -> int:
+    most = config.general_settings.max_iters
+    asked = config.simulation_settings.workers
+    left = [
+        (most - len(state.done)) * (state.warmup_requests + config.general_settings.num_requests)
+        for state in states.values()
+        if state.stop_reason is None
+    ]
+    if asked:
+        return asked
+    if sum(left) < SMALL_RUN_REQUESTS:
+        return 1
+    return min(_usable_cpus(), most * len(left))
+
+
+def _usable_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,125 @@
+"""When there are enough replications: the rules, and the state of one load of a run."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Protocol
+
+from fusion.pool import Task
+from fusion.replication import Replication
+from fusion.statistics import student_t
+
+
+class StoppingRule(Protocol):
+    """Says after each replication of one load, in their order, whether it was the last."""
+
+    def add(self, value: float) -> str | None:
+        """Take the blocking probability of the next replication; return why to stop, or None."""
+        ...
+
+
+class FixedReplications:
+    """Stop after a number of replications that was set before."""
+
+    def __init__(self, replications: int) -> None:
+        """replications: how many."""
+        self._left = replications
+
+    def add(self, value: float) -> str | None:
+        """Take one replication in; return "fixed" at the last."""
+        self._left -= 1
+        return "fixed" if self._left <= 0 else None
+
+
+class RelativePrecision:
+    """Stop when the interval is narrow, and has stayed narrow over a look-ahead.
+
+    A rule that stops the first time the interval happens to be narrow stops too early too often and loses
+    coverage. This one goes on for a look-ahead and starts anew if the interval gets wide in it: 5 replications,
+    in proportion to n above 100 (Hoad, Robinson, Davies, J. Oper. Res. Soc. 61, 2010, section 4).
+    """
+
+    def __init__(
+        self,
+        precision: float,
+        confidence: float,
+        minimum: int,
+        maximum: int,
+        look_ahead: int,
+    ) -> None:
+        """precision: half-width over mean. minimum, maximum, look_ahead: replications."""
+        self._precision = precision
+        self._confidence = confidence
+        self._minimum = minimum
+        self._maximum = maximum
+        self._look_ahead = look_ahead
+        self._n = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._narrow_since: int | None = None
+
+    def add(self, value: float) -> str | None:
+        """Take one replication in; return "precision" or "max_iters" at the last."""
+        self._n += 1
+        step = value - self._mean
+        self._mean += step / self._n
+        self._squares += step * (value - self._mean)
+        if self._n >= self._minimum:
+            if not self._is_narrow():
+                self._narrow_since = None
+            elif self._narrow_since is None:
+                self._narrow_since = self._n
+        if self._narrow_since is not None:
+            ahead = self._look_ahead * max(1.0, self._narrow_since / 100.0)
+            if self._n >= self._narrow_since + math.floor(ahead):
+                return "precision"
+        return "max_iters" if self._n >= self._maximum else None
+
+    def _is_narrow(self) -> bool:
+        if self._n < 2 or self._mean <= 0.0:
+            return False
+        error = math.sqrt(self._squares / (self._n - 1) / self._n)
+        return student_t(self._confidence, self._n - 1) * error <= self._precision * self._mean
+
+
+class LoadState:
+    """One load of a run: which replications are done, and whether they are enough.
+
+    The stopping rule sees the replications in their order, whatever the order in which they finish, so the
+    number of workers cannot change where a load stops.
+    """
+
+    def __init__(self, erlang: float, warmup_requests: int, most: int, rule: StoppingRule) -> None:
+        """erlang: the load. most: replications that are ever started."""
+        self.erlang = erlang
+        self.warmup_requests = warmup_requests
+        self.done: dict[int, Replication] = {}
+        self.stop_reason: str | None = None
+        self._most = most
+        self._rule = rule
+        self._judged = 0
+        self._next = 0
+
+    def add(self, replication: Replication) -> None:
+        """Take a finished replication in and ask the stopping rule."""
+        self.done[replication.replication] = replication
+        while self.stop_reason is None and self._judged in self.done:
+            self.stop_reason = self._rule.add(self.done[self._judged].blocking_probability)
+            self._judged += 1
+
+    def next_task(self) -> Task | None:
+        """Return the next replication to do, or None when no more is to be started now."""
+        while self._next in self.done:
+            self._next += 1
+        if self.stop_reason is not None or self._next >= self._most:
+            return None
+        task = Task(self.erlang, self._next, self.warmup_requests)
+        self._next += 1
+        return task
+
+    @property
+    def replications(self) -> list[Replication]:
+        """What counts: up to where the rule stopped; all that is done while it has not."""
+        upto = self._judged if self.stop_reason is not None else sys.maxsize
+        return [self.done[number] for number in sorted(self.done) if number < upto]

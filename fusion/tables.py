@@ -1,0 +1,249 @@
+"""The result tables (CSV): a row per replication, point, link, node pair and bit rate."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fusion.files import atomic_file
+from fusion.load_file import load_file_name, write_load_file
+from fusion.replication import Replication
+from fusion.scenario import Scenario
+from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
+from fusion.stopping import LoadState
+from fusion.traffic import offered_load
+
+Row = dict[str, Any]
+
+_SECONDS_BETWEEN_WRITES = 2.0
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV, atomically. Floats keep all their digits; NaN becomes an empty cell."""
+    with atomic_file(path) as file:
+        if rows:
+            file.write(_csv_line(rows[0]))
+        file.writelines(_csv_line(row.values()) for row in rows)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in cells]
+    )
+    return line.getvalue()
+
+
+class Tables:
+    """The result tables of a run, in memory and on disk."""
+
+    def __init__(self, directory: Path, scenario: Scenario, confidence: float) -> None:
+        """directory: the output directory, which exists."""
+        self._directory = directory
+        self._scenario = scenario
+        self._confidence = confidence
+        self._finished: dict[float, dict[str, list[Row]]] = {}
+        self._written = 0.0
+
+    def finish(self, state: LoadState, stop_reason: str) -> Row:
+        """Compute the rows of a load, write its own file, and return its row of points.csv."""
+        scenario, confidence = self._scenario, self._confidence
+        replications = state.replications
+        offered = offered_load(scenario.traffic, state.erlang)
+        point = point_row(replications, scenario, offered, confidence, stop_reason)
+        self._finished[state.erlang] = {
+            "points": [point],
+            "links": link_rows(replications, scenario, confidence),
+            "pairs": pair_rows(replications, scenario, confidence),
+            "bit_rates": bit_rate_rows(replications, scenario, confidence),
+        }
+        path = self._directory / load_file_name(state.erlang)
+        write_load_file(path, replications, scenario, confidence)
+        return point
+
+    def write(self, *, now: bool) -> None:
+        """Write the tables of all loads so far; unless `now`, not more often than every few seconds."""
+        if not now and time.monotonic() - self._written < _SECONDS_BETWEEN_WRITES:
+            return
+        for table in ("points", "links", "pairs", "bit_rates"):
+            rows = [row for load in sorted(self._finished) for row in self._finished[load][table]]
+            write_table(self._directory / f"{table}.csv", rows)
+        self._written = time.monotonic()
+
+
+class ReplicationTable:
+    """replications.csv: appended while the run goes on, in order when it ends."""
+
+    def __init__(self, path: Path) -> None:
+        """path: the file, which `rewrite` creates."""
+        self._path = path
+        self._has_header = False
+
+    def append(self, replication: Replication) -> None:
+        """Add the row of a finished replication."""
+        row = replication_row(replication)
+        with self._path.open("a", encoding="utf-8", newline="") as file:
+            if not self._has_header:
+                file.write(_csv_line(row))
+                self._has_header = True
+            file.write(_csv_line(row.values()))
+
+    def rewrite(self, replications: Iterable[Replication]) -> None:
+        """Replace the rows by those of these replications, in this order."""
+        rows = [replication_row(each) for each in replications]
+        write_table(self._path, rows)
+        self._has_header = bool(rows)
+
+
+def replication_row(replication: Replication) -> Row:
+    """Return one row of replications.csv."""
+    served = replication.lightpaths or math.nan
+    return {
+        "erlang": replication.erlang,
+        "replication": replication.replication,
+        "requests": replication.requests,
+        "warmup_requests": replication.warmup_requests,
+        "blocked": int(replication.blocked.sum()),
+        "blocked_out_of_reach": replication.blocked_out_of_reach,
+        "blocking_probability": replication.blocking_probability,
+        "bit_rate_blocking_probability": replication.blocked_gbps / replication.requested_gbps,
+        "mean_hops": replication.hops / served,
+        "mean_length_km": replication.length_km / served,
+        "mean_slots": replication.slots / served,
+        "utilisation": float(replication.utilisation.mean()),
+        "fragmentation": float(replication.fragmentation.mean()),
+    }
+
+
+def _columns(name: str, estimate: Estimate) -> Row:
+    return {
+        name: estimate.mean,
+        f"{name}_ci_lower": estimate.ci_lower,
+        f"{name}_ci_upper": estimate.ci_upper,
+    }
+
+
+def point_row(
+    replications: Sequence[Replication],
+    scenario: Scenario,
+    offered_erlang: float,
+    confidence: float,
+    stop_reason: str,
+) -> Row:
+    """Return one row of points.csv: the replications of one load."""
+    blocked = [int(each.blocked.sum()) for each in replications]
+    requests = [each.requests for each in replications]
+    lightpaths = [each.lightpaths for each in replications]
+
+    def per_lightpath(sums: Sequence[float]) -> Estimate:
+        return ratio_estimate(sums, lightpaths, confidence)
+
+    blocking = blocking_estimate(blocked, requests, confidence)
+    return {
+        "erlang": replications[0].erlang,
+        "offered_erlang": offered_erlang,
+        "replications": len(replications),
+        "requests": sum(requests),
+        "warmup_requests": replications[0].warmup_requests,
+        "blocked": sum(blocked),
+        "blocked_out_of_reach": sum(each.blocked_out_of_reach for each in replications),
+        **_columns("blocking_probability", blocking),
+        "relative_precision": blocking.relative_precision,
+        **_columns(
+            "bit_rate_blocking_probability",
+            blocking_estimate(
+                [each.blocked_gbps for each in replications],
+                [each.requested_gbps for each in replications],
+                confidence,
+                requests=sum(requests),
+            ),
+        ),
+        **_columns("mean_hops", per_lightpath([each.hops for each in replications])),
+        **_columns("mean_length_km", per_lightpath([each.length_km for each in replications])),
+        **_columns("mean_slots", per_lightpath([each.slots for each in replications])),
+        **_columns(
+            "utilisation",
+            mean_estimate([each.utilisation.mean() for each in replications], confidence),
+        ),
+        **_columns(
+            "fragmentation",
+            mean_estimate([each.fragmentation.mean() for each in replications], confidence),
+        ),
+        "confidence": confidence,
+        "stop_reason": stop_reason,
+            }
+
+
+def link_rows(
+    replications: Sequence[Replication], scenario: Scenario, confidence: float
+) -> list[Row]:
+    """Return the rows of links.csv for one load: a row per link, or per direction of a link."""
+    utilisation = np.array([each.utilisation for each in replications])
+    fragmentation = np.array([each.fragmentation for each in replications])
+    return [
+        {
+            "erlang": replications[0].erlang,
+            "source": source,
+            "destination": destination,
+            "length_km": scenario.link_km[link],
+            "replications": len(replications),
+            **_columns("utilisation", mean_estimate(utilisation[:, link], confidence)),
+            **_columns("fragmentation", mean_estimate(fragmentation[:, link], confidence)),
+        }
+        for link, (source, destination) in enumerate(scenario.links)
+    ]
+
+
+def pair_rows(
+    replications: Sequence[Replication], scenario: Scenario, confidence: float
+) -> list[Row]:
+    """Return the rows of pairs.csv for one load: blocking by source and destination."""
+    requested = np.array([each.requested for each in replications])
+    blocked = np.array([each.blocked for each in replications])
+    return [
+        {
+            "erlang": replications[0].erlang,
+            "source": source,
+            "destination": destination,
+            **_blocking_columns(blocked[:, pair], requested[:, pair], confidence),
+        }
+        for pair, (source, destination) in enumerate(scenario.pairs)
+    ]
+
+
+def bit_rate_rows(
+    replications: Sequence[Replication], scenario: Scenario, confidence: float
+) -> list[Row]:
+    """Return the rows of bit_rates.csv for one load: blocking and lightpaths by bit rate."""
+    requested = np.array([each.requested_by_bit_rate for each in replications])
+    blocked = np.array([each.blocked_by_bit_rate for each in replications])
+    lightpaths = sum(each.lightpaths_by_format for each in replications)
+    return [
+        {
+            "erlang": replications[0].erlang,
+            "bit_rate_gbps": float(rate),
+            **_blocking_columns(blocked[:, index], requested[:, index], confidence),
+            **{
+                f"lightpaths_{name}": int(lightpaths[number, index])  # type: ignore[index]
+                for number, name in enumerate(scenario.formats)
+            },
+        }
+        for index, rate in enumerate(scenario.bit_rates_gbps)
+    ]
+
+
+def _blocking_columns(blocked: Any, requested: Any, confidence: float) -> Row:
+    estimate = blocking_estimate(blocked, requested, confidence)
+    return {
+        "replications": len(blocked),
+        "requests": int(requested.sum()),
+        "blocked": int(blocked.sum()),
+        **_columns("blocking_probability", estimate),
+    }

@@ -1,0 +1,124 @@
+"""Traffic: (seed, load, replication) to arrays of requests.
+
+Nothing here knows a policy, so every policy is offered the same requests (common random numbers). Each random
+variable has a stream of its own, so that one more variable leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK = 16_384
+"""Requests drawn at a time: small enough for the second cache level. Part of what fixes the numbers."""
+
+TRUNCATION = 2.0
+"""A truncated holding time is redrawn above this multiple of its nominal mean."""
+
+
+class TrafficModel(NamedTuple):
+    """How requests are drawn.
+
+    pair_shares: float64[pair], sums to 1. bit_rate_shares: float64[bit rate], sums to 1. mean_holding_time:
+    nominal mean, in any unit of time. holding_distribution: exponential, deterministic or
+    truncated_exponential (an exponential that is redrawn while it exceeds twice its mean).
+    """
+
+    pair_shares: NDArray[np.float64]
+    bit_rate_shares: NDArray[np.float64]
+    mean_holding_time: float
+    holding_distribution: str
+
+
+class Requests(NamedTuple):
+    """A chunk of requests, one row each.
+
+    arrival, holding: float64, same unit of time. pair, bit_rate: int32. tie: float64 in [0, 1), or empty.
+    """
+
+    arrival: NDArray[np.float64]
+    holding: NDArray[np.float64]
+    pair: NDArray[np.int32]
+    bit_rate: NDArray[np.int32]
+    tie: NDArray[np.float64]
+
+    def part(self, start: int, stop: int) -> Requests:
+        """Return the requests `start` ... `stop - 1` as views."""
+        return Requests(*(column[start:stop] for column in self))
+
+
+def mean_of_truncated_exponential(mean: float) -> float:
+    """Return the true mean of an exponential with this mean that is redrawn above twice its mean.
+
+    mean * (1 - 2 e^-2 / (1 - e^-2)), which is 0.68696 * mean.
+    """
+    tail = float(np.exp(-TRUNCATION))
+    return mean * (1.0 - TRUNCATION * tail / (1.0 - tail))
+
+
+def offered_load(model: TrafficModel, load: float) -> float:
+    """Return the load in Erlang that is offered in truth when the nominal load is `load`."""
+    if model.holding_distribution == "truncated_exponential":
+        return load * mean_of_truncated_exponential(1.0)
+    return load
+
+
+def draw_requests(
+    model: TrafficModel, load: float, seed: int, replication: int, *, ties: bool
+) -> Iterator[Requests]:
+    """Yield requests for ever, `CHUNK` at a time: Poisson arrivals at rate load / mean holding time.
+
+    The streams depend on the value of the load, not on its place among the loads of a run, so that a load
+    added to a run changes none of the others. ties: whether to draw the numbers that random fit uses.
+    """
+    words = struct.unpack("<II", struct.pack("<d", load))
+    root = np.random.SeedSequence(seed, spawn_key=(*words, replication))
+    arrivals, holdings, pairs, bit_rates, tie_breaks = (
+        np.random.Generator(np.random.SFC64(child)) for child in root.spawn(5)
+    )
+    rate = load / model.mean_holding_time
+    draw_pair = _category_drawer(pairs, model.pair_shares)
+    draw_bit_rate = _category_drawer(bit_rates, model.bit_rate_shares)
+    nothing = np.empty(0)
+    now = 0.0
+    while True:
+        arrival = arrivals.standard_exponential(CHUNK)
+        arrival /= rate
+        arrival[0] += now
+        np.cumsum(arrival, out=arrival)
+        now = float(arrival[-1])
+        yield Requests(
+            arrival,
+            _holding_times(model, holdings),
+            draw_pair(),
+            draw_bit_rate(),
+            tie_breaks.random(CHUNK) if ties else nothing,
+        )
+
+
+def _category_drawer(
+    stream: np.random.Generator, shares: NDArray[np.float64]
+) -> Callable[[], NDArray[np.int32]]:
+    """Return what draws `CHUNK` category numbers: equal shares by integers, others by inversion."""
+    if np.all(shares == shares[0]):
+        return lambda: stream.integers(len(shares), size=CHUNK, dtype=np.int32)
+    cumulative = np.cumsum(shares)
+    # The last category takes what rounding leaves of the interval; one of share 0 is never drawn.
+    cumulative[np.flatnonzero(shares)[-1] :] = 1.0
+    return lambda: np.searchsorted(cumulative, stream.random(CHUNK), side="right").astype(np.int32)
+
+
+def _holding_times(model: TrafficModel, stream: np.random.Generator) -> NDArray[np.float64]:
+    if model.holding_distribution == "deterministic":
+        return np.full(CHUNK, model.mean_holding_time)
+    if model.holding_distribution == "truncated_exponential":
+        # Inversion of the truncated distribution: the same law as redrawing, at one draw per request.
+        covered = -np.expm1(-TRUNCATION)
+        return -model.mean_holding_time * np.log1p(-covered * stream.random(CHUNK))
+    holding = stream.standard_exponential(CHUNK)
+    holding *= model.mean_holding_time
+    return holding

@@ -1,0 +1,151 @@
+"""Types of configuration values: each reads a typed value or its INI text, and nothing else.
+
+Python's own conversions take too much (True as 1, "1_000", NaN) or fail in their own ways (integers
+of 5,000 digits, deep nesting), so every type says here what it takes.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from fusion.problems import show
+
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.IGNORECASE)
+_SHARE = re.compile(r"""\s*(["']?)([^"':,{}]*)\1\s*:\s*(["']?)([^"':,{}]*)\3\s*""")
+_FLAGS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+_MAX_TEXT = 4096
+_MAX_SHARES = 1000
+
+TOLD = "told"
+"""Type of the pydantic errors whose message says it all; others only say that a type is wrong."""
+
+
+def told(message: str) -> PydanticCustomError:
+    """Return a validation error with a message of its own (which is not a template)."""
+    return PydanticCustomError(TOLD, "{message}", {"message": message})
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not a number")
+    if isinstance(value, int) and abs(value) > 10**18:
+        raise ValueError("far too large")
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return float(value)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 10**18:
+        return value  # not by way of float, which is exact only up to 2**53
+    number = _number(value)
+    if not number.is_integer() or abs(number) > 2**53:
+        raise ValueError("not an integer")
+    return int(number)
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in _FLAGS:
+        return _FLAGS[value.strip().lower()]
+    if isinstance(value, int) and value in (0, 1):
+        return value == 1
+    raise ValueError("neither true nor false")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, PurePath):
+        value = str(value)
+    if not isinstance(value, str):
+        raise told(f"must be text, not {show(value, 20)}")
+    if len(value) > _MAX_TEXT:
+        raise told(f"must have at most {_MAX_TEXT} characters")
+    value = value.strip()
+    if not value.isprintable():
+        raise told("must not have control characters or line breaks")
+    return value
+
+
+def _optional_text(value: object) -> str:
+    text = "" if value is None else _text(value)
+    return "" if text.lower() == "none" else text
+
+
+def _word(value: object) -> str:
+    return "None" if value is None else _text(value)
+
+
+def _integer_or_auto(value: object) -> int | str:
+    return "auto" if isinstance(value, str) and value.strip().lower() == "auto" else _integer(value)
+
+
+def _shares(value: object) -> dict[float, float]:
+    """Read {bit rate: share} from a mapping or its text, sorted by bit rate so order means nothing.
+
+    The text is a flat dictionary as Python or JSON writes it. It is matched, not evaluated.
+    """
+    form = 'a dictionary of bit rate in Gb/s and share, like {"25": 0.4, "100": 0.6}'
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.startswith("{") and text.endswith("}")) or len(text) > 32 * _MAX_SHARES:
+            raise told(f"must be {form}")
+        items = text[1:-1].split(",")
+        if not items[-1].strip():
+            items.pop()  # Python allows a comma after the last pair
+        pairs: list[tuple[object, object]] = []
+        for item in items:
+            match = _SHARE.fullmatch(item)
+            if match is None:
+                raise told(f"must be {form}; '{show(item.strip(), 40)}' is no pair of numbers")
+            pairs.append((match[2], match[4]))
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        raise told(f"must be {form}")
+    if not 1 <= len(pairs) <= _MAX_SHARES:
+        raise told(f"must have 1 to {_MAX_SHARES} bit rates, not {len(pairs)}")
+    shares: dict[float, float] = {}
+    for raw_rate, raw_share in pairs:
+        try:
+            rate, share = _number(raw_rate), _number(raw_share)
+        except ValueError:
+            pair = f"{show(raw_rate, 30)}: {show(raw_share, 30)}"
+            raise told(f"must be {form}; '{pair}' is no pair of numbers") from None
+        if rate in shares:
+            raise told(f"must have every bit rate once; {rate:g} Gb/s is there twice")
+        if not 0 < rate <= 1e6:
+            raise told(f"must have bit rates above 0 and up to 1,000,000 Gb/s, not {rate:g}")
+        if not 0 <= share <= 1:
+            raise told(f"must have shares from 0 to 1; that of {rate:g} Gb/s is {share:g}")
+        shares[rate] = share
+    total = math.fsum(shares.values())
+    if abs(total - 1) > 1e-9:
+        raise told(f"must have shares that sum to 1, not to {total:.10g}")
+    return dict(sorted(shares.items()))
+
+
+# Beside a type, after its bounds, as in Annotated[int, Field(ge=0), Integer].
+Integer = BeforeValidator(_integer)
+Number = BeforeValidator(_number)
+Flag = BeforeValidator(_flag)
+Word = BeforeValidator(_word)  # for a Literal; Python's None is the word None, as in FUSION's files
+Name = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
+OptionalPath = Annotated[str, BeforeValidator(_optional_text)]
+Shares = Annotated[dict[float, float], BeforeValidator(_shares)]
+IntegerOrAuto = Annotated[
+    Annotated[int, Field(ge=0, le=10**12)] | Literal["auto"], BeforeValidator(_integer_or_auto)
+]
