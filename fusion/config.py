@@ -105,6 +105,7 @@ def relevant_fields(config: Config) -> dict[str, object]:
     if values["bit_rates"] == "uniform":
         skipped.add("request_distribution")
     else:
+        values["request_distribution"] = config.bit_rate_shares  # without shares of 0
         skipped |= {"bit_rate_min", "bit_rate_max", "bit_rate_step"}
     if values["stopping_rule"] == "fixed":
         skipped |= {"relative_precision", "min_replications", "look_ahead"}

@@ -233,16 +233,20 @@ def is_process_section(section: str) -> bool:
 
 
 def plain(value: object) -> str:
-    """Return a value as the text by which `Foreign.harmless` knows it."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
+    """Return a value as the text by which `Foreign.harmless` knows it; equal numbers are equal."""
     if isinstance(value, list | tuple | Mapping):
         return "[]" if not value else "[...]"
-    if not isinstance(value, str | int | float | None):
+    if isinstance(value, str | bool | None):
+        text = str(value).strip().strip("'\"").strip().lower()
+    elif isinstance(value, int | float) and abs(value) < 1e15:
+        text = str(value)
+    else:
         return f"<{type(value).__name__}>"
-    if isinstance(value, int) and abs(value) > 10**15:
-        return "<int>"
-    return str(value).strip().strip("'\"").strip().lower()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else text
 
 
 def refused(foreign: Foreign, value: object) -> bool:

@@ -1,8 +1,7 @@
 """The file per load in the form of the original FUSION, for scripts that read it: <load>_erlang.json.
 
-It has FUSION's names and meanings for what this simulator computes and leaves out the rest. `ci_rate_block`
-and `ci_percent_block` are half-widths at the confidence of the config with Student's t, where FUSION uses 90 %
-with a normal quantile.
+It has FUSION's names and meanings for what this simulator computes and leaves out the rest. The intervals
+are those of the config's confidence with Student's t, where FUSION has 90 % with a normal quantile.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from fusion.replication import Replication
 from fusion.files import atomic_file
+from fusion.replication import Replication
 from fusion.scenario import Scenario
 from fusion.statistics import Estimate, mean_estimate
 
@@ -32,16 +31,20 @@ def write_load_file(
     """Write the file of one load, atomically."""
     ratios = [each.blocking_probability for each in replications]
     gbps_ratios = [each.blocked_gbps / each.requested_gbps for each in replications]
+    iterations = {str(each.replication): _iteration(each, scenario) for each in replications}
+    # FUSION repeats the list so far in every iteration; the last one holds them all.
+    iterations[str(replications[-1].replication)] |= {
+        "sim_block_list": ratios,
+        "sim_br_block_list": gbps_ratios,
+    }
+    gbps = mean_estimate(gbps_ratios, confidence)
     record = {
-        "iter_stats": {
-            str(each.replication): _iteration(each, scenario, ratios, gbps_ratios)
-            for each in replications
-        },
+        "iter_stats": iterations,
         **_moments("blocking", "block", ratios, mean_estimate(ratios, confidence)),
-        **_moments("bit_rate_blocking", "bit_rate_block", gbps_ratios, mean_estimate(gbps_ratios, confidence)),
+        **_moments("bit_rate_blocking", "bit_rate_block", gbps_ratios, gbps),
     }
     with atomic_file(path) as file:
-        json.dump(record, file, indent=1)
+        json.dump(record, file)
         file.write("\n")
 
 
@@ -58,19 +61,13 @@ def _moments(name: str, short: str, values: Sequence[float], estimate: Estimate)
     }
 
 
-def _iteration(
-    each: Replication,
-    scenario: Scenario,
-    ratios: Sequence[float],
-    gbps_ratios: Sequence[float],
-) -> dict[str, Any]:
+def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
     cores: dict[str, int] = {}
     for plane, count in zip(scenario.planes, each.lightpaths_by_plane, strict=True):
         cores[str(plane.core)] = cores.get(str(plane.core), 0) + int(count)
     rates = [f"{rate:g}" for rate in scenario.bit_rates_gbps]
     blocked = int(each.blocked.sum())
     reach = each.blocked_out_of_reach / blocked if blocked else None
-    upto = each.replication + 1
     return {
         "cores_dict": cores,
         "mods_used_dict": {
@@ -86,8 +83,6 @@ def _iteration(
             "congestion": None if reach is None else 1.0 - reach,
             "xt_threshold": 0.0 if blocked else None,
         },
-        "sim_block_list": list(ratios[:upto]),
-        "sim_br_block_list": list(gbps_ratios[:upto]),
         "hops_mean": each.hops / each.lightpaths if each.lightpaths else None,
         "lengths_mean": round(each.length_km / each.lightpaths, 2) if each.lightpaths else None,
         "path_index_list": each.lightpaths_by_rank.tolist(),

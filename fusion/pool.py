@@ -25,7 +25,7 @@ class Task(NamedTuple):
     warmup_requests: int
 
 
-class WorkerDied(RuntimeError):
+class WorkerDiedError(RuntimeError):
     """A worker process was ended from outside, for one by the kernel when memory ran out."""
 
 
@@ -42,7 +42,7 @@ def run_tasks(
 
     next_task: returns None when there is nothing to do before another replication finishes. workers: number
     of processes; 1 works in this process. stopped: when it says yes, no task is started any more and what
-    runs is dropped. Raises WorkerDied.
+    runs is dropped. Raises WorkerDiedError.
     """
     if workers == 1:
         yield from _in_this_process(scenario, next_task, stopped)
@@ -86,7 +86,7 @@ def _in_a_pool(
                 yield future.result()
     except BrokenProcessPool:
         if not stopped():
-            raise WorkerDied("a worker process died; was the memory full?") from None
+            raise WorkerDiedError("a worker process died; was the memory full?") from None
     finally:
         # A replication may take minutes: ending the workers is the only way to end within the grace time.
         executor.shutdown(wait=False, cancel_futures=True)

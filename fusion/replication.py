@@ -30,12 +30,12 @@ class Stopped(Exception):
 class Replication(NamedTuple):
     """What one replication measured after its warm-up. Counts are of requests unless the name says more.
 
-    requested, blocked: int64[pair]. requested_gbps, blocked_gbps: sums over requests. requested_by_bit_rate, blocked_by_bit_rate: int64[bit rate].
-    lightpaths_by_format: int64[format, bit rate]. lightpaths_by_rank: int64[place of the path among the
-    candidates of its pair]. lightpaths_by_plane: int64[plane]. utilisation: float64[link], mean over time of
-    the share of slots that are taken, guard bands included. fragmentation: float64[link], mean over samples
-    and planes of 1 - largest free block / free slots, 0 for a full link. hops, length_km, slots: sums over
-    lightpaths; slots without guard bands.
+    requested, blocked: int64[pair]. requested_by_bit_rate, blocked_by_bit_rate: int64[bit rate].
+    requested_gbps, blocked_gbps: sums over requests. hops, length_km, slots: sums over lightpaths, slots
+    without guard bands. lightpaths_by_format: int64[format, bit rate]. lightpaths_by_rank: int64[place of the
+    path among the candidates of its pair]. lightpaths_by_plane: int64[plane]. utilisation: float64[link],
+    mean over time of the share of slots that are taken, guard bands included. fragmentation: float64[link],
+    mean over samples and planes of 1 - largest free block / free slots, 0 for a full link.
     """
 
     erlang: float
@@ -178,6 +178,9 @@ def _measured(
     )
 
 
-def per_link(first_hop: Int32s, links: Int32s, by_path: Floats, n_links: int) -> NDArray[np.float64]:
+def per_link(
+    first_hop: Int32s, links: Int32s, by_path: Floats, n_links: int
+) -> NDArray[np.float64]:
     """Return float64[link], the sum of a quantity of paths over the paths that use the link."""
-    return np.bincount(links, np.repeat(by_path, np.diff(first_hop)), minlength=n_links)
+    by_hop = np.repeat(by_path, np.diff(first_hop))
+    return np.bincount(links, by_hop, minlength=n_links).astype(np.float64)

@@ -19,7 +19,7 @@ from fusion.files import atomic_file
 from fusion.replication import Replication
 
 
-class ForeignResults(ValueError):
+class ForeignResultsError(ValueError):
     """The output directory holds results that do not belong to this config."""
 
 
@@ -29,7 +29,7 @@ class ReplicationFile:
     def __init__(self, path: Path, content_key: str, fields: Mapping[str, Any]) -> None:
         """Open or create `path` for results of the config with this key.
 
-        fields: what the key was made from, to be able to say what differs. Raises ForeignResults if the
+        fields: what the key was made from, to be able to say what differs. Raises ForeignResultsError if the
         file belongs to another config or another process is writing it.
         """
         self._path = path
@@ -40,7 +40,9 @@ class ReplicationFile:
             _lock(self._file)
         except OSError:
             self._file.close()
-            raise ForeignResults(f"{path.parent} is being written by another simulator") from None
+            raise ForeignResultsError(
+                f"{path.parent} is being written by another simulator"
+            ) from None
         self.replications = self._read()
 
     def _read(self) -> dict[tuple[float, int], Replication]:
@@ -61,7 +63,7 @@ class ReplicationFile:
             there = json.loads(line)
             key, config = there["content_key"], there["config"]
         except (ValueError, KeyError, TypeError):
-            raise ForeignResults(f"{self._path} is no file of replications") from None
+            raise ForeignResultsError(f"{self._path} is no file of replications") from None
         if key == self._header["content_key"]:
             return
         mine = json.loads(json.dumps(self._header["config"]))
@@ -70,7 +72,7 @@ class ReplicationFile:
             for field in sorted(config.keys() | mine.keys())
             if config.get(field) != mine.get(field)
         ]
-        raise ForeignResults(
+        raise ForeignResultsError(
             f"{self._path.parent} holds results of another config ("
             + ("; ".join(differing) or "the content of an input file or the version differs")
             + ")"
@@ -110,7 +112,7 @@ def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def to_record(replication: Replication) -> Row:
+def to_record(replication: Replication) -> dict[str, Any]:
     """Return a replication as plain numbers and lists; `from_record` gives it back bit for bit."""
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
@@ -120,9 +122,8 @@ def to_record(replication: Replication) -> Row:
 
 def from_record(record: Mapping[str, Any]) -> Replication:
     """Return the replication of which `to_record` made the record."""
-    return Replication(
-        **{
-            name: np.array(value) if isinstance(value, list) else value
-            for name, value in record.items()
-        }
-    )
+    fields: dict[str, Any] = {
+        name: np.array(value) if isinstance(value, list) else value
+        for name, value in record.items()
+    }
+    return Replication(**fields)

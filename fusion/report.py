@@ -129,7 +129,8 @@ def describe_point(point: Mapping[str, Any]) -> str:
     count = point["replications"]
     replications = f"{count} replication" + ("" if count == 1 else "s")
     if not point["blocked"]:
-        return f"{point['erlang']:g} Erlang: blocking below {upper:.3g} ({percent}, none blocked in {replications})"
+        bound = f"blocking below {upper:.3g} ({percent}, none blocked in {replications})"
+        return f"{point['erlang']:g} Erlang: {bound}"
     interval = f"[{lower:.4g}, {upper:.4g}]" if count > 1 else "with no interval"
     mean = point["blocking_probability"]
     return f"{point['erlang']:g} Erlang: blocking {mean:.4g} {interval} ({percent}, {replications})"

@@ -67,7 +67,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     rates = np.array(list(shares))
     paths = _paths(config, inputs, separate)
     slots, formats = lightpath_widths(
-        inputs.modulation, paths.length_km, rates, config.topology_settings.bw_per_slot
+        inputs.modulation, paths.length_km, list(shares), config.topology_settings.bw_per_slot
     )
     width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
     # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
@@ -83,7 +83,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             paths.first_path,
             paths.first_hop,
             paths.links,
-            width_row.ravel(),
+            width_row.ravel().astype(np.int64),
             rows[:, : len(rates)],
             n_links,
             [plane.slots for plane in planes],
@@ -102,7 +102,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             np.int32
         ),
         format_by_row=np.ascontiguousarray(rows[:, len(rates) :], dtype=np.int32),
-        formats=tuple(format.name for format in inputs.modulation.formats),
+        formats=tuple(each.name for each in inputs.modulation.formats),
         guard_slots=general.guard_slots,
         bit_rates_gbps=rates,
         pairs=tuple((names[s], names[d]) for s, d in paths.pairs),

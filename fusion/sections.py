@@ -47,7 +47,7 @@ class GeneralSettings(Section):
         description="Highest load, in Erlang; it is simulated if the steps reach it.",
     )
     erlang_step: Load = Field(default=300, description="Step from one load to the next, in Erlang.")
-    holding_time: Annotated[float, Field(gt=0, le=1e9), Number] = Field(
+    holding_time: Annotated[float, Field(gt=0, le=10**9), Number] = Field(
         default=0.2,
         description="Mean holding time of a request, in any unit of time. The arrival rate is "
         "load / holding time, so it scales the clock and leaves blocking as it is.",

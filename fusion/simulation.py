@@ -39,8 +39,8 @@ def run(
     """Simulate all loads of a config and write the result files; return whether the run is complete.
 
     directory: where the files go. file: what is there already, which is not computed again. stopped: asked
-    often; when it says yes the run ends with what it has. Raises WorkerDied, and OSError when a file cannot
-    be written.
+    often; when it says yes the run ends with what it has. Raises WorkerDiedError, and OSError when a file
+    cannot be written.
     """
     began = time.monotonic()
     scenario = make_scenario(config, inputs)
@@ -49,7 +49,10 @@ def run(
     replication_table = ReplicationTable(directory / "replications.csv")
     report = Report(config, states, progress)
     report.start(
-        inputs.topology.name, len(inputs.topology.nodes), len(inputs.topology.links), len(scenario.hops)
+        inputs.topology.name,
+        len(inputs.topology.nodes),
+        len(inputs.topology.links),
+        len(scenario.hops),
     )
 
     def finish_loads() -> None:

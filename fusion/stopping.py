@@ -36,8 +36,8 @@ class RelativePrecision:
     """Stop when the interval is narrow, and has stayed narrow over a look-ahead.
 
     A rule that stops the first time the interval happens to be narrow stops too early too often and loses
-    coverage. This one goes on for a look-ahead and starts anew if the interval gets wide in it: 5 replications,
-    in proportion to n above 100 (Hoad, Robinson, Davies, J. Oper. Res. Soc. 61, 2010, section 4).
+    coverage. This one goes on for a look-ahead, which grows in proportion to n above 100 replications, and
+    starts anew if the interval gets wide in it (Hoad, Robinson, Davies, J. Oper. Res. Soc. 61, 2010, 1632).
     """
 
     def __init__(

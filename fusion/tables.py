@@ -178,7 +178,7 @@ def point_row(
         ),
         "confidence": confidence,
         "stop_reason": stop_reason,
-            }
+    }
 
 
 def link_rows(

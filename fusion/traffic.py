@@ -48,7 +48,13 @@ class Requests(NamedTuple):
 
     def part(self, start: int, stop: int) -> Requests:
         """Return the requests `start` ... `stop - 1` as views."""
-        return Requests(*(column[start:stop] for column in self))
+        return Requests(
+            self.arrival[start:stop],
+            self.holding[start:stop],
+            self.pair[start:stop],
+            self.bit_rate[start:stop],
+            self.tie[start:stop],
+        )
 
 
 def mean_of_truncated_exponential(mean: float) -> float:
@@ -118,7 +124,9 @@ def _holding_times(model: TrafficModel, stream: np.random.Generator) -> NDArray[
     if model.holding_distribution == "truncated_exponential":
         # Inversion of the truncated distribution: the same law as redrawing, at one draw per request.
         covered = -np.expm1(-TRUNCATION)
-        return -model.mean_holding_time * np.log1p(-covered * stream.random(CHUNK))
+        truncated = -np.log1p(-covered * stream.random(CHUNK))
+        truncated *= model.mean_holding_time
+        return np.asarray(truncated, dtype=np.float64)
     holding = stream.standard_exponential(CHUNK)
     holding *= model.mean_holding_time
     return holding

@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     from fusion.inputs import content_key, read_inputs
     from fusion.logging_config import configure_logging
     from fusion.progress import ProgressWriter
-    from fusion.replication_file import ForeignResults, ReplicationFile
+    from fusion.replication_file import ForeignResultsError, ReplicationFile
     from fusion.simulation import run
 
     configure_logging()
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
             key = content_key(config, inputs)
             directory.mkdir(parents=True, exist_ok=True)
             file = ReplicationFile(directory / "replications.jsonl", key, relevant_fields(config))
-        except (ConfigError, ForeignResults, OSError) as error:
+        except (ConfigError, ForeignResultsError, OSError) as error:
             return _refuse(str(error), progress)
         run_file.begin(seed=config.simulation_settings.seed, content_key=key)
         with closing(file):

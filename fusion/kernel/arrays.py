@@ -81,7 +81,7 @@ def make_network(
     first_path: Int32s,
     first_hop: Int32s,
     links: Int32s,
-    width_row: Int32s,
+    width_row: Int64s,
     width: Int32s,
     n_links: int,
     slots_by_plane: list[int],
@@ -166,4 +166,5 @@ def busy_from_now(network: Network, state: State) -> Floats:
     rows = int(state.cursor[1])
     remaining = np.maximum(state.departure[:rows] - state.clock[0], 0.0)
     paths = len(network.first_hop) - 1
-    return np.bincount(state.path[:rows], state.width[:rows] * remaining, minlength=paths)
+    busy = state.width[:rows] * remaining
+    return np.bincount(state.path[:rows], busy, minlength=paths).astype(np.float64)

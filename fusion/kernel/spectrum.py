@@ -104,15 +104,17 @@ def wide_run_starts(
     common = common_word(free, plane, links, hop, end, word)
     if not common >> TOP:
         return ZERO
-    above = np.int64(0)
+    above: Any = np.int64(0)
     for next_word in range(word + 1, free.shape[2]):
         taken = ~common_word(free, plane, links, hop, end, next_word)
         if taken:
             above += trailing_zeros(taken)
             break
         above += WORD_BITS
-    highest = min(63, WORD_BITS + above - width)
-    lowest = 0 if common == ONES else WORD_BITS - leading_zeros(~common)
+    highest = min(np.int64(63), WORD_BITS + above - width)
+    lowest = np.int64(0)
+    if common != ONES:
+        lowest = WORD_BITS - leading_zeros(~common)
     if highest < lowest:
         return ZERO
     return (ONES << np.uint64(lowest)) & (ONES >> np.uint64(63 - highest))
@@ -134,7 +136,7 @@ def starts_in_word(
 @njit(inline="always")
 def first_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
-) -> int:
+) -> Any:
     """Return the lowest start of a run of `width` free slots, or -1."""
     words = free.shape[2]
     if width > WORD_BITS:
@@ -158,7 +160,7 @@ def first_fit(
 @njit
 def last_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
-) -> int:
+) -> Any:
     """Return the highest start of a run of `width` free slots, or -1."""
     for word in range(free.shape[2] - 1, -1, -1):
         starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
@@ -168,9 +170,7 @@ def last_fit(
 
 
 @njit
-def best_fit(
-    free: Words, plane: int, links: Ints, hop: int, end: int, width: int
-) -> tuple[int, int]:
+def best_fit(free: Words, plane: int, links: Ints, hop: int, end: int, width: int) -> Any:
     """Return the start and the size of the smallest free block of at least `width` slots, or (-1, 0).
 
     A block is a maximal run of slots that are free on every link of the path. Equal blocks: the lowest.
@@ -206,20 +206,18 @@ def best_fit(
 @njit
 def count_starts(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
-) -> int:
+) -> Any:
     """Return the number of starts at which a run of `width` free slots fits."""
     total = np.int64(0)
     for word in range(free.shape[2]):
-        total += count_ones(
-            starts_in_word(free, plane, links, hop, end, word, shifts, width)
-        )
+        total += count_ones(starts_in_word(free, plane, links, hop, end, word, shifts, width))
     return total
 
 
 @njit
 def nth_start(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
-) -> int:
+) -> Any:
     """Return the start number n (from 0, ascending) among those that `count_starts` counts."""
     for word in range(free.shape[2]):
         starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
@@ -242,7 +240,7 @@ def most_used_fit(
     end: int,
     shifts: Words,
     width: int,
-) -> tuple[int, int]:
+) -> Any:
     """Return the start whose slots are taken on most links of the network and that sum, or (-1, 0).
 
     usage: int32[plane, slot], the number of links on which the slot is taken. Equal sums: the lowest start.
@@ -262,7 +260,9 @@ def most_used_fit(
 
 
 @njit(inline="always")
-def toggle(free: Words, plane: int, links: Ints, hop: int, end: int, start: int, width: int) -> None:
+def toggle(
+    free: Words, plane: int, links: Ints, hop: int, end: int, start: int, width: int
+) -> None:
     """Take the free slots `start` ... `start + width - 1` on every link of the path, or give them back."""
     last = start + width - 1
     first_word = start >> 6
@@ -283,7 +283,7 @@ def toggle(free: Words, plane: int, links: Ints, hop: int, end: int, start: int,
 
 
 @njit
-def free_and_largest_block(free: Words, plane: int, link: int) -> tuple[int, int]:
+def free_and_largest_block(free: Words, plane: int, link: int) -> Any:
     """Return the number of free slots of a link and the size of its largest free block."""
     total, largest, run = np.int64(0), np.int64(0), np.int64(0)
     for word in range(free.shape[2]):

@@ -1,0 +1,330 @@
+"""The simulator as a process: exit codes, signals, kills, resuming, and the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fusion.progress import ProgressReader, ProgressState
+
+TABLES = ("points.csv", "replications.csv", "links.csv", "pairs.csv", "bit_rates.csv")
+
+CONFIG = """
+[general_settings]
+erlang_start = 160
+erlang_stop = 200
+erlang_step = 20
+num_requests = {requests}
+max_iters = {replications}
+mod_assumption = deeprmsa_reach
+guard_slots = 1
+[topology_settings]
+network = nsfnet_deeprmsa
+link_directions = separate
+[routing_settings]
+k_paths = 5
+path_order = hops
+[spectrum_settings]
+c_band = 100
+[traffic_settings]
+bit_rates = uniform
+bit_rate_min = 25
+bit_rate_max = 100
+[statistics_settings]
+stopping_rule = {rule}
+relative_precision = 0.04
+min_replications = 10
+[simulation_settings]
+workers = {workers}
+"""
+
+
+def write_config(
+    folder: Path,
+    *,
+    workers: int = 1,
+    requests: int = 20_000,
+    replications: int = 30,
+    rule: str = "precision",
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.ini"
+    path.write_text(
+        CONFIG.format(workers=workers, requests=requests, replications=replications, rule=rule)
+    )
+    return path
+
+
+def command(config: Path | str, directory: Path) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "fusion.cli.run_sim",
+        "--config",
+        str(config),
+        "--output-dir",
+        str(directory / "output"),
+        "--progress-file",
+        str(directory / "progress.jsonl"),
+        "--run-file",
+        str(directory / "run.json"),
+    ]
+
+
+def simulate(config: Path | str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(config, directory), capture_output=True, text=True, timeout=200)
+
+
+def start(config: Path, directory: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command(config, directory), stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def wait_for_replications(directory: Path, count: int) -> None:
+    path = directory / "output" / "replications.jsonl"
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") > count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} replications")
+
+
+def wait_until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return psutil.wait_procs(processes, timeout=5)[1]
+
+
+def read_tables(directory: Path) -> dict[str, bytes]:
+    names = (*TABLES, "replications.jsonl", "160_erlang.json", "200_erlang.json")
+    return {name: (directory / "output" / name).read_bytes() for name in names}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    directory = tmp_path_factory.mktemp("undisturbed")
+    result = simulate(write_config(directory), directory)
+    assert result.returncode == 0, result.stderr
+    return read_tables(directory)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_number_of_workers_changes_no_byte(
+    workers: int, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    result = simulate(write_config(tmp_path, workers=workers), tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert read_tables(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kill_after", [1, 12, 33])
+def test_kill_and_restart_give_the_same_bytes(
+    workers: int, kill_after: int, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, workers=workers)
+    process = start(config, tmp_path)
+    wait_for_replications(tmp_path, kill_after)
+    tree = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert wait_until_gone(tree) == []
+    there = (tmp_path / "output" / "replications.jsonl").read_bytes()
+    assert simulate(config, tmp_path).returncode == 0
+    assert read_tables(tmp_path) == undisturbed
+    assert list((tmp_path / "output").glob(".*")) == []
+    assert there.count(b"\n") > kill_after
+
+
+def test_torn_line_is_dropped(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    output.mkdir()
+    whole = undisturbed["replications.jsonl"]
+    (output / "replications.jsonl").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "progress.jsonl").write_bytes(b'{"type":"start","ts":"2026-01-0')
+    assert simulate(write_config(tmp_path), tmp_path).returncode == 0
+    assert read_tables(tmp_path) == undisturbed
+    events = ProgressReader(tmp_path / "progress.jsonl").read()
+    assert [event["type"] for event in events][:2] == ["start", "iteration"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_first_signal_keeps_what_is_done(
+    workers: int, number: signal.Signals, exit_code: int, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, workers=workers, requests=100_000, replications=1000)
+    process = start(config, tmp_path)
+    wait_for_replications(tmp_path, 3)
+    tree = psutil.Process(process.pid).children(recursive=True)
+    # The whole group, as a terminal does it: the workers leave the decision to the parent.
+    os.killpg(process.pid, number)
+    began = time.monotonic()
+    assert process.wait(timeout=10) == exit_code
+    assert time.monotonic() - began < 4
+    assert wait_until_gone(tree) == []
+    points = (tmp_path / "output" / "points.csv").read_text()
+    assert "interrupted" in points
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["exit_code"] == exit_code
+    assert number.name in run["exit_reason"]
+    last = ProgressReader(tmp_path / "progress.jsonl").read()[-1]
+    assert (last["type"], last["exit_code"]) == ("complete", exit_code)
+
+
+def test_signal_before_anything_is_computed(tmp_path: Path) -> None:
+    config = write_config(tmp_path, replications=1000)
+    process = start(config, tmp_path)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.terminate()
+    assert process.wait(timeout=20) == 143
+
+
+def test_second_signal_ends_at_once(tmp_path: Path) -> None:
+    config = write_config(tmp_path, workers=2, requests=50_000_000, rule="fixed")
+    process = start(config, tmp_path)
+    wait_for_replications(tmp_path, 0)
+    while len(tree := psutil.Process(process.pid).children(recursive=True)) < 4:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=5) in (130, 143)
+    assert wait_until_gone(tree) == []
+
+
+def test_dead_worker_is_told(tmp_path: Path) -> None:
+    config = write_config(tmp_path, workers=2, requests=50_000_000, rule="fixed")
+    process = start(config, tmp_path)
+    deadline = time.monotonic() + 60
+    busy: list[psutil.Process] = []
+    while not busy and time.monotonic() < deadline:
+        tree = psutil.Process(process.pid).children(recursive=True)
+        busy = [each for each in tree if each.cpu_times().user > 1.5]
+        time.sleep(0.1)
+    busy[0].kill()
+    assert process.wait(timeout=20) == 1
+    assert wait_until_gone(tree) == []
+    error = [e for e in ProgressReader(tmp_path / "progress.jsonl").read() if e["type"] == "error"]
+    assert "worker process died" in error[0]["message"]
+
+
+def test_directory_of_another_config_is_refused(tmp_path: Path) -> None:
+    assert simulate(write_config(tmp_path, requests=1000), tmp_path).returncode == 0
+    before = read_tables(tmp_path)
+    result = simulate(write_config(tmp_path, requests=2000), tmp_path)
+    assert result.returncode == 2
+    assert "general_settings.num_requests: 1000 there, 2000 here" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert read_tables(tmp_path) == before
+
+
+def test_two_simulators_in_one_directory(tmp_path: Path) -> None:
+    config = write_config(tmp_path, requests=1_000_000, replications=1000)
+    process = start(config, tmp_path)
+    wait_for_replications(tmp_path, 1)
+    result = simulate(config, tmp_path)
+    process.kill()
+    process.wait()
+    assert result.returncode == 2
+    assert "another simulator" in result.stderr
+
+
+def test_finished_run_is_not_computed_again(tmp_path: Path) -> None:
+    config = write_config(tmp_path, requests=1000)
+    assert simulate(config, tmp_path).returncode == 0
+    before = read_tables(tmp_path)
+    size = (tmp_path / "progress.jsonl").stat().st_size
+    assert simulate(config, tmp_path).returncode == 0
+    assert read_tables(tmp_path) == before
+    added = ProgressReader(tmp_path / "progress.jsonl").read()
+    assert size > 0
+    assert [e["type"] for e in added].count("start") == 2
+    second = added[[e["type"] for e in added].index("complete") + 1 :]
+    assert all(e.get("resumed") for e in second if e["type"] == "iteration")
+
+
+def test_progress_tells_the_whole_story(tmp_path: Path) -> None:
+    config = write_config(tmp_path, requests=1000, replications=3, rule="fixed")
+    assert simulate(config, tmp_path).returncode == 0
+    events = ProgressReader(tmp_path / "progress.jsonl").read()
+    state = ProgressState()
+    for event in events:
+        state.add(event)
+        assert event["ts"].endswith("+00:00")
+    assert [event["type"] for event in events] == [
+        "start",
+        *["erlang_start", *["iteration"] * 3, "erlang_complete"] * 3,
+        "complete",
+    ]
+    assert state.fraction == 1.0
+    assert state.exit_code == 0
+    assert set(state.completed) == {160.0, 180.0, 200.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[general_settings]\nerlang_strat = 3\n", "erlang_start"),
+        ("[general_settings]\nnum_requests = many\n", "num_requests"),
+        ("[general_settings]\nerlang_start = 300\nerlang_stop = 200\n", "erlang_stop"),
+        ("[topology_settings]\nnetwork = NSFNett\n", "NSFNet"),
+        ("\x00\x01binary", ""),
+        ("[general_settings]\nguard_slots = %(x)s\n", "guard_slots"),
+    ],
+)
+def test_bad_config_exits_2_before_anything_is_computed(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "bad.ini"
+    config.write_text(text)
+    result = simulate(config, tmp_path)
+    assert result.returncode == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run.json").exists()
+    assert not (tmp_path / "output" / "replications.jsonl").exists()
+
+
+def test_output_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "output").write_text("a file, not a directory")
+    result = simulate(write_config(tmp_path), tmp_path)
+    assert result.returncode == 2
+    assert str(tmp_path / "output") in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_missing_config_file(tmp_path: Path) -> None:
+    result = simulate(tmp_path / "missing.ini", tmp_path)
+    assert result.returncode == 2
+    assert "missing.ini" in result.stderr
+
+
+def test_arguments_are_answered_without_the_kernel(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom fusion.cli.run_sim import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n"
+        "    print(end.code, sorted({'numba', 'numpy', 'pydantic', 'networkx'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.endswith("0 []\n")
+    wrong = subprocess.run([sys.executable, "-m", "fusion.cli.run_sim"], capture_output=True)
+    assert wrong.returncode == 2
+
+
+def test_simulator_knows_nothing_of_prefect() -> None:
+    code = (
+        "import sys, fusion.simulation, fusion.cli.run_sim\n"
+        "print(sorted({'prefect', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "[]\n"
