@@ -1,0 +1,58 @@
+"""Write docs/config.md from the models of the config: `python docs/make_config_reference.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fusion.sections import SECTIONS
+
+TARGET = Path(__file__).with_name("config.md")
+HEAD = """# Config
+
+Sections and keys of the INI file. The names are those of the original FUSION; the sections `traffic_settings`,
+`simulation_settings` and `statistics_settings` and some keys are new. FUSION's other keys are either refused by
+name, with what to do instead, or reported as ignored because they cannot change a result.
+
+A key is set in a template, and a template is changed by overrides: `{"general_settings": {"erlang_start": 50}}`.
+
+This page is made from the models in `fusion/sections.py` by `python docs/make_config_reference.py`.
+"""
+
+
+def reference() -> str:
+    """Return the page in markdown."""
+    parts = [HEAD]
+    for section, model in SECTIONS.items():
+        parts.append(f"\n## {section}\n\n{(model.__doc__ or '').strip()}\n")
+        parts.append("| key | default | allowed | meaning |\n|---|---|---|---|")
+        for key, schema in model.model_json_schema()["properties"].items():
+            default = json.dumps(schema["default"]).strip('"') or "(empty)"
+            cells = (f"`{key}`", f"`{default}`", _allowed(schema), schema["description"])
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(parts) + "\n"
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_allowed(each) for each in schema["anyOf"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    bounds = [
+        f"{sign} {schema[name]:g}" if abs(schema[name]) < 1e6 else f"{sign} {schema[name]:.0e}"
+        for name, sign in (
+            ("exclusiveMinimum", ">"),
+            ("minimum", "≥"),
+            ("exclusiveMaximum", "<"),
+            ("maximum", "≤"),
+        )
+        if name in schema
+    ]
+    return " ".join([schema.get("type", ""), ", ".join(bounds)]).strip()
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")
