@@ -1,0 +1,234 @@
+"""What a person sees of a run in Prefect: a progress, a table and a report, one of each per run."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from logging import Logger, LoggerAdapter
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+
+from fusion.config import Config
+from fusion.inputs import Inputs
+from fusion.progress import ProgressState
+from fusion_flows.rundir import RunDirectory
+
+Row = Mapping[str, Any]
+
+
+class Artifacts:
+    """The artifacts of one run. Each is made once and then changed, also by a later attempt.
+
+    Prefect's own functions open a new client for each call, which costs several times the call.
+    An API that does not answer costs the picture of the run, not the run: it is logged, once.
+    """
+
+    def __init__(
+        self,
+        client: SyncPrefectClient,
+        flow_run_id: UUID,
+        run_id: str,
+        logger: Logger | LoggerAdapter[Any],
+    ) -> None:
+        """Prepare to publish for this flow run."""
+        self._client = client
+        self._flow_run_id = flow_run_id
+        self._run_id = run_id
+        self._logger = logger
+        self._ids: dict[str, UUID] = {}
+        self._failed = False
+
+    def put(self, kind: str, form: str, data: Any, description: str) -> bool:
+        """Make or change the artifact `kind` of this run; return whether Prefect has it now.
+
+        kind: first part of its key, such as `report`.  form: Prefect's type of artifact.
+        """
+        key = f"{kind}-{self._run_id}"
+        try:
+            known = self._ids.get(key) or self._find(key)
+            if known is None:
+                self._ids[key] = self._create(key, form, data, description)
+            else:
+                self._ids[key] = known
+                self._client.update_artifact(
+                    known, ArtifactUpdate(data=data, description=description)
+                )
+        except Exception as error:  # whatever it is, the simulation is worth more
+            if not self._failed:
+                self._logger.warning("Prefect did not take the artifact %s: %s", key, error)
+            self._failed = True
+            return False
+        self._failed = False
+        return True
+
+    def _find(self, key: str) -> UUID | None:
+        found = self._client.read_artifacts(
+            artifact_filter=ArtifactFilter(
+                key=ArtifactFilterKey(any_=[key]),
+                flow_run_id=ArtifactFilterFlowRunId(any_=[self._flow_run_id]),
+            ),
+            limit=1,
+        )
+        return found[0].id if found else None
+
+    def _create(self, key: str, form: str, data: Any, description: str) -> UUID:
+        artifact = ArtifactCreate(
+            key=key,
+            type=form,
+            data=data,
+            description=description,
+            flow_run_id=self._flow_run_id,
+        )
+        return self._client.create_artifact(artifact).id
+
+
+def news(state: ProgressState) -> str:
+    """Return what is new in a run, on one line: the only text of an artifact seen before a click."""
+    parts = [f"{len(state.completed)}/{state.total_erlangs} loads"]
+    if len(state.completed) < state.total_erlangs and state.seconds_left is not None:
+        parts.append(f"ETA {clock(state.seconds_left)}")
+    if state.completed:
+        erlang = max(state.completed)
+        parts.append(f"{erlang:g} E: {_metrics(state.completed[erlang])}")
+    elif state.latest is not None:
+        blocking = state.latest.get("metrics", {}).get("blocking_prob")
+        if isinstance(blocking, int | float):
+            parts.append(f"{state.latest['erlang']:g} E: blocking {blocking:.3g} so far")
+    done = sum(len(replications) for replications in state.finished.values())
+    parts.append(f"{done}/{state.total_erlangs * state.total_iterations} replications")
+    return ", ".join(parts)
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    mean, lower, upper = (metrics.get(key) for key in ("mean_blocking", "ci_lower", "ci_upper"))
+    if mean is None:
+        return "done"
+    if mean == 0 and upper:
+        return f"blocking below {upper:.2g}"
+    interval = "" if lower is None or upper is None else f" [{lower:.3g}, {upper:.3g}]"
+    return f"blocking {mean:.3g}{interval}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as mm:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the points as the data of a table artifact: a few columns with readable names."""
+    return json.dumps([_shown(row) for row in rows])
+
+
+def _shown(row: Row) -> dict[str, str]:
+    return {
+        "load (E)": f"{row['erlang']:g}",
+        "blocking": _probability(row, "blocking_probability"),
+        "interval": _interval(row, "blocking_probability"),
+        "by bit rate": _probability(row, "bit_rate_blocking_probability"),
+        "replications": f"{row['replications']}",
+        "blocked / requests": f"{row['blocked']:,} / {row['requests']:,}",
+        "stop": str(row["stop_reason"]),
+    }
+
+
+def _probability(row: Row, column: str) -> str:
+    value, upper = row.get(column), row.get(f"{column}_ci_upper")
+    if value == 0 and upper:
+        return f"< {upper:.2g}"
+    return "" if value is None else f"{value:.4g}"
+
+
+def _interval(row: Row, column: str) -> str:
+    lower, upper = row.get(f"{column}_ci_lower"), row.get(f"{column}_ci_upper")
+    return "" if lower is None or upper is None else f"{lower:.3g} to {upper:.3g}"
+
+
+def settings_text(config: Config, inputs: Inputs) -> str:
+    """Return what was simulated, in two lines of markdown."""
+    general, network = config.general_settings, config.topology_settings
+    bands = {name[0].upper(): slots for name, slots in config.spectrum_settings if slots}
+    spectrum = " + ".join(
+        f"{slots} slots" if len(bands) == 1 else f"{band} {slots} slots"
+        for band, slots in bands.items()
+    )
+    cores = f", {network.cores_per_link} cores" if network.cores_per_link > 1 else ""
+    topology = inputs.topology
+    first = (
+        f"**{topology.name}** ({len(topology.nodes)} nodes, {len(topology.links)} links), "
+        f"{spectrum} of {network.bw_per_slot:g} GHz{cores}, guard band {general.guard_slots}, "
+        f"**{config.policy}** over {config.routing_settings.k_paths} paths by "
+        f"{config.routing_settings.path_order}, modulation {general.mod_assumption}"
+    )
+    loads = config.loads
+    span = f"{loads[0]:g} E" if len(loads) == 1 else f"{len(loads)} loads, {span_text(loads)} E"
+    rule = config.statistics_settings
+    replications = (
+        f"{general.max_iters} replications"
+        if rule.stopping_rule == "fixed"
+        else f"{rule.min_replications} to {general.max_iters} replications, until "
+        f"{rule.relative_precision:.1%} precision,"
+    )
+    asked = config.simulation_settings.warmup_requests
+    warmup = "automatic warm-up" if asked == "auto" else f"warm-up of {asked:,} requests"
+    second = (
+        f"{span}; {replications} of {general.num_requests:,} requests each; {warmup}; "
+        f"seed {config.simulation_settings.seed}; "
+        f"{rule.confidence:.0%} intervals"
+    )
+    return f"{first}  \n{second}"
+
+
+def span_text(loads: Sequence[float]) -> str:
+    """Return the loads as `first-last`, or the only one."""
+    return f"{loads[0]:g}" if len(loads) == 1 else f"{loads[0]:g}-{loads[-1]:g}"
+
+
+def report(
+    run: RunDirectory,
+    settings: str,
+    rows: Sequence[Row],
+    picture: bytes | None,
+    partial: str,
+) -> str:
+    """Return the report of a run in markdown, the picture inside it.
+
+    partial: why results are missing, or empty.  picture: PNG.
+    """
+    parts = [settings]
+    if partial:
+        parts.append(f"**Partial results**: {partial}")
+    if picture is not None:
+        data = base64.b64encode(picture).decode()
+        parts.append(f"![Blocking probability over load](data:image/png;base64,{data})")
+    if rows:
+        shown = [_shown(row) for row in rows]
+        parts.append(
+            "\n".join(
+                [_line(shown[0]), _line(["---:"] * len(shown[0]))]
+                + [_line(row.values()) for row in shown]
+            )
+        )
+    parts.append(
+        f"Files in `{run.path}`: `output/points.csv` (a row per load), `output/replications.csv`, "
+        "`output/links.csv`, `plots/blocking.svg`, `logs/sim.log`, `run.json` (versions, seed, "
+        "machine)."
+    )
+    parts.append(
+        f"To run it again:\n\n```\nfusion-sim --config {run.config} \\\n"
+        "    --output-dir again/output --progress-file again/progress.jsonl\n```"
+    )
+    return "\n\n".join(parts)
+
+
+def _line(cells: Any) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"

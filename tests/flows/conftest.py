@@ -1,0 +1,214 @@
+"""A real Prefect server and worker of our own, on a free port and with a home of their own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+POOL = "fusion"
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Wait until a condition is true and return its value; fail when it never is."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.1)
+    return value
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server or worker of ours with what it started."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+class Prefect(NamedTuple):
+    """A running server with its folder: how tests talk to it."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the run directories."""
+        return self.folder / "runs"
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the server's API."""
+        request = urllib.request.Request(
+            f"{self.url}/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    content = answer.read()
+                return json.loads(content) if content else None
+            except urllib.error.HTTPError as error:  # SQLite is busy: Prefect's clients wait, too
+                if error.code != 503 or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
+
+    def start(self, *arguments: str, log: str) -> subprocess.Popen[bytes]:
+        """Start Python with our package and this server, in a process group of its own."""
+        with (self.folder / log).open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def command(self, *arguments: str) -> str:
+        """Run a command of Prefect and return what it says."""
+        return subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    def submit(self, **parameters: Any) -> str:
+        """Make a run of the deployment and return its id."""
+        deployment = self.api("GET", "deployments/name/fusion/sim")
+        run = self.api(
+            "POST",
+            f"deployments/{deployment['id']}/create_flow_run",
+            {"parameters": parameters, "state": {"type": "SCHEDULED"}},
+        )
+        return str(run["id"])
+
+    def run(self, run: str) -> Any:
+        """Return a flow run."""
+        return self.api("GET", f"flow_runs/{run}")
+
+    def newest(self) -> Any:
+        """Return the flow run that was made last."""
+        return self.api("POST", "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})[0]
+
+    def finished(self, run: str, seconds: float = 60) -> Any:
+        """Wait for the end of a flow run and return it."""
+        final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+        wait_for(lambda: self.run(run)["state_type"] in final, seconds, "the end of the run")
+        return self.run(run)
+
+    def log(self, run: str) -> list[tuple[int, str]]:
+        """Return the log of a flow run: levels and lines."""
+        records = self.api(
+            "POST",
+            "logs/filter",
+            {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC", "limit": 200},
+        )
+        return [
+            (record["level"], line) for record in records for line in record["message"].split("\n")
+        ]
+
+    def artifacts(self, run: str) -> dict[str, Any]:
+        """Return the artifacts of a flow run by the first part of their keys."""
+        found = self.api(
+            "POST", "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}}
+        )
+        kinds = [artifact["key"].rpartition("-")[0] for artifact in found]
+        assert len(set(kinds)) == len(kinds), "one artifact of each kind"
+        return dict(zip(kinds, found, strict=True))
+
+    def directory(self, run: str) -> Path:
+        """Return the run directory of a flow run."""
+        return self.runs / run.replace("-", "")[-12:]
+
+
+def plain_environment(folder: Path) -> dict[str, str]:
+    """Return an environment with our package, a Prefect home of its own, and no server."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PREFECT_", "FUSION_"))
+    }
+    path = environment.get("PYTHONPATH")
+    return {
+        **environment,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{path}" if path else str(ROOT),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "FUSION_RUNS_DIR": str(folder / "runs"),
+    }
+
+
+@pytest.fixture(scope="session")
+def no_server(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return an environment where Prefect starts its embedded server; its database is kept."""
+    return plain_environment(tmp_path_factory.mktemp("no_server"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    """Start a server."""
+    folder = tmp_path_factory.mktemp("flows")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    prefect = Prefect(url, folder, {**plain_environment(folder), "PREFECT_API_URL": url})
+    process = prefect.start(
+        *("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
+        log="server.log",
+    )
+
+    def healthy() -> bool:
+        assert process.poll() is None, (folder / "server.log").read_text()
+        try:
+            return prefect.api("GET", "health") is True
+        except OSError:
+            return False
+
+    try:
+        wait_for(healthy, 90, "the server")
+        yield prefect
+    finally:
+        stop(process)
+        shutil.rmtree(folder / "prefect", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def worker(server: Prefect) -> Iterator[Prefect]:
+    """Start a process worker for our deployments, made from prefect.yaml."""
+    server.command("work-pool", "create", POOL, "--type", "process")
+    server.command("--no-prompt", "deploy", "--all")
+    server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "1"
+    process = server.start("-m", "prefect", "worker", "start", "--pool", POOL, log="worker.log")
+    try:
+        wait_for(
+            lambda: server.api("POST", f"work_pools/{POOL}/workers/filter", {}), 60, "the worker"
+        )
+        yield server
+    finally:
+        stop(process)

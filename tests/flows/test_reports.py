@@ -1,0 +1,121 @@
+"""Pictures, tables, texts and places: what a run shows, without Prefect's server."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fusion.config import load_config
+from fusion.inputs import read_inputs
+from fusion.progress import ProgressState
+from fusion_flows import rundir
+from fusion_flows.artifacts import clock, news, report, settings_text, table
+from fusion_flows.form import overrides_schema, template_schema
+from fusion_flows.plots import blocking_figure, save
+from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.sim import read_points
+
+
+def point(erlang: float, mean: float, lower: float, upper: float) -> dict[str, Any]:
+    """Return a row of points.csv with what is shown of it."""
+    return {
+        "erlang": erlang,
+        "replications": 10,
+        "requests": 100_000,
+        "blocked": round(mean * 100_000),
+        "blocking_probability": mean,
+        "blocking_probability_ci_lower": lower,
+        "blocking_probability_ci_upper": upper,
+        "bit_rate_blocking_probability": mean * 1.2,
+        "confidence": 0.95,
+        "stop_reason": "fixed",
+    }
+
+
+ROWS = [point(100, 0.0, 0.0, 3e-5), point(120, 2e-5, -1e-5, 5e-5), point(140, 8e-3, 7e-3, 9e-3)]
+
+
+def test_a_zero_is_drawn_as_a_bound_and_never_as_a_zero(tmp_path: Path) -> None:
+    figure = blocking_figure(ROWS, "a network, kspff")
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "log"
+    heights = np.concatenate([np.asarray(line.get_ydata()) for line in axes.lines])
+    assert heights.min() > 1e-7
+    assert axes.get_legend() is not None
+    png = save(figure, tmp_path / "plots", "blocking")
+    assert png.startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "plots" / "blocking.svg").read_bytes()
+
+
+def test_one_kind_of_point_needs_no_legend() -> None:
+    assert blocking_figure(ROWS[2:], "x").axes[0].get_legend() is None
+    assert blocking_figure([], "nothing yet").axes[0].get_legend() is None
+
+
+def test_tables_show_bounds(tmp_path: Path) -> None:
+    shown = json.loads(table(ROWS))
+    assert shown[0]["blocking"] == "< 3e-05"
+    assert shown[2]["interval"] == "0.007 to 0.009"
+
+
+def test_a_report_says_what_is_missing_and_why(tmp_path: Path) -> None:
+    config = load_config("quick")
+    settings = settings_text(config, read_inputs(config))
+    assert settings.count("\n") == 1
+    text = report(RunDirectory(tmp_path), settings, ROWS, b"png", "the run was cancelled")
+    assert "Partial results**: the run was cancelled" in text
+    assert "data:image/png;base64,cG5n" in text
+    assert "Partial" not in report(RunDirectory(tmp_path), settings, ROWS, b"png", "")
+
+
+def test_news_of_a_run() -> None:
+    state = ProgressState()
+    state.add({"type": "start", "config": {"total_erlangs": 2, "total_iterations": 4}})
+    assert news(state) == "0/2 loads, 0/8 replications"
+    metrics = {"blocking_prob": 0.01234}
+    state.add({"type": "iteration", "erlang": 140.0, "iteration": 0, "metrics": metrics})
+    assert news(state).startswith("0/2 loads, ETA ")
+    assert "140 E: blocking 0.0123 so far" in news(state)
+    metrics = {"mean_blocking": 0.0, "ci_lower": 0.0, "ci_upper": 3e-5}
+    state.add({"type": "erlang_complete", "erlang": 140.0, "metrics": metrics})
+    assert "140 E: blocking below 3e-05" in news(state)
+    assert clock(3725) == "1:02:05"
+
+
+def test_points_are_read_as_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    assert read_points(path) == []
+    path.write_text("erlang,blocked,interval,stop_reason\n140.0,3,,fixed\n")
+    assert read_points(path) == [
+        {"erlang": 140.0, "blocked": 3, "interval": None, "stop_reason": "fixed"}
+    ]
+
+
+def test_a_run_directory_keeps_its_configuration(tmp_path: Path) -> None:
+    run = rundir.create(tmp_path, "0123456789ab", "[a]\n")
+    assert rundir.create(tmp_path, "0123456789ab", "[a]\n") == run
+    with pytest.raises(RunDirectoryError, match="another configuration"):
+        rundir.create(tmp_path, "0123456789ab", "[b]\n")
+    assert rundir.find(tmp_path, "0123456789ab") == run
+    assert rundir.find(tmp_path, str(run.path)) == run
+    with pytest.raises(RunDirectoryError, match=r"no config\.ini"):
+        rundir.find(tmp_path, "ffffffffffff")
+    assert [path.name for path in run.path.iterdir() if path.is_file()] == ["config.ini"]
+
+
+def test_no_place_for_a_run_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunDirectoryError, match="FUSION_RUNS_DIR"):
+        rundir.create(tmp_path / "file", "0123456789ab", "")
+
+
+def test_an_untouched_form_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections = overrides_schema()["properties"]
+    assert sections["general_settings"]["properties"]["erlang_start"]["type"] == "number"
+    fields = [field for section in sections.values() for field in section["properties"].values()]
+    assert not any("default" in field or field.get("type") == "boolean" for field in fields)
+    (tmp_path / "mine.ini").write_text("")
+    monkeypatch.setenv("FUSION_TEMPLATES_DIR", str(tmp_path))
+    assert {"quick", "mine"} <= set(template_schema()["anyOf"][0]["enum"])

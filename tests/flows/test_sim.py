@@ -1,0 +1,256 @@
+"""The flow, for real: server, worker, simulator, signals."""
+
+import base64
+import configparser
+import contextlib
+import csv
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from .conftest import Prefect, wait_for
+
+SMALL = {
+    "general_settings": {"num_requests": 2000, "max_iters": 3},
+    "simulation_settings": {"workers": 1},
+}
+ENDLESS = {
+    "general_settings": {"num_requests": 10**8, "max_iters": 1000},
+    "simulation_settings": {"workers": 2},
+}
+
+
+def simulators(folder: Path) -> list[psutil.Process]:
+    """Return the living processes that simulate for a run in this folder, pool workers included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if any(str(folder) in word for word in process.cmdline()):
+                found += [process, *process.children(recursive=True)]
+        except psutil.Error:
+            continue
+    return found
+
+
+def simulating(directory: Path) -> bool:
+    """Return whether a run has started to compute."""
+    progress = directory / "progress.jsonl"
+    return progress.exists() and '"start"' in progress.read_text()
+
+
+def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefect) -> None:
+    run_id = worker.submit(template="quick", overrides=SMALL)
+    run = worker.finished(run_id)
+    directory = worker.directory(run_id)
+    assert run["state_type"] == "COMPLETED", worker.log(run_id)
+    assert run["name"] == "nsfnet_deeprmsa kspff 140-220 E"
+    assert set(run["tags"]) == {"fusion", "simulation"}
+
+    rows = list(csv.DictReader((directory / "output" / "points.csv").open()))
+    assert [float(row["erlang"]) for row in rows] == [140, 160, 180, 200, 220]
+    for name in ("blocking.png", "blocking.svg"):
+        assert (directory / "plots" / name).stat().st_size > 5000
+    assert json.loads((directory / "run.json").read_text())
+    frozen = configparser.ConfigParser(interpolation=None)
+    frozen.read(directory / "config.ini")
+    assert frozen["general_settings"]["num_requests"] == "2000"
+
+    artifacts = worker.artifacts(run_id)
+    assert set(artifacts) == {"progress", "points", "report"}
+    assert artifacts["progress"]["data"] == 100
+    assert re.match(
+        r"5/5 loads, 220 E: blocking 0\.\d+ \[0.*\], 15/15 replications$",
+        (artifacts["progress"]["description"]),
+    )
+    table = json.loads(artifacts["points"]["data"])
+    assert [row["load (E)"] for row in table] == ["140", "160", "180", "200", "220"]
+    report = artifacts["report"]["data"]
+    (picture,) = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)", report)
+    assert base64.b64decode(picture) == (directory / "plots" / "blocking.png").read_bytes()
+    assert "nsfnet_deeprmsa" in report
+    assert str(directory) in report
+    assert "Partial" not in report
+
+    # Logs reach the API in batches, up to two seconds late.
+    wait_for(lambda: any("Finished in" in line for _, line in worker.log(run_id)), 10, "the log")
+    lines = [line for _, line in worker.log(run_id)]
+    written = (directory / "logs" / "sim.log").read_text().splitlines()
+    assert len(written) > 3
+    assert set(written) <= set(lines)
+    assert simulators(directory) == []
+
+
+def test_bad_settings_fail_the_run_with_their_message_before_anything_starts(
+    worker: Prefect,
+) -> None:
+    run_id = worker.submit(overrides={"general_settings": {"erlang_start": -5, "k_path": 3}})
+    run = worker.finished(run_id)
+    assert run["state_type"] == "FAILED"
+    assert "[general_settings] erlang_start = -5" in run["state"]["message"]
+    assert "k_paths" in run["state"]["message"], "the nearest name"
+    assert not worker.directory(run_id).exists()
+    wait_for(lambda: (40, run["state"]["message"]) in told(worker, run_id), 10, "the log")
+    assert not any("Traceback" in line for _, line in worker.log(run_id))
+
+
+def told(worker: Prefect, run_id: str) -> set[tuple[int, str]]:
+    """Return the log of a run with messages of several lines as one."""
+    records = worker.api("POST", "logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
+    return {(record["level"], record["message"]) for record in records}
+
+
+def test_a_cancelled_run_leaves_no_process_and_keeps_its_results(worker: Prefect) -> None:
+    settings = {
+        "general_settings": {**ENDLESS["general_settings"], "erlang_start": 20, "erlang_step": 200},
+        "simulation_settings": {"workers": 2},
+    }
+    run_id = worker.submit(overrides=settings)
+    directory = worker.directory(run_id)
+    wait_for(lambda: simulating(directory), 40, "the simulator")
+    assert simulators(directory)
+    worker.command("flow-run", "cancel", run_id)
+    time.sleep(5)
+    assert simulators(directory) == []
+    run = worker.finished(run_id, 20)
+    assert run["state_type"] == "CANCELLED"
+    assert (directory / "config.ini").exists()
+    assert "Partial results" in worker.artifacts(run_id)["report"]["data"]
+
+
+def script(tmp_path: Path, code: str) -> str:
+    """Write a script that calls the flow, and return its path."""
+    path = tmp_path / "call.py"
+    path.write_text(f"from fusion_flows import fusion\n{code}\n")
+    return str(path)
+
+
+def endless_call(server: Prefect, tmp_path: Path) -> tuple[subprocess.Popen[bytes], str, Path]:
+    """Call the flow from a process; return that, the flow run and the directory once it computes."""
+    code = f"fusion(overrides={ENDLESS!r}, name={tmp_path.name!r})"
+    process = server.start(script(tmp_path, code), log="calls.log")
+    named = {"flow_runs": {"name": {"any_": [tmp_path.name]}}}
+    run_id = wait_for(lambda: server.api("POST", "flow_runs/filter", named), 30, "the run")[0]["id"]
+    directory = server.directory(run_id)
+    wait_for(lambda: simulating(directory), 30, "the simulator")
+    return process, run_id, directory
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["terminal", "process"])
+def test_ctrl_c_ends_a_run_called_from_python(
+    server: Prefect, tmp_path: Path, *, group: bool
+) -> None:
+    process, run_id, directory = endless_call(server, tmp_path)
+    if group:  # as a terminal does it
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    assert process.wait(15) == -signal.SIGINT, "the caller is interrupted, too"
+    assert simulators(directory) == []
+    assert server.run(run_id)["state_type"] == "CANCELLED"
+
+
+def test_a_run_without_a_worker_is_cancelled_from_the_ui(server: Prefect, tmp_path: Path) -> None:
+    process, run_id, directory = endless_call(server, tmp_path)
+    server.api("POST", f"flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
+    assert server.finished(run_id, 15)["state_type"] == "CANCELLED"
+    assert simulators(directory) == []
+    assert process.wait(15) == 1, "CancelledRun"
+
+
+def test_a_killed_flow_process_leaves_no_simulator(server: Prefect, tmp_path: Path) -> None:
+    process, _, directory = endless_call(server, tmp_path)
+    process.kill()
+    process.wait()
+    wait_for(lambda: not simulators(directory), 3, "the end of the simulator")
+
+
+def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:
+    settings = {
+        "general_settings": {"num_requests": 100_000, "max_iters": 30, "erlang_stop": 140},
+        "simulation_settings": {"workers": 1},
+    }
+    run_id = worker.submit(overrides=settings)
+    directory = worker.directory(run_id)
+    finished = directory / "output" / "replications.jsonl"
+    wait_for(lambda: finished.exists() and len(finished.read_text().splitlines()) > 3, 40, "lines")
+    simulators(directory)[-1].kill()
+    run = worker.finished(run_id)
+    assert run["state_type"] == "FAILED"
+    assert "SIGKILL" in run["state"]["message"]
+    assert "Partial results" in worker.artifacts(run_id)["report"]["data"]
+    before = finished.read_text().splitlines()
+
+    worker.api("POST", f"flow_runs/{run_id}/set_state", {"state": {"type": "SCHEDULED"}})
+    wait_for(lambda: worker.run(run_id)["state_type"] == "COMPLETED", 60, "the second attempt")
+    after = finished.read_text().splitlines()
+    assert len(after) == 31
+    assert after[: len(before) - 1] == before[:-1]
+    artifacts = worker.artifacts(run_id)
+    assert artifacts["progress"]["data"] == 100
+    assert "Partial" not in artifacts["report"]["data"]
+
+
+def test_called_from_python_with_no_server(no_server: dict[str, str], tmp_path: Path) -> None:
+    code = f"""
+from fusion_flows import SimResult
+from fusion.config import ConfigError
+result = fusion(template="quick", overrides={SMALL!r}, name="mine")
+assert isinstance(result, SimResult)
+assert [point["erlang"] for point in result.points] == [140, 160, 180, 200, 220]
+assert isinstance(result.points[0]["blocking_probability"], float)
+again = fusion(resume=result.run_id)
+assert again.run_dir == result.run_dir and again.points == result.points
+assert fusion(template=str(result.run_dir / "config.ini")).points == result.points
+try:
+    fusion(overrides={{"general_settings": {{"erlang_start": -5}}}})
+except ConfigError as error:
+    print("refused", error)
+"""
+    done = subprocess.run(
+        [sys.executable, script(tmp_path, code)],
+        cwd=tmp_path,
+        env={**no_server, "FUSION_RUNS_DIR": str(tmp_path / "runs")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "refused [general_settings] erlang_start = -5" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_ctrl_c_with_no_server_ends_the_run_and_not_its_server_first(
+    no_server: dict[str, str], tmp_path: Path
+) -> None:
+    code = f"fusion(overrides={ENDLESS!r})"
+    process = subprocess.Popen(
+        [sys.executable, script(tmp_path, code)],
+        cwd=tmp_path,
+        env={**no_server, "FUSION_RUNS_DIR": str(tmp_path / "runs")},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    runs = tmp_path / "runs"
+    wait_for(lambda: any(simulating(path) for path in runs.glob("*")), 60, "the simulator")
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) == -signal.SIGINT
+    assert simulators(runs) == []
+    home = Path(no_server["PREFECT_HOME"])
+    query = "SELECT state_type FROM flow_run ORDER BY created DESC LIMIT 1"
+    with contextlib.closing(sqlite3.connect(home / "prefect.db")) as database:
+        assert database.execute(query).fetchall() == [("CANCELLED",)]
