@@ -80,7 +80,9 @@ class Runner:
 
 def compile_time() -> float:
     """Return the seconds of CPU that the first start on a machine spends on compiling."""
-    code = "import benchmarks.throughput as t; t.Runner(t.make('quick', 'first_fit', 'in_order'), 1.0)"
+    code = (
+        "import benchmarks.throughput as t; t.Runner(t.make('quick', 'first_fit', 'in_order'), 1.0)"
+    )
     seconds = []
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "FUSION_CACHE_DIR": cache}
@@ -94,7 +96,9 @@ def compile_time() -> float:
 def main() -> None:
     for template, load in SETTINGS:
         print(f"\n{template}, {load:g} Erlang, one core, {ROUNDS} rounds of {CHUNKS * CHUNK:,}")
-        print(f"{'policy':>24} {'traffic':>8} {'loop':>8} {'total':>8} {'M req/s':>8} {'/kspff':>7}")
+        print(
+            f"{'policy':>24} {'traffic':>8} {'loop':>8} {'total':>8} {'M req/s':>8} {'/kspff':>7}"
+        )
         names = [(fit, choice) for choice in ("in_order", "all") for fit in FITS]
         runners = [Runner(make(template, *name), load) for name in names]
         times = [

@@ -11,11 +11,11 @@ from fusion.sections import SECTIONS
 TARGET = Path(__file__).with_name("config.md")
 HEAD = """# Config
 
-Sections and keys of the INI file. The names are those of the original FUSION; the sections `traffic_settings`,
-`simulation_settings` and `statistics_settings` and some keys are new. FUSION's other keys are either refused by
-name, with what to do instead, or reported as ignored because they cannot change a result.
+Sections and keys of the INI file. The names are those of the original FUSION; the sections
+`traffic_settings`, `simulation_settings` and `statistics_settings` and some keys are new. FUSION's other
+keys are refused by name, with what to do instead, or reported as ignored as they cannot change a result.
 
-A key is set in a template, and a template is changed by overrides: `{"general_settings": {"erlang_start": 50}}`.
+A key is set in a template, and overrides change it: `{"general_settings": {"erlang_start": 50}}`.
 
 This page is made from the models in `fusion/sections.py` by `python docs/make_config_reference.py`.
 """

@@ -19,13 +19,16 @@ def main() -> int:
 
     # The embedded server reports usage to Prefect's makers, and logs an error where it cannot.
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    # A first start reads all of Prefect's server from a cold disk.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     from fusion.config import ConfigError, read_overrides
+    from fusion_flows.rundir import RunDirectoryError
     from fusion_flows.sim import SimulationError, fusion
 
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}
         result = fusion(template=options.template, overrides=overrides)
-    except (ConfigError, SimulationError) as error:
+    except (ConfigError, RunDirectoryError, SimulationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print("\n load (E)   blocking probability   interval             replications")

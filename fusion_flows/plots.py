@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fusion_flows.rundir import write_atomic
+from fusion.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,11 +1,11 @@
 """The run directory: where each file of a run is, and how a directory is made."""
 
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
+
+from fusion.files import write_atomic
 
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
 
@@ -100,18 +100,3 @@ def find(runs_dir: Path, run: str) -> RunDirectory:
     if not found.config.is_file():
         raise RunDirectoryError(f"no run to continue in {path}: it has no config.ini")
     return found
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that it is there completely or not at all, also after a power cut."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -151,6 +151,9 @@ def fusion(
     cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_without_trace)
     try:
         return _simulate(template, overrides, resume)
+    except KeyboardInterrupt:
+        _interrupted.add(UUID(str(current.id)))
+        raise
     except _TOLD as problem:
         # As a state: Prefect puts words of its own before the message of an exception. A caller in
         # Python gets the exception all the same.
@@ -198,11 +201,12 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
                 _command(run), log=run.log, grace_seconds=settings.grace_seconds
             ) as tree:
                 exit_code = follower.follow(tree, lambda: _cancelled(client, flow_run_id))
-        except BaseException as interruption:  # a signal to this process, most of all
-            if isinstance(interruption, KeyboardInterrupt):
-                _interrupted.add(flow_run_id)
-            follower.look(last=True)
-            _publish(run, artifacts, config, described, "the run was ended before it was complete")
+        except BaseException:  # a signal to this process, most of all
+            try:
+                follower.look(last=True)
+                _publish(run, artifacts, config, described, "the run was ended before its time")
+            except Exception as error:
+                logger.warning("cannot show what was finished: %s", error)
             raise
         follower.look(last=True)
         if exit_code is None:

@@ -126,7 +126,8 @@ def test_bits_per_symbol_of_the_rule() -> None:
     expected = {1: 4, 625: 4, 625.000001: 3, 1250: 3, 1251: 2, 2500: 2, 2500.5: 1, 1e6: 1}
     assert {km: bits_per_symbol(RULE, km, rates, shares) for km in expected} == expected
     steps = bits_per_symbol_steps(RULE, (25.0,), (1.0,))
-    assert steps.reach_km == (625, 1250, 2500, inf) and steps.bits == (4, 3, 2, 1)
+    assert steps.reach_km == (625, 1250, 2500, inf)
+    assert steps.bits == (4, 3, 2, 1)
 
 
 def test_bits_per_symbol_is_the_mean_over_bit_rates() -> None:

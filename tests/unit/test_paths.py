@@ -168,7 +168,8 @@ def test_out_of_reach_is_left_out_only_by_hops_per_bit() -> None:
         links=((0, 1, 600.0), (1, 2, 600.0), (2, 3, 600.0))
     )
     km = k_shortest_paths(line, 2, "km", False)
-    assert len(km.length_km) == 12 and km.length_km.max() == 1800
+    assert len(km.length_km) == 12
+    assert km.length_km.max() == 1800
     table = k_shortest_paths(line, 2, "hops_per_bit", False, short_reach)
     assert len(table.pairs) == 12
     assert table.length_km.max() == 1200

@@ -45,7 +45,8 @@ def test_shipped_topology_is_networkx_node_link_json_and_as_documented(name: str
     graph = nx.node_link_graph(data, edges="edges")
     topology = load_topology(name)
     assert graph.graph["name"] == topology.name == name
-    assert graph.graph["description"] and graph.graph["source"]
+    assert graph.graph["description"]
+    assert graph.graph["source"]
     assert tuple(graph) == topology.nodes
     assert len(topology.links) == graph.number_of_edges() == len(data["edges"])
     for a, b, km in topology.links:
