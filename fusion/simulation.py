@@ -12,10 +12,11 @@ from pathlib import Path
 
 from fusion.config import Config
 from fusion.inputs import Inputs
-from fusion.kernel import is_compiled
+from fusion.kernel.event_loop import is_compiled
 from fusion.logging_config import get_logger
 from fusion.pool import Task, run_tasks
 from fusion.progress import ProgressWriter
+from fusion.replication import replicate
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
 from fusion.scenario import make_scenario
@@ -75,7 +76,9 @@ def run(
         return None
 
     if not is_compiled():
-        log.info("compiling the event loop, once per machine and version: 10 to 30 s")
+        log.info("compiling the event loop, once per installation: 10 to 30 s")
+        # Here, so that the workers of a pool find it in the cache and do not each compile it.
+        replicate(scenario._replace(num_requests=1), config.loads[0], 0, 0)
     for replication in run_tasks(scenario, next_task, _worker_count(config, states), stopped):
         file.append(replication)
         replication_table.append(replication)

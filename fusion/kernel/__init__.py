@@ -39,8 +39,3 @@ CACHE_DIR = _user_cache_dir() / f"kernel-{__version__}-{_source_digest()}"
 
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(CACHE_DIR)
-
-
-def is_compiled() -> bool:
-    """Say whether this machine holds a compiled event loop of exactly this source."""
-    return any(CACHE_DIR.rglob("event_loop.serve-*.nbc"))

@@ -1,0 +1,60 @@
+"""A few operating points of NSFNET; all of them are in `make validate`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fusion.inputs import read_inputs
+from fusion.replication import replicate
+from fusion.scenario import Scenario
+from fusion.statistics import Estimate, mean_estimate
+from validation.operating_points import config_of, published_points, scenario_of, steady_points
+from validation.rows import RIGHT, against_independent, joint_confidence
+from validation.tie_rules import TieRule, documented_key, with_ties_by
+
+STEADY = {point.name: point for point in steady_points()}
+PUBLISHED = {point.name: point for point in published_points()}
+SHORT = [
+    "100 slots, 170 Erlang, hops, kspff",
+    "100 slots, 170 Erlang, km, ffksp",
+    "320 slots, 650 Erlang, km, kspff",
+]
+
+
+def estimate_of(scenario: Scenario, load: float) -> Estimate:
+    done = [replicate(scenario, load, number, math.ceil(20 * load)) for number in range(10)]
+    return mean_estimate([one.blocking_probability for one in done], 0.95)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_steady_state_agrees_with_an_independent_simulation(name: str) -> None:
+    point = STEADY[name]
+    estimate = estimate_of(scenario_of(point, 200_000), point.load)
+    row = against_independent(
+        name, estimate, point.blocking, point.ci95, joint_confidence(len(SHORT))
+    )
+    assert row.verdict == RIGHT
+    assert row.allowed_upper < 1.1 * row.reference
+
+
+def test_published_point() -> None:
+    """DeepRMSA, with truncated holding times: 3.07 % and a standard deviation of 0.20 %."""
+    point = PUBLISHED["DeepRMSA, 250 Erlang, hops"]
+    estimate = estimate_of(scenario_of(point, 100_000), point.load)
+    assert abs(estimate.mean - point.published) < 2 * point.published_std
+
+
+@pytest.mark.parametrize("order", ["hops", "km"])
+def test_all_simple_paths_in_the_documented_order_are_the_candidates(order: str) -> None:
+    """Paths of NSFNET by brute force: what the other tie rules of the validation vary."""
+    point = next(p for p in steady_points() if f", {order}," in p.name)
+    config = config_of(point, 1)
+    scenario, key = scenario_of(point, 1), documented_key(order)
+    by_force = with_ties_by(scenario, config, read_inputs(config), TieRule("ours", key, key))
+    for column in ("first_path", "first_hop", "links"):
+        ours, theirs = (getattr(one.network, column) for one in (scenario, by_force))
+        assert np.array_equal(ours, theirs)
+    assert np.array_equal(scenario.length_km, by_force.length_km)

@@ -1,0 +1,1 @@
+"""Comparisons with exact, independent and published figures; `python -m validation.validate`."""

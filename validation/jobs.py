@@ -1,0 +1,49 @@
+"""Many short simulations on all processors."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+from fusion.replication import Replication, replicate
+from fusion.scenario import Scenario
+
+REQUESTS_PER_TASK = 2_000_000
+
+
+class Job(NamedTuple):
+    """Replications to do at one load in Erlang."""
+
+    scenario: Scenario
+    load: float
+    warmup_requests: int
+    replications: int
+
+
+def start_pool() -> ProcessPoolExecutor:
+    """Return a pool with a process for each processor."""
+    method = "spawn" if sys.platform == "win32" else "forkserver"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["fusion.replication"])
+    return ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context)
+
+
+def run_jobs(pool: ProcessPoolExecutor, jobs: Sequence[Job]) -> list[list[Replication]]:
+    """Return the replications of each job."""
+    futures = []
+    for job in jobs:
+        requests = job.warmup_requests + job.scenario.num_requests
+        step = max(1, REQUESTS_PER_TASK // requests)
+        starts = range(0, job.replications, step)
+        parts = [range(start, min(start + step, job.replications)) for start in starts]
+        futures.append([pool.submit(_run_part, job, part) for part in parts])
+    return [[one for part in parts for one in part.result()] for parts in futures]
+
+
+def _run_part(job: Job, numbers: range) -> list[Replication]:
+    return [replicate(job.scenario, job.load, number, job.warmup_requests) for number in numbers]

@@ -1,0 +1,125 @@
+"""The operating points of tests/data as scenarios: a shipped template with the point's own values."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from fusion.config import Config, load_config
+from fusion.inputs import read_inputs
+from fusion.scenario import Scenario, make_scenario
+
+DATA = Path(__file__).parents[1] / "tests" / "data"
+
+_TEMPLATES = {
+    "DeepRMSA": "deeprmsa",
+    "GCN-RMSA": "gcn_rmsa",
+    "MaskRSA": "maskrsa",
+    "PtrNet-RSA": "ptrnet_rsa_40",
+}
+_DIRECTIONS = {
+    "one spectrum per direction": "separate",
+    "one spectrum for both directions": "shared",
+}
+_HOLDING = {
+    "exponential": "exponential",
+    "exponential, redrawn above twice the mean": "truncated_exponential",
+}
+_POLICIES = {"kspff": "in_order", "ffksp": "all"}
+
+
+class SteadyPoint(NamedTuple):
+    """A point of steady_points.csv: blocking with the half-width of its 95 % interval."""
+
+    name: str
+    template: str
+    overrides: dict[str, dict[str, object]]
+    load: float
+    blocking: float
+    ci95: float
+
+
+class PublishedPoint(NamedTuple):
+    """A point of published_points.csv; shares, not percent."""
+
+    name: str
+    template: str
+    overrides: dict[str, dict[str, object]]
+    load: float
+    path_order: str
+    published: float
+    published_std: float
+    independent: float
+    independent_ci95: float
+
+
+def steady_points() -> list[SteadyPoint]:
+    """Return the rows of steady_points.csv."""
+    return [
+        SteadyPoint(
+            name=f"{row['slots']} slots, {row['load_erlang']} Erlang, {row['path_order'].split(',')[0]}, "
+            f"{row['policy']}",
+            template=f"nsfnet_{row['slots']}_slots",
+            overrides={
+                "routing_settings": {
+                    "k_paths": int(row["k"]),
+                    "path_order": row["path_order"].split(",")[0],
+                    "path_choice": _POLICIES[row["policy"]],
+                },
+                "topology_settings": {
+                    "network": row["topology"],
+                    "link_directions": _DIRECTIONS[row["links"]],
+                },
+                "traffic_settings": {"holding_distribution": _HOLDING[row["holding"]]},
+            },
+            load=float(row["load_erlang"]),
+            blocking=float(row["blocking"]),
+            ci95=float(row["ci95"]),
+        )
+        for row in _rows("steady_points.csv")
+    ]
+
+
+def published_points() -> list[PublishedPoint]:
+    """Return the rows of published_points.csv."""
+    return [
+        PublishedPoint(
+            name=f"{row['setting']}, {row['load_erlang']} Erlang, {row['path_order']}",
+            template=_TEMPLATES[row["setting"]],
+            overrides={
+                "routing_settings": {"k_paths": int(row["k"]), "path_order": row["path_order"]},
+                "topology_settings": {
+                    "network": row["topology"],
+                    "link_directions": _DIRECTIONS[row["links"]],
+                },
+                "spectrum_settings": {"c_band": int(row["slots"])},
+                "traffic_settings": {"holding_distribution": _HOLDING[row["holding"]]},
+            },
+            load=float(row["load_erlang"]),
+            path_order=row["path_order"],
+            published=float(row["published_blocking_pct"]) / 100.0,
+            published_std=float(row["published_std_pct"]) / 100.0,
+            independent=float(row["independent_blocking_pct"]) / 100.0,
+            independent_ci95=float(row["independent_ci95_pct"]) / 100.0,
+        )
+        for row in _rows("published_points.csv")
+    ]
+
+
+def config_of(point: SteadyPoint | PublishedPoint, num_requests: int) -> Config:
+    """Return the config of a point with so many measured requests per replication."""
+    return load_config(
+        point.template, {**point.overrides, "general_settings": {"num_requests": num_requests}}
+    )
+
+
+def scenario_of(point: SteadyPoint | PublishedPoint, num_requests: int) -> Scenario:
+    """Return the scenario of a point with so many measured requests per replication."""
+    config = config_of(point, num_requests)
+    return make_scenario(config, read_inputs(config))
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(newline="") as file:
+        return list(csv.DictReader(file))
