@@ -8,7 +8,7 @@ from typing import Protocol
 
 from fusion.pool import Task
 from fusion.replication import Replication
-from fusion.statistics import student_t
+from fusion.statistics import probability_interval, student_t
 
 
 class StoppingRule(Protocol):
@@ -48,7 +48,7 @@ class RelativePrecision:
         maximum: int,
         look_ahead: int,
     ) -> None:
-        """precision: half-width over mean. minimum, maximum, look_ahead: replications."""
+        """precision: half the interval over the mean. minimum, maximum, look_ahead: replications."""
         self._precision = precision
         self._confidence = confidence
         self._minimum = minimum
@@ -77,10 +77,12 @@ class RelativePrecision:
         return "max_iters" if self._n >= self._maximum else None
 
     def _is_narrow(self) -> bool:
-        if self._n < 2 or self._mean <= 0.0:
+        if self._n < 2 or not 0.0 < self._mean < 1.0:
             return False
         error = math.sqrt(self._squares / (self._n - 1) / self._n)
-        return student_t(self._confidence, self._n - 1) * error <= self._precision * self._mean
+        quantile = student_t(self._confidence, self._n - 1)
+        lower, upper = probability_interval(self._mean, error, quantile)
+        return 0.5 * (upper - lower) <= self._precision * self._mean
 
 
 class LoadState:

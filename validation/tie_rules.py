@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import networkx as nx
@@ -40,13 +40,24 @@ def documented_key(path_order: str) -> Key:
     return lambda nodes, km: (_exact(km), len(nodes), nodes)
 
 
-def last_place_rules(path_order: str, count: int) -> list[TieRule]:
-    """Return rules that differ in which of the paths of equal first rank gets the last place."""
-    documented = documented_key(path_order)
-    return [
-        TieRule(f"last place by hash {salt}", _hashed(path_order, salt), documented)
-        for salt in range(count)
-    ]
+def networkx_candidates(links: tuple[tuple[int, int, float], ...], k: int) -> TieRule:
+    """Return the rule: the k paths by hops that networkx happens to give first, then hops, km, nodes.
+
+    links: (node, node, km). Which of several paths with equally many hops gets the last place is then
+    decided by the order of the links in the file, and not by km.
+    """
+    graph = nx.DiGraph([(a, b) for a, b, _ in links])
+    graph.add_edges_from((b, a) for a, b, _ in links)
+
+    @cache
+    def given(source: int, destination: int) -> set[tuple[int, ...]]:
+        paths = nx.shortest_simple_paths(graph, source, destination)
+        return {tuple(path) for path in islice(paths, k)}
+
+    def chosen(nodes: tuple[int, ...], _km: float) -> tuple[object, ...]:
+        return (nodes not in given(nodes[0], nodes[-1]),)
+
+    return TieRule("candidates of networkx", chosen, documented_key("hops"))
 
 
 def hash_rules(path_order: str, count: int) -> list[TieRule]:
