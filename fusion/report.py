@@ -44,16 +44,18 @@ class Report:
                 "policy": self._config.policy,
             },
         )
+        loads = self._config.loads
+        span = f"{loads[0]:g} Erlang"
+        if len(loads) > 1:
+            span = f"{len(loads)} loads from {loads[0]:g} to {loads[-1]:g} Erlang"
         log.info(
-            "%s (%d nodes, %d links, %d candidate paths), policy %s, %g to %g Erlang in %d loads",
+            "%s (%d nodes, %d links, %d candidate paths), policy %s, %s",
             topology,
             nodes,
             links,
             paths,
             self._config.policy,
-            self._config.loads[0],
-            self._config.loads[-1],
-            len(self._states),
+            span,
         )
 
     def start_load(self, state: LoadState) -> None:
