@@ -7,10 +7,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 .PHONY: sim test validate bench lint clean
 
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
-	$(BIN)/python -m fusion_flows
+	@$(BIN)/python -m fusion_flows
 
 test: $(VENV)/.installed  ## run all tests
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 validate: $(VENV)/.installed  ## compare with published and independent figures: some minutes, with plots
 	$(BIN)/python -m validation.validate --output build/validation
@@ -26,13 +26,15 @@ lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/mypy
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[test]'
-	touch $@
+	@echo "installing into $(VENV): one to three minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --editable '.[test]'
+	@touch $@
 
 $(VENV)/.linters: $(VENV)/.installed
-	$(INSTALL) mypy pandas-stubs ruff types-networkx types-psutil
-	touch $@
+	@$(INSTALL) --upgrade pip  # older ones know no dependency groups
+	@$(INSTALL) --group dev
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -74,7 +74,9 @@ def main() -> None:
     # The first round fills caches.
     simulator_seconds, flow_seconds = statistics.median(bare[1:]), statistics.median(flow[1:])
     print(f"bare simulator: {simulator_seconds:.2f} s of CPU")
-    print(f"as a flow:      {flow_seconds:.2f} s of CPU, {flow_seconds / simulator_seconds:.2f} times")
+    print(
+        f"as a flow:      {flow_seconds:.2f} s of CPU, {flow_seconds / simulator_seconds:.2f} times"
+    )
     print(f"added:          {flow_seconds - simulator_seconds:.2f} s")
 
 

@@ -273,6 +273,8 @@ def _publish(
     """Show what there is: the table, the picture and the report; return the rows and the PNG."""
     rows = read_points(run.points)
     plot, picture = None, None
+    complete = sum(row["stop_reason"] != "interrupted" for row in rows)
+    headline = f"{complete} of {len(config.loads)} loads" + (", partial" if partial else "")
     if rows:
         from fusion_flows.plots import blocking_figure, save  # here, as matplotlib is slow to load
 
@@ -280,8 +282,7 @@ def _publish(
         figure = blocking_figure(rows, f"{network}, {config.policy}")
         picture = save(figure, run.plots, "blocking")
         plot = run.plots / "blocking.png"
-        artifacts.put("points", "table", table(rows), f"{len(rows)} of {len(config.loads)} loads")
-    headline = f"{len(rows)} of {len(config.loads)} loads" + (", partial" if partial else "")
+        artifacts.put("points", "table", table(rows), headline)
     artifacts.put("report", "markdown", report(run, described, rows, picture, partial), headline)
     return rows, plot
 
