@@ -74,12 +74,14 @@ def _in_a_pool(
         workers, mp_context=context, initializer=_start_worker, initargs=(scenario,)
     )
     running: set[Future[Replication]] = set()
+    finished = False
     try:
         while not stopped():
             # One task more than workers, so that none waits while a result is taken in.
             while len(running) <= workers and (task := next_task()) is not None:
                 running.add(executor.submit(_replicate, task))
             if not running:
+                finished = True
                 return
             done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in done:
@@ -88,9 +90,11 @@ def _in_a_pool(
         if not stopped():
             raise WorkerDiedError("a worker process died; was the memory full?") from None
     finally:
-        # A replication may take minutes: ending the workers is the only way to end within the grace time.
-        executor.shutdown(wait=False, cancel_futures=True)
-        end_workers()
+        # A replication may take minutes, so workers that are not done are killed. That comes first: while an
+        # executor sees to the end of its workers, its shutdown waits for them.
+        if not finished:
+            end_workers()
+        executor.shutdown(wait=finished, cancel_futures=True)
 
 
 def end_workers() -> None:
