@@ -85,16 +85,17 @@ class Prefect(NamedTuple):
 
     def command(self, *arguments: str) -> str:
         """Run a command of Prefect and return what it says."""
-        return subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "prefect", *arguments],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            check=True,
             timeout=60,
-        ).stdout
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     def submit(self, **parameters: Any) -> str:
         """Make a run of the deployment and return its id."""
