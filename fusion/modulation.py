@@ -42,7 +42,7 @@ __all__ = [
 _PER_UNIT = 1_000_000
 """km, Gb/s, GHz and bits per symbol are compared and divided as integers of 1e-6."""
 _ANY_LENGTH = 2**62
-_MOST_SLOTS = 2**31 - 1
+_MOST_SLOTS = 1_000_000
 
 
 @dataclass(frozen=True)

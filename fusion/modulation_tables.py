@@ -185,8 +185,8 @@ def _entry_problems(entry: dict[str, object], width_key: str) -> list[str]:
     if reach is not None and _positive(reach) is None:
         problems.append(f"max_length = {show(reach)}: must be km above 0, or null for any length")
     slots = entry.get("slots_needed")
-    if width_key == "slots_needed" and not (type(slots) is int and 1 <= slots < 2**31):
-        problems.append(f"slots_needed = {show(slots)}: must be an integer of at least 1")
+    if width_key == "slots_needed" and not (type(slots) is int and 1 <= slots <= 10**6):
+        problems.append(f"slots_needed = {show(slots)}: must be an integer from 1 to 1e6")
     bits = entry.get("bits_per_symbol")
     if (width_key == "bits_per_symbol" or bits is not None) and (
         isinstance(bits, str) or _positive(bits) is None

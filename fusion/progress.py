@@ -107,6 +107,7 @@ class ProgressState:
             self.total_iterations = int(config.get("total_iterations", 0))
             self.started = time.monotonic()
             self.error = self.exit_code = None
+            self.done_at_start = 0
         elif kind == "iteration":
             done = self.finished.setdefault(float(event["erlang"]), set())
             done.add(int(event["iteration"]))

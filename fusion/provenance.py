@@ -28,7 +28,7 @@ class RunFile:
 
     def __init__(self, path: Path) -> None:
         """path: where the file goes."""
-        self._path = path
+        self.path = path
         self._record: dict[str, Any] = {}
         self._began = time.monotonic()
 
@@ -59,7 +59,8 @@ class RunFile:
         return time.monotonic() - self._began
 
     def _write(self) -> None:
-        with atomic_file(self._path) as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(self.path) as file:
             json.dump(self._record, file, indent=2)
             file.write("\n")
 

@@ -16,7 +16,10 @@ from typing import IO, Any
 import numpy as np
 
 from fusion.files import atomic_file
+from fusion.logging_config import get_logger
 from fusion.replication import Replication
+
+log = get_logger(__name__)
 
 
 class ForeignResultsError(ValueError):
@@ -55,13 +58,19 @@ class ReplicationFile:
             self._append(self._header)
             return {}
         self._check_header(lines[0])
-        found = (from_record(json.loads(line)) for line in lines[1:])
-        return {(each.erlang, each.replication): each for each in found}
+        found = {}
+        for number, line in enumerate(lines[1:], start=2):
+            try:
+                each = from_record(json.loads(line.decode()))
+                found[each.erlang, each.replication] = each
+            except (ValueError, TypeError, AttributeError):
+                log.warning("%s, line %d is damaged: it is computed again", self._path, number)
+        return found
 
     def _check_header(self, line: bytes) -> None:
         try:
-            there = json.loads(line)
-            key, config = there["content_key"], there["config"]
+            there = json.loads(line.decode())
+            key, config = there["content_key"], dict(there["config"])
         except (ValueError, KeyError, TypeError):
             raise ForeignResultsError(f"{self._path} is no file of replications") from None
         if key == self._header["content_key"]:

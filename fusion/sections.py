@@ -47,7 +47,7 @@ class GeneralSettings(Section):
         description="Highest load, in Erlang; it is simulated if the steps reach it.",
     )
     erlang_step: Load = Field(default=300, description="Step from one load to the next, in Erlang.")
-    holding_time: Annotated[float, Field(gt=0, le=10**9), Number] = Field(
+    holding_time: Annotated[float, Field(ge=1e-9, le=10**9), Number] = Field(
         default=0.2,
         description="Mean holding time of a request, in any unit of time. The arrival rate is "
         "load / holding time, so it scales the clock and leaves blocking as it is.",
@@ -226,7 +226,7 @@ class StatisticsSettings(Section):
         description="Half-width of the interval, as a share of the mean, at which to stop "
         "(precision).",
     )
-    min_replications: Annotated[int, Field(ge=2, le=100_000), Integer] = Field(
+    min_replications: Annotated[int, Field(ge=10, le=100_000), Integer] = Field(
         default=10,
         description="Replications before the first test of the precision (precision).",
     )

@@ -58,6 +58,8 @@ def run(
 
     def finish_loads() -> None:
         for state in states.values():
+            if stopped():
+                return
             if state.stop_reason is not None and not report.has_finished(state):
                 report.finish_load(tables.finish(state, state.stop_reason))
                 tables.write(now=False)
@@ -67,6 +69,8 @@ def run(
         report.replication(replication, resumed=True)
     replication_table.rewrite(file.replications.values())
     finish_loads()
+    if stopped():  # the tables of an earlier start may hold more than there was time for
+        return False
 
     def next_task() -> Task | None:
         for state in states.values():
@@ -86,7 +90,7 @@ def run(
         report.replication(replication)
         finish_loads()
 
-    complete = all(state.stop_reason is not None for state in states.values())
+    complete = all(report.has_finished(state) for state in states.values())
     for state in states.values():
         if state.stop_reason is None and state.done:
             tables.finish(state, "interrupted")

@@ -100,6 +100,9 @@ def blocking_estimate(
         return Estimate(p, 0.0, bound, n) if p == 0.0 else Estimate(p, 1.0 - bound, 1.0, n)
     if n == 1:
         return Estimate(p, math.nan, math.nan, 1)
+    if error == 0.0:
+        # Equal counts by chance, which a few requests give easily: they are no proof of precision.
+        error = math.sqrt(p * (1.0 - p) / float(np.sum(offered)))
     lower, upper = probability_interval(p, error, student_t(confidence, n - 1))
     return Estimate(p, lower, upper, n)
 

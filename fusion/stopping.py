@@ -77,7 +77,7 @@ class RelativePrecision:
         return "max_iters" if self._n >= self._maximum else None
 
     def _is_narrow(self) -> bool:
-        if self._n < 2 or not 0.0 < self._mean < 1.0:
+        if self._n < 2 or self._squares == 0.0 or not 0.0 < self._mean < 1.0:
             return False
         error = math.sqrt(self._squares / (self._n - 1) / self._n)
         quantile = student_t(self._confidence, self._n - 1)

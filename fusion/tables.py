@@ -25,20 +25,14 @@ Row = dict[str, Any]
 _SECONDS_BETWEEN_WRITES = 2.0
 
 
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as CSV, atomically. Floats keep all their digits; NaN becomes an empty cell."""
-    with atomic_file(path) as file:
-        if rows:
-            file.write(_csv_line(rows[0]))
-        file.writelines(_csv_line(row.values()) for row in rows)
-
-
-def _csv_line(cells: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(
-        ["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in cells]
-    )
-    return line.getvalue()
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows as CSV. Floats keep all their digits; NaN becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        # A NaN is the only value that differs from itself.
+        writer.writerow(["" if cell != cell else cell for cell in row])
+    return text.getvalue()
 
 
 class Tables:
@@ -49,8 +43,10 @@ class Tables:
         self._directory = directory
         self._scenario = scenario
         self._confidence = confidence
-        self._finished: dict[float, dict[str, list[Row]]] = {}
-        self._written = 0.0
+        self._lines: dict[str, dict[float, str]] = {}
+        """Table and load to the lines of the load."""
+        self._headers: dict[str, str] = {}
+        self._next_write = 0.0
 
     def finish(self, state: LoadState, stop_reason: str) -> Row:
         """Compute the rows of a load, write its own file, and return its row of points.csv."""
@@ -58,24 +54,30 @@ class Tables:
         replications = state.replications
         offered = offered_load(scenario.traffic, state.erlang)
         point = point_row(replications, scenario, offered, confidence, stop_reason)
-        self._finished[state.erlang] = {
-            "points": [point],
-            "links": link_rows(replications, scenario, confidence),
-            "pairs": pair_rows(replications, scenario, confidence),
-            "bit_rates": bit_rate_rows(replications, scenario, confidence),
-        }
+        for table, rows in (
+            ("points", [point]),
+            ("links", link_rows(replications, scenario, confidence)),
+            ("pairs", pair_rows(replications, scenario, confidence)),
+            ("bit_rates", bit_rate_rows(replications, scenario, confidence)),
+        ):
+            self._headers[table] = _csv_lines([rows[0]])
+            lines = _csv_lines(row.values() for row in rows)
+            self._lines.setdefault(table, {})[state.erlang] = lines
         path = self._directory / load_file_name(state.erlang)
         write_load_file(path, replications, scenario, confidence)
         return point
 
     def write(self, *, now: bool) -> None:
-        """Write the tables of all loads so far; unless `now`, not more often than every few seconds."""
-        if not now and time.monotonic() - self._written < _SECONDS_BETWEEN_WRITES:
+        """Write the tables of all loads so far; unless `now`, only where it takes little of the time."""
+        began = time.monotonic()
+        if not now and began < self._next_write:
             return
-        for table in ("points", "links", "pairs", "bit_rates"):
-            rows = [row for load in sorted(self._finished) for row in self._finished[load][table]]
-            write_table(self._directory / f"{table}.csv", rows)
-        self._written = time.monotonic()
+        for table, by_load in self._lines.items():
+            with atomic_file(self._directory / f"{table}.csv") as file:
+                file.write(self._headers[table])
+                file.writelines(by_load[load] for load in sorted(by_load))
+        took = time.monotonic() - began
+        self._next_write = time.monotonic() + max(_SECONDS_BETWEEN_WRITES, 20.0 * took)
 
 
 class ReplicationTable:
@@ -91,14 +93,15 @@ class ReplicationTable:
         row = replication_row(replication)
         with self._path.open("a", encoding="utf-8", newline="") as file:
             if not self._has_header:
-                file.write(_csv_line(row))
+                file.write(_csv_lines([row]))
                 self._has_header = True
-            file.write(_csv_line(row.values()))
+            file.write(_csv_lines([row.values()]))
 
     def rewrite(self, replications: Iterable[Replication]) -> None:
         """Replace the rows by those of these replications, in this order."""
         rows = [replication_row(each) for each in replications]
-        write_table(self._path, rows)
+        with atomic_file(self._path) as file:
+            file.write(_csv_lines(rows[:1]) + _csv_lines(row.values() for row in rows))
         self._has_header = bool(rows)
 
 

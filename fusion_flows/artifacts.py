@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
 from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.progress import ProgressState
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir import RunDirectory, run_id_of
 
 Row = Mapping[str, Any]
 
@@ -35,13 +35,12 @@ class Artifacts:
         self,
         client: SyncPrefectClient,
         flow_run_id: UUID,
-        run_id: str,
         logger: Logger | LoggerAdapter[Any],
     ) -> None:
         """Prepare to publish for this flow run."""
         self._client = client
         self._flow_run_id = flow_run_id
-        self._run_id = run_id
+        self._key = run_id_of(flow_run_id)
         self._logger = logger
         self._ids: dict[str, UUID] = {}
         self._failed = False
@@ -51,7 +50,7 @@ class Artifacts:
 
         kind: first part of its key, such as `report`.  form: Prefect's type of artifact.
         """
-        key = f"{kind}-{self._run_id}"
+        key = f"{kind}-{self._key}"
         try:
             known = self._ids.get(key) or self._find(key)
             if known is None:

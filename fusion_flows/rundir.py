@@ -15,13 +15,13 @@ class RunDirectoryError(ValueError):
 
 
 class RunDirectory(NamedTuple):
-    """One run's files. `path` is absolute; its last part is the run id."""
+    """One run's files. `path` is absolute; its last part is the run id where a flow made it."""
 
     path: Path
 
     @property
     def run_id(self) -> str:
-        """The 12 hex digits that name the run."""
+        """What names the run: 12 hex digits where a flow made the directory."""
         return self.path.name
 
     @property
@@ -72,9 +72,8 @@ def create(runs_dir: Path, run_id: str, config: str) -> RunDirectory:
     when the directory cannot be made or was made for another configuration.
     """
     run = RunDirectory(Path(runs_dir).expanduser().absolute() / run_id)
+    _make_folders(run)
     try:
-        for folder in (run.path, run.log.parent, run.output, run.plots):
-            folder.mkdir(parents=True, exist_ok=True)
         if not run.config.exists():
             write_atomic(run.config, config.encode())
         elif run.config.read_text(encoding="utf-8") != config:
@@ -82,11 +81,23 @@ def create(runs_dir: Path, run_id: str, config: str) -> RunDirectory:
                 f"{run.path} belongs to a run with another configuration; start a new run"
             )
     except OSError as error:
-        raise RunDirectoryError(
-            f"cannot make the run directory {run.path}: {error.strerror or error}; "
-            "FUSION_RUNS_DIR names another place"
-        ) from error
+        raise _cannot_make(run, error) from error
     return run
+
+
+def _make_folders(run: RunDirectory) -> None:
+    try:
+        for folder in (run.path, run.log.parent, run.output, run.plots):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_make(run, error) from error
+
+
+def _cannot_make(run: RunDirectory, error: OSError) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"cannot make the run directory {run.path}: {error.strerror or error}; "
+        "FUSION_RUNS_DIR names another place"
+    )
 
 
 def find(runs_dir: Path, run: str) -> RunDirectory:
@@ -99,4 +110,5 @@ def find(runs_dir: Path, run: str) -> RunDirectory:
     found = RunDirectory(path)
     if not found.config.is_file():
         raise RunDirectoryError(f"no run to continue in {path}: it has no config.ini")
+    _make_folders(found)
     return found

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import Flow, get_client, get_run_logger
@@ -26,6 +26,9 @@ from fusion_flows.process import ProcessTree
 from fusion_flows.reporting import Follower
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas
 
 _DEFAULT_TEMPLATE = "quick"
 _NO_OVERRIDES: dict[str, Any] = {}  # never changed; a form shows it as an empty object
@@ -62,6 +65,12 @@ class SimResult(BaseModel):
     exit_code: int
     points: list[dict[str, Any]]
     """Rows of points.csv, numbers as numbers."""
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the points as a data frame, a row per load."""
+        import pandas  # here, as it is slow to load and a worker has no use for it
+
+        return pandas.DataFrame(self.points)
 
 
 def _run_name() -> str:
@@ -193,7 +202,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
     logger.info("Run directory: %s", run.path)
 
     with get_client(sync_client=True) as client:
-        artifacts = Artifacts(client, flow_run_id, run.run_id, logger)
+        artifacts = Artifacts(client, flow_run_id, logger)
         follower = Follower(run, artifacts, logger, settings.max_log_size_bytes)
         described = settings_text(config, inputs)
         try:

@@ -10,11 +10,14 @@ import argparse
 import os
 import signal
 import sys
+import time
 import traceback
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from fusion.provenance import RunFile
 
@@ -23,6 +26,15 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 FAILED = 1
+ORDERLY_SECONDS = 1.5
+"""From the first signal to the end of a process that could not end in order: in the middle of compiling,
+or of a replication whose requests take very long."""
+
+
+def _directory(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must be the name of a directory")
+    return Path(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +51,11 @@ def parser() -> argparse.ArgumentParser:
         help="INI file, or the name of a shipped template such as quick",
     )
     parser.add_argument(
-        "--output-dir", required=True, type=Path, metavar="DIR", help="where the result files go"
+        "--output-dir",
+        required=True,
+        type=_directory,
+        metavar="DIR",
+        help="where the result files go",
     )
     parser.add_argument(
         "--progress-file",
@@ -62,19 +78,23 @@ class Signals:
     def __init__(self) -> None:
         """Take over both signals."""
         self.received: int | None = None
+        self._received_at = 0.0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:
-            if "fusion.pool" in sys.modules:
-                sys.modules["fusion.pool"].end_workers()
-            os._exit(128 + number)
+            end_at_once(128 + number)
         self.received = number
+        self._received_at = time.monotonic()
 
     def stopped(self) -> bool:
         """Say whether a signal has come."""
         return self.received is not None
+
+    def overdue(self) -> bool:
+        """Say whether a signal came so long ago that an orderly end is no longer waited for."""
+        return self.stopped() and time.monotonic() - self._received_at > ORDERLY_SECONDS
 
     @property
     def exit_code(self) -> int:
@@ -87,6 +107,13 @@ class Signals:
         return f"interrupted by {signal.Signals(self.received).name}" if self.received else ""
 
 
+def end_at_once(exit_code: int) -> NoReturn:
+    """End this process and its workers, whatever they are doing."""
+    if pool := sys.modules.get("fusion.pool"):
+        pool.end_workers()
+    os._exit(exit_code)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the simulator and return its exit code."""
     options = parser().parse_args(arguments)
@@ -97,29 +124,36 @@ def main(arguments: list[str] | None = None) -> int:
     from fusion.logging_config import configure_logging
     from fusion.progress import ProgressWriter
     from fusion.replication_file import ForeignResultsError, ReplicationFile
-    from fusion.simulation import run
 
     configure_logging()
     directory: Path = options.output_dir
     run_file = RunFile(options.run_file or directory / "run.json")
-    progress: ProgressWriter | None = None
     try:
-        try:
-            progress = ProgressWriter(options.progress_file or directory / "progress.jsonl")
-            config = load_config(options.config)
-            inputs = read_inputs(config)
-            key = content_key(config, inputs)
+        config = load_config(options.config)
+        inputs = read_inputs(config)
+        key = content_key(config, inputs)
+        with _told_as("--output-dir", directory):
             directory.mkdir(parents=True, exist_ok=True)
             file = ReplicationFile(directory / "replications.jsonl", key, relevant_fields(config))
-        except (ConfigError, ForeignResultsError, OSError) as error:
-            return _refuse(str(error), progress)
-        run_file.begin(seed=config.simulation_settings.seed, content_key=key)
-        with closing(file):
-            complete = run(config, inputs, directory, file, progress, signals.stopped)
+        progress_path = options.progress_file or directory / "progress.jsonl"
+        with _told_as("--progress-file", progress_path):
+            progress = ProgressWriter(progress_path)
+        with _told_as("--run-file", run_file.path):
+            run_file.begin(seed=config.simulation_settings.seed, content_key=key)
+    except (ConfigError, ForeignResultsError, CannotWriteError) as error:
+        print(f"fusion-sim: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+    def simulate() -> bool:
+        from fusion.simulation import run
+
+        return run(config, inputs, directory, file, progress, signals.stopped)
+
+    try:
+        complete = _run_and_watch(simulate, signals, run_file, progress)
         exit_code = 0 if complete else signals.exit_code
         seconds = run_file.end(exit_code, "complete" if complete else signals.reason)
         progress.write("complete", exit_code=exit_code, summary={"total_time_seconds": seconds})
-        return exit_code
     except Exception as error:
         traceback.print_exc()
         message = f"{type(error).__name__}: {error}"
@@ -127,19 +161,41 @@ def main(arguments: list[str] | None = None) -> int:
         with suppress(OSError):
             run_file.end(FAILED, message)
         with suppress(OSError):
-            if progress is not None:
-                progress.write("error", message=message, traceback=traceback.format_exc())
+            progress.write("error", message=message, traceback=traceback.format_exc())
         return FAILED
     finally:
-        if progress is not None:
-            progress.close()
+        progress.close()
+        file.close()
+    return exit_code
 
 
-def _refuse(message: str, progress: ProgressWriter | None) -> int:
-    print(f"fusion-sim: {message}", file=sys.stderr)
-    if progress is not None:
-        progress.write("error", message=message, traceback=None)
-    return BAD_INPUT
+def _run_and_watch(
+    simulate: Callable[[], bool], signals: Signals, run_file: RunFile, progress: ProgressWriter
+) -> bool:
+    """Run in a thread, so that this one hears signals also while compiled code runs for long."""
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(simulate)
+        while not running.done():
+            wait([running], timeout=0.1)
+            if signals.overdue():
+                with suppress(OSError):
+                    seconds = run_file.end(signals.exit_code, signals.reason)
+                    summary = {"total_time_seconds": seconds}
+                    progress.write("complete", exit_code=signals.exit_code, summary=summary)
+                end_at_once(signals.exit_code)
+        return running.result()
+
+
+class CannotWriteError(OSError):
+    """A path of the command line that cannot be written; the message names the option."""
+
+
+@contextmanager
+def _told_as(option: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotWriteError(f"{option} {path}: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

@@ -7,35 +7,59 @@ was edited in another file, so the cache lives in a directory named after the co
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 
 from fusion import __version__
 
 
-def _user_cache_dir() -> Path:
-    if root := os.environ.get("FUSION_CACHE_DIR"):
-        return Path(root)
+def _roots() -> Iterator[Path]:
+    """Yield where a cache may be, best first."""
+    for variable in ("FUSION_CACHE_DIR", "NUMBA_CACHE_DIR"):
+        if given := os.environ.get(variable):
+            yield Path(given)
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "fusion"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "fusion"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion"
+        yield Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "fusion"
+    elif sys.platform == "darwin":
+        yield Path.home() / "Library" / "Caches" / "fusion"
+    else:
+        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion"
+    yield Path(tempfile.gettempdir()) / f"fusion-{getpass.getuser()}"
 
 
-def _source_digest() -> str:
-    digest = hashlib.sha256(numba.__version__.encode())
+def _name() -> str:
+    """Return a name for what is compiled: from which source, by what, and for which processor."""
+    digest = hashlib.sha256()
+    for part in (numba.__version__, sys.version, llvmlite.binding.get_host_cpu_name()):
+        digest.update(part.encode() + b"\0")
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return f"kernel-{__version__}-{digest.hexdigest()[:16]}"
 
 
-CACHE_DIR = _user_cache_dir() / f"kernel-{__version__}-{_source_digest()}"
-"""Where compiled kernels are kept; numba adds the processor and the Python version by itself."""
+def _cache_dir() -> Path | None:
+    name = _name()
+    for root in _roots():
+        try:
+            (root / name).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=root / name):
+                return root / name
+        except OSError:
+            continue
+    return None
 
-if "NUMBA_CACHE_DIR" not in os.environ:
+
+CACHE_DIR = _cache_dir()
+"""Where compiled kernels are kept, or None where nothing can be written: then each start compiles."""
+
+if CACHE_DIR is not None:
+    # numba's own choice of places would find code of another version of these files.
     numba.config.CACHE_DIR = str(CACHE_DIR)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from fusion.kernel import CACHE_DIR
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
 from fusion.kernel.search import (
     FIRST_FIT,
@@ -43,7 +44,7 @@ def sample_fragmentation(state: State, tally: Tally) -> None:
     tally.events[1] += 1
 
 
-@njit(cache=True)
+@njit(cache=CACHE_DIR is not None, nogil=True)
 def serve(
     network: Network,
     state: State,
@@ -127,6 +128,12 @@ def serve(
             reached += 1
         reached = present
 
+        # Before the request is served: what an arrival finds is the mean over time (PASTA).
+        countdown -= 1
+        if countdown <= 0:
+            sample_fragmentation(state, tally)
+            countdown = np.int64(sample_every)
+
         p = pair[i]
         b = bit_rate[i]
         offered_by_pair[p] += 1
@@ -197,11 +204,6 @@ def serve(
             decision[i, 1] = plane
             decision[i, 2] = start
 
-        countdown -= 1
-        if countdown <= 0:
-            sample_fragmentation(state, tally)
-            countdown = np.int64(sample_every)
-
     state.cursor[0] = unused
     state.cursor[1] = rows
     state.cursor[2] = reached
@@ -211,6 +213,8 @@ def serve(
 
 def is_compiled() -> bool:
     """Say whether the cache holds this event loop. numba compiles anew after a change of the file's time."""
+    if CACHE_DIR is None:
+        return False
     source = Path(__file__).stat().st_mtime
     indexes = Path(serve.stats.cache_path).glob("event_loop.serve-*.nbi")
     return any(index.stat().st_mtime > source for index in indexes)

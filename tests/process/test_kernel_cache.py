@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,19 @@ PACKAGE = Path(fusion.__file__).parent
 KERNEL = sorted((PACKAGE / "kernel").glob("*.py"))
 
 
-def cache_dir(root: Path) -> str:
-    code = "from fusion.kernel import CACHE_DIR; print(CACHE_DIR)"
+def cache_dir(root: Path, **variables: str) -> str:
+    code = "import fusion.kernel, numba; print(fusion.kernel.CACHE_DIR, numba.config.CACHE_DIR)"
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=root,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return result.stdout
+    ours, numbas = result.stdout.split()
+    assert ours == numbas
+    return ours
 
 
 @pytest.mark.parametrize("path", KERNEL, ids=lambda path: path.name)
@@ -48,6 +57,40 @@ def test_an_edit_of_any_kernel_file_gets_a_cache_of_its_own(tmp_path: Path) -> N
             file.write("# edited\n")
         seen.add(cache_dir(tmp_path))
     assert len(seen) == 1 + len(KERNEL)
+
+
+@pytest.mark.parametrize("variable", ["FUSION_CACHE_DIR", "NUMBA_CACHE_DIR"])
+def test_cache_that_the_user_names_is_told_apart_by_content_too(
+    variable: str, tmp_path: Path
+) -> None:
+    found = cache_dir(PACKAGE.parent, **{variable: str(tmp_path)})
+    assert Path(found).parent == tmp_path
+    assert Path(found).name.startswith("kernel-")
+
+
+def test_cache_that_cannot_be_written_gives_way_to_a_temporary_one(tmp_path: Path) -> None:
+    variables = dict.fromkeys(("FUSION_CACHE_DIR", "XDG_CACHE_HOME", "HOME"), "/dev/null/no")
+    found = Path(cache_dir(PACKAGE.parent, TMPDIR=str(tmp_path), **variables))
+    assert found.parent.parent == tmp_path
+    assert found.name.startswith("kernel-")
+
+
+def test_signal_while_compiling_ends_in_time(tmp_path: Path) -> None:
+    environment = {**os.environ, "FUSION_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "fusion.cli.run_sim", "--config", "quick", "--output-dir"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "output")], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while "compiling" not in process.stderr.readline():
+        pass
+    time.sleep(1.0)
+    process.terminate()
+    began = time.monotonic()
+    assert process.wait(30) == 143
+    assert time.monotonic() - began < 4
+    run = json.loads((tmp_path / "output" / "run.json").read_text())
+    assert run["exit_reason"] == "interrupted by SIGTERM"
 
 
 def test_first_start_says_that_it_compiles_and_the_second_does_not(tmp_path: Path) -> None:

@@ -144,6 +144,19 @@ def test_kill_and_restart_give_the_same_bytes(
     assert there.count(b"\n") > kill_after
 
 
+def test_damaged_line_is_computed_again(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    output.mkdir()
+    lines = undisturbed["replications.jsonl"].split(b"\n")
+    lines[2] = b"\0" * 100
+    lines[4] = b'{"a":1}'
+    (output / "replications.jsonl").write_bytes(b"\n".join(lines))
+    result = simulate(write_config(tmp_path), tmp_path)
+    assert result.returncode == 0
+    assert "line 3 is damaged" in result.stderr
+    assert read_tables(tmp_path) == undisturbed
+
+
 def test_torn_line_is_dropped(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     output = tmp_path / "output"
     output.mkdir()
@@ -239,6 +252,8 @@ def test_two_simulators_in_one_directory(tmp_path: Path) -> None:
     process.wait()
     assert result.returncode == 2
     assert "another simulator" in result.stderr
+    events = ProgressReader(tmp_path / "progress.jsonl").read()
+    assert {event["type"] for event in events} <= {"start", "erlang_start", "iteration"}
 
 
 def test_finished_run_is_not_computed_again(tmp_path: Path) -> None:
@@ -302,6 +317,16 @@ def test_output_directory_that_cannot_be_written(tmp_path: Path) -> None:
     result = simulate(write_config(tmp_path), tmp_path)
     assert result.returncode == 2
     assert str(tmp_path / "output") in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--progress-file", "--run-file", "--output-dir"])
+def test_path_that_cannot_be_written_is_told_by_its_option(option: str, tmp_path: Path) -> None:
+    arguments = command(write_config(tmp_path), tmp_path)
+    arguments[arguments.index(option) + 1] = "/dev/null/no"
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert f"{option} /dev/null/no" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -134,7 +134,7 @@ class Twin:
     """Serves requests in order, and counts what `fusion.kernel.arrays.Tally` counts."""
 
     def __init__(self, network: Network, fit: str, path_choice: str, sample_every: int) -> None:
-        """sample_every: requests between two samples of fragmentation, the first after request 0."""
+        """sample_every: requests between two samples of fragmentation, the first as request 0 comes."""
         self.spectrum = Spectrum(network)
         self.lightpaths: list[Lightpath] = []
         """All that were ever set up, in the order of their requests."""
@@ -156,13 +156,13 @@ class Twin:
         columns = (column.tolist() for column in requests[:4])
         for arrival, holding, pair, bit_rate, tie in zip(*columns, ties, strict=True):
             self._release(arrival)
+            if len(self.decisions) % self._sample_every == 0:
+                self.fragmentation.append(self.fragmentation_now())
             choices = self.spectrum.choices(pair, bit_rate, self._fit, self._path_choice)
             if choices:
                 self._set_up(choices[int(tie * len(choices))], arrival, holding, bit_rate)
             else:
                 self._block(pair, bit_rate)
-            if (len(self.decisions) - 1) % self._sample_every == 0:
-                self.fragmentation.append(self.fragmentation_now())
 
     def fragmentation_now(self) -> list[float]:
         """Return for each link 1 - largest free block / free slots, mean over planes, full ones 0."""
