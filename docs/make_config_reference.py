@@ -1,14 +1,18 @@
-"""Write docs/config.md from the models of the config: `python docs/make_config_reference.py`."""
+"""Write docs/config.md and docs/templates.md: `python docs/make_config_reference.py`."""
 
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import fusion
 from fusion.sections import SECTIONS
 
 TARGET = Path(__file__).with_name("config.md")
+TEMPLATES = Path(__file__).with_name("templates.md")
+PACKAGE = Path(fusion.__file__).parent
 HEAD = """# Config
 
 Sections and keys of the INI file. The names are those of the original FUSION; the sections
@@ -54,5 +58,25 @@ def _allowed(schema: dict[str, Any]) -> str:
     return " ".join([schema.get("type", ""), ", ".join(bounds)]).strip()
 
 
+def templates() -> str:
+    """Return the page of the shipped templates and modulation tables, from their own words."""
+    parts = ["# Templates and modulation tables\n\n## Templates"]
+    for path in sorted((PACKAGE / "templates").glob("*.ini")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        words = [line.removeprefix("#").strip() for line in takewhile(_is_comment, lines)]
+        parts.append(f"### {path.stem}\n\n" + "\n".join(words).split(": ", 1)[1])
+    parts.append("## Modulation tables\n\nFor `mod_assumption`.\n")
+    tables = ["| name | what | source |", "|---|---|---|"]
+    for path in sorted((PACKAGE / "modulations").glob("*.json")):
+        for name, table in json.loads(path.read_text(encoding="utf-8")).items():
+            tables.append(f"| `{name}` | {table['description']} | {table['source']} |")
+    return "\n\n".join(parts) + "\n".join(["", *tables, ""])
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#")
+
+
 if __name__ == "__main__":
     TARGET.write_text(reference(), encoding="utf-8")
+    TEMPLATES.write_text(templates(), encoding="utf-8")

@@ -77,14 +77,14 @@ class ReplicationFile:
             return
         mine = json.loads(json.dumps(self._header["config"]))
         differing = [
-            f"{field}: {config.get(field, 'default')!r} there, {mine.get(field, 'default')!r} here"
+            f"{field}: {_shown(config, field)} there, {_shown(mine, field)} here"
             for field in sorted(config.keys() | mine.keys())
             if config.get(field) != mine.get(field)
         ]
         raise ForeignResultsError(
             f"{self._path.parent} holds results of another config ("
             + ("; ".join(differing) or "the content of an input file or the version differs")
-            + ")"
+            + "): choose another output directory"
         )
 
     def append(self, replication: Replication) -> None:
@@ -119,6 +119,10 @@ def _lock(file: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _shown(config: Mapping[str, Any], field: str) -> str:
+    return repr(config[field]) if field in config else "the default"
 
 
 def to_record(replication: Replication) -> dict[str, Any]:

@@ -135,4 +135,7 @@ def describe_point(point: Mapping[str, Any]) -> str:
         return f"{point['erlang']:g} Erlang: {bound}"
     interval = f"[{lower:.4g}, {upper:.4g}]" if count > 1 else "with no interval"
     mean = point["blocking_probability"]
+    if point["blocked_out_of_reach"]:
+        share = point["blocked_out_of_reach"] / point["blocked"]
+        replications += f"; {share:.0%} of it out of reach of every modulation format"
     return f"{point['erlang']:g} Erlang: blocking {mean:.4g} {interval} ({percent}, {replications})"

@@ -67,6 +67,8 @@ def run(
     for replication in file.replications.values():
         states[replication.erlang].add(replication)
         report.replication(replication, resumed=True)
+    if file.replications:
+        log.info("%d replications are there from an earlier start", len(file.replications))
     replication_table.rewrite(file.replications.values())
     finish_loads()
     if stopped():  # the tables of an earlier start may hold more than there was time for

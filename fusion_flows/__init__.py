@@ -1,11 +1,18 @@
 """FUSION as a Prefect flow: `from fusion_flows import fusion; fusion(template="quick")`."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusion_flows.sim import SimResult, SimulationError, fusion
 
 __all__ = ["SimResult", "SimulationError", "fusion"]
+
+
+# The embedded server, which a call from Python may start, reports usage to its makers and logs long
+# errors where it cannot; and from a cold disk it starts more slowly than it allows itself.
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,6 @@
 """Run the flow once and say where the results are: `python -m fusion_flows [--template NAME]`."""
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +16,6 @@ def main() -> int:
     parser.add_argument("--overrides", metavar="FILE", help="JSON or TOML: {section: {key: value}}")
     options = parser.parse_args()
 
-    # The embedded server reports usage to Prefect's makers, and logs an error where it cannot.
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    # A first start reads all of Prefect's server from a cold disk.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     from fusion.config import ConfigError, read_overrides
     from fusion_flows.rundir import RunDirectoryError
     from fusion_flows.sim import SimulationError, fusion

@@ -139,7 +139,11 @@ def main(arguments: list[str] | None = None) -> int:
         with _told_as("--progress-file", progress_path):
             progress = ProgressWriter(progress_path)
         with _told_as("--run-file", run_file.path):
-            run_file.begin(seed=config.simulation_settings.seed, content_key=key)
+            run_file.begin(
+                seed=config.simulation_settings.seed,
+                content_key=key,
+                config=config.model_dump(mode="json"),
+            )
     except (ConfigError, ForeignResultsError, CannotWriteError) as error:
         print(f"fusion-sim: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -15,6 +15,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 def test_config_reference_is_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_config_reference.py"))
     assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == made["reference"]()
+    assert (ROOT / "docs" / "templates.md").read_text(encoding="utf-8") == made["templates"]()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

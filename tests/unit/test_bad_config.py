@@ -67,7 +67,7 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("general_settings", "erlang_step", -(10**400), "a number"),
         ("general_settings", "erlang_step", "%(erlang_start)s", "without interpolation"),
         ("general_settings", "erlang_step", "5  # Erlang", "a comment needs a line of its own"),
-        ("general_settings", "holding_time", {"a": 1}, "a number above 0"),
+        ("general_settings", "holding_time", {"a": 1}, "a number from 1e-09"),
         ("general_settings", "guard_slots", 320, "less than the slots of the largest band"),
         ("general_settings", "route_method", "xt_aware", "of FUSION that is not available yet"),
         ("general_settings", "allocation_method", "priority_first", "not available yet"),
