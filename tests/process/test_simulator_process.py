@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -83,10 +84,25 @@ def simulate(config: Path | str, directory: Path) -> subprocess.CompletedProcess
     return subprocess.run(command(config, directory), capture_output=True, text=True, timeout=200)
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
 def start(config: Path, directory: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command(config, directory), stderr=subprocess.DEVNULL, start_new_session=True
     )
+    _started.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing_behind() -> Iterator[None]:
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:  # the test failed
+            process.kill()
+            process.wait()
 
 
 def wait_for_replications(directory: Path, count: int) -> None:
