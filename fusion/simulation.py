@@ -81,7 +81,8 @@ def run(
                 return task
         return None
 
-    if not is_compiled():
+    unfinished = any(not report.has_finished(state) for state in states.values())
+    if unfinished and not is_compiled():
         log.info("compiling the event loop, once per installation: 10 to 30 s")
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         replicate(scenario._replace(num_requests=1), config.loads[0], 0, 0)
@@ -92,11 +93,13 @@ def run(
         report.replication(replication)
         finish_loads()
 
-    complete = all(report.has_finished(state) for state in states.values())
     for state in states.values():
-        if state.stop_reason is None and state.done:
-            tables.finish(state, "interrupted")
+        if state.done and not report.has_finished(state):
+            point = tables.finish(state, state.stop_reason or "interrupted")
+            if state.stop_reason is not None:
+                report.finish_load(point)
     tables.write(now=True)
+    complete = all(report.has_finished(state) for state in states.values())
     counted = [replication for state in states.values() for replication in state.replications]
     if complete:
         # Replications that were started before their load stopped do not count, whoever had time for them.
