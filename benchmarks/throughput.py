@@ -16,8 +16,8 @@ import time
 from fusion.config import load_config
 from fusion.inputs import read_inputs
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.kernel.event_loop import NO_DECISIONS, serve
 from fusion.policies import FITS
+from fusion.replication import serve_chunk
 from fusion.scenario import Scenario, make_scenario
 from fusion.traffic import CHUNK, draw_requests
 
@@ -57,21 +57,11 @@ class Runner:
     def carry_on(self, chunks: int) -> tuple[float, float]:
         """Return nanoseconds per request for drawing the traffic and for the event loop."""
         drawing = serving = 0.0
-        policy = self.scenario.policy
         for _ in range(chunks):
             start = time.perf_counter()
             chunk = next(self.requests)
             drawn = time.perf_counter()
-            serve(
-                self.scenario.network,
-                self.state,
-                self.tally,
-                policy.fit,
-                policy.all_paths,
-                self.scenario.sample_every,
-                *chunk,
-                NO_DECISIONS,
-            )
+            serve_chunk(self.scenario, self.state, self.tally, chunk)
             drawing += drawn - start
             serving += time.perf_counter() - drawn
         per_request = 1e9 / (chunks * CHUNK)

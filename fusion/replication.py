@@ -86,16 +86,7 @@ def replicate(
         for chunk in requests:
             if stopped():
                 raise Stopped
-            serve(
-                network,
-                state,
-                tally,
-                policy.fit,
-                policy.all_paths,
-                scenario.sample_every,
-                *chunk,
-                NO_DECISIONS,
-            )
+            serve_chunk(scenario, state, tally, chunk)
 
     total = warmup_requests + scenario.num_requests
     requests = draw_requests(
@@ -111,6 +102,30 @@ def replicate(
     tally.busy_by_path[:] -= busy_from_now(network, state)
     seconds = float(state.clock[0]) - began
     return _measured(scenario, state, tally, load, replication, warmup_requests, seconds)
+
+
+def serve_chunk(
+    scenario: Scenario,
+    state: State,
+    tally: Tally,
+    chunk: Requests,
+    decision: Int32s = NO_DECISIONS,
+) -> None:
+    """Serve requests with the policy of a scenario, changing `state` and adding to `tally`.
+
+    decision: int32[request, 3], receives what was decided, see `event_loop.serve`; or empty.
+    """
+    policy = scenario.policy
+    serve(
+        scenario.network,
+        state,
+        tally,
+        policy.fit,
+        policy.all_paths,
+        scenario.sample_every,
+        *chunk,
+        decision,
+    )
 
 
 def split(

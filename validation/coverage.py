@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.kernel.event_loop import NO_DECISIONS, serve
+from fusion.replication import serve_chunk
 from fusion.scenario import Scenario
 from fusion.statistics import blocking_estimate, mean_estimate
 from fusion.stopping import RelativePrecision
@@ -53,16 +53,7 @@ def short_replications(
                 part = chunk.part(begin + start, begin + stop)
                 part = part._replace(arrival=part.arrival - origin)
                 tally = new_tally(network)
-                serve(
-                    network,
-                    state,
-                    tally,
-                    policy.fit,
-                    policy.all_paths,
-                    scenario.sample_every,
-                    *part,
-                    NO_DECISIONS,
-                )
+                serve_chunk(scenario, state, tally, part)
             blocked.append(int(tally.blocked_by_pair.sum()))
     return np.array(blocked)
 
@@ -80,16 +71,7 @@ def blocked_requests(
     for chunk in draw_requests(traffic, load, scenario.seed, replication, ties=policy.needs_ties):
         if served >= requests:
             break
-        serve(
-            network,
-            state,
-            tally,
-            policy.fit,
-            policy.all_paths,
-            scenario.sample_every,
-            *chunk,
-            decision,
-        )
+        serve_chunk(scenario, state, tally, chunk, decision)
         numbers.append(served + np.flatnonzero(decision[:, 0] < 0))
         served += CHUNK
     every = np.concatenate(numbers)
