@@ -6,15 +6,16 @@ Everything wrong is found before anything is computed, and told at once. What ea
 
 import logging
 import os.path
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
 
-from fusion import foreign_keys
+from fusion import foreign_keys, named_files
 from fusion.ini import Entries, Entry, format_value, read_ini
+from fusion.named_files import InputFolders, input_folders, told_value
 from fusion.overrides import override_entries, read_overrides
 from fusion.problems import ConfigError, Problem, brief, nearest, show
 from fusion.sections import HOME, SECTIONS, Config, Section, contradictions, flat
@@ -28,12 +29,14 @@ __all__ = [
     "load_config",
     "read_overrides",
     "relevant_fields",
+    "source_of",
     "template_names",
     "to_ini",
 ]
 
 _SHIPPED_TEMPLATES = Path(__file__).parent / "templates"
 _DEFAULT = "default"
+_SOURCES = "_sources"  # of a loaded Config; no field, as where values came from is none of them
 # Where FUSION keeps its modulation tables; without such a file the shipped ones are meant.
 _FUSION_TABLES = ("example_mods/default_mod_formats.json", "run_mods/mod_formats.json")
 
@@ -45,6 +48,7 @@ def load_config(
     overrides: Mapping[str, object] | None = None,
     *,
     templates_dir: Path | None = None,
+    input_dirs: Sequence[Path] | None = None,
 ) -> Config:
     """Return the checked configuration: defaults < template < overrides.
 
@@ -52,10 +56,13 @@ def load_config(
     overrides: {"section": {"key": value}}, values typed or as INI text. Relative paths start from
     the INI file's folder, in overrides from the working directory, and become absolute. Keys of
     FUSION that cannot change a result are left out, with one warning in the log.
+    input_dirs: folders in which the template and all files that are named must lie, symbolic links
+    followed; `templates_dir` and what is shipped may be read, too. None: any place, for a caller
+    with the rights of this process.
 
-    Raises ConfigError with all problems.
+    Raises ConfigError with all problems. A file outside is neither opened nor looked for.
     """
-    config, ignored = _load(template, overrides, templates_dir)
+    config, ignored = _load(template, overrides, templates_dir, input_dirs)
     if ignored:
         _log.warning("%s", _summary(ignored))
     return config
@@ -66,9 +73,19 @@ def ignored_keys(
     overrides: Mapping[str, object] | None = None,
     *,
     templates_dir: Path | None = None,
+    input_dirs: Sequence[Path] | None = None,
 ) -> list[Problem]:
     """Return what `load_config` leaves out, with the reasons; it raises as `load_config` does."""
-    return _load(template, overrides, templates_dir)[1]
+    return _load(template, overrides, templates_dir, input_dirs)[1]
+
+
+def source_of(config: Config, key: str) -> str:
+    """Return where the value of a key came from: INI file and line, overrides, or default.
+
+    Only a Config of `load_config` knows; of any other this is "the configuration".
+    """
+    sources: dict[str, str] | None = vars(config).get(_SOURCES)
+    return "the configuration" if sources is None else sources.get(key, _DEFAULT)
 
 
 def template_names(templates_dir: Path | None = None) -> list[str]:
@@ -129,10 +146,17 @@ def _normal(value: object) -> object:
 
 
 def _load(
-    template: str | Path, overrides: Mapping[str, object] | None, templates_dir: Path | None
+    template: str | Path,
+    overrides: Mapping[str, object] | None,
+    templates_dir: Path | None,
+    input_dirs: Sequence[Path] | None,
 ) -> tuple[Config, list[Problem]]:
+    folders = input_folders(input_dirs, templates_dir)
     path = _find_template(template, templates_dir)
-    from_template, problems = read_ini(path)
+    if folders is not None:
+        path = Path(os.path.abspath(path))  # so that no folder outside has a part in it
+    refused = [] if folders is None or folders.hold(path) else [_outside(path, folders)]
+    from_template, problems = ({}, refused) if refused else read_ini(path)
     from_overrides, more = override_entries(overrides)
     problems += more
 
@@ -140,18 +164,24 @@ def _load(
     others: Entries = {}
     ignored: list[Problem] = []
     for entries, folder in ((from_template, path.parent), (from_overrides, Path())):
-        problems += _sort_out(entries, folder, ours, others, ignored)
+        problems += _sort_out(entries, folder, folders, ours, others, ignored)
     problems += _judge(others, ignored)
     _one_shortest_path(ours, ignored)
 
     sections, values, more = _validate(ours)
-    problems += more + _not_found(values, ours)
-    problems += [
-        _problem(key, values[key], message, ours) for key, message in contradictions(values)
-    ]
+    problems += more
+    if folders is not None:
+        problems += _take_outside(values, folders, ours)
+    if not refused:  # what is wrong only beside a template that was not read may be right
+        problems += _not_found(values, ours)
+        problems += [
+            _problem(key, values[key], message, ours) for key, message in contradictions(values)
+        ]
     if problems:
         raise ConfigError(problems)
-    return Config.model_validate(sections), ignored
+    config = Config.model_validate(sections)
+    vars(config)[_SOURCES] = {key: entry.source for (_, key), entry in ours.items()}
+    return config, ignored
 
 
 def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
@@ -164,7 +194,7 @@ def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
             message += "; values are taken as they stand, without interpolation"
         if " #" in entry.value or " ;" in entry.value:
             message += "; a comment needs a line of its own"
-    return Problem(HOME[key], key, brief(entry.value), message, entry.source)
+    return Problem(HOME[key], key, told_value(key, entry.value), message, entry.source)
 
 
 # --- where values come from ----------------------------------------------------------------------
@@ -202,13 +232,19 @@ def _find_template(template: str | Path, templates_dir: Path | None) -> Path:
 
 
 def _sort_out(
-    entries: Entries, folder: Path, ours: Entries, others: Entries, ignored: list[Problem]
+    entries: Entries,
+    folder: Path,
+    folders: InputFolders | None,
+    ours: Entries,
+    others: Entries,
+    ignored: list[Problem],
 ) -> list[Problem]:
     """Add one layer's entries to `ours` (at home) and `others`; return those with no place."""
     problems: list[Problem] = []
+    unknown: list[Problem] = []
     layer: Entries = {}
     for (section, key), entry in entries.items():
-        if foreign_keys.is_process_section(section):
+        if foreign_keys.is_process_section(section) or not _is_known(section):
             continue  # told once for each section, below
         home = HOME.get(key)
         if home is not None and (
@@ -222,24 +258,35 @@ def _sort_out(
             others[section, key] = entry
         else:
             message = _unknown(section, key)
-            problems.append(Problem(section, key, brief(entry.value), message, entry.source))
-    for section in sorted({section for section, _ in entries}):
+            unknown.append(Problem(section, key, brief(entry.value), message, entry.source))
+    sources: dict[str, str] = {}
+    for (section, _), entry in entries.items():
+        sources.setdefault(section, entry.source)
+    for section, source in sources.items():
         if foreign_keys.is_process_section(section):
-            sources = [entry.source for (name, _), entry in entries.items() if name == section]
             message = (
                 "sections for further processes are not read (nor does FUSION's command line); "
                 "write a file for each variant, or use overrides"
             )
-            problems.append(Problem(section, "", None, message, sources[0]))
+            problems.append(Problem(section, "", None, message, source))
+        elif not _is_known(section):
+            unknown.append(Problem(section, "", None, _unknown_section(section), source))
+    problems += named_files.first_problems(unknown)
     for place, entry in layer.items():
-        ours[place] = _with_absolute_path(place, entry, folder, ignored)
+        ours[place] = _with_absolute_path(place, entry, folder, folders, ignored)
     return problems
 
 
+def _is_known(section: str) -> bool:
+    return section in SECTIONS or section in foreign_keys.SECTIONS
+
+
+def _unknown_section(section: str) -> str:
+    known = sorted({*SECTIONS, *foreign_keys.SECTIONS})
+    return f"unknown section; there are {', '.join(SECTIONS)}{nearest(section, known)}"
+
+
 def _unknown(section: str, key: str) -> str:
-    if section not in SECTIONS and section not in foreign_keys.SECTIONS:
-        known = sorted({*SECTIONS, *foreign_keys.SECTIONS})
-        return f"unknown section; there are {', '.join(SECTIONS)}{nearest(section, known)}"
     if key in HOME:
         return f"the key belongs in [{HOME[key]}]"
     known = list(SECTIONS[section].model_fields) if section in SECTIONS else []
@@ -249,11 +296,15 @@ def _unknown(section: str, key: str) -> str:
 
 
 def _with_absolute_path(
-    place: tuple[str, str], entry: Entry, folder: Path, ignored: list[Problem]
+    place: tuple[str, str],
+    entry: Entry,
+    folder: Path,
+    folders: InputFolders | None,
+    ignored: list[Problem],
 ) -> Entry:
     """Make a relative path absolute; a name of a shipped topology or table stays as it is."""
     key, value = place[1], entry.value
-    if key not in ("network", "mod_assumption_path", "traffic_matrix"):
+    if key not in named_files.KEYS:
         return entry
     if not isinstance(value, str | PurePath) or str(value).strip().lower() in ("", "none"):
         return entry
@@ -262,7 +313,7 @@ def _with_absolute_path(
         return entry
     path = os.path.abspath(folder / text)
     tables = key == "mod_assumption_path" and text.replace("\\", "/").endswith(_FUSION_TABLES)
-    if tables and not os.path.isfile(path):
+    if tables and (folders is None or folders.hold(path)) and not os.path.isfile(path):
         reason = "this is where FUSION keeps its tables; the shipped ones are used"
         ignored.append(Problem(*place, show(text), reason, entry.source))
         return Entry("", entry.source)
@@ -365,17 +416,32 @@ def _kind(schema: dict[str, Any]) -> str:
     return text
 
 
+def _outside(template: Path, folders: InputFolders) -> Problem:
+    message = f"'{show(str(template), 400)}' {folders.refusal()}"
+    return Problem("", "", None, message, "template")
+
+
+def _take_outside(values: dict[str, Any], folders: InputFolders, ours: Entries) -> list[Problem]:
+    """Take files outside the folders from the values; return a problem for each."""
+    problems = []
+    for key in named_files.KEYS:
+        path = values.get(key, "")
+        if os.path.isabs(path) and not folders.hold(path):
+            del values[key]
+            problems.append(_problem(key, path, folders.refusal(), ours))
+    return problems
+
+
 def _not_found(values: Mapping[str, Any], ours: Entries) -> list[Problem]:
     """Return a problem for each file and shipped name that is not there.
 
     What a file holds is checked when it is read, with the topology and the rest (`inputs`).
     """
     problems = []
-    for key in ("network", "mod_assumption_path", "traffic_matrix"):
+    for key in named_files.KEYS:
         path = values.get(key, "")
         if os.path.isabs(path) and not os.path.isfile(path):
-            message = f"there is no such file: {show(path, 400)}"
-            problems.append(_problem(key, path, message, ours))
+            problems.append(_problem(key, path, "there is no such file", ours))
     network = values.get("network", "")
     if network and not os.path.isabs(network) and network not in _shipped("topologies"):
         from fusion.topology import FUSION_NETWORKS, topology_names  # here: it takes its time

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.problems import ConfigError, Problem, show
+from fusion.named_files import MOST_PROBLEMS, quote
+from fusion.problems import ConfigError, Problem, brief, show
 from fusion.text_files import read_text
 
 MAX_BYTES = 1 << 20  # 1 MiB; the longest INI files of FUSION have 7 KiB
-_MAX_SYNTAX_PROBLEMS = 20
 
 _HEADER = re.compile(r"\[([^\[\]]+)\]\s*(?:[#;].*)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -46,7 +46,10 @@ def read_ini(path: Path) -> tuple[Entries, list[Problem]]:
 
 
 def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
-    """Return the entries of INI text and what is wrong with it; `name` is its place in messages."""
+    """Return the entries of INI text and what is wrong with it; `name` is its place in messages.
+
+    Of the lines before the first [section] only one is told: a file of another kind has many.
+    """
     entries: Entries = {}
     problems: list[Problem] = []
     sections: set[str] = set()
@@ -54,6 +57,8 @@ def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
     key = ""  # of the value that may go on in the next line
     parts: list[str] = []
     depth = 0  # brackets that the value has left open
+    source = name
+    lost = False  # a line before the first [section] was told
 
     def close() -> None:
         nonlocal key
@@ -61,15 +66,21 @@ def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
             entries[section, key] = entries[section, key]._replace(value="\n".join(parts))
         key = ""
 
+    def tell(message: str, key: str = "", value: object = None) -> None:
+        nonlocal lost
+        if section or not lost:
+            problems.append(Problem(section, show(key), brief(value), message, source))
+        lost = True
+
     for number, raw in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
-        if len(problems) >= _MAX_SYNTAX_PROBLEMS:
+        if len(problems) >= MOST_PROBLEMS:
             problems.append(Problem("", "", None, "reading stopped: too many bad lines", name))
             break
         line, source = raw.strip(), f"{name}, line {number}"
         if not line or line[0] in "#;":
             continue
         if _CONTROL.search(line):
-            problems.append(Problem(section, "", None, "the line has a control character", source))
+            tell("the line has a control character")
             continue
         if key and depth > 0 and raw[0] in " \t":
             parts.append(line)
@@ -79,27 +90,23 @@ def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
         if line[0] == "[":
             header = _HEADER.fullmatch(line)
             if not header:
-                problems.append(Problem("", "", None, f"not a [section]: {show(line)}", source))
+                tell(f"not a [section]: {quote(line)}")
                 continue
             section = header[1].strip().lower()
             if section in sections:
-                problems.append(Problem(section, "", None, "the section is there twice", source))
+                tell("the section is there twice")
             sections.add(section)
             continue
         match = re.match(r"([^=:]+)[=:](.*)", line)
         if not match:
-            message = f"not `key = value`: {show(line)}"
-            problems.append(Problem(section, "", None, message, source))
+            tell(f"not `key = value`: {quote(line)}")
             continue
         name_of_key, value = match[1].strip().lower(), match[2].strip()
         if not section:
-            message = "stands before the first [section]"
-            problems.append(Problem("", name_of_key, value, message, source))
+            tell("stands before the first [section]", name_of_key, quote(value))
         elif (section, name_of_key) in entries:
             first = entries[section, name_of_key].source
-            problems.append(
-                Problem(section, name_of_key, value, f"the key is there twice, see {first}", source)
-            )
+            tell(f"the key is there twice, see {first}", name_of_key, value)
         else:
             entries[section, name_of_key] = Entry(value, source)
             key, parts, depth = name_of_key, [value], _open_brackets(value)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import math
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.config import Config, ConfigError, Problem, relevant_fields
+from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
 from fusion.modulation import (
     ModulationError,
     ModulationTable,
@@ -23,17 +24,24 @@ from fusion.modulation import (
     lightpath_widths,
     load_modulation,
 )
-from fusion.problems import brief, show
+from fusion.named_files import KEYS, InputFolders, first_problems, input_folders, quote, told_value
+from fusion.problems import show
 from fusion.sections import HOME
 from fusion.text_files import read_text
-from fusion.topology import Topology, TopologyError, load_topology
+from fusion.topology import (
+    FUSION_NETWORKS,
+    Topology,
+    TopologyError,
+    load_topology,
+    topology_names,
+)
 
 RESULTS_VERSION = 1
 """Part of every content key: raised when the same inputs give other numbers than before."""
 
 _MAX_MATRIX_BYTES = 16 << 20
 _SHOWN = 10
-_NAMES_OF_FILES = {"network", "mod_assumption", "mod_assumption_path", "traffic_matrix"}
+_NAMES_OF_FILES = {*KEYS, "mod_assumption"}
 
 _log = logging.getLogger("fusion.inputs")
 
@@ -50,14 +58,22 @@ class Inputs(NamedTuple):
     traffic_matrix: NDArray[np.float64] | None
 
 
-def read_inputs(config: Config) -> Inputs:
+def read_inputs(
+    config: Config,
+    *,
+    templates_dir: Path | None = None,
+    input_dirs: Sequence[Path] | None = None,
+) -> Inputs:
     """Return the inputs that a configuration names.
 
-    Bit rates that reach only some pairs of nodes are told in the log. Raises ConfigError with all
-    problems: files that cannot be used, bit rates without modulation, bit rates that no pair of
-    nodes can have, tables that do not fit the slot width.
+    input_dirs, templates_dir: folders in which the files must lie, as for `load_config`. Bit rates
+    that reach only some pairs of nodes are told in the log. Raises ConfigError with all problems,
+    of one file the first ten: files that cannot be used, bit rates without modulation, bit rates
+    that no pair of nodes can have, tables that do not fit the slot width.
     """
-    problems: list[Problem] = []
+    problems = _outside(config, input_folders(input_dirs, templates_dir))
+    if problems:
+        raise ConfigError(problems)
     topology = _topology(config, problems)
     modulation = _modulation(config, problems)
     matrix = None
@@ -107,8 +123,31 @@ def _canonical(value: object) -> object:
 
 
 def _problem(config: Config, key: str, message: str) -> Problem:
-    value = getattr(getattr(config, HOME[key]), key)
-    return Problem(HOME[key], key, brief(value), message, "the configuration")
+    value = told_value(key, getattr(getattr(config, HOME[key]), key))
+    return Problem(HOME[key], key, value, message, source_of(config, key))
+
+
+def _file_problems(config: Config, key: str, lines: Sequence[str]) -> list[Problem]:
+    return first_problems([_problem(config, key, line) for line in lines])
+
+
+def _outside(config: Config, folders: InputFolders | None) -> list[Problem]:
+    """Return a problem for each file that may not be read."""
+    if folders is None:
+        return []
+    values = ((key, getattr(getattr(config, HOME[key]), key)) for key in KEYS)
+    return [
+        _problem(config, key, folders.refusal())
+        for key, path in values
+        if not _may_be_read(key, path, folders)
+    ]
+
+
+def _may_be_read(key: str, value: str, folders: InputFolders) -> bool:
+    if os.path.isabs(value):
+        return folders.hold(value)
+    # `load_config` leaves no relative path, which would have started from the working directory.
+    return not value or (key == "network" and value in {*topology_names(), *FUSION_NETWORKS})
 
 
 def _topology(config: Config, problems: list[Problem]) -> Topology | None:
@@ -120,7 +159,7 @@ def _topology(config: Config, problems: list[Problem]) -> Topology | None:
             core_nodes_only=not settings.is_only_core_node,
         )
     except TopologyError as error:
-        problems += [_problem(config, "network", line) for line in error.problems]
+        problems += _file_problems(config, "network", error.problems)
         return None
 
 
@@ -135,7 +174,7 @@ def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | No
         if config.routing_settings.path_order == "hops_per_bit":
             bits_per_symbol_steps(table, tuple(rates), tuple(rates.values()), width_ghz)
     except ModulationError as error:
-        problems += [_problem(config, "mod_assumption", line) for line in error.problems]
+        problems += _file_problems(config, "mod_assumption", error.problems)
         return None
     return table
 
@@ -208,7 +247,7 @@ def _traffic_matrix(
         matrix = _numbers(*_without_names(rows, topology.nodes), topology, wrong)
     except (ValueError, csv.Error) as error:
         wrong.append(str(error))
-    problems += [_problem(config, "traffic_matrix", line) for line in wrong[: 10 * _SHOWN]]
+    problems += _file_problems(config, "traffic_matrix", wrong)
     return None if wrong else matrix
 
 
@@ -240,9 +279,9 @@ def _without_names(
     for what, names in (("row", [row[0] for row in rows[1:]]), ("column", rows[0][1:])):
         for name in names:
             if name not in index:
-                raise ValueError(f"the {what} '{show(name)}' is no node of the topology")
+                raise ValueError(f"the {what} '{quote(name)}' is no node of the topology")
             if names.count(name) > 1:
-                raise ValueError(f"the {what} '{show(name)}' is there twice")
+                raise ValueError(f"the {what} '{quote(name)}' is there twice")
         places.append([index[name] for name in names])
     return [row[1:] for row in rows[1:]], places[0], places[1]
 
@@ -259,7 +298,8 @@ def _numbers(
     matrix = np.zeros((len(nodes), len(nodes)))
     for source, row in zip(sources, cells, strict=True):
         for destination, cell in zip(destinations, row, strict=True):
-            place = f"from {show(nodes[source])} to {show(nodes[destination])}: {show(cell)}"
+            pair = f"from {show(nodes[source], 28)} to {show(nodes[destination], 28)}"
+            place = f"{pair}: {quote(cell)}"
             try:
                 value = math.nan if "_" in cell else float(cell)
             except ValueError:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from fusion.named_files import quote
 from fusion.problems import nearest, show
 from fusion.text_files import read_text
 
@@ -99,8 +100,8 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
     except (ValueError, RecursionError) as error:
         raise ModulationError([f"{path}: {error}"]) from error
     if not isinstance(tables, dict) or not isinstance(tables.get(key), dict):
-        names = [str(other) for other in tables] if isinstance(tables, dict) else []
-        there = ", ".join(map(show, names[:20])) or "none"
+        names = [quote(other) for other in tables] if isinstance(tables, dict) else []
+        there = quote(", ".join(names)) or "none"
         problem = f"{path}: no modulation table {show(key)}{nearest(key, names)}; the file has"
         raise ModulationError([f"{problem} {there}"])
     problems: list[str] = []
@@ -118,13 +119,13 @@ def _parse_table(
     rates: dict[float, tuple[Entry, ...]] = {}
     width: float | None = FUSION_SLOT_WIDTH_GHZ
     for key, value in table.items():
-        place = f"{where}: {show(key)}"
+        place = f"{where}: {quote(key)}"
         if key in ("description", "source"):
             continue
         if key == "slot_width_ghz":
             width = _positive(value)
             if width is None and value is not None:
-                problems.append(f"{place} = {show(value)}: must be GHz above 0, or null")
+                problems.append(f"{place} = {quote(value)}: must be GHz above 0, or null")
         elif key == "formats":
             rule = _parse_entries(place, value, "bits_per_symbol", formats, problems)
         elif (rate := _positive(key)) is None:
@@ -152,21 +153,21 @@ def _parse_entries(
 ) -> tuple[Entry, ...]:
     """Return the entries of one bit rate or of a rule; formats not met before join `formats`."""
     if not isinstance(entries, dict) or not entries:
-        problems.append(f"{where} = {show(entries)}: must be an object of formats")
+        problems.append(f"{where} = {quote(entries)}: must be an object of formats")
         return ()
     result = []
     for name, entry in entries.items():
-        place = f"{where}: {show(name)}"
+        place = f"{where}: {quote(name)}"
         if not isinstance(entry, dict):
-            problems.append(f"{place} = {show(entry)}: must be an object")
+            problems.append(f"{place} = {quote(entry)}: must be an object")
             continue
         problems.extend(f"{place}: {problem}" for problem in _entry_problems(entry, width_key))
         bits = entry.get("bits_per_symbol", _BITS.get(name.upper().replace("-", ""), 0))
         known = formats.setdefault(name, ModulationFormat(name, bits))
         if known.bits_per_symbol != bits:
             problems.append(
-                f"{place}: bits_per_symbol = {show(bits)}: is"
-                f" {show(known.bits_per_symbol)} at another bit rate"
+                f"{place}: bits_per_symbol = {quote(bits)}: is"
+                f" {quote(known.bits_per_symbol)} at another bit rate"
             )
         reach = math.inf if entry.get("max_length") is None else _positive(entry["max_length"])
         slots = entry.get("slots_needed", 0)
@@ -177,21 +178,21 @@ def _parse_entries(
 def _entry_problems(entry: dict[str, object], width_key: str) -> list[str]:
     keys = ["max_length", *sorted({width_key, "bits_per_symbol"})]
     problems = [
-        f"{show(key)}: no such key{nearest(key, keys)}; there are {', '.join(keys)}"
+        f"{quote(key)}: no such key{nearest(key, keys)}; there are {', '.join(keys)}"
         for key in entry
         if key not in keys
     ]
     reach = entry.get("max_length", "")
     if reach is not None and _positive(reach) is None:
-        problems.append(f"max_length = {show(reach)}: must be km above 0, or null for any length")
+        problems.append(f"max_length = {quote(reach)}: must be km above 0, or null for any length")
     slots = entry.get("slots_needed")
     if width_key == "slots_needed" and not (type(slots) is int and 1 <= slots <= 10**6):
-        problems.append(f"slots_needed = {show(slots)}: must be an integer from 1 to 1e6")
+        problems.append(f"slots_needed = {quote(slots)}: must be an integer from 1 to 1e6")
     bits = entry.get("bits_per_symbol")
     if (width_key == "bits_per_symbol" or bits is not None) and (
         isinstance(bits, str) or _positive(bits) is None
     ):
-        problems.append(f"bits_per_symbol = {show(bits)}: must be a number above 0")
+        problems.append(f"bits_per_symbol = {quote(bits)}: must be a number above 0")
     return problems
 
 
@@ -210,5 +211,5 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return a JSON object as a dictionary; json itself would let the last of equal keys win."""
     for key, times in Counter(key for key, _ in pairs).items():
         if times > 1:
-            raise ValueError(f"the key {show(key)} is there {times} times")
+            raise ValueError(f"the key {quote(key)} is there {times} times")
     return dict(pairs)

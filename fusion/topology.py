@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fusion.named_files import quote
 from fusion.problems import nearest, show
 from fusion.text_files import read_text
 from fusion.topology_files import LENGTH_KEYS, Link, Network, read_network
@@ -46,16 +47,20 @@ class Topology(NamedTuple):
 
 
 class TopologyError(ValueError):
-    """A topology that cannot be used. `problems`: a line for each thing that is wrong."""
+    """A topology that cannot be used.
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        """Keep the problems; they are the exception's only argument, so it can be pickled."""
-        self.problems = list(problems)
-        super().__init__(self.problems)
+    problems: a line for each thing that is wrong, without the file.  place: the file, or what was
+    given where there is none.
+    """
+
+    def __init__(self, problems: Iterable[str], place: str) -> None:
+        """Keep both; they are the exception's arguments, so it can be pickled."""
+        self.problems, self.place = list(problems), place
+        super().__init__(self.problems, place)
 
     def __str__(self) -> str:
-        """Return one line per problem, the first ones of very many."""
-        lines = self.problems[:_SHOWN_PROBLEMS]
+        """Return one line per problem with its file, the first ones of very many."""
+        lines = [f"{self.place}: {problem}" for problem in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             lines.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
         return "\n".join(lines)
@@ -87,7 +92,7 @@ def load_topology(
     try:
         content = read_network(file, read_text(file, _MAX_BYTES))
     except ValueError as error:
-        raise TopologyError([f"{file}: {error}"]) from error
+        raise TopologyError([str(error)], str(file)) from error
     nodes = tuple(content.nodes)
     problems = content.problems
     links = _check_links(content)
@@ -101,7 +106,7 @@ def load_topology(
     if not problems:  # the search makes sense only when every link was understood
         problems.extend(_unreachable(nodes, links))
     if problems:
-        raise TopologyError([f"{file}: {problem}" for problem in problems])
+        raise TopologyError(problems, str(file))
     if const_link_weight:
         links = [(a, b, 1.0) for a, b, _ in links]
     return Topology(file.stem, nodes, tuple(links), endpoints, coordinates, names)
@@ -120,11 +125,10 @@ def _find(network: str | Path, base: Path | None) -> Path:
         pass
     names, fusion_names = topology_names(), list(FUSION_NETWORKS)
     problem = (
-        f"{show(str(network), 200)}: no such topology or file"
-        f"{nearest(file.name, names + fusion_names)}; there are {', '.join(names)},"
+        f"no such topology or file{nearest(file.name, names + fusion_names)}; there are {', '.join(names)},"
         f" FUSION's names {', '.join(fusion_names)}, and your own files"
     )
-    raise TopologyError([problem])
+    raise TopologyError([problem], show(str(network), 200))
 
 
 def _check_links(network: Network) -> list[tuple[int, int, float]]:
@@ -133,7 +137,7 @@ def _check_links(network: Network) -> list[tuple[int, int, float]]:
     links: list[tuple[int, int, float]] = []
     seen: dict[tuple[str, str], tuple[Link, float]] = {}
     for link in network.links:
-        where = f"{link.where} ({show(link.source)} - {show(link.destination)})"
+        where = f"{link.where} ({show(link.source, 28)} - {show(link.destination, 28)})"
         if link.source == link.destination:
             network.problems.append(f"{where}: a link from a node to itself is not allowed")
             continue
@@ -168,7 +172,7 @@ def _length_km(link: Link, where: str, problems: list[str]) -> float | None:
     km = _number(link.attributes[key])
     if km is None or not _SHORTEST_KM <= km <= _LONGEST_KM:
         problems.append(
-            f"{where}: {key} = {show(link.attributes[key])}: must be a number of km from"
+            f"{where}: {key} = {quote(link.attributes[key])}: must be a number of km from"
             f" {_SHORTEST_KM:g} to {_LONGEST_KM:g}"
         )
         return None
@@ -187,9 +191,9 @@ def _check_attributes(network: Network) -> tuple[dict[str, tuple[float, float]],
             continue
         longitude, latitude = _number(lower["longitude"]), _number(lower["latitude"])
         if longitude is None or latitude is None:
-            place = show((lower["longitude"], lower["latitude"]))
+            place = quote((lower["longitude"], lower["latitude"]))
             network.problems.append(
-                f"node {show(node)}: longitude, latitude = {place}: must be numbers of degrees"
+                f"node {quote(node)}: longitude, latitude = {place}: must be numbers of degrees"
             )
         else:
             coordinates[node] = (longitude, latitude)
@@ -206,13 +210,13 @@ def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) 
         new = set(neighbours[waiting.pop()]) - reached
         reached |= new
         waiting.extend(new)
-    missing = [show(node) for i, node in enumerate(nodes) if i not in reached]
+    missing = [node for i, node in enumerate(nodes) if i not in reached]
     if not missing:
         return []
-    listed = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+    listed = quote(", ".join(missing[:10]) + (", ..." if len(missing) > 10 else ""))
     return [
         f"not connected: {len(missing)} of {len(nodes)} nodes cannot be reached from node"
-        f" {show(nodes[0])}: {listed}"
+        f" {quote(nodes[0])}: {listed}"
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion.problems import show
+from fusion.named_files import quote
 
 LENGTH_KEYS = ("length_km", "length", "distance", "weight")
 """Names under which a link may have its length in km; the first that is there counts."""
@@ -110,7 +110,7 @@ def _read_with_networkx(kind: str, parse: Callable[[], Any]) -> Network:
         graph = parse()
     except Exception as error:  # on garbage these parsers raise almost anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        network.problems.append(f"not {kind}: {reason[:200]}")
+        network.problems.append(f"not {kind}: {quote(reason)}")
         return network
     for number, (node, attributes) in enumerate(graph.nodes(data=True), 1):
         _add_node(network, f"node {number}", node, attributes)
@@ -131,18 +131,15 @@ def _read_lines(text: str) -> Network:
         ]:
             continue  # the header of a CSV file
         if len(fields) != 3:
-            _refuse(
-                network,
-                f"line {number}",
-                line,
-                "source, destination, length are needed",
-            )
+            _refuse(network, f"line {number}", line, "source, destination, length are needed")
             continue
         source, destination, length = fields
         for node in (source, destination):
             if node not in network.nodes:
                 _add_node(network, f"line {number}", node, {})
         _add_link(network, f"line {number}", source, destination, {"length_km": length})
+    if not network.links and (more := len(network.problems) - 1) > 0:
+        network.problems[1:] = [f"nor is any other line a link ({more:,} more)"]
     return network
 
 
@@ -186,7 +183,7 @@ def _add_link(
 
 
 def _refuse(network: Network, where: str, value: object, reason: str) -> None:
-    network.problems.append(f"{where}: {show(value)}: {reason}")
+    network.problems.append(f"{where}: {quote(value)}: {reason}")
 
 
 _READERS: Mapping[str, Callable[[str], Network]] = {

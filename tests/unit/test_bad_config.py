@@ -143,7 +143,7 @@ def test_all_problems_at_once(write: Write) -> None:
         ("general_settings", "max_iters"),
         ("general_settings", "num_request"),
         ("general_settings", "erlang_stop"),
-        ("topology_setting", "network"),
+        ("topology_setting", ""),
         ("snr_settings", "snr_type"),
         ("s2", ""),
         ("routing_settings", ""),
@@ -156,7 +156,7 @@ def test_all_problems_at_once(write: Write) -> None:
     told = {(p.section, p.key): str(p) for p in found}
     assert f"{path}, line 2" in told["general_settings", "max_iters"]
     assert "did you mean 'num_requests'" in told["general_settings", "num_request"]
-    assert "did you mean 'topology_settings'" in told["topology_setting", "network"]
+    assert "did you mean 'topology_settings'" in told["topology_setting", ""]
     assert "set snr_type = None" in told["snr_settings", "snr_type"]
     assert "overrides" in told["spectrum_settings", "c_band"]
     assert "key of general_settings" in told["", "erlang_stop"]
@@ -232,7 +232,8 @@ def test_features_that_are_not_there_are_refused(
         (b"[general_settings]\n= 5\n", "not `key = value`"),
         (b"[general_settings]\nmax_iters = 1\nMAX_ITERS = 2\n", "there twice, see"),
         (b"#" * (1 << 20) + b"#", "larger than"),
-        (b"x\n" * 400_000, "reading stopped"),
+        (b"x\n" * 400_000, "not `key = value`"),
+        (b"[general_settings]\n" + b"x\n" * 400_000, "reading stopped"),
         (b"[" + b"a" * 900_000 + b"]\nb = 1\n", "unknown section"),
         (b"[general_settings]\n" + b"k = 1\n" * 99_999, "reading stopped"),
         (b"[general_settings]\n" + b"".join(b"k%d = 1\n" % i for i in range(9999)), "unknown key"),
@@ -245,6 +246,21 @@ def test_nasty_files(tmp_path: Path, content: bytes, message: str) -> None:
     found = problems(None, path)
     assert any(message in p.message for p in found)
     assert all(str(path) in p.source for p in found)
+
+
+def test_of_lines_before_the_first_section_one_is_told(write: Write) -> None:
+    path = write("user = me\npassword = 1234\n[no\nplain words\n\x01\n[general_settings]\nx\n")
+    first, other = problems(None, path)
+    assert (first.key, first.source) == ("user", f"{path}, line 1")
+    assert (other.message, other.source) == ("not `key = value`: x", f"{path}, line 7")
+
+
+def test_an_unknown_section_is_told_once_and_without_its_values(write: Write) -> None:
+    path = write("[database]\nuser = me\npassword = 1234\n")
+    found = problem(None, path)
+    assert "unknown section" in found.message
+    assert "1234" not in str(found)
+    assert found.source == f"{path}, line 2"
 
 
 def test_templates_that_are_none(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 import hashlib
 import json
 import logging
+import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fusion.config import Config, ConfigError, load_config
+from fusion.config import Config, ConfigError, load_config, source_of
 from fusion.inputs import Inputs, content_key, read_inputs
 
 LINE: dict[str, Any] = {
@@ -62,6 +64,7 @@ class Folder:
         config = self.config(shares, **keys)
         with pytest.raises(ConfigError) as error:
             read_inputs(config)
+        assert {problem.source for problem in error.value.problems} <= {"overrides", "default"}
         return [f"{problem.key}: {problem.message}" for problem in error.value.problems]
 
 
@@ -188,6 +191,134 @@ def test_pairs_without_traffic_need_no_path_in_reach(
     with caplog.at_level(logging.WARNING):
         folder.inputs({"100": 1}, traffic_matrix=path)
     assert not caplog.records
+
+
+# --- what is told of a file ----------------------------------------------------------------------
+
+
+def test_a_problem_names_the_file_once_and_where_its_name_stands(folder: Folder) -> None:
+    folder.write("bad.txt", "a b 100\nb c -5\n")
+    folder.write("bad.csv", "0,1\n1,0\n")
+    ini = folder.write(
+        "my.ini",
+        "[general_settings]\nmod_assumption = mine\nmod_assumption_path = tables.json\n"
+        "request_distribution = {50: 1}\n[topology_settings]\nnetwork = bad.txt\n",
+    )
+    matrix = {"traffic_settings": {"traffic_matrix": folder.path / "bad.csv"}}
+    with pytest.raises(ConfigError) as error:
+        read_inputs(load_config(ini, matrix))
+    network, table = str(error.value).splitlines()
+    path = folder.path / "bad.txt"
+    assert network == (
+        f"[topology_settings] network = {path}: line 2 (b - c): length_km = -5: must be a number"
+        f" of km from 1e-06 to 1e+06 (from {ini}, line 6)"
+    )
+    assert table.endswith(f"(from {ini}, line 2)")
+    with pytest.raises(ConfigError) as error:
+        read_inputs(load_config(ini, matrix | {"topology_settings": {"network": "geant"}}))
+    lines = str(error.value).splitlines()
+    assert lines[0] == table
+    assert lines[1].startswith(f"[traffic_settings] traffic_matrix = {folder.path / 'bad.csv'}: ")
+    assert lines[1].endswith("(from overrides)")
+    assert lines[1].count("bad.csv") == 1
+    path.unlink()
+    with pytest.raises(ConfigError) as error:
+        load_config(ini)
+    (line,) = str(error.value).splitlines()
+    place = f"(from {ini}, line 6)"
+    assert line == f"[topology_settings] network = {path}: there is no such file {place}"
+
+
+def test_a_shipped_network_is_told_by_its_name() -> None:
+    config = load_config("quick", {"topology_settings": {"is_only_core_node": False}})
+    with pytest.raises(ConfigError) as error:
+        read_inputs(config)
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("[topology_settings] network = nsfnet_deeprmsa: 0 nodes with the attr")
+    assert "/templates/quick.ini, line " in line
+
+
+def test_of_a_long_path_the_end_is_told(folder: Folder) -> None:
+    deep = folder.path / ("d" * 100)
+    deep.mkdir()
+    network = folder.write(f"{deep.name}/bad.txt", "a b far\n")
+    config = folder.config({"25": 1}, network=network)
+    with pytest.raises(ConfigError) as error:
+        read_inputs(config)
+    assert f"network = ...{'d' * 69}/bad.txt: line 1" in str(error.value)
+
+
+def test_a_configuration_without_a_file_has_no_source(folder: Folder) -> None:
+    loaded = load_config("quick", {"topology_settings": {"network": folder.path / "line.json"}})
+    config = Config.model_validate(loaded.model_dump())
+    assert config == loaded
+    for copy in (loaded, pickle.loads(pickle.dumps(loaded))):
+        assert source_of(copy, "network") == "overrides"
+        assert re.search(r"/templates/quick\.ini, line \d+$", source_of(copy, "k_paths"))
+        assert source_of(copy, "l_band") == "default"
+        assert copy == config
+        assert copy.model_dump_json() == config.model_dump_json()
+    assert source_of(config, "network") == "the configuration"
+
+
+WORDS = [f"word{number}" for number in range(3000)]
+
+
+@pytest.mark.parametrize("words_of_a_line", [1, 2, 3, 7, 3000])
+@pytest.mark.parametrize("divider", [" ", ",", ": ", " = ", '", "'])
+@pytest.mark.parametrize("head", ["", "graph [", "[general_settings]", "[notes]", "<graphml>"])
+def test_a_file_of_another_kind_is_hardly_quoted(
+    folder: Folder, words_of_a_line: int, divider: str, head: str
+) -> None:
+    starts = range(0, len(WORDS), words_of_a_line)
+    lines = [divider.join(WORDS[start : start + words_of_a_line]) for start in starts]
+    text = "\n".join([head, *lines])
+    path = folder.write("notes.ini", text)
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    _assert_hardly_quoted(error.value)
+    for key, ending in (
+        *(("network", ending) for ending in ("txt", "json", "gml", "graphml")),
+        ("mod_assumption_path", "txt"),
+        ("traffic_matrix", "txt"),
+    ):
+        path = folder.write(f"notes.{ending}", text)
+        config = folder.config({"25": 1}, **{key: path})
+        with pytest.raises(ConfigError) as error:
+            read_inputs(config)
+        _assert_hardly_quoted(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {word: word for word in WORDS},
+        {"mine": {word: word for word in WORDS}},
+        {"mine": {"100": {word: word for word in WORDS}}},
+        {"nodes": WORDS, "edges": WORDS},
+        {"nodes": [{"id": word} for word in WORDS], "edges": []},
+        {"nodes": [{"id": word, "longitude": word, "latitude": word} for word in WORDS],
+         "edges": [{"source": word, "target": word, "length": word} for word in WORDS]},
+        {" ".join(WORDS): 1},
+        {"nodes": [{"id": " ".join(WORDS)}] * 2, "edges": [{"source": WORDS, "target": WORDS}]},
+    ],
+)  # fmt: skip
+def test_other_json_is_hardly_quoted(folder: Folder, content: object) -> None:
+    path = folder.write("notes.json", json.dumps(content))
+    for key in ("network", "mod_assumption_path", "traffic_matrix"):
+        config = folder.config({"25": 1}, **{key: path})
+        with pytest.raises(ConfigError) as error:
+            read_inputs(config)
+        _assert_hardly_quoted(error.value)
+
+
+def _assert_hardly_quoted(error: ConfigError) -> None:
+    told = [" ".join((problem.section, problem.key, problem.message)) for problem in error.problems]
+    assert len(told) <= 11
+    for line in told:
+        assert sum(len(word) for word in re.findall(r"word\d+", line)) <= 160
+    pieces = re.findall(r"(?:word\d+\W*)+", " ".join(told))
+    assert all(len(piece) <= 64 for piece in pieces), pieces
 
 
 # --- the content key -----------------------------------------------------------------------------

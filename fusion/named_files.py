@@ -1,0 +1,100 @@
+"""Files that a configuration names: where they may lie, and how much of them an error tells.
+
+Who may set a run's parameters need not have the rights of the process that reads the files.
+"""
+
+import os.path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from fusion.problems import Problem, brief, show
+
+KEYS = ("network", "mod_assumption_path", "traffic_matrix")
+"""The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
+
+MOST_PROBLEMS = 10
+"""Problems of one file that are told, each with a piece or two of its content."""
+
+_SHIPPED = tuple(
+    Path(__file__).parent / name for name in ("templates", "topologies", "modulations")
+)
+_QUOTED_CHARACTERS = 60
+_SHOWN_CHARACTERS = 80
+
+
+class InputFolders(NamedTuple):
+    """Folders whose files may be read, beside those that are shipped.
+
+    named: as absolute paths, for messages.  resolved: without symbolic links.
+    """
+
+    named: tuple[str, ...]
+    resolved: tuple[Path, ...]
+
+    def hold(self, path: str | PurePath) -> bool:
+        """Tell whether a file may be read: it is shipped, or really lies in one of the folders.
+
+        path: absolute, without `..`, and what is then opened.  For a place outside the answer does
+        not tell whether there is a file.
+        """
+        if Path(path).parent in _SHIPPED:  # by its name, as an installer may have put links there
+            return True
+        try:
+            try:
+                real = os.path.realpath(path, strict=True)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                real = os.path.realpath(path)  # cannot be opened, and inside that is what is told
+        except (OSError, ValueError):  # links in a circle, a path that is too long, a NUL
+            return False
+        return any(Path(real).is_relative_to(folder) for folder in self.resolved)
+
+    def refusal(self) -> str:
+        """Return what to tell of a file outside."""
+        told = [show(folder, 400) for folder in self.named] + ["those of the package"]
+        return (
+            f"lies outside the folders that may be read ({', '.join(told)}); "
+            "FUSION_INPUT_DIRS names them"
+        )
+
+
+def input_folders(
+    input_dirs: Sequence[Path] | None, templates_dir: Path | None
+) -> InputFolders | None:
+    """Return the folders that may be read; None: any place.
+
+    Relative ones start from the working directory. Raises TypeError for a single path, whose
+    letters would be taken for folders.
+    """
+    if input_dirs is None:
+        return None
+    if isinstance(input_dirs, str | bytes | PurePath):
+        raise TypeError(f"input_dirs are a sequence of folders, not {input_dirs!r}")
+    folders = [*input_dirs, *([] if templates_dir is None else [templates_dir])]
+    named = dict.fromkeys(os.path.abspath(folder) for folder in folders)
+    return InputFolders(tuple(named), tuple(Path(os.path.realpath(name)) for name in named))
+
+
+def told_value(key: str, value: object) -> object:
+    """Return a value for a `Problem`; of a long path the end, which says more than the beginning."""
+    if key not in KEYS or not isinstance(value, str) or not os.path.isabs(value):
+        return brief(value)
+    fits = len(value) <= _SHOWN_CHARACTERS
+    return brief(value if fits else "..." + value[3 - _SHOWN_CHARACTERS :])
+
+
+def quote(value: object) -> str:
+    """Return a short piece of a file's content for a message, printable and on one line."""
+    return show(value, _QUOTED_CHARACTERS)
+
+
+def first_problems(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the first problems of one file, and how many more there are.
+
+    A file of another kind would otherwise be told nearly whole, line by line.
+    """
+    shown = list(problems[:MOST_PROBLEMS])
+    if more := len(problems) - len(shown):
+        noun = "problem" if more == 1 else "problems"
+        shown.append(shown[-1]._replace(message=f"and {more:,} more {noun}"))
+    return shown
