@@ -1,9 +1,11 @@
 """What the environment says: the `FUSION_*` variables of the flows."""
 
+import os
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -24,9 +26,44 @@ class Settings(BaseSettings):
         ge=0,
         description="How much of sim.log goes into the run's log in Prefect; the file has all.",
     )
+    input_dirs: Annotated[tuple[Path, ...] | None, NoDecode] = Field(
+        default=None,
+        description="Folders that templates, topologies and tables may be read from, separated as "
+        "in PATH, beside the shipped ones and FUSION_TEMPLATES_DIR. Not set: for runs of a "
+        "deployment the folder where the flow runs; a call from Python reads what its caller may.",
+    )
+    max_concurrent_runs: int = Field(
+        default=1,
+        ge=1,
+        description="How many runs of the deployment may be going on at once; further ones wait.",
+    )
+    server_wait_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description="How long a finished run waits for a Prefect server that is away.",
+    )
     grace_seconds: float = Field(
         default=2.0,
         ge=0,
         le=600,
         description="Seconds from SIGTERM to SIGKILL when a run is ended.",
     )
+    keep_days: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="A run none of whose files has changed for so many days is not kept.",
+    )
+    keep_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="Space on disk that all runs may take; beyond it the oldest are not kept.",
+    )
+
+    @field_validator("input_dirs", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Split as PATH is; an empty part is nothing, not the working directory."""
+        if not isinstance(value, str):
+            return value
+        return [Path(part).expanduser() for part in value.split(os.pathsep) if part]
