@@ -6,13 +6,17 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fusion.statistics import Estimate, blocking_estimate
+
 Event = dict[str, Any]
+
+_READ_BYTES = 1 << 20  # at once, and the longest line that is taken for an event
 
 
 class ProgressWriter:
@@ -55,30 +59,43 @@ class ProgressReader:
     def __init__(self, path: Path) -> None:
         """Prepare to read `path`, which need not exist yet."""
         self._path = path
+        self._file: tuple[int, int] | None = None  # device and inode: whether it is the same file
         self._offset = 0
-        self._rest = b""
+        self._line = b""  # the start of a line whose end is not there yet
+        self._skip = False  # whether that line is too long for an event
 
-    def read(self) -> list[Event]:
-        """Return the new complete events; lines that are no event are dropped."""
+    def read(self) -> Iterator[Event]:
+        """Yield the new complete events; lines that are no event are dropped.
+
+        A file that was replaced or made shorter is read from its start. Memory is bounded whatever the
+        file holds.
+        """
         try:
-            with self._path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size < self._offset:
-                    self._offset, self._rest = 0, b""
-                file.seek(self._offset)
-                data = file.read()
+            file = self._path.open("rb")
         except FileNotFoundError:
-            return []
-        self._offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        events = []
-        for line in lines:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and isinstance(event.get("type"), str):
-                events.append(event)
-        return events
+            return
+        with file:
+            status = os.fstat(file.fileno())
+            identity = status.st_dev, status.st_ino
+            if identity != self._file or status.st_size < self._offset:
+                self._file, self._offset, self._line, self._skip = identity, 0, b"", False
+            file.seek(self._offset)
+            while chunk := file.read(_READ_BYTES):
+                self._offset += len(chunk)
+                *lines, rest = (self._line + chunk).split(b"\n")
+                for line in lines[1:] if self._skip and lines else lines:
+                    if (event := _event(line)) is not None:
+                        yield event
+                self._skip = len(rest) > _READ_BYTES or (self._skip and not lines)
+                self._line = b"" if self._skip else rest
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
 
 
 @dataclass
@@ -87,8 +104,8 @@ class ProgressState:
 
     total_erlangs: int = 0
     total_iterations: int = 0
-    finished: dict[float, set[int]] = field(default_factory=dict)
-    """Replications that are done, by load."""
+    finished: dict[float, dict[int, tuple[int, int]]] = field(default_factory=dict)
+    """Replications that are done, by load: their blocked and offered requests."""
     completed: dict[float, dict[str, Any]] = field(default_factory=dict)
     """Metrics of the loads that are done."""
     latest: dict[str, Any] | None = None
@@ -109,8 +126,10 @@ class ProgressState:
             self.error = self.exit_code = None
             self.done_at_start = 0
         elif kind == "iteration":
-            done = self.finished.setdefault(float(event["erlang"]), set())
-            done.add(int(event["iteration"]))
+            done = self.finished.setdefault(float(event["erlang"]), {})
+            metrics = event.get("metrics", {})
+            counts = int(metrics.get("blocked", 0)), int(metrics.get("requests", 0))
+            done[int(event["iteration"])] = counts
             self.latest = event
             if event.get("resumed"):
                 self.done_at_start += 1
@@ -120,6 +139,13 @@ class ProgressState:
             self.exit_code = int(event.get("exit_code", 0))
         elif kind == "error":
             self.error = str(event.get("message", ""))
+
+    def so_far(self, erlang: float, confidence: float) -> Estimate:
+        """Return the blocking probability of a load over its replications so far."""
+        counts = self.finished.get(erlang, {}).values()
+        return blocking_estimate(
+            [blocked for blocked, _ in counts], [offered for _, offered in counts], confidence
+        )
 
     @property
     def fraction(self) -> float:

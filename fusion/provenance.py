@@ -50,6 +50,7 @@ class RunFile:
             **fields,
             "started": _now(),
         }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write()
 
     def end(self, exit_code: int, exit_reason: str) -> float:
@@ -59,7 +60,6 @@ class RunFile:
         return time.monotonic() - self._began
 
     def _write(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(self.path) as file:
             json.dump(self._record, file, indent=2)
             file.write("\n")

@@ -26,7 +26,7 @@ def test_simulator_prints_what_the_readme_shows(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fusion.cli.run_sim", *shlex.split(block[1])[1:]]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert without_times(result.stderr) == without_times(block[2])
-    events = ProgressReader(tmp_path / "out" / "progress.jsonl").read()
+    events = list(ProgressReader(tmp_path / "out" / "progress.jsonl").read())
     assert events[-1]["exit_code"] == 0
 
 

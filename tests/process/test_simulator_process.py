@@ -181,7 +181,7 @@ def test_torn_line_is_dropped(undisturbed: dict[str, bytes], tmp_path: Path) -> 
     (tmp_path / "progress.jsonl").write_bytes(b'{"type":"start","ts":"2026-01-0')
     assert simulate(write_config(tmp_path), tmp_path).returncode == 0
     assert read_tables(tmp_path) == undisturbed
-    events = ProgressReader(tmp_path / "progress.jsonl").read()
+    events = list(ProgressReader(tmp_path / "progress.jsonl").read())
     assert [event["type"] for event in events][:2] == ["start", "iteration"]
 
 
@@ -205,7 +205,7 @@ def test_first_signal_keeps_what_is_done(
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["exit_code"] == exit_code
     assert number.name in run["exit_reason"]
-    last = ProgressReader(tmp_path / "progress.jsonl").read()[-1]
+    last = list(ProgressReader(tmp_path / "progress.jsonl").read())[-1]
     assert (last["type"], last["exit_code"]) == ("complete", exit_code)
 
 
@@ -245,7 +245,9 @@ def test_dead_worker_is_told(tmp_path: Path) -> None:
     busy[0].kill()
     assert process.wait(timeout=20) == 1
     assert wait_until_gone(tree) == []
-    error = [e for e in ProgressReader(tmp_path / "progress.jsonl").read() if e["type"] == "error"]
+    error = [
+        e for e in list(ProgressReader(tmp_path / "progress.jsonl").read()) if e["type"] == "error"
+    ]
     assert "worker process died" in error[0]["message"]
 
 
@@ -268,7 +270,7 @@ def test_two_simulators_in_one_directory(tmp_path: Path) -> None:
     process.wait()
     assert result.returncode == 2
     assert "another simulator" in result.stderr
-    events = ProgressReader(tmp_path / "progress.jsonl").read()
+    events = list(ProgressReader(tmp_path / "progress.jsonl").read())
     assert {event["type"] for event in events} <= {"start", "erlang_start", "iteration"}
 
 
@@ -279,7 +281,7 @@ def test_finished_run_is_not_computed_again(tmp_path: Path) -> None:
     size = (tmp_path / "progress.jsonl").stat().st_size
     assert simulate(config, tmp_path).returncode == 0
     assert read_tables(tmp_path) == before
-    added = ProgressReader(tmp_path / "progress.jsonl").read()
+    added = list(ProgressReader(tmp_path / "progress.jsonl").read())
     assert size > 0
     assert [e["type"] for e in added].count("start") == 2
     second = added[[e["type"] for e in added].index("complete") + 1 :]
@@ -289,7 +291,7 @@ def test_finished_run_is_not_computed_again(tmp_path: Path) -> None:
 def test_progress_tells_the_whole_story(tmp_path: Path) -> None:
     config = write_config(tmp_path, requests=1000, replications=3, rule="fixed")
     assert simulate(config, tmp_path).returncode == 0
-    events = ProgressReader(tmp_path / "progress.jsonl").read()
+    events = list(ProgressReader(tmp_path / "progress.jsonl").read())
     state = ProgressState()
     for event in events:
         state.add(event)

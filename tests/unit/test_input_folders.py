@@ -496,3 +496,13 @@ def test_whatever_template_is_read_lies_inside(
     worlds: Worlds, opened: list[str], path: str
 ) -> None:
     _check(worlds, opened, path)
+
+
+def test_a_folder_with_the_same_start_is_outside(tmp_path: Path) -> None:
+    for folder in ("study", "study-of-somebody"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.ini").write_text("[general_settings]\nerlang_start = 100\n")
+    inside, outside = (tmp_path / folder / "a.ini" for folder in ("study", "study-of-somebody"))
+    load_config(inside, input_dirs=[tmp_path / "study"])
+    with pytest.raises(ConfigError, match="outside the folders"):
+        load_config(outside, input_dirs=[tmp_path / "study"])
