@@ -1,29 +1,30 @@
 """Start a process tree and make sure that it ends. Knows nothing of Prefect.
 
-On POSIX a guard process (guard.py) stands between us and the command: it ends the tree when `end`
-is called, and just so when this process is gone, SIGKILL included. On Windows this process ends
-the tree itself.
+Whatever the command started is gone one second after the grace time, at the latest, once `end` is
+called, the command has ended, or this process is gone, SIGKILL included. On POSIX a guard process
+sees to it (process_posix.py, guard.py), on Windows a job object (process_windows.py).
 """
 
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-MARK = "FUSION_PROCESS_TREE"
-"""Environment variable that all processes of a tree have, with a value of that tree alone."""
+from fusion_flows.process_marks import MARK, TREE_MARK, end_marked, marked_processes
 
-_GUARD = Path(__file__).with_name("guard.py")
-_GUARD_SECONDS = 3.0  # beyond the grace time, before the guard itself counts as lost
+if sys.platform == "win32":
+    from fusion_flows.process_windows import JobTree as _Tree
+else:
+    from fusion_flows.process_posix import GuardedTree as _Tree
+
+__all__ = ["MARK", "ProcessTree", "end_marked", "marked_processes"]
 
 
 class ProcessTree:
-    """A running command with everything it starts. Use it as a context: leaving it ends the tree."""
+    """A running command with all that it starts. Use it as a context: leaving it ends the tree."""
 
     def __init__(
         self,
@@ -32,95 +33,48 @@ class ProcessTree:
         log: Path,
         grace_seconds: float = 2.0,
         environment: Mapping[str, str] | None = None,
+        mark: str | None = None,
     ) -> None:
         """Start the command in a session of its own, its output and errors appended to `log`.
 
-        grace_seconds: from SIGTERM to SIGKILL.  environment: variables on top of this process's.
-        Raises OSError when the log cannot be opened.
+        grace_seconds: from SIGTERM to SIGKILL.  environment: all variables of the command; None:
+        those of this process.  mark: what MARK is set to on top; None: something of this tree alone.
+        Raises OSError when the log cannot be opened, ValueError when command or mark is empty.
         """
-        self._mark = uuid4().hex
-        self._grace_seconds = grace_seconds
-        variables = {**os.environ, **(environment or {}), MARK: self._mark}
+        if not command:
+            raise ValueError("command: [] is empty; the first item must name a program")
+        if mark == "":
+            raise ValueError("mark: '' is empty; leave it out or give some text")
+        self._mark = mark or uuid4().hex
+        variables = os.environ if environment is None else environment
         with open(log, "ab") as output:
-            if sys.platform == "win32":
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=variables,
-                    creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW,
-                )
-            else:
-                guarded = [sys.executable, "-I", "-S", str(_GUARD), str(grace_seconds), *command]
-                self._process = subprocess.Popen(
-                    guarded,
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=variables,
-                    start_new_session=True,
-                )
+            self._tree = _Tree(
+                command,
+                output=output,
+                environment={**variables, MARK: self._mark, TREE_MARK: uuid4().hex},
+                grace_seconds=grace_seconds,
+            )
 
     @property
     def pid(self) -> int:
         """The process id at the root of the tree."""
-        return self._process.pid
+        return self._tree.pid
+
+    @property
+    def mark(self) -> str:
+        """The value of MARK in the environment of the tree's processes."""
+        return self._mark
 
     def wait(self, seconds: float | None = None) -> int | None:
         """Return the command's exit code (128 + n for signal n), or None after `seconds`."""
-        try:
-            code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        return code if code >= 0 or sys.platform == "win32" else 128 - code
+        return self._tree.wait(seconds)
 
     def end(self) -> int:
         """End the tree, if it has not ended, and return the command's exit code.
 
         SIGTERM, the grace time, then SIGKILL until nothing is left.
         """
-        if sys.platform == "win32":
-            from signal import CTRL_BREAK_EVENT
-
-            if self._process.poll() is None:
-                self._process.send_signal(CTRL_BREAK_EVENT)
-            self.wait(self._grace_seconds)
-            self._kill_marked()
-        else:
-            if self._process.stdin is not None:
-                self._process.stdin.close()  # all that the guard waits for
-            self.wait(self._grace_seconds + _GUARD_SECONDS)
-            if self._process.poll() is None or self._process.returncode < 0:
-                self._kill_marked()  # the guard is stuck, or somebody killed it
-        code = self.wait()
-        assert code is not None
-        return code
-
-    def _kill_marked(self) -> None:
-        """Kill every process that carries the mark of this tree.
-
-        psutil compares start times, so a process id that was given to another is never hit.
-        """
-        import psutil
-
-        deadline = time.monotonic() + _GUARD_SECONDS
-        while time.monotonic() < deadline:
-            found = False
-            for process in psutil.process_iter():
-                try:
-                    if process.environ().get(MARK) != self._mark:
-                        continue
-                    if process.status() == psutil.STATUS_ZOMBIE:
-                        continue
-                    found = True
-                    process.kill()
-                except (psutil.Error, OSError):
-                    continue
-            self._process.poll()
-            if not found:
-                return
-            time.sleep(0.02)
+        return self._tree.end()
 
     def __enter__(self) -> Self:
         """Return the tree."""
