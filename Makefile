@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: sim test validate bench lint clean
+REPEAT ?= 1
+
+.PHONY: sim test faults validate bench lint clean
 
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 	@$(BIN)/python -m fusion_flows
@@ -12,13 +14,19 @@ sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 test: $(VENV)/.installed  ## run all tests
 	@$(BIN)/python -m pytest
 
+faults: $(VENV)/.installed  ## every fault of docs/faults.md, also the slow ones; REPEAT=10 for ten times
+	@for round in $$(seq $(REPEAT)); do $(BIN)/python -m pytest -m 'fault or slow' || exit 1; done
+
 validate: $(VENV)/.installed  ## compare with published and independent figures: some minutes, with plots
 	$(BIN)/python -m validation.validate --output build/validation
 
-bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flow
+bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flow, ends and news of a run
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.submission
+	$(BIN)/python -m benchmarks.cancel
+	$(BIN)/python -m benchmarks.lag
 
 lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/ruff check .

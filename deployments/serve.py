@@ -1,6 +1,7 @@
-"""Serve the flows from this process, without a work pool: `python -m deployments.serve`."""
+"""Serve the flow from this process, without a work pool: `python -m deployments.serve`."""
 
 from fusion_flows import fusion
+from fusion_flows.settings import Settings
 
 if __name__ == "__main__":
-    fusion.serve(name="sim", tags=["fusion", "simulation"], limit=1)
+    fusion.serve(name="sim", tags=["fusion", "simulation"], limit=Settings().max_concurrent_runs)

@@ -10,9 +10,11 @@ __all__ = ["SimResult", "SimulationError", "fusion"]
 
 
 # The embedded server, which a call from Python may start, reports usage to its makers and logs long
-# errors where it cannot; and from a cold disk it starts more slowly than it allows itself.
+# errors where it cannot; and from a cold disk it starts more slowly than it allows itself. Without
+# heartbeats nobody sees that a machine is gone with its runs.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
 
 
 def __getattr__(name: str) -> Any:

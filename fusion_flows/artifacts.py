@@ -4,7 +4,6 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
-from logging import Logger, LoggerAdapter
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,8 @@ from prefect.client.schemas.filters import (
 from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.progress import ProgressState
+from fusion.statistics import Estimate
+from fusion_flows.connection import Connection
 from fusion_flows.rundir import RunDirectory, run_id_of
 
 Row = Mapping[str, Any]
@@ -28,48 +29,39 @@ class Artifacts:
     """The artifacts of one run. Each is made once and then changed, also by a later attempt.
 
     Prefect's own functions open a new client for each call, which costs several times the call.
-    An API that does not answer costs the picture of the run, not the run: it is logged, once.
     """
 
-    def __init__(
-        self,
-        client: SyncPrefectClient,
-        flow_run_id: UUID,
-        logger: Logger | LoggerAdapter[Any],
-    ) -> None:
+    def __init__(self, connection: Connection, flow_run_id: UUID) -> None:
         """Prepare to publish for this flow run."""
-        self._client = client
+        self._connection = connection
         self._flow_run_id = flow_run_id
         self._key = run_id_of(flow_run_id)
-        self._logger = logger
         self._ids: dict[str, UUID] = {}
-        self._failed = False
 
-    def put(self, kind: str, form: str, data: Any, description: str) -> bool:
-        """Make or change the artifact `kind` of this run; return whether Prefect has it now.
+    def put(self, kind: str, form: str, data: Any, description: str) -> None:
+        """Make or change the artifact `kind` of this run.
 
-        kind: first part of its key, such as `report`.  form: Prefect's type of artifact.
+        kind: first part of its key, such as `report`.  form: Prefect's type of artifact. Raises
+        Unreachable, and what Prefect's client raises for an answer that says no.
         """
         key = f"{kind}-{self._key}"
-        try:
-            known = self._ids.get(key) or self._find(key)
-            if known is None:
-                self._ids[key] = self._create(key, form, data, description)
-            else:
-                self._ids[key] = known
-                self._client.update_artifact(
-                    known, ArtifactUpdate(data=data, description=description)
-                )
-        except Exception as error:  # whatever it is, the simulation is worth more
-            if not self._failed:
-                self._logger.warning("Prefect did not take the artifact %s: %s", key, error)
-            self._failed = True
-            return False
-        self._failed = False
-        return True
+        known = self._ids.get(key) or self._connection.call(lambda client: self._find(client, key))
+        if known is None:
+            made = ArtifactCreate(
+                key=key,
+                type=form,
+                data=data,
+                description=description,
+                flow_run_id=self._flow_run_id,
+            )
+            known = self._connection.call(lambda client: client.create_artifact(made)).id
+        else:
+            change = ArtifactUpdate(data=data, description=description)
+            self._connection.call(lambda client: client.update_artifact(known, change))
+        self._ids[key] = known
 
-    def _find(self, key: str) -> UUID | None:
-        found = self._client.read_artifacts(
+    def _find(self, client: SyncPrefectClient, key: str) -> UUID | None:
+        found = client.read_artifacts(
             artifact_filter=ArtifactFilter(
                 key=ArtifactFilterKey(any_=[key]),
                 flow_run_id=ArtifactFilterFlowRunId(any_=[self._flow_run_id]),
@@ -78,18 +70,8 @@ class Artifacts:
         )
         return found[0].id if found else None
 
-    def _create(self, key: str, form: str, data: Any, description: str) -> UUID:
-        artifact = ArtifactCreate(
-            key=key,
-            type=form,
-            data=data,
-            description=description,
-            flow_run_id=self._flow_run_id,
-        )
-        return self._client.create_artifact(artifact).id
 
-
-def news(state: ProgressState) -> str:
+def news(state: ProgressState, confidence: float) -> str:
     """Return what is new in a run, on one line: the only text of an artifact seen before a click."""
     parts = [f"{len(state.completed)}/{state.total_erlangs} loads"]
     if len(state.completed) < state.total_erlangs and state.seconds_left is not None:
@@ -98,12 +80,40 @@ def news(state: ProgressState) -> str:
         erlang = max(state.completed)
         parts.append(f"{erlang:g} E: {_metrics(state.completed[erlang])}")
     elif state.latest is not None:
-        blocking = state.latest.get("metrics", {}).get("blocking_prob")
-        if isinstance(blocking, int | float):
-            parts.append(f"{state.latest['erlang']:g} E: blocking {blocking:.3g} so far")
+        erlang = float(state.latest["erlang"])
+        so_far = _metrics(_estimate(state.so_far(erlang, confidence)))
+        parts.append(f"{erlang:g} E: {so_far} so far")
     done = sum(len(replications) for replications in state.finished.values())
     parts.append(f"{done}/{state.total_erlangs * state.total_iterations} replications")
     return ", ".join(parts)
+
+
+def live_rows(state: ProgressState, confidence: float) -> list[dict[str, Any]]:
+    """Return a row per load that has a replication, with what is known of it while the run goes on."""
+    rows = []
+    for erlang in sorted(state.finished.keys() | state.completed.keys()):
+        counts = state.finished.get(erlang, {}).values()
+        metrics = state.completed.get(erlang) or _estimate(state.so_far(erlang, confidence))
+        rows.append(
+            {
+                "erlang": erlang,
+                "blocking_probability": metrics.get("mean_blocking"),
+                "blocking_probability_ci_lower": metrics.get("ci_lower"),
+                "blocking_probability_ci_upper": metrics.get("ci_upper"),
+                "replications": metrics.get("replications", len(counts)),
+                "blocked": metrics.get("blocked", sum(blocked for blocked, _ in counts)),
+                "requests": metrics.get("requests", sum(offered for _, offered in counts)),
+                "stop_reason": metrics.get("stop_reason", "running"),
+            }
+        )
+    return rows
+
+
+def _estimate(estimate: Estimate) -> dict[str, float | None]:
+    """Return an estimate as the metrics of an event: None for what there is not."""
+    mean, lower, upper, _ = estimate
+    named = {"mean_blocking": mean, "ci_lower": lower, "ci_upper": upper}
+    return {name: value if math.isfinite(value) else None for name, value in named.items()}
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:

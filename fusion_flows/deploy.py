@@ -1,17 +1,142 @@
-"""The build step of prefect.yaml: where this is deployed from, so that runs find it again."""
+"""What is set up on a Prefect server for FUSION: pool, queues, limit, automation, deployments."""
 
+import contextlib
 import shlex
+import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from fusion_flows.settings import Settings
+from fusion_flows.watch import LOST
+
+POOL = "fusion"
+RUNS_QUEUE = "default"
+"""The queue of the simulations: its limit is how many run at once, over all workers."""
+MAINTENANCE_QUEUE = "maintenance"
+"""A queue without a limit, so that maintenance does not wait behind a simulation."""
+HEARTBEAT_SECONDS = 30  # the least that Prefect sends
+_SILENCE = timedelta(seconds=50)  # from the last heartbeat to the verdict: a minute with delays
+_AUTOMATION = "FUSION: a run whose heartbeat has stopped is Crashed"
+
+
+class SetUpError(RuntimeError):
+    """The server could not be set up; the message is Prefect's."""
 
 
 def here() -> dict[str, str]:
     """Return this folder and the command that starts a run with this interpreter.
 
-    Without a command, a process worker starts each run through a process that prepares a workspace
-    and imports Prefect once more: 1.5 s of CPU for nothing.
+    A build step of prefect.yaml. Without a command, a process worker starts each run through a
+    process that prepares a workspace and imports Prefect once more: 1.5 s of CPU for nothing.
     """
     return {
         "folder": str(Path.cwd()),
         "command": f"{shlex.quote(sys.executable)} -m prefect.engine",
+        "heartbeat_seconds": str(HEARTBEAT_SECONDS),
     }
+
+
+def prepare() -> None:
+    """Make queues, limit and automation where they are missing, and keep those that are there.
+
+    A build step of prefect.yaml. The work pool is there by then.
+    """
+    with get_client(sync_client=True) as client:
+        _make_queues(client)
+        _make_automation(client)
+
+
+def set_up(max_concurrent_runs: int | None = None) -> None:
+    """Set up everything on the server that PREFECT_API_URL names; do it again after an upgrade.
+
+    max_concurrent_runs: the new limit, at once and without a restart of anything; None keeps the
+    one that is there, at first that of the settings. Raises SetUpError.
+    """
+    with get_client(sync_client=True) as client:
+        with contextlib.suppress(ObjectAlreadyExists):
+            client.create_work_pool(
+                WorkPoolCreate(name=POOL, type="process", description="Simulations of FUSION.")
+            )
+        _make_queues(client)
+        _make_automation(client)
+        if max_concurrent_runs is not None:
+            limit_runs(client, max_concurrent_runs)
+    command = ["-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file"]
+    done = subprocess.run(
+        [sys.executable, *command, str(prefect_file())],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SetUpError(f"cannot deploy: {(done.stderr or done.stdout).strip()}")
+
+
+def limit_runs(client: SyncPrefectClient, at_once: int) -> None:
+    """Change how many simulations may run at once. Runs that are going on are left alone."""
+    queue = client.read_work_queue_by_name(RUNS_QUEUE, work_pool_name=POOL)
+    client.update_work_queue(queue.id, concurrency_limit=at_once)
+
+
+def prefect_file() -> Path:
+    """Return prefect.yaml: beside the package in a checkout, inside it where it is installed."""
+    package = Path(__file__).parent
+    inside = package / "prefect.yaml"
+    return inside if inside.is_file() else package.parent / "prefect.yaml"
+
+
+def _make_queues(client: SyncPrefectClient) -> None:
+    for name in (RUNS_QUEUE, MAINTENANCE_QUEUE):
+        try:
+            queue = client.read_work_queue_by_name(name, work_pool_name=POOL)
+        except ObjectNotFound:
+            queue = client.create_work_queue(name, work_pool_name=POOL)
+        if name == RUNS_QUEUE and queue.concurrency_limit is None:
+            limit_runs(client, Settings().max_concurrent_runs)
+
+
+def _make_automation(client: SyncPrefectClient) -> None:
+    """See a run that went with its machine: nobody is left there to say so.
+
+    A run that is alive after all, as after an absence of the server, corrects its state.
+    """
+    final = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
+    waiting = ("Scheduled", "AwaitingRetry", "Pending", "Paused", "Suspended")
+    wanted = AutomationCore(
+        name=_AUTOMATION,
+        description=f"Nothing was heard of a run for {_SILENCE.seconds} s.",
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "flow", "prefect.resource.name": "fusion"},
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat"}
+            | {f"prefect.flow-run.{name}" for name in (*final, *waiting)},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_SILENCE,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                name="Crashed",
+                force=False,
+                message=f"{LOST} for {_SILENCE.seconds} s: its process or its machine is gone. "
+                "What it had finished is kept; a retry goes on from there.",
+            )
+        ],
+    )
+    for there in client.read_automations_by_name(_AUTOMATION):
+        client.update_automation(there.id, wanted)
+        return
+    client.create_automation(wanted)

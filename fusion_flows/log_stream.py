@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _READ_BYTES = 1 << 18
+_READ_AT_ONCE = 1 << 20  # bytes per call of read()
 _LINE_BYTES = 1 << 14  # a longer line is cut, and says so
 _BATCH_CHARACTERS = 1 << 15
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
@@ -21,11 +22,14 @@ class Batch(NamedTuple):
 
 
 class LogStream:
-    """Read what was appended to a log since the last call.
+    """Read what was appended to a log since the last call, 1 MB of it at most.
 
     Bytes that are no UTF-8 become replacement characters. A line without its end waits for it.
     Memory is bounded whatever the file holds.
     """
+
+    at_end: bool = False
+    """Whether the last call saw the end of the file, as far as it is read at all."""
 
     def __init__(self, path: Path, max_bytes: int, *, offset: int = 0) -> None:
         """Prepare to read `path` from `offset` on, `max_bytes` at most. It need not exist yet."""
@@ -38,7 +42,10 @@ class LogStream:
         self._closed = False
 
     def read(self, *, last: bool = False) -> Iterator[Batch]:
-        """Yield the new lines in batches; with `last`, also a last line that has no end."""
+        """Yield new lines in batches; with `last`, at the end, also a last line that has no end.
+
+        Read all that is yielded: what a call has read is not read again.
+        """
         lines: list[str] = []
         characters, level = 0, self._level
         for line in self._lines(last):
@@ -56,19 +63,22 @@ class LogStream:
             yield Batch(level, "\n".join(lines))
 
     def _lines(self, last: bool) -> Iterator[str]:
+        self.at_end = True
         if self._closed:
             return
         try:
             file = self._path.open("rb")
         except OSError:
             return
+        stop = _READ_AT_ONCE
         with file:
             if file.seek(0, 2) < self._offset:  # rewritten from the start
                 self._offset = 0
             file.seek(self._offset)
-            while chunk := file.read(min(_READ_BYTES, self._left)):
+            while chunk := file.read(min(_READ_BYTES, self._left, stop)):
                 self._offset += len(chunk)
                 self._left -= len(chunk)
+                stop -= len(chunk)
                 start = 0
                 while (end := chunk.find(b"\n", start)) >= 0:
                     self._add(chunk[start:end])
@@ -81,7 +91,8 @@ class LogStream:
                     yield self._take()
                 yield f"WARNING The log is longer than is shown here; it goes on in {self._path}"
                 return
-        if last and self._line:
+            self.at_end = stop > 0 or not file.read(1)
+        if last and self._line and self.at_end:
             yield self._take()
 
     def _add(self, part: bytes) -> None:

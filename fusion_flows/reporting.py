@@ -1,18 +1,89 @@
 """Follow a simulator: its log and its progress into Prefect until it ends."""
 
 import time
+from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 from logging import Logger, LoggerAdapter
 from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import LogCreate
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED
 
 from fusion.progress import ProgressReader, ProgressState
-from fusion_flows.artifacts import Artifacts, news
-from fusion_flows.log_stream import LogStream
+from fusion_flows.artifacts import Artifacts, live_rows, news, table
+from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.log_stream import Batch, LogStream
 from fusion_flows.process import ProcessTree
+from fusion_flows.redaction import redact
 from fusion_flows.rundir import RunDirectory
 
-_INTERVAL_SECONDS = 1.0  # between two looks; one artifact call and a few log records each at most
-_CANCEL_SECONDS = 5.0  # between two questions whether the run was cancelled
+_WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
+_LOOK_SECONDS = 1.0  # between two looks at log and progress
+_SHARE = 50.0  # an artifact takes this share of the time at most, however long its table
+_BATCHES_PER_CALL = 20
+_SIMULATOR = "fusion.simulator"  # the name of its log lines in Prefect
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class LogForwarder:
+    """Sends the lines of sim.log to Prefect, in order, none twice, none lost while it is away.
+
+    Prefect's own handler drops what it cannot send for a minute.
+    """
+
+    def __init__(
+        self,
+        stream: LogStream,
+        connection: Connection,
+        flow_run_id: UUID,
+        logger: Logger | LoggerAdapter[Any],
+    ) -> None:
+        """logger: for the terminal only."""
+        self._stream = stream
+        self._connection = connection
+        self._flow_run_id = flow_run_id
+        self._logger = logger
+        self._waiting: deque[LogCreate] = deque()  # read, and not taken by the server yet
+        self._time = datetime.now(UTC)
+
+    def forward(self, *, last: bool = False) -> None:
+        """Send what is new. What was read waits here, the rest in the file. Raises Unreachable."""
+        self._send()
+        while True:
+            for level, text in self._stream.read(last=last):
+                batch = Batch(level, redact(text))
+                self._logger.log(batch.level, "%s", batch.text, extra={"send_to_api": False})
+                if PREFECT_LOGGING_TO_API_ENABLED.value():
+                    self._waiting.append(self._record(batch))
+            self._send()
+            if self._stream.at_end:
+                return
+
+    def _record(self, batch: Batch) -> LogCreate:
+        # Prefect sorts by time, so no two have the same.
+        self._time = max(datetime.now(UTC), self._time + _MICROSECOND)
+        return LogCreate.model_validate(
+            {
+                "name": _SIMULATOR,
+                "level": batch.level,
+                "message": batch.text,
+                "timestamp": self._time,
+                "flow_run_id": self._flow_run_id,
+            }
+        )
+
+    def _send(self) -> None:
+        while self._waiting:
+            records = list(islice(self._waiting, _BATCHES_PER_CALL))
+            self._connection.call(partial(SyncPrefectClient.create_logs, logs=records))
+            for _ in records:
+                self._waiting.popleft()
 
 
 class Follower:
@@ -21,44 +92,68 @@ class Follower:
     def __init__(
         self,
         run: RunDirectory,
-        artifacts: Artifacts,
+        flow_run_id: UUID,
+        connection: Connection,
         logger: Logger | LoggerAdapter[Any],
+        *,
+        confidence: float,
         max_log_bytes: int,
     ) -> None:
-        """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated."""
+        """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated.
+
+        confidence: of the intervals shown.
+        """
         self.state = ProgressState()
+        self.artifacts = Artifacts(connection, flow_run_id)
         self._events = ProgressReader(run.progress)
         for event in self._events.read():  # of an earlier attempt
             self.state.add(event)
         size = run.log.stat().st_size if run.log.exists() else 0
-        self._log = LogStream(run.log, max_log_bytes, offset=size)
+        stream = LogStream(run.log, max_log_bytes, offset=size)
+        self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._logger = logger
-        self._artifacts = artifacts
-        self._sent: tuple[float, str] | None = None
+        self._confidence = confidence
+        self._next_look = 0.0
+        self._sent: dict[str, tuple[object, str]] = {}
+        self._not_before: dict[str, float] = {}
 
-    def follow(self, tree: ProcessTree, cancelled: Callable[[], bool]) -> int | None:
-        """Report until the simulator ends and return its exit code, or None once cancelled() holds.
-
-        A worker ends a cancelled flow by a signal. cancelled() is for those that have no worker.
-        """
-        self.look()
-        next_question = time.monotonic() + _CANCEL_SECONDS
-        while (code := tree.wait(_INTERVAL_SECONDS)) is None:
-            self.look()
-            if time.monotonic() >= next_question:
-                next_question = time.monotonic() + _CANCEL_SECONDS
-                if cancelled():
-                    return None
+    def follow(self, tree: ProcessTree, ended: Callable[[], State | None]) -> int | State:
+        """Report until the simulator ends and return its exit code, or the first state of ended()."""
+        while (code := tree.wait(_WAIT_SECONDS)) is None:
+            if (state := ended()) is not None:
+                return state
+            if time.monotonic() >= self._next_look:
+                self.look()
+                self._next_look = time.monotonic() + _LOOK_SECONDS
         return code
 
     def look(self, *, last: bool = False) -> None:
         """Pass on what is new. `last`: nothing more will come, so nothing is held back."""
-        for batch in self._log.read(last=last):
-            self._logger.log(batch.level, "%s", batch.text)
         for event in self._events.read():
             self.state.add(event)
-        if not self.state.total_erlangs and not last:
+        try:
+            self._log.forward(last=last)
+            if self.state.total_erlangs or last:
+                self._show(last)
+        except Unreachable:
+            pass  # it is all in files, and the next look goes on from here
+
+    def _show(self, last: bool) -> None:
+        text = news(self.state, self._confidence)
+        self._put("progress", "progress", round(100 * self.state.fraction, 1), text, last)
+        if not last:  # then the table of points takes its place
+            rows = live_rows(self.state, self._confidence)
+            if rows:
+                done = f"{len(self.state.completed)} of {self.state.total_erlangs} loads"
+                self._put("points", "table", table(rows), f"{done}, running", last)
+
+    def _put(self, kind: str, form: str, data: object, description: str, now: bool) -> None:
+        """Send an artifact that has changed, and not more often than its size permits."""
+        began = time.monotonic()
+        if self._sent.get(kind) == (data, description):
             return
-        progress = (round(100 * self.state.fraction, 1), news(self.state))
-        if progress != self._sent and self._artifacts.put("progress", "progress", *progress):
-            self._sent = progress
+        if not now and began < self._not_before.get(kind, 0.0):
+            return
+        self.artifacts.put(kind, form, data, description)
+        self._sent[kind] = (data, description)
+        self._not_before[kind] = began + _SHARE * (time.monotonic() - began)

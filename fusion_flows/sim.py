@@ -1,31 +1,36 @@
 """The flow `fusion`: one configuration, simulated and reported."""
 
-import csv
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypedDict, TypeVar, cast
 from uuid import UUID
 
 from prefect import Flow, get_client, get_run_logger
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import CancelledRun, ObjectNotFound
+from prefect.exceptions import CancelledRun
+from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
-from prefect.states import Cancelled, Failed
+from prefect.states import Cancelled, Crashed, Failed
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from fusion.config import Config, ConfigError, ignored_keys, load_config, to_ini
 from fusion.inputs import read_inputs
-from fusion_flows import form, rundir
-from fusion_flows.artifacts import Artifacts, report, settings_text, span_text, table
+from fusion_flows import form, publish, rundir
+from fusion_flows.artifacts import settings_text, span_text
+from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.log_stream import tail
 from fusion_flows.process import ProcessTree
+from fusion_flows.process_marks import end_marked
+from fusion_flows.publish import Findings
+from fusion_flows.redaction import redact, without_secrets
 from fusion_flows.reporting import Follower
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
+from fusion_flows.watch import ABANDONED, Watch, is_abandoned, silence
 
 if TYPE_CHECKING:
     import pandas
@@ -79,13 +84,7 @@ def _run_name() -> str:
     if given.get("name"):
         return str(given["name"])
     try:
-        settings = Settings()
-        if given.get("resume"):
-            config = load_config(rundir.find(settings.runs_dir, given["resume"]).config)
-        else:
-            config = load_config(
-                given["template"], given["overrides"], templates_dir=settings.templates_dir
-            )
+        config, _ = _load(Settings(), *(given[key] for key in ("template", "overrides", "resume")))
     except ValueError:  # the run itself will say so
         return str(given.get("template"))[:80]
     network = Path(config.topology_settings.network).stem
@@ -163,6 +162,11 @@ def fusion(
     except KeyboardInterrupt:
         _interrupted.add(UUID(str(current.id)))
         raise
+    except SystemExit:  # rich leaves so when the output, a pipe to the worker, is closed
+        if not is_abandoned():
+            raise
+        silence()
+        return cast(SimResult, Crashed(message=ABANDONED))
     except _TOLD as problem:
         # As a state: Prefect puts words of its own before the message of an exception. A caller in
         # Python gets the exception all the same.
@@ -184,57 +188,115 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
     settings = Settings()
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
-
-    if resume:
-        if overrides or template != _DEFAULT_TEMPLATE:
-            raise RunDirectoryError(
-                "a resumed run has its frozen configuration: leave template and overrides out"
-            )
-        run = rundir.find(settings.runs_dir, resume)
-        config = load_config(run.config)
-        inputs = read_inputs(config)
-    else:
-        config = load_config(template, overrides, templates_dir=settings.templates_dir)
-        inputs = read_inputs(config)
-        for ignored in ignored_keys(template, overrides, templates_dir=settings.templates_dir):
+    config, run = _load(settings, template, overrides, resume)
+    inputs = read_inputs(config)
+    if run is None:
+        places = _places(settings, deployment.id is not None)
+        for ignored in ignored_keys(template, overrides, **places):
             logger.warning("ignored: %s", ignored)
         run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), to_ini(config))
     logger.info("Run directory: %s", run.path)
+    described = settings_text(config, inputs)
 
-    with get_client(sync_client=True) as client:
-        artifacts = Artifacts(client, flow_run_id, logger)
-        follower = Follower(run, artifacts, logger, settings.max_log_size_bytes)
-        described = settings_text(config, inputs)
+    with rundir.hold(run), Connection(logger) as connection:
+        if run.log.exists():  # of an attempt that was killed a moment ago
+            end_marked(str(flow_run_id), settings.grace_seconds)
+        follower = Follower(
+            run,
+            flow_run_id,
+            connection,
+            logger,
+            confidence=config.statistics_settings.confidence,
+            max_log_bytes=settings.max_log_size_bytes,
+        )
+        watch = Watch(connection, flow_run_id)
         try:
             with ProcessTree(
-                _command(run), log=run.log, grace_seconds=settings.grace_seconds
+                _command(run),
+                log=run.log,
+                grace_seconds=settings.grace_seconds,
+                environment=without_secrets(os.environ),
+                mark=str(flow_run_id),
             ) as tree:
-                exit_code = follower.follow(tree, lambda: _cancelled(client, flow_run_id))
+                end = follower.follow(tree, watch.ended)
         except BaseException:  # a signal to this process, most of all
-            try:
-                follower.look(last=True)
-                _publish(run, artifacts, config, described, "the run was ended before its time")
-            except Exception as error:
-                logger.warning("cannot show what was finished: %s", error)
+            if is_abandoned():
+                silence()
+            _show_last(follower, run, config, described, "the run was ended before its time")
             raise
+        if isinstance(end, State):
+            _show_last(follower, run, config, described, end.message or end.name or "")
+            return cast(SimResult, end)
+        connection.wait(settings.server_wait_seconds)
         follower.look(last=True)
-        if exit_code is None:
-            _publish(run, artifacts, config, described, "the run was cancelled")
-            return cast(SimResult, Cancelled(message="Cancelled; what was finished is kept."))
-        failure = "" if exit_code == 0 else _failure(run, follower.state.error, exit_code)
-        rows, plot = _publish(run, artifacts, config, described, failure)
+        failure = "" if end == 0 else _failure(run, follower.state.error, end)
+        findings = _show_last(follower, run, config, described, failure)
     if failure:
-        raise SimulationError(failure, exit_code)
+        raise SimulationError(failure, end)
+    assert findings is not None
     return SimResult(
         run_id=run.run_id,
         run_dir=run.path,
         output_dir=run.output,
         points_csv=run.points,
-        plot=plot,
+        plot=findings.plot,
         log=run.log,
-        exit_code=exit_code,
-        points=rows,
+        exit_code=end,
+        points=findings.rows,
     )
+
+
+def _load(
+    settings: Settings, template: str, overrides: Mapping[str, Any], resume: str
+) -> tuple[Config, RunDirectory | None]:
+    """Return the checked configuration, and the run directory where a run is resumed."""
+    # Who calls from Python may read what is theirs; parameters of a deployment are anybody's.
+    remote = deployment.id is not None
+    if not resume:
+        return load_config(template, overrides, **_places(settings, remote)), None
+    if overrides or template != _DEFAULT_TEMPLATE:
+        raise RunDirectoryError(
+            "a resumed run has its frozen configuration: leave template and overrides out"
+        )
+    run = (rundir.open_run if remote else rundir.find)(settings.runs_dir, resume)
+    places = _places(settings, remote)
+    if places["input_dirs"] is not None:
+        places["input_dirs"] = (*places["input_dirs"], run.path)
+    return load_config(run.config, **places), run
+
+
+class _Places(TypedDict):
+    """Where load_config may look."""
+
+    templates_dir: Path | None
+    input_dirs: tuple[Path, ...] | None
+
+
+def _places(settings: Settings, remote: bool) -> _Places:
+    input_dirs = settings.input_dirs
+    if input_dirs is None and remote:
+        input_dirs = (Path.cwd(),)
+    return {"templates_dir": settings.templates_dir, "input_dirs": input_dirs}
+
+
+def _show_last(
+    follower: Follower, run: RunDirectory, config: Config, described: str, partial: str
+) -> Findings | None:
+    """Show what there is when a run has ended, however it ended; nothing here can end it worse."""
+    logger = get_run_logger()
+    try:
+        follower.look(last=True)
+        findings = publish.find(run, config, described, redact(partial))
+    except OSError as error:
+        logger.warning("cannot read or draw what was finished: %s", error)
+        return None
+    try:
+        findings.publish(follower.artifacts)
+    except Unreachable:
+        logger.warning("the Prefect server is away; the report is missing, the files are there")
+    except Exception as error:  # Prefect says no; the results are worth more than their picture
+        logger.warning("Prefect did not take the report: %s", redact(str(error)))
+    return findings
 
 
 def _command(run: RunDirectory) -> list[str]:
@@ -246,17 +308,6 @@ def _command(run: RunDirectory) -> list[str]:
         *("--progress-file", str(run.progress)),
         *("--run-file", str(run.provenance)),
     ]
-
-
-def _cancelled(client: SyncPrefectClient, flow_run_id: UUID) -> bool:
-    """Ask the API whether somebody cancelled or deleted this run; no answer means no."""
-    try:
-        state = client.read_flow_run(flow_run_id).state
-    except ObjectNotFound:
-        return True
-    except Exception:  # the server is away; the simulation goes on
-        return False
-    return state is not None and (state.is_cancelling() or state.is_cancelled())
 
 
 def _failure(run: RunDirectory, error: str | None, exit_code: int) -> str:
@@ -272,51 +323,9 @@ def _failure(run: RunDirectory, error: str | None, exit_code: int) -> str:
             f"The simulator was ended from outside ({ended}). What it had finished is kept; "
             f"a retry, or resume={run.run_id}, goes on from there."
         )
-    said = error or tail(run.log, lines=20) or f"it left no message; see {run.log}"
-    return f"The simulator failed with exit code {exit_code}: {said}"
-
-
-def _publish(
-    run: RunDirectory, artifacts: Artifacts, config: Config, described: str, partial: str
-) -> tuple[list[dict[str, Any]], Path | None]:
-    """Show what there is: the table, the picture and the report; return the rows and the PNG."""
-    rows = read_points(run.points)
-    plot, picture = None, None
-    complete = sum(row["stop_reason"] != "interrupted" for row in rows)
-    headline = f"{complete} of {len(config.loads)} loads" + (", partial" if partial else "")
-    if rows:
-        from fusion_flows.plots import blocking_figure, save  # here, as matplotlib is slow to load
-
-        network = Path(config.topology_settings.network).stem
-        figure = blocking_figure(rows, f"{network}, {config.policy}")
-        picture = save(figure, run.plots, "blocking")
-        plot = run.plots / "blocking.png"
-        artifacts.put("points", "table", table(rows), headline)
-    artifacts.put("report", "markdown", report(run, described, rows, picture, partial), headline)
-    return rows, plot
-
-
-def read_points(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a points table, numbers as numbers, empty cells as None.
-
-    A file that is not there has no rows.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                {key: _value(text) for key, text in row.items()} for row in csv.DictReader(file)
-            ]
-    except FileNotFoundError:
-        return []
-
-
-def _value(text: str) -> int | float | str | None:
-    if not text:
-        return None
-    readers: tuple[Callable[[str], int | float], ...] = (int, float)
-    for read in readers:
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    if not run.config.exists():
+        return f"The run directory {run.path} was removed while the run was going on."
+    said = f": {error}" if error else ""
+    log = tail(run.log, lines=20)
+    end = f"\nIts log ends with\n{log}" if log else f"; it left no log in {run.log}"
+    return redact(f"The simulator failed with exit code {exit_code}{said}{end}")

@@ -30,3 +30,17 @@ def test_files_that_are_named_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for named in re.findall(r"`((?:fusion|fusion_flows|tests|docs|benchmarks)/[\w./]+)`", text):
         assert (ROOT / named).exists(), named
+
+
+def test_every_fault_has_its_test() -> None:
+    defined = {
+        (file.name, name)
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", page))
+    assert len(named) > 30
+    assert named <= defined, named - defined
+    rows = [line for line in page.splitlines() if line.startswith("|") and "---" not in line]
+    assert all("::test_" in row or row.endswith("| test |") for row in rows)

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,15 +98,32 @@ class Prefect(NamedTuple):
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
-    def submit(self, **parameters: Any) -> str:
+    def deployments(self) -> list[str]:
+        """Return the names of all deployments."""
+        return [found["name"] for found in self.api("POST", "deployments/filter", {})]
+
+    def named(self, name: str) -> str:
+        """Wait for a flow run of this name and return its id."""
+        named = {"flow_runs": {"name": {"any_": [name]}}}
+        found = wait_for(lambda: self.api("POST", "flow_runs/filter", named), 30, "the run")
+        return str(found[0]["id"])
+
+    def submit(self, deployment: str = "fusion/sim", **parameters: Any) -> str:
         """Make a run of the deployment and return its id."""
-        deployment = self.api("GET", "deployments/name/fusion/sim")
+        found = self.api("GET", f"deployments/name/{deployment}")
         run = self.api(
             "POST",
-            f"deployments/{deployment['id']}/create_flow_run",
+            f"deployments/{found['id']}/create_flow_run",
             {"parameters": parameters, "state": {"type": "SCHEDULED"}},
         )
         return str(run["id"])
+
+    def cancel(self, run: str) -> None:
+        """Cancel a flow run as the button of the UI does it."""
+        waits = self.run(run)["state_type"] in ("SCHEDULED", "PENDING")
+        kind = "CANCELLED" if waits else "CANCELLING"
+        state = {"type": kind, "name": kind.capitalize()}
+        self.api("POST", f"flow_runs/{run}/set_state", {"state": state})
 
     def run(self, run: str) -> Any:
         """Return a flow run."""
@@ -121,13 +139,23 @@ class Prefect(NamedTuple):
         wait_for(lambda: self.run(run)["state_type"] in final, seconds, "the end of the run")
         return self.run(run)
 
-    def log(self, run: str) -> list[tuple[int, str]]:
-        """Return the log of a flow run: levels and lines."""
-        records = self.api(
-            "POST",
-            "logs/filter",
-            {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC", "limit": 200},
-        )
+    def log(self, run: str, newest: int = 0) -> list[tuple[int, str]]:
+        """Return the log of a flow run, or its newest records: levels and lines."""
+        records: list[Any] = []
+        while True:
+            page = self.api(
+                "POST",
+                "logs/filter",
+                {
+                    "logs": {"flow_run_id": {"any_": [run]}},
+                    "sort": "TIMESTAMP_DESC" if newest else "TIMESTAMP_ASC",
+                    "limit": newest or 200,
+                    "offset": len(records),
+                },
+            )
+            records += page
+            if newest or len(page) < 200:
+                break
         return [
             (record["level"], line) for record in records for line in record["message"].split("\n")
         ]
@@ -170,46 +198,97 @@ def no_server(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return plain_environment(tmp_path_factory.mktemp("no_server"))
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    """Start a server."""
-    folder = tmp_path_factory.mktemp("flows")
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    prefect = Prefect(url, folder, {**plain_environment(folder), "PREFECT_API_URL": url})
+        return int(probe.getsockname()[1])
+
+
+def start_server(prefect: Prefect) -> subprocess.Popen[bytes]:
+    """Start the server of this URL and wait until it answers."""
+    port = prefect.url.split(":")[2].split("/")[0]
     process = prefect.start(
-        *("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
+        *("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port),
         log="server.log",
     )
 
     def healthy() -> bool:
-        assert process.poll() is None, (folder / "server.log").read_text()
+        assert process.poll() is None, (prefect.folder / "server.log").read_text()
         try:
             return prefect.api("GET", "health") is True
         except OSError:
             return False
 
-    try:
-        wait_for(healthy, 90, "the server")
-        yield prefect
-    finally:
-        stop(process)
-        shutil.rmtree(folder / "prefect", ignore_errors=True)
+    wait_for(healthy, 90, "the server")
+    return process
+
+
+def prefect_in(folder: Path) -> Prefect:
+    """Return a server that is to be started, with its home in this folder."""
+    url = f"http://127.0.0.1:{free_port()}/api"
+    return Prefect(url, folder, {**plain_environment(folder), "PREFECT_API_URL": url})
 
 
 @pytest.fixture(scope="session")
-def worker(server: Prefect) -> Iterator[Prefect]:
-    """Start a process worker for our deployments, made from prefect.yaml."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    """Start a server."""
+    prefect = prefect_in(tmp_path_factory.mktemp("flows"))
+    process = start_server(prefect)
+    try:
+        yield prefect
+    finally:
+        stop(process)
+        shutil.rmtree(prefect.folder / "prefect", ignore_errors=True)
+
+
+class Worker:
+    """A process worker for our deployments that a test may kill: the next test gets a new one."""
+
+    def __init__(self, prefect: Prefect) -> None:
+        self.prefect = prefect
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, name: str = "worker") -> subprocess.Popen[bytes]:
+        """Start a worker and wait until the server knows it."""
+        process = self.prefect.start(
+            *("-m", "prefect", "worker", "start", "--pool", POOL, "--name", name),
+            log=f"{name}.log",
+        )
+
+        def online() -> bool:
+            found = self.prefect.api("POST", f"work_pools/{POOL}/workers/filter", {})
+            return any(
+                worker["name"] == name and worker["last_heartbeat_time"] > began for worker in found
+            )
+
+        began = datetime.now(UTC).isoformat()
+        wait_for(online, 60, "the worker")
+        return process
+
+    def ensure(self) -> subprocess.Popen[bytes]:
+        """Return the worker of this session, a new one if the last one is gone."""
+        if self.process is None or self.process.poll() is not None:
+            self.process = self.start()
+        return self.process
+
+
+@pytest.fixture(scope="session")
+def session_worker(server: Prefect) -> Iterator[Worker]:
+    """Deploy from prefect.yaml, and end the worker at the end."""
     server.command("work-pool", "create", POOL, "--type", "process")
     server.command("--no-prompt", "deploy", "--all")
     server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "1"
-    process = server.start("-m", "prefect", "worker", "start", "--pool", POOL, log="worker.log")
+    worker = Worker(server)
     try:
-        wait_for(
-            lambda: server.api("POST", f"work_pools/{POOL}/workers/filter", {}), 60, "the worker"
-        )
-        yield server
+        yield worker
     finally:
-        stop(process)
+        if worker.process is not None:
+            stop(worker.process)
+
+
+@pytest.fixture
+def worker(session_worker: Worker) -> Prefect:
+    """Return the server with a living worker for our deployments."""
+    session_worker.ensure()
+    return session_worker.prefect

@@ -1,6 +1,7 @@
 """Pictures, tables, texts and places: what a run shows, without Prefect's server."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from fusion.config import load_config
 from fusion.inputs import read_inputs
 from fusion.progress import ProgressState
 from fusion_flows import rundir
-from fusion_flows.artifacts import clock, news, report, settings_text, table
+from fusion_flows.artifacts import clock, live_rows, news, report, settings_text, table
 from fusion_flows.form import overrides_schema, template_schema
 from fusion_flows.plots import blocking_figure, save
+from fusion_flows.publish import read_points
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.sim import read_points
 
 
 def point(erlang: float, mean: float, lower: float, upper: float) -> dict[str, Any]:
@@ -73,14 +74,29 @@ def test_a_report_says_what_is_missing_and_why(tmp_path: Path) -> None:
 def test_news_of_a_run() -> None:
     state = ProgressState()
     state.add({"type": "start", "config": {"total_erlangs": 2, "total_iterations": 4}})
-    assert news(state) == "0/2 loads, 0/8 replications"
-    metrics = {"blocking_prob": 0.01234}
-    state.add({"type": "iteration", "erlang": 140.0, "iteration": 0, "metrics": metrics})
-    assert news(state).startswith("0/2 loads, ETA ")
-    assert "140 E: blocking 0.0123 so far" in news(state)
-    metrics = {"mean_blocking": 0.0, "ci_lower": 0.0, "ci_upper": 3e-5}
+    assert news(state, 0.95) == "0/2 loads, 0/8 replications"
+    assert live_rows(state, 0.95) == []
+    for iteration, blocked in enumerate((12, 14)):
+        metrics = {"blocked": blocked, "requests": 1000}
+        state.add(
+            {"type": "iteration", "erlang": 140.0, "iteration": iteration, "metrics": metrics}
+        )
+    assert news(state, 0.95).startswith("0/2 loads, ETA ")
+    assert re.search(r"140 E: blocking 0\.013 \[0\.00\d+, 0\.0\d+\] so far", news(state, 0.95))
+    (row,) = json.loads(table(live_rows(state, 0.95)))
+    assert row["blocking"] == "0.013"
+    assert row["interval"] != ""
+    assert (row["replications"], row["stop"]) == ("2", "running")
+    metrics = {
+        "mean_blocking": 0.0,
+        "ci_lower": 0.0,
+        "ci_upper": 3e-5,
+        "replications": 4,
+        "stop_reason": "fixed",
+    }
     state.add({"type": "erlang_complete", "erlang": 140.0, "metrics": metrics})
-    assert "140 E: blocking below 3e-05" in news(state)
+    assert "140 E: blocking below 3e-05" in news(state, 0.95)
+    assert json.loads(table(live_rows(state, 0.95)))[0]["stop"] == "fixed"
     assert clock(3725) == "1:02:05"
 
 

@@ -11,42 +11,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
-import pytest
-
 from .conftest import Prefect, wait_for
-
-SMALL = {
-    "general_settings": {"num_requests": 2000, "max_iters": 3},
-    "simulation_settings": {"workers": 1},
-}
-ENDLESS = {
-    "general_settings": {"num_requests": 10**8, "max_iters": 1000},
-    "simulation_settings": {"workers": 2},
-}
-
-
-def simulators(folder: Path) -> list[psutil.Process]:
-    """Return the living processes that simulate for a run in this folder, pool workers included."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if any(str(folder) in word for word in process.cmdline()):
-                found += [process, *process.children(recursive=True)]
-        except psutil.Error:
-            continue
-    return found
-
-
-def simulating(directory: Path) -> bool:
-    """Return whether a run has started to compute."""
-    progress = directory / "progress.jsonl"
-    return progress.exists() and '"start"' in progress.read_text()
+from .started import ENDLESS, SMALL, script, simulating, simulators
 
 
 def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefect) -> None:
@@ -108,71 +76,6 @@ def told(worker: Prefect, run_id: str) -> set[tuple[int, str]]:
     """Return the log of a run with messages of several lines as one."""
     records = worker.api("POST", "logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}})
     return {(record["level"], record["message"]) for record in records}
-
-
-def test_a_cancelled_run_leaves_no_process_and_keeps_its_results(worker: Prefect) -> None:
-    settings = {
-        "general_settings": {**ENDLESS["general_settings"], "erlang_start": 20, "erlang_step": 200},
-        "simulation_settings": {"workers": 2},
-    }
-    run_id = worker.submit(overrides=settings)
-    directory = worker.directory(run_id)
-    wait_for(lambda: simulating(directory), 40, "the simulator")
-    assert simulators(directory)
-    worker.command("flow-run", "cancel", run_id)
-    time.sleep(5)
-    assert simulators(directory) == []
-    run = worker.finished(run_id, 20)
-    assert run["state_type"] == "CANCELLED"
-    assert (directory / "config.ini").exists()
-    assert "Partial results" in worker.artifacts(run_id)["report"]["data"]
-
-
-def script(tmp_path: Path, code: str) -> str:
-    """Write a script that calls the flow, and return its path."""
-    path = tmp_path / "call.py"
-    path.write_text(f"from fusion_flows import fusion\n{code}\n")
-    return str(path)
-
-
-def endless_call(server: Prefect, tmp_path: Path) -> tuple[subprocess.Popen[bytes], str, Path]:
-    """Call the flow from a process; return that, the flow run and the directory once it computes."""
-    code = f"fusion(overrides={ENDLESS!r}, name={tmp_path.name!r})"
-    process = server.start(script(tmp_path, code), log="calls.log")
-    named = {"flow_runs": {"name": {"any_": [tmp_path.name]}}}
-    run_id = wait_for(lambda: server.api("POST", "flow_runs/filter", named), 30, "the run")[0]["id"]
-    directory = server.directory(run_id)
-    wait_for(lambda: simulating(directory), 30, "the simulator")
-    return process, run_id, directory
-
-
-@pytest.mark.parametrize("group", [True, False], ids=["terminal", "process"])
-def test_ctrl_c_ends_a_run_called_from_python(
-    server: Prefect, tmp_path: Path, *, group: bool
-) -> None:
-    process, run_id, directory = endless_call(server, tmp_path)
-    if group:  # as a terminal does it
-        os.killpg(process.pid, signal.SIGINT)
-    else:
-        process.send_signal(signal.SIGINT)
-    assert process.wait(15) == -signal.SIGINT, "the caller is interrupted, too"
-    assert simulators(directory) == []
-    assert server.run(run_id)["state_type"] == "CANCELLED"
-
-
-def test_a_run_without_a_worker_is_cancelled_from_the_ui(server: Prefect, tmp_path: Path) -> None:
-    process, run_id, directory = endless_call(server, tmp_path)
-    server.api("POST", f"flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
-    assert server.finished(run_id, 15)["state_type"] == "CANCELLED"
-    assert simulators(directory) == []
-    assert process.wait(15) == 1, "CancelledRun"
-
-
-def test_a_killed_flow_process_leaves_no_simulator(server: Prefect, tmp_path: Path) -> None:
-    process, _, directory = endless_call(server, tmp_path)
-    process.kill()
-    process.wait()
-    wait_for(lambda: not simulators(directory), 3, "the end of the simulator")
 
 
 def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:

@@ -1,0 +1,235 @@
+"""The flow `fusion-maintenance`: what Prefect says and what is on this machine are made to agree.
+
+Prefect's workers see their own runs end, and heartbeats that stop tell of a machine that is gone. What
+is left for this flow are runs of a process that died with its worker before a heartbeat or without
+heartbeats, processes that outlived their run, and directories.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from prefect import flow, get_client, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import deployment
+from prefect.states import Cancelled, Crashed
+from pydantic import BaseModel, ConfigDict
+
+from fusion_flows import rundir, runs
+from fusion_flows.process_marks import end_marked, marked_processes
+from fusion_flows.run_lookup import RunError
+from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.settings import Settings
+
+_NEVER_STARTED = timedelta(minutes=5)  # in Pending: a process takes seconds to start
+_NEVER_CANCELLED = timedelta(minutes=2)  # in Cancelling: a worker kills after 30 s
+_PAGE = 200
+
+
+class Maintenance(BaseModel):
+    """What was found and done. Runs are named by their run ids."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lost_runs: list[str]
+    """Their processes were gone; they have a final state now."""
+    left_over_processes: dict[str, int]
+    """Processes that outlived their run and were ended, by run."""
+    unknown_directories: list[str]
+    """Run directories that Prefect knows no flow run of; they are left alone."""
+    expired_runs: list[str]
+    """Deleted, flow run and directory, as FUSION_KEEP_DAYS and FUSION_KEEP_BYTES say."""
+    half_deleted: int
+    """Remains of deletions that were cut short, removed now."""
+
+
+class _Lost(NamedTuple):
+    """A flow run that cannot be going on, and why."""
+
+    flow_run: FlowRun
+    reason: str
+
+
+@flow(name="fusion-maintenance", flow_run_name=lambda: f"maintenance of {socket.gethostname()}")
+def maintenance(settle_seconds: float = 15.0) -> Maintenance:
+    """Reconcile Prefect's flow runs with the processes and run directories of this machine.
+
+    Args:
+        settle_seconds: Time after which something wrong must be wrong still before it is mended,
+            as a run that is just starting or ending looks much the same.
+    """
+    settings = Settings()
+    runs_dir = settings.runs_dir
+    logger = get_run_logger()
+    with get_client(sync_client=True) as client:
+        _drop_missed_schedules(client)
+        suspects = {lost.flow_run.id for lost in _lost_runs(client, runs_dir)}
+        orphans = set(_left_over(client, runs_dir))
+        if suspects or orphans:
+            time.sleep(settle_seconds)
+        lost_runs = []
+        for flow_run, reason in _lost_runs(client, runs_dir) if suspects else ():
+            if flow_run.id in suspects:
+                _give_final_state(client, flow_run, reason)
+                logger.warning("%s: %s", flow_run.name, reason)
+                lost_runs.append(rundir.run_id_of(flow_run.id))
+        left_over = {}
+        for mark in orphans & set(_left_over(client, runs_dir)) if orphans else ():
+            run_id = rundir.run_id_of(UUID(mark))
+            left_over[run_id] = end_marked(mark, settings.grace_seconds)
+            logger.warning("%s: ended %d left-over processes", run_id, left_over[run_id])
+        known = {rundir.run_id_of(flow_run.id) for flow_run in _flow_runs(client)}
+        unknown = [run.run_id for run in rundir.list_runs(runs_dir) if run.run_id not in known]
+        for run_id in unknown:
+            logger.info("%s has no flow run", runs_dir / run_id)
+    expired = _delete_expired(settings)
+    found = Maintenance(
+        lost_runs=lost_runs,
+        left_over_processes=left_over,
+        unknown_directories=unknown,
+        expired_runs=expired,
+        half_deleted=rundir.remove_leftovers(runs_dir),
+    )
+    create_markdown_artifact(_report(found, runs_dir), key="fusion-maintenance")
+    return found
+
+
+def _flow_runs(client: SyncPrefectClient, *states: StateType) -> Iterator[FlowRun]:
+    """Yield the runs of the flow `fusion` in these states, in any without one."""
+    kinds = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))) if states else None
+    offset = 0
+    while True:
+        page = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["fusion"])),
+            flow_run_filter=FlowRunFilter(state=kinds),
+            limit=_PAGE,
+            offset=offset,
+        )
+        yield from page
+        if len(page) < _PAGE:
+            return
+        offset += _PAGE
+
+
+def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Lost]:
+    """Return the flow runs that Prefect takes for going on, and that cannot be.
+
+    A run holds the lock of its directory as long as its process lives. A running one without a
+    directory here is on another machine.
+    """
+    found = []
+    for flow_run in _flow_runs(client, StateType.RUNNING, StateType.PENDING, StateType.CANCELLING):
+        state = flow_run.state
+        if state is None:
+            continue
+        run = _directory(runs_dir, flow_run.id)
+        if run is not None and rundir.in_use(run):
+            continue
+        age = datetime.now(UTC) - state.timestamp
+        if state.is_pending():
+            if age > _NEVER_STARTED:
+                found.append(_Lost(flow_run, "It was handed to a worker and never started."))
+        elif run is not None or (state.is_cancelling() and age > _NEVER_CANCELLED):
+            found.append(
+                _Lost(flow_run, "Its process is gone. What it had finished is kept; retry it.")
+            )
+    return found
+
+
+def _directory(runs_dir: Path, flow_run_id: UUID) -> RunDirectory | None:
+    try:
+        return rundir.open_run(runs_dir, rundir.run_id_of(flow_run_id))
+    except RunDirectoryError:
+        return None
+
+
+def _give_final_state(client: SyncPrefectClient, flow_run: FlowRun, reason: str) -> None:
+    cancelled = flow_run.state is not None and flow_run.state.is_cancelling()
+    state: State = Cancelled(message=reason) if cancelled else Crashed(message=reason)
+    # Not by force: Prefect refuses it for a run that has come to an end of its own meanwhile.
+    client.set_flow_run_state(flow_run.id, state)
+
+
+def _left_over(client: SyncPrefectClient, runs_dir: Path) -> list[str]:
+    """Return the marks of simulators whose run is over."""
+    found = []
+    for mark in marked_processes():
+        try:
+            flow_run_id = UUID(mark)
+        except ValueError:  # not started by a flow
+            continue
+        run = _directory(runs_dir, flow_run_id)
+        if run is None:
+            try:
+                state = client.read_flow_run(flow_run_id).state
+            except ObjectNotFound:  # of another server, for all that is known
+                continue
+            if state is not None and state.is_final():
+                found.append(mark)
+        elif not rundir.in_use(run):
+            found.append(mark)
+    return found
+
+
+def _drop_missed_schedules(client: SyncPrefectClient) -> None:
+    """Delete the maintenance runs that nobody was there to run: one does for all."""
+    if deployment.id is None:
+        return
+    missed = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(deployment.id)])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+                {"before_": datetime.now(UTC)}
+            ),
+        ),
+    )
+    for flow_run in missed:
+        client.delete_flow_run(flow_run.id)
+
+
+def _delete_expired(settings: Settings) -> list[str]:
+    deleted = []
+    for run in rundir.expired(
+        settings.runs_dir, settings.keep_days, settings.keep_bytes, datetime.now(UTC)
+    ):
+        try:
+            runs.delete(run.run_id)
+        except (RunError, RunDirectoryError) as error:  # in use again, or deleted by somebody else
+            get_run_logger().warning("%s is not deleted: %s", run.run_id, error)
+        else:
+            deleted.append(run.run_id)
+    return deleted
+
+
+def _report(found: Maintenance, runs_dir: Path) -> str:
+    lines = [f"Runs in `{runs_dir.absolute()}` on {socket.gethostname()}", ""]
+    for title, items in (
+        ("Runs whose processes were gone, now Crashed or Cancelled", found.lost_runs),
+        (
+            "Processes ended that had outlived their run",
+            [f"{run}: {count}" for run, count in found.left_over_processes.items()],
+        ),
+        ("Directories without a flow run, left alone", found.unknown_directories),
+        ("Deleted, as they had expired", found.expired_runs),
+        ("Remains of deletions removed", [str(found.half_deleted)] if found.half_deleted else []),
+    ):
+        lines.append(f"- {title}: {', '.join(items) or 'none'}")
+    return "\n".join(lines)

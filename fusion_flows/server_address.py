@@ -1,0 +1,254 @@
+"""Which Prefect server is meant: the configured one, that of a living `fusion up`, or the embedded one.
+
+`fusion up` writes its address into PREFECT_HOME/fusion-up/server.json and keeps that file locked as
+long as it lives, so the address of one that was killed is never taken for a server.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import httpx
+    from prefect.client.orchestration import SyncPrefectClient
+
+URL = "PREFECT_API_URL"
+
+_READERS_SECONDS = 0.5  # those that only look have the lock for a moment
+_LOOK_SECONDS = 0.02
+_LOCKED_BYTE = 1 << 30  # Windows locks bytes, and nobody else can read those: one beyond the text
+
+
+class NoServerError(RuntimeError):
+    """No Prefect server answers, or it refuses to; the message says which and what to do."""
+
+
+class AlreadyUpError(RuntimeError):
+    """Another `fusion up` with the same PREFECT_HOME is alive."""
+
+
+class LivingServer(NamedTuple):
+    """What a living `fusion up` says of itself."""
+
+    url: str
+    """Of the API; empty while the server is starting."""
+    runs_dir: Path
+    pid: int
+
+
+class ServerFile:
+    """The file in which `fusion up` says where its server is. Use it as a context."""
+
+    def __init__(self) -> None:
+        """Lock the file. Raises AlreadyUpError while another process has it, OSError."""
+        folder().mkdir(parents=True, exist_ok=True)
+        self._file = open(_path(), "a+", encoding="utf-8")  # noqa: SIM115 - open as long as we live
+        deadline = time.monotonic() + _READERS_SECONDS
+        while not _lock(self._file, exclusive=True):
+            if time.monotonic() < deadline:
+                time.sleep(_LOOK_SECONDS)
+                continue
+            self._file.close()
+            there = living()
+            where = f" (process {there.pid}, {there.url or 'starting'})" if there else ""
+            raise AlreadyUpError(
+                f"`fusion up` is running already{where}; end that one with Ctrl-C in its terminal, "
+                "or set PREFECT_HOME to another folder to have a second one"
+            )
+        self._file.truncate(0)
+
+    def write(self, server: LivingServer) -> None:
+        """Say where the server is. The file itself stays, as it carries the lock."""
+        text = json.dumps({**server._asdict(), "runs_dir": str(server.runs_dir)})
+        self._file.truncate(0)
+        self._file.write(text)
+        self._file.flush()
+
+    def __enter__(self) -> "ServerFile":
+        """Return the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Say that there is no server any more."""
+        self._file.truncate(0)
+        self._file.close()
+
+
+def folder() -> Path:
+    """Return where `fusion up` keeps its logs and its address."""
+    home = os.environ.get("PREFECT_HOME") or Path.home() / ".prefect"
+    return Path(home).expanduser().absolute() / "fusion-up"
+
+
+def living() -> LivingServer | None:
+    """Return what the living `fusion up` says of itself, or None when there is none."""
+    deadline = time.monotonic() + _READERS_SECONDS
+    while True:
+        try:
+            with open(_path(), encoding="utf-8") as file:
+                if _lock(file, exclusive=False):
+                    return None
+                said = json.loads(file.read())
+            return LivingServer(str(said["url"]), Path(said["runs_dir"]), int(said["pid"]))
+        except OSError:
+            return None
+        except (ValueError, KeyError, TypeError):  # it is writing just now
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_LOOK_SECONDS)
+
+
+def configured() -> str:
+    """Return the server's address that Prefect finds in its settings, or nothing.
+
+    In Prefect's order: environment, .env, prefect.toml, pyproject.toml, the active profile. Prefect
+    itself cannot be asked: it reads its settings as it is imported, and then they stand.
+    """
+    return os.environ.get(URL) or _from_dotenv() or _from_project() or _from_profile()
+
+
+def configure() -> str:
+    """Have Prefect talk to the configured server, else to that of a living `fusion up`.
+
+    Return its address; empty: Prefect will start its embedded server. With that of `fusion up` come
+    its folder of runs and its password, where this process has none. Call it before Prefect is
+    imported; afterwards it says what Prefect does and changes nothing.
+    """
+    if "prefect" in sys.modules:
+        from prefect.settings import get_current_settings
+
+        return get_current_settings().api.url or ""
+    if url := configured():
+        return url
+    server = living()
+    if server is None or not server.url:
+        # What the embedded one cannot write down at once it repeats; its log is this terminal.
+        os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+        return ""
+    os.environ[URL] = server.url
+    os.environ.setdefault("FUSION_RUNS_DIR", str(server.runs_dir))
+    if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
+    return server.url
+
+
+@contextmanager
+def connect() -> Iterator["SyncPrefectClient"]:
+    """Open a client of the server that `configure` finds.
+
+    Raises NoServerError when the server does not answer, at first or later, or wants a password.
+    """
+    url = configure()
+    import httpx
+    from prefect import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    try:
+        with _without_interrupts():
+            opened = get_client(sync_client=True)
+        with opened as client:
+            if url:  # Prefect tries for a minute what can be said at once
+                with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                    client.hello()
+            yield client
+    except httpx.HTTPStatusError as error:
+        raise NoServerError(_refusal(url, error.response)) from error
+    except httpx.HTTPError as error:
+        raise NoServerError(_away(url, error)) from error
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from an embedded server that is started here: it must outlive the last news.
+
+    It is a child in the terminal's process group, and a signal that is blocked stays so in a child.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _refusal(url: str, answer: "httpx.Response") -> str:
+    if answer.status_code in (401, 403):
+        return (
+            f"the Prefect server at {url} wants a password: set PREFECT_API_AUTH_STRING to what its "
+            "PREFECT_SERVER_API_AUTH_STRING is"
+        )
+    said = " ".join(answer.text.split())[:300]
+    return f"the Prefect server at {url} refuses with status {answer.status_code}: {said}"
+
+
+def _away(url: str, error: Exception) -> str:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return (
+        f"no Prefect server answers at {url or 'its embedded address'} ({reason}); start one with "
+        f"`fusion up`, or set {URL} to the address of one"
+    )
+
+
+def _path() -> Path:
+    return folder() / "server.json"
+
+
+def _lock(file: IO[Any], *, exclusive: bool) -> bool:
+    """Lock a file and return whether that was possible; the kernel unlocks it when it is closed."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(_LOCKED_BYTE)
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            finally:
+                file.seek(0)
+        else:
+            import fcntl
+
+            kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+            fcntl.flock(file.fileno(), kind | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _from_dotenv() -> str:
+    from dotenv import dotenv_values
+
+    return dotenv_values(".env").get(URL) or "" if Path(".env").is_file() else ""
+
+
+def _from_project() -> str:
+    for name, place in (("prefect.toml", ()), ("pyproject.toml", ("tool", "prefect"))):
+        if url := _read(Path(name), *place, "api", "url"):
+            return url
+    return ""
+
+
+def _from_profile() -> str:
+    home = folder().parent
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml").expanduser()
+    active = os.environ.get("PREFECT_PROFILE") or _read(path, "active")
+    return _read(path, "profiles", active, URL) if active else ""
+
+
+def _read(path: Path, *keys: str) -> str:
+    """Return a text in a TOML file, or nothing when it is not there."""
+    try:
+        value: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,127 @@
+"""What Prefect says and what is on the machine are made to agree again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .conftest import Prefect, wait_for
+from .started import SMALL, endless_call, script, simulators
+
+
+def maintain(server: Prefect, before: str = "", **environment: str) -> dict[str, Any]:
+    """Run the flow, after these statements, and return what it found."""
+    code = f"""
+{before}
+import json
+from fusion_flows.maintenance import maintenance
+print("found", maintenance(settle_seconds=1).model_dump_json())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**server.environment, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("found ")]
+
+    found: dict[str, Any] = json.loads(line.removeprefix("found "))
+    return found
+
+
+def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
+    server: Prefect, tmp_path: Path
+) -> None:
+    (tmp_path / "dead").mkdir()
+    dead, dead_id, directory = endless_call(server, tmp_path / "dead")
+    dead.kill()
+    dead.wait()
+    (tmp_path / "alive").mkdir()
+    alive, alive_id, alive_directory = endless_call(server, tmp_path / "alive")
+    assert server.run(dead_id)["state_type"] == "RUNNING", "nobody was there to say otherwise"
+    try:
+        found = maintain(server)
+        assert found["lost_runs"] == [directory.name]
+        run = server.run(dead_id)
+        assert run["state_type"] == "CRASHED"
+        assert "process is gone" in run["state"]["message"]
+        assert server.run(alive_id)["state_type"] == "RUNNING"
+        assert simulators(alive_directory)
+        assert maintain(server)["lost_runs"] == []
+    finally:
+        alive.send_signal(signal.SIGINT)
+        alive.wait(20)
+
+
+def test_processes_that_outlived_their_run_are_ended(server: Prefect, tmp_path: Path) -> None:
+    process, run_id, directory = endless_call(server, tmp_path)
+    process.send_signal(signal.SIGINT)
+    process.wait(20)
+    wait_for(lambda: not simulators(directory), 3, "the end of the processes")
+    # Nothing of ours is left, so here is something that carries the mark of the run.
+    environment = {**os.environ, "FUSION_PROCESS_TREE": run_id}
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    left = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
+    other = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        assert maintain(server)["left_over_processes"] == {directory.name: 1}
+        assert left.wait(5) == -signal.SIGKILL
+        assert other.poll() is None
+    finally:
+        for each in (left, other):
+            each.kill()
+            each.wait()
+
+
+def test_directories_without_a_flow_run_are_reported_and_old_ones_deleted_when_asked(
+    server: Prefect, tmp_path: Path
+) -> None:
+    names = []
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        call = script(folder, f"fusion(overrides={SMALL!r}, name={str(folder)!r})")
+        assert server.start(call, log="calls.log").wait(60) == 0
+        names.append(server.named(str(folder)))
+    old, young = (server.directory(name) for name in names)
+    stranger = server.runs / "00000000beef"
+    stranger.mkdir()
+    (stranger / "config.ini").write_text("[general_settings]\n")
+
+    found = maintain(server)
+    assert stranger.name in found["unknown_directories"]
+    assert old.name not in found["unknown_directories"]
+    assert found["expired_runs"] == []
+
+    past = time.time() - 3 * 86_400
+    for path in [old, *old.rglob("*")]:
+        os.utime(path, (past, past), follow_symlinks=False)
+    found = maintain(server, FUSION_KEEP_DAYS="2")
+    assert found["expired_runs"] == [old.name]
+    assert not old.exists()
+    assert young.exists()
+    ids = {"flow_runs": {"id": {"any_": names}}}
+    assert [run["id"] for run in server.api("POST", "flow_runs/filter", ids)] == [names[1]]
+    assert server.artifacts(names[0]) == {}
+
+
+def test_a_run_that_never_started_gets_a_final_state(server: Prefect, tmp_path: Path) -> None:
+    # What is left when a worker dies between taking a run and starting it.
+    flow = server.api("POST", "flows/", {"name": "fusion"})
+    state = {"type": "PENDING", "name": "Pending"}
+    run = server.api("POST", "flow_runs/", {"flow_id": flow["id"], "state": state})
+    assert maintain(server)["lost_runs"] == [], "it may be starting"
+    late = (
+        "import fusion_flows.maintenance as it, datetime; it._NEVER_STARTED = datetime.timedelta(0)"
+    )
+    assert maintain(server, late)["lost_runs"] == [run["id"].replace("-", "")[-12:]]
+    run = server.run(run["id"])
+    assert run["state_type"] == "CRASHED"
+    assert "never started" in run["state"]["message"]

@@ -1,0 +1,69 @@
+"""The Prefect server stops in the middle of a run, and comes back."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import prefect_in, start_server, stop, wait_for
+from .started import script, simulating
+
+
+def settings(seconds: float) -> dict[str, Any]:
+    """Return overrides for a run of about as many seconds, on one core."""
+    return {
+        "general_settings": {
+            "num_requests": 100_000,
+            "max_iters": round(40 * seconds),
+            "erlang_stop": 140,
+        },
+        "simulation_settings": {"workers": 1},
+    }
+
+
+@pytest.mark.parametrize("seconds", [8, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.timeout(900)
+def test_a_server_that_is_away_costs_a_run_nothing(tmp_path: Path, seconds: int) -> None:
+    own = prefect_in(tmp_path)
+    process = start_server(own)
+    own.command("work-pool", "create", "fusion", "--type", "process")
+    own.command("--no-prompt", "deploy", "--all")  # with the automation that looks at heartbeats
+    calls = {}
+    for name, length in (("short", seconds / 2), ("long", 2 * seconds)):
+        folder = own.folder / name
+        folder.mkdir()
+        call = f"fusion(overrides={settings(length)!r}, name={name!r})"
+        calls[name] = own.start(script(folder, call), log=f"{name}.log")
+    ids = {name: own.named(name) for name in calls}
+    wait_for(
+        lambda: all(simulating(own.directory(ids[name])) for name in ids), 60, "the simulators"
+    )
+    time.sleep(2)
+
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(seconds)
+    process = start_server(own)
+    try:
+        for name, call in calls.items():
+            assert call.wait(3 * seconds + 60) == 0, (own.folder / f"{name}.log").read_text()
+            run = own.finished(ids[name])
+            assert run["state_type"] == "COMPLETED"
+            artifacts = own.artifacts(ids[name])
+            assert artifacts["progress"]["data"] == 100
+            assert "Partial" not in artifacts["report"]["data"]
+            said = (own.folder / f"{name}.log").read_text()
+            assert "does not answer" in said
+            assert "Traceback" not in said
+            told = [line for _, line in own.log(ids[name])]
+            assert not any("Traceback" in line for line in told)
+            written = (own.directory(ids[name]) / "logs" / "sim.log").read_text().splitlines()
+            assert [line for line in told if line in written] == written, "none lost, none twice"
+    finally:
+        for call in calls.values():
+            call.kill()
+            call.wait()
+        stop(process)
