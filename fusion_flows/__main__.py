@@ -2,8 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 
 def main() -> int:
@@ -19,6 +17,7 @@ def main() -> int:
     from fusion.config import ConfigError, read_overrides
     from fusion_flows.rundir import RunDirectoryError
     from fusion_flows.sim import SimulationError, fusion
+    from fusion_flows.terminal import results
 
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}
@@ -26,21 +25,9 @@ def main() -> int:
     except (ConfigError, RunDirectoryError, SimulationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
-    print("\n load (E)   blocking probability   interval             replications")
-    for point in result.points:
-        print(_line(point))
+    print(f"\n{results(result.points)}")
     print(f"\nResults: {result.output_dir}\nPicture: {result.plot}")
     return 0
-
-
-def _line(point: Mapping[str, Any]) -> str:
-    upper, lower = (point[f"blocking_probability_ci_{end}"] for end in ("upper", "lower"))
-    mean, interval = f"{point['blocking_probability']:.3e}", ""
-    if not point["blocked"]:
-        mean = f"< {upper:.1e}"
-    elif upper is not None:
-        interval = f"{lower:.3e} {upper:.3e}"
-    return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
 
 
 if __name__ == "__main__":
