@@ -1,0 +1,261 @@
+"""`fusion doctor`: what is installed, reachable and set up, line by line, and how to mend the rest."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from fusion_flows import server_address
+from fusion_flows.server_address import NoServerError
+from fusion_flows.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+Verdict = Literal["ok", "warning", "problem"]
+
+_LITTLE_SPACE, _NO_SPACE = 2 * 1024**3, 200 * 1024**2  # bytes
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_PYTHON = (3, 11)
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    mend: str = ""
+    """What to do; empty where nothing is wrong."""
+
+
+def doctor() -> list[Check]:
+    """Look at everything that a run needs, and say what is wrong and how to mend it.
+
+    Versions, the Prefect server with its database, work pool, workers, deployments and automation,
+    the folder of runs, the cache of the compiled event loop. Nothing is started or changed.
+    """
+    return [*_versions(), *_server(), *_runs_folder(), _kernel_cache()]
+
+
+# --- this machine ------------------------------------------------------------------------------
+
+
+def _versions() -> Iterator[Check]:
+    python = platform.python_version()
+    if sys.version_info >= _PYTHON:
+        yield Check("python", "ok", f"{python}, {sys.executable}")
+    else:
+        yield Check("python", "problem", python, "use Python 3.11 or newer")
+    for package, name in (
+        ("fusion-eon", "fusion"),
+        *((p, p) for p in ("prefect", "numpy", "numba")),
+    ):
+        try:
+            yield Check(name, "ok", metadata.version(package))
+        except metadata.PackageNotFoundError:
+            yield Check(name, "problem", "is not installed", f"python -m pip install {package}")
+
+
+def _runs_folder() -> Iterator[Check]:
+    try:
+        folder = Settings().runs_dir.expanduser().absolute()
+    except ValidationError as error:
+        found = "; ".join(
+            f"FUSION_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}"
+            for one in error.errors()
+        )
+        yield Check("settings", "problem", found, "mend these environment variables")
+        return
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        mend = "set FUSION_RUNS_DIR, or give `fusion up --runs-dir`, a folder that is yours"
+        yield Check("runs folder", "problem", f"{folder}: {error.strerror}", mend)
+        return
+    will = "" if there == folder else ", made by the first run"
+    yield Check("runs folder", "ok", f"{folder}{will}")
+    free = shutil.disk_usage(there).free
+    verdict: Verdict = (
+        "ok" if free > _LITTLE_SPACE else "warning" if free > _NO_SPACE else "problem"
+    )
+    mend = "" if verdict == "ok" else "delete runs (`fusion delete`), or set FUSION_KEEP_BYTES"
+    yield Check("disk", verdict, f"{free / 1024**3:,.1f} GiB free", mend)
+
+
+def _kernel_cache() -> Check:
+    from fusion.kernel import CACHE_DIR
+
+    if CACHE_DIR is None:
+        mend = "set FUSION_CACHE_DIR to a folder that is yours; until then each run compiles anew"
+        return Check("kernel cache", "warning", "there is no place to keep it", mend)
+    compiled = any(CACHE_DIR.rglob("*.nbc"))
+    state = "compiled" if compiled else "the first run compiles it, in some ten seconds"
+    return Check("kernel cache", "ok", f"{CACHE_DIR}, {state}")
+
+
+# --- the server --------------------------------------------------------------------------------
+
+
+def _server() -> Iterator[Check]:
+    given = server_address.configured()
+    url = server_address.configure()
+    if not url:
+        yield Check(
+            "server",
+            "warning",
+            "none is running; a run that is called here uses Prefect's embedded one",
+            "`fusion up` starts one, with a page to see runs and a worker to run them",
+        )
+        yield _database(None, "")
+        return
+    origin = "as PREFECT_API_URL says" if given else "of `fusion up`"
+    try:
+        with server_address.connect() as client:
+            yield Check("server", "ok", f"{url}, {origin}")
+            yield _version_of(client)
+            yield _database(client, url)
+            yield _auth(url)
+            yield from _set_up(client)
+    except NoServerError as error:
+        yield Check("server", "problem", str(error), "start it, or correct PREFECT_API_URL")
+
+
+def _version_of(client: "SyncPrefectClient") -> Check:
+    server, mine = client.api_version(), metadata.version("prefect")
+    if server == mine:
+        return Check("server version", "ok", server)
+    mend = "use the same version of Prefect for server, worker and this command"
+    return Check("server version", "warning", f"{server}, and {mine} here", mend)
+
+
+def _database(client: "SyncPrefectClient | None", url: str) -> Check:
+    """Say which database it is. A server does not give away its address, as there is a password in it."""
+    if client is not None:
+        said = client.request("GET", "/admin/settings").json()["server"]["database"]
+        if said.get("driver"):
+            place = f"{said.get('host') or ''} {said.get('name') or ''}".strip()
+            return Check("database", "ok", f"{said['driver'].partition('+')[0]} {place}".strip())
+        if urlsplit(url).hostname not in _LOCAL:
+            return Check("database", "ok", "the server does not say which")
+    from prefect.settings import get_current_settings
+
+    setting = get_current_settings().server.database.connection_url
+    address = urlsplit(setting.get_secret_value() if setting else "")
+    kind = address.scheme.partition("+")[0]
+    if kind != "sqlite":
+        return Check("database", "ok", f"{kind} at {address.hostname}{address.path}")
+    path = Path(
+        address.path.removeprefix("/") if os.name == "nt" else f"/{address.path.lstrip('/')}"
+    )
+    size = f", {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else ", not made yet"
+    return Check("database", "ok", f"SQLite, {path}{size}")
+
+
+def _auth(url: str) -> Check:
+    import httpx
+
+    try:
+        asked = httpx.get(f"{url.rstrip('/')}/admin/version", timeout=10).status_code in (401, 403)
+    except httpx.HTTPError as error:
+        return Check("password", "warning", f"cannot tell: {error}", "is the server reachable?")
+    if asked:
+        return Check("password", "ok", "the server asks for one")
+    if urlsplit(url).hostname in _LOCAL:
+        return Check("password", "ok", "none, for those on this machine")
+    return Check(
+        "password",
+        "warning",
+        "none: whoever reaches the server can run programs on its workers",
+        "set PREFECT_SERVER_API_AUTH_STRING at the server and PREFECT_API_AUTH_STRING here",
+    )
+
+
+def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
+    from prefect.exceptions import ObjectNotFound
+
+    from fusion_flows.deploy import MAINTENANCE_QUEUE, POOL, RUNS_QUEUE
+    from fusion_flows.submission import DEPLOYMENT
+
+    mend = "`fusion set-up` makes it, and so does `fusion up`"
+    try:
+        pool = client.read_work_pool(POOL)
+    except ObjectNotFound:
+        yield Check("work pool", "problem", f"there is no work pool {POOL}", mend)
+        return
+    if pool.is_paused:
+        yield Check("work pool", "problem", f"{POOL} is paused", f"prefect work-pool resume {POOL}")
+    else:
+        limit = f"limit {pool.concurrency_limit}" if pool.concurrency_limit else "no limit"
+        yield Check("work pool", "ok", f"{POOL}, {limit}")
+    for name in (RUNS_QUEUE, MAINTENANCE_QUEUE):
+        yield _queue(client, POOL, name)
+    yield from _workers(client, POOL)
+    for name in (DEPLOYMENT, "fusion-maintenance/maintenance"):
+        try:
+            deployment = client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            yield Check("deployment", "problem", f"there is no deployment {name}", mend)
+            continue
+        paused = "it is paused: resume it in the UI" if deployment.paused else ""
+        yield Check("deployment", "warning" if paused else "ok", name, paused)
+    yield _automation(client)
+
+
+def _queue(client: "SyncPrefectClient", pool: str, name: str) -> Check:
+    from prefect.exceptions import ObjectNotFound
+
+    subject = f"queue {name}"
+    try:
+        queue = client.read_work_queue_by_name(name, work_pool_name=pool)
+    except ObjectNotFound:
+        return Check(subject, "problem", "is not there", "`fusion set-up` makes it")
+    if queue.is_paused:
+        mend = f"prefect work-queue resume {name} --pool {pool}"
+        return Check(subject, "problem", "is paused", mend)
+    limit = queue.concurrency_limit
+    if limit == 0:
+        mend = "`fusion set-up --max-concurrent-runs 1` raises it"
+        return Check(subject, "problem", "its limit is 0: no run starts", mend)
+    return Check(subject, "ok", f"{limit} at a time" if limit else "no limit")
+
+
+def _workers(client: "SyncPrefectClient", pool: str) -> Iterator[Check]:
+    workers = client.read_workers_for_work_pool(pool)
+    online = [worker for worker in workers if worker.status.value == "ONLINE"]
+    for worker in online:
+        found = f"{worker.name} is online"
+        if worker.last_heartbeat_time is not None:
+            ago = (datetime.now(UTC) - worker.last_heartbeat_time).total_seconds()
+            found += f", heard of {max(ago, 0):.0f} s ago"
+        yield Check("worker", "ok", found)
+    if not online:
+        last = max(
+            (one.last_heartbeat_time for one in workers if one.last_heartbeat_time), default=None
+        )
+        heard = f", the last was heard of {last.astimezone():%Y-%m-%d %H:%M %Z}" if last else ""
+        mend = f"`fusion up`, or `prefect worker start --pool {pool}`, starts one"
+        yield Check("worker", "problem", f"none is online{heard}: submitted runs wait", mend)
+
+
+def _automation(client: "SyncPrefectClient") -> Check:
+    from fusion_flows.deploy import _AUTOMATION as NAME
+
+    found = client.read_automations_by_name(NAME)
+    if not found:
+        mend = "`fusion set-up` makes it"
+        return Check("automation", "problem", "a run whose machine dies stays Running", mend)
+    if not found[0].enabled:
+        return Check("automation", "warning", f"'{NAME}' is off", "turn it on in the UI")
+    return Check("automation", "ok", "runs without a heartbeat become Crashed")

@@ -1,0 +1,109 @@
+"""Run the flow in this process, as `fusion run` does without a worker."""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from fusion_flows import rundir, server_address
+from fusion_flows.rundir import RunDirectoryError
+from fusion_flows.settings import Settings
+from fusion_flows.submission import validate
+
+if TYPE_CHECKING:
+    from fusion_flows.sim import SimResult
+
+
+class InterruptedRunError(RuntimeError):
+    """A run that Ctrl-C has ended; the message says what is kept."""
+
+
+class UnfinishedRunError(RuntimeError):
+    """A run that failed, or that somebody else has ended; the message says why."""
+
+
+def run_here(
+    template: str = "quick",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    resume: str = "",
+) -> "SimResult":
+    """Simulate one configuration in this process and return what it found.
+
+    The settings are checked before Prefect is started.
+
+    Args:
+        template: Name of a template, or the path of an INI file.
+        overrides: What to change in it: {"section": {"key": value}}.
+        name: Name of the run in lists; nothing: topology, policy and loads.
+        resume: Run id of an earlier run, to finish what it left.
+
+    Raises:
+        ConfigError: All that is wrong with the settings.
+        RunDirectoryError: There is no place for the results, or nothing to resume.
+        InterruptedRunError: Ctrl-C.
+        UnfinishedRunError: The run failed, or was cancelled or ended from elsewhere.
+        NoServerError: The server that is configured does not answer.
+    """
+    if not resume:
+        validate(template, overrides)
+    if server_address.configure():
+        with server_address.connect():
+            pass  # it answers
+    from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
+
+    from fusion_flows.sim import SimulationError, fusion
+
+    with _Listener() as listener:
+        try:
+            if resume:
+                return fusion(resume=resume, name=name)
+            return fusion(template=template, overrides=dict(overrides or {}), name=name)
+        except KeyboardInterrupt:
+            kept = _kept(resume or listener.run_id)
+            raise InterruptedRunError(f"Interrupted: {kept}") from None
+        except (CancelledRun, CrashedRun, TerminationSignal) as ended:
+            said = str(ended) or "The run was ended."
+            raise UnfinishedRunError(f"{said} {_kept(resume or listener.run_id)}") from None
+        except SimulationError as failed:
+            raise UnfinishedRunError(str(failed)) from None
+
+
+class _Listener(logging.Handler):
+    """Hears from the log of a flow run which one it is: who calls a flow is not told."""
+
+    run_id: str = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember the first flow run that says something."""
+        flow_run_id = getattr(record, "flow_run_id", None)
+        if flow_run_id and not self.run_id:
+            self.run_id = rundir.run_id_of(UUID(str(flow_run_id)))
+
+    def __enter__(self) -> "_Listener":
+        """Begin to listen."""
+        logging.getLogger("prefect.flow_runs").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        logging.getLogger("prefect.flow_runs").removeHandler(self)
+
+
+def _kept(run_id: str) -> str:
+    """Say what a run has finished, and how to go on."""
+    from fusion.progress import ProgressReader, ProgressState  # here, as numpy comes with it
+
+    try:
+        run = rundir.open_run(Settings().runs_dir, run_id)
+    except RunDirectoryError:
+        return "nothing was begun that could be kept."
+    state = ProgressState()
+    for event in ProgressReader(run.progress).read():
+        state.add(event)
+    replications = sum(map(len, state.finished.values()))
+    return (
+        f"{len(state.completed)} of {state.total_erlangs} loads and {replications} replications are "
+        f"kept in {run.path}; `fusion run --resume {run_id}` goes on from there."
+    )

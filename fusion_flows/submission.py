@@ -1,0 +1,213 @@
+"""What a run is asked to do: settings from a file and from `-s`, checked, and handed to a worker."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion.config import (
+    Config,
+    ConfigError,
+    Problem,
+    load_config,
+    read_overrides,
+    template_names,
+)
+from fusion.ini import parse_ini
+from fusion.problems import nearest
+from fusion.sections import HOME
+from fusion_flows import rundir
+from fusion_flows.run_lookup import RunError, find
+from fusion_flows.server_address import connect
+from fusion_flows.settings import Settings
+
+if TYPE_CHECKING:
+    from fusion.inputs import Inputs
+
+DEPLOYMENT = "fusion/sim"
+
+Overrides = dict[str, Any]
+
+
+class Submitted(BaseModel):
+    """A run that waits for a worker."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    flow_run_id: UUID
+    name: str
+    url: str
+    """Its page in Prefect."""
+
+
+def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
+    """Return the overrides of a file with those of `section.key=value` texts over them.
+
+    A value is read as in an INI file.  file: JSON or TOML, or nothing. Raises ConfigError with all
+    problems.
+    """
+    overrides: Overrides = {}
+    if file:
+        for section, keys in read_overrides(file).items():
+            overrides[section] = dict(keys) if isinstance(keys, Mapping) else keys
+    problems: list[Problem] = []
+    given: dict[tuple[str, str], str] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        section, dot, key = (part.strip().lower() for part in name.partition("."))
+        if not (equals and dot and section and key):
+            problems.append(Problem("", "", None, _no_assignment(name, text), "-s"))
+        elif (section, key) in given:
+            message = f"is given as {given[section, key]}, too"
+            problems.append(Problem(section, key, value, message, "-s"))
+        else:
+            given[section, key] = value.strip()
+            _put(overrides, section, key, value.strip(), text, problems)
+    if problems:
+        raise ConfigError(problems)
+    return overrides
+
+
+def _no_assignment(name: str, text: str) -> str:
+    key = name.strip().lower()
+    message = f"'{text}' is not section.key=value, such as general_settings.erlang_stop=300"
+    if key in HOME:
+        return f"{message}; '{key}' is {HOME[key]}.{key}"
+    return message + nearest(key, list(HOME))
+
+
+def _put(
+    overrides: Overrides,
+    section: str,
+    key: str,
+    value: str,
+    text: str,
+    problems: list[Problem],
+) -> None:
+    """Add one assignment, read with the rules of an INI file."""
+    entries, wrong = parse_ini(f"[{section}]\n{key} = {value}", "-s")
+    entry = entries.get((section, key))
+    if wrong or entry is None or len(entries) != 1:
+        reasons = "; ".join(problem.message for problem in wrong) or "is not one value"
+        problems.append(Problem(section, key, value, reasons, f"-s {text}"))
+        return
+    keys = overrides.setdefault(section, {})
+    if isinstance(keys, dict):
+        for same in [name for name in keys if name.strip().lower() == key]:
+            del keys[same]
+        keys[key] = entry.value
+
+
+def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tuple[Config, Inputs]":
+    """Check settings and the files they name, without running anything.
+
+    Args:
+        template: Name of a template, or the path of an INI file.
+        overrides: What to change in it: {"section": {"key": value}}.
+
+    Raises:
+        ConfigError: All that is wrong.
+    """
+    from fusion.inputs import read_inputs
+
+    config = load_config(template, overrides, templates_dir=Settings().templates_dir)
+    return config, read_inputs(config)
+
+
+def resumable(run: str) -> str:
+    """Return the run id of the directory of a run that is to be finished.
+
+    Raises NoSuchRunError, NoServerError, and RunError when its directory is not on this machine.
+    """
+    runs_dir = Settings().runs_dir
+    with connect() as client:
+        found = find(client, run, runs_dir)
+    if found.directory is None:
+        raise RunError(
+            f"run {found.run_id} has no directory in {runs_dir.expanduser().absolute()}, so there is "
+            "nothing to finish; FUSION_RUNS_DIR names another place"
+        )
+    return found.directory.run_id
+
+
+def submit(
+    template: str = "",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    resume: str = "",
+) -> Submitted:
+    """Hand a run to a worker, through the deployment `fusion/sim`, and return at once.
+
+    The settings are checked here first. Those of an INI file of one's own are sent, not its path:
+    what runs is what the file says now, wherever the worker is and whatever it may read.
+
+    Args:
+        template: Name of a template, or the path of an INI file; nothing: quick.
+        overrides: What to change in it: {"section": {"key": value}}.
+        name: Name of the run in lists; nothing: topology, policy and loads.
+        resume: Run id of an earlier run, to finish what it left.
+
+    Raises:
+        ConfigError: All that is wrong with the settings.
+        RunError: The server has no such deployment.
+        NoServerError: No server answers.
+    """
+    parameters: dict[str, Any] = {"name": name, "resume": resume}
+    if resume:
+        config = load_config(rundir.find(Settings().runs_dir, resume).config)
+    else:
+        template = template or "quick"
+        config, _ = validate(template, overrides)
+        parameters |= _parameters(config, template, overrides or {})
+    with connect() as client:
+        from prefect.exceptions import ObjectNotFound
+        from prefect.utilities.urls import url_for
+
+        from fusion_flows.artifacts import span_text
+
+        network = Path(config.topology_settings.network).stem
+        try:
+            deployment = client.read_deployment_by_name(DEPLOYMENT)
+        except ObjectNotFound:
+            raise RunError(
+                f"the Prefect server at {client.api_url} has no deployment {DEPLOYMENT}: "
+                "`fusion up` or `fusion set-up` makes it; without --detach the run goes on here"
+            ) from None
+        flow_run = client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={key: value for key, value in parameters.items() if value},
+            name=name or f"{network} {config.policy} {span_text(config.loads)} E",
+        )
+        return Submitted(
+            run_id=rundir.run_id_of(flow_run.id),
+            flow_run_id=flow_run.id,
+            name=flow_run.name,
+            url=url_for("flow-run", obj_id=flow_run.id) or "",
+        )
+
+
+def _parameters(config: Config, template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return template and overrides as a deployment takes them, numbers as numbers."""
+    values = config.model_dump(mode="json")
+    if not _is_shipped(template):
+        return {"overrides": values}
+    sent: Overrides = {}
+    for section, keys in overrides.items():
+        for name, value in keys.items():
+            key = name.strip().lower()
+            if key in HOME:
+                sent.setdefault(HOME[key], {})[key] = values[HOME[key]][key]
+            else:  # a key of FUSION that changes nothing; the run will say so
+                sent.setdefault(section, {})[name] = value
+    return {"template": template, "overrides": sent}
+
+
+def _is_shipped(template: str) -> bool:
+    """Return whether a worker knows this template by its name, and the same one."""
+    mine = Settings().templates_dir
+    hidden = mine is not None and (mine / f"{template}.ini").is_file()
+    return template in template_names() and not hidden

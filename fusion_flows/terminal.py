@@ -1,0 +1,133 @@
+"""How values look in a terminal: tables and times; plain text where the output is no terminal."""
+
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TextIO
+
+_KEPT = "\t"
+_STYLES = {
+    "COMPLETED": "green",
+    "OK": "green",
+    "FAILED": "red",
+    "CRASHED": "red",
+    "TIMEDOUT": "red",
+    "PROBLEM": "red",
+    "RUNNING": "cyan",
+    "RETRYING": "cyan",
+    "WARNING": "yellow",
+    "CANCELLED": "yellow",
+    "CANCELLING": "yellow",
+}
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+) -> None:
+    """Print a table: with colours and fitted to the width in a terminal, else aligned and whole.
+
+    right: columns that are aligned to the right.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for line in _plain([list(header), *cells], [name in right for name in header]):
+            print(line)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in header:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell.upper(), "")) for cell in row))
+    Console().print(table)
+
+
+def _plain(rows: list[list[str]], right: list[bool]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, right, strict=True)
+        yield "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in cells).rstrip()
+
+
+def printable(text: str) -> str:
+    """Return text of others without the characters that command a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in _KEPT or unicodedata.category(character) not in ("Cc", "Cs")
+        else "\ufffd"
+        for character in text
+    )
+
+
+def print_problem(text: str) -> None:
+    """Print what went wrong to the standard error."""
+    lines = [printable(line) for line in f"fusion: {text}".splitlines()]
+    _print_styled("\n".join(lines), "red", sys.stderr)
+
+
+def print_note(text: str) -> None:
+    """Print a remark to the standard error, so that it is not in what a program reads."""
+    _print_styled("\n".join(map(printable, text.splitlines())), "", sys.stderr)
+
+
+def _print_styled(text: str, style: str, file: TextIO) -> None:
+    if style and file.isatty():  # rich sees to NO_COLOR
+        from rich.console import Console
+        from rich.text import Text
+
+        Console(file=file, soft_wrap=True).print(Text(text, style=style))
+    else:
+        print(text, file=file)
+
+
+def local(time: datetime | None) -> str:
+    """Return a time in the local zone, with the zone; nothing for None."""
+    return "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def short(seconds: float | None) -> str:
+    """Return a duration in two units, such as 2 h 05 min; nothing for None."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def size(size_bytes: float) -> str:
+    """Return a size with a unit."""
+    if size_bytes < 1000:
+        return f"{size_bytes:.0f} B"
+    units = iter(("kB", "MB", "GB", "TB"))
+    while size_bytes >= 999.95 and (unit := next(units, "")):
+        size_bytes /= 1000
+    return f"{size_bytes:,.1f} {unit}"
+
+
+def results(points: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of results: a line per load."""
+    return "\n".join(
+        [" load (E)   blocking probability   interval             replications"]
+        + [_result(point) for point in points]
+    )
+
+
+def _result(point: Mapping[str, Any]) -> str:
+    upper, lower = (point[f"blocking_probability_ci_{end}"] for end in ("upper", "lower"))
+    mean, interval = f"{point['blocking_probability']:.3e}", ""
+    if not point["blocked"]:
+        mean = f"< {upper:.1e}"
+    elif upper is not None:
+        interval = f"{lower:.3e} {upper:.3e}"
+    return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"

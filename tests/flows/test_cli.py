@@ -1,0 +1,745 @@
+"""The command `fusion` and its functions, with a real server, worker and simulator."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from fusion.config import ConfigError, load_config, template_names
+from fusion_flows import cli, runs, server_address
+from fusion_flows.periods import ArgumentError, moment
+from fusion_flows.server_address import AlreadyUpError, LivingServer, ServerFile
+from fusion_flows.submission import read_assignments
+
+from .conftest import ROOT, Prefect, plain_environment, wait_for
+from .started import GOING_ON, simulating, simulators
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Fusion = Callable[..., Said]
+
+
+@pytest.fixture
+def fusion(
+    worker: Prefect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Fusion]:
+    """Return the command, run in this process for the sake of time, against the session's server."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(worker.runs))
+
+    def run(*words: str) -> Said:
+        capsys.readouterr()
+        code = cli.main(list(words))
+        return Said(code, *capsys.readouterr())
+
+    home = worker.environment["PREFECT_HOME"]
+    with temporary_settings({PREFECT_API_URL: worker.url, PREFECT_HOME: home}):
+        yield run
+
+
+def here(*words: str, environment: dict[str, str], cwd: Path = ROOT) -> subprocess.Popen[str]:
+    """Start the command in a process and a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fusion_flows.cli", *words],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_id_of(flow_run_id: str) -> str:
+    return flow_run_id.replace("-", "")[-12:]
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def test_what_needs_no_prefect_does_not_import_it(tmp_path: Path) -> None:
+    code = """
+import sys
+from fusion_flows.cli import main
+for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], ["topologies"],
+              ["validate", "quick"], ["validate", "nosuch"], ["--version"], []):
+    main(words)
+    assert "prefect" not in sys.modules, words
+"""
+    environment = plain_environment(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for verb in (
+        *("up", "set-up", "doctor", "templates", "topologies", "validate"),
+        *("run", "runs", "show", "logs", "cancel", "delete"),
+    ):
+        assert re.search(rf"^ +{verb}: \w+", done.stdout, re.M), verb
+    assert "Only those in this state" in done.stdout, "the text of the function is that of the verb"
+    assert "quick is right: nsfnet_deeprmsa (14 nodes, 22 links)" in done.stdout
+
+
+def test_the_script_is_installed() -> None:
+    (script,) = metadata.entry_points(group="console_scripts", name="fusion")
+    assert script.load() is cli.main
+
+
+def test_lists_of_templates_and_topologies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.ini").write_text("# mine: of my own\n[general_settings]\nerlang_start = 1\n")
+    (tmp_path / "bad.ini").write_text("[general_settings]\nerlang_start = x\n")
+    monkeypatch.setenv("FUSION_TEMPLATES_DIR", str(tmp_path))
+    assert cli.main(["templates"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines[1:]} == {*template_names(), "mine", "bad"}
+    assert any(re.match(r"mine +1-\S+ +\S+ +\S+ +of my own$", line) for line in lines)
+    assert any(re.match(r"bad .*`fusion validate bad` says why", line) for line in lines)
+    assert cli.main(["validate", "bad"]) == 2
+
+    assert cli.main(["topologies", "--json"]) == 0
+    networks = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    nsfnet = networks["nsfnet_deeprmsa"]
+    assert (nsfnet["nodes"], nsfnet["links"], nsfnet["total_km"]) == (14, 22, 21_300)
+    assert nsfnet["mean_km"] == pytest.approx(968.18, abs=0.01)
+    assert networks["fusion_nsfnet"]["also"] == "NSFNet"
+    assert all(one["source"] for one in networks.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["rums"], 'Did you mean "runs"'),
+        (["runs", "--stat", "x"], "--state"),
+        (["runs", "--limit", "many"], "--limit"),
+        (["runs", "--limit", "0"], "limit 0: must be 1 to 200"),
+        (["runs", "--page", "0"], "page 0"),
+        (["runs", "--state", "runing"], "did you mean 'Running'"),
+        (["runs", "--since", "tuesday"], "since tuesday: must be a time ago such as 90m"),
+        (["run"], "name a template"),
+        (["run", "quikc"], "did you mean 'quick'"),
+        (["run", "quick", "--resume", "1234"], "leave the others out"),
+        (["cancel"], "name a run"),
+        (["show"], "RUN"),
+        (["set-up", "--max-concurrent-runs", "0"], "must be 1 or more"),
+    ],
+)
+def test_bad_words_are_told_in_a_paragraph(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+def test_validate_tells_all_problems_and_reads_the_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ring.txt").write_text("a b 100\nb c 100\nc a 0\n")
+    study = tmp_path / "study.ini"
+    study.write_text("[topology_settings]\nnetwork = ring.txt\n")
+    assert cli.main(["validate", str(study)]) == 2
+    assert "must be a number of km" in capsys.readouterr().err
+    (tmp_path / "ring.txt").write_text("a b 100\nb c 100\nc a 100\n")
+    assert cli.main(["validate", str(study)]) == 0
+    assert "ring (3 nodes, 3 links)" in capsys.readouterr().out
+
+    changes = ["-s", "general_settings.erlang_start=-5", "-s", "routing_settings.k_path=3"]
+    assert cli.main(["validate", str(study), *changes]) == 2
+    error = capsys.readouterr().err
+    assert "erlang_start = -5" in error
+    assert "did you mean 'k_paths'" in error
+
+
+def test_assignments_are_read_as_in_an_ini_file(tmp_path: Path) -> None:
+    file = tmp_path / "overrides.toml"
+    file.write_text("[general_settings]\nErlang_Start = 50\nmax_iters = 3\n")
+    given = [
+        "general_settings.erlang_start = 60",
+        'General_Settings.request_distribution={"100": 1.0}',
+        "topology_settings.network=a=b.txt",
+    ]
+    assert read_assignments(given, str(file)) == {
+        "general_settings": {
+            "max_iters": 3,
+            "erlang_start": "60",
+            "request_distribution": '{"100": 1.0}',
+        },
+        "topology_settings": {"network": "a=b.txt"},
+    }
+    wrong = ["erlang_stop=3", "k_paths", "a.b=1", "A.B=2", "general_settings.seed=1\n[x]\ny=2"]
+    with pytest.raises(ConfigError) as told:
+        read_assignments(wrong)
+    assert len(told.value.problems) == 4
+    assert "'erlang_stop' is general_settings.erlang_stop" in str(told.value)
+    assert "is given as 1, too" in str(told.value)
+
+
+def test_times_as_a_person_gives_them() -> None:
+    now = datetime.now(UTC)
+    for text, ago in (("90m", 5400), ("3h", 10_800), ("2d", 172_800), ("1w", 604_800)):
+        assert abs((now - moment(text, "since")).total_seconds() - ago) < 60
+    assert moment("2026-11-23T14:30+02:00", "since").astimezone(UTC).hour == 12
+    local = datetime(2026, 11, 23).astimezone()
+    assert moment("2026-11-23", "since") == local
+    assert moment("2026-11-23", "until", end=True) == local + timedelta(days=1)
+    assert moment("2026-11-23 14:30", "until", end=True).tzinfo is not None
+    for text in ("", "2x", "2026-13-01", "d", "9" * 400 + "d"):
+        with pytest.raises(ArgumentError):
+            moment(text, "since")
+
+
+# --- the server's address ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a PREFECT_HOME of our own, with nothing configured anywhere."""
+    for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "FUSION_RUNS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+def test_only_one_lives_and_only_as_long_as_it_is_locked(home: Path) -> None:
+    assert server_address.living() is None
+    server = LivingServer("http://127.0.0.1:1/api", Path("/runs"), 17)
+    with ServerFile() as file:
+        file.write(server)
+        assert server_address.living() == server
+        with pytest.raises(AlreadyUpError, match=r"process 17, http://127\.0\.0\.1:1/api"):
+            ServerFile()
+    assert server_address.living() is None
+
+    code = "import time; from fusion_flows.server_address import *; f = ServerFile()"
+    code += f"; f.write(LivingServer{tuple(map(str, server))!r}); print(flush=True); time.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
+    with other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert server_address.living() == server
+        other.kill()
+        other.wait()
+    assert "127.0.0.1:1" in (home / "fusion-up" / "server.json").read_text(), "it is written still"
+    assert server_address.living() is None
+
+
+def test_the_configured_server_comes_before_a_living_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server_address.configured() == ""
+    places = {
+        home / "profiles.toml": 'active = "a"\n[profiles.a]\nPREFECT_API_URL = "profile"\n',
+        tmp_path / "pyproject.toml": '[tool.prefect.api]\nurl = "pyproject"\n',
+        tmp_path / "prefect.toml": '[api]\nurl = "project"\n',
+        tmp_path / ".env": "PREFECT_API_URL=dotenv\n",
+    }
+    ask = "from prefect.settings import get_current_settings as s; print(s().api.url)"
+    for path, text in places.items():
+        path.write_text(text)
+        expected = {"pyproject.toml": "pyproject", "prefect.toml": "project", ".env": "dotenv"}
+        assert server_address.configured() == expected.get(path.name, "profile")
+    says = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert says.stdout.strip() == server_address.configured(), "Prefect takes the same one"
+    monkeypatch.setenv("PREFECT_API_URL", "environment")
+    assert server_address.configured() == "environment"
+
+
+def test_a_living_one_is_found_without_a_setting(home: Path) -> None:
+    code = """
+import os, sys
+from fusion_flows.server_address import configure
+url = configure()
+assert "prefect" not in sys.modules
+from prefect.settings import get_current_settings
+print(url, get_current_settings().api.url, os.environ["FUSION_RUNS_DIR"])
+"""
+    with ServerFile() as file:
+        file.write(LivingServer("http://127.0.0.1:1/api", Path("/some/runs"), 17))
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == ["http://127.0.0.1:1/api"] * 2 + ["/some/runs"]
+        given = {**os.environ, "PREFECT_API_URL": "http://127.0.0.1:2/api", "FUSION_RUNS_DIR": "r"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == ["http://127.0.0.1:2/api"] * 2 + ["r"]
+
+
+def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9/api"
+    environment = {**plain_environment(tmp_path), "PREFECT_API_URL": url}
+    began = time.monotonic()
+    command = here("runs", environment=environment)
+    out, error = command.communicate(timeout=60)
+    assert command.returncode == 1
+    assert out == ""
+    assert len(error.splitlines()) == 1
+    assert url in error
+    assert "fusion up" in error
+    assert time.monotonic() - began < 30, "Prefect alone tries for a minute"
+
+
+# --- a run that is complete ------------------------------------------------------------------------
+
+
+STUDY = """
+[general_settings]
+erlang_start = 400
+erlang_stop = 420
+erlang_step = 20
+num_requests = 2000
+max_iters = 3
+request_distribution = {"50": 0.3, "100": 0.7}
+[topology_settings]
+network = nsfnet_deeprmsa
+[simulation_settings]
+workers = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(session_worker: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the flow run id of a complete run that was submitted with an INI file of one's own."""
+    session_worker.ensure()
+    server: Prefect = session_worker.prefect
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "study.ini").write_text(STUDY)
+    command = here(
+        *("run", "study.ini", "--detach", "--json", "--name", "a [red]study[/]"),
+        *("-s", "general_settings.max_iters=2"),
+        environment=server.environment,
+        cwd=folder,
+    )
+    out, error = command.communicate(timeout=60)
+    assert command.returncode == 0, error
+    submitted = json.loads(out)
+    (folder / "study.ini").write_text("what is submitted does not change any more")
+    assert submitted["name"] == "a [red]study[/]"
+    assert submitted["run_id"] == run_id_of(submitted["flow_run_id"])
+    run = server.finished(submitted["flow_run_id"])
+    assert run["state_type"] == "COMPLETED", server.log(run["id"])
+    return str(run["id"])
+
+
+def test_the_settings_of_a_file_are_what_runs(worker: Prefect, finished: str) -> None:
+    config = load_config(worker.directory(finished) / "config.ini")
+    assert config.loads == (400.0, 420.0)
+    assert config.general_settings.max_iters == 2
+    assert config.bit_rate_shares == {50.0: 0.3, 100.0: 0.7}
+
+
+def test_runs_lists_with_filters_and_pages(fusion: Fusion, finished: str, worker: Prefect) -> None:
+    run_id = run_id_of(finished)
+    flow = worker.run(finished)["flow_id"]
+    made = [
+        worker.api(
+            *("POST", "flow_runs/"),
+            {"flow_id": flow, "name": f"page {number}", "state": {"type": "SCHEDULED"}},
+        )
+        for number in range(3)
+    ]
+    others = [run_id_of(one["id"]) for one in made]
+    (one,) = fusion("runs", "--json", "--name", "RED", "--state", "completed").json
+    assert one["run_id"] == run_id
+    assert one["percent"] == 100
+    assert one["news"].startswith("2/2 loads, 420 E: blocking ")
+    assert one["over"] is True
+    started = datetime.fromisoformat(one["started"])
+    assert started.tzinfo is not None
+    assert 0 < one["duration_seconds"] < 60
+
+    plain = fusion("runs", "--name", "red").out.splitlines()
+    assert re.match(r"run +name +state +progress +started +duration$", plain[0])
+    assert re.match(
+        rf"{run_id}  a \[red\]study\[/\]  Completed  100 %, 2/2 loads, 420 E: blocking .*"
+        rf"  {started.astimezone():%Y-%m-%d %H:%M:%S %Z} +\d+\.\d s$",
+        plain[1],
+    )
+    assert fusion("runs", "--name", "red", "--until", "1h").out.count("\n") == 1
+    assert fusion("runs", "--name", "red", "--since", "1h").out.count("\n") == 2
+    assert fusion("runs", "--name", "red", "--state", "Failed").out.count("\n") == 1
+
+    pages = [fusion("runs", "--name", "page", "--limit", "2", "--page", n) for n in ("1", "2")]
+    listed = [line.split()[0] for page in pages for line in page.out.splitlines()[1:]]
+    assert sorted(listed) == sorted(others)
+    assert "--page 2" in pages[0].err
+    assert "--page" not in pages[1].err
+    assert fusion("delete", "--yes", *others).code == 0
+
+
+def test_show_by_any_of_its_names(fusion: Fusion, finished: str, worker: Prefect) -> None:
+    run_id = run_id_of(finished)
+    said = {
+        fusion("show", name) for name in (run_id, run_id[:4].upper(), finished, "a [red]study[/]")
+    }
+    assert len(said) == 1
+    text = said.pop().out
+    assert f"Run       {run_id}  a [red]study[/]" in text
+    assert "State     Completed" in text
+    assert "nsfnet_deeprmsa (14 nodes, 22 links)" in text
+    assert re.search(r"^ +400 +\d\.\d{3}e-0\d ", text, re.M)
+    assert re.search(r"^output/points\.csv +\d.* kB  20", text, re.M)
+    details = fusion("show", run_id, "--json").json
+    assert [point["erlang"] for point in details["points"]] == [400, 420]
+    assert details["directory"] == str(worker.directory(finished))
+    assert finished in details["url"]
+
+    points = worker.directory(finished) / "output" / "points.csv"
+    assert fusion("show", run_id, "output/points.csv").out == points.read_text()
+    picture = fusion("show", run_id, "plots/blocking.png")
+    assert "is no text (image/png" in picture.err
+    for outside in ("../../flows", "/etc/passwd", "output/../config.ini"):
+        refused = fusion("show", run_id, outside)
+        assert (refused.code, refused.out) == (1, "")
+    assert "'output/points.csv'" in fusion("show", run_id, "outpt/points.csv").err
+
+
+def test_a_run_on_another_machine_is_shown_from_prefect(
+    fusion: Fusion, finished: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path))
+    text = fusion("show", run_id_of(finished)).out
+    assert "not on this machine" in text
+    assert re.search(r"^ +400 +0\.\d+ ", text, re.M), "the points as Prefect has them"
+    assert "has no directory" in fusion("show", run_id_of(finished), "run.json").err
+    assert "has no directory" in fusion("logs", "--file", run_id_of(finished)).err
+
+
+def test_names_that_are_none_or_several_are_told(
+    fusion: Fusion, finished: str, worker: Prefect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = worker.run(finished)["flow_id"]
+    twins = [worker.api("POST", "flow_runs/", {"flow_id": flow, "name": "twin"}) for _ in "ab"]
+    ids = [run_id_of(twin["id"]) for twin in twins]
+    several = fusion("show", "twin")
+    assert several.code == 1
+    assert all(run_id in several.err for run_id in ids)
+    none = fusion("cancel", ids[0], "twim")
+    assert none.code == 1
+    assert "there is no run 'twim'" in none.err
+    assert "(twin)" in none.err, "the nearest"
+    assert worker.run(twins[0]["id"])["state_type"] != "CANCELLED", "nothing is done by halves"
+    run_id = run_id_of(finished)
+    digit = "1" if run_id[4] == "0" else "0"
+    assert run_id in fusion("show", run_id[:4] + digit + run_id[5:8]).err
+    assert "first 4 digits" in fusion("show", run_id[:3]).err
+    monkeypatch.setattr(runs, "_UNHEARD_SECONDS", 0.5)  # they are Pending, and nobody has them
+    assert fusion("delete", "-y", ids[0]).code == 0
+    assert ids[1] in fusion("show", "twin").out
+
+    def and_somebody_else_does_it(client: Any, flow_run_id: Any) -> None:
+        worker.api("DELETE", f"flow_runs/{flow_run_id}")
+
+    monkeypatch.setattr(runs, "_delete_artifacts", and_somebody_else_does_it)
+    late = fusion("delete", "-y", ids[1])
+    assert (late.code, late.out) == (1, "")
+    assert f"there is no run {ids[1]} (twin) any more" in late.err
+    assert fusion("show", "twin").code == 1
+
+
+def test_logs_of_a_run_that_is_over(fusion: Fusion, finished: str, worker: Prefect) -> None:
+    run_id = run_id_of(finished)
+    wait_for(lambda: "Finished in state" in fusion("logs", run_id).out, 10, "the last records")
+    lines = fusion("logs", run_id).out.splitlines()
+    printed = (worker.directory(finished) / "logs" / "sim.log").read_text().splitlines()
+    assert [line for line in lines if line in printed] == printed, "once, and in their order"
+    stamp = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR) +"
+    assert all(re.match(stamp, line) for line in lines)
+    for count in (0, 1, 3, len(lines), 1000):
+        assert fusion("logs", run_id, "-n", str(count)).out.splitlines() == lines[-count or 10**6 :]
+    began = time.monotonic()
+    assert fusion("logs", run_id, "--follow").out.splitlines() == lines
+    assert time.monotonic() - began < 10
+    assert fusion("logs", run_id, "--file").out.splitlines() == printed
+    assert fusion("logs", run_id, "--file", "-n", "2", "-f").out.splitlines() == printed[-2:]
+
+
+def test_a_terminal_gets_a_table_and_no_color_is_respected(tmp_path: Path) -> None:
+    def in_terminal(**more: str) -> str:
+        leader, follower = pty.openpty()
+        environment = {**plain_environment(tmp_path), "TERM": "xterm-256color", **more}
+        command = subprocess.Popen(
+            [sys.executable, "-m", "fusion_flows.cli", "validate", "nosuch"],
+            cwd=ROOT,
+            env=environment,
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+        )
+        os.close(follower)
+        text = b""
+        with suppress(OSError):  # how the end is told
+            while select.select([leader], [], [], 30)[0] and (part := os.read(leader, 4096)):
+                text += part
+        os.close(leader)
+        assert command.wait(30) == 2
+        return text.decode()
+
+    assert "\x1b[31m" in in_terminal()
+    assert "\x1b[3" not in in_terminal(NO_COLOR="1")
+
+
+# --- runs that go on and end -----------------------------------------------------------------------
+
+
+class Proxy:
+    """Passes connections on to a server, until it is closed; then it can be opened again."""
+
+    def __init__(self, url: str) -> None:
+        self._target = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._pairs: list[socket.socket] = []
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+
+    def _serve(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                ends = [listener.accept()[0], socket.create_connection(self._target)]
+                self._pairs += ends
+                for one, other in itertools.permutations(ends):
+                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for end in self._pairs:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+
+
+def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Prefect) -> None:
+    def submit(*words: str) -> Any:
+        return fusion("run", "quick", "--detach", "--json", *words, *changes(GOING_ON)).json
+
+    first, second, third = submit("--name", "going on"), submit("--name", "next"), submit()
+    assert third["name"] == "nsfnet_deeprmsa kspff 140 E"
+    directory = worker.directory(first["flow_run_id"])
+    wait_for(lambda: simulating(directory), 40, "the simulator")
+
+    proxy = Proxy(worker.url)
+    through = {**worker.environment, "PREFECT_API_URL": f"http://127.0.0.1:{proxy.port}/api"}
+    follower = here("logs", "--follow", first["run_id"], environment=through)
+    assert follower.stdout is not None
+    heard = follower.stdout.readline()
+    proxy.close()
+    time.sleep(2)
+    proxy.open()
+    refused = fusion("delete", "--yes", first["run_id"])
+    assert refused.code == 1
+    assert "cancel it first" in refused.err
+    assert simulators(directory), "it goes on"
+
+    waits = fusion("cancel", third["run_id"])
+    assert waits.code == 0
+    assert f"{third['run_id']}  {third['name']}: Cancelled" in waits.out
+    noted = fusion("delete", third["run_id"], "--yes")
+    assert noted.code == 0
+    assert "never made" in noted.out
+    assert fusion("show", third["run_id"]).code == 1
+
+    ended = fusion("cancel", first["run_id"])
+    assert ended.code == 0
+    assert "going on: Cancelled (" in ended.out
+    assert simulators(directory) == []
+    again = fusion("cancel", first["run_id"])
+    assert again.code == 1
+    assert "was over already" in again.out
+
+    rest, error = follower.communicate(timeout=40)
+    assert follower.returncode == 0, error
+    assert "does not answer" in error
+    lines = [*heard.splitlines(), *rest.splitlines()]
+    printed = (directory / "logs" / "sim.log").read_text().splitlines()
+    assert [line for line in lines if line in printed] == printed, "nothing twice, nothing missing"
+
+    # Two at once, of a run that goes on: one deletes it, the other is told.
+    directory = worker.directory(second["flow_run_id"])
+    wait_for(lambda: simulating(directory), 40, "the simulator")
+    words = ("delete", second["run_id"], "--yes", "--cancel")
+    commands = [here(*words, environment=worker.environment) for _ in range(2)]
+    outs = [command.communicate(timeout=60) for command in commands]
+    told = sorted(out for out, _ in outs)
+    errors = "".join(error for _, error in outs)
+    assert told[0] == ""
+    assert f"{second['run_id']}  next: deleted (" in told[1]
+    assert "there is no run" in errors
+    assert "Traceback" not in errors
+    assert worker.artifacts(second["flow_run_id"]) == {}, "Prefect keeps those of a deleted run"
+    assert not directory.exists()
+    assert simulators(directory) == []
+
+
+def changes(overrides: dict[str, dict[str, int]]) -> list[str]:
+    """Return overrides as words of the command."""
+    pairs = [(section, *pair) for section, keys in overrides.items() for pair in keys.items()]
+    return [word for section, key, value in pairs for word in ("-s", f"{section}.{key}={value}")]
+
+
+def test_delete_asks_and_removes_what_is_left(
+    fusion: Fusion, worker: Prefect, finished: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = worker.runs / "0123456789ab"
+    shutil.copytree(worker.directory(finished), left)
+    shown = fusion("show", "0123456789ab")
+    assert "not in Prefect" in shown.out
+    refused = fusion("delete", "0123456789ab")
+    assert refused.code == 1
+    assert "--yes" in refused.err
+    assert left.exists()
+
+    class Terminal:
+        def __init__(self, answer: str) -> None:
+            self._answer = answer
+
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            return self._answer
+
+    monkeypatch.setattr(sys, "stdin", Terminal("\n"))
+    kept = fusion("delete", "0123456789ab")
+    assert (kept.code, left.exists()) == (1, True)
+    assert re.search(r"0123456789ab.*not in Prefect, \d", kept.err)
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    gone = fusion("delete", "0123456789ab")
+    assert (gone.code, left.exists()) == (0, False)
+    assert "Prefect knew nothing of it" in gone.out
+
+
+# --- here ------------------------------------------------------------------------------------------
+
+
+def test_bad_settings_are_told_before_there_is_a_run(server: Prefect, tmp_path: Path) -> None:
+    command = here(
+        *("run", "quick", "--name", tmp_path.name, "-s", "general_settings.erlang_start=-5"),
+        environment=server.environment,
+    )
+    _, error = command.communicate(timeout=60)
+    assert command.returncode == 2
+    assert error.startswith("fusion: [general_settings] erlang_start = -5: must be")
+    named = {"flow_runs": {"name": {"any_": [tmp_path.name]}}}
+    assert server.api("POST", "flow_runs/filter", named) == []
+
+
+def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
+    server: Prefect, fusion: Fusion, tmp_path: Path
+) -> None:
+    settings = {
+        "general_settings": {"num_requests": 20_000, "max_iters": 150, "erlang_stop": 140},
+        "simulation_settings": {"workers": 1},
+    }
+    words = ("run", "quick", "--name", tmp_path.name, *changes(settings))
+    command = here(*words, environment=server.environment)
+    run_id = server.named(tmp_path.name)
+    directory = server.directory(run_id)
+    kept = directory / "output" / "replications.jsonl"
+    wait_for(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 3, 30, "replications")
+    os.killpg(command.pid, signal.SIGINT)
+    _, error = command.communicate(timeout=30)
+    assert command.returncode == 130
+    assert "Traceback" not in error
+    told = re.search(r"Interrupted: 0 of 1 loads and (\d+) replications are kept in (\S+);", error)
+    assert told is not None, error
+    assert kept.read_bytes().count(b"\n") == int(told[1]) + 1, "a line each, and a header"
+    assert told[2] == str(directory)
+    assert f"fusion run --resume {run_id_of(run_id)}" in error
+    assert simulators(directory) == []
+
+    again = here("run", "--resume", tmp_path.name, environment=server.environment)
+    out, error = again.communicate(timeout=60)
+    assert again.returncode == 0, error
+    assert "blocking probability   interval" in out
+    assert re.search(r"^ +140 +\d\.\d{3}e-03 .* 150$", out, re.M)
+    assert f"Results: {directory}" in out
+    resumed = next(one for one in fusion("runs", "--json").json if one["state"] == "Completed")
+    assert fusion("show", resumed["run_id"], "--json").json["directory"] == str(directory)
+    noted = fusion("delete", "-y", resumed["run_id"])
+    assert noted.code == 0, noted.err
+    assert kept.exists(), "it is of the run that was resumed"
+
+
+# --- doctor ----------------------------------------------------------------------------------------
+
+
+def test_doctor_finds_what_is_there_and_what_is_wrong(
+    fusion: Fusion, worker: Prefect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = fusion("doctor")
+    assert healthy.code == 0, healthy.out
+    checks = {line.split()[1] for line in healthy.out.splitlines()[1:]}
+    assert {"python", "prefect", "server", "database", "password", "work", "queue"} <= checks
+    assert {"worker", "deployment", "automation", "runs", "disk", "kernel"} <= checks
+    assert "is online, heard of" in healthy.out
+
+    queue = worker.api("GET", "work_pools/fusion/queues/default")
+    monkeypatch.setenv("FUSION_RUNS_DIR", "/proc/runs")
+    worker.api("PATCH", f"work_queues/{queue['id']}", {"is_paused": True})
+    try:
+        sick = fusion("doctor", "--json")
+    finally:
+        worker.api("PATCH", f"work_queues/{queue['id']}", {"is_paused": False})
+    problems = {one["subject"]: one for one in sick.json if one["verdict"] == "problem"}
+    assert sick.code == 1
+    assert set(problems) == {"queue default", "runs folder"}
+    assert all(one["mend"] for one in problems.values())
+
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        gone = fusion("doctor")
+    assert gone.code == 1
+    assert re.search(
+        r"^problem +server +no Prefect server answers at http://127\.0\.0\.1:9/api", gone.out, re.M
+    )

@@ -1,0 +1,273 @@
+"""`fusion up`, for real: server, worker, runs, signals, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fusion_flows import up
+from fusion_flows.up import UpError
+
+from .conftest import ROOT, Prefect, free_port, plain_environment, wait_for
+from .started import GOING_ON, simulating, simulators
+from .test_cli import changes, here
+
+
+class Up:
+    """A `fusion up` with a PREFECT_HOME of its own, in a session of its own as in a terminal."""
+
+    def __init__(self, folder: Path, *words: str, **environment: str) -> None:
+        self.folder = folder
+        self.log = folder / "up.log"
+        self.environment = {**plain_environment(folder), **environment}
+        del self.environment["FUSION_RUNS_DIR"]
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "fusion_flows.cli", "up", *words],
+                cwd=folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def is_up(self) -> bool:
+        assert self.process.poll() is None, self.said()
+        return "Ctrl-C ends" in self.said()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all living processes that have our PREFECT_HOME, whoever their parent is."""
+        found = []
+        home = self.environment["PREFECT_HOME"]
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
+                    continue
+                if process.environ().get("PREFECT_HOME") == home:
+                    found.append(process)
+        return found
+
+    def server_processes(self) -> list[psutil.Process]:
+        return [one for one in self.processes() if {"server", "start"} <= set(one.cmdline())]
+
+    def worker(self) -> psutil.Process:
+        """Return the process of Prefect's worker, below the guards."""
+        found = [one for one in self.processes() if {"worker", "start"} <= set(one.cmdline())]
+        (worker,) = [one for one in found if not any("guard.py" in word for word in one.cmdline())]
+        return worker
+
+    def states(self) -> dict[str, tuple[str, str]]:
+        """Return name and message of the states in the database, by name of the flow run."""
+        query = (
+            "SELECT flow_run.name, state.name, state.message FROM flow_run "
+            "JOIN flow_run_state AS state ON flow_run.state_id = state.id"
+        )
+        path = Path(self.environment["PREFECT_HOME"]) / "prefect.db"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            return {
+                name: (state, message or "") for name, state, message in database.execute(query)
+            }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder whose PREFECT_HOME all tests here share, one after the other."""
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture
+def ended() -> Iterator[list[Up]]:
+    """Return a list: what a failed test leaves of those in it is killed."""
+    started: list[Up] = []
+    yield started
+    for one in started:
+        for process in (*one.processes(), *one.processes()):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        one.process.wait(10)
+
+
+def answer(one: Up, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in another terminal, in another folder, with nothing but PREFECT_HOME."""
+    command = here(*words, environment=one.environment, cwd=ROOT / "docs")
+    out, error = command.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, command.returncode, out, error)
+
+
+def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
+    folder: Path, ended: list[Up]
+) -> None:
+    port = free_port()
+    one = Up(folder, "--port", str(port))
+    ended.append(one)
+    wait_for(one.is_up, 120, "fusion up")
+    url = f"http://127.0.0.1:{port}"
+    assert url in one.said()
+    assert str(folder / "runs") in one.said()
+    assert "Warning" not in one.said()
+
+    small = {"general_settings": {"num_requests": 2000, "max_iters": 3}}
+    submitted = answer(
+        one, "run", "quick", "--detach", "--json", "--name", "small", *changes(small)
+    )
+    assert submitted.returncode == 0, submitted.stderr
+    run = json.loads(submitted.stdout)
+    assert run["url"].startswith(url)
+    prefect = Prefect(f"{url}/api", folder, one.environment)
+    assert prefect.finished(run["flow_run_id"])["state_type"] == "COMPLETED"
+    assert (folder / "runs" / run["run_id"] / "output" / "points.csv").exists()
+
+    # Another one in the same home is refused; those of other homes end as they do, one because its
+    # worker dies, one at once because a second signal comes. Nothing else suffers.
+    again = answer(one, "up", "--port", str(free_port()))
+    assert again.returncode == 1
+    assert f"running already (process {one.process.pid}, {url}/api)" in again.stderr
+    mine = workers(prefect)
+    others = []
+    for name in ("dying", "hurried"):
+        (folder / name).mkdir()
+        others.append(Up(folder / name, PREFECT_API_URL=f"{url}/api"))
+    ended.extend(others)
+    for other in others:
+        wait_for(other.is_up, 60, "a second worker")
+        assert other.server_processes() == []
+    dying, hurried = others
+    dying.worker().kill()
+    hurried.process.send_signal(signal.SIGTERM)
+    hurried.process.send_signal(signal.SIGINT)
+    assert hurried.process.wait(15) == 0
+    assert "at once" in hurried.said()
+    assert dying.process.wait(30) == 1
+    assert "the worker has ended by itself with exit code 137" in dying.said()
+    assert str(folder / "dying" / "prefect" / "fusion-up" / "worker.log") in dying.said()
+    assert [*dying.processes(), *hurried.processes()] == []
+
+    for name in workers(prefect) - mine:  # what is killed counts as alive for a while
+        prefect.api("DELETE", f"work_pools/fusion/workers/{name}")
+
+    going_on = prefect.submit(overrides=GOING_ON, name="going on")
+    directory = prefect.directory(going_on)
+    wait_for(lambda: simulating(directory), 40, "the simulator")
+    waits = prefect.submit(overrides=GOING_ON)
+    prefect.api("PATCH", f"flow_runs/{waits}", {"name": "waits"})
+    # What the worker had taken and not begun: it was killed too early to say so.
+    deployment = prefect.run(waits)["deployment_id"]
+    prefect.api(
+        *("POST", f"deployments/{deployment}/create_flow_run"),
+        {"name": "taken", "state": {"type": "PENDING"}, "parameters": {"overrides": GOING_ON}},
+    )
+    kept = directory / "output" / "replications.jsonl"
+    wait_for(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 2, 40, "replications")
+    os.killpg(one.process.pid, signal.SIGINT)
+    assert one.process.wait(60) == 0, one.said()
+    assert one.processes() == []
+    assert simulators(folder) == []
+    states = one.states()
+    assert states["small"][0] == "Completed"
+    assert states["going on"][0] == "Cancelled"
+    assert f"fusion run --resume {directory.name}" in states["going on"][1]
+    assert states["waits"][0] in ("Scheduled", "Late")
+    assert states["taken"][0] == "Scheduled"
+    assert "taken: waits for the next `fusion up`" in one.said()
+    assert f"{directory.name} going on: ended" in one.said()
+    assert "Traceback" not in one.said()
+    assert kept.read_bytes().count(b"\n") > 2
+
+
+def workers(prefect: Prefect) -> set[str]:
+    return {one["name"] for one in prefect.api("POST", "work_pools/fusion/workers/filter", {})}
+
+
+def test_what_waited_goes_on_and_a_kill_leaves_nothing(folder: Path, ended: list[Up]) -> None:
+    one = Up(folder, "--port", str(free_port()), "--runs-dir", str(folder / "elsewhere"))
+    ended.append(one)
+    runs = folder / "elsewhere"
+    wait_for(
+        lambda: any(simulating(path) for path in runs.glob("*")) and "Ctrl-C ends" in one.said(),
+        120,
+        "the run that waited",
+    )
+    assert [state for state, _ in one.states().values()].count("Running") == 1
+    assert simulators(runs)
+    one.process.kill()
+    one.process.wait()
+    wait_for(lambda: not one.processes() and not simulators(runs), 20, "the end of everything")
+
+
+def test_a_taken_port_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_configured(tmp_path, monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UpError) as error:
+            up.up(port=port)
+    assert f"cannot listen on 127.0.0.1, port {port}" in str(error.value)
+    assert "--port" in str(error.value)
+    assert not (tmp_path / "fusion-up" / "server.log").exists()
+
+
+def test_a_prefect_server_of_somebody_else_is_not_taken(
+    server: Prefect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_configured(tmp_path, monkeypatch)
+    with pytest.raises(UpError, match=f"To use that one, set PREFECT_API_URL={server.url}"):
+        up.up(port=int(server.url.split(":")[2].split("/")[0]))
+
+
+def nothing_configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "FUSION_RUNS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    monkeypatch.chdir(home)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--max-concurrent-runs", "0"), "--max-concurrent-runs 0: must be 1 or more"),
+        (("--port", "70000"), "--port 70000: must be 1 to 65535"),
+        (("--host", "203.0.113.7"), "cannot listen on 203.0.113.7"),
+        (("--host", "no.such.host.invalid"), "is no address of this machine"),
+        (("--runs-dir", "/proc/runs"), "cannot make the folder of runs /proc/runs"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, str], told: str
+) -> None:
+    nothing_configured(tmp_path, monkeypatch)
+    name, value = words
+    given = {name[2:].replace("-", "_"): int(value) if value.isdigit() else value}
+    if "runs_dir" in given:
+        given["runs_dir"] = Path(value)
+    with pytest.raises(UpError) as error:
+        up.up(**given)
+    assert told in str(error.value)
+
+
+def test_a_configured_server_that_is_away_is_not_replaced_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_configured(tmp_path, monkeypatch)
+    monkeypatch.setenv("PREFECT_API_URL", "http://203.0.113.7:4200/api")
+    monkeypatch.setattr(up, "_answers", lambda url: False)  # nobody there; it would take seconds
+    with pytest.raises(UpError, match="nothing answers at http://203"):
+        up.up()
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4999/api")
+    with pytest.raises(UpError, match="nothing answers at http://127"):
+        up.up(port=4998)
