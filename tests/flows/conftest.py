@@ -40,6 +40,19 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+_calls: list[subprocess.Popen[bytes]] = []  # of the test that runs now
+
+
+@pytest.fixture(autouse=True)
+def no_call_outlives_its_test() -> Iterator[None]:
+    """End what a test that failed has left, so that it costs the others nothing."""
+    yield
+    while _calls:
+        process = _calls.pop()
+        process.kill()
+        process.wait()
+
+
 class Prefect(NamedTuple):
     """A running server with its folder: how tests talk to it."""
 
@@ -84,6 +97,12 @@ class Prefect(NamedTuple):
                 start_new_session=True,
             )
 
+    def call(self, script: str) -> subprocess.Popen[bytes]:
+        """Start a script that calls the flow; it is ended with the test."""
+        process = self.start(script, log="calls.log")
+        _calls.append(process)
+        return process
+
     def command(self, *arguments: str) -> str:
         """Run a command of Prefect and return what it says."""
         result = subprocess.run(
@@ -105,7 +124,7 @@ class Prefect(NamedTuple):
     def named(self, name: str) -> str:
         """Wait for a flow run of this name and return its id."""
         named = {"flow_runs": {"name": {"any_": [name]}}}
-        found = wait_for(lambda: self.api("POST", "flow_runs/filter", named), 30, "the run")
+        found = wait_for(lambda: self.api("POST", "flow_runs/filter", named), 60, "the run")
         return str(found[0]["id"])
 
     def submit(self, deployment: str = "fusion/sim", **parameters: Any) -> str:

@@ -52,10 +52,10 @@ def script(tmp_path: Path, code: str) -> str:
 def endless_call(server: Prefect, tmp_path: Path) -> tuple[subprocess.Popen[bytes], str, Path]:
     """Call the flow from a process; return that, the flow run and the directory once it computes."""
     code = f"fusion(overrides={ENDLESS!r}, name={tmp_path.name!r})"
-    process = server.start(script(tmp_path, code), log="calls.log")
+    process = server.call(script(tmp_path, code))
     run_id = server.named(tmp_path.name)
     directory = server.directory(run_id)
-    wait_for(lambda: simulating(directory), 30, "the simulator")
+    wait_for(lambda: simulating(directory), 60, "the simulator")
     return process, run_id, directory
 
 

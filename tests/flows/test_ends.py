@@ -115,10 +115,10 @@ def test_a_killed_worker_takes_its_run_along_and_a_retry_goes_on(session_worker:
 
 def test_a_timeout_ends_the_run(server: Prefect, tmp_path: Path) -> None:
     code = f"fusion.with_options(timeout_seconds=6)(overrides={GOING_ON!r}, name={tmp_path.name!r})"
-    process = server.start(script(tmp_path, code), log="calls.log")
+    process = server.call(script(tmp_path, code))
     run_id = server.named(tmp_path.name)
     directory = server.directory(run_id)
-    wait_for(lambda: simulating(directory), 30, "the simulator")
+    wait_for(lambda: simulating(directory), 60, "the simulator")
     run = server.finished(run_id, 30)
     assert (run["state_type"], run["state_name"]) == ("FAILED", "TimedOut")
     wait_for(lambda: not simulators(directory), GONE_SECONDS, "the end of the processes")
@@ -135,10 +135,10 @@ def break_it():
 threading.Thread(target=break_it, daemon=True).start()
 fusion(overrides={GOING_ON!r}, name={tmp_path.name!r})
 """
-    process = server.start(script(tmp_path, code), log="calls.log")
+    process = server.call(script(tmp_path, code))
     run_id = server.named(tmp_path.name)
     directory = server.directory(run_id)
-    wait_for(lambda: simulating(directory), 30, "the simulator")
+    wait_for(lambda: simulating(directory), 60, "the simulator")
     run = server.finished(run_id, 30)
     assert run["state_type"] == "FAILED"
     assert "not callable" in run["state"]["message"]

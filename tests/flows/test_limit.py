@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from .conftest import Prefect, Worker, stop, wait_for
 from .started import GOING_ON, simulators
 
@@ -21,6 +23,7 @@ def set_limit(server: Prefect, limit: int) -> None:
     server.command("work-queue", "set-concurrency-limit", "default", str(limit), "--pool", "fusion")
 
 
+@pytest.mark.slow
 def test_runs_wait_in_line_over_two_workers_and_a_raised_limit_counts_at_once(
     session_worker: Worker,
 ) -> None:

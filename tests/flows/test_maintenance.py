@@ -88,7 +88,7 @@ def test_directories_without_a_flow_run_are_reported_and_old_ones_deleted_when_a
         folder = tmp_path / str(number)
         folder.mkdir()
         call = script(folder, f"fusion(overrides={SMALL!r}, name={str(folder)!r})")
-        assert server.start(call, log="calls.log").wait(60) == 0
+        assert server.call(call).wait(60) == 0
         names.append(server.named(str(folder)))
     old, young = (server.directory(name) for name in names)
     stranger = server.runs / "00000000beef"

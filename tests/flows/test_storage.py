@@ -94,7 +94,7 @@ def test_a_run_directory_made_read_only(server: Prefect, tmp_path: Path) -> None
 
 def test_a_deleted_run_directory(server: Prefect, tmp_path: Path) -> None:
     call = script(tmp_path, f"fusion(overrides={GOING_ON!r}, name={tmp_path.name!r})")
-    process = server.start(call, log="calls.log")
+    process = server.call(call)
     run_id = server.named(tmp_path.name)
     directory = server.directory(run_id)
     wait_for(lambda: len(replications(directory)) > 2, 60, "a replication")
