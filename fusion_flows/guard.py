@@ -32,9 +32,10 @@ _KILL_SECONDS = 10.0  # a process in uninterruptible sleep dies when the kernel 
 _INNER_SECONDS = 0.3  # beyond the grace time, before the inner process counts as stuck
 _LOOK_SECONDS = 0.5  # between two looks for the starter, where the kernel does not report its end
 _END_SECONDS = 0.02  # between two looks while the tree ends
+_COLLECT_AT_ONCE = 10_000  # so many, and then on, lest somebody forks so fast that it never ends
 _CANNOT_START = 127
 
-Status = tuple[int, int, int]  # of a process: parent, process group, start time in clock ticks
+Status = tuple[int, int]  # of a process: parent, start time in clock ticks
 
 
 def main(arguments: list[str]) -> int:
@@ -75,6 +76,7 @@ def _end(tree: "Tree", watch: "Watch", deadline: float) -> None:
     while not tree.gone() and (left := deadline - time.monotonic()) > 0:
         watch.sleep(min(left, _END_SECONDS))
     deadline = time.monotonic() + _KILL_SECONDS
+    tree.killing = True
     while not tree.gone() and time.monotonic() < deadline:
         tree.signal(signal.SIGKILL)
         watch.sleep(_END_SECONDS)
@@ -167,8 +169,8 @@ class Descendants:
 
     def __init__(self) -> None:
         self.exit_code: int | None = None  # of the child, once it has ended
+        self.killing = False
         self._child = 0
-        self._killing = False
 
     def start(self, work: Callable[[], int]) -> None:
         """Start the child, from which all else descends."""
@@ -191,22 +193,22 @@ class Descendants:
         """
         if sys.platform != "linux":
             raise NotImplementedError
-        while True:
+        for _ in range(_COLLECT_AT_ONCE):
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return True
             if ended is None:
                 return False
-            if self._killing:
+            if self.killing:
                 _kill_group_of(ended.si_pid)
             _pid, status = os.waitpid(ended.si_pid, 0)
             if ended.si_pid == self._child:
                 self.exit_code = _exit_code(status)
+        return False
 
     def signal(self, *numbers: int) -> None:
         """Send each of them these signals."""
-        self._killing = signal.SIGKILL in numbers
         for pid, seen in _descendants().items():
             _signal(pid, seen, numbers)
 
@@ -217,6 +219,7 @@ class Group:
     def __init__(self) -> None:
         """Make the group. Its first member ends at once and is not collected: so its id stays ours."""
         self.exit_code: int | None = None  # of the child, once it has ended
+        self.killing = False
         self._child = 0
         self._group = _fork(self._lead)
         with suppress(OSError):  # it has done so itself
@@ -266,10 +269,10 @@ def _kill_group_of(ended: int) -> None:
     that is not collected keeps the group's id from being given to another group. All members of a
     group are of one session, and every session but ours was made by a descendant.
     """
-    status = _status(ended)
-    if status is not None and status[1] != os.getpgrp():
-        with suppress(OSError):
-            os.killpg(status[1], signal.SIGKILL)
+    with suppress(OSError):
+        group = os.getpgid(ended)
+        if group != os.getpgrp():
+            os.killpg(group, signal.SIGKILL)
 
 
 def _signal(pid: int, seen: Status, numbers: tuple[int, ...]) -> None:
@@ -285,7 +288,7 @@ def _signal(pid: int, seen: Status, numbers: tuple[int, ...]) -> None:
         pass  # a Linux before 5.3: a moment is left between the look and the signal
     try:
         status = _status(pid)
-        if status is None or status[2] != seen[2] or status[0] not in (seen[0], os.getpid()):
+        if status is None or status[1] != seen[1] or status[0] not in (seen[0], os.getpid()):
             return
         for number in numbers:
             if descriptor is None:
@@ -314,7 +317,7 @@ def _descendants() -> dict[int, Status]:
     while waiting:
         parent = waiting.pop()
         for pid in children.get(parent, []):
-            if everything[pid][2] >= everything[parent][2]:  # else the parent's id was given anew
+            if everything[pid][1] >= everything[parent][1]:  # else the parent's id was given anew
                 found[pid] = everything[pid]
                 waiting.append(pid)
     return found
@@ -327,7 +330,7 @@ def _status(pid: int) -> Status | None:
             fields = file.read().rpartition(b")")[2].split()  # its name may hold spaces
     except OSError:
         return None
-    return int(fields[1]), int(fields[2]), int(fields[19])
+    return int(fields[1]), int(fields[19])
 
 
 if __name__ == "__main__":

@@ -26,11 +26,9 @@ def marked_processes(variable: str = MARK) -> dict[str, list[psutil.Process]]:
         try:
             process = psutil.Process(pid)
             mark = process.environ().get(variable)
-            if not mark or pid == os.getpid() or process.username() != user:
-                continue
-            if process.status() != psutil.STATUS_ZOMBIE:
+            if mark and pid != os.getpid() and process.username() == user:
                 found.setdefault(mark, []).append(process)
-        except (psutil.Error, OSError):  # it has ended, or is not ours to look at
+        except (psutil.Error, OSError):  # a zombie, gone, or not ours to look at
             continue
     return found
 

@@ -571,9 +571,10 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     through = {**worker.environment, "PREFECT_API_URL": f"http://127.0.0.1:{proxy.port}/api"}
     follower = here("logs", "--follow", first["run_id"], environment=through)
     assert follower.stdout is not None
+    assert follower.stderr is not None
     heard = follower.stdout.readline()
     proxy.close()
-    time.sleep(2)
+    time.sleep(3)  # longer than Prefect's client tries again by itself
     proxy.open()
     refused = fusion("delete", "--yes", first["run_id"])
     assert refused.code == 1
@@ -596,8 +597,8 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     assert again.code == 1
     assert "was over already" in again.out
 
-    rest, error = follower.communicate(timeout=40)
-    assert follower.returncode == 0, error
+    rest, error = follower.stdout.read(), follower.stderr.read()
+    assert follower.wait(40) == 0, error
     assert "does not answer" in error
     lines = [*heard.splitlines(), *rest.splitlines()]
     printed = (directory / "logs" / "sim.log").read_text().splitlines()

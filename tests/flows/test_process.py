@@ -158,9 +158,11 @@ def test_sigterm_comes_once(tmp_path: Path) -> None:
     assert "heard 1" in log.read_text()
 
 
-def test_sigterm_comes_once_when_the_starter_is_killed(tmp_path: Path) -> None:
+@linux
+@pytest.mark.parametrize("way", ["wait", "wait, fork"])
+def test_sigterm_comes_once_when_the_starter_is_killed(way: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with starter("wait", python(COUNTS_SIGNALS), log, grace_seconds=30) as start:
+    with starter(way, python(COUNTS_SIGNALS), log, grace_seconds=30) as start:
         assert start.guard
         wait_for(lambda: "up" in log.read_text())
         start.process.kill()
@@ -436,6 +438,39 @@ def test_what_forks_in_a_loop_is_ended(script: str, where: str, tmp_path: Path) 
     os.close(reader)
 
 
+SLOW_COMET = """
+import os, signal, sys, time
+from fusion_flows import guard
+def work():
+    os.setsid()
+    until = time.monotonic() + 15
+    while os.fork() == 0 and time.monotonic() < until:
+        time.sleep(0.1)
+    return 0
+tree = guard.Descendants()
+tree.start(lambda: time.sleep(0.5) or 0)  # this one is of our own group
+tree.start(work)
+time.sleep(0.2)
+tree.signal = lambda *numbers: None
+guard._KILL_SECONDS = 5
+guard._end(tree, guard.Watch(), deadline=time.monotonic())
+print("gone" if tree.gone() else "there")
+"""
+
+
+@linux
+def test_the_group_of_what_has_ended_is_killed_without_a_look() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", SLOW_COMET],
+        cwd=ROOT,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout == "gone\n", result.stderr
+
+
 # The guard
 
 
@@ -478,14 +513,19 @@ def test_a_linux_without_pidfds_does_as_well(way: str, tmp_path: Path) -> None:
         assert_gone(processes)
 
 
-@pytest.mark.parametrize("victim", ["starter", "outer half", "inner half"])
+@pytest.mark.parametrize(
+    "victim", ["starter", "outer half", "inner half", "starter of a stopped half"]
+)
 def test_elsewhere_the_process_group_ends(victim: str, tmp_path: Path) -> None:
-    guard = variant(tmp_path, "guard._TREE = guard.Group", "guard._KILL_SECONDS = 0.5")
+    guard = variant(tmp_path, "guard._TREE = guard.Group", "guard._KILL_SECONDS = 3")
     animals = zoo(tmp_path, "leader", "child", "stopped")
     with starter("wait", animals.command, animals.log, guard=guard) as start:
         processes = animals.processes()
         outer, inner = halves(start.guard)
-        {"starter": start.process, "outer half": outer, "inner half": inner}[victim].kill()
+        if victim == "starter of a stopped half":
+            inner.suspend()
+            processes["inner half"] = inner
+        {"outer half": outer, "inner half": inner}.get(victim, start.process).kill()
         assert_gone(processes)
         wait_for(lambda: not alive(outer) and not alive(inner))
 
@@ -610,10 +650,10 @@ def test_a_process_with_another_start_time_or_parent_is_not_hit() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         seen = guard._status(process.pid)
         assert seen is not None
-        parent, group, started = seen
+        parent, started = seen
         assert parent == os.getpid()
-        guard._signal(process.pid, (parent, group, started - 1), (signal.SIGKILL,))
-        elsewhere = f"guard._signal({process.pid}, (1, {group}, {started}), (9,))"
+        guard._signal(process.pid, (parent, started - 1), (signal.SIGKILL,))
+        elsewhere = f"guard._signal({process.pid}, (1, {started}), (9,))"
         subprocess.run(
             [sys.executable, "-c", f"from fusion_flows import guard; {elsewhere}"],
             cwd=ROOT,
@@ -629,12 +669,12 @@ def test_a_process_with_another_start_time_or_parent_is_not_hit() -> None:
 @linux
 def test_a_child_older_than_its_parent_is_not_a_descendant(monkeypatch: pytest.MonkeyPatch) -> None:
     me = os.getpid()
-    processes = {  # (parent, group, start time): 20's parent was another 10, before ours
-        me: (1, me, 100),
-        10: (me, 10, 200),
-        20: (10, 20, 150),
-        30: (10, 30, 200),
-        40: (20, 40, 300),
+    processes = {  # (parent, start time): 20's parent was another 10, before ours
+        me: (1, 100),
+        10: (me, 200),
+        20: (10, 150),
+        30: (10, 200),
+        40: (20, 300),
     }
     monkeypatch.setattr(os, "listdir", lambda _path: ["self", *map(str, processes)])
     monkeypatch.setattr(guard, "_status", processes.get)
