@@ -24,7 +24,9 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
-	$(BIN)/python -m benchmarks.life
+	$(BIN)/python -m benchmarks.submission
+	$(BIN)/python -m benchmarks.cancel
+	$(BIN)/python -m benchmarks.lag
 
 lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -73,7 +73,8 @@ class Prefect(NamedTuple):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
+        asks = method == "GET" or path.endswith("filter")
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:
@@ -81,6 +82,9 @@ class Prefect(NamedTuple):
                 return json.loads(content) if content else None
             except urllib.error.HTTPError as error:  # SQLite is busy: Prefect's clients wait, too
                 if error.code != 503 or time.monotonic() > deadline:
+                    raise
+            except TimeoutError:
+                if not asks or time.monotonic() > deadline:
                     raise
             time.sleep(0.2)
 
