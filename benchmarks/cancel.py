@@ -3,7 +3,7 @@
 Starts a Prefect server and workers of its own. In each round a run is started for each way to end
 one, its simulator is stopped by SIGSTOP until it is its turn, so that it costs the others nothing,
 goes on, and is ended at a random moment, as polls make a difference. Its processes are the guard's,
-the simulator and its workers; they are looked at every few milliseconds, and at the end by their
+the simulator and its workers; they are looked at every ten milliseconds, and at the end by their
 mark, so that none born meanwhile is missed. The process of the flow is not one of them: it still
 reports.
 
@@ -45,7 +45,7 @@ from fusion_flows.settings import Settings
 BOUND = Settings().grace_seconds + 1.0
 BOUND_FROM_US = 1.0
 PATIENCE_SECONDS = 30.0
-LOOK_SECONDS = 0.003
+LOOK_SECONDS = 0.01
 OVERRIDES = {**GOING_ON, "simulation_settings": {"workers": 2}}
 HEARD, DEAF = "BENCHMARK_HEARD", "BENCHMARK_DEAF"
 SERVE = "from fusion_flows import fusion; fusion.serve(name='served', pause_on_shutdown=False)"

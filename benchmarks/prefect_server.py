@@ -36,7 +36,7 @@ QUERY_SECONDS = 2
 
 MARK = "FUSION_BENCHMARK"
 _END_SECONDS = 5.0  # from SIGTERM to SIGKILL for all that was started
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.2  # a question costs the server some milliseconds, which others need
 
 GOING_ON: dict[str, Any] = {  # finishes a replication every tenth of a second, for hours
     "general_settings": {"num_requests": 300_000, "max_iters": 100_000, "erlang_stop": 140},
@@ -230,6 +230,7 @@ def prefect_server() -> Iterator[Prefect]:
     """Start a server in a temporary folder; at the end, end all that was started."""
     mark = uuid4().hex
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     with tempfile.TemporaryDirectory(
         prefix="fusion-benchmark-", ignore_cleanup_errors=True
     ) as name:

@@ -596,7 +596,7 @@ def look_and_change():
     assert list(found) == [tree._child]
     os.kill(tree._child, signal.SIGKILL)
     os.waitpid(tree._child, 0)
-    os.write(asked, b"x")
+    os.write(asked, b"%d" % tree._child)
     os.read(answer, 1)
     return found
 
@@ -605,14 +605,11 @@ if os.fork() == 0:
     guard._descendants = look_and_change
     os.close(ask)
     tree.start(lambda: time.sleep(60) or 0)
-    os.write(asked, b"%d\\n" % tree._child)
     time.sleep(0.05)  # start times are in ticks of 0.01 s
     tree.signal(signal.SIGKILL)
     os._exit(0)
 os.close(asked)
-child = int(os.read(ask, 20))
-os.read(ask, 1)
-stranger = stranger_with(child)
+stranger = stranger_with(int(os.read(ask, 20)))
 os.write(answered, b"x")
 assert os.read(ask, 1) == b""  # it has ended
 time.sleep(0.1)

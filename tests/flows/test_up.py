@@ -21,7 +21,9 @@ from fusion_flows.up import UpError
 
 from .conftest import ROOT, Prefect, free_port, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
-from .test_cli import changes, here
+from .test_cli import changes, here, no_command_is_left
+
+__all__ = ["no_command_is_left"]  # a fixture that all tests here use, too
 
 
 class Up:
