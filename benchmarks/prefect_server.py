@@ -113,7 +113,7 @@ class Prefect:
     def set_up(self, max_concurrent_runs: int = 1) -> None:
         """Make pool and deployments, without the maintenance: it would run in between."""
         limit = ("--max-concurrent-runs", str(max_concurrent_runs))
-        done = self.start("-m", "fusion_flows.cli", "set-up", *limit, log="set-up.log")
+        done = self.start("-m", "fusion_flows.command.cli", "set-up", *limit, log="set-up.log")
         if done.wait():
             raise RuntimeError((self.folder / "set-up.log").read_text())
         for deployment in self.client.read_deployments():

@@ -15,9 +15,9 @@ def main() -> int:
     options = parser.parse_args()
 
     from fusion.config import ConfigError, read_overrides
+    from fusion_flows.command.terminal import results
     from fusion_flows.rundir import RunDirectoryError
     from fusion_flows.sim import SimulationError, fusion
-    from fusion_flows.terminal import results
 
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}

@@ -25,7 +25,7 @@ MAINTENANCE_QUEUE = "maintenance"
 """A queue without a limit, so that maintenance does not wait behind a simulation."""
 HEARTBEAT_SECONDS = 30  # the least that Prefect sends
 _SILENCE = timedelta(seconds=50)  # from the last heartbeat to the verdict: a minute with delays
-_AUTOMATION = "FUSION: a run whose heartbeat has stopped is Crashed"
+AUTOMATION = "FUSION: a run whose heartbeat has stopped is Crashed"
 
 
 class SetUpError(RuntimeError):
@@ -113,7 +113,7 @@ def _make_automation(client: SyncPrefectClient) -> None:
     final = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
     waiting = ("Scheduled", "AwaitingRetry", "Pending", "Paused", "Suspended")
     wanted = AutomationCore(
-        name=_AUTOMATION,
+        name=AUTOMATION,
         description=f"Nothing was heard of a run for {_SILENCE.seconds} s.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
@@ -136,7 +136,7 @@ def _make_automation(client: SyncPrefectClient) -> None:
             )
         ],
     )
-    for there in client.read_automations_by_name(_AUTOMATION):
+    for there in client.read_automations_by_name(AUTOMATION):
         client.update_automation(there.id, wanted)
         return
     client.create_automation(wanted)

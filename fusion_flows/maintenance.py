@@ -32,7 +32,7 @@ from prefect.runtime import deployment
 from prefect.states import Cancelled, Crashed
 from pydantic import BaseModel, ConfigDict
 
-from fusion_flows import rundir, runs
+from fusion_flows import run_lock, run_removal, rundir, runs
 from fusion_flows.process_marks import end_marked, marked_processes
 from fusion_flows.run_lookup import RunError
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
@@ -105,7 +105,7 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
         left_over_processes=left_over,
         unknown_directories=unknown,
         expired_runs=expired,
-        half_deleted=rundir.remove_leftovers(runs_dir),
+        half_deleted=run_removal.remove_leftovers(runs_dir),
     )
     create_markdown_artifact(_report(found, runs_dir), key="fusion-maintenance")
     return found
@@ -140,7 +140,7 @@ def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Lost]:
         if state is None:
             continue
         run = _directory(runs_dir, flow_run.id)
-        if run is not None and rundir.in_use(run):
+        if run is not None and run_lock.in_use(run):
             continue
         age = datetime.now(UTC) - state.timestamp
         if state.is_pending():
@@ -183,7 +183,7 @@ def _left_over(client: SyncPrefectClient, runs_dir: Path) -> list[str]:
                 continue
             if state is not None and state.is_final():
                 found.append(mark)
-        elif not rundir.in_use(run):
+        elif not run_lock.in_use(run):
             found.append(mark)
     return found
 
@@ -207,7 +207,7 @@ def _drop_missed_schedules(client: SyncPrefectClient) -> None:
 
 def _delete_expired(settings: Settings) -> list[str]:
     deleted = []
-    for run in rundir.expired(
+    for run in run_removal.expired(
         settings.runs_dir, settings.keep_days, settings.keep_bytes, datetime.now(UTC)
     ):
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from fusion_flows import rundir
+from fusion_flows import run_lock
 from fusion_flows.log_stream import LogStream
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_lookup import PAGE, Found, RunError, find, refresh
@@ -72,7 +72,7 @@ def _over(client: "SyncPrefectClient", found: Found) -> Callable[[], float | Non
 
     def over() -> float | None:
         if found.flow_run is None:
-            return None if found.directory and rundir.in_use(found.directory) else math.inf
+            return None if found.directory and run_lock.in_use(found.directory) else math.inf
         flow_run = _patiently(lambda: refresh(client, found)).flow_run
         if flow_run is None or flow_run.state is None:
             return math.inf

@@ -1,17 +1,10 @@
-"""The run directory: where each file of a run is, and how it is made, found, held and deleted."""
+"""The run directory: where each file of a run is, and how it is made and found."""
 
-import errno
 import os
 import re
-import secrets
-import shutil
 import stat
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime
-from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -91,7 +84,7 @@ def create(runs_dir: Path, run_id: str, config: str) -> RunDirectory:
     A flow run that is tried again finds its directory and goes on in it. Raises RunDirectoryError
     when the directory cannot be made or was made for another configuration.
     """
-    run = RunDirectory(_absolute(runs_dir) / run_id)
+    run = RunDirectory(absolute(runs_dir) / run_id)
     _make_folders(run)
     try:
         if not run.config.exists():
@@ -105,7 +98,8 @@ def create(runs_dir: Path, run_id: str, config: str) -> RunDirectory:
     return run
 
 
-def _absolute(path: Path | str) -> Path:
+def absolute(path: Path | str) -> Path:
+    """Return the path from the root, a leading ~ being the home directory."""
     return Path(path).expanduser().absolute()
 
 
@@ -129,7 +123,7 @@ def find(runs_dir: Path, run: str) -> RunDirectory:
 
     Raises RunDirectoryError when there is none, or nothing to continue in it.
     """
-    path = _absolute(runs_dir) / run if _RUN_ID.fullmatch(run) else _absolute(run)
+    path = absolute(runs_dir) / run if _RUN_ID.fullmatch(run) else absolute(run)
     if path.is_symlink():  # whoever runs this has named it; `hold` follows none
         path = path.resolve()
     found = RunDirectory(path)
@@ -148,10 +142,10 @@ def open_run(runs_dir: Path, run_id: str) -> RunDirectory:
     """
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
         raise RunDirectoryError(f"{shown(run_id)} is no run id: 12 digits of 0-9 and a-f")
-    runs_dir = _absolute(runs_dir)
+    runs_dir = absolute(runs_dir)
     run = RunDirectory(runs_dir / run_id)
-    if run_id not in _names(runs_dir):  # a file system may know the name in upper case, too
-        raise _no_run(run)
+    if run_id not in names_in(runs_dir):  # a file system may know the name in upper case, too
+        raise no_run(run)
     if reason := _no_run_because(run):
         raise RunDirectoryError(f"{run.path} is no run directory: {reason}")
     return run
@@ -162,12 +156,13 @@ def list_runs(runs_dir: Path) -> list[RunDirectory]:
 
     A folder that is not there has no runs. Raises RunDirectoryError when it cannot be read.
     """
-    runs_dir = _absolute(runs_dir)
-    runs = [RunDirectory(runs_dir / name) for name in _names(runs_dir) if _RUN_ID.fullmatch(name)]
+    runs_dir = absolute(runs_dir)
+    runs = [RunDirectory(runs_dir / name) for name in names_in(runs_dir) if _RUN_ID.fullmatch(name)]
     return [run for run in runs if not _no_run_because(run)]
 
 
-def _names(runs_dir: Path) -> list[str]:
+def names_in(runs_dir: Path) -> list[str]:
+    """Return all names in the folder of runs, sorted; none when it is not there."""
     try:
         return sorted(os.listdir(runs_dir))
     except FileNotFoundError:
@@ -178,7 +173,8 @@ def _names(runs_dir: Path) -> list[str]:
         ) from error
 
 
-def _no_run(run: RunDirectory) -> RunDirectoryError:
+def no_run(run: RunDirectory) -> RunDirectoryError:
+    """Return the error that says that this run is not there."""
     return RunDirectoryError(f"there is no run {run.run_id} in {run.path.parent}")
 
 
@@ -227,7 +223,7 @@ def walk(run: RunDirectory) -> Iterator[tuple[str, os.stat_result]]:
             finally:
                 os.close(folder)
     except FileNotFoundError:
-        raise _no_run(run) from None
+        raise no_run(run) from None
     except OSError as error:
         raise RunDirectoryError(f"cannot read {run.path}: {error.strerror or error}") from error
 
@@ -286,210 +282,3 @@ def _walk_by_path(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_resu
             yield prefix + name, status
         elif stat.S_ISDIR(status.st_mode) and prefix.count("/") < MAX_DEPTH:
             yield from _walk_by_path(folder / name, f"{prefix}{name}/")
-
-
-@contextmanager
-def hold(run: RunDirectory) -> Iterator[None]:
-    """Keep a run from being deleted or held by anybody else, for as long as the context lasts.
-
-    The lock belongs to this process alone: its children do not have it, and the kernel frees it
-    whatever ends the process. Raises RunDirectoryError when somebody else holds it.
-    """
-    lock = _take_lock(run)
-    _held.add(lock)
-    try:
-        yield
-    finally:
-        _held.discard(lock)
-        lock.close()
-
-
-_held: set[FileIO] = set()  # the locks of this process
-
-
-def _close_held() -> None:
-    """Close the locks in a fork; they would stay taken when this process is gone.
-
-    What a fork executes then has none either way: the files are closed on exec.
-    """
-    while _held:
-        _held.pop().close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_held)
-
-
-def in_use(run: RunDirectory) -> bool:
-    """Return whether a living process holds the run. When it cannot be told, it is in use."""
-    try:
-        with _open_lock(run, os.O_RDONLY) as lock:
-            return not _lock(lock, exclusive=False)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-
-
-def _take_lock(run: RunDirectory) -> FileIO:
-    """Return the locked and open lock file of a run."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    try:
-        while True:
-            with ExitStack() as closing:
-                lock = closing.enter_context(_open_lock(run, os.O_RDWR | os.O_CREAT))
-                if _lock(lock) and _is_lock_of(run, lock):
-                    closing.pop_all()
-                    return lock
-            if time.monotonic() > deadline:
-                raise RunDirectoryError(f"run {run.run_id} is in use by another process")
-            time.sleep(_RETRY_SECONDS)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _no_run(run) from None
-    except OSError as error:
-        raise RunDirectoryError(
-            f"cannot lock {run.path / _LOCK}: {error.strerror or error}"
-        ) from error
-
-
-def _is_lock_of(run: RunDirectory, lock: FileIO) -> bool:
-    """Return whether the run was not deleted, or made anew, since the lock file was opened."""
-    try:
-        return os.path.samestat(os.fstat(lock.fileno()), os.lstat(run.path / _LOCK))
-    except FileNotFoundError:
-        return False
-
-
-def _open_lock(run: RunDirectory, flags: int) -> FileIO:
-    """Open the lock file of a run, and nothing that it may be linked to."""
-    if sys.platform == "win32":
-        file = os.open(run.path / _LOCK, flags | os.O_BINARY | os.O_NOINHERIT)
-    else:
-        folder = open_folder(run.path)
-        try:
-            safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            file = os.open(_LOCK, flags | safely, mode=0o666, dir_fd=folder)
-        finally:
-            os.close(folder)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    return FileIO(file, "r+" if flags & os.O_RDWR else "r")
-
-
-def _lock(file: FileIO, *, exclusive: bool = True) -> bool:
-    """Lock a file and return whether that was possible; closing it unlocks it.
-
-    Those that only look share the lock, so that they do not see each other.
-    """
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # there is no shared one
-        else:
-            import fcntl
-
-            kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-            fcntl.flock(file.fileno(), kind | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def delete(run: RunDirectory) -> None:
-    """Delete a run directory with all that is in it; what its links point to is left alone.
-
-    First it gets, in one step, a name that no run has: at no time is half a run listed, and a kill
-    leaves what `remove_leftovers` finds. Raises RunDirectoryError when this is no run directory,
-    when the run is in use, when somebody else has deleted it, or when something cannot be removed.
-    """
-    runs_dir = run.path.parent
-    open_run(runs_dir, run.run_id)
-    aside = runs_dir / f".deleted-{run.run_id}-{secrets.token_hex(8)}"
-    with ExitStack() as held:
-        held.enter_context(hold(run))
-        if sys.platform == "win32":
-            held.close()  # no folder with an open file can be renamed there, by us or by others
-        try:
-            os.rename(run.path, aside)
-        except FileNotFoundError:
-            raise _no_run(run) from None
-        except OSError as error:
-            raise RunDirectoryError(
-                f"cannot delete {run.path}: {error.strerror or error}"
-            ) from error
-    _remove(aside)
-
-
-def remove_leftovers(runs_dir: Path) -> int:
-    """Remove what deletions that were killed have left, and return how many those were.
-
-    Raises RunDirectoryError, after the others are removed, when one cannot be.
-    """
-    runs_dir = _absolute(runs_dir)
-    found = [runs_dir / name for name in _names(runs_dir) if _LEFTOVER.fullmatch(name)]
-    problems = []
-    for leftover in found:
-        try:
-            _remove(leftover)
-        except RunDirectoryError as problem:
-            problems.append(str(problem))
-    if problems:
-        raise RunDirectoryError("; ".join(problems))
-    return len(found)
-
-
-def _remove(path: Path) -> None:
-    """Remove what was moved aside, while others may still write into it or remove it as well."""
-    deadline = time.monotonic() + _REMOVE_SECONDS
-    while os.path.lexists(path):
-        try:
-            if path.is_symlink():
-                path.unlink()
-            else:
-                shutil.rmtree(path)  # follows no link, however fast one is swapped in (not Windows)
-        except (OSError, RecursionError) as error:
-            hopeless = isinstance(error, PermissionError) and sys.platform != "win32"
-            if hopeless or time.monotonic() > deadline:
-                raise RunDirectoryError(f"cannot remove all of {path}: {error}") from error
-            time.sleep(_RETRY_SECONDS)
-
-
-def expired(
-    runs_dir: Path, keep_days: float | None, keep_bytes: int | None, now: datetime
-) -> list[RunDirectory]:
-    """Return the runs that are kept no longer, oldest first; None keeps all.
-
-    keep_days: a run goes when none of its files has changed for longer than that.  keep_bytes: the
-    oldest go until the others take no more on disk. A run in use never goes, but its size counts.
-    Sizes are allocated ones, as of `du`: it is the disk that must not run full, and they are what a
-    deletion gives back. (Windows does not tell them; there it is the lengths of the files.)
-    """
-    if keep_days is None and keep_bytes is None:
-        return []
-    runs = []
-    for run in list_runs(runs_dir):
-        try:
-            files = [status for _, status in walk(run)]
-        except RunDirectoryError:  # deleted meanwhile
-            continue
-        if files:
-            changed = max(status.st_mtime for status in files)
-            runs.append((changed, run, sum(map(_allocated, files))))
-    runs.sort()
-    left = sum(size for _, _, size in runs)
-    gone = []
-    for changed, run, size in runs:
-        too_old = keep_days is not None and now.timestamp() - changed > keep_days * 86_400
-        too_much = keep_bytes is not None and left > keep_bytes
-        if (too_old or too_much) and not in_use(run):
-            gone.append(run)
-            left -= size
-    return gone
-
-
-def _allocated(status: os.stat_result) -> int:
-    if sys.platform == "win32":
-        return status.st_size
-    return status.st_blocks * 512

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fusion.problems import nearest
 from fusion.problems import show as shown
-from fusion_flows import rundir
+from fusion_flows import run_lock, run_removal, rundir
 from fusion_flows.periods import ArgumentError, moment
 from fusion_flows.run_files import FileEntry, Preview, list_files, preview
 from fusion_flows.run_logs import log_lines
@@ -429,11 +429,11 @@ def _delete_directory(directory: RunDirectory) -> bool:
     deadline = time.monotonic() + _RELEASE_SECONDS
     while True:
         try:
-            rundir.delete(directory)
+            run_removal.delete(directory)
         except RunDirectoryError:
             if not directory.path.exists():
                 return False
-            if not rundir.in_use(directory) or time.monotonic() > deadline:
+            if not run_lock.in_use(directory) or time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_SECONDS)
         else:

@@ -13,7 +13,9 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fusion_flows import file_lock
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +25,6 @@ URL = "PREFECT_API_URL"
 
 _READERS_SECONDS = 0.5  # those that only look have the lock for a moment
 _LOOK_SECONDS = 0.02
-_LOCKED_BYTE = 1 << 30  # Windows locks bytes, and nobody else can read those: one beyond the text
 
 
 class NoServerError(RuntimeError):
@@ -51,7 +52,7 @@ class ServerFile:
         folder().mkdir(parents=True, exist_ok=True)
         self._file = open(_path(), "a+", encoding="utf-8")  # noqa: SIM115 - open as long as we live
         deadline = time.monotonic() + _READERS_SECONDS
-        while not _lock(self._file, exclusive=True):
+        while not file_lock.lock(self._file, exclusive=True):
             if time.monotonic() < deadline:
                 time.sleep(_LOOK_SECONDS)
                 continue
@@ -93,7 +94,7 @@ def living() -> LivingServer | None:
     while True:
         try:
             with open(_path(), encoding="utf-8") as file:
-                if _lock(file, exclusive=False):
+                if file_lock.lock(file, exclusive=False):
                     return None
                 said = json.loads(file.read())
             return LivingServer(str(said["url"]), Path(said["runs_dir"]), int(said["pid"]))
@@ -200,27 +201,6 @@ def _away(url: str, error: Exception) -> str:
 
 def _path() -> Path:
     return folder() / "server.json"
-
-
-def _lock(file: IO[Any], *, exclusive: bool) -> bool:
-    """Lock a file and return whether that was possible; the kernel unlocks it when it is closed."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(_LOCKED_BYTE)
-            try:
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            finally:
-                file.seek(0)
-        else:
-            import fcntl
-
-            kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-            fcntl.flock(file.fileno(), kind | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def _from_dotenv() -> str:

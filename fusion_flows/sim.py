@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from fusion.config import Config, ConfigError, ignored_keys, load_config, to_ini
 from fusion.inputs import read_inputs
-from fusion_flows import form, publish, rundir
+from fusion_flows import form, publish, run_lock, rundir
 from fusion_flows.artifacts import settings_text, span_text
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.log_stream import tail
@@ -198,7 +198,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
     logger.info("Run directory: %s", run.path)
     described = settings_text(config, inputs)
 
-    with rundir.hold(run), Connection(logger) as connection:
+    with run_lock.hold(run), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         follower = Follower(

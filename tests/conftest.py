@@ -1,11 +1,15 @@
 """The tests that docs/faults.md names are marked `fault`: the table says which they are."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
 FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
+
+# A shell's `&` has the signal ignored, and what is started here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def fault_tests() -> set[tuple[str, str]]:

@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from fusion.config import ConfigError, load_config, template_names
-from fusion_flows import cli, runs, server_address
+from fusion_flows import runs, server_address
+from fusion_flows.command import cli
+from fusion_flows.command.submission import read_assignments
 from fusion_flows.periods import ArgumentError, moment
 from fusion_flows.server_address import AlreadyUpError, LivingServer, ServerFile
-from fusion_flows.submission import read_assignments
 
 from .conftest import ROOT, Prefect, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
@@ -72,7 +73,7 @@ _started: list[subprocess.Popen[str]] = []
 def here(*words: str, environment: dict[str, str], cwd: Path = ROOT) -> subprocess.Popen[str]:
     """Start the command in a process and a session of its own."""
     command = subprocess.Popen(
-        [sys.executable, "-m", "fusion_flows.cli", *words],
+        [sys.executable, "-m", "fusion_flows.command.cli", *words],
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -106,7 +107,7 @@ def run_id_of(flow_run_id: str) -> str:
 def test_what_needs_no_prefect_does_not_import_it(tmp_path: Path) -> None:
     code = """
 import sys
-from fusion_flows.cli import main
+from fusion_flows.command.cli import main
 for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], ["topologies"],
               ["validate", "quick"], ["validate", "nosuch"], ["--version"], []):
     main(words)
@@ -512,7 +513,7 @@ def test_a_terminal_gets_a_table_and_no_color_is_respected(tmp_path: Path) -> No
         leader, follower = pty.openpty()
         environment = {**plain_environment(tmp_path), "TERM": "xterm-256color", **more}
         command = subprocess.Popen(
-            [sys.executable, "-m", "fusion_flows.cli", "validate", "nosuch"],
+            [sys.executable, "-m", "fusion_flows.command.cli", "validate", "nosuch"],
             cwd=ROOT,
             env=environment,
             stdin=follower,

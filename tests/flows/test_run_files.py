@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_flows import run_files, rundir
+from fusion_flows import run_files, run_lock, rundir
 from fusion_flows.run_files import FileRefusedError, list_files, open_file, preview
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 
@@ -98,7 +98,7 @@ def test_files_are_listed_with_size_time_and_kind(run: RunDirectory) -> None:
 @posix
 def test_only_what_can_be_opened_is_listed(run: RunDirectory, tmp_path: Path) -> None:
     before = [entry.path for entry in list_files(run)]
-    with rundir.hold(run):
+    with run_lock.hold(run):
         pass
     (run.output / ".points.csv.tmp").write_text("half")
     for name in ("a:b", "a\\b", "CON", "nul.txt", "dot.", "space ", "bell\a"):
@@ -292,7 +292,7 @@ OUTSIDE = [
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: ascii(path)[:40])
 def test_a_path_that_names_no_file_of_the_run_is_refused(run: RunDirectory, path: str) -> None:
-    with rundir.hold(run):
+    with run_lock.hold(run):
         pass
     refusal(run, path)
 

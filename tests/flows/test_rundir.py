@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fusion_flows import rundir
+from fusion_flows import run_lock, run_removal, rundir
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
 
@@ -70,8 +70,8 @@ def hear(process: subprocess.Popen[str]) -> str:
 HOLD = """
 import sys
 from pathlib import Path
-from fusion_flows import rundir
-with rundir.hold(rundir.RunDirectory(Path(sys.argv[1]))):
+from fusion_flows import run_lock, run_removal, rundir
+with run_lock.hold(rundir.RunDirectory(Path(sys.argv[1]))):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -188,7 +188,7 @@ def test_what_only_looks_like_a_run_is_none(tmp_path: Path) -> None:
 COME_AND_GO = """
 import shutil, sys
 from pathlib import Path
-from fusion_flows import rundir
+from fusion_flows import run_lock, run_removal, rundir
 print("up", flush=True)
 while True:
     for number in range(5):
@@ -208,7 +208,7 @@ def test_runs_are_listed_while_others_come_and_go(tmp_path: Path) -> None:
             runs = rundir.list_runs(tmp_path)
             assert stays in runs
             listed.add(len(runs))
-            counted.add(len(rundir.expired(tmp_path, None, 0, NOW)))
+            counted.add(len(run_removal.expired(tmp_path, None, 0, NOW)))
             if attempt > 500 and len(listed) > 3 and len(counted) > 3:
                 break
             assert time.monotonic() < deadline
@@ -219,35 +219,35 @@ def test_runs_are_listed_while_others_come_and_go(tmp_path: Path) -> None:
 
 def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
     run = make(tmp_path)
-    assert not rundir.in_use(run)
+    assert not run_lock.in_use(run)
     assert not (run.path / ".lock").exists()  # looking leaves nothing
     with script(HOLD, run.path) as holder:
         assert hear(holder) == "held"
-        assert rundir.in_use(run)
+        assert run_lock.in_use(run)
         with (
             pytest.raises(RunDirectoryError, match="0123456789ab is in use by another process"),
-            rundir.hold(run),
+            run_lock.hold(run),
         ):
             pass
         say(holder)
         assert holder.wait(10) == 0
-    assert not rundir.in_use(run)
-    with rundir.hold(run):
-        assert rundir.in_use(run)
+    assert not run_lock.in_use(run)
+    with run_lock.hold(run):
+        assert run_lock.in_use(run)
 
 
 def test_a_run_is_held_once_in_one_process_too(tmp_path: Path) -> None:
     run = make(tmp_path)
-    with rundir.hold(run):
-        with pytest.raises(RunDirectoryError, match="in use"), rundir.hold(run):
+    with run_lock.hold(run):
+        with pytest.raises(RunDirectoryError, match="in use"), run_lock.hold(run):
             pass
-        assert rundir.in_use(run)
-        assert rundir.in_use(run)  # and looking has not freed it
+        assert run_lock.in_use(run)
+        assert run_lock.in_use(run)  # and looking has not freed it
         with pytest.raises(RunDirectoryError, match="in use"):
-            rundir.delete(run)
-    with pytest.raises(KeyError), rundir.hold(run):
+            run_removal.delete(run)
+    with pytest.raises(KeyError), run_lock.hold(run):
         raise KeyError
-    assert not rundir.in_use(run)
+    assert not run_lock.in_use(run)
 
 
 @posix
@@ -270,11 +270,11 @@ def test_a_killed_holder_frees_the_run_though_its_child_lives(
     with script(text, run.path) as holder:
         child = int(hear(holder))
         try:
-            assert rundir.in_use(run)
+            assert run_lock.in_use(run)
             holder.kill()
             holder.wait()
             deadline = time.monotonic() + 5  # a fork closes what it got as soon as it runs
-            while rundir.in_use(run):
+            while run_lock.in_use(run):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             os.kill(child, 0)
@@ -288,17 +288,17 @@ def test_those_that_look_do_not_see_each_other(
 ) -> None:
     import fcntl
 
-    monkeypatch.setattr(rundir, "_LOCK_SECONDS", 30.0)  # for a busy machine
+    monkeypatch.setattr(run_lock, "_LOCK_SECONDS", 30.0)  # for a busy machine
     run = make(tmp_path)
-    with rundir.hold(run):
+    with run_lock.hold(run):
         pass
     with (run.path / ".lock").open("rb") as look:
         fcntl.flock(look, fcntl.LOCK_SH)  # as `in_use` does, for a moment
-        assert not rundir.in_use(run)
+        assert not run_lock.in_use(run)
         threading.Timer(0.1, look.close).start()
-        with rundir.hold(run):  # it waits for those who look
+        with run_lock.hold(run):  # it waits for those who look
             assert look.closed
-            assert rundir.in_use(run)
+            assert run_lock.in_use(run)
 
 
 @posix
@@ -312,16 +312,16 @@ def test_a_lock_file_that_is_none_is_not_followed(tmp_path: Path, kind: str) -> 
         os.mkfifo(lock)
     else:
         lock.mkdir()
-    assert rundir.in_use(run)  # cannot be told
-    with pytest.raises(RunDirectoryError, match=r"cannot lock .*\.lock"), rundir.hold(run):
+    assert run_lock.in_use(run)  # cannot be told
+    with pytest.raises(RunDirectoryError, match=r"cannot lock .*\.lock"), run_lock.hold(run):
         pass
     assert not outside.exists()
 
 
 def test_what_is_not_there_is_not_held(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / RUN_ID)
-    assert not rundir.in_use(run)
-    with pytest.raises(RunDirectoryError, match="there is no run"), rundir.hold(run):
+    assert not run_lock.in_use(run)
+    with pytest.raises(RunDirectoryError, match="there is no run"), run_lock.hold(run):
         pass
     assert not run.path.exists()
 
@@ -331,8 +331,8 @@ def test_a_run_that_is_resumed_by_a_link_is_held_where_it_is(tmp_path: Path) -> 
     (tmp_path / "latest").symlink_to(run.path)
     found = rundir.find(tmp_path, str(tmp_path / "latest"))
     assert found == run
-    with rundir.hold(found):
-        assert rundir.in_use(run)
+    with run_lock.hold(found):
+        assert run_lock.in_use(run)
 
 
 # --- deleting -----------------------------------------------------------------------------------
@@ -340,20 +340,20 @@ def test_a_run_that_is_resumed_by_a_link_is_held_where_it_is(tmp_path: Path) -> 
 
 def test_a_deleted_run_is_gone_and_nothing_else(tmp_path: Path) -> None:
     run, other = make(tmp_path), make(tmp_path, "f" * 12)
-    rundir.delete(run)
+    run_removal.delete(run)
     assert list(tmp_path.iterdir()) == [other.path]
     assert rundir.list_runs(tmp_path) == [other]
     with pytest.raises(RunDirectoryError, match="there is no run 0123456789ab"):
-        rundir.delete(run)
+        run_removal.delete(run)
 
 
 def test_only_a_run_directory_is_deleted(tmp_path: Path) -> None:
     run = make(tmp_path, "my_project")
     with pytest.raises(RunDirectoryError, match="'my_project' is no run id"):
-        rundir.delete(run)
+        run_removal.delete(run)
     (tmp_path / RUN_ID).symlink_to(run.path)
     with pytest.raises(RunDirectoryError, match="symbolic link"):
-        rundir.delete(RunDirectory(tmp_path / RUN_ID))
+        run_removal.delete(RunDirectory(tmp_path / RUN_ID))
     assert run.config.exists()
 
 
@@ -367,7 +367,7 @@ def test_what_links_point_to_stays(tmp_path: Path) -> None:
     (run.plots / "loop").symlink_to(run.plots)
     if hasattr(os, "link"):
         os.link(outside / "precious", run.output / "hard")
-    rundir.delete(run)
+    run_removal.delete(run)
     assert (outside / "precious").read_text() == "here"
     assert list((tmp_path / "runs").iterdir()) == []
 
@@ -383,11 +383,11 @@ def test_a_run_in_use_is_not_deleted(tmp_path: Path) -> None:
     with script(HOLD, run.path) as holder:
         assert hear(holder) == "held"
         with pytest.raises(RunDirectoryError, match="in use by another process"):
-            rundir.delete(run)
+            run_removal.delete(run)
         assert sorted(run.path.rglob("*.json")) == before
         holder.kill()
         holder.wait()
-        rundir.delete(run)
+        run_removal.delete(run)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -411,7 +411,7 @@ def test_a_writer_that_goes_on_does_not_keep_the_directory(tmp_path: Path) -> No
     run = make(tmp_path, files=200)
     with script(WRITE, run.output) as one, script(WRITE, run.output) as two:
         assert hear(one) == hear(two) == "up"
-        rundir.delete(run)
+        run_removal.delete(run)
         assert list(tmp_path.iterdir()) == []
         assert one.wait(10) == two.wait(10) == 0
         assert int(hear(one)) + int(hear(two)) > 0
@@ -424,24 +424,24 @@ def test_what_cannot_be_removed_is_told_and_not_listed(tmp_path: Path) -> None:
     if os.access(run.output, os.W_OK):
         pytest.skip("root may remove everything")
     with pytest.raises(RunDirectoryError, match=r"cannot remove all of .*\.deleted-0123456789ab"):
-        rundir.delete(run)
+        run_removal.delete(run)
     assert rundir.list_runs(tmp_path) == []
     (leftover,) = tmp_path.iterdir()
     (leftover / "output").chmod(0o700)
-    assert rundir.remove_leftovers(tmp_path) == 1
+    assert run_removal.remove_leftovers(tmp_path) == 1
 
 
 DELETE_ALL = """
 import sys
 from pathlib import Path
-from fusion_flows import rundir
-rundir._LOCK_SECONDS = 30.0  # for a busy machine
+from fusion_flows import run_lock, run_removal, rundir
+run_lock._LOCK_SECONDS = 30.0  # for a busy machine
 print("up", flush=True)
 sys.stdin.readline()
 done, told = 0, 0
 for number in range(int(sys.argv[2])):
     try:
-        rundir.delete(rundir.RunDirectory(Path(sys.argv[1]) / f"{number:012x}"))
+        run_removal.delete(rundir.RunDirectory(Path(sys.argv[1]) / f"{number:012x}"))
         done += 1
     except rundir.RunDirectoryError as error:
         assert "there is no run" in str(error) or "is gone" in str(error), error
@@ -454,7 +454,7 @@ def test_a_run_that_somebody_moves_while_it_is_deleted_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make(tmp_path / "runs")
-    really = rundir.hold
+    really = run_lock.hold
 
     @contextmanager
     def hold_and_move(run: RunDirectory) -> Iterator[None]:
@@ -462,9 +462,9 @@ def test_a_run_that_somebody_moves_while_it_is_deleted_is_told(
             run.path.rename(tmp_path / "moved")  # by hand: whoever does that asks for no lock
             yield
 
-    monkeypatch.setattr(rundir, "hold", hold_and_move)
+    monkeypatch.setattr(run_removal, "hold", hold_and_move)
     with pytest.raises(RunDirectoryError, match="there is no run"):
-        rundir.delete(run)
+        run_removal.delete(run)
     assert (tmp_path / "moved" / "config.ini").exists()
 
 
@@ -479,7 +479,7 @@ def test_of_many_deletions_at_once_one_does_it(tmp_path: Path) -> None:
         for process in processes:
             say(process)
         while any(process.poll() is None for process in processes):
-            rundir.remove_leftovers(tmp_path)  # what the others are at
+            run_removal.remove_leftovers(tmp_path)  # what the others are at
         counts = [tuple(map(int, hear(process).split())) for process in processes]
         assert [process.wait() for process in processes] == [0, 0, 0]
     assert sum(done for done, _ in counts) == number
@@ -490,14 +490,14 @@ def test_of_many_deletions_at_once_one_does_it(tmp_path: Path) -> None:
 def test_threads_that_delete_at_once_agree_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rundir, "_LOCK_SECONDS", 30.0)  # for a busy machine
+    monkeypatch.setattr(run_lock, "_LOCK_SECONDS", 30.0)  # for a busy machine
     together = threading.Barrier(4)
     outcomes: list[str] = []
 
     def delete(run: RunDirectory) -> None:
         together.wait()
         try:
-            rundir.delete(run)
+            run_removal.delete(run)
             outcomes.append("done")
         except RunDirectoryError as error:
             outcomes.append(str(error))
@@ -521,7 +521,7 @@ def test_threads_that_delete_at_once_agree_too(
 HOLD_AND_LOOK = """
 import os, sys, time
 from pathlib import Path
-from fusion_flows import rundir
+from fusion_flows import run_lock, run_removal, rundir
 run = rundir.RunDirectory(Path(sys.argv[1]))
 print("up", flush=True)
 held = 0
@@ -529,7 +529,7 @@ deadline = time.monotonic() + float(sys.argv[2])
 while time.monotonic() < deadline:
     try:
         rundir.create(run.path.parent, run.run_id, "[general_settings]\\n")
-        with rundir.hold(run):
+        with run_lock.hold(run):
             inode = os.stat(run.path).st_ino
             for _ in range(20):
                 assert os.stat(run.path).st_ino == inode
@@ -548,7 +548,7 @@ def test_a_run_is_never_deleted_while_it_is_held(tmp_path: Path) -> None:
         assert hear(one) == hear(two) == "up"
         while one.poll() is None:
             try:
-                rundir.delete(run)
+                run_removal.delete(run)
                 deleted += 1
             except RunDirectoryError:
                 continue
@@ -561,7 +561,7 @@ def test_a_lock_of_a_run_that_was_made_anew_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make(tmp_path)
-    really = rundir._open_lock
+    really = run_lock._open_lock
     opened: list[object] = []
 
     def open_and_delete(run: RunDirectory, flags: int) -> object:
@@ -572,18 +572,18 @@ def test_a_lock_of_a_run_that_was_made_anew_is_not_taken(
         opened.append(lock)
         return lock
 
-    monkeypatch.setattr(rundir, "_open_lock", open_and_delete)
-    with rundir.hold(run):
+    monkeypatch.setattr(run_lock, "_open_lock", open_and_delete)
+    with run_lock.hold(run):
         monkeypatch.undo()
         assert len(opened) == 2
-        assert rundir.in_use(run)
-        assert not rundir.in_use(RunDirectory(tmp_path / "aside"))
+        assert run_lock.in_use(run)
+        assert not run_lock.in_use(RunDirectory(tmp_path / "aside"))
 
 
 DELETE_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from fusion_flows import rundir
+from fusion_flows import run_lock, run_removal, rundir
 steps = 0
 def die(event, arguments):
     global steps
@@ -593,7 +593,7 @@ def die(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 run = rundir.RunDirectory(Path(sys.argv[1]))
 sys.addaudithook(die)
-rundir.delete(run)
+run_removal.delete(run)
 """
 
 
@@ -604,7 +604,7 @@ def test_a_kill_at_any_step_of_a_deletion_leaves_all_of_the_run_or_no_run(tmp_pa
         run = make(tmp_path, files=5)
         with script(DELETE_AND_DIE, run.path, step) as process:
             code = process.wait(60)
-        assert not rundir.in_use(run)
+        assert not run_lock.in_use(run)
         if code == 0:
             break
         assert code == -signal.SIGKILL
@@ -612,14 +612,14 @@ def test_a_kill_at_any_step_of_a_deletion_leaves_all_of_the_run_or_no_run(tmp_pa
         left.append(files)
         if rundir.list_runs(tmp_path):
             assert (step, files) == (1, 5)
-            assert rundir.remove_leftovers(tmp_path) == 0
-            rundir.delete(run)
+            assert run_removal.remove_leftovers(tmp_path) == 0
+            run_removal.delete(run)
         else:
             (leftover,) = tmp_path.iterdir()
             assert leftover.name.startswith(f".deleted-{RUN_ID}-")
             with pytest.raises(RunDirectoryError, match="there is no run"):
                 rundir.open_run(tmp_path, RUN_ID)
-            assert rundir.remove_leftovers(tmp_path) == 1
+            assert run_removal.remove_leftovers(tmp_path) == 1
         assert list(tmp_path.iterdir()) == []
     assert set(left) == {5, 4, 3, 2, 1, 0}
     assert list(tmp_path.iterdir()) == []
@@ -635,10 +635,10 @@ def test_only_leftovers_are_removed(tmp_path: Path) -> None:
         (runs_dir / name).mkdir()
     (runs_dir / f".deleted-{RUN_ID}-0123456789abcdef").symlink_to(outside)
     (runs_dir / f".deleted-{RUN_ID}-fedcba9876543210" / "deep" / "er").mkdir(parents=True)
-    assert rundir.remove_leftovers(runs_dir) == 2
+    assert run_removal.remove_leftovers(runs_dir) == 2
     assert sorted(path.name for path in runs_dir.iterdir()) == sorted([run.run_id, *keep])
     assert (outside / "precious").read_text() == "here"
-    assert rundir.remove_leftovers(tmp_path / "none") == 0
+    assert run_removal.remove_leftovers(tmp_path / "none") == 0
 
 
 # --- retention ----------------------------------------------------------------------------------
@@ -660,8 +660,8 @@ def on_disk(run: RunDirectory) -> int:
 
 def test_nothing_expires_unless_it_is_asked_for(tmp_path: Path) -> None:
     aged(tmp_path, RUN_ID, days=10_000)
-    assert rundir.expired(tmp_path, None, None, NOW) == []
-    assert rundir.expired(tmp_path / "none", 1, 0, NOW) == []
+    assert run_removal.expired(tmp_path, None, None, NOW) == []
+    assert run_removal.expired(tmp_path / "none", 1, 0, NOW) == []
 
 
 def test_a_run_expires_by_its_last_change_oldest_first(tmp_path: Path) -> None:
@@ -669,10 +669,10 @@ def test_a_run_expires_by_its_last_change_oldest_first(tmp_path: Path) -> None:
         aged(tmp_path, letter * 12, days)
         for letter, days in zip("abcd", (3, 1, 2, -9), strict=True)
     )
-    assert rundir.expired(tmp_path, 3.01, None, NOW) == []
-    assert rundir.expired(tmp_path, 2.99, None, NOW) == [run_3]
-    assert rundir.expired(tmp_path, 0.5, None, NOW) == [run_3, run_2, run_1]
-    assert rundir.expired(tmp_path, 1e-9, None, NOW) == [run_3, run_2, run_1]
+    assert run_removal.expired(tmp_path, 3.01, None, NOW) == []
+    assert run_removal.expired(tmp_path, 2.99, None, NOW) == [run_3]
+    assert run_removal.expired(tmp_path, 0.5, None, NOW) == [run_3, run_2, run_1]
+    assert run_removal.expired(tmp_path, 1e-9, None, NOW) == [run_3, run_2, run_1]
     assert run_future.path.exists()
 
 
@@ -694,10 +694,10 @@ def test_the_oldest_expire_until_the_others_fit(tmp_path: Path) -> None:
         (on_disk(new) - 1, [old, middle, new]),
         (0, [old, middle, new]),
     ):
-        assert rundir.expired(tmp_path, None, keep_bytes, NOW) == gone
+        assert run_removal.expired(tmp_path, None, keep_bytes, NOW) == gone
     # What is too old makes room before anything else goes.
-    assert rundir.expired(tmp_path, 2.5, on_disk(middle) + on_disk(new), NOW) == [old]
-    assert rundir.expired(tmp_path, 2.5, on_disk(new), NOW) == [old, middle]
+    assert run_removal.expired(tmp_path, 2.5, on_disk(middle) + on_disk(new), NOW) == [old]
+    assert run_removal.expired(tmp_path, 2.5, on_disk(new), NOW) == [old, middle]
 
 
 @posix
@@ -706,12 +706,12 @@ def test_a_run_in_use_stays_and_counts(tmp_path: Path) -> None:
         aged(tmp_path, letter * 12, days, 100_000)
         for letter, days in zip("abc", (3, 2, 1), strict=True)
     )
-    with rundir.hold(old):
+    with run_lock.hold(old):
         os.utime(old.path / ".lock", (0, 0))
-        assert rundir.expired(tmp_path, 1.5, None, NOW) == [middle]
-        assert rundir.expired(tmp_path, None, on_disk(old) + on_disk(new), NOW) == [middle]
-        assert rundir.expired(tmp_path, None, 0, NOW) == [middle, new]
-    assert rundir.expired(tmp_path, None, 0, NOW) == [old, middle, new]
+        assert run_removal.expired(tmp_path, 1.5, None, NOW) == [middle]
+        assert run_removal.expired(tmp_path, None, on_disk(old) + on_disk(new), NOW) == [middle]
+        assert run_removal.expired(tmp_path, None, 0, NOW) == [middle, new]
+    assert run_removal.expired(tmp_path, None, 0, NOW) == [old, middle, new]
 
 
 @posix
@@ -721,7 +721,7 @@ def test_holes_in_a_file_and_what_links_point_to_take_no_space(tmp_path: Path) -
     with (run.output / "sparse").open("wb") as file:
         file.truncate(10 * 2**30)
     (run.output / "link").symlink_to(tmp_path / "big")
-    assert rundir.expired(tmp_path / "runs", None, 200_000, NOW) == []
+    assert run_removal.expired(tmp_path / "runs", None, 200_000, NOW) == []
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fusion_flows import up
-from fusion_flows.up import UpError
+from fusion_flows.command import up
+from fusion_flows.command.up import UpError
 
 from .conftest import ROOT, Prefect, free_port, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
@@ -36,7 +36,7 @@ class Up:
         del self.environment["FUSION_RUNS_DIR"]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "fusion_flows.cli", "up", *words],
+                [sys.executable, "-m", "fusion_flows.command.cli", "up", *words],
                 cwd=folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from fusion_flows import rundir, server_address
+from fusion_flows.command.submission import validate
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.settings import Settings
-from fusion_flows.submission import validate
 
 if TYPE_CHECKING:
     from fusion_flows.sim import SimResult

@@ -185,8 +185,8 @@ def _auth(url: str) -> Check:
 def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
     from prefect.exceptions import ObjectNotFound
 
+    from fusion_flows.command.submission import DEPLOYMENT
     from fusion_flows.deploy import MAINTENANCE_QUEUE, POOL, RUNS_QUEUE
-    from fusion_flows.submission import DEPLOYMENT
 
     mend = "`fusion set-up` makes it, and so does `fusion up`"
     try:
@@ -250,12 +250,12 @@ def _workers(client: "SyncPrefectClient", pool: str) -> Iterator[Check]:
 
 
 def _automation(client: "SyncPrefectClient") -> Check:
-    from fusion_flows.deploy import _AUTOMATION as NAME
+    from fusion_flows.deploy import AUTOMATION
 
-    found = client.read_automations_by_name(NAME)
+    found = client.read_automations_by_name(AUTOMATION)
     if not found:
         mend = "`fusion set-up` makes it"
         return Check("automation", "problem", "a run whose machine dies stays Running", mend)
     if not found[0].enabled:
-        return Check("automation", "warning", f"'{NAME}' is off", "turn it on in the UI")
+        return Check("automation", "warning", f"'{AUTOMATION}' is off", "turn it on in the UI")
     return Check("automation", "ok", "runs without a heartbeat become Crashed")

@@ -18,12 +18,13 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from fusion.config import ConfigError
-from fusion_flows import catalogue, doctor, run_here, runs, submission, terminal, up
+from fusion_flows import runs
+from fusion_flows.command import catalogue, doctor, run_here, submission, terminal, up
+from fusion_flows.command.terminal import local, print_note, print_problem, print_table, short, size
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_files import Preview
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.server_address import AlreadyUpError, NoServerError
-from fusion_flows.terminal import local, print_note, print_problem, print_table, short, size
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

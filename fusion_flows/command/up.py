@@ -335,7 +335,7 @@ class _Parts:
             self._wait(online, "the worker to be known to the server", self._worker)
 
     def _set_up(self, max_concurrent_runs: int | None) -> None:
-        command = ["-m", "fusion_flows.cli", "set-up"]
+        command = ["-m", "fusion_flows.command.cli", "set-up"]
         if max_concurrent_runs is not None:
             command += ["--max-concurrent-runs", str(max_concurrent_runs)]
         with ExitStack() as ending:
