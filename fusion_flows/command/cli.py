@@ -286,6 +286,8 @@ def _run(
             _print_json(submitted)
         else:
             print(f"{submitted.run_id}  {submitted.name}  {submitted.url}")
+            if not submitted.workers_online:
+                print_note("No worker is online: the run waits until one is, as by `fusion up`.")
             print_note(f"`fusion logs --follow {submitted.run_id}` follows it.")
         return DONE
     result = run_here.run_here(template, changed, name=name, resume=run_id)

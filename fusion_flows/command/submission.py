@@ -18,9 +18,9 @@ from fusion.config import (
 from fusion.ini import parse_ini
 from fusion.problems import nearest
 from fusion.sections import HOME
-from fusion_flows import rundir
+from fusion_flows import rundir, server_address
 from fusion_flows.run_lookup import RunError, find
-from fusion_flows.server_address import connect
+from fusion_flows.server_address import NoServerError, connect
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Submitted(BaseModel):
     name: str
     url: str
     """Its page in Prefect."""
+    workers_online: int
+    """Workers that listen to its pool now; with none the run waits until one is started."""
 
 
 def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
@@ -154,8 +156,14 @@ def submit(
     Raises:
         ConfigError: All that is wrong with the settings.
         RunError: The server has no such deployment.
-        NoServerError: No server answers.
+        NoServerError: No server answers, or none is known but the embedded one, which no worker
+            listens to.
     """
+    if not server_address.configure():
+        raise NoServerError(
+            "no Prefect server is running that a worker listens to: start one with `fusion up`, or set "
+            f"{server_address.URL}; without --detach the run goes on here"
+        )
     parameters: dict[str, Any] = {"name": name, "resume": resume}
     if resume:
         config = load_config(rundir.find(Settings().runs_dir, resume).config)
@@ -182,11 +190,14 @@ def submit(
             parameters={key: value for key, value in parameters.items() if value},
             name=name or f"{network} {config.policy} {span_text(config.loads)} E",
         )
+        pool = deployment.work_pool_name
+        workers = client.read_workers_for_work_pool(pool) if pool else []
         return Submitted(
             run_id=rundir.run_id_of(flow_run.id),
             flow_run_id=flow_run.id,
             name=flow_run.name,
             url=url_for("flow-run", obj_id=flow_run.id) or "",
+            workers_online=sum(worker.status.value == "ONLINE" for worker in workers),
         )
 
 

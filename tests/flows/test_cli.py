@@ -333,6 +333,15 @@ def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30, "Prefect alone tries for a minute"
 
 
+def test_no_run_is_handed_to_a_server_that_no_worker_listens_to(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path)
+    command = here("run", "quick", "--detach", environment=environment, cwd=tmp_path)
+    out, error = command.communicate(timeout=60)
+    assert (command.returncode, out) == (1, "")
+    assert "`fusion up`" in error
+    assert not list(tmp_path.rglob("*.db"))
+
+
 # --- a run that is complete ------------------------------------------------------------------------
 
 
@@ -370,6 +379,7 @@ def finished(session_worker: Any, tmp_path_factory: pytest.TempPathFactory) -> s
     (folder / "study.ini").write_text("what is submitted does not change any more")
     assert submitted["name"] == "a [red]study[/]"
     assert submitted["run_id"] == run_id_of(submitted["flow_run_id"])
+    assert submitted["workers_online"] == 1
     run = server.finished(submitted["flow_run_id"])
     assert run["state_type"] == "COMPLETED", server.log(run["id"])
     return str(run["id"])
