@@ -25,7 +25,7 @@ from fusion_flows.rundir import RunDirectory
 
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
-_SHARE = 50.0  # an artifact takes this share of the time at most, however long its table
+_SHARE = 100.0  # an artifact takes this share of a core at most, however long its table
 _BATCHES_PER_CALL = 20
 _SIMULATOR = "fusion.simulator"  # the name of its log lines in Prefect
 _MICROSECOND = timedelta(microseconds=1)
@@ -149,11 +149,11 @@ class Follower:
 
     def _put(self, kind: str, form: str, data: object, description: str, now: bool) -> None:
         """Send an artifact that has changed, and not more often than its size permits."""
-        began = time.monotonic()
         if self._sent.get(kind) == (data, description):
             return
-        if not now and began < self._not_before.get(kind, 0.0):
+        if not now and time.monotonic() < self._not_before.get(kind, 0.0):
             return
+        began = time.thread_time()
         self.artifacts.put(kind, form, data, description)
         self._sent[kind] = (data, description)
-        self._not_before[kind] = began + _SHARE * (time.monotonic() - began)
+        self._not_before[kind] = time.monotonic() + _SHARE * (time.thread_time() - began)
