@@ -128,7 +128,12 @@ class Prefect(NamedTuple):
     def named(self, name: str) -> str:
         """Wait for a flow run of this name and return its id."""
         named = {"flow_runs": {"name": {"any_": [name]}}}
-        found = wait_for(lambda: self.api("POST", "flow_runs/filter", named), 60, "the run")
+        try:
+            found = wait_for(lambda: self.api("POST", "flow_runs/filter", named), 60, "the run")
+        except AssertionError as error:
+            for log in sorted(self.folder.glob("*.log")):
+                error.add_note(f"{log.name} ends with\n{log.read_text(errors='replace')[-2000:]}")
+            raise
         return str(found[0]["id"])
 
     def submit(self, deployment: str = "fusion/sim", **parameters: Any) -> str:

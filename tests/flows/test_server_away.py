@@ -31,17 +31,16 @@ def test_a_server_that_is_away_costs_a_run_nothing(tmp_path: Path, seconds: int)
     process = start_server(own)
     own.command("work-pool", "create", "fusion", "--type", "process")
     own.command("--no-prompt", "deploy", "--all")  # with the automation that looks at heartbeats
-    calls = {}
-    for name, length in (("short", seconds / 2), ("long", 2 * seconds)):
+    calls, ids = {}, {}
+    for name, length in (("long", 2 * seconds), ("short", seconds / 2)):
         folder = own.folder / name
         folder.mkdir()
         call = f"fusion(overrides={settings(length)!r}, name={name!r})"
         calls[name] = own.start(script(folder, call), log=f"{name}.log")
-    ids = {name: own.named(name) for name in calls}
-    wait_for(
-        lambda: all(simulating(own.directory(ids[name])) for name in ids), 60, "the simulators"
-    )
-    time.sleep(2)
+        ids[name] = own.named(name)
+        run = own.directory(ids[name])
+        wait_for(lambda run=run: simulating(run), 60, "the simulator")  # type: ignore[misc]
+    time.sleep(1)
 
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
