@@ -125,7 +125,7 @@ def relevant_fields(config: Config) -> dict[str, object]:
         values["request_distribution"] = config.bit_rate_shares  # without shares of 0
         skipped |= {"bit_rate_min", "bit_rate_max", "bit_rate_step"}
     if values["stopping_rule"] == "fixed":
-        skipped |= {"relative_precision", "min_replications", "look_ahead"}
+        skipped |= {"relative_precision", "absolute_precision", "min_replications", "look_ahead"}
     if values["route_method"] == "shortest_path":
         skipped.add("route_method")  # its k_paths is 1
     if values["spectrum_priority"] == "CSB":

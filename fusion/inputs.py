@@ -9,9 +9,9 @@ import json
 import logging
 import math
 import os.path
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,26 +86,40 @@ def read_inputs(
     return Inputs(topology, modulation, matrix)
 
 
-def content_key(config: Config, inputs: Inputs) -> str:
-    """Return the SHA-256, in hex, of all that can change a result.
+def content(config: Config, inputs: Inputs) -> dict[str, object]:
+    """Return all that can change a result, as JSON data: what `content_key` is made from.
 
-    That is the version of the results, the relevant fields of the configuration, and the content
-    of the inputs: where they are, and what they are called, is not in it.
+    That is the version of the results, the relevant fields of the configuration, and a SHA-256 of
+    each input: where they are, and what they are called, is not in it.
     """
     fields = {
         name: value
         for name, value in relevant_fields(config).items()
         if name.partition(".")[2] not in _NAMES_OF_FILES
     }
-    matrix = inputs.traffic_matrix
-    content = {
+    topology, matrix = inputs.topology, inputs.traffic_matrix
+    found = {
         "results_version": RESULTS_VERSION,
         "config": fields,
-        "topology": [inputs.topology.nodes, inputs.topology.links, inputs.topology.endpoints],
-        "modulation": inputs.modulation._replace(name=""),
-        "traffic_matrix": None if matrix is None else matrix.tolist(),
+        "topology": _digest([topology.nodes, topology.links, topology.endpoints]),
+        "modulation": _digest(inputs.modulation._replace(name="")),
+        "traffic_matrix": None if matrix is None else _digest(matrix.tolist()),
     }
-    text = json.dumps(_canonical(content), sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return cast("dict[str, object]", _canonical(found))
+
+
+def content_key(config: Config, inputs: Inputs) -> str:
+    """Return the SHA-256, in hex, of `content`."""
+    return key_of(content(config, inputs))
+
+
+def key_of(content: Mapping[str, object]) -> str:
+    """Return the content key of what `content` returned, now or in an earlier process."""
+    return _digest(content)
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(_canonical(value), sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

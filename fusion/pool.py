@@ -1,4 +1,4 @@
-"""Replications in parallel: a pool of processes that never outlives this one."""
+"""Work in parallel: a pool of processes that never outlives this one."""
 
 from __future__ import annotations
 
@@ -11,75 +11,79 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
-from typing import NamedTuple
+from typing import Any, Protocol, TypeVar
 
-from fusion.replication import Replication, Stopped, replicate
-from fusion.scenario import Scenario
+from fusion.replication import Stopped
+
+T = TypeVar("T")
+R = TypeVar("R")
+T_contra = TypeVar("T_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 
-class Task(NamedTuple):
-    """One replication to do. erlang: the load."""
+class Work(Protocol[T_contra, R_co]):
+    """A task's work: a function of a module, or an object that is pickled once for each worker."""
 
-    erlang: float
-    replication: int
-    warmup_requests: int
+    def __call__(self, task: T_contra, stopped: Callable[[], bool] = ..., /) -> R_co:
+        """Return the result of one task; raise Stopped when `stopped` says yes."""
+        ...
 
 
 class WorkerDiedError(RuntimeError):
     """A worker process was ended from outside, for one by the kernel when memory ran out."""
 
 
-_scenario: Scenario
+_work: Work[Any, Any]
 
 
 def run_tasks(
-    scenario: Scenario,
-    next_task: Callable[[], Task | None],
+    work: Work[T, R],
+    next_task: Callable[[], T | None],
     workers: int,
     stopped: Callable[[], bool],
-) -> Iterator[Replication]:
-    """Yield replications as they finish, asking for the next task whenever a worker gets free.
+) -> Iterator[R]:
+    """Yield results as they are there, asking for the next task whenever a worker gets free.
 
-    next_task: returns None when there is nothing to do before another replication finishes. workers: number
+    next_task: returns None when there is nothing to do before another result is there. workers: number
     of processes; 1 works in this process. stopped: when it says yes, no task is started any more and what
     runs is dropped. Raises WorkerDiedError.
     """
     if workers == 1:
-        yield from _in_this_process(scenario, next_task, stopped)
+        yield from _in_this_process(work, next_task, stopped)
     else:
-        yield from _in_a_pool(scenario, next_task, workers, stopped)
+        yield from _in_a_pool(work, next_task, workers, stopped)
 
 
 def _in_this_process(
-    scenario: Scenario, next_task: Callable[[], Task | None], stopped: Callable[[], bool]
-) -> Iterator[Replication]:
+    work: Work[T, R], next_task: Callable[[], T | None], stopped: Callable[[], bool]
+) -> Iterator[R]:
     while not stopped() and (task := next_task()) is not None:
         try:
-            yield replicate(scenario, *task, stopped)
+            yield work(task, stopped)
         except Stopped:
             return
 
 
 def _in_a_pool(
-    scenario: Scenario,
-    next_task: Callable[[], Task | None],
+    work: Work[T, R],
+    next_task: Callable[[], T | None],
     workers: int,
     stopped: Callable[[], bool],
-) -> Iterator[Replication]:
+) -> Iterator[R]:
     context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
     if sys.platform != "win32":
         # The server imports the kernel once and its forks have it.
         context.set_forkserver_preload(["fusion.replication"])
     executor = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start_worker, initargs=(scenario,)
+        workers, mp_context=context, initializer=_start_worker, initargs=(work,)
     )
-    running: set[Future[Replication]] = set()
+    running: set[Future[R]] = set()
     finished = False
     try:
         while not stopped():
             # One task more than workers, so that none waits while a result is taken in.
             while len(running) <= workers and (task := next_task()) is not None:
-                running.add(executor.submit(_replicate, task))
+                running.add(executor.submit(_do, task))
             if not running:
                 finished = True
                 return
@@ -106,9 +110,9 @@ def end_workers() -> None:
         worker.join()
 
 
-def _start_worker(scenario: Scenario) -> None:
-    global _scenario
-    _scenario = scenario
+def _start_worker(work: Work[Any, Any]) -> None:
+    global _work
+    _work = work
     # A terminal or a supervisor signals the whole group. It is for the parent to decide what that means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -122,5 +126,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _replicate(task: Task) -> Replication:
-    return replicate(_scenario, *task)
+def _do(task: Any) -> Any:
+    return _work(task)

@@ -27,6 +27,14 @@ class Stopped(Exception):
     """The replication was told to stop before its end; there is nothing to keep of it."""
 
 
+class Task(NamedTuple):
+    """One replication to do. erlang: the load."""
+
+    erlang: float
+    replication: int
+    warmup_requests: int
+
+
 class Replication(NamedTuple):
     """What one replication measured after its warm-up. Counts are of requests unless the name says more.
 
@@ -102,6 +110,18 @@ def replicate(
     tally.busy_by_path[:] -= busy_from_now(network, state)
     seconds = float(state.clock[0]) - began
     return _measured(scenario, state, tally, load, replication, warmup_requests, seconds)
+
+
+class Replicate:
+    """Do replications of one scenario; it travels to the workers of a pool once."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        """scenario: what is replicated."""
+        self._scenario = scenario
+
+    def __call__(self, task: Task, stopped: Callable[[], bool] = lambda: False, /) -> Replication:
+        """Return the replication. Raises Stopped."""
+        return replicate(self._scenario, *task, stopped)
 
 
 def serve_chunk(

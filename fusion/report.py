@@ -19,7 +19,10 @@ class Report:
     """The events and log lines of one run, in the order in which things happen."""
 
     def __init__(
-        self, config: Config, states: Mapping[float, LoadState], progress: ProgressWriter
+        self,
+        config: Config,
+        states: Mapping[float, LoadState[Replication]],
+        progress: ProgressWriter,
     ) -> None:
         """states: the loads of the run, by their Erlang."""
         self._config = config
@@ -58,7 +61,7 @@ class Report:
             span,
         )
 
-    def start_load(self, state: LoadState) -> None:
+    def start_load(self, state: LoadState[Replication]) -> None:
         """Tell, once, that the first replication of a load is starting."""
         if state.erlang in self._started:
             return
@@ -87,7 +90,7 @@ class Report:
             **extra,
         )
 
-    def has_finished(self, state: LoadState) -> bool:
+    def has_finished(self, state: LoadState[Replication]) -> bool:
         """Say whether `finish_load` has been told of this load."""
         return state.erlang in self._finished
 

@@ -226,6 +226,11 @@ class StatisticsSettings(Section):
         description="Half-width of the interval, as a share of the mean, at which to stop "
         "(precision).",
     )
+    absolute_precision: Annotated[float, Field(ge=0, le=1), Number] = Field(
+        default=0,
+        description="Half-width of the interval at which to stop, too, however small the mean is "
+        "(precision); 0: relative_precision alone decides.",
+    )
     min_replications: Annotated[int, Field(ge=10, le=100_000), Integer] = Field(
         default=10,
         description="Replications before the first test of the precision (precision).",

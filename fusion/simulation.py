@@ -14,13 +14,13 @@ from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.kernel.event_loop import is_compiled
 from fusion.logging_config import get_logger
-from fusion.pool import Task, run_tasks
+from fusion.pool import run_tasks
 from fusion.progress import ProgressWriter
-from fusion.replication import replicate
+from fusion.replication import Replicate, Replication, Task, replicate
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
 from fusion.scenario import make_scenario
-from fusion.stopping import FixedReplications, LoadState, RelativePrecision, StoppingRule
+from fusion.stopping import LoadState, make_rule
 from fusion.tables import ReplicationTable, Tables
 
 log = get_logger(__name__)
@@ -86,7 +86,9 @@ def run(
         log.info("compiling the event loop, once per installation: 10 to 30 s")
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         replicate(scenario._replace(num_requests=1), config.loads[0], 0, 0)
-    for replication in run_tasks(scenario, next_task, _worker_count(config, states), stopped):
+    for replication in run_tasks(
+        Replicate(scenario), next_task, _worker_count(config, states), stopped
+    ):
         file.append(replication)
         replication_table.append(replication)
         states[replication.erlang].add(replication)
@@ -109,22 +111,12 @@ def run(
     return complete
 
 
-def _load_state(config: Config, load: float) -> LoadState:
+def _load_state(config: Config, load: float) -> LoadState[Replication]:
     most = config.general_settings.max_iters
-    statistics = config.statistics_settings
-    rule: StoppingRule = FixedReplications(most)
-    if statistics.stopping_rule == "precision":
-        rule = RelativePrecision(
-            statistics.relative_precision,
-            statistics.confidence,
-            statistics.min_replications,
-            most,
-            statistics.look_ahead,
-        )
-    return LoadState(load, config.warmup_requests(load), most, rule)
+    return LoadState(load, config.warmup_requests(load), most, make_rule(config))
 
 
-def _worker_count(config: Config, states: dict[float, LoadState]) -> int:
+def _worker_count(config: Config, states: dict[float, LoadState[Replication]]) -> int:
     most = config.general_settings.max_iters
     asked = config.simulation_settings.workers
     left = [

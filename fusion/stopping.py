@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Protocol
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Generic, Protocol, TypeVar
 
-from fusion.pool import Task
-from fusion.replication import Replication
-from fusion.statistics import probability_interval, student_t
+from fusion.config import Config
+from fusion.replication import Task
+from fusion.statistics import probability_interval, student_t, upper_bound_of_zero
 
 
 class StoppingRule(Protocol):
     """Says after each replication of one load, in their order, whether it was the last."""
 
-    def add(self, value: float) -> str | None:
-        """Take the blocking probability of the next replication; return why to stop, or None."""
+    def add(self, value: float, requests: float) -> str | None:
+        """Take the blocking probability of the next replication; return why to stop, or None.
+
+        requests: how many it is the share of.
+        """
         ...
 
 
@@ -26,13 +31,13 @@ class FixedReplications:
         """replications: how many."""
         self._left = replications
 
-    def add(self, value: float) -> str | None:
+    def add(self, value: float, requests: float) -> str | None:
         """Take one replication in; return "fixed" at the last."""
         self._left -= 1
         return "fixed" if self._left <= 0 else None
 
 
-class RelativePrecision:
+class Precision:
     """Stop when the interval is narrow, and has stayed narrow over a look-ahead.
 
     A rule that stops the first time the interval happens to be narrow stops too early too often and loses
@@ -42,14 +47,19 @@ class RelativePrecision:
 
     def __init__(
         self,
-        precision: float,
+        relative: float,
+        absolute: float,
         confidence: float,
         minimum: int,
         maximum: int,
         look_ahead: int,
     ) -> None:
-        """precision: half the interval over the mean. minimum, maximum, look_ahead: replications."""
-        self._precision = precision
+        """relative: half the interval over the mean. absolute: half the interval; one of both is enough.
+
+        minimum, maximum, look_ahead: replications.
+        """
+        self._relative = relative
+        self._absolute = absolute
         self._confidence = confidence
         self._minimum = minimum
         self._maximum = maximum
@@ -57,14 +67,16 @@ class RelativePrecision:
         self._n = 0
         self._mean = 0.0
         self._squares = 0.0
+        self._requests = 0.0
         self._narrow_since: int | None = None
 
-    def add(self, value: float) -> str | None:
+    def add(self, value: float, requests: float) -> str | None:
         """Take one replication in; return "precision" or "max_iters" at the last."""
         self._n += 1
         step = value - self._mean
         self._mean += step / self._n
         self._squares += step * (value - self._mean)
+        self._requests += requests
         if self._n >= self._minimum:
             if not self._is_narrow():
                 self._narrow_since = None
@@ -77,37 +89,72 @@ class RelativePrecision:
         return "max_iters" if self._n >= self._maximum else None
 
     def _is_narrow(self) -> bool:
-        if self._n < 2 or self._squares == 0.0 or not 0.0 < self._mean < 1.0:
+        if self._n < 2:
+            return False
+        if self._mean in (0.0, 1.0):  # what is known then is a bound, see `upper_bound_of_zero`
+            return upper_bound_of_zero(self._requests, self._confidence) <= self._absolute
+        if self._squares == 0.0:
             return False
         error = math.sqrt(self._squares / (self._n - 1) / self._n)
         quantile = student_t(self._confidence, self._n - 1)
         lower, upper = probability_interval(self._mean, error, quantile)
-        return 0.5 * (upper - lower) <= self._precision * self._mean
+        return 0.5 * (upper - lower) <= max(self._relative * self._mean, self._absolute)
 
 
-class LoadState:
+class Finished(Protocol):
+    """What a rule has to know of a finished replication."""
+
+    @property
+    def replication(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def requests(self) -> int:
+        """Requests that were measured."""
+        ...
+
+    @property
+    def blocking_probability(self) -> float:
+        """Blocked over offered requests."""
+        ...
+
+
+F = TypeVar("F", bound=Finished)
+
+
+class LoadState(Generic[F]):
     """One load of a run: which replications are done, and whether they are enough.
 
     The stopping rule sees the replications in their order, whatever the order in which they finish, so the
     number of workers cannot change where a load stops.
     """
 
-    def __init__(self, erlang: float, warmup_requests: int, most: int, rule: StoppingRule) -> None:
-        """erlang: the load. most: replications that are ever started."""
+    def __init__(
+        self,
+        erlang: float,
+        warmup_requests: int,
+        most: int,
+        rule: StoppingRule,
+        value: Callable[[F], float] = attrgetter("blocking_probability"),
+    ) -> None:
+        """erlang: the load. most: replications that are ever started. value: what the rule judges."""
         self.erlang = erlang
         self.warmup_requests = warmup_requests
-        self.done: dict[int, Replication] = {}
+        self.done: dict[int, F] = {}
         self.stop_reason: str | None = None
         self._most = most
         self._rule = rule
+        self._value = value
         self._judged = 0
         self._next = 0
 
-    def add(self, replication: Replication) -> None:
+    def add(self, replication: F) -> None:
         """Take a finished replication in and ask the stopping rule."""
         self.done[replication.replication] = replication
         while self.stop_reason is None and self._judged in self.done:
-            self.stop_reason = self._rule.add(self.done[self._judged].blocking_probability)
+            judged = self.done[self._judged]
+            self.stop_reason = self._rule.add(self._value(judged), judged.requests)
             self._judged += 1
 
     def next_task(self) -> Task | None:
@@ -121,7 +168,22 @@ class LoadState:
         return task
 
     @property
-    def replications(self) -> list[Replication]:
+    def replications(self) -> list[F]:
         """What counts: up to where the rule stopped; all that is done while it has not."""
         upto = self._judged if self.stop_reason is not None else sys.maxsize
         return [self.done[number] for number in sorted(self.done) if number < upto]
+
+
+def make_rule(config: Config) -> StoppingRule:
+    """Return the rule that a configuration asks for, to be used for one load."""
+    most, statistics = config.general_settings.max_iters, config.statistics_settings
+    if statistics.stopping_rule == "fixed":
+        return FixedReplications(most)
+    return Precision(
+        statistics.relative_precision,
+        statistics.absolute_precision,
+        statistics.confidence,
+        statistics.min_replications,
+        most,
+        statistics.look_ahead,
+    )

@@ -14,9 +14,10 @@ import numpy as np
 
 from fusion.files import atomic_file
 from fusion.load_file import load_file_name, write_load_file
+from fusion.outcome import METRICS, outcome_of
 from fusion.replication import Replication
 from fusion.scenario import Scenario
-from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
+from fusion.statistics import Estimate, blocking_estimate, mean_estimate
 from fusion.stopping import LoadState
 from fusion.traffic import offered_load
 
@@ -48,12 +49,12 @@ class Tables:
         self._headers: dict[str, str] = {}
         self._next_write = 0.0
 
-    def finish(self, state: LoadState, stop_reason: str) -> Row:
+    def finish(self, state: LoadState[Replication], stop_reason: str) -> Row:
         """Compute the rows of a load, write its own file, and return its row of points.csv."""
         scenario, confidence = self._scenario, self._confidence
         replications = state.replications
         offered = offered_load(scenario.traffic, state.erlang)
-        point = point_row(replications, scenario, offered, confidence, stop_reason)
+        point = point_row(replications, offered, confidence, stop_reason)
         for table, rows in (
             ("points", [point]),
             ("links", link_rows(replications, scenario, confidence)),
@@ -135,53 +136,28 @@ def _columns(name: str, estimate: Estimate) -> Row:
 
 def point_row(
     replications: Sequence[Replication],
-    scenario: Scenario,
     offered_erlang: float,
     confidence: float,
     stop_reason: str,
 ) -> Row:
     """Return one row of points.csv: the replications of one load."""
-    blocked = [int(each.blocked.sum()) for each in replications]
-    requests = [each.requests for each in replications]
-    lightpaths = [each.lightpaths for each in replications]
-
-    def per_lightpath(sums: Sequence[float]) -> Estimate:
-        return ratio_estimate(sums, lightpaths, confidence)
-
-    blocking = blocking_estimate(blocked, requests, confidence)
-    return {
+    outcomes = [outcome_of(each) for each in replications]
+    estimates = {name: metric(outcomes, confidence) for name, metric in METRICS.items()}
+    blocking = estimates.pop("blocking_probability")
+    row: Row = {
         "erlang": replications[0].erlang,
         "offered_erlang": offered_erlang,
-        "replications": len(replications),
-        "requests": sum(requests),
-        "warmup_requests": replications[0].warmup_requests,
-        "blocked": sum(blocked),
-        "blocked_out_of_reach": sum(each.blocked_out_of_reach for each in replications),
+        "replications": len(outcomes),
+        "requests": sum(each.requests for each in outcomes),
+        "warmup_requests": outcomes[0].warmup_requests,
+        "blocked": sum(each.blocked for each in outcomes),
+        "blocked_out_of_reach": sum(each.blocked_out_of_reach for each in outcomes),
         **_columns("blocking_probability", blocking),
         "relative_precision": blocking.relative_precision,
-        **_columns(
-            "bit_rate_blocking_probability",
-            blocking_estimate(
-                [each.blocked_gbps for each in replications],
-                [each.requested_gbps for each in replications],
-                confidence,
-                requests=sum(requests),
-            ),
-        ),
-        **_columns("mean_hops", per_lightpath([each.hops for each in replications])),
-        **_columns("mean_length_km", per_lightpath([each.length_km for each in replications])),
-        **_columns("mean_slots", per_lightpath([each.slots for each in replications])),
-        **_columns(
-            "utilisation",
-            mean_estimate([each.utilisation.mean() for each in replications], confidence),
-        ),
-        **_columns(
-            "fragmentation",
-            mean_estimate([each.fragmentation.mean() for each in replications], confidence),
-        ),
-        "confidence": confidence,
-        "stop_reason": stop_reason,
     }
+    for name, estimate in estimates.items():
+        row |= _columns(name, estimate)
+    return {**row, "confidence": confidence, "stop_reason": stop_reason}
 
 
 def link_rows(

@@ -11,7 +11,7 @@ from fusion.kernel.arrays import new_state, new_tally
 from fusion.replication import serve_chunk
 from fusion.scenario import Scenario
 from fusion.statistics import blocking_estimate, mean_estimate
-from fusion.stopping import RelativePrecision
+from fusion.stopping import Precision
 from fusion.traffic import CHUNK, draw_requests
 
 
@@ -117,15 +117,17 @@ def coverage_of_precision(
     minimum: int = 10,
     look_ahead: int = 5,
 ) -> StoppingCoverage:
-    """Return the coverage of the interval when `RelativePrecision` says how many replications there are.
+    """Return the coverage of the interval when `Precision` says how many replications there are.
 
     values: float64[replication], used up one experiment after the other.
     """
     used: list[int] = []
     below, above, first = 0, 0, 0
     while True:
-        rule = RelativePrecision(precision, confidence, minimum, len(values), look_ahead)
-        taken = next((n for n, v in enumerate(values[first:], start=1) if rule.add(float(v))), None)
+        rule = Precision(precision, 0.0, confidence, minimum, len(values), look_ahead)
+        taken = next(
+            (n for n, v in enumerate(values[first:], start=1) if rule.add(float(v), 1)), None
+        )
         if taken is None:
             return StoppingCoverage(Coverage(len(used), below, above), np.array(used))
         estimate = mean_estimate(values[first : first + taken], confidence)

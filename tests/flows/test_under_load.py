@@ -63,11 +63,16 @@ def test_secrets_of_the_environment_are_nowhere(server: Prefect, tmp_path: Path)
     directory = server.directory(run_id)
     wait_for(lambda: (directory / "output" / "replications.jsonl").exists(), 30, "the simulator")
     started = psutil.Process(process.pid).children(recursive=True)
-    assert len(started) > 1
+    looked_at = 0
     for each in started:
-        variables = each.environ()
+        try:
+            variables = each.environ()
+        except psutil.NoSuchProcess:  # or a zombie: of those that live for a moment
+            continue
+        looked_at += 1
         assert not SECRETS.keys() & variables.keys(), each.cmdline()
         assert not any(name.startswith("PREFECT") for name in variables)
+    assert looked_at > 1
     with (directory / "logs" / "sim.log").open("a") as log:  # a library prints what it was given
         log.write(f"ERROR cannot log in with {SECRETS['MY_TOKEN']} and pa55-of-the-database\n")
     wait_for(lambda: "cannot log in with [secret]" in str(server.log(run_id)), 20, "the line")

@@ -333,22 +333,32 @@ def test_content_key_is_stable() -> None:
     """A key that changes orphans results: raise RESULTS_VERSION if that is meant."""
     config = load_config("quick")
     inputs = read_inputs(config)
-    text = (
-        '{"config": {"general_settings.erlang_start": 140, "general_settings.erlang_step": 20, '
-        '"general_settings.erlang_stop": 220, "general_settings.num_requests": 50000, '
-        '"routing_settings.k_paths": 5, "routing_settings.path_order": "hops", '
-        '"spectrum_settings.c_band": 100, "topology_settings.link_directions": "separate", '
-        '"traffic_settings.bit_rates": "uniform"}, "modulation": ["", [["BPSK", 1], ["QPSK", 2], '
-        '["8-QAM", 3], ["16-QAM", 4]], [[0, "inf", 0], [1, 2500, 0], [2, 1250, 0], [3, 625, 0]], '
-        '[], null], "results_version": 1, "topology": [["'
+
+    def digest(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    modulation = (
+        '["", [["BPSK", 1], ["QPSK", 2], ["8-QAM", 3], ["16-QAM", 4]], '
+        '[[0, "inf", 0], [1, 2500, 0], [2, 1250, 0], [3, 625, 0]], [], null]'
+    )
+    topology = (
+        '[["'
         + '", "'.join(inputs.topology.nodes)
         + '"], ['
         + ", ".join(f"[{a}, {b}, {km:g}]" for a, b, km in inputs.topology.links)
         + "], ["
         + ", ".join(map(str, range(14)))
-        + ']], "traffic_matrix": null}'
+        + "]]"
     )
-    assert content_key(config, inputs) == hashlib.sha256(text.encode()).hexdigest()
+    text = (
+        '{"config": {"general_settings.erlang_start": 140, "general_settings.erlang_step": 20, '
+        '"general_settings.erlang_stop": 220, "general_settings.num_requests": 50000, '
+        '"routing_settings.k_paths": 5, "routing_settings.path_order": "hops", '
+        '"spectrum_settings.c_band": 100, "topology_settings.link_directions": "separate", '
+        f'"traffic_settings.bit_rates": "uniform"}}, "modulation": "{digest(modulation)}", '
+        f'"results_version": 1, "topology": "{digest(topology)}", "traffic_matrix": null}}'
+    )
+    assert content_key(config, inputs) == digest(text)
 
 
 def test_content_key_knows_content_and_not_places(folder: Folder) -> None:
