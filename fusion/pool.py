@@ -101,6 +101,13 @@ def _in_a_pool(
         executor.shutdown(wait=finished, cancel_futures=True)
 
 
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def end_workers() -> None:
     """Kill the workers of this process, if there are any, and wait until they are gone."""
     workers = multiprocessing.active_children()

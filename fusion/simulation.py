@@ -5,7 +5,6 @@ config + input files -> scenario (arrays) -> replications, in this process or in
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.kernel.event_loop import is_compiled
 from fusion.logging_config import get_logger
-from fusion.pool import run_tasks
+from fusion.pool import run_tasks, usable_cpus
 from fusion.progress import ProgressWriter
 from fusion.replication import Replicate, Replication, Task, replicate
 from fusion.replication_file import ReplicationFile
@@ -128,10 +127,4 @@ def _worker_count(config: Config, states: dict[float, LoadState[Replication]]) -
         return asked
     if sum(left) < SMALL_RUN_REQUESTS:
         return 1
-    return min(_usable_cpus(), most * len(left))
-
-
-def _usable_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(usable_cpus(), most * len(left))

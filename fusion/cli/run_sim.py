@@ -176,17 +176,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _run_and_watch(
     simulate: Callable[[], bool], signals: Signals, run_file: RunFile, progress: ProgressWriter
 ) -> bool:
-    """Run in a thread, so that this one hears signals also while compiled code runs for long."""
+    def end_late() -> None:
+        with suppress(OSError):
+            seconds = run_file.end(signals.exit_code, signals.reason)
+            summary = {"total_time_seconds": seconds}
+            progress.write("complete", exit_code=signals.exit_code, summary=summary)
+        end_at_once(signals.exit_code)
+
+    return wait_for_end(simulate, signals, end_late)
+
+
+def wait_for_end(
+    simulate: Callable[[], bool], signals: Signals, end_late: Callable[[], None]
+) -> bool:
+    """Run in a thread, so that this one hears signals also while compiled code runs for long.
+
+    end_late: called when an orderly end after a signal takes too long.
+    """
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(simulate)
         while not running.done():
             wait([running], timeout=0.1)
             if signals.overdue():
-                with suppress(OSError):
-                    seconds = run_file.end(signals.exit_code, signals.reason)
-                    summary = {"total_time_seconds": seconds}
-                    progress.write("complete", exit_code=signals.exit_code, summary=summary)
-                end_at_once(signals.exit_code)
+                end_late()
         return running.result()
 
 

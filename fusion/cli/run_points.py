@@ -1,0 +1,121 @@
+"""The simulator process for points of a sweep: `python -m fusion.cli.run_points`.
+
+Outcomes are appended to their file as they are there; what the store has is not computed again. Exit codes
+as of run_sim; an error in one point is an event of its own and ends nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+
+if TYPE_CHECKING:
+    from fusion.progress import ProgressWriter
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="fusion.cli.run_points",
+        description="Simulate points of a sweep: what their store does not have yet.",
+    )
+    for name, text in (
+        ("--points", "JSON file with the points"),
+        ("--store", "folder with what is there, which is not computed again"),
+        ("--outcomes", "CSV file that is made, with a line per replication"),
+        ("--progress-file", "where events go, one JSON object per line"),
+    ):
+        parser.add_argument(name, required=True, type=Path, help=text)
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one per CPU")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the simulator and return its exit code."""
+    options = parser().parse_args(arguments)
+    signals = Signals()
+    # The rest is imported here so that --help and a wrong argument are answered at once.
+    from fusion.logging_config import configure_logging
+    from fusion.progress import ProgressWriter
+
+    configure_logging()
+    try:
+        progress = ProgressWriter(options.progress_file)
+    except OSError as error:
+        print(f"--progress-file {options.progress_file}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    began = time.monotonic()
+
+    def end_late() -> None:
+        progress.write("complete", exit_code=signals.exit_code, seconds=time.monotonic() - began)
+        end_at_once(signals.exit_code)
+
+    try:
+        complete = wait_for_end(lambda: _simulate(options, progress, signals), signals, end_late)
+    except Exception as error:
+        traceback.print_exc()
+        with suppress(OSError):
+            message = f"{type(error).__name__}: {error}"
+            progress.write("error", message=message, traceback=traceback.format_exc())
+        return FAILED
+    exit_code = 0 if complete else signals.exit_code
+    progress.write("complete", exit_code=exit_code, seconds=time.monotonic() - began)
+    return exit_code
+
+
+def _simulate(options: argparse.Namespace, progress: ProgressWriter, signals: Signals) -> bool:
+    """Compute what is missing; return whether all of it is there."""
+    from fusion.inputs import read_inputs
+    from fusion.logging_config import get_logger
+    from fusion.sweep.computation import compute, point_states
+    from fusion.sweep.point_file import read_points
+    from fusion.sweep.store import OutcomeWriter, Store
+
+    log = get_logger("fusion.sweep")
+    points, metric = read_points(options.points)
+    states = point_states(points, Store(options.store).read(p.key for p in points), metric)
+    progress.write("start", points=len(points), done=sum(state.is_done for state in states))
+    left = {state.point.key: state for state in states if not state.is_done}
+    with OutcomeWriter(options.outcomes) as writer:
+        for outcomes in compute(
+            list(left.values()),
+            lambda point: read_inputs(point.config),
+            options.workers,
+            signals.stopped,
+        ):
+            writer.append(outcomes)
+            for key in [key for key, state in left.items() if state.is_done]:
+                state = left.pop(key)
+                if state.failure is None:
+                    said = ", ".join(
+                        f"{axis} = {value}" for axis, value in state.point.axes.items()
+                    )
+                    log.info(
+                        "%s: %d replications, %s", said, len(state.outcomes), state.stop_reason
+                    )
+                    progress.write("point", key=key, replications=len(state.outcomes))
+                else:
+                    log.error("%s: %s", key[:12], state.failure.error)
+                    progress.write(
+                        "point_failed",
+                        key=key,
+                        message=state.failure.error,
+                        traceback=state.failure.trace,
+                    )
+    for key, state in left.items():  # failed before anything was computed
+        if state.failure is not None:
+            progress.write(
+                "point_failed", key=key, message=state.failure.error, traceback=state.failure.trace
+            )
+    return all(state.is_done for state in states)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

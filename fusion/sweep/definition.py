@@ -1,0 +1,207 @@
+"""What a sweep is: a template, what is changed in it, and the axes along which points lie."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fusion.problems import ConfigError, Problem, nearest, show
+from fusion.sections import HOME
+from fusion.text_files import read_text
+
+MAX_POINTS = 100_000
+_MAX_BYTES = 1 << 20
+_NO_AXES = {"erlang_start", "erlang_stop", "erlang_step", "workers"}
+ERLANG = "erlang"
+"""The axis of loads; every other axis is a key of the configuration."""
+
+Value = bool | int | float | str | dict[str, float]
+Assignment = dict[str, Value]
+
+
+class Steps(BaseModel):
+    """Values from start to stop: `step` apart, or `count` of them evenly or by equal ratios."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: float
+    stop: float
+    step: Annotated[float, Field(gt=0)] | None = None
+    count: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.step is None) == (self.count is None):
+            raise ValueError("give step or count, and not both")
+        if self.stop < self.start:
+            raise ValueError(f"stop = {self.stop:g} is below start = {self.start:g}")
+        if self.scale == "log" and (self.count is None or self.start <= 0):
+            raise ValueError('scale = "log" needs a count and a start above 0')
+        if self.step is not None and (self.stop - self.start) / self.step > MAX_POINTS:
+            raise ValueError(f"these are more than {MAX_POINTS:,} values")
+        return self
+
+    @property
+    def values(self) -> list[float]:
+        """The values, exact for decimal steps."""
+        if self.step is not None:
+            start, stop, step = (Decimal(repr(x)) for x in (self.start, self.stop, self.step))
+            return [float(start + n * step) for n in range(int((stop - start) / step) + 1)]
+        assert self.count is not None
+        shares = [n / (self.count - 1) for n in range(self.count)]
+        if self.scale == "linear":
+            found = [self.start + share * (self.stop - self.start) for share in shares]
+        else:
+            ratio = math.log(self.stop / self.start)
+            found = [self.start * math.exp(share * ratio) for share in shares]
+        return [float(f"{value:.12g}") for value in found]
+
+
+Values = Annotated[list[Value], Field(min_length=1)] | Steps
+
+
+class Sweep(BaseModel):
+    """A sweep: the product of its grid axes, its zipped axes and its points, where a condition holds.
+
+    Axes are named as the keys of the configuration, such as k_paths; `erlang` is the load. Without that
+    axis the loads are those of the template. How many replications a point gets is said by the keys of
+    statistics_settings and by max_iters, as for a run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: str = Field(default="default", description="Settings to start from.")
+    overrides: dict[str, dict[str, Any]] = Field(
+        default={}, description="What to change in the template for all points, by section and key."
+    )
+    grid: dict[str, Values] = Field(
+        default={},
+        description="Axes whose values are all combined: a list, or start, stop and step or count.",
+    )
+    zip: list[dict[str, Values]] = Field(
+        default=[],
+        description="Groups of axes that go together, value by value; all of a group equally long.",
+    )
+    points: list[Assignment] = Field(
+        default=[], description="Combinations of values, each written out."
+    )
+    where: str = Field(
+        default="",
+        description="Which combinations are wanted: an expression over the axes, such as "
+        "k_paths > 1 or path_order == 'km'.",
+    )
+    metric: Literal["blocking_probability", "bit_rate_blocking_probability"] = Field(
+        default="blocking_probability",
+        description="What stopping_rule = precision looks at, and what is drawn and compared.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        seen: dict[str, str] = {}
+        groups = [("grid", dict.fromkeys(self.grid))]
+        groups += [(f"zip {n}", dict.fromkeys(group)) for n, group in enumerate(self.zip, start=1)]
+        groups.append(("points", dict.fromkeys(key for point in self.points for key in point)))
+        for place, axes in groups:
+            for axis in axes:
+                if axis != ERLANG and (axis not in HOME or axis in _NO_AXES):
+                    hint = "; loads are the axis erlang" if axis in _NO_AXES else ""
+                    known = [ERLANG, *(key for key in HOME if key not in _NO_AXES)]
+                    raise ValueError(
+                        f"{place}: '{show(axis)}' is no axis{hint or nearest(axis, known)}"
+                    )
+                if axis in seen:
+                    raise ValueError(f"{place}: '{axis}' is an axis of {seen[axis]}, too")
+                seen[axis] = place
+        for n, group in enumerate(self.zip, start=1):
+            lengths = {axis: len(_values(values)) for axis, values in group.items()}
+            if len(set(lengths.values())) > 1:
+                told = ", ".join(f"{axis}: {count}" for axis, count in lengths.items())
+                raise ValueError(f"zip {n}: its axes must be equally long, and are {told}")
+        for n, point in enumerate(self.points, start=1):
+            if point.keys() != self.points[0].keys():
+                raise ValueError(f"points: number {n} has other axes than number 1")
+        count = math.prod(len(choices) for choices in self._choices())
+        if count > MAX_POINTS:
+            raise ValueError(f"{count:,} combinations; {MAX_POINTS:,} are allowed")
+        return self
+
+    @property
+    def axes(self) -> list[str]:
+        """Names of the axes, in the order in which they were given; `erlang` is always the last."""
+        names = [*self.grid, *(axis for group in self.zip for axis in group)]
+        names += self.points[0] if self.points else []
+        return [*(name for name in names if name != ERLANG), ERLANG]
+
+    def combinations(self) -> list[Assignment]:
+        """Return all combinations of the values, whatever `where` says."""
+        found = []
+        for parts in product(*self._choices()):
+            together: Assignment = {}
+            for part in parts:
+                together |= part
+            found.append(together)
+        return found
+
+    def _choices(self) -> list[list[Assignment]]:
+        choices: list[list[Assignment]] = [
+            [{axis: value} for value in _values(values)] for axis, values in self.grid.items()
+        ]
+        for group in self.zip:
+            columns = [_values(values) for values in group.values()]
+            choices.append(
+                [dict(zip(group, row, strict=True)) for row in zip(*columns, strict=True)]
+            )
+        if self.points:
+            choices.append(self.points)
+        return choices
+
+
+def _values(values: list[Value] | Steps) -> list[Any]:
+    return list(values.values) if isinstance(values, Steps) else list(values)
+
+
+def read_sweep(path: Path | str) -> Sweep:
+    """Return the sweep of a .toml or .json file. Raises ConfigError with all that is wrong.
+
+    A template that is an INI file is looked for in the folder of the sweep's file first.
+    """
+    path = Path(path)
+    try:
+        text = read_text(path, _MAX_BYTES)
+        data = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
+        raise ConfigError(
+            [Problem("", "", None, f"is not valid {kind}: {show(str(error), 200)}", str(path))]
+        ) from None
+    sweep = make_sweep(data, str(path))
+    template = path.parent / sweep.template
+    if template.suffix == ".ini" and template.is_file():
+        return sweep.model_copy(update={"template": str(template.absolute())})
+    return sweep
+
+
+def make_sweep(data: object, source: str) -> Sweep:
+    """Return the sweep that nested data describe. Raises ConfigError; source: named in it."""
+    try:
+        return Sweep.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError([_problem(each, source) for each in error.errors()]) from None
+
+
+def _problem(error: Any, source: str) -> Problem:
+    place = ".".join(
+        str(part) for part in error["loc"] if not str(part).startswith(("list[", "Steps"))
+    )
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "is no key of a sweep" + nearest(place, list(Sweep.model_fields))
+    return Problem("", place, error["input"] if place else None, message, source)
