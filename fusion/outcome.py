@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from fusion.replication import Replication
 from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
+
+if TYPE_CHECKING:  # who only reads outcomes need not load the compiled kernel
+    from fusion.replication import Replication
 
 
 class Outcome(NamedTuple):

@@ -13,12 +13,14 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, Protocol, TypeVar
 
-from fusion.replication import Stopped
-
 T = TypeVar("T")
 R = TypeVar("R")
 T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
+
+
+class Stopped(Exception):
+    """The work was told to stop before its end; there is nothing to keep of it."""
 
 
 class Work(Protocol[T_contra, R_co]):

@@ -19,20 +19,10 @@ from fusion.kernel.arrays import (
     new_tally,
 )
 from fusion.kernel.event_loop import NO_DECISIONS, serve
+from fusion.pool import Stopped
 from fusion.scenario import Scenario
+from fusion.stopping import Task
 from fusion.traffic import Requests, draw_requests
-
-
-class Stopped(Exception):
-    """The replication was told to stop before its end; there is nothing to keep of it."""
-
-
-class Task(NamedTuple):
-    """One replication to do. erlang: the load."""
-
-    erlang: float
-    replication: int
-    warmup_requests: int
 
 
 class Replication(NamedTuple):

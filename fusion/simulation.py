@@ -15,11 +15,11 @@ from fusion.kernel.event_loop import is_compiled
 from fusion.logging_config import get_logger
 from fusion.pool import run_tasks, usable_cpus
 from fusion.progress import ProgressWriter
-from fusion.replication import Replicate, Replication, Task, replicate
+from fusion.replication import Replicate, Replication, replicate
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
 from fusion.scenario import make_scenario
-from fusion.stopping import LoadState, make_rule
+from fusion.stopping import LoadState, Task, make_rule
 from fusion.tables import ReplicationTable, Tables
 
 log = get_logger(__name__)

@@ -6,11 +6,18 @@ import math
 import sys
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from fusion.config import Config
-from fusion.replication import Task
 from fusion.statistics import probability_interval, student_t, upper_bound_of_zero
+
+
+class Task(NamedTuple):
+    """One replication to do. erlang: the load."""
+
+    erlang: float
+    replication: int
+    warmup_requests: int
 
 
 class StoppingRule(Protocol):

@@ -1,12 +1,23 @@
 """FUSION as a Prefect flow: `from fusion_flows import fusion; fusion(template="quick")`."""
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fusion_flows.sim import SimResult, SimulationError, fusion
+    from fusion_flows.flow_ends import SimulationError
+    from fusion_flows.sim import SimResult, fusion
+    from fusion_flows.sweep import SweepResult, fusion_sweep
 
-__all__ = ["SimResult", "SimulationError", "fusion"]
+__all__ = ["SimResult", "SimulationError", "SweepResult", "fusion", "fusion_sweep"]
+
+_HOMES = {
+    "SimResult": "sim",
+    "SimulationError": "flow_ends",
+    "SweepResult": "sweep",
+    "fusion": "sim",
+    "fusion_sweep": "sweep",
+}
 
 
 # The embedded server, which a call from Python may start, reports usage to its makers and logs long
@@ -18,9 +29,7 @@ os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the flow when it is asked for, so that process.py and plots.py need no Prefect."""
-    if name in __all__:
-        from fusion_flows import sim
-
-        return getattr(sim, name)
+    """Import a flow when it is asked for, so that process.py and plots.py need no Prefect."""
+    if name in _HOMES:
+        return getattr(import_module(f"fusion_flows.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

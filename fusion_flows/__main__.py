@@ -16,8 +16,9 @@ def main() -> int:
 
     from fusion.config import ConfigError, read_overrides
     from fusion_flows.command.terminal import results
+    from fusion_flows.flow_ends import SimulationError
     from fusion_flows.rundir import RunDirectoryError
-    from fusion_flows.sim import SimulationError, fusion
+    from fusion_flows.sim import fusion
 
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}

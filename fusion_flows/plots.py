@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BLUE = "#1f5a96"
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -31,7 +31,7 @@ def blocking_figure(rows: Sequence[Mapping[str, Any]], title: str) -> "Figure":
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.add_subplot()
         rows = sorted(rows, key=lambda row: row["erlang"])
@@ -86,7 +86,7 @@ def save(figure: "Figure", folder: Path, name: str) -> bytes:
     import matplotlib
 
     png, svg = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(png, format="png", dpi=120, metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None})
     folder.mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,41 @@ class LogForwarder:
                 self._waiting.popleft()
 
 
+class ChangedArtifacts:
+    """Sends artifacts that have changed, and not more often than their size permits."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        """artifacts: of one run."""
+        self._artifacts = artifacts
+        self._sent: dict[str, tuple[object, str]] = {}
+        self._not_before: dict[str, float] = {}
+
+    def put(self, kind: str, form: str, data: object, description: str, now: bool) -> None:
+        """Send an artifact, see `Artifacts.put`. now: whatever its size."""
+        if self._sent.get(kind) == (data, description):
+            return
+        if not now and time.monotonic() < self._not_before.get(kind, 0.0):
+            return
+        began = time.thread_time()
+        self._artifacts.put(kind, form, data, description)
+        self._sent[kind] = (data, description)
+        self._not_before[kind] = time.monotonic() + _SHARE * (time.thread_time() - began)
+
+
+def follow(
+    tree: ProcessTree, look: Callable[[], None], ended: Callable[[], State | None]
+) -> int | State:
+    """Look again and again until the simulator ends; return its exit code, or the first state of ended()."""
+    next_look = 0.0
+    while (code := tree.wait(_WAIT_SECONDS)) is None:
+        if (state := ended()) is not None:
+            return state
+        if time.monotonic() >= next_look:
+            look()
+            next_look = time.monotonic() + _LOOK_SECONDS
+    return code
+
+
 class Follower:
     """Carries news of one run into Prefect. `state` is what the events said so far."""
 
@@ -113,19 +148,7 @@ class Follower:
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._logger = logger
         self._confidence = confidence
-        self._next_look = 0.0
-        self._sent: dict[str, tuple[object, str]] = {}
-        self._not_before: dict[str, float] = {}
-
-    def follow(self, tree: ProcessTree, ended: Callable[[], State | None]) -> int | State:
-        """Report until the simulator ends and return its exit code, or the first state of ended()."""
-        while (code := tree.wait(_WAIT_SECONDS)) is None:
-            if (state := ended()) is not None:
-                return state
-            if time.monotonic() >= self._next_look:
-                self.look()
-                self._next_look = time.monotonic() + _LOOK_SECONDS
-        return code
+        self._put = ChangedArtifacts(self.artifacts).put
 
     def look(self, *, last: bool = False) -> None:
         """Pass on what is new. `last`: nothing more will come, so nothing is held back."""
@@ -146,14 +169,3 @@ class Follower:
             if rows:
                 done = f"{len(self.state.completed)} of {self.state.total_erlangs} loads"
                 self._put("points", "table", table(rows), f"{done}, running", last)
-
-    def _put(self, kind: str, form: str, data: object, description: str, now: bool) -> None:
-        """Send an artifact that has changed, and not more often than its size permits."""
-        if self._sent.get(kind) == (data, description):
-            return
-        if not now and time.monotonic() < self._not_before.get(kind, 0.0):
-            return
-        began = time.thread_time()
-        self.artifacts.put(kind, form, data, description)
-        self._sent[kind] = (data, description)
-        self._not_before[kind] = time.monotonic() + _SHARE * (time.thread_time() - began)

@@ -39,8 +39,13 @@ class RunDirectory(NamedTuple):
 
     @property
     def config(self) -> Path:
-        """The frozen configuration."""
+        """The frozen configuration of a run of `fusion`."""
         return self.path / "config.ini"
+
+    @property
+    def sweep(self) -> Path:
+        """The frozen sweep of a run of `fusion-sweep`, which has no configuration of its own."""
+        return self.path / "sweep.json"
 
     @property
     def provenance(self) -> Path:
@@ -78,18 +83,19 @@ def run_id_of(flow_run_id: UUID) -> str:
     return flow_run_id.hex[-12:]
 
 
-def create(runs_dir: Path, run_id: str, config: str) -> RunDirectory:
-    """Make the directory of a run and freeze its configuration there, or enter it again.
+def create(runs_dir: Path, run_id: str, config: str = "", *, sweep: str = "") -> RunDirectory:
+    """Make the directory of a run and freeze its configuration or sweep there, or enter it again.
 
     A flow run that is tried again finds its directory and goes on in it. Raises RunDirectoryError
     when the directory cannot be made or was made for another configuration.
     """
     run = RunDirectory(absolute(runs_dir) / run_id)
     _make_folders(run)
+    frozen, text = (run.sweep, sweep) if sweep else (run.config, config)
     try:
-        if not run.config.exists():
-            write_atomic(run.config, config.encode())
-        elif run.config.read_text(encoding="utf-8") != config:
+        if not frozen.exists():
+            write_atomic(frozen, text.encode())
+        elif frozen.read_text(encoding="utf-8") != text:
             raise RunDirectoryError(
                 f"{run.path} belongs to a run with another configuration; start a new run"
             )
@@ -186,10 +192,11 @@ def _no_run_because(run: RunDirectory) -> str:
             return "it is a symbolic link"
         if not stat.S_ISDIR(status.st_mode):
             return "it is not a folder"
-        if not stat.S_ISREG(os.lstat(run.config).st_mode):
-            return "its config.ini is not a regular file"
+        frozen = run.config if os.path.lexists(run.config) else run.sweep
+        if not stat.S_ISREG(os.lstat(frozen).st_mode):
+            return f"its {frozen.name} is not a regular file"
     except FileNotFoundError:
-        return "it has no config.ini" if run.path.exists() else "it is gone"
+        return "it has no config.ini and no sweep.json" if run.path.exists() else "it is gone"
     except OSError as error:
         return error.strerror or str(error)
     return ""

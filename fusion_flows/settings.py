@@ -2,10 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Places(TypedDict):
+    """Where load_config may look."""
+
+    templates_dir: Path | None
+    input_dirs: tuple[Path, ...] | None
 
 
 class Settings(BaseSettings):
@@ -20,6 +27,11 @@ class Settings(BaseSettings):
     templates_dir: Path | None = Field(
         default=None,
         description="Folder with templates of your own, offered beside the shipped ones.",
+    )
+    store_dir: Path | None = Field(
+        default=None,
+        description="Folder in which sweeps keep what they have computed, by content; `store` in "
+        "the folder of the runs where it is not set.",
     )
     max_log_size_bytes: int = Field(
         default=10 * 1024**2,
@@ -59,6 +71,18 @@ class Settings(BaseSettings):
         ge=0,
         description="Space on disk that all runs may take; beyond it the oldest are not kept.",
     )
+
+    @property
+    def store(self) -> Path:
+        """The folder of the store."""
+        return self.runs_dir / "store" if self.store_dir is None else self.store_dir
+
+    def places(self, *, remote: bool) -> Places:
+        """Return where files may be read. remote: for parameters that anybody may have sent."""
+        input_dirs = self.input_dirs
+        if input_dirs is None and remote:
+            input_dirs = (Path.cwd(),)
+        return {"templates_dir": self.templates_dir, "input_dirs": input_dirs}
 
     @field_validator("input_dirs", mode="before")
     @classmethod

@@ -74,8 +74,9 @@ def _simulate(options: argparse.Namespace, progress: ProgressWriter, signals: Si
     """Compute what is missing; return whether all of it is there."""
     from fusion.inputs import read_inputs
     from fusion.logging_config import get_logger
-    from fusion.sweep.computation import compute, point_states
+    from fusion.sweep.computation import compute
     from fusion.sweep.point_file import read_points
+    from fusion.sweep.point_state import point_states
     from fusion.sweep.store import OutcomeWriter, Store
 
     log = get_logger("fusion.sweep")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fusion.sweep.computation import PointState
+from fusion.sweep.point_state import PointState
 
 REQUESTS_PER_SECOND = 2_000_000.0
 """Of one core, where nothing was measured yet."""

@@ -11,7 +11,7 @@ from typing import Any
 from fusion.files import atomic_file
 from fusion.outcome import METRICS, Outcome
 from fusion.statistics import Estimate
-from fusion.sweep.computation import PointState
+from fusion.sweep.point_state import PointState
 
 Row = dict[str, Any]
 
@@ -33,22 +33,22 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
         if not outcomes:
             continue
         confidence = state.point.config.statistics_settings.confidence
-        for metric in metrics:
-            rows.append(
-                {
-                    **state.point.axes,
-                    "metric": metric,
-                    **_estimate(METRICS[metric](outcomes, confidence)),
-                    "replications": len(outcomes),
-                    "requests": sum(each.requests for each in outcomes),
-                    "blocked": sum(each.blocked for each in outcomes),
-                    "warmup_requests": state.point.warmup_requests,
-                    "confidence": confidence,
-                    "stop_reason": state.stop_reason,
-                    "complete": state.stop_reason is not None,
-                    "key": state.point.key,
-                }
-            )
+        rows += [
+            {
+                **state.point.axes,
+                "metric": metric,
+                **_estimate(METRICS[metric](outcomes, confidence)),
+                "replications": len(outcomes),
+                "requests": sum(each.requests for each in outcomes),
+                "blocked": sum(each.blocked for each in outcomes),
+                "warmup_requests": state.point.warmup_requests,
+                "confidence": confidence,
+                "stop_reason": state.stop_reason,
+                "complete": state.stop_reason is not None,
+                "key": state.point.key,
+            }
+            for metric in metrics
+        ]
     return rows
 
 

@@ -4,7 +4,6 @@ A verb and its function share one text: the docstring of the function is the hel
 Prefect is imported by those functions that need it, so that help comes at once.
 """
 
-import json as json_text
 import logging
 import os
 import sys
@@ -15,12 +14,20 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import App, CycloptsError, Group, Parameter
 from pydantic import ValidationError
-from pydantic_core import to_jsonable_python
 
 from fusion.config import ConfigError
+from fusion.sweep.store import StoreError
 from fusion_flows import runs
-from fusion_flows.command import catalogue, doctor, run_here, submission, terminal, up
-from fusion_flows.command.terminal import local, print_note, print_problem, print_table, short, size
+from fusion_flows.command import catalogue, doctor, run_here, submission, sweep_cli, terminal, up
+from fusion_flows.command.terminal import (
+    local,
+    print_json,
+    print_note,
+    print_problem,
+    print_table,
+    short,
+    size,
+)
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_files import Preview
 from fusion_flows.rundir import RunDirectoryError
@@ -52,7 +59,10 @@ app = App(
     result_action="return_value",
 )
 app.register_install_completion_command(help="Install completion for this shell.")
-_SERVER, _SETTINGS, _RUNS = (Group.create_ordered(n) for n in ("Server", "Settings", "Runs"))
+_SERVER, _SETTINGS, _RUNS, _SWEEPS = (
+    Group.create_ordered(name) for name in ("Server", "Settings", "Runs", "Sweeps")
+)
+sweep_cli.add_to(app, _SWEEPS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
             name = f"FUSION_{'.'.join(map(str, one['loc'])).upper()}"
             print_problem(f"{name} = {one['input']}: {one['msg']}")
         return BAD_INPUT
-    except (ConfigError, ArgumentError) as error:
+    except (ConfigError, ArgumentError, StoreError) as error:
         print_problem(str(error))
         return BAD_INPUT
     except _TOLD as error:
@@ -113,10 +123,6 @@ def _text_of(function: Callable[..., Any]) -> Callable[[Verb], Verb]:
         return verb
 
     return give
-
-
-def _print_json(value: object) -> None:
-    print(json_text.dumps(to_jsonable_python(value), indent=2))
 
 
 def _as_dicts(values: Iterable[Any]) -> list[dict[str, Any]]:
@@ -176,7 +182,7 @@ def _set_up(*, max_concurrent_runs: int | None = None) -> int:
 def _doctor(*, json: Json = False) -> int:
     checks = doctor.doctor()
     if json:
-        _print_json(_as_dicts(checks))
+        print_json(_as_dicts(checks))
     else:
         rows: list[tuple[str, str, str]] = []
         for check in checks:
@@ -195,7 +201,7 @@ def _doctor(*, json: Json = False) -> int:
 def _templates(*, json: Json = False) -> int:
     found = catalogue.templates()
     if json:
-        _print_json(_as_dicts(found))
+        print_json(_as_dicts(found))
     else:
         print_table(
             ("template", "loads (E)", "network", "policy", "about"),
@@ -209,7 +215,7 @@ def _templates(*, json: Json = False) -> int:
 def _topologies(*, json: Json = False) -> int:
     found = catalogue.topologies()
     if json:
-        _print_json(_as_dicts(found))
+        print_json(_as_dicts(found))
     else:
         numbers = ("nodes", "links", "total km", "mean km")
         print_table(
@@ -283,7 +289,7 @@ def _run(
     if detach:
         submitted = submission.submit(template, changed, name=name, resume=run_id)
         if json:
-            _print_json(submitted)
+            print_json(submitted)
         else:
             print(f"{submitted.run_id}  {submitted.name}  {submitted.url}")
             if not submitted.workers_online:
@@ -292,7 +298,7 @@ def _run(
         return DONE
     result = run_here.run_here(template, changed, name=name, resume=run_id)
     if json:
-        _print_json(result)
+        print_json(result)
     else:
         print(f"\n{terminal.results(result.points)}")
         print(f"\nResults: {result.output_dir}\nPicture: {result.plot}")
@@ -313,7 +319,7 @@ def _runs(
 ) -> int:
     found = runs.runs(state=state, name=name, since=since, until=until, limit=limit, page=page)
     if json:
-        _print_json(found)
+        print_json(found)
         return DONE
     print_table(
         ("run", "name", "state", "progress", "started", "duration"),
@@ -342,7 +348,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
     if isinstance(found, Preview):
         return _print_preview(found, json)
     if json:
-        _print_json({**found.model_dump(), "files": _as_dicts(found.files)})
+        print_json({**found.model_dump(), "files": _as_dicts(found.files)})
         return DONE
     one = found.run
     state = f"{one.state}: {one.message}" if one.message else one.state
@@ -380,7 +386,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
 
 def _print_preview(preview: Preview, json: bool) -> int:
     if json:
-        _print_json(preview._replace(content=b"")._asdict())
+        print_json(preview._replace(content=b"")._asdict())
     elif preview.text:
         for line in preview.text.splitlines():
             print(terminal.printable(line))
@@ -415,7 +421,7 @@ def _cancel(
     _need_runs(run)
     ended = runs.cancel(*run, wait=wait)
     if json:
-        _print_json(ended)
+        print_json(ended)
     failed = False
     for one in ended:
         before = "was over already" if one.was_over else ""
@@ -451,7 +457,7 @@ def _delete(
             return FAILED
     deleted = runs.delete(*(one.run.run_id for one in found), cancel=cancel)
     if json:
-        _print_json(deleted)
+        print_json(deleted)
         return DONE
     for gone in deleted:
         told = [f"{size(gone.size)} of files"] if gone.directory else []

@@ -53,7 +53,8 @@ def run_here(
             pass  # it answers
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
 
-    from fusion_flows.sim import SimulationError, fusion
+    from fusion_flows.flow_ends import SimulationError
+    from fusion_flows.sim import fusion
 
     with _Listener() as listener:
         try:

@@ -1,10 +1,13 @@
 """How values look in a terminal: tables and times; plain text where the output is no terminal."""
 
+import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TextIO
+
+from pydantic_core import to_jsonable_python
 
 _KEPT = "\t"
 _STYLES = {
@@ -20,6 +23,11 @@ _STYLES = {
     "CANCELLED": "yellow",
     "CANCELLING": "yellow",
 }
+
+
+def print_json(value: object) -> None:
+    """Print a value for programs."""
+    print(json.dumps(to_jsonable_python(value), indent=2))
 
 
 def print_table(

@@ -1,0 +1,98 @@
+"""The verbs of the command `fusion` that are about sweeps."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Group, Parameter
+
+from fusion_flows.command import sweeps
+from fusion_flows.command.terminal import print_json, print_note, print_table
+
+Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
+All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
+_SHOWN_POINTS = 40
+
+
+def add_to(app: App, group: Group) -> None:
+    """Make these functions verbs of the command."""
+    for verb, function, name in (
+        (_plan, sweeps.plan, "plan"),
+        (_sweep, sweeps.sweep_here, "sweep"),
+        (_diff, sweeps.diff, "diff"),
+        (_merge, sweeps.merge, "merge"),
+    ):
+        verb.__doc__ = function.__doc__
+        app.command(verb, name=name, group=group)
+
+
+def _plan(
+    file: Path,
+    *,
+    every: All = False,
+    json: Json = False,
+) -> int:
+    planned = sweeps.plan(file)
+    if json:
+        print_json(planned)
+        return 0
+    shown = planned.points if every else planned.points[:_SHOWN_POINTS]
+    print_table(
+        (*planned.axes, "replications there", "", "key"),
+        [
+            (
+                *(_text(point.axes[axis]) for axis in planned.axes),
+                str(point.replications),
+                "complete" if point.complete else "",
+                point.key[:12],
+            )
+            for point in shown
+        ],
+    )
+    if len(shown) < len(planned.points):
+        print_note(f"... and {len(planned.points) - len(shown)} more; --all shows all of them")
+    print(
+        f"\n{len(planned.points)} points, {planned.complete} complete in {planned.store}; "
+        f"about {planned.replications_left} replications left, {_time(planned.seconds)} here"
+    )
+    return 0
+
+
+def _sweep(file: Path, *, name: str = "", engine: str = "local", json: Json = False) -> int:
+    result = sweeps.sweep_here(file, name=name, engine=engine)
+    if json:
+        print_json(result)
+    else:
+        print(f"\n{result.points} points: {result.points_csv}\nPicture: {result.plot}")
+    return 0
+
+
+def _diff(one: str, other: str, *, json: Json = False) -> int:
+    found = sweeps.diff(one, other)
+    if json:
+        print_json(found)
+    elif found:
+        rows = [(name, _or_default(a), _or_default(b)) for name, a, b in found]
+        print_table(("", one, other), rows)
+    else:
+        print("They are the same point.")
+    return 0
+
+
+def _merge(folder: Path) -> int:
+    print(f"{sweeps.merge(folder)} new replications")
+    return 0
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _or_default(value: object) -> str:
+    return "(default)" if value is None else _text(value)
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

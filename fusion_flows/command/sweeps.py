@@ -1,0 +1,173 @@
+"""Sweeps at the command: planned, run, compared; keys of points explained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion.pool import usable_cpus
+from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
+from fusion.sweep.definition import Sweep, read_sweep
+from fusion.sweep.point_state import PointState, point_states
+from fusion.sweep.points import sweep_points
+from fusion.sweep.results import point_rows
+from fusion.sweep.store import Store, differences
+from fusion_flows import server_address
+from fusion_flows.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas
+
+    from fusion_flows.sweep import SweepResult
+
+
+class PlannedPoint(NamedTuple):
+    """One point of a plan."""
+
+    axes: dict[str, Any]
+    replications: int
+    """That are in the store."""
+    complete: bool
+    key: str
+
+
+class Plan(BaseModel):
+    """What a sweep would do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    axes: list[str]
+    points: list[PlannedPoint]
+    complete: int
+    """Points that are in the store."""
+    replications_left: int
+    """An estimate where a stopping rule decides."""
+    seconds: float
+    """An estimate on this machine, which need not be the one that computes."""
+    store: Path
+
+
+def plan(file: Path | str | Sweep) -> Plan:
+    """Return what a sweep would do, and compute nothing.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep.
+        StoreError: The store contradicts itself.
+    """
+    sweep, states, store = _states(file)
+    workers = max(state.point.config.simulation_settings.workers for state in states)
+    return Plan(
+        axes=sweep.axes,
+        points=[
+            PlannedPoint(
+                dict(state.point.axes),
+                len(state.outcomes),
+                state.stop_reason is not None,
+                state.point.key,
+            )
+            for state in states
+        ],
+        complete=sum(state.is_done for state in states),
+        replications_left=sum(
+            max(0, state.replications_needed - len(state.outcomes)) for state in states
+        ),
+        seconds=seconds_left(states, REQUESTS_PER_SECOND * (workers or usable_cpus())),
+        store=store.folder,
+    )
+
+
+def _states(file: Path | str | Sweep) -> tuple[Sweep, list[PointState], Store]:
+    settings = Settings()
+    sweep = file if isinstance(file, Sweep) else read_sweep(file)
+    points = sweep_points(sweep, **settings.places(remote=False))
+    store = Store(settings.store)
+    states = point_states(points, store.read(point.key for point in points), sweep.metric)
+    return sweep, states, store
+
+
+def sweep_here(file: Path | str | Sweep, *, name: str = "", engine: str = "local") -> "SweepResult":
+    """Compute in this process's session what a sweep still lacks, as a run of `fusion-sweep`.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        name: Name of the run in lists; nothing: the template and the axes.
+        engine: What computes: local, or the address of a Dask scheduler, such as tcp://host:8786.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep.
+        UnfinishedRunError: Points failed, or the run was ended from elsewhere.
+        InterruptedRunError: Ctrl-C; what was finished is in the store.
+        NoServerError: The server that is configured does not answer.
+    """
+    from fusion_flows.command.run_here import InterruptedRunError, UnfinishedRunError
+
+    planned = plan(file)
+    if server_address.configure():
+        with server_address.connect():
+            pass  # it answers
+    from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
+
+    from fusion_flows.flow_ends import SimulationError
+    from fusion_flows.sweep import fusion_sweep
+
+    kept = (
+        f"What was finished is in the store {planned.store}; the same command goes on from there."
+    )
+    try:
+        sweep = file if isinstance(file, Sweep) else read_sweep(file)
+        return fusion_sweep(sweep, name=name, engine=engine)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"Interrupted. {kept}") from None
+    except (CancelledRun, CrashedRun, TerminationSignal) as ended:
+        raise UnfinishedRunError(f"{str(ended) or 'The run was ended.'} {kept}") from None
+    except SimulationError as failed:
+        raise UnfinishedRunError(str(failed)) from None
+
+
+def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas.DataFrame":
+    """Return what the store has of a sweep, complete or not, as a data frame; nothing is computed.
+
+    One row per point and metric, with the columns of points.csv.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        metrics: Those that are wanted; nothing: all.
+
+    Raises ConfigError and StoreError.
+    """
+    import pandas
+
+    _, states, _ = _states(file)
+    return pandas.DataFrame(point_rows(states, *([metrics] if metrics else [])))
+
+
+def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
+    """Return what differs between two points of the store: name and both values.
+
+    None stands for the default.
+
+    Args:
+        one: Key of a point, or the start of it.
+        other: Another.
+
+    Raises:
+        StoreError: There is no such point, or several.
+    """
+    store = Store(Settings().store)
+    return differences(store.content(one)[1], store.content(other)[1])
+
+
+def merge(folder: Path) -> int:
+    """Add to the store what another one has, such as one of another machine; return how many are new.
+
+    Args:
+        folder: The other store.
+
+    Raises:
+        StoreError: The two do not match; nothing is added then.
+    """
+    return Store(Settings().store).merge(Store(folder))

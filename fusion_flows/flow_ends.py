@@ -1,0 +1,140 @@
+"""How a flow begins and ends for a person: Ctrl-C is a cancellation, and a message says everything."""
+
+import logging
+import signal
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+from uuid import UUID
+
+from prefect import Flow, get_client, get_run_logger
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import CancelledRun
+from prefect.runtime import flow_run as current
+from prefect.states import Cancelled, Crashed, Failed
+from pydantic import ValidationError
+
+from fusion.config import ConfigError
+from fusion.sweep.store import StoreError
+from fusion_flows.log_stream import tail
+from fusion_flows.redaction import redact
+from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.watch import ABANDONED, is_abandoned, silence
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SimulationError(RuntimeError):
+    """The simulator failed. `exit_code` is its own, or 128 + n for signal n."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        """Keep both; they are the exception's arguments, so it can be pickled."""
+        super().__init__(message, exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return str(self.args[0])
+
+
+_TOLD = (
+    *(ConfigError, SimulationError, RunDirectoryError, StoreError, ValidationError, CancelledRun),
+)
+"""Ends of a run whose message says everything."""
+
+
+def interruptible_flow(
+    name: str, run_name: Callable[[], str]
+) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Return a decorator that makes a flow which Ctrl-C cancels."""
+
+    def make(function: Callable[P, R]) -> Flow[P, R]:
+        return _InterruptibleFlow(
+            function, name=name, flow_run_name=run_name, on_crashed=[_interrupted_is_cancelled]
+        )
+
+    return make
+
+
+def told_in_words(work: Callable[[], R]) -> R:
+    """Do the work of a flow and return its result, or the state in which the flow ends.
+
+    Raises KeyboardInterrupt, and what is not meant for a person.
+    """
+    cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_without_trace)
+    try:
+        return work()
+    except KeyboardInterrupt:
+        _interrupted.add(UUID(str(current.id)))
+        raise
+    except SystemExit:  # rich leaves so when the output, a pipe to the worker, is closed
+        if not is_abandoned():
+            raise
+        silence()
+        return cast(R, Crashed(message=ABANDONED))
+    except _TOLD as problem:
+        # As a state: Prefect puts words of its own before the message of an exception. A caller in
+        # Python gets the exception all the same.
+        return cast(R, Failed(message=str(problem), data=problem))
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    """Drop the traceback that Prefect adds to an end whose message says everything."""
+    if record.exc_info and isinstance(problem := record.exc_info[1], _TOLD):
+        record.msg, record.args, record.exc_info = "%s", (str(problem),), None
+    return True
+
+
+def _interrupted_is_cancelled(
+    flow: Flow[..., Any],
+    flow_run: FlowRun,
+    state: State[Any],
+) -> None:
+    """Call a run that Ctrl-C ended cancelled. Prefect calls it crashed; nothing went wrong."""
+    if flow_run.id in _interrupted:
+        _interrupted.discard(flow_run.id)
+        with get_client(sync_client=True) as client:
+            message = "Interrupted from the keyboard; what was finished is kept."
+            client.set_flow_run_state(flow_run.id, Cancelled(message=message), force=True)
+
+
+_interrupted: set[UUID] = set()
+
+
+class _InterruptibleFlow(Flow[P, R]):
+    """A flow whose call survives its own Ctrl-C.
+
+    With no server configured Prefect starts one as a child in the terminal's process group, where
+    Ctrl-C ends it first; the run's last news then wait for it for minutes. A blocked signal stays
+    blocked in a child, so the signal is blocked while that server is started.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if hasattr(signal, "pthread_sigmask"):
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                get_client(sync_client=True)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        return super().__call__(*args, **kwargs)
+
+
+def failure_of(run: RunDirectory, error: str | None, exit_code: int) -> str:
+    """Return why the simulator failed, in its own words."""
+    if exit_code == 2 and error:  # bad settings: the message says everything
+        return error
+    if exit_code > 128:
+        try:
+            ended = signal.Signals(exit_code - 128).name
+        except ValueError:
+            ended = f"signal {exit_code - 128}"
+        return (
+            f"The simulator was ended from outside ({ended}). What it had finished is kept; "
+            f"a retry, or resume={run.run_id}, goes on from there."
+        )
+    if not run.config.exists():
+        return f"The run directory {run.path} was removed while the run was going on."
+    said = f": {error}" if error else ""
+    log = tail(run.log, lines=20)
+    end = f"\nIts log ends with\n{log}" if log else f"; it left no log in {run.log}"
+    return redact(f"The simulator failed with exit code {exit_code}{said}{end}")

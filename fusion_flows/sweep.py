@@ -1,0 +1,285 @@
+"""The flow `fusion-sweep`: many points, each computed once, reported together."""
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment
+from prefect.runtime import flow_run as current
+from pydantic import BaseModel, ConfigDict
+
+from fusion.config import ConfigError, Problem, to_ini
+from fusion.files import write_atomic
+from fusion.pool import usable_cpus
+from fusion.sweep.chunks import next_chunk
+from fusion.sweep.definition import Sweep, make_sweep
+from fusion.sweep.point_file import write_points
+from fusion.sweep.point_state import PointState, point_states
+from fusion.sweep.points import Point, sweep_points
+from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
+from fusion.sweep.store import Store
+from fusion_flows import run_lock, rundir
+from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.dask_engine import compute_on_dask
+from fusion_flows.flow_ends import (
+    SimulationError,
+    failure_of,
+    interruptible_flow,
+    told_in_words,
+)
+from fusion_flows.process import ProcessTree
+from fusion_flows.process_marks import end_marked
+from fusion_flows.redaction import redact, without_secrets
+from fusion_flows.reporting import follow
+from fusion_flows.rundir import RunDirectory
+from fusion_flows.settings import Settings
+from fusion_flows.sweep_follower import SweepFollower
+from fusion_flows.sweep_report import report, write_parquet
+from fusion_flows.watch import Watch, is_abandoned, silence
+
+if TYPE_CHECKING:
+    import pandas
+
+LOCAL = "local"
+"""The engine that computes on this machine."""
+
+CHUNK_SECONDS = 30.0
+"""What one simulator process works on: long against its start, short against what a kill may cost."""
+
+_MOST_DEATHS = 3  # of simulators one after the other that have computed nothing
+
+
+class SweepResult(BaseModel):
+    """What a sweep leaves: where its tables are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    run_dir: Path
+    points_csv: Path
+    """A row per point and metric."""
+    replications_csv: Path
+    """A row per replication that counts."""
+    plot: Path | None
+    """Picture of the metric over load, as PNG; None where nothing could be drawn."""
+    store: Path
+    points: int
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return points.csv as a data frame."""
+        import pandas  # here, as it is slow to load and a worker has no use for it
+
+        return pandas.read_csv(self.points_csv)
+
+
+def _run_name() -> str:
+    given = current.parameters
+    if given.get("name"):
+        return str(given["name"])
+    try:
+        sweep = make_sweep(given["sweep"], "sweep")
+    except ConfigError:  # the run itself will say so
+        return "sweep"
+    axes = " x ".join(axis for axis in sweep.axes)
+    return f"{sweep.template} over {axes}"[:80]
+
+
+@interruptible_flow("fusion-sweep", _run_name)
+def fusion_sweep(sweep: Sweep, name: str = "", engine: str = LOCAL) -> SweepResult:
+    """Compute what a sweep still lacks, and report all of it.
+
+    Points that are in the store are not computed again, whichever sweep has made them; a sweep that was
+    ended goes on where it was when it is run again.
+
+    Args:
+        sweep: The points: a template, what is changed in it, and the axes.
+        name: Name of the run in lists; empty: the template and the axes.
+        engine: What computes: local, a simulator process on this machine with all its CPUs; or the
+            address of a Dask scheduler, such as tcp://host:8786.
+
+    Raises ConfigError for a sweep that cannot be run (nothing is started then), SimulationError when points
+    fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
+    there is no place for the results.
+    """
+    return told_in_words(lambda: _sweep(sweep, engine))
+
+
+def _sweep(sweep: Sweep, engine: str) -> SweepResult:
+    if engine != LOCAL and "://" not in engine:
+        message = "must be local, or the address of a Dask scheduler such as tcp://host:8786"
+        raise ConfigError([Problem("", "engine", engine, message, "the parameters of the flow")])
+    settings = Settings()
+    logger = get_run_logger()
+    flow_run_id = UUID(str(current.id))
+    points = sweep_points(sweep, **settings.places(remote=deployment.id is not None))
+    run = rundir.create(
+        settings.runs_dir,
+        rundir.run_id_of(flow_run_id),
+        sweep=sweep.model_dump_json(indent=1),
+    )
+    store = Store(settings.store)
+    store.describe(points)
+    states = point_states(points, store.read(point.key for point in points), sweep.metric)
+    there = sum(state.is_done for state in states)
+    logger.info("Run directory: %s", run.path)
+    logger.info("%d points, %d of them complete in the store %s", len(points), there, store.folder)
+
+    with run_lock.hold(run), Connection(logger) as connection:
+        if run.log.exists():  # of an attempt that was killed a moment ago
+            end_marked(str(flow_run_id), settings.grace_seconds)
+        follower = SweepFollower(
+            run,
+            flow_run_id,
+            connection,
+            logger,
+            sweep,
+            states,
+            cores=_workers(points) or usable_cpus(),
+            max_log_bytes=settings.max_log_size_bytes,
+        )
+        watch = Watch(connection, flow_run_id)
+        try:
+            if engine == LOCAL:
+                end = _compute(sweep, run, store, states, follower, watch, settings)
+            else:
+                end = compute_on_dask(engine, sweep.metric, states, store, follower, watch.ended)
+        except SimulationError as error:
+            _show_last(follower, run, sweep, states, str(error))
+            raise
+        except BaseException:  # a signal to this process, most of all
+            if is_abandoned():
+                silence()
+            _show_last(follower, run, sweep, states, "the run was ended before its time")
+            raise
+        if isinstance(end, State):
+            _show_last(follower, run, sweep, states, end.message or end.name or "")
+            return cast(SweepResult, end)
+        connection.wait(settings.server_wait_seconds)
+        failure = _failures(run, states)
+        missing = sum(not state.is_done for state in states)
+        if missing:
+            failure += f"\n{missing} points are not complete, though nothing failed; run it again."
+        plot = _show_last(follower, run, sweep, states, failure)
+    if failure:
+        raise SimulationError(failure, 1)
+    return SweepResult(
+        run_id=run.run_id,
+        run_dir=run.path,
+        points_csv=run.output / POINTS,
+        replications_csv=run.output / REPLICATIONS,
+        plot=plot,
+        store=store.folder,
+        points=len(points),
+    )
+
+
+def _compute(
+    sweep: Sweep,
+    run: RunDirectory,
+    store: Store,
+    states: Sequence[PointState],
+    follower: SweepFollower,
+    watch: Watch,
+    settings: Settings,
+) -> State | None:
+    """Have simulators compute what is missing; return the state in which the run is to end early."""
+    deaths = 0
+    work = run.path / "points.json"
+    while chunk := next_chunk(states, follower.requests_per_second, CHUNK_SECONDS):
+        before = sum(len(state.outcomes) for state in chunk)
+        points = [state.point for state in chunk]
+        write_points(work, points, sweep.metric)
+        outcomes = store.new_file()
+        follower.read_from(outcomes)
+        with ProcessTree(
+            [
+                sys.executable,
+                *("-m", "fusion.cli.run_points"),
+                *("--points", str(work)),
+                *("--store", str(store.folder)),
+                *("--outcomes", str(outcomes)),
+                *("--progress-file", str(run.progress)),
+                *("--workers", str(_workers(points))),
+            ],
+            log=run.log,
+            grace_seconds=settings.grace_seconds,
+            environment=without_secrets(os.environ),
+            mark=str(current.id),
+        ) as tree:
+            end = follow(tree, follower.look, watch.ended)
+        follower.look()
+        follower.pause()
+        if isinstance(end, State):
+            return end
+        if end == 0:
+            continue
+        # A process that was killed is started again, as what it had finished counts; one that is killed
+        # again and again, or fails by itself, has a reason that does not go away.
+        computed = sum(len(state.outcomes) for state in chunk) > before
+        deaths = 0 if computed else deaths + 1
+        if (end <= 128 and not computed) or deaths >= _MOST_DEATHS:
+            raise SimulationError(failure_of(run, follower.error, end), end)
+        get_run_logger().warning("The simulator ended with exit code %d; it is started again", end)
+    return None
+
+
+def _workers(points: Sequence[Point]) -> int:
+    """Return how many processes the sweep asks for; 0: one per CPU."""
+    return max(point.config.simulation_settings.workers for point in points)
+
+
+def _show_last(
+    follower: SweepFollower,
+    run: RunDirectory,
+    sweep: Sweep,
+    states: Sequence[PointState],
+    partial: str,
+) -> Path | None:
+    """Write and show what there is when a run has ended; nothing here can end it worse."""
+    logger = get_run_logger()
+    try:
+        follower.look(last=True)
+        write_tables(run.output, states, sweep.axes)
+        write_parquet(run.output)
+        text, rows, plot = report(run, sweep, states, redact(partial))
+    except OSError as error:
+        logger.warning("cannot write or draw what was finished: %s", error)
+        return None
+    done = sum(state.stop_reason is not None for state in states)
+    headline = f"{done} of {len(states)} points" + (", partial" if partial else "")
+    try:
+        if rows:
+            follower.artifacts.put("points", "table", rows, headline)
+        follower.artifacts.put("report", "markdown", text, headline)
+    except Unreachable:
+        logger.warning("the Prefect server is away; the report is missing, the files are there")
+    except Exception as error:  # Prefect says no; the results are worth more than their picture
+        logger.warning("Prefect did not take the report: %s", redact(str(error)))
+    return plot
+
+
+def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:
+    """Return the failed points grouped by error, each group with what reproduces one; or nothing."""
+    groups: dict[str, list[PointState]] = defaultdict(list)
+    for state in states:
+        if state.failure is not None:
+            groups[state.failure.error].append(state)
+    if not groups:
+        return ""
+    count = sum(map(len, groups.values()))
+    lines = [f"{count} of {len(states)} points failed; run the sweep again to try them again."]
+    for error, failed in groups.items():
+        config = run.path / "failed" / f"{failed[0].point.key[:12]}.ini"
+        config.parent.mkdir(exist_ok=True)
+        write_atomic(config, to_ini(failed[0].point.config).encode())
+        lines.append(
+            f"{len(failed)} x {error}; one of them again: "
+            f"fusion-sim --config {config} --output-dir {config.with_suffix('')}"
+        )
+    return "\n".join(lines)

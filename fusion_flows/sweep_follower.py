@@ -1,0 +1,196 @@
+"""Follow a sweep: outcomes as they are written, and the news of it into Prefect."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from logging import Logger, LoggerAdapter
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from fusion.progress import ProgressReader
+from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
+from fusion.sweep.definition import Sweep
+from fusion.sweep.point_state import Failure, PointState
+from fusion.sweep.results import Row, point_rows
+from fusion.sweep.store import parse_line
+from fusion_flows.artifacts import Artifacts, clock
+from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.log_stream import LogStream
+from fusion_flows.reporting import ChangedArtifacts, LogForwarder
+from fusion_flows.rundir import RunDirectory
+
+SHOWN_POINTS = 200
+"""Rows of the live table: more of them nobody reads, and each update has all of them."""
+
+_MEASURED_SECONDS = 3.0  # before the speed is believed
+
+
+class SweepFollower:
+    """Keeps the states of a sweep's points up to date and shows them."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        flow_run_id: UUID,
+        connection: Connection,
+        logger: Logger | LoggerAdapter[Any],
+        sweep: Sweep,
+        states: Sequence[PointState],
+        *,
+        cores: int,
+        max_log_bytes: int,
+    ) -> None:
+        """states: of all points. cores: that compute."""
+        self.artifacts = Artifacts(connection, flow_run_id)
+        self.error = ""
+        """What the simulator said last of why it failed as a whole."""
+        self._sweep = sweep
+        self._states = {state.point.key: state for state in states}
+        self._put = ChangedArtifacts(self.artifacts).put
+        self._events = ProgressReader(run.progress)
+        list(self._events.read())  # of an earlier attempt
+        size = run.log.stat().st_size if run.log.exists() else 0
+        stream = LogStream(run.log, max_log_bytes, offset=size)
+        self._log = LogForwarder(stream, connection, flow_run_id, logger)
+        self._outcomes: Path | None = None
+        self._offset = 0
+        self._cores = cores
+        self._requests = 0
+        self._seconds = 0.0
+        self._since: float | None = None
+        self._rows: dict[str, tuple[int, bool, Row]] = {}
+
+    @property
+    def requests_per_second(self) -> float:
+        """How fast this machine has been, or is believed to be."""
+        seconds = self._seconds
+        if self._since is not None:
+            seconds += time.monotonic() - self._since
+        if seconds < _MEASURED_SECONDS or not self._requests:
+            return REQUESTS_PER_SECOND * self._cores
+        return self._requests / seconds
+
+    def read_from(self, outcomes: Path) -> None:
+        """Say which file the next simulator writes."""
+        self._outcomes, self._offset = outcomes, 0
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        """Say that no simulator works now."""
+        if self._since is not None:
+            self._seconds += time.monotonic() - self._since
+            self._since = None
+
+    def look(self, *, last: bool = False) -> None:
+        """Take in and pass on what is new. `last`: nothing more will come, so nothing is held back."""
+        self._read_outcomes()
+        self._read_events()
+        try:
+            self._log.forward(last=last)
+            self._show(last)
+        except Unreachable:
+            pass  # it is all in files, and the next look goes on from here
+
+    def _read_outcomes(self) -> None:
+        if self._outcomes is None:
+            return
+        try:
+            with self._outcomes.open("rb") as file:
+                file.seek(self._offset)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._offset += len(line)
+                    if (row := parse_line(line)) is not None and row[0] in self._states:
+                        state = self._states[row[0]]
+                        state.add(row[1])
+                        self._requests += state.point.requests
+        except FileNotFoundError:  # made with the first outcome
+            pass
+
+    def _read_events(self) -> None:
+        for event in self._events.read():
+            if event.get("type") == "point_failed" and event.get("key") in self._states:
+                key = event["key"]
+                failure = Failure(key, str(event.get("message")), str(event.get("traceback")))
+                self._states[key].failure = failure
+            elif event.get("type") == "error":
+                self.error = str(event.get("message"))
+
+    def _show(self, last: bool) -> None:
+        states = list(self._states.values())
+        done = sum(len(state.outcomes) for state in states)
+        needed = sum(state.replications_needed for state in states if state.failure is None) + sum(
+            len(state.outcomes) for state in states if state.failure is not None
+        )
+        percent = 100.0 * done / needed if needed else 100.0
+        text = self.news(done, needed)
+        self._put("progress", "progress", round(min(percent, 100.0), 1), text, last)
+        rows = self.rows(states[:SHOWN_POINTS])
+        if rows and not last:
+            beyond = f", the first {SHOWN_POINTS}" if len(states) > SHOWN_POINTS else ""
+            self._put("points", "table", table(rows, self._sweep), f"{text}{beyond}", last)
+
+    def news(self, done: int, needed: int) -> str:
+        """Return what is new, on one line."""
+        counts = Counter(_stage(state) for state in self._states.values())
+        parts = [f"{counts['done']}/{len(self._states)} points"]
+        parts += [
+            f"{counts[stage]} {stage}"
+            for stage in ("running", "waiting", "failed")
+            if counts[stage]
+        ]
+        if counts["running"] or counts["waiting"]:
+            left = seconds_left(self._states.values(), self.requests_per_second)
+            parts.append(f"ETA {clock(left)}")
+        parts.append(f"{done}/{needed} replications")
+        return ", ".join(parts)
+
+    def rows(self, states: Sequence[PointState]) -> list[Row]:
+        """Return a row for each of these points that has a replication, for the sweep's metric."""
+        found = []
+        for state in states:
+            version = (len(state.outcomes), state.is_done)
+            known = self._rows.get(state.point.key)
+            if known is None or known[:2] != version:
+                made = point_rows([state], [self._sweep.metric])
+                if not made:
+                    continue
+                known = self._rows[state.point.key] = (*version, made[0])
+            found.append(known[2])
+        return found
+
+
+def _stage(state: PointState) -> str:
+    if state.failure is not None:
+        return "failed"
+    if state.stop_reason is not None:
+        return "done"
+    return "running" if state.outcomes else "waiting"
+
+
+def table(rows: Sequence[Row], sweep: Sweep) -> str:
+    """Return points as the data of a table artifact: a few columns with readable names."""
+    return json.dumps([shown(row, sweep) for row in rows])
+
+
+def shown(row: Row, sweep: Sweep) -> dict[str, str]:
+    """Return a row as a person reads it."""
+    names = {"erlang": "load (E)"}
+    axes = {names.get(axis, axis): _text(row[axis]) for axis in sweep.axes}
+    lower, upper = row["ci_lower"], row["ci_upper"]
+    estimate = f"< {upper:.2g}" if row["estimate"] == 0 and upper else f"{row['estimate']:.4g}"
+    return {
+        **axes,
+        "blocking": estimate,
+        "interval": "" if lower is None else f"{lower:.3g} to {upper:.3g}",
+        "replications": str(row["replications"]),
+        "blocked / requests": f"{row['blocked']:,} / {row['requests']:,}",
+        "stop": row["stop_reason"] or "running",
+    }
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

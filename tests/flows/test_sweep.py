@@ -1,0 +1,226 @@
+"""The flow `fusion-sweep`: points are computed once, whatever ends what computes them."""
+
+import csv
+import json
+import random
+import subprocess
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from fusion.sweep.store import Store
+from fusion_flows.command import sweeps
+
+from .conftest import Prefect, wait_for
+from .started import simulators
+
+GRID: dict[str, Any] = {
+    "template": "quick",
+    "overrides": {"general_settings": {"num_requests": 3000, "max_iters": 4}},
+    "grid": {"k_paths": [1, 3], "path_order": ["km", "hops"], "erlang": [150, 200]},
+    "where": "k_paths > 1 or path_order == 'km'",
+}
+LONG: dict[str, Any] = {  # half a minute on one core
+    **GRID,
+    "overrides": {"general_settings": {"num_requests": 100_000, "max_iters": 200}},
+}
+
+
+def start(
+    server: Prefect, folder: Path, sweep: dict[str, Any], name: str = "", engine: str = "local"
+) -> Any:
+    """Call the flow from a process, with a store of this folder."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "call.py"
+    path.write_text(
+        f"import os\nos.environ['FUSION_STORE_DIR'] = {str(folder / 'store')!r}\n"
+        "from fusion_flows import fusion_sweep\n"
+        f"result = fusion_sweep({sweep!r}, name={name or str(folder)!r}, engine={engine!r})\n"
+        f"open({str(folder / 'result.json')!r}, 'w').write(result.model_dump_json())\n"
+    )
+    return server.call(str(path))
+
+
+def result(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return found
+
+
+def computed(folder: Path) -> Counter[str]:
+    """Return how often each replication was computed, by the text of key and number."""
+    counts: Counter[str] = Counter()
+    for file in Store(folder / "store").files():
+        lines = file.read_bytes().split(b"\n")[:-1]  # a torn last line was not finished
+        counts.update(",".join(line.decode().split(",")[:2]) for line in lines[1:])
+    return counts
+
+
+@pytest.fixture(scope="module")
+def finished(server: Prefect, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the folder of a complete sweep, and its flow run."""
+    folder = tmp_path_factory.mktemp("sweep")
+    assert start(server, folder, GRID).wait(90) == 0
+    return folder, server.named(str(folder))
+
+
+def test_a_sweep_shows_its_points_in_tables_and_in_prefect(
+    server: Prefect, finished: tuple[Path, str]
+) -> None:
+    folder, run_id = finished
+    assert server.run(run_id)["state_type"] == "COMPLETED"
+    made = result(folder)
+    assert made["points"] == 6
+    with Path(made["points_csv"]).open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 * 7
+    blocking = [row for row in rows if row["metric"] == "blocking_probability"]
+    assert {(row["k_paths"], row["path_order"]) for row in blocking} == {
+        ("1", "km"),
+        ("3", "km"),
+        ("3", "hops"),
+    }
+    for row in blocking:
+        assert float(row["ci_lower"]) < float(row["estimate"]) < float(row["ci_upper"])
+        assert (row["replications"], row["stop_reason"], row["complete"]) == ("4", "fixed", "True")
+    with Path(made["replications_csv"]).open() as file:
+        assert len(list(csv.DictReader(file))) == 6 * 4
+    artifacts = server.artifacts(run_id)
+    assert artifacts["progress"]["data"] == 100
+    assert artifacts["progress"]["description"] == "6/6 points, 24/24 replications"
+    assert len(json.loads(artifacts["points"]["data"])) == 6
+    assert "data:image/png" in artifacts["report"]["data"]
+    assert "Partial" not in artifacts["report"]["data"]
+    assert any("6 points, 0 of them complete" in line for _, line in server.log(run_id))
+    assert Path(made["plot"]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_there_is_not_computed_again_and_new_points_are(
+    server: Prefect, finished: tuple[Path, str]
+) -> None:
+    folder, _ = finished
+    before = computed(folder)
+    table = Path(result(folder)["points_csv"]).read_bytes()
+    wider = {**GRID, "grid": {**GRID["grid"], "erlang": [150, 175, 200]}}
+    assert start(server, folder, GRID, "the same").wait(90) == 0
+    assert computed(folder) == before
+    assert Path(result(folder)["points_csv"]).read_bytes() == table
+    assert start(server, folder, wider, "wider").wait(90) == 0
+    after = computed(folder)
+    assert after & before == before
+    assert set(after.values()) == {1}
+    assert after.total() == before.total() + 3 * 4
+
+
+def test_a_plan_and_a_frame_of_what_is_there_compute_nothing(
+    finished: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = finished
+    monkeypatch.setenv("FUSION_STORE_DIR", str(folder / "store"))
+    before = computed(folder)
+    wider = {**GRID, "grid": {**GRID["grid"], "erlang": [150, 200, 500]}}
+    planned = sweeps.plan(sweeps.Sweep.model_validate(wider))
+    assert (len(planned.points), planned.complete, planned.replications_left) == (9, 6, 12)
+    assert planned.axes == ["k_paths", "path_order", "erlang"]
+    frame = sweeps.load_sweep(sweeps.Sweep.model_validate(wider), ["blocking_probability"])
+    assert list(frame["erlang"]) == [150, 200] * 3
+    assert frame["complete"].all()
+    one, other = (point.key[:10] for point in planned.points[:2])
+    assert sweeps.diff(one, other) == [
+        ("general_settings.erlang_start", 150, 200),
+        ("general_settings.erlang_stop", 150, 200),
+    ]
+    assert computed(folder) == before
+
+
+def no_simulators(directory: Path) -> bool:
+    return not simulators(directory)
+
+
+def is_at_it_or_over(process: subprocess.Popen[bytes], directory: Path) -> bool:
+    return process.poll() is not None or bool(simulators(directory))
+
+
+def kill_all(process: subprocess.Popen[bytes], directory: Path) -> None:
+    """SIGKILL to the flow, the guards and the simulators at once."""
+    process.kill()
+    for each in simulators(directory):
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.timeout(1500)
+def test_killed_at_random_moments_a_sweep_computes_nothing_twice(
+    server: Prefect, tmp_path: Path, rounds: int
+) -> None:
+    sweep = {**LONG, "overrides": {"general_settings": {"num_requests": 30_000, "max_iters": 40}}}
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    assert start(server, undisturbed, sweep).wait(200) == 0
+    chance = random.Random(rounds)
+    for number in range(rounds):
+        name = f"{killed} {number}"
+        process = start(server, killed, sweep, name)
+        directory = server.directory(server.named(name))
+        wait_for(partial(is_at_it_or_over, process, directory), 60, "a simulator")
+        time.sleep(chance.uniform(0, 2))
+        kill_all(process, directory)
+        wait_for(partial(no_simulators, directory), 5, "their end")
+    assert computed(killed).total() > 0
+    assert start(server, killed, sweep, f"{killed} at last").wait(200) == 0
+    for table in ("points_csv", "replications_csv"):
+        once, again = (Path(result(folder)[table]).read_bytes() for folder in (undisturbed, killed))
+        assert once == again
+    assert set(computed(killed).values()) == {1}, "nothing was computed twice"
+
+
+def test_a_killed_simulator_is_started_again(server: Prefect, tmp_path: Path) -> None:
+    sweep = {**LONG, "overrides": {"general_settings": {"num_requests": 50_000, "max_iters": 40}}}
+    process = start(server, tmp_path, sweep)
+    run_id = server.named(str(tmp_path))
+    directory = server.directory(run_id)
+    wait_for(lambda: computed(tmp_path).total() > 5, 60, "outcomes")
+    parents = [
+        each
+        for each in simulators(directory)
+        if "run_points" in str(each.cmdline()) and "guard.py" not in str(each.cmdline())
+    ]
+    parents[0].kill()
+    assert process.wait(120) == 0
+    assert server.run(run_id)["state_type"] == "COMPLETED"
+    assert any("started again" in line for _, line in server.log(run_id))
+    assert set(computed(tmp_path).values()) == {1}
+
+
+def test_a_cancelled_sweep_leaves_no_process_and_keeps_what_it_has(
+    worker: Prefect, tmp_path: Path
+) -> None:
+    run_id = worker.submit("fusion-sweep/sweep", sweep=LONG, name=str(tmp_path))
+    directory = worker.directory(run_id)
+    wait_for(lambda: (directory / "progress.jsonl").exists(), 60, "the simulator")
+    store = Store(worker.runs / "store")
+    wait_for(store.files, 60, "outcomes")
+    worker.cancel(run_id)
+    wait_for(lambda: not simulators(directory), 10, "the end of the processes")
+    run = worker.finished(run_id)
+    assert run["state_type"] == "CANCELLED"
+    again = sweeps.Sweep.model_validate(LONG)
+    keys = [point.key for point in sweeps.sweep_points(again)]
+    assert sum(map(len, store.read(keys).values())) > 0
+
+
+def test_a_bad_sweep_is_told_before_anything_is_started(server: Prefect, tmp_path: Path) -> None:
+    bad = {**GRID, "grid": {"k_paths": [3, 0], "erlang": [150]}}
+    assert start(server, tmp_path, bad).wait(60) == 1
+    run_id = server.named(str(tmp_path))
+    run = server.run(run_id)
+    assert run["state_type"] == "FAILED"
+    assert "k_paths = 0" in run["state"]["message"]
+    assert not server.directory(run_id).exists()
