@@ -18,6 +18,7 @@ from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for
 
 if TYPE_CHECKING:
     from fusion.progress import ProgressWriter
+    from fusion.sweep.points import Point
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,8 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
     # The rest is imported here so that --help and a wrong argument are answered at once.
     from fusion.logging_config import configure_logging
     from fusion.progress import ProgressWriter
+    from fusion.sweep.point_file import read_points
 
     configure_logging()
+    try:
+        points, metric = read_points(options.points)
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"--points {options.points} is no file of points: {reason}", file=sys.stderr)
+        return BAD_INPUT
     try:
         progress = ProgressWriter(options.progress_file)
     except OSError as error:
@@ -58,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         end_at_once(signals.exit_code)
 
     try:
-        complete = wait_for_end(lambda: _simulate(options, progress, signals), signals, end_late)
+        complete = wait_for_end(
+            lambda: _simulate(options, points, metric, progress, signals), signals, end_late
+        )
     except Exception as error:
         traceback.print_exc()
         with suppress(OSError):
@@ -70,17 +80,21 @@ def main(arguments: list[str] | None = None) -> int:
     return exit_code
 
 
-def _simulate(options: argparse.Namespace, progress: ProgressWriter, signals: Signals) -> bool:
+def _simulate(
+    options: argparse.Namespace,
+    points: list[Point],
+    metric: str,
+    progress: ProgressWriter,
+    signals: Signals,
+) -> bool:
     """Compute what is missing; return whether all of it is there."""
     from fusion.inputs import read_inputs
     from fusion.logging_config import get_logger
     from fusion.sweep.computation import compute
-    from fusion.sweep.point_file import read_points
     from fusion.sweep.point_state import point_states
     from fusion.sweep.store import OutcomeWriter, Store
 
     log = get_logger("fusion.sweep")
-    points, metric = read_points(options.points)
     states = point_states(points, Store(options.store).read(p.key for p in points), metric)
     progress.write("start", points=len(points), done=sum(state.is_done for state in states))
     left = {state.point.key: state for state in states if not state.is_done}

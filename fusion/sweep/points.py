@@ -157,9 +157,11 @@ def _filter(sweep: Sweep) -> Any:
     """Return the condition `where` as a function of the values on the axes."""
     if not sweep.where:
         return lambda axes: True
-    from simpleeval import SimpleEval
+    from simpleeval import EvalWithCompoundTypes
 
-    evaluator = SimpleEval(functions={"abs": abs, "min": min, "max": max, "round": round})
+    evaluator = EvalWithCompoundTypes(
+        functions={"abs": abs, "min": min, "max": max, "round": round}
+    )
 
     def wanted(axes: Mapping[str, Any]) -> bool:
         evaluator.names = dict(axes)

@@ -1,0 +1,112 @@
+"""What a sweep's file may say, and what is told of one that is wrong."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fusion.config import ConfigError
+from fusion.sweep.definition import Steps, Sweep, make_sweep, read_sweep
+from fusion.sweep.points import sweep_points
+
+
+def refusal(**data: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        sweep_points(make_sweep(data, "sweep.toml"))
+    return str(caught.value)
+
+
+def test_the_product_of_grid_zip_and_points_in_their_order() -> None:
+    sweep = Sweep(
+        grid={"erlang": [100, 200], "k_paths": [1, 2]},
+        zip=[{"allocation_method": ["first_fit", "best_fit"], "path_choice": ["in_order", "all"]}],
+        points=[{"seed": 1}, {"seed": 5}],
+    )
+    assert sweep.axes == ["k_paths", "allocation_method", "path_choice", "seed", "erlang"]
+    found = sweep.combinations()
+    assert len(found) == 2 * 2 * 2 * 2
+    assert found[0] == {
+        "erlang": 100,
+        "k_paths": 1,
+        "allocation_method": "first_fit",
+        "path_choice": "in_order",
+        "seed": 1,
+    }
+    assert [each["seed"] for each in found[:4]] == [1, 5, 1, 5]
+    assert {(each["allocation_method"], each["path_choice"]) for each in found} == {
+        ("first_fit", "in_order"),
+        ("best_fit", "all"),
+    }
+
+
+def test_a_sweep_without_axes_has_the_loads_of_its_template() -> None:
+    points = sweep_points(Sweep(template="quick"))
+    assert [point.axes for point in points] == [{"erlang": e} for e in (140, 160, 180, 200, 220)]
+
+
+def test_steps_are_exact() -> None:
+    assert Steps(start=0.1, stop=0.7, step=0.1).values == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    assert Steps(start=1, stop=2, count=5).values == [1, 1.25, 1.5, 1.75, 2]
+    assert Steps(start=1, stop=1000, count=4, scale="log").values == [1, 10, 100, 1000]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"grid": {"k_path": [1]}}, ["grid", "'k_path' is no axis", "did you mean 'k_paths'"]),
+        ({"grid": {"erlang_start": [1]}}, ["loads are the axis erlang"]),
+        ({"grid": {"workers": [1]}}, ["'workers' is no axis"]),
+        ({"grid": {"seed": [1]}, "points": [{"seed": 2}]}, ["'seed' is an axis of grid, too"]),
+        ({"zip": [{"seed": [1, 2], "k_paths": [1]}]}, ["equally long", "seed: 2, k_paths: 1"]),
+        ({"points": [{"seed": 1}, {"k_paths": 1}]}, ["number 2 has other axes than number 1"]),
+        ({"grid": {"erlang": {"start": 1, "stop": 9}}}, ["grid.erlang", "step or count"]),
+        ({"grid": {"erlang": {"start": 9, "stop": 1, "count": 2}}}, ["is below start"]),
+        ({"grid": {"erlang": {"start": 0, "stop": 1, "count": 3, "scale": "log"}}}, ["above 0"]),
+        ({"grid": {"erlang": []}}, ["grid.erlang"]),
+        ({"gird": {}}, ["gird", "is no key of a sweep", "did you mean 'grid'"]),
+        ({"metric": "hops"}, ["metric", "blocking_probability"]),
+        (
+            {"grid": {"seed": {"start": 0, "stop": 999, "step": 1}, "erlang": list(range(1, 102))}},
+            ["101,000 combinations", "100,000 are allowed"],
+        ),
+        ({"grid": {"k_paths": [3, 0]}}, ["k_paths = 0", "from 1 to 100", "at k_paths = 0"]),
+        ({"grid": {"erlang": [100, -1]}}, ["erlang = -1", "is no load"]),
+        ({"template": "no such"}, ["no such"]),
+        ({"overrides": {"general_settings": {"num_request": 1}}}, ["num_request"]),
+        ({"template": "quick", "where": "erlang > 1000"}, ["where", "leaves no point"]),
+        ({"template": "quick", "where": "load > 1"}, ["where", "load", "the axes are erlang"]),
+        ({"template": "quick", "where": "erlang >"}, ["where"]),
+        ({"template": "quick", "where": "erlang.__class__"}, ["where"]),
+        ({"template": "quick", "where": "open('/etc/passwd')"}, ["where", "open"]),
+        ({"template": "quick", "where": "9**9**9 > erlang"}, ["where"]),
+        ({"template": "quick", "where": "[x for x in range(9)]"}, ["where"]),
+        ({"template": "quick", "where": "'a' * 10**9 == 'b'"}, ["where"]),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_told(data: dict[str, Any], told: list[str]) -> None:
+    began = time.monotonic()
+    said = refusal(**data)
+    for words in told:
+        assert words in said
+    assert time.monotonic() - began < 5
+
+
+def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    for text in ("grid = [", "\x00", "a = 1\na = 2"):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"sweep\.toml"):
+            read_sweep(file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_sweep(tmp_path / "none.toml")
+
+
+def test_toml_and_json_say_the_same_and_a_template_lies_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "mine.ini").write_text("[general_settings]\nerlang_start = 50\nerlang_stop = 50\n")
+    (tmp_path / "a.toml").write_text('template = "mine.ini"\n[grid]\nk_paths = [1, 2]\n')
+    (tmp_path / "a.json").write_text('{"template": "mine.ini", "grid": {"k_paths": [1, 2]}}')
+    one, other = (read_sweep(tmp_path / name) for name in ("a.toml", "a.json"))
+    assert one == other
+    assert [point.erlang for point in sweep_points(one)] == [50, 50]

@@ -1,0 +1,151 @@
+"""The store: what is written is there, whatever happened to who wrote it."""
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fusion.outcome import Outcome
+from fusion.sweep.definition import Sweep
+from fusion.sweep.points import Point, sweep_points
+from fusion.sweep.store import OutcomeWriter, Store, StoreError, parse_line, read_outcomes
+
+POINTS = sweep_points(Sweep(template="quick", grid={"k_paths": [1, 3], "erlang": [150, 160]}))
+
+
+def outcome(number: int, blocked: int = 3) -> Outcome:
+    return Outcome(number, 100, 10, blocked, 0, 1.5, 0.1 + 0.2, 97, 200, 1e-300, 300, 1 / 3, 0.25)
+
+
+def filled(folder: Path, *numbers: int, points: list[Point] = POINTS, blocked: int = 3) -> Store:
+    store = Store(folder)
+    store.describe(points)
+    with OutcomeWriter(store.new_file()) as writer:
+        writer.append(
+            (point.key, outcome(number, blocked)) for point in points for number in numbers
+        )
+    return store
+
+
+finite = st.floats(0, 1e300, allow_nan=False)
+counts = st.integers(0, 2**62)
+
+
+@given(
+    st.builds(
+        Outcome, *[counts] * 5, finite, finite, counts, counts, finite, counts, finite, finite
+    )
+)
+def test_an_outcome_survives_its_line_to_the_last_bit(one: Outcome) -> None:
+    line = ",".join(["a" * 64, *map(repr, one)])
+    assert parse_line(line.encode() + b"\n") == ("a" * 64, one)
+
+
+def test_what_is_written_is_there(tmp_path: Path) -> None:
+    store = filled(tmp_path, 0, 1)
+    found = store.read(point.key for point in POINTS[:2])
+    assert found == {point.key: {0: outcome(0), 1: outcome(1)} for point in POINTS[:2]}
+    assert store.read(["b" * 64]) == {"b" * 64: {}}
+    assert Store(tmp_path / "none").read(["b" * 64]) == {"b" * 64: {}}
+
+
+def test_a_line_that_is_cut_short_or_damaged_is_not_there(tmp_path: Path) -> None:
+    store = filled(tmp_path, 0, 1)
+    (file,) = store.files()
+    text = file.read_bytes()
+    for end in range(len(text)):
+        file.write_bytes(text[:end])
+        assert len(list(read_outcomes(file))) == max(0, text[:end].count(b"\n") - 1)
+    file.write_bytes(text.replace(b",100,", b",1x0,", 1))
+    assert len(list(read_outcomes(file))) == 2 * len(POINTS) - 1
+
+
+def test_two_that_disagree_about_a_replication_are_told(tmp_path: Path) -> None:
+    store = filled(tmp_path, 0)
+    filled(tmp_path, 0)  # computed twice: equal
+    assert len(store.read([POINTS[0].key])[POINTS[0].key]) == 1
+    filled(tmp_path, 0, blocked=4)
+    with pytest.raises(StoreError, match=r"replication 0 .*blocked: [34] and [34]"):
+        store.read([POINTS[0].key])
+
+
+def test_stores_are_merged_and_again_for_nothing(tmp_path: Path) -> None:
+    one = filled(tmp_path / "one", 0, 1, points=POINTS[:2])
+    other = filled(tmp_path / "other", 1, 2, points=POINTS[1:])
+    assert one.merge(other) == 2 * len(POINTS[1:]) - 1
+    assert one.merge(other) == 0
+    found = one.read(point.key for point in POINTS)
+    assert [sorted(found[point.key]) for point in POINTS] == [[0, 1], [0, 1, 2], [1, 2], [1, 2]]
+    assert set(one.contents()) == {point.key for point in POINTS}
+
+
+def test_what_does_not_match_is_not_merged(tmp_path: Path) -> None:
+    one, other = filled(tmp_path / "one", 0), filled(tmp_path / "other", 0, 1, blocked=5)
+    before = sorted(path.read_bytes() for path in (tmp_path / "one").rglob("*") if path.is_file())
+    with pytest.raises(StoreError, match="blocked: 3 and 5"):
+        one.merge(other)
+    after = sorted(path.read_bytes() for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert before == after
+
+
+def test_a_description_that_was_changed_is_refused(tmp_path: Path) -> None:
+    store = filled(tmp_path, 0)
+    (file,) = (tmp_path / "points").iterdir()
+    file.write_text(
+        file.read_text().replace(
+            '"general_settings.erlang_start": 150', '"general_settings.erlang_start": 151'
+        )
+    )
+    with pytest.raises(StoreError, match="does not hold what its key says"):
+        store.contents()
+
+
+def test_a_key_is_found_by_its_start(tmp_path: Path) -> None:
+    store = filled(tmp_path, 0)
+    key, content = store.content(POINTS[0].key[:12])
+    assert key == POINTS[0].key
+    assert content["config"]["general_settings.erlang_start"] == 150
+    with pytest.raises(StoreError, match="4 points"):
+        store.content("")
+    with pytest.raises(StoreError, match="no point"):
+        store.content("xyz")
+
+
+WRITE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_sweep_store import OutcomeWriter, POINTS, Store, outcome
+store = Store(Path(sys.argv[1]))
+store.describe(POINTS)
+with OutcomeWriter(store.new_file()) as writer:
+    print("up", flush=True)
+    for number in range(1_000_000):
+        writer.append([(POINTS[0].key, outcome(number))])
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_lines(tmp_path: Path) -> None:
+    here = str(Path(__file__).parent)
+    writers = []
+    for _ in range(3):
+        command = [sys.executable, "-c", WRITE, str(tmp_path), here]
+        writers.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+    chance, store = random.Random(1), Store(tmp_path)
+    for writer in writers:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+    for writer in writers:
+        for _ in range(chance.randrange(3)):
+            store.read([POINTS[0].key])  # beside those who write
+        writer.send_signal(signal.SIGKILL)
+        writer.communicate()
+    found = store.read([POINTS[0].key])[POINTS[0].key]
+    assert sorted(found) == list(range(len(found)))
+    assert all(found[number] == outcome(number) for number in found)
+    assert set(store.contents()) == {point.key for point in POINTS}
