@@ -27,6 +27,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.submission
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.lag
+	$(BIN)/python -m benchmarks.sweep
 
 lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/ruff check .

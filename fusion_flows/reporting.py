@@ -1,12 +1,16 @@
 """Follow a simulator: its log and its progress into Prefect until it ends."""
 
+import signal
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from logging import Logger, LoggerAdapter
+from types import FrameType
 from typing import Any
 from uuid import UUID
 
@@ -112,13 +116,40 @@ def follow(
 ) -> int | State:
     """Look again and again until the simulator ends; return its exit code, or the first state of ended()."""
     next_look = 0.0
-    while (code := tree.wait(_WAIT_SECONDS)) is None:
-        if (state := ended()) is not None:
-            return state
-        if time.monotonic() >= next_look:
-            look()
-            next_look = time.monotonic() + _LOOK_SECONDS
+    with _remembered_interrupts() as interrupts:
+        while (code := tree.wait(_WAIT_SECONDS)) is None:
+            if (state := ended()) is not None:
+                return state
+            if time.monotonic() >= next_look:
+                look()
+                next_look = time.monotonic() + _LOOK_SECONDS
+            if interrupts:
+                raise KeyboardInterrupt
     return code
+
+
+@contextmanager
+def _remembered_interrupts() -> Iterator[list[int]]:
+    """Give a list that gets an item with each Ctrl-C, besides what it does.
+
+    Python ignores a KeyboardInterrupt where nobody could catch it, as in a callback of the garbage
+    collector, and then nothing would end.
+    """
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield heard
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Follower:

@@ -1,14 +1,18 @@
-"""Pictures of a sweep: blocking over load, a curve for each combination of the other axes.
+"""Pictures of a sweep, ready for a paper: blocking over load, over two axes, and differences.
 
-Knows nothing of Prefect.
+Sizes are those of a page with two columns, so that nothing is scaled and 7 points stay 7 points. Knows
+nothing of Prefect. matplotlib is imported in functions: it costs half a second of CPU.
 """
 
 import csv
 import io
+import math
+import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import cycle
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion.files import write_atomic
 from fusion_flows.plots import STYLE
@@ -16,187 +20,825 @@ from fusion_flows.plots import STYLE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Row = Mapping[str, Any]
+Names = tuple[str, ...]
+"""Values on some axes, as text."""
 
-_MOST_CURVES = 6  # in one panel
-_PANELS_WIDE = 3
-# Okabe and Ito's colours for all kinds of sight, dark and light in turn, so that grey tells them apart.
+
+class _Look(NamedTuple):
+    """How a curve is drawn."""
+
+    color: Any
+    marker: str
+    line: Any
+
+
+_COLUMN, _PAGE = 3.5, 7.16  # inches: width of a column and of the text of a page
+_SMALL = 7.0  # points: the smallest text
+_MARKER = 4.2
+_ARROW = 17.0  # twice the length of the arrow of a bound, in points
+_FEW_CURVES, _MOST_CURVES, _MOST_PANELS = 6, 8, 12
+_MOST_BARS = 24  # loads of a curve; intervals of more than that are a band
+_STYLE = {
+    **STYLE,
+    "font.size": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.linewidth": 0.6,
+    "hatch.linewidth": 0.5,
+    "pdf.fonttype": 42,  # publishers refuse type 3
+    "xtick.labelsize": _SMALL,
+    "ytick.labelsize": _SMALL,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
+# Told apart by all kinds of sight and in grey: any two are 7 of 100 steps of lightness apart.
 _LOOKS = (
-    ("#000000", "o", "-"),
-    ("#D55E00", "s", "--"),
-    ("#0072B2", "^", "-."),
-    ("#E69F00", "D", ":"),
-    ("#009E73", "v", (0, (5, 1, 1, 1, 1, 1))),
-    ("#CC79A7", "P", (0, (3, 1))),
-    ("#56B4E9", "X", (0, (1, 1))),
-    ("#7F7F7F", "*", (0, (7, 2))),
+    _Look("#000000", "o", "-"),
+    _Look("#E69F00", "s", "--"),
+    _Look("#0072B2", "^", "-."),
+    _Look("#882255", "D", (0, (1, 1.2))),
+    _Look("#D55E00", "v", (0, (5, 1.2, 1, 1.2, 1, 1.2))),
+    _Look("#CC79A7", "P", (0, (3, 1.2))),
+    _Look("#332288", "X", (0, (7, 1.8))),
+    _Look("#88CCEE", "p", (0, (2, 1, 4, 1))),
 )
+_GREY = "0.35"
 _NAMES = {
+    "erlang": "load (Erlang)",
     "blocking_probability": "blocking probability",
     "bit_rate_blocking_probability": "bit-rate blocking probability",
+    "mean_hops": "hops per lightpath",
+    "mean_length_km": "length of a lightpath (km)",
+    "mean_slots": "slots per lightpath",
 }
+_POLICY = {
+    *("k_paths", "path_order", "path_choice", "route_method"),
+    *("allocation_method", "spectrum_priority"),
+}
+"""Axes that are compared, so that they are curves of one panel rather than panels."""
 
 
 def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: str) -> "Figure":
-    """Draw a metric over load on a log axis, with intervals.
+    """Draw a metric over load, with intervals: a curve for each combination of the other axes.
 
-    rows: of points.csv, of this metric; axes: of the sweep, `erlang` the last. Axes with one value are not
-    in the labels. An estimate of 0 is an arrow down from its bound, and a point that has not all its
-    replications is hollow. More curves than are told apart are split into panels.
+    rows: points of this metric, as in points.csv; axes: of the sweep. Axes with one value are not in the
+    labels. Blocking is on a log axis, where an estimate of 0 is an arrow down from its bound. A point that
+    has not all its replications is hollow. More than 6 curves get panels: by the network, else by what is
+    no policy; more than 8 curves in a panel are coloured by the first axis alone. What cannot be drawn is
+    counted in the picture. Raises ValueError for rows of several metrics, and for two of one point.
     """
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    varying = [axis for axis in axes[:-1] if len({str(row[axis]) for row in rows}) > 1]
-    curves = _by(rows, varying)
-    split = _panel_axis(curves, varying)
-    panels = _by(rows, [split] if split else [])
-    labels = [axis for axis in varying if axis != split]
-    wide = min(_PANELS_WIDE, max(1, len(panels)))
-    high = -(-max(1, len(panels)) // wide)
-    with matplotlib.rc_context(STYLE):
-        size = (6.4, 4.4) if len(panels) < 2 else (3.6 * wide + 1.6, 3.2 * high + 0.4)
-        figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(high, wide, sharex=True, sharey=True, squeeze=False).ravel()
-        looks = _looks(_by(rows, labels))
+    others = [axis for axis in axes if axis != "erlang"]
+    _check(rows, [*others, "erlang"], metric)
+    values = {axis: _values(rows, axis) for axis in others}
+    varying = [axis for axis in others if len(values[axis]) > 1]
+    split = _panel_axes(rows, varying, values)
+    labels = [axis for axis in varying if axis not in split]
+    panels = _groups(rows, split, values)
+    looks = _looks(list(_groups(rows, labels, values)))
+    log = _is_blocking(metric)
+    handles = [
+        *_legend_of(looks, labels, values),
+        *_signs(rows, log),
+    ]
+    wide = _panels_wide(len(panels), [len(values[axis]) for axis in split])
+    high = -(-len(panels) // wide)
+    width = _PAGE if len(panels) > 1 or len(looks) > _MOST_CURVES else _COLUMN
+    height = 0.2 + high * {1: 0.7, 2: 0.68, 3: 0.78, 4: 0.9}[wide] * width / wide
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        shared = _share_loads(list(panels.values()))
+        grid = figure.subplots(high, wide, sharex=shared, sharey=True, squeeze=False).ravel()
         for panel, (place, (names, of_panel)) in enumerate(zip(grid, panels.items(), strict=False)):
-            _draw_panel(place, _by(of_panel, labels), looks)
-            place.set_title(_label([split], names) if split else title, fontsize=10, loc="left")
-            if panel % wide == 0:
-                place.set_ylabel(_NAMES.get(metric, metric))
+            curves = _groups(of_panel, labels, values)
+            _draw_panel(place, curves, looks, log=log)
+            place.xaxis.set_major_locator(MaxNLocator(5 if wide < 3 else 4))
+            if split:
+                place.set_title(_label(split, names, values), loc="left")
             if panel + wide >= len(panels):
-                place.set_xlabel("load (Erlang)")
+                place.tick_params(labelbottom=True)
         for place in grid[len(panels) :]:
-            place.set_visible(False)
-        if split:
-            figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
-        handles = {_label(labels, names): _handle(look) for names, look in looks.items() if labels}
-        if handles:
-            figure.legend(
-                handles.values(),
-                handles.keys(),
-                loc="outside right upper",
-                frameon=False,
-                fontsize=9,
-            )
+            place.remove()
+        if log:
+            _scale(grid[0], rows)
+        figure.supxlabel(_NAMES["erlang"], fontsize=8)
+        figure.supylabel(_named(metric), fontsize=8)
+        _title(figure, title)
+        _legend(figure, handles)
     return figure
 
 
-def _by(rows: Iterable[Row], axes: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[axis] for axis in axes), []).append(row)
-    return groups
+def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "Figure":
+    """Draw a metric over two axes: a cell for each pair of values, with its number where that fits.
 
-
-def _panel_axis(curves: Mapping[tuple[Any, ...], Any], varying: Sequence[str]) -> str | None:
-    """Return the axis that gets a panel for each value: the network, else the one with most values."""
-    if len(curves) <= _MOST_CURVES or len(varying) < 2:
-        return None
-    if "network" in varying:
-        return "network"
-    counts = [len({names[place] for names in curves}) for place in range(len(varying))]
-    return varying[counts.index(max(counts))]
-
-
-def _looks(curves: Mapping[tuple[Any, ...], Any]) -> dict[tuple[Any, ...], Any]:
-    return dict(zip(curves, cycle(_LOOKS), strict=False))
-
-
-def _label(axes: Sequence[str], names: tuple[Any, ...]) -> str:
-    texts = [f"{name:g}" if isinstance(name, float) else str(name) for name in names]
-    numbers = [text.replace(".", "").isdigit() or text in ("True", "False") for text in texts]
-    return ", ".join(
-        f"{axis} = {text}" if number else text
-        for axis, text, number in zip(axes, texts, numbers, strict=True)
-    )
-
-
-def _handle(look: Any) -> Any:
+    rows: points of this metric, as in points.csv, one for each cell at most. Blocking has a log scale of
+    colours; a cell where nothing was blocked is hatched and has its bound. A cell that has not all its
+    replications has a hollow point. Raises ValueError for rows of several metrics, and for two of one cell.
+    """
+    import matplotlib
+    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch, Rectangle
 
-    color, marker, line = look
-    return Line2D([], [], color=color, marker=marker, linestyle=line, markersize=4.5, linewidth=1.3)
+    _check(rows, [x, y], metric)
+    across, up = _values(rows, x), _values(rows, y)
+    log = _is_blocking(metric)
+    width = min(max(_COLUMN, 1.5 + 0.55 * len(across)), _PAGE)
+    height = min(max(2.2, 0.8 + 0.36 * len(up)), 8.0)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        place = figure.add_subplot()
+        drawn = [v for row in rows if (v := _number(row, "estimate")) is not None]
+        drawn = [value for value in drawn if value > 0 or not log]
+        norm = (LogNorm if log else Normalize)(*_span(drawn))
+        colors = matplotlib.colormaps["cividis_r"]
+        texts = []
+        missing = {(column, line) for column in range(len(across)) for line in range(len(up))}
+        none = running = False
+        for row in rows:
+            column, line = across.index(_text(row[x])), up.index(_text(row[y]))
+            corner = (column - 0.5, line - 0.5)
+            estimate, bound = _number(row, "estimate"), _number(row, "ci_upper")
+            if estimate is None:
+                continue
+            missing.discard((column, line))
+            ink = "black"
+            if log and estimate == 0:
+                none = True
+                place.add_patch(
+                    Rectangle(corner, 1, 1, facecolor="white", edgecolor="0.7", hatch="////", lw=0)
+                )
+                text = f"<{_short(bound)}" if bound else "0"
+            else:
+                color = colors(norm(estimate))
+                ink = "white" if _lightness(color) < 0.5 else "black"
+                place.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="white", lw=0.8))
+                text = _short(estimate)
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+            texts.append(
+                place.text(
+                    column,
+                    line,
+                    text,
+                    color=ink,
+                    ha="center",
+                    va="center",
+                    bbox=paper if none and ink == "black" and text[0] in "<0" else None,
+                )
+            )
+            if not row["complete"]:
+                running = True
+                place.plot(
+                    column + 0.38, line + 0.34, "o", color=ink, markerfacecolor="none", ms=2.8
+                )
+        place.set_xlim(-0.5, max(len(across), 1) - 0.5)
+        place.set_ylim(-0.5, max(len(up), 1) - 0.5)
+        if not _is_numeric(up):
+            place.invert_yaxis()  # words are read from the top
+        place.set_xlabel(_named(x))
+        place.set_ylabel(_named(y))
+        place.set_xticks(range(len(across)), [_plain(text) for text in across])
+        place.set_yticks(range(len(up)), [_plain(text) for text in up])
+        place.tick_params(length=0)
+        place.spines[:].set_visible(False)
+        if drawn:
+            scale = figure.colorbar(
+                matplotlib.cm.ScalarMappable(norm, colors), ax=place, label=_named(metric)
+            )
+            scale.outline.set_visible(False)  # type: ignore[operator]
+        _title(figure, title)
+        handles: list[tuple[Any, str]] = []
+        if none:
+            hatched = Patch(facecolor="white", edgecolor="0.7", hatch="////", linewidth=0)
+            handles.append((hatched, "nothing blocked: upper bound"))
+        if running:
+            circle = Line2D([], [], color=_GREY, marker="o", markerfacecolor="none", ls="none")
+            circle.set_markersize(2.8)
+            handles.append((circle, "still running"))
+        if missing and rows:
+            handles.append((Patch(facecolor="none", edgecolor="none"), "empty: no result"))
+        _legend(figure, handles)
+        _fit(figure, place, texts)
+    return figure
 
 
-def _draw_panel(
-    place: "Axes", curves: Mapping[tuple[Any, ...], Sequence[Row]], looks: Mapping[Any, Any]
-) -> None:
-    seen_any = False
-    for names, unsorted in curves.items():
-        color, marker, line = looks[names]
-        rows = sorted(unsorted, key=lambda row: row["erlang"])
-        seen = [row for row in rows if row["estimate"]]
-        none = [row for row in rows if row["estimate"] == 0 and row["ci_upper"]]
-        seen_any = seen_any or bool(seen or none)
-        loads = [row["erlang"] for row in seen]
-        means = [row["estimate"] for row in seen]
-        place.plot(loads, means, color=color, linestyle=line, linewidth=1.3)
-        place.fill_between(
-            loads,
-            [_bound(row, "ci_lower") for row in seen],
-            [_bound(row, "ci_upper") for row in seen],
-            color=color,
-            alpha=0.18,
-            linewidth=0,
+def difference_figure(rows: Sequence[Row], title: str) -> "Figure":
+    """Draw differences over load with their intervals: filled where the interval excludes zero.
+
+    rows: `erlang`, `difference`, `ci_lower` and `ci_upper` (None where there is none), `label` of the
+    comparison, and `verdict`, which the legend counts. Differences of several sizes get an axis that is
+    linear around zero and logarithmic beyond.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import ScaledTranslation
+
+    groups = _groups(rows, ["label"], {"label": _values(rows, "label")})
+    looks = _looks(list(groups))
+    several = len(groups) > 3
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(
+            figsize=(_PAGE if several else _COLUMN, 3.0 if several else 2.5), layout="constrained"
         )
-        for row in seen:
-            face = color if row["complete"] else "white"
-            place.plot(
-                row["erlang"],
-                row["estimate"],
-                marker=marker,
-                markersize=4.5,
-                color=color,
-                markerfacecolor=face,
-                linestyle="none",
-            )
-        for row in none:
-            place.errorbar(
-                row["erlang"],
-                row["ci_upper"],
-                yerr=0.45 * row["ci_upper"],
-                uplims=True,
-                color=color,
-                marker="_",
-                markersize=8,
-                elinewidth=1.1,
-                linestyle="none",
-            )
-    if seen_any:
-        place.set_yscale("log")
-    place.grid(True, which="major", color="0.85", linewidth=0.8)
-    place.grid(True, which="minor", axis="y", color="0.93", linewidth=0.5)
-
-
-def _bound(row: Row, name: str) -> float:
-    """Return an end of an interval as it can be drawn on a log axis."""
-    value = row[name]
-    estimate = float(row["estimate"])
-    return estimate if value is None else max(float(value), estimate / 10)
+        place = figure.add_subplot()
+        place.axhline(0.0, color="black", linewidth=0.8, zorder=1.5)
+        handles: list[tuple[Any, str]] = []
+        step = min(4.0, 24.0 / max(1, len(groups)))
+        for number, (names, unsorted) in enumerate(groups.items()):
+            look = looks[names]
+            shift = (number - (len(groups) - 1) / 2) * step / 72
+            aside = place.transData + ScaledTranslation(shift, 0, figure.dpi_scale_trans)
+            of_label = sorted(unsorted, key=lambda row: float(row["erlang"]))
+            for shown in (False, True):
+                points = [
+                    row
+                    for row in of_label
+                    if _excludes_zero(row) is shown and _number(row, "difference") is not None
+                ]
+                means = [float(row["difference"]) for row in points]
+                loads = [float(row["erlang"]) for row in points]
+                place.vlines(
+                    loads,
+                    [_or(_number(row, "ci_lower"), row["difference"]) for row in points],
+                    [_or(_number(row, "ci_upper"), row["difference"]) for row in points],
+                    color=look.color,
+                    linewidth=0.9,
+                    transform=aside,
+                )
+                place.plot(
+                    loads,
+                    means,
+                    linestyle="none",
+                    marker=look.marker,
+                    markersize=_MARKER,
+                    color=look.color,
+                    markerfacecolor=look.color if shown else "white",
+                    transform=aside,
+                    label=names[0],
+                )
+            verdicts = Counter(str(row["verdict"]) for row in of_label)
+            told = ", ".join(f"{verdict}: {count}" for verdict, count in verdicts.items())
+            handles.append((_handle(look._replace(line="none")), f"{names[0]} ({told})"))
+        ends = [
+            value
+            for row in rows
+            for name in ("difference", "ci_lower", "ci_upper")
+            if (value := _number(row, name)) is not None
+        ]
+        if ends:
+            _scale_around_zero(place, ends)
+            loads = [float(row["erlang"]) for row in rows]
+            room = 0.06 * (max(loads) - min(loads)) or 1.0
+            place.set_xlim(min(loads) - room, max(loads) + room)
+        dot = _Look(_GREY, "o", "none")
+        kinds = {_excludes_zero(row) for row in rows}
+        if True in kinds:
+            handles.append((_handle(dot), "interval excludes zero"))
+        if False in kinds:
+            handles.append((_handle(dot, hollow=True), "it does not"))
+        place.set_xlabel(_NAMES["erlang"])
+        place.set_ylabel("difference of blocking")
+        _grid(place)
+        _title(figure, title)
+        _legend(figure, handles)
+    return figure
 
 
 def save_with_data(
-    figure: "Figure", rows: Sequence[Row], folder: Path, name: str, *, dpi: int = 160
+    figure: "Figure", rows: Sequence[Row], folder: Path, name: str, *, dpi: int = 300
 ) -> None:
-    """Write a figure as PNG, PDF and SVG and its numbers as CSV, each completely or not at all."""
+    """Write a figure as PNG, PDF and SVG and its numbers as CSV, each completely or not at all.
+
+    rows: those that the figure was made from. The same figure gives the same bytes. Raises OSError.
+    """
     import matplotlib
 
     folder.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    if columns:
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_atomic(folder / f"{name}.csv", text.getvalue().encode())
     no_dates: dict[str, dict[str, Any]] = {
         "png": {"Software": None},
-        "pdf": {"CreationDate": None, "Producer": None},
-        "svg": {"Date": None},
+        "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+        "svg": {"Date": None, "Creator": None},
     }
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(_STYLE):
         for form, metadata in no_dates.items():
             data = io.BytesIO()
             figure.savefig(data, format=form, dpi=dpi, metadata=metadata)
             write_atomic(folder / f"{name}.{form}", data.getvalue())
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    write_atomic(folder / f"{name}.csv", text.getvalue().encode())
+
+
+# Rows, values and words
+
+
+def _check(rows: Sequence[Row], axes: Sequence[str], metric: str) -> None:
+    foreign = sorted({str(row["metric"]) for row in rows if row.get("metric", metric) != metric})
+    if foreign:
+        raise ValueError(f"rows of {', '.join(foreign)} in a picture of {metric}: leave them out")
+    seen = Counter(tuple(_text(row[axis]) for axis in axes) for row in rows)
+    for names, count in seen.items():
+        if count > 1:
+            point = ", ".join(f"{axis} = {name}" for axis, name in zip(axes, names, strict=True))
+            raise ValueError(
+                f"{count} rows have {point}: name all axes along which they differ, or choose"
+            )
+
+
+def _number(row: Row, name: str) -> float | None:
+    """Return a finite number, or None; a data frame has NaN where there is none."""
+    value = row.get(name)
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    return str(value)
+
+
+def _values(rows: Iterable[Row], axis: str) -> list[str]:
+    """Return the values on an axis: numbers by size, words as they come."""
+    found = list(dict.fromkeys(_text(row[axis]) for row in rows))
+    return sorted(found, key=float) if _is_numeric(found) else found
+
+
+def _is_numeric(texts: Sequence[str]) -> bool:
+    try:
+        return all(math.isfinite(float(text)) for text in texts)
+    except ValueError:
+        return False
+
+
+def _groups(
+    rows: Iterable[Row], axes: Sequence[str], values: Mapping[str, Sequence[str]]
+) -> dict[Names, list[Row]]:
+    """Return the rows by their values on some axes, in the order of those. No axes: one group."""
+    groups: dict[Names, list[Row]] = {} if axes else {(): []}
+    for row in rows:
+        groups.setdefault(tuple(_text(row[axis]) for axis in axes), []).append(row)
+    places = {axis: {text: n for n, text in enumerate(values[axis])} for axis in axes}
+    order = sorted(
+        groups, key=lambda names: [places[axis][n] for axis, n in zip(axes, names, strict=True)]
+    )
+    return {names: groups[names] for names in order}
+
+
+def _label(axes: Sequence[str], names: Names, values: Mapping[str, Sequence[str]]) -> str:
+    """Return the values as people say them: numbers with their axis, words alone if they are clear."""
+    known = Counter(text for texts in values.values() for text in texts)
+    return ", ".join(
+        f"{axis} = {text}"
+        if _is_numeric([text]) or text in ("True", "False", "None", "") or known[text] > 1
+        else text
+        for axis, text in zip(axes, names, strict=True)
+    )
+
+
+def _named(metric: str) -> str:
+    return _plain(_NAMES.get(metric, metric))
+
+
+def _plain(text: str) -> str:
+    """Return a text in which matplotlib sees no formula."""
+    return text.replace("$", r"\$")
+
+
+def _short(value: float | None) -> str:
+    """Return a number with two digits in few characters: 0.012, 3.4e-5."""
+    if value is None:
+        return ""
+    text = f"{value:.2g}" if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.1e}"
+    return text.replace("e-0", "e-").replace("e+0", "e")
+
+
+def _is_blocking(metric: str) -> bool:
+    return metric.endswith("blocking_probability")
+
+
+# Which panels and curves there are
+
+
+def _panel_axes(
+    rows: Sequence[Row], varying: Sequence[str], values: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return the one or two axes whose values get panels, or none of them."""
+    if len(_groups(rows, varying, values)) <= _FEW_CURVES:
+        return []
+    choices = []
+    for split in (*combinations(varying, 1), *combinations(varying, 2)):
+        labels = [axis for axis in varying if axis not in split]
+        panels = len(_groups(rows, split, values))
+        curves = len(_groups(rows, labels, values))
+        if labels and panels <= _MOST_PANELS:
+            split = tuple(sorted(split, key=lambda axis: axis != "network"))
+            policies = sum(axis in _POLICY for axis in split)
+            crowded = max(0, curves - _MOST_CURVES)
+            without = "network" in varying and "network" not in split
+            choices.append((crowded, without, len(split), policies, panels, split))
+    return list(min(choices)[-1]) if choices else []
+
+
+def _panels_wide(panels: int, counts: Sequence[int]) -> int:
+    if len(counts) == 2 and math.prod(counts) == panels and counts[1] <= 4:
+        return counts[1]  # a line of panels for each value of the first axis
+    return next(
+        wide for most, wide in ((1, 1), (2, 2), (3, 3), (4, 2), (6, 3), (99, 4)) if panels <= most
+    )
+
+
+def _share_loads(panels: Sequence[Sequence[Row]]) -> bool:
+    """Tell whether all panels have about the same loads; those of two networks may be far apart."""
+    ends = [
+        (min(loads), max(loads))
+        for rows in panels
+        if (loads := [float(row["erlang"]) for row in rows])
+    ]
+    if not ends:
+        return True
+    whole = max(high for _, high in ends) - min(low for low, _ in ends)
+    return all(high - low >= 0.6 * whole for low, high in ends)
+
+
+def _looks(curves: Sequence[Names]) -> dict[Names, _Look]:
+    """Return how each curve is drawn. Too many to tell apart: a colour for each value of the first axis."""
+    if len(curves) <= len(_LOOKS):
+        return dict(zip(curves, _LOOKS, strict=False))
+    firsts = list(dict.fromkeys(names[0] for names in curves))
+    rests = list(dict.fromkeys(names[1:] for names in curves))
+    colors = _colors(len(firsts))
+    looks = {}
+    for names in curves:
+        first = firsts.index(names[0])
+        rest = rests.index(names[1:]) if len(rests) > 1 else first
+        turn = rest // len(_LOOKS)
+        looks[names] = _Look(
+            colors[first],
+            _LOOKS[rest % len(_LOOKS)].marker,
+            _LOOKS[(rest + turn) % len(_LOOKS)].line,
+        )
+    return looks
+
+
+def _colors(count: int) -> list[Any]:
+    if count <= len(_LOOKS):
+        return [look.color for look in _LOOKS[:count]]
+    import matplotlib
+
+    colors = matplotlib.colormaps["cividis"]
+    return [colors(0.92 * n / (count - 1)) for n in range(count)]
+
+
+def _legend_of(
+    looks: Mapping[Names, _Look], labels: Sequence[str], values: Mapping[str, Sequence[str]]
+) -> list[tuple["Line2D", str]]:
+    if not labels or len(looks) < 2:
+        return []
+    if len(looks) <= len(_LOOKS) or len(labels) == 1:
+        return [(_handle(look), _label(labels, names, values)) for names, look in looks.items()]
+    found: dict[str, Line2D] = {}  # colours, then markers and lines
+    for names, look in looks.items():
+        patch = look._replace(marker="none", line="-")
+        found.setdefault(_label(labels[:1], names[:1], values), _handle(patch, width=3.0))
+    for names, look in looks.items():
+        found.setdefault(
+            _label(labels[1:], names[1:], values), _handle(look._replace(color=_GREY))
+        )
+    return [(handle, text) for text, handle in found.items()]
+
+
+def _signs(rows: Sequence[Row], log: bool) -> list[tuple[Any, str]]:
+    """Return what of the signs in the picture has to be explained."""
+    signs: list[tuple[Any, str]] = []
+    seen = [row for row in rows if _kind(row, log) == "seen"]
+    if any(_number(row, "ci_upper") is not None for row in seen):
+        levels = {row.get("confidence") for row in seen}
+        level = levels.pop() if len(levels) == 1 else None
+        bar = _handle(_Look(_GREY, "|", "none"), size=9.0)
+        signs.append((bar, f"{level:.3g}".join(("", "")) if False else _interval(level)))
+    if any(_kind(row, log) == "none" for row in rows):
+        signs.append(
+            (
+                _handle(_Look(_GREY, _arrow(), "none"), size=_ARROW),
+                "nothing blocked: upper bound",
+            )
+        )
+    if any(_kind(row, log) and not row["complete"] for row in rows):
+        signs.append((_handle(_Look(_GREY, "o", "none"), hollow=True), "still running"))
+    if lost := sum(not _kind(row, log) for row in rows):
+        points = f"{lost} {'point' if lost == 1 else 'points'}"
+        signs.append((_handle(_Look("none", "none", "none")), f"{points} without a value"))
+    return signs
+
+
+def _interval(level: float | None) -> str:
+    return f"{100 * level:.4g} % interval" if level else "interval"
+
+
+def _kind(row: Row, log: bool) -> str:
+    """Return what is drawn of a row: an estimate, a bound because nothing was blocked, or nothing."""
+    estimate = _number(row, "estimate")
+    if estimate is None:
+        return ""
+    if estimate > 0 or not log:
+        return "seen"
+    return "none" if estimate == 0 and _number(row, "ci_upper") else ""
+
+
+# Drawing
+
+
+def _draw_panel(
+    place: "Axes",
+    curves: Mapping[Names, Sequence[Row]],
+    looks: Mapping[Names, _Look],
+    *,
+    log: bool,
+) -> None:
+    bounds: dict[float, list[tuple[float, Names, bool]]] = {}
+    if log:
+        place.set_yscale("log", nonpositive="clip")  # a bar that reaches zero goes on to the edge
+    for names, unsorted in curves.items():
+        look = looks[names]
+        rows = sorted(unsorted, key=lambda row: float(row["erlang"]))
+        seen = [row for row in rows if _kind(row, log) == "seen"]
+        for row in rows:
+            if _kind(row, log) == "none":
+                bound = (float(row["ci_upper"]), names, bool(row["complete"]))
+                bounds.setdefault(float(row["erlang"]), []).append(bound)
+        place.plot(
+            [row["erlang"] for row in seen],
+            [row["estimate"] for row in seen],
+            color=look.color,
+            linestyle=look.line,
+            linewidth=1.1,
+            label=" ".join(names),
+        )
+        _draw_intervals(place, seen, look)
+        for complete in (True, False):
+            points = [row for row in seen if bool(row["complete"]) is complete]
+            _draw_points(
+                place,
+                [row["erlang"] for row in points],
+                [row["estimate"] for row in points],
+                look,
+                complete,
+            )
+    for load, at_load in bounds.items():
+        _draw_bounds(place, load, at_load, looks)
+    place.margins(x=0.06)
+    _grid(place)
+
+
+def _draw_points(
+    place: "Axes",
+    x: Sequence[float],
+    y: Sequence[float],
+    look: _Look,
+    complete: bool,
+    **options: Any,
+) -> None:
+    place.plot(
+        x,
+        y,
+        linestyle="none",
+        marker=look.marker,
+        markersize=_MARKER,
+        color=look.color,
+        markeredgewidth=0.8,
+        markerfacecolor=look.color if complete else "white",
+        zorder=3,
+        **options,
+    )
+
+
+def _draw_intervals(place: "Axes", rows: Sequence[Row], look: _Look) -> None:
+    with_one = [
+        (float(row["erlang"]), float(row["estimate"]), lower, upper)
+        for row in rows
+        if (lower := _number(row, "ci_lower")) is not None
+        and (upper := _number(row, "ci_upper")) is not None
+    ]
+    if not with_one:
+        return
+    loads, means, lowers, uppers = zip(*with_one, strict=True)
+    if len(loads) > _MOST_BARS:
+        place.fill_between(loads, lowers, uppers, color=look.color, alpha=0.2, linewidth=0)
+        return
+    place.errorbar(
+        loads,
+        means,
+        yerr=(
+            [max(mean - lower, 0.0) for mean, lower in zip(means, lowers, strict=True)],
+            [max(upper - mean, 0.0) for mean, upper in zip(means, uppers, strict=True)],
+        ),
+        fmt="none",
+        ecolor=look.color,
+        elinewidth=0.8,
+        capsize=1.6,
+        capthick=0.8,
+    )
+
+
+def _draw_bounds(
+    place: "Axes",
+    load: float,
+    bounds: Sequence[tuple[float, Names, bool]],
+    looks: Mapping[Names, _Look],
+) -> None:
+    """Draw arrows down from upper bounds; those of several curves that are equal, side by side."""
+    from matplotlib.transforms import ScaledTranslation
+
+    together: list[list[tuple[float, Names, bool]]] = []
+    for each in sorted(bounds, key=lambda bound: bound[0]):
+        if together and each[0] <= 1.25 * together[-1][0][0]:
+            together[-1].append(each)
+        else:
+            together.append([each])
+    figure = place.get_figure(root=True)
+    assert figure is not None
+    for equal in together:
+        order = list(looks)
+        equal.sort(key=lambda bound: order.index(bound[1]))
+        step = min(1.1 * _MARKER, 22.0 / len(equal))
+        for number, (bound, names, complete) in enumerate(equal):
+            shift = (number - (len(equal) - 1) / 2) * step / 72
+            aside = place.transData + ScaledTranslation(shift, 0, figure.dpi_scale_trans)
+            place.plot(
+                [load],
+                [bound],
+                linestyle="none",
+                marker=_arrow(),
+                markersize=_ARROW,
+                markeredgewidth=0.8,
+                markerfacecolor="none",
+                color=looks[names].color,
+                transform=aside,
+            )
+            _draw_points(place, [load], [bound], looks[names], complete, transform=aside)
+
+
+def _arrow() -> Any:
+    """Return a marker: an arrow down from its point."""
+    from matplotlib.path import Path as Outline
+
+    return Outline(
+        [(0, 0), (0, -1), (-0.2, -0.7), (0, -1), (0.2, -0.7)],
+        [Outline.MOVETO, Outline.LINETO, Outline.MOVETO, Outline.LINETO, Outline.LINETO],
+    )
+
+
+def _handle(
+    look: _Look, *, hollow: bool = False, size: float = _MARKER, width: float = 1.1
+) -> "Line2D":
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        color=look.color,
+        marker=look.marker,
+        linestyle=look.line,
+        markersize=size,
+        markeredgewidth=0.8,
+        linewidth=width,
+        markerfacecolor="white" if hollow else look.color,
+    )
+
+
+def _scale(place: "Axes", rows: Sequence[Row]) -> None:
+    """Set the limits of a log axis: all points, intervals to a decade down, and room for arrows."""
+    ends: list[float] = []
+    for row in rows:
+        if kind := _kind(row, log=True):
+            ends += [value for n in ("estimate", "ci_upper") if (value := _number(row, n))]
+            if kind == "seen" and (lower := _number(row, "ci_lower")) is not None:
+                ends.append(max(lower, float(row["estimate"]) / 10))
+    if not ends:
+        place.set_ylim(1e-6, 1)
+        return
+    low, high = math.log10(min(ends)), math.log10(max(ends))
+    bounded = any(_kind(row, log=True) == "none" for row in rows)
+    room = max(high - low, 0.5)
+    place.set_ylim(10 ** (low - (0.16 if bounded else 0.05) * room), 10 ** (high + 0.05 * room))
+
+
+def _scale_around_zero(place: "Axes", ends: Sequence[float]) -> None:
+    sizes = sorted(abs(end) for end in ends if end)
+    if sizes and sizes[-1] > 300 * sizes[len(sizes) // 4]:
+        place.set_yscale("symlog", linthresh=10 ** math.floor(math.log10(sizes[len(sizes) // 4])))
+    else:
+        place.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
+
+
+def _grid(place: "Axes") -> None:
+    place.grid(True, which="major", color="0.87", linewidth=0.5)
+
+
+def _title(figure: "Figure", title: str) -> None:
+    if title:
+        letters = int(figure.get_figwidth() * 72 / 4.9)
+        text = textwrap.fill(title, letters)
+        figure.suptitle(_plain(text), fontsize=9, x=0.01, ha="left")
+
+
+def _legend(figure: "Figure", handles: Sequence[tuple[Any, str]]) -> None:
+    """Put the legend below the axes, in as many columns as fit, and make the figure higher by it."""
+    if not handles:
+        return
+    room = figure.get_figwidth() * 72 - 12
+    sign, gap = 3.2 * _SMALL, 1.4 * _SMALL
+    texts = [textwrap.fill(text, int((room - sign) / (0.6 * _SMALL))) for _, text in handles]
+    widest = max(_width(text, _SMALL) for text in texts) + sign + gap
+    columns = max(1, min(len(texts), int((room + gap) / widest)))
+    lines = -(-len(texts) // columns) * max(text.count("\n") + 1 for text in texts)
+    figure.set_figheight(figure.get_figheight() + (lines * 1.45 * _SMALL + 6) / 72)
+    figure.legend(
+        [handle for handle, _ in handles],
+        [_plain(text) for text in texts],
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=_SMALL,
+        handlelength=2.6,
+        handletextpad=0.6,
+        columnspacing=1.4,
+        labelspacing=0.35,
+        borderaxespad=0.2,
+    )
+
+
+def _width(text: str, size: float) -> float:
+    """Return the width of a text in points."""
+    from matplotlib.textpath import TextPath
+
+    return max(
+        float(TextPath((0, 0), line or " ", size=size).get_extents().width)
+        for line in _plain(text).split("\n")
+    )
+
+
+def _fit(figure: "Figure", place: "Axes", texts: Sequence[Any]) -> None:
+    """Make numbers as small as their cells need, or leave them out; turn words that are too long."""
+    figure.draw_without_rendering()
+    cell = _cell(figure, place)
+    names = [label.get_text() for label in place.get_xticklabels()]
+    if names and max(_width(name, _SMALL) for name in names) > 0.95 * cell[0]:
+        if _is_numeric(names):
+            widest = max(_width(name, _SMALL) for name in names)
+            every = math.ceil(1.2 * widest / cell[0])
+            place.set_xticks(range(0, len(names), every), names[::every])
+        else:
+            place.tick_params(axis="x", rotation=30)
+            for label in place.get_xticklabels():
+                label.set_horizontalalignment("right")
+                label.set_rotation_mode("anchor")
+        figure.draw_without_rendering()
+        cell = _cell(figure, place)
+    if not texts:
+        return
+    widest = max(_width(text.get_text(), 1.0) for text in texts)
+    size = min(7.5, 0.9 * cell[0] / widest, 0.6 * cell[1])
+    for text in texts:
+        text.set_fontsize(size)
+        text.set_visible(size >= 5.0)
+
+
+def _cell(figure: "Figure", place: "Axes") -> tuple[float, float]:
+    box = place.get_window_extent()
+    across, up = place.get_xlim(), place.get_ylim()
+    points = 72 / figure.dpi
+    return (
+        box.width * points / abs(across[1] - across[0]),
+        box.height * points / abs(up[1] - up[0]),
+    )
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    if not values:
+        return 1e-6, 1.0
+    low, high = min(values), max(values)
+    return (low, high) if low < high else (low * 0.5 or -0.5, high * 2 or 0.5)
+
+
+def _lightness(color: Any) -> float:
+    return float(0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2])
+
+
+def _excludes_zero(row: Row) -> bool:
+    lower, upper = _number(row, "ci_lower"), _number(row, "ci_upper")
+    return lower is not None and upper is not None and (lower > 0 or upper < 0)

@@ -14,6 +14,7 @@ import pytest
 
 from .conftest import Prefect, Worker, stop, wait_for
 from .started import (
+    ENDLESS,
     GOING_ON,
     endless_call,
     flow_process,
@@ -165,6 +166,32 @@ def test_ctrl_c_ends_a_run_called_from_python(
             process.send_signal(signal.SIGINT)
     assert process.wait(15) == -signal.SIGINT, "the caller is interrupted, too"
     assert server.run(run_id)["state_type"] == "CANCELLED"
+
+
+LOSE_ONE = """
+import os, signal
+from fusion_flows.reporting import Follower
+
+class Interrupted:
+    def __del__(self):  # where nobody can catch what is raised, Python prints and ignores it
+        os.kill(os.getpid(), signal.SIGINT)
+
+def look(self, **words):
+    really(self, **words)
+    if self.state.started and not words:
+        Interrupted()
+
+really, Follower.look = Follower.look, look
+"""
+
+
+def test_a_ctrl_c_that_python_ignores_ends_a_run(server: Prefect, tmp_path: Path) -> None:
+    call = f"{LOSE_ONE}\nfusion(overrides={ENDLESS!r}, name={tmp_path.name!r})"
+    process = server.call(script(tmp_path, call))
+    run_id = server.named(tmp_path.name)
+    assert process.wait(40) == -signal.SIGINT
+    assert server.run(run_id)["state_type"] == "CANCELLED"
+    assert not simulators(server.directory(run_id))
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.3, 1.0])

@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import subprocess
+import sys
 import time
 from collections import Counter
 from functools import partial
@@ -170,6 +171,8 @@ def test_killed_at_random_moments_a_sweep_computes_nothing_twice(
         process = start(server, killed, sweep, name)
         directory = server.directory(server.named(name))
         wait_for(partial(is_at_it_or_over, process, directory), 60, "a simulator")
+        if number == 0:
+            wait_for(lambda: computed(killed), 60, "outcomes")
         time.sleep(chance.uniform(0, 2))
         kill_all(process, directory)
         wait_for(partial(no_simulators, directory), 5, "their end")
@@ -224,3 +227,38 @@ def test_a_bad_sweep_is_told_before_anything_is_started(server: Prefect, tmp_pat
     assert run["state_type"] == "FAILED"
     assert "k_paths = 0" in run["state"]["message"]
     assert not server.directory(run_id).exists()
+
+
+def test_the_command_plans_computes_and_explains(server: Prefect, tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text(
+        'template = "quick"\n[grid]\nk_paths = [1, 2]\nerlang = [150]\n'
+        "[overrides.general_settings]\nnum_requests = 2000\nmax_iters = 2\n"
+    )
+    environment = {**server.environment, "FUSION_STORE_DIR": str(tmp_path / "store")}
+
+    def fusion(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "fusion_flows.command.cli", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    before = json.loads(fusion("plan", str(file), "--json").stdout)
+    assert (before["complete"], before["replications_left"]) == (0, 4)
+    done = fusion("sweep", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "2 points: " in done.stdout
+    after = fusion("plan", str(file))
+    assert "2 points, 2 complete" in after.stdout
+    keys = [point[3] for point in before["points"]]
+    said = fusion("diff", *(key[:8] for key in keys)).stdout
+    assert "routing_settings.k_paths" in said
+    assert fusion("diff", keys[0], "zzz").returncode == 2
+    file.write_text('template = "quick"\n[grid]\nk_path = [1]\n')
+    bad = fusion("sweep", str(file))
+    assert bad.returncode == 2
+    assert "did you mean 'k_paths'" in bad.stderr
