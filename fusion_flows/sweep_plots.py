@@ -10,7 +10,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.text import Text
 
 Row = Mapping[str, Any]
 Names = tuple[str, ...]
@@ -38,7 +39,6 @@ class _Look(NamedTuple):
 _COLUMN, _PAGE = 3.5, 7.16  # inches: width of a column and of the text of a page
 _SMALL = 7.0  # points: the smallest text
 _MARKER = 4.2
-_ARROW = 17.0  # twice the length of the arrow of a bound, in points
 _FEW_CURVES, _MOST_CURVES, _MOST_PANELS = 6, 8, 12
 _MOST_BARS = 24  # loads of a curve; intervals of more than that are a band
 _STYLE = {
@@ -65,6 +65,7 @@ _LOOKS = (
     _Look("#88CCEE", "p", (0, (2, 1, 4, 1))),
 )
 _GREY = "0.35"
+_HATCH = "////"
 _NAMES = {
     "erlang": "load (Erlang)",
     "blocking_probability": "blocking probability",
@@ -102,32 +103,33 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
     panels = _groups(rows, split, values)
     looks = _looks(list(_groups(rows, labels, values)))
     log = _is_blocking(metric)
-    handles = [
-        *_legend_of(looks, labels, values),
-        *_signs(rows, log),
-    ]
+    handles = [*_legend_of(looks, labels, values), *_signs(rows, log)]
     wide = _panels_wide(len(panels), [len(values[axis]) for axis in split])
     high = -(-len(panels) // wide)
     width = _PAGE if len(panels) > 1 or len(looks) > _MOST_CURVES else _COLUMN
-    height = 0.2 + high * {1: 0.7, 2: 0.68, 3: 0.78, 4: 0.9}[wide] * width / wide
+    height = 0.4 + high * (0.55 if width / wide > 4 else 0.68) * width / wide
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         shared = _share_loads(list(panels.values()))
         grid = figure.subplots(high, wide, sharex=shared, sharey=True, squeeze=False).ravel()
         for panel, (place, (names, of_panel)) in enumerate(zip(grid, panels.items(), strict=False)):
             curves = _groups(of_panel, labels, values)
-            _draw_panel(place, curves, looks, log=log)
-            place.xaxis.set_major_locator(MaxNLocator(5 if wide < 3 else 4))
+            _draw_panel(place, curves, looks, log, 72 * 0.8 * width / wide)
+            steps = [1, 2, 2.5, 5, 10]
+            place.xaxis.set_major_locator(MaxNLocator(5 if wide < 3 else 4, steps=steps))
+            if panel % wide == 0:
+                place.set_ylabel(textwrap.fill(_named(metric), int(11 * height / high)))
             if split:
                 place.set_title(_label(split, names, values), loc="left")
             if panel + wide >= len(panels):
                 place.tick_params(labelbottom=True)
+                place.set_xlabel(_NAMES["erlang"])
         for place in grid[len(panels) :]:
             place.remove()
         if log:
             _scale(grid[0], rows)
-        figure.supxlabel(_NAMES["erlang"], fontsize=8)
-        figure.supylabel(_named(metric), fontsize=8)
+        if shared:
+            _scale_loads(grid[0], rows)
         _title(figure, title)
         _legend(figure, handles)
     return figure
@@ -143,8 +145,7 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "F
     import matplotlib
     from matplotlib.colors import LogNorm, Normalize
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch, Rectangle
+    from matplotlib.patches import Patch
 
     _check(rows, [x, y], metric)
     across, up = _values(rows, x), _values(rows, y)
@@ -154,49 +155,15 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "F
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         place = figure.add_subplot()
-        drawn = [v for row in rows if (v := _number(row, "estimate")) is not None]
-        drawn = [value for value in drawn if value > 0 or not log]
+        drawn = [float(row["estimate"]) for row in rows if _kind(row, log) == "seen"]
         norm = (LogNorm if log else Normalize)(*_span(drawn))
-        colors = matplotlib.colormaps["cividis_r"]
-        texts = []
-        missing = {(column, line) for column in range(len(across)) for line in range(len(up))}
-        none = running = False
+        colors = matplotlib.colormaps["viridis_r"]
+        numbers = []
         for row in rows:
-            column, line = across.index(_text(row[x])), up.index(_text(row[y]))
-            corner = (column - 0.5, line - 0.5)
-            estimate, bound = _number(row, "estimate"), _number(row, "ci_upper")
-            if estimate is None:
-                continue
-            missing.discard((column, line))
-            ink = "black"
-            if log and estimate == 0:
-                none = True
-                place.add_patch(
-                    Rectangle(corner, 1, 1, facecolor="white", edgecolor="0.7", hatch="////", lw=0)
-                )
-                text = f"<{_short(bound)}" if bound else "0"
-            else:
-                color = colors(norm(estimate))
-                ink = "white" if _lightness(color) < 0.5 else "black"
-                place.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="white", lw=0.8))
-                text = _short(estimate)
-            paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-            texts.append(
-                place.text(
-                    column,
-                    line,
-                    text,
-                    color=ink,
-                    ha="center",
-                    va="center",
-                    bbox=paper if none and ink == "black" and text[0] in "<0" else None,
-                )
-            )
-            if not row["complete"]:
-                running = True
-                place.plot(
-                    column + 0.38, line + 0.34, "o", color=ink, markerfacecolor="none", ms=2.8
-                )
+            if _number(row, "estimate") is not None:
+                at = across.index(_text(row[x])), up.index(_text(row[y]))
+                color = colors(norm(row["estimate"])) if _kind(row, log) == "seen" else None
+                numbers.append(_draw_cell(place, at, row, color))
         place.set_xlim(-0.5, max(len(across), 1) - 0.5)
         place.set_ylim(-0.5, max(len(up), 1) - 0.5)
         if not _is_numeric(up):
@@ -209,22 +176,25 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "F
         place.spines[:].set_visible(False)
         if drawn:
             scale = figure.colorbar(
-                matplotlib.cm.ScalarMappable(norm, colors), ax=place, label=_named(metric)
+                matplotlib.cm.ScalarMappable(norm, colors),
+                ax=place,
+                label=_named(metric),
+                aspect=25,
             )
             scale.outline.set_visible(False)  # type: ignore[operator]
         _title(figure, title)
         handles: list[tuple[Any, str]] = []
-        if none:
-            hatched = Patch(facecolor="white", edgecolor="0.7", hatch="////", linewidth=0)
+        if len(drawn) < len(numbers):
+            hatched = Patch(facecolor="white", edgecolor="0.7", hatch=_HATCH, linewidth=0)
             handles.append((hatched, "nothing blocked: upper bound"))
-        if running:
-            circle = Line2D([], [], color=_GREY, marker="o", markerfacecolor="none", ls="none")
-            circle.set_markersize(2.8)
+        if any(not row["complete"] and _number(row, "estimate") is not None for row in rows):
+            circle = _handle(_Look(_GREY, "o", "none"), hollow=True, size=2.8)
             handles.append((circle, "still running"))
-        if missing and rows:
-            handles.append((Patch(facecolor="none", edgecolor="none"), "empty: no result"))
+        if rows and len(numbers) < len(across) * len(up):
+            empty = Patch(facecolor="white", edgecolor="0.8", linewidth=0.5)
+            handles.append((empty, "no result"))
         _legend(figure, handles)
-        _fit(figure, place, texts)
+        _fit(figure, place, numbers)
     return figure
 
 
@@ -283,8 +253,8 @@ def difference_figure(rows: Sequence[Row], title: str) -> "Figure":
                     label=names[0],
                 )
             verdicts = Counter(str(row["verdict"]) for row in of_label)
-            told = ", ".join(f"{verdict}: {count}" for verdict, count in verdicts.items())
-            handles.append((_handle(look._replace(line="none")), f"{names[0]} ({told})"))
+            told = ", ".join(f"{verdict} {count}×" for verdict, count in verdicts.items())
+            handles.append((_handle(look._replace(line="none")), f"{names[0]}: {told}"))
         ends = [
             value
             for row in rows
@@ -293,15 +263,13 @@ def difference_figure(rows: Sequence[Row], title: str) -> "Figure":
         ]
         if ends:
             _scale_around_zero(place, ends)
-            loads = [float(row["erlang"]) for row in rows]
-            room = 0.06 * (max(loads) - min(loads)) or 1.0
-            place.set_xlim(min(loads) - room, max(loads) + room)
+            _scale_loads(place, rows)
         dot = _Look(_GREY, "o", "none")
         kinds = {_excludes_zero(row) for row in rows}
         if True in kinds:
             handles.append((_handle(dot), "interval excludes zero"))
         if False in kinds:
-            handles.append((_handle(dot, hollow=True), "it does not"))
+            handles.append((_handle(dot, hollow=True), "zero not excluded"))
         place.set_xlabel(_NAMES["erlang"])
         place.set_ylabel("difference of blocking")
         _grid(place)
@@ -418,12 +386,10 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _short(value: float | None) -> str:
+def _short(value: float) -> str:
     """Return a number with two digits in few characters: 0.012, 3.4e-5."""
-    if value is None:
-        return ""
-    text = f"{value:.2g}" if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.1e}"
-    return text.replace("e-0", "e-").replace("e+0", "e")
+    text = f"{value:#.2g}" if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.1e}"
+    return text.rstrip(".").replace("e-0", "e-").replace("e+0", "e")
 
 
 def _is_blocking(metric: str) -> bool:
@@ -499,7 +465,7 @@ def _colors(count: int) -> list[Any]:
         return [look.color for look in _LOOKS[:count]]
     import matplotlib
 
-    colors = matplotlib.colormaps["cividis"]
+    colors = matplotlib.colormaps["viridis"]
     return [colors(0.92 * n / (count - 1)) for n in range(count)]
 
 
@@ -515,9 +481,7 @@ def _legend_of(
         patch = look._replace(marker="none", line="-")
         found.setdefault(_label(labels[:1], names[:1], values), _handle(patch, width=3.0))
     for names, look in looks.items():
-        found.setdefault(
-            _label(labels[1:], names[1:], values), _handle(look._replace(color=_GREY))
-        )
+        found.setdefault(_label(labels[1:], names[1:], values), _handle(look._replace(color=_GREY)))
     return [(handle, text) for text, handle in found.items()]
 
 
@@ -529,24 +493,16 @@ def _signs(rows: Sequence[Row], log: bool) -> list[tuple[Any, str]]:
         levels = {row.get("confidence") for row in seen}
         level = levels.pop() if len(levels) == 1 else None
         bar = _handle(_Look(_GREY, "|", "none"), size=9.0)
-        signs.append((bar, f"{level:.3g}".join(("", "")) if False else _interval(level)))
+        signs.append((bar, f"{100 * level:.4g} % interval" if level else "interval"))
     if any(_kind(row, log) == "none" for row in rows):
-        signs.append(
-            (
-                _handle(_Look(_GREY, _arrow(), "none"), size=_ARROW),
-                "nothing blocked: upper bound",
-            )
-        )
+        arrow = _handle(_Look(_GREY, _arrow(0.5), "none"), size=2 * _MARKER)
+        signs.append((arrow, "nothing blocked: upper bound"))
     if any(_kind(row, log) and not row["complete"] for row in rows):
         signs.append((_handle(_Look(_GREY, "o", "none"), hollow=True), "still running"))
     if lost := sum(not _kind(row, log) for row in rows):
         points = f"{lost} {'point' if lost == 1 else 'points'}"
         signs.append((_handle(_Look("none", "none", "none")), f"{points} without a value"))
     return signs
-
-
-def _interval(level: float | None) -> str:
-    return f"{100 * level:.4g} % interval" if level else "interval"
 
 
 def _kind(row: Row, log: bool) -> str:
@@ -566,20 +522,26 @@ def _draw_panel(
     place: "Axes",
     curves: Mapping[Names, Sequence[Row]],
     looks: Mapping[Names, _Look],
-    *,
     log: bool,
+    width: float,
 ) -> None:
-    bounds: dict[float, list[tuple[float, Names, bool]]] = {}
+    """width: of the panel, in points, about."""
+    at_load: dict[float, list[Row]] = {}
+    whose: dict[int, Names] = {}
+    rows = [row for of_curve in curves.values() for row in of_curve if _kind(row, log)]
+    loads = {float(row["erlang"]) for row in rows}
+    apart = width / max(1, len(loads))
+    size = max(1.8, min(_MARKER, 0.5 * apart))
     if log:
         place.set_yscale("log", nonpositive="clip")  # a bar that reaches zero goes on to the edge
     for names, unsorted in curves.items():
         look = looks[names]
-        rows = sorted(unsorted, key=lambda row: float(row["erlang"]))
-        seen = [row for row in rows if _kind(row, log) == "seen"]
-        for row in rows:
-            if _kind(row, log) == "none":
-                bound = (float(row["ci_upper"]), names, bool(row["complete"]))
-                bounds.setdefault(float(row["erlang"]), []).append(bound)
+        of_curve = sorted(unsorted, key=lambda row: float(row["erlang"]))
+        seen = [row for row in of_curve if _kind(row, log) == "seen"]
+        for row in of_curve:
+            if _kind(row, log):
+                at_load.setdefault(float(row["erlang"]), []).append(row)
+                whose[id(row)] = names
         place.plot(
             [row["erlang"] for row in seen],
             [row["estimate"] for row in seen],
@@ -591,33 +553,31 @@ def _draw_panel(
         _draw_intervals(place, seen, look)
         for complete in (True, False):
             points = [row for row in seen if bool(row["complete"]) is complete]
-            _draw_points(
-                place,
-                [row["erlang"] for row in points],
-                [row["estimate"] for row in points],
-                look,
-                complete,
-            )
-    for load, at_load in bounds.items():
-        _draw_bounds(place, load, at_load, looks)
-    place.margins(x=0.06)
+            _draw_points(place, points, "estimate", look, size, complete=complete)
+    if log:
+        for together in at_load.values():
+            for row, shift in _side_by_side(together, size, apart):
+                _draw_bound(place, row, looks[whose[id(row)]], size, shift)
+    _scale_loads(place, rows)
     _grid(place)
 
 
 def _draw_points(
     place: "Axes",
-    x: Sequence[float],
-    y: Sequence[float],
+    rows: Sequence[Row],
+    column: str,
     look: _Look,
+    size: float,
+    *,
     complete: bool,
     **options: Any,
 ) -> None:
     place.plot(
-        x,
-        y,
+        [row["erlang"] for row in rows],
+        [row[column] for row in rows],
         linestyle="none",
         marker=look.marker,
-        markersize=_MARKER,
+        markersize=size,
         color=look.color,
         markeredgewidth=0.8,
         markerfacecolor=look.color if complete else "white",
@@ -627,15 +587,15 @@ def _draw_points(
 
 
 def _draw_intervals(place: "Axes", rows: Sequence[Row], look: _Look) -> None:
-    with_one = [
+    ends = [
         (float(row["erlang"]), float(row["estimate"]), lower, upper)
         for row in rows
         if (lower := _number(row, "ci_lower")) is not None
         and (upper := _number(row, "ci_upper")) is not None
     ]
-    if not with_one:
+    if not ends:
         return
-    loads, means, lowers, uppers = zip(*with_one, strict=True)
+    loads, means, lowers, uppers = zip(*ends, strict=True)
     if len(loads) > _MOST_BARS:
         place.fill_between(loads, lowers, uppers, color=look.color, alpha=0.2, linewidth=0)
         return
@@ -654,50 +614,88 @@ def _draw_intervals(place: "Axes", rows: Sequence[Row], look: _Look) -> None:
     )
 
 
-def _draw_bounds(
-    place: "Axes",
-    load: float,
-    bounds: Sequence[tuple[float, Names, bool]],
-    looks: Mapping[Names, _Look],
-) -> None:
-    """Draw arrows down from upper bounds; those of several curves that are equal, side by side."""
+def _side_by_side(rows: Sequence[Row], size: float, apart: float) -> list[tuple[Row, float]]:
+    """Return the bounds at one load, and how many points each is moved so that none hides another.
+
+    rows: all at the load. size: of a marker. apart: the distance to the next load, in points.
+    """
+    height = {id(row): float(row["estimate"] or row["ci_upper"]) for row in rows}
+    groups: list[list[Row]] = []
+    for row in sorted(rows, key=lambda row: height[id(row)]):
+        if groups and height[id(row)] <= 1.25 * height[id(groups[-1][-1])]:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    moved = []
+    for group in groups:
+        bounds = [row for row in group if row["estimate"] == 0]
+        step = min(1.15 * size, 0.6 * apart / len(group))
+        # Estimates stay where they are: bounds beside them begin at their right.
+        first = -(len(bounds) - 1) / 2 if len(bounds) == len(group) else 1.0
+        moved += [(row, (first + number) * step) for number, row in enumerate(bounds)]
+    return moved
+
+
+def _draw_bound(place: "Axes", row: Row, look: _Look, size: float, shift: float) -> None:
     from matplotlib.transforms import ScaledTranslation
 
-    together: list[list[tuple[float, Names, bool]]] = []
-    for each in sorted(bounds, key=lambda bound: bound[0]):
-        if together and each[0] <= 1.25 * together[-1][0][0]:
-            together[-1].append(each)
-        else:
-            together.append([each])
     figure = place.get_figure(root=True)
     assert figure is not None
-    for equal in together:
-        order = list(looks)
-        equal.sort(key=lambda bound: order.index(bound[1]))
-        step = min(1.1 * _MARKER, 22.0 / len(equal))
-        for number, (bound, names, complete) in enumerate(equal):
-            shift = (number - (len(equal) - 1) / 2) * step / 72
-            aside = place.transData + ScaledTranslation(shift, 0, figure.dpi_scale_trans)
-            place.plot(
-                [load],
-                [bound],
-                linestyle="none",
-                marker=_arrow(),
-                markersize=_ARROW,
-                markeredgewidth=0.8,
-                markerfacecolor="none",
-                color=looks[names].color,
-                transform=aside,
-            )
-            _draw_points(place, [load], [bound], looks[names], complete, transform=aside)
+    aside = place.transData + ScaledTranslation(shift / 72, 0, figure.dpi_scale_trans)
+    options = {"transform": aside, "clip_on": False}
+    arrow = look._replace(marker=_arrow())
+    _draw_points(place, [row], "ci_upper", arrow, 4 * size, complete=True, **options)
+    complete = bool(row["complete"])
+    _draw_points(place, [row], "ci_upper", look, size, complete=complete, **options)
 
 
-def _arrow() -> Any:
-    """Return a marker: an arrow down from its point."""
+def _draw_cell(place: "Axes", at: tuple[int, int], row: Row, color: Any) -> "Text":
+    """Draw a cell and return its number. color: None where nothing was blocked."""
+    from matplotlib.patches import Rectangle
+
+    corner = at[0] - 0.5, at[1] - 0.5
+    ink, paper = "black", None
+    if color is None:
+        bound = _number(row, "ci_upper")
+        text = f"<{_short(bound)}" if bound else "0"
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        hatched = Rectangle(corner, 1, 1, facecolor="white", edgecolor="0.7", hatch=_HATCH, lw=0)
+        place.add_patch(hatched)
+        color = "none"
+    else:
+        text = _short(float(row["estimate"]))
+        ink = "white" if 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] < 0.5 else "black"
+    place.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="white", linewidth=0.8))
+    if not row["complete"]:
+        place.plot(
+            [at[0]],
+            [at[1]],
+            marker="o",
+            markersize=2.8,
+            color=ink,
+            markeredgewidth=0.7,
+            markerfacecolor="none",
+            transform=_up(place),
+        )
+    return place.text(*at, text, color=ink, ha="center", va="center", bbox=paper)
+
+
+def _up(place: "Axes") -> Any:
+    """Return the transform to the upper part of a cell, whichever end of the axis is up."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = place.get_figure(root=True)
+    assert figure is not None
+    return place.transData + ScaledTranslation(0, 9 / 72, figure.dpi_scale_trans)
+
+
+def _arrow(start: float = 0.0) -> Any:
+    """Return a marker: an arrow down from its point, or from above it."""
     from matplotlib.path import Path as Outline
 
+    end = start - 1
     return Outline(
-        [(0, 0), (0, -1), (-0.2, -0.7), (0, -1), (0.2, -0.7)],
+        [(0, start), (0, end), (-0.22, end + 0.32), (0, end), (0.22, end + 0.32)],
         [Outline.MOVETO, Outline.LINETO, Outline.MOVETO, Outline.LINETO, Outline.LINETO],
     )
 
@@ -737,6 +735,14 @@ def _scale(place: "Axes", rows: Sequence[Row]) -> None:
     place.set_ylim(10 ** (low - (0.16 if bounded else 0.05) * room), 10 ** (high + 0.05 * room))
 
 
+def _scale_loads(place: "Axes", rows: Sequence[Row]) -> None:
+    """Set the limits of the loads: points that are moved aside do not set them by themselves."""
+    loads = [float(row["erlang"]) for row in rows]
+    if loads:
+        room = 0.07 * (max(loads) - min(loads)) or 0.1 * max(loads)
+        place.set_xlim(min(loads) - room, max(loads) + room)
+
+
 def _scale_around_zero(place: "Axes", ends: Sequence[float]) -> None:
     sizes = sorted(abs(end) for end in ends if end)
     if sizes and sizes[-1] > 300 * sizes[len(sizes) // 4]:
@@ -760,13 +766,19 @@ def _legend(figure: "Figure", handles: Sequence[tuple[Any, str]]) -> None:
     """Put the legend below the axes, in as many columns as fit, and make the figure higher by it."""
     if not handles:
         return
-    room = figure.get_figwidth() * 72 - 12
-    sign, gap = 3.2 * _SMALL, 1.4 * _SMALL
-    texts = [textwrap.fill(text, int((room - sign) / (0.6 * _SMALL))) for _, text in handles]
-    widest = max(_width(text, _SMALL) for text in texts) + sign + gap
-    columns = max(1, min(len(texts), int((room + gap) / widest)))
-    lines = -(-len(texts) // columns) * max(text.count("\n") + 1 for text in texts)
-    figure.set_figheight(figure.get_figheight() + (lines * 1.45 * _SMALL + 6) / 72)
+    room = figure.get_figwidth() * 72 - 8
+    sign = 3.4 * _SMALL
+    texts = [_wrapped(text, room - sign) for _, text in handles]
+    widths = [_width(text, _SMALL) + sign for text in texts]
+    columns = next(
+        columns
+        for columns in range(min(len(texts), 8), 0, -1)
+        if columns == 1
+        or sum(map(max, _shared_out(widths, columns))) + 1.4 * _SMALL * (columns - 1) <= room
+    )
+    heights = [text.count("\n") + 1.4 for text in texts]
+    lines = max(map(sum, _shared_out(heights, columns)))
+    figure.set_figheight(figure.get_figheight() + (lines * 1.1 * _SMALL + 8) / 72)
     figure.legend(
         [handle for handle, _ in handles],
         [_plain(text) for text in texts],
@@ -774,11 +786,25 @@ def _legend(figure: "Figure", handles: Sequence[tuple[Any, str]]) -> None:
         ncols=columns,
         frameon=False,
         fontsize=_SMALL,
-        handlelength=2.6,
+        handlelength=2.7,
         handletextpad=0.6,
         columnspacing=1.4,
         labelspacing=0.35,
         borderaxespad=0.2,
+    )
+
+
+def _shared_out(values: Sequence[float], columns: int) -> list[list[float]]:
+    """Return the values of each column of a legend; the first ones have one more."""
+    each, more = divmod(len(values), columns)
+    starts = [number * each + min(number, more) for number in range(columns + 1)]
+    return [list(values[start:end]) for start, end in pairwise(starts)]
+
+
+def _wrapped(text: str, room: float) -> str:
+    """Return a text in lines that are no wider than the room, in points."""
+    return textwrap.fill(
+        text, max(8, int(len(text) * min(1.0, room / _width(text, _SMALL)) * 0.95))
     )
 
 
@@ -833,10 +859,6 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
         return 1e-6, 1.0
     low, high = min(values), max(values)
     return (low, high) if low < high else (low * 0.5 or -0.5, high * 2 or 0.5)
-
-
-def _lightness(color: Any) -> float:
-    return float(0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2])
 
 
 def _excludes_zero(row: Row) -> bool:

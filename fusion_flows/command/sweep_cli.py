@@ -1,7 +1,7 @@
 """The verbs of the command `fusion` that are about sweeps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
@@ -18,6 +18,7 @@ def add_to(app: App, group: Group) -> None:
     for verb, function, name in (
         (_plan, sweeps.plan, "plan"),
         (_sweep, sweeps.sweep_here, "sweep"),
+        (_compare, sweeps.compare, "compare"),
         (_diff, sweeps.diff, "diff"),
         (_merge, sweeps.merge, "merge"),
     ):
@@ -64,6 +65,55 @@ def _sweep(file: Path, *, name: str = "", engine: str = "local", json: Json = Fa
     else:
         print(f"\n{result.points} points: {result.points_csv}\nPicture: {result.plot}")
     return 0
+
+
+def _compare(file: Path, axis: str, *, base: str = "", json: Json = False) -> int:
+    rows = sweeps.compare(file, axis, base=base)
+    if json:
+        print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        return 0
+    if not rows:
+        print_note("There is nothing to compare yet: `fusion sweep` computes it.")
+        return 0
+    others = list(rows[0])[: list(rows[0]).index("a")]
+    print_table(
+        (
+            *others,
+            axis,
+            "blocking",
+            "against",
+            "blocking",
+            "difference",
+            "interval",
+            "n",
+            "verdict",
+        ),
+        [
+            (
+                *(_text(row[name]) for name in others),
+                *(_text(row["a"]), f"{row['estimate_a']:.4g}"),
+                *(_text(row["b"]), f"{row['estimate_b']:.4g}"),
+                f"{row['difference']:+.3g}",
+                f"{row['ci_lower']:+.3g} to {row['ci_upper']:+.3g}",
+                f"{row['replications']} {row['method']}",
+                _verdict(row, axis),
+            )
+            for row in rows
+        ],
+    )
+    return 0
+
+
+def _verdict(row: dict[str, Any], axis: str) -> str:
+    side = {"a blocks less": "a", "b blocks less": "b"}.get(row["verdict"])
+    if side is None:
+        return str(row["verdict"])
+    value = _text(row[side])
+    return f"{value if isinstance(row[side], str) else f'{axis} = {value}'} blocks less"
+
+
+def _finite(value: object) -> object:
+    return None if value != value else value
 
 
 def _diff(one: str, other: str, *, json: Json = False) -> int:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fusion.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
+from fusion.sweep.compare import compare as compare_states
 from fusion.sweep.definition import Sweep, read_sweep
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
@@ -143,6 +144,24 @@ def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas
 
     _, states, _ = _states(file)
     return pandas.DataFrame(point_rows(states, *([metrics] if metrics else [])))
+
+
+def compare(file: Path | str | Sweep, axis: str, *, base: str = "") -> list[dict[str, Any]]:
+    """Return which value on an axis blocks less, at each load, from what the store has by now.
+
+    Replications that served the same requests are compared one by one (common random numbers).
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        axis: The axis along which to compare, such as path_order.
+        base: The value that the others are compared with; nothing: the first.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep; an axis or a value that is none.
+        StoreError: The store contradicts itself.
+    """
+    sweep, states, _ = _states(file)
+    return compare_states(states, sweep, axis, base or None)
 
 
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:

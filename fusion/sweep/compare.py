@@ -1,0 +1,108 @@
+"""Which of the values on an axis blocks less: a row with a verdict for each load and each other value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fusion.comparison import blocking_difference
+from fusion.config import ConfigError, Problem
+from fusion.problems import nearest, show
+from fusion.sweep.definition import ERLANG, Sweep
+from fusion.sweep.point_state import PointState
+from fusion.sweep.points import Point
+from fusion.sweep.store import differences
+
+Row = dict[str, Any]
+
+_OF_TRAFFIC = {
+    *("results_version", "topology", "traffic_matrix"),
+    *("simulation_settings.seed", "simulation_settings.warmup_requests"),
+    *("general_settings.erlang_start", "general_settings.erlang_stop"),
+    *("general_settings.num_requests", "general_settings.holding_time"),
+    *("general_settings.request_distribution", "topology_settings.is_only_core_node"),
+}
+"""What two points must agree in to have the same requests, beside all of traffic_settings."""
+
+
+def have_same_requests(one: Point, other: Point) -> bool:
+    """Return whether replications of the same number serve the same requests at both points."""
+    return not any(
+        name in _OF_TRAFFIC or name.startswith("traffic_settings.")
+        for name, _, _ in differences(one.content, other.content)
+    )
+
+
+def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = None) -> list[Row]:
+    """Return the differences in blocking between the values on an axis, at each point of the others.
+
+    base: the value that the others are compared with; None: the first. Intervals are paired where the
+    replications have common random numbers, and else Welch's; those at one point of the other axes hold
+    together at the confidence of the points (Bonferroni), those at several do not. Columns: the other axes,
+    a and b (values on `axis`, b is the base), both estimates, difference a - b with its interval,
+    replications, method, verdict. Raises ConfigError for an axis or a value that is none.
+    """
+    if axis not in sweep.axes or axis == ERLANG:
+        known = [name for name in sweep.axes if name != ERLANG]
+        message = f"is no axis to compare along; there are {', '.join(known) or 'none'}"
+        raise ConfigError([Problem("", "axis", axis, message + nearest(axis, known), "compare")])
+    values = list(dict.fromkeys(state.point.axes[axis] for state in states))
+    base_value = (
+        values[0] if base is None else next((v for v in values if str(v) == str(base)), None)
+    )
+    if base_value is None:
+        message = f"is no value of {axis}: there are {', '.join(map(show, values))}"
+        raise ConfigError([Problem("", "base", base, message, "compare")])
+    others = [name for name in sweep.axes if name != axis]
+    groups: dict[tuple[Any, ...], dict[Any, PointState]] = {}
+    for state in states:
+        place = tuple(state.point.axes[name] for name in others)
+        if state.outcomes:
+            groups.setdefault(place, {})[state.point.axes[axis]] = state
+    rows = []
+    for place, at in groups.items():
+        if base_value not in at:
+            continue
+        for value, state in at.items():
+            if value != base_value:
+                named = dict(zip(others, place, strict=True))
+                row = _row(state, at[base_value], sweep.metric, len(at) - 1)
+                rows.append({**named, "a": value, "b": base_value, **row})
+    return rows
+
+
+def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
+    paired = have_same_requests(a.point, b.point)
+    one, other = a.outcomes, b.outcomes
+    if paired:
+        common = min(len(one), len(other))
+        one, other = one[:common], other[:common]
+    confidence = a.point.config.statistics_settings.confidence
+    by_bit_rate = metric == "bit_rate_blocking_probability"
+    blocked, offered = (
+        ("blocked_gbps", "requested_gbps") if by_bit_rate else ("blocked", "requests")
+    )
+    found = blocking_difference(
+        [getattr(each, blocked) for each in one],
+        [getattr(each, offered) for each in one],
+        [getattr(each, blocked) for each in other],
+        [getattr(each, offered) for each in other],
+        confidence,
+        paired=paired,
+        family=family,
+        requests_a=sum(each.requests for each in one),
+        requests_b=sum(each.requests for each in other),
+    )
+    return {
+        "estimate_a": sum(getattr(each, blocked) for each in one)
+        / sum(getattr(each, offered) for each in one),
+        "estimate_b": sum(getattr(each, blocked) for each in other)
+        / sum(getattr(each, offered) for each in other),
+        "difference": found.mean,
+        "ci_lower": found.ci_lower,
+        "ci_upper": found.ci_upper,
+        "replications": found.replications,
+        "method": found.method,
+        "confidence": confidence,
+        "verdict": found.verdict,
+    }

@@ -1,0 +1,85 @@
+"""Values on an axis are compared with what their requests have in common."""
+
+from typing import Any
+
+import pytest
+
+from fusion.config import ConfigError
+from fusion.outcome import Outcome
+from fusion.sweep.compare import compare, have_same_requests
+from fusion.sweep.definition import Sweep
+from fusion.sweep.point_state import PointState, point_states
+from fusion.sweep.points import sweep_points
+
+
+def states_of(
+    blocked: dict[Any, list[int]], axis: str, **more: Any
+) -> tuple[list[PointState], Sweep]:
+    """Return states with so many blocked requests of 1000 in each replication, by value on the axis."""
+    sweep = Sweep(template="quick", grid={axis: list(blocked), "erlang": [150]}, **more)
+    points = sweep_points(sweep)
+    outcomes = {
+        point.key: {
+            number: Outcome(number, 1000, 0, count, 0, 1e5, count * 50.0, 1, 1, 1.0, 1, 0.5, 0.5)
+            for number, count in enumerate(counts)
+        }
+        for point, counts in zip(points, blocked.values(), strict=True)
+    }
+    return point_states(points, outcomes, sweep.metric), sweep
+
+
+COUNTS = [55, 48, 50, 57, 46, 60, 49, 58, 52, 47]
+
+
+def test_common_requests_show_a_small_difference_and_other_ones_do_not() -> None:
+    less = [count - 2 - number % 2 for number, count in enumerate(COUNTS)]
+    states, sweep = states_of({"km": COUNTS, "hops": less}, "path_order")
+    (row,) = compare(states, sweep, "path_order")
+    assert (row["a"], row["b"], row["erlang"]) == ("hops", "km", 150)
+    assert row["difference"] == pytest.approx(-0.0025)
+    assert row["ci_lower"] < -0.0025 < row["ci_upper"] < 0
+    assert (row["method"], row["verdict"], row["replications"]) == ("paired", "a blocks less", 10)
+
+    states, sweep = states_of({1: COUNTS, 2: less}, "seed")
+    (row,) = compare(states, sweep, "seed")
+    assert (row["method"], row["verdict"]) == ("welch", "no difference shown")
+    assert row["ci_lower"] < 0 < row["ci_upper"]
+
+
+def test_the_base_is_what_the_others_are_compared_with() -> None:
+    states, sweep = states_of({1: COUNTS, 2: COUNTS[::-1], 5: COUNTS[:4]}, "k_paths")
+    rows = compare(states, sweep, "k_paths", "2")
+    assert [(row["a"], row["b"], row["replications"]) for row in rows] == [(1, 2, 10), (5, 2, 4)]
+    assert [row["a"] for row in compare(states, sweep, "k_paths")] == [2, 5]
+
+
+def test_what_has_no_replication_is_not_compared() -> None:
+    states, sweep = states_of({1: COUNTS, 2: []}, "k_paths")
+    assert compare(states, sweep, "k_paths") == []
+
+
+@pytest.mark.parametrize("axis", ["erlang", "k_path"])
+def test_an_axis_that_is_none_is_told(axis: str) -> None:
+    states, sweep = states_of({1: COUNTS, 2: COUNTS}, "k_paths")
+    with pytest.raises(ConfigError, match="there are k_paths"):
+        compare(states, sweep, axis)
+    with pytest.raises(ConfigError, match="there are 1, 2"):
+        compare(states, sweep, "k_paths", "3")
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "same"),
+    [
+        ("path_order", ["km", "hops"], True),
+        ("allocation_method", ["first_fit", "random_fit"], True),
+        ("c_band", [100, 320], True),
+        ("guard_slots", [0, 1], True),
+        ("seed", [0, 1], False),
+        ("network", ["NSFNet", "USNet"], False),
+        ("num_requests", [1000, 2000], False),
+        ("holding_distribution", ["exponential", "deterministic"], False),
+    ],
+)
+def test_which_points_have_the_same_requests(axis: str, values: list[Any], same: bool) -> None:
+    one, other = sweep_points(Sweep(template="quick", grid={axis: values, "erlang": [150]}))
+    assert have_same_requests(one, other) is same
