@@ -11,10 +11,11 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from fusion.file_lock import lock
 from fusion.files import atomic_file
 from fusion.logging_config import get_logger
 from fusion.replication import Replication
@@ -39,13 +40,9 @@ class ReplicationFile:
         self._header = {"content_key": content_key, "config": dict(fields)}
         self._file = path.open("a+b")
         self._synced = 0.0
-        try:
-            _lock(self._file)
-        except OSError:
+        if not lock(self._file):
             self._file.close()
-            raise ForeignResultsError(
-                f"{path.parent} is being written by another simulator"
-            ) from None
+            raise ForeignResultsError(f"{path.parent} is being written by another simulator")
         self.replications = self._read()
 
     def _read(self) -> dict[tuple[float, int], Replication]:
@@ -108,17 +105,6 @@ class ReplicationFile:
     def close(self) -> None:
         """Close the file and let others write it."""
         self._file.close()
-
-
-def _lock(file: IO[bytes]) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-    else:
-        import fcntl
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _shown(config: Mapping[str, Any], field: str) -> str:

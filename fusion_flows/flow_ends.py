@@ -18,6 +18,7 @@ from fusion.sweep.store import StoreError
 from fusion_flows.log_stream import tail
 from fusion_flows.redaction import redact
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.server_address import without_interrupts
 from fusion_flows.watch import ABANDONED, is_abandoned, silence
 
 P = ParamSpec("P")
@@ -110,12 +111,8 @@ class _InterruptibleFlow(Flow[P, R]):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if hasattr(signal, "pthread_sigmask"):
-            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                get_client(sync_client=True)
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        with without_interrupts():
+            get_client(sync_client=True)
         return super().__call__(*args, **kwargs)
 
 

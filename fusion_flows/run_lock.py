@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import FileIO
 
-from fusion_flows import file_lock
+from fusion import file_lock
 from fusion_flows.rundir import RunDirectory, RunDirectoryError, no_run, open_folder
 
 _LOCK = ".lock"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fusion_flows import file_lock
+from fusion import file_lock
 
 if TYPE_CHECKING:
     import httpx
@@ -152,7 +152,7 @@ def connect() -> Iterator["SyncPrefectClient"]:
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     try:
-        with _without_interrupts():
+        with without_interrupts():
             opened = get_client(sync_client=True)
         with opened as client:
             if url:  # Prefect tries for a minute what can be said at once
@@ -166,7 +166,7 @@ def connect() -> Iterator["SyncPrefectClient"]:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Keep Ctrl-C from an embedded server that is started here: it must outlive the last news.
 
     It is a child in the terminal's process group, and a signal that is blocked stays so in a child.

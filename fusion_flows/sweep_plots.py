@@ -149,6 +149,7 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "F
 
     _check(rows, [x, y], metric)
     across, up = _values(rows, x), _values(rows, y)
+    upward = _is_numeric(up)
     log = _is_blocking(metric)
     width = min(max(_COLUMN, 1.5 + 0.55 * len(across)), _PAGE)
     height = min(max(2.2, 0.8 + 0.36 * len(up)), 8.0)
@@ -163,10 +164,10 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "F
             if _number(row, "estimate") is not None:
                 at = across.index(_text(row[x])), up.index(_text(row[y]))
                 color = colors(norm(row["estimate"])) if _kind(row, log) == "seen" else None
-                numbers.append(_draw_cell(place, at, row, color))
+                numbers.append(_draw_cell(place, at, row, color, upward=upward))
         place.set_xlim(-0.5, max(len(across), 1) - 0.5)
         place.set_ylim(-0.5, max(len(up), 1) - 0.5)
-        if not _is_numeric(up):
+        if not upward:
             place.invert_yaxis()  # words are read from the top
         place.set_xlabel(_named(x))
         place.set_ylabel(_named(y))
@@ -181,7 +182,7 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> "F
                 label=_named(metric),
                 aspect=25,
             )
-            scale.outline.set_visible(False)  # type: ignore[operator]
+            scale.outline.set_visible(False)
         _title(figure, title)
         handles: list[tuple[Any, str]] = []
         if len(drawn) < len(numbers):
@@ -492,10 +493,10 @@ def _signs(rows: Sequence[Row], log: bool) -> list[tuple[Any, str]]:
     if any(_number(row, "ci_upper") is not None for row in seen):
         levels = {row.get("confidence") for row in seen}
         level = levels.pop() if len(levels) == 1 else None
-        bar = _handle(_Look(_GREY, "|", "none"), size=9.0)
+        bar = _handle(_Look(_GREY, "|", "none"), size=6.5)
         signs.append((bar, f"{100 * level:.4g} % interval" if level else "interval"))
     if any(_kind(row, log) == "none" for row in rows):
-        arrow = _handle(_Look(_GREY, _arrow(0.5), "none"), size=2 * _MARKER)
+        arrow = _handle(_Look(_GREY, _arrow(0.5), "none"), size=7.0)
         signs.append((arrow, "nothing blocked: upper bound"))
     if any(_kind(row, log) and not row["complete"] for row in rows):
         signs.append((_handle(_Look(_GREY, "o", "none"), hollow=True), "still running"))
@@ -553,7 +554,8 @@ def _draw_panel(
         _draw_intervals(place, seen, look)
         for complete in (True, False):
             points = [row for row in seen if bool(row["complete"]) is complete]
-            _draw_points(place, points, "estimate", look, size, complete=complete)
+            if points:
+                _draw_points(place, points, "estimate", look, size, complete=complete)
     if log:
         for together in at_load.values():
             for row, shift in _side_by_side(together, size, apart):
@@ -649,8 +651,8 @@ def _draw_bound(place: "Axes", row: Row, look: _Look, size: float, shift: float)
     _draw_points(place, [row], "ci_upper", look, size, complete=complete, **options)
 
 
-def _draw_cell(place: "Axes", at: tuple[int, int], row: Row, color: Any) -> "Text":
-    """Draw a cell and return its number. color: None where nothing was blocked."""
+def _draw_cell(place: "Axes", at: tuple[int, int], row: Row, color: Any, *, upward: bool) -> "Text":
+    """Draw a cell and return its number. color: None where nothing was blocked; upward: as the axis."""
     from matplotlib.patches import Rectangle
 
     corner = at[0] - 0.5, at[1] - 0.5
@@ -668,25 +670,15 @@ def _draw_cell(place: "Axes", at: tuple[int, int], row: Row, color: Any) -> "Tex
     place.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="white", linewidth=0.8))
     if not row["complete"]:
         place.plot(
-            [at[0]],
-            [at[1]],
+            [at[0] + 0.4],
+            [at[1] + (0.34 if upward else -0.34)],
             marker="o",
             markersize=2.8,
             color=ink,
             markeredgewidth=0.7,
             markerfacecolor="none",
-            transform=_up(place),
         )
     return place.text(*at, text, color=ink, ha="center", va="center", bbox=paper)
-
-
-def _up(place: "Axes") -> Any:
-    """Return the transform to the upper part of a cell, whichever end of the axis is up."""
-    from matplotlib.transforms import ScaledTranslation
-
-    figure = place.get_figure(root=True)
-    assert figure is not None
-    return place.transData + ScaledTranslation(0, 9 / 72, figure.dpi_scale_trans)
 
 
 def _arrow(start: float = 0.0) -> Any:
@@ -744,10 +736,15 @@ def _scale_loads(place: "Axes", rows: Sequence[Row]) -> None:
 
 
 def _scale_around_zero(place: "Axes", ends: Sequence[float]) -> None:
+    """Set scale and limits of differences: linear around zero and logarithmic beyond if they need it."""
+    low, high = min(0.0, *ends), max(0.0, *ends)
     sizes = sorted(abs(end) for end in ends if end)
     if sizes and sizes[-1] > 300 * sizes[len(sizes) // 4]:
         place.set_yscale("symlog", linthresh=10 ** math.floor(math.log10(sizes[len(sizes) // 4])))
+        place.set_ylim(1.8 * low or -sizes[0], 1.8 * high or sizes[0])
     else:
+        room = 0.06 * (high - low) or 1.0
+        place.set_ylim(low - room, high + room)
         place.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
 
 
@@ -803,8 +800,9 @@ def _shared_out(values: Sequence[float], columns: int) -> list[list[float]]:
 
 def _wrapped(text: str, room: float) -> str:
     """Return a text in lines that are no wider than the room, in points."""
-    return textwrap.fill(
-        text, max(8, int(len(text) * min(1.0, room / _width(text, _SMALL)) * 0.95))
+    width = _width(text, _SMALL)
+    return (
+        text if width <= room else textwrap.fill(text, max(8, int(0.92 * len(text) * room / width)))
     )
 
 
