@@ -20,6 +20,8 @@ For a compound Poisson count the variance over the mean is E[X²]/E[X] >= E[X], 
 the largest ratio measured on the shipped settings is 12.
 """
 
+_ROUNDING = 1e-12  # relative size of what rounding may leave of a spread of equal numbers
+
 
 class Estimate(NamedTuple):
     """A mean with its two-sided confidence interval. The bounds are NaN where there is no interval."""
@@ -100,7 +102,7 @@ def blocking_estimate(
         return Estimate(p, 0.0, bound, n) if p == 0.0 else Estimate(p, 1.0 - bound, 1.0, n)
     if n == 1:
         return Estimate(p, math.nan, math.nan, 1)
-    if error == 0.0:
+    if error <= _ROUNDING * p:
         # Equal counts by chance, which a few requests give easily: they are no proof of precision.
         error = math.sqrt(p * (1.0 - p) / float(np.sum(offered)))
     lower, upper = probability_interval(p, error, student_t(confidence, n - 1))

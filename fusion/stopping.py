@@ -100,7 +100,7 @@ class Precision:
             return False
         if self._mean in (0.0, 1.0):  # what is known then is a bound, see `upper_bound_of_zero`
             return upper_bound_of_zero(self._requests, self._confidence) <= self._absolute
-        if self._squares == 0.0:
+        if self._squares <= (1e-12 * self._mean) ** 2 * self._n:  # equal but for rounding
             return False
         error = math.sqrt(self._squares / (self._n - 1) / self._n)
         quantile = student_t(self._confidence, self._n - 1)

@@ -130,6 +130,9 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
             _scale(grid[0], rows)
         if shared:
             _scale_loads(grid[0], rows)
+        if not rows:
+            grid[0].text(0.5, 0.5, "no results", ha="center", transform=grid[0].transAxes)
+            grid[0].set(xticks=[], yticks=[])
         _title(figure, title)
         _legend(figure, handles)
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fusion.capacity import load_at
 from fusion.comparison import blocking_difference
 from fusion.config import ConfigError, Problem
 from fusion.problems import nearest, show
@@ -78,10 +79,7 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         common = min(len(one), len(other))
         one, other = one[:common], other[:common]
     confidence = a.point.config.statistics_settings.confidence
-    by_bit_rate = metric == "bit_rate_blocking_probability"
-    blocked, offered = (
-        ("blocked_gbps", "requested_gbps") if by_bit_rate else ("blocked", "requests")
-    )
+    blocked, offered = _counted(metric)
     found = blocking_difference(
         [getattr(each, blocked) for each in one],
         [getattr(each, offered) for each in one],
@@ -106,3 +104,49 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         "confidence": confidence,
         "verdict": found.verdict,
     }
+
+
+def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[Row]:
+    """Return the load at which each curve of a sweep reaches a blocking probability.
+
+    A curve is what lies at one combination of the axes but erlang. Columns: those axes; load with its
+    interval (0 or inf where it is open, NaN for a load that the curve does not reach); status, see
+    `fusion.capacity.load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
+    no probability.
+    """
+    others = sweep.axes[:-1]
+    curves: dict[tuple[Any, ...], list[PointState]] = {}
+    for state in states:
+        if len(state.outcomes) > 1:
+            place = tuple(state.point.axes[name] for name in others)
+            curves.setdefault(place, []).append(state)
+    blocked, offered = _counted(sweep.metric)
+    rows = []
+    for place, of_curve in curves.items():
+        ordered = sorted(of_curve, key=lambda state: state.point.erlang)
+        found = load_at(
+            [state.point.erlang for state in ordered],
+            [[float(getattr(each, blocked)) for each in state.outcomes] for state in ordered],
+            [[float(getattr(each, offered)) for each in state.outcomes] for state in ordered],
+            target,
+            ordered[0].point.config.statistics_settings.confidence,
+        )
+        rows.append(
+            {
+                **dict(zip(others, place, strict=True)),
+                "load": found.load,
+                "ci_lower": found.ci_lower,
+                "ci_upper": found.ci_upper,
+                "status": found.status,
+                "target": target,
+                "loads": len(ordered),
+            }
+        )
+    return rows
+
+
+def _counted(metric: str) -> tuple[str, str]:
+    """Return what of an outcome is blocked and what is offered."""
+    if metric == "bit_rate_blocking_probability":
+        return "blocked_gbps", "requested_gbps"
+    return "blocked", "requests"

@@ -19,6 +19,7 @@ def add_to(app: App, group: Group) -> None:
         (_plan, sweeps.plan, "plan"),
         (_sweep, sweeps.sweep_here, "sweep"),
         (_compare, sweeps.compare, "compare"),
+        (_loads_at, sweeps.loads_at, "loads-at"),
         (_diff, sweeps.diff, "diff"),
         (_merge, sweeps.merge, "merge"),
     ):
@@ -97,6 +98,31 @@ def _compare(file: Path, axis: str, *, base: str = "", json: Json = False) -> in
                 f"{row['ci_lower']:+.3g} to {row['ci_upper']:+.3g}",
                 f"{row['replications']} {row['method']}",
                 _verdict(row, axis),
+            )
+            for row in rows
+        ],
+    )
+    return 0
+
+
+def _loads_at(file: Path, target: float, *, json: Json = False) -> int:
+    rows = sweeps.loads_at(file, target)
+    if json:
+        print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        return 0
+    if not rows:
+        print_note("There is no curve yet: `fusion sweep` computes it.")
+        return 0
+    others = list(rows[0])[: list(rows[0]).index("load")]
+    print_table(
+        (*others, f"load at {target:g} (E)", "interval", "loads", ""),
+        [
+            (
+                *(_text(row[name]) for name in others),
+                "" if row["load"] != row["load"] else f"{row['load']:.1f}",
+                f"{row['ci_lower']:.1f} to {row['ci_upper']:.1f}",
+                str(row["loads"]),
+                "" if row["status"] == "inside" else row["status"],
             )
             for row in rows
         ],

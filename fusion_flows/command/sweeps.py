@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from fusion.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
+from fusion.sweep.compare import loads_at as loads_of_states
 from fusion.sweep.definition import Sweep, read_sweep
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.results import point_rows
 from fusion.sweep.store import Store, differences
 from fusion_flows import server_address
+from fusion_flows.periods import ArgumentError
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -162,6 +164,24 @@ def compare(file: Path | str | Sweep, axis: str, *, base: str = "") -> list[dict
     """
     sweep, states, _ = _states(file)
     return compare_states(states, sweep, axis, base or None)
+
+
+def loads_at(file: Path | str | Sweep, target: float) -> list[dict[str, Any]]:
+    """Return the load at which each curve of a sweep reaches a blocking probability, by interpolation.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        target: The blocking probability, such as 0.01.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep.
+        StoreError: The store contradicts itself.
+        ArgumentError: The target is no probability.
+    """
+    if not 0.0 < target < 1.0:
+        raise ArgumentError(f"{target:g} is no blocking probability: it must be between 0 and 1")
+    sweep, states, _ = _states(file)
+    return loads_of_states(states, sweep, target)
 
 
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:

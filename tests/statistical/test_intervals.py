@@ -76,3 +76,11 @@ def test_estimate_of_nothing_blocked_is_the_bound() -> None:
     estimate = blocking_estimate([0] * 10, [5000] * 10, 0.95)
     assert (estimate.mean, estimate.ci_lower) == (0.0, 0.0)
     assert estimate.ci_upper == upper_bound_of_zero(50_000, 0.95)
+
+
+@pytest.mark.parametrize("replications", [2, 3, 7, 10])
+def test_equal_counts_are_no_proof_of_precision(replications: int) -> None:
+    for blocked in range(1, 60):
+        estimate = blocking_estimate([blocked] * replications, [3000] * replications, 0.95)
+        half = 0.5 * (estimate.ci_upper - estimate.ci_lower)
+        assert half > math.sqrt(estimate.mean / (3000 * replications))

@@ -6,7 +6,7 @@ import pytest
 
 from fusion.config import ConfigError
 from fusion.outcome import Outcome
-from fusion.sweep.compare import compare, have_same_requests
+from fusion.sweep.compare import compare, have_same_requests, loads_at
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
@@ -83,3 +83,22 @@ def test_an_axis_that_is_none_is_told(axis: str) -> None:
 def test_which_points_have_the_same_requests(axis: str, values: list[Any], same: bool) -> None:
     one, other = sweep_points(Sweep(template="quick", grid={axis: values, "erlang": [150]}))
     assert have_same_requests(one, other) is same
+
+
+def test_the_load_at_which_each_curve_reaches_a_target() -> None:
+    sweep = Sweep(template="quick", grid={"k_paths": [1, 2], "erlang": [100, 200, 400]})
+    points = sweep_points(sweep)
+    outcomes = {
+        point.key: {
+            number: Outcome(number, 100_000, 0, mean + spread, 0, 1e5, 1.0, 1, 1, 1.0, 1, 0.5, 0.5)
+            for number, spread in enumerate((-20, 0, 20, -10, 10))
+        }
+        for point, mean in zip(points, (100, 1000, 5000, 30, 50, 90), strict=True)
+    }
+    rows = loads_at(point_states(points, outcomes, sweep.metric), sweep, 0.01)
+    assert [(row["k_paths"], row["status"], row["loads"]) for row in rows] == [
+        (1, "inside", 3),
+        (2, "above all loads", 3),
+    ]
+    assert rows[0]["load"] == pytest.approx(200, rel=1e-6)
+    assert 198 < rows[0]["ci_lower"] < 200 < rows[0]["ci_upper"] < 202
