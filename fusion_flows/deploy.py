@@ -117,7 +117,10 @@ def _make_automation(client: SyncPrefectClient) -> None:
         description=f"Nothing was heard of a run for {_SILENCE.seconds} s.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related={"prefect.resource.role": "flow", "prefect.resource.name": "fusion"},
+            match_related={
+                "prefect.resource.role": "flow",
+                "prefect.resource.name": ["fusion", "fusion-sweep"],
+            },
             after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.heartbeat"}
             | {f"prefect.flow-run.{name}" for name in (*final, *waiting)},

@@ -112,12 +112,12 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
 
 
 def _flow_runs(client: SyncPrefectClient, *states: StateType) -> Iterator[FlowRun]:
-    """Yield the runs of the flow `fusion` in these states, in any without one."""
+    """Yield the runs of our flows in these states, in any without one."""
     kinds = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))) if states else None
     offset = 0
     while True:
         page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["fusion"])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["fusion", "fusion-sweep"])),
             flow_run_filter=FlowRunFilter(state=kinds),
             limit=_PAGE,
             offset=offset,

@@ -11,6 +11,7 @@ from typing import Any
 
 from .conftest import Prefect, wait_for
 from .started import SMALL, endless_call, script, simulators
+from .test_sweep import LONG, start
 
 
 def maintain(server: Prefect, before: str = "", **environment: str) -> dict[str, Any]:
@@ -127,3 +128,15 @@ def test_a_run_that_never_started_gets_a_final_state(server: Prefect, tmp_path: 
     run = server.run(run["id"])
     assert run["state_type"] == "CRASHED"
     assert "never started" in run["state"]["message"]
+
+
+def test_a_sweep_whose_process_is_gone_gets_a_final_state(server: Prefect, tmp_path: Path) -> None:
+    process = start(server, tmp_path, LONG)
+    run_id = server.named(str(tmp_path))
+    directory = server.directory(run_id)
+    wait_for(lambda: simulators(directory), 60, "the simulator")
+    process.kill()
+    process.wait()
+    assert directory.name in maintain(server)["lost_runs"]
+    assert server.run(run_id)["state_type"] == "CRASHED"
+    assert not simulators(directory)
