@@ -59,5 +59,5 @@ def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path:
     from fusion_flows.sweep_plots import save_with_data, sweep_figure  # matplotlib is slow to load
 
     figure = sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
-    save_with_data(figure, rows, run.plots, "sweep")
+    save_with_data(figure, rows, run.plots, "sweep", dpi=200)  # the paper takes the PDF
     return run.plots / "sweep.png"
