@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import State
 
-from fusion.inputs import Inputs, read_inputs
 from fusion.sweep.chunks import next_chunk
 from fusion.sweep.point_state import PointState
-from fusion.sweep.points import Point
 from fusion.sweep.store import OutcomeWriter, Store
 from fusion_flows.flow_ends import SimulationError
 from fusion_flows.sweep_follower import SweepFollower
@@ -79,7 +77,6 @@ class _Orders:
         self._metric = metric
         self._waiting = {state.point.key: state for state in states if not state.is_done}
         self._follower = follower
-        self._inputs: dict[tuple[object, ...], Inputs] = {}
 
     def send(self) -> None:
         """Send orders until every thread has enough."""
@@ -100,20 +97,12 @@ class _Orders:
         points = [state.point for state in chunk]
         return Order(
             points,
-            {point.key: self._inputs_of(point) for point in points},
             {
                 state.point.key: {each.replication: each for each in state.outcomes}
                 for state in chunk
             },
             self._metric,
         )
-
-    def _inputs_of(self, point: Point) -> Inputs:
-        what = point.content
-        key = (what["topology"], what["modulation"], what["traffic_matrix"])
-        if key not in self._inputs:
-            self._inputs[key] = read_inputs(point.config)
-        return self._inputs[key]
 
     def back(self) -> list[tuple[Delivery, dict[str, PointState]]]:
         """Wait a moment and return what is back, with the states of its points."""

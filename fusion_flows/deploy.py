@@ -1,12 +1,14 @@
 """What is set up on a Prefect server for FUSION: pool, queues, limit, automation, deployments."""
 
 import contextlib
+import os
 import shlex
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -15,6 +17,7 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from fusion_flows.flow_ends import FLOWS
 from fusion_flows.settings import Settings
 from fusion_flows.watch import LOST
 
@@ -23,6 +26,8 @@ RUNS_QUEUE = "default"
 """The queue of the simulations: its limit is how many run at once, over all workers."""
 MAINTENANCE_QUEUE = "maintenance"
 """A queue without a limit, so that maintenance does not wait behind a simulation."""
+POINTS_QUEUE = "points"
+"""The queue of what sweeps have computed elsewhere: in that of the runs it would wait for the sweep."""
 HEARTBEAT_SECONDS = 30  # the least that Prefect sends
 _SILENCE = timedelta(seconds=50)  # from the last heartbeat to the verdict: a minute with delays
 AUTOMATION = "FUSION: a run whose heartbeat has stopped is Crashed"
@@ -43,6 +48,15 @@ def here() -> dict[str, str]:
         "command": f"{shlex.quote(sys.executable)} -m prefect.engine",
         "heartbeat_seconds": str(HEARTBEAT_SECONDS),
     }
+
+
+def beside_the_worker() -> dict[str, str]:
+    """Return the folder in which the worker was started, on whatever machine it is.
+
+    A pull step of prefect.yaml: without it a run works in a temporary folder, which a killed worker
+    leaves behind.
+    """
+    return {"directory": psutil.Process(os.getppid()).cwd()}
 
 
 def prepare() -> None:
@@ -96,7 +110,7 @@ def prefect_file() -> Path:
 
 
 def _make_queues(client: SyncPrefectClient) -> None:
-    for name in (RUNS_QUEUE, MAINTENANCE_QUEUE):
+    for name in (RUNS_QUEUE, MAINTENANCE_QUEUE, POINTS_QUEUE):
         try:
             queue = client.read_work_queue_by_name(name, work_pool_name=POOL)
         except ObjectNotFound:
@@ -119,7 +133,7 @@ def _make_automation(client: SyncPrefectClient) -> None:
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related={
                 "prefect.resource.role": "flow",
-                "prefect.resource.name": ["fusion", "fusion-sweep"],
+                "prefect.resource.name": list(FLOWS),
             },
             after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.heartbeat"}

@@ -21,6 +21,9 @@ from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.server_address import without_interrupts
 from fusion_flows.watch import ABANDONED, is_abandoned, silence
 
+FLOWS = ("fusion", "fusion-sweep", "fusion-points")
+"""The flows whose runs have simulators."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -116,8 +119,8 @@ class _InterruptibleFlow(Flow[P, R]):
         return super().__call__(*args, **kwargs)
 
 
-def failure_of(run: RunDirectory, error: str | None, exit_code: int) -> str:
-    """Return why the simulator failed, in its own words."""
+def failure_of(run: RunDirectory, error: str | None, exit_code: int, go_on: str) -> str:
+    """Return why the simulator failed, in its own words. go_on: what a person does to go on."""
     if exit_code == 2 and error:  # bad settings: the message says everything
         return error
     if exit_code > 128:
@@ -125,11 +128,8 @@ def failure_of(run: RunDirectory, error: str | None, exit_code: int) -> str:
             ended = signal.Signals(exit_code - 128).name
         except ValueError:
             ended = f"signal {exit_code - 128}"
-        return (
-            f"The simulator was ended from outside ({ended}). What it had finished is kept; "
-            f"a retry, or resume={run.run_id}, goes on from there."
-        )
-    if not run.config.exists():
+        return f"The simulator was ended from outside ({ended}). What it had finished is kept; {go_on}."
+    if not any(path.exists() for path in (run.config, run.sweep, run.order)):
         return f"The run directory {run.path} was removed while the run was going on."
     said = f": {error}" if error else ""
     log = tail(run.log, lines=20)

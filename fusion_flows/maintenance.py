@@ -33,6 +33,7 @@ from prefect.states import Cancelled, Crashed
 from pydantic import BaseModel, ConfigDict
 
 from fusion_flows import run_lock, run_removal, rundir, runs
+from fusion_flows.flow_ends import FLOWS
 from fusion_flows.process_marks import end_marked, marked_processes
 from fusion_flows.run_lookup import RunError
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
@@ -117,7 +118,7 @@ def _flow_runs(client: SyncPrefectClient, *states: StateType) -> Iterator[FlowRu
     offset = 0
     while True:
         page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["fusion", "fusion-sweep"])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
             flow_run_filter=FlowRunFilter(state=kinds),
             limit=_PAGE,
             offset=offset,

@@ -48,6 +48,11 @@ class RunDirectory(NamedTuple):
         return self.path / "sweep.json"
 
     @property
+    def order(self) -> Path:
+        """Points that the simulator is to compute; frozen in a run of `fusion-points`."""
+        return self.path / "points.json"
+
+    @property
     def provenance(self) -> Path:
         """Versions, code revision, machine and exit reason."""
         return self.path / "run.json"
@@ -83,15 +88,21 @@ def run_id_of(flow_run_id: UUID) -> str:
     return flow_run_id.hex[-12:]
 
 
-def create(runs_dir: Path, run_id: str, config: str = "", *, sweep: str = "") -> RunDirectory:
-    """Make the directory of a run and freeze its configuration or sweep there, or enter it again.
+def create(
+    runs_dir: Path, run_id: str, config: str = "", *, sweep: str = "", order: str = ""
+) -> RunDirectory:
+    """Make the directory of a run and freeze what it is to do there, or enter it again.
+
+    config, sweep, order: the text of one of these files.
 
     A flow run that is tried again finds its directory and goes on in it. Raises RunDirectoryError
     when the directory cannot be made or was made for another configuration.
     """
     run = RunDirectory(absolute(runs_dir) / run_id)
     _make_folders(run)
-    frozen, text = (run.sweep, sweep) if sweep else (run.config, config)
+    frozen, text = (run.config, config)
+    if sweep or order:
+        frozen, text = (run.sweep, sweep) if sweep else (run.order, order)
     try:
         if not frozen.exists():
             write_atomic(frozen, text.encode())
@@ -192,11 +203,17 @@ def _no_run_because(run: RunDirectory) -> str:
             return "it is a symbolic link"
         if not stat.S_ISDIR(status.st_mode):
             return "it is not a folder"
-        frozen = run.config if os.path.lexists(run.config) else run.sweep
+        frozen = next(
+            (path for path in (run.config, run.sweep) if os.path.lexists(path)), run.order
+        )
         if not stat.S_ISREG(os.lstat(frozen).st_mode):
             return f"its {frozen.name} is not a regular file"
     except FileNotFoundError:
-        return "it has no config.ini and no sweep.json" if run.path.exists() else "it is gone"
+        return (
+            "it has none of config.ini, sweep.json, points.json"
+            if run.path.exists()
+            else "it is gone"
+        )
     except OSError as error:
         return error.strerror or str(error)
     return ""

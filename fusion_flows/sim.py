@@ -148,7 +148,16 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
             return cast(SimResult, end)
         connection.wait(settings.server_wait_seconds)
         follower.look(last=True)
-        failure = "" if end == 0 else failure_of(run, follower.state.error, end)
+        failure = (
+            ""
+            if end == 0
+            else failure_of(
+                run,
+                follower.state.error,
+                end,
+                f"a retry, or resume={run.run_id}, goes on from there",
+            )
+        )
         findings = _show_last(follower, run, config, described, failure)
     if failure:
         raise SimulationError(failure, end)

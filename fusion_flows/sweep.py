@@ -33,6 +33,7 @@ from fusion_flows.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
+from fusion_flows.pool_engine import compute_on_workers
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.redaction import redact, without_secrets
@@ -52,6 +53,7 @@ LOCAL = "local"
 CHUNK_SECONDS = 30.0
 """What one simulator process works on: long against its start, short against what a kill may cost."""
 
+_GO_ON = "the same sweep, run again, goes on from there"
 _MOST_DEATHS = 3  # of simulators one after the other that have computed nothing
 
 
@@ -100,8 +102,9 @@ def fusion_sweep(sweep: Sweep, name: str = "", engine: str = LOCAL) -> SweepResu
     Args:
         sweep: The points: a template, what is changed in it, and the axes.
         name: Name of the run in lists; empty: the template and the axes.
-        engine: What computes: local, a simulator process on this machine with all its CPUs; or the
-            address of a Dask scheduler, such as tcp://host:8786.
+        engine: What computes: local, a simulator process on this machine with all its CPUs; the
+            address of a Dask scheduler, such as tcp://host:8786; or a deployment of the flow
+            fusion-points, such as fusion-points/points, whose workers compute.
 
     Raises ConfigError for a sweep that cannot be run (nothing is started then), SimulationError when points
     fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
@@ -111,8 +114,11 @@ def fusion_sweep(sweep: Sweep, name: str = "", engine: str = LOCAL) -> SweepResu
 
 
 def _sweep(sweep: Sweep, engine: str) -> SweepResult:
-    if engine != LOCAL and "://" not in engine:
-        message = "must be local, or the address of a Dask scheduler such as tcp://host:8786"
+    if engine != LOCAL and "/" not in engine:
+        message = (
+            "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
+            "such as fusion-points/points"
+        )
         raise ConfigError([Problem("", "engine", engine, message, "the parameters of the flow")])
     settings = Settings()
     logger = get_run_logger()
@@ -147,8 +153,19 @@ def _sweep(sweep: Sweep, engine: str) -> SweepResult:
         try:
             if engine == LOCAL:
                 end = _compute(sweep, run, store, states, follower, watch, settings)
-            else:
+            elif "://" in engine:
                 end = compute_on_dask(engine, sweep.metric, states, store, follower, watch.ended)
+            else:
+                end = compute_on_workers(
+                    engine,
+                    sweep.metric,
+                    states,
+                    store,
+                    follower,
+                    watch.ended,
+                    connection,
+                    flow_run_id,
+                )
         except SimulationError as error:
             _show_last(follower, run, sweep, states, str(error))
             raise
@@ -190,18 +207,17 @@ def _compute(
 ) -> State | None:
     """Have simulators compute what is missing; return the state in which the run is to end early."""
     deaths = 0
-    work = run.path / "points.json"
     while chunk := next_chunk(states, follower.requests_per_second, CHUNK_SECONDS):
         before = sum(len(state.outcomes) for state in chunk)
         points = [state.point for state in chunk]
-        write_points(work, points, sweep.metric)
+        write_points(run.order, points, sweep.metric)
         outcomes = store.new_file()
         follower.read_from(outcomes)
         with ProcessTree(
             [
                 sys.executable,
                 *("-m", "fusion.cli.run_points"),
-                *("--points", str(work)),
+                *("--points", str(run.order)),
                 *("--store", str(store.folder)),
                 *("--outcomes", str(outcomes)),
                 *("--progress-file", str(run.progress)),
@@ -224,7 +240,7 @@ def _compute(
         computed = sum(len(state.outcomes) for state in chunk) > before
         deaths = 0 if computed else deaths + 1
         if (end <= 128 and not computed) or deaths >= _MOST_DEATHS:
-            raise SimulationError(failure_of(run, follower.error, end), end)
+            raise SimulationError(failure_of(run, follower.error, end, _GO_ON), end)
         get_run_logger().warning("The simulator ended with exit code %d; it is started again", end)
     return None
 

@@ -88,7 +88,6 @@ def _simulate(
     signals: Signals,
 ) -> bool:
     """Compute what is missing; return whether all of it is there."""
-    from fusion.inputs import read_inputs
     from fusion.logging_config import get_logger
     from fusion.sweep.computation import compute
     from fusion.sweep.point_state import point_states
@@ -101,7 +100,6 @@ def _simulate(
     with OutcomeWriter(options.outcomes) as writer:
         for outcomes in compute(
             list(left.values()),
-            lambda point: read_inputs(point.config),
             options.workers,
             signals.stopped,
         ):

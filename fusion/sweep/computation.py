@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from fusion.inputs import Inputs
 from fusion.kernel.event_loop import is_compiled
 from fusion.outcome import Outcome, outcome_of
 from fusion.pool import Stopped, run_tasks, usable_cpus
@@ -41,19 +40,18 @@ class _Landed(NamedTuple):
 
 def compute(
     states: Sequence[PointState],
-    inputs: Callable[[Point], Inputs],
     workers: int,
     stopped: Callable[[], bool],
 ) -> Iterator[list[tuple[str, Outcome]]]:
     """Yield outcomes as they are there, until all points have enough of them; longest points first.
 
-    states: are kept up to date; an error in a point is in its `failure` and ends nothing else. inputs: what
-    a point computes with. workers: processes; 0: one per CPU, one for little work. stopped: asked often;
-    when it says yes no more is yielded. Raises WorkerDiedError.
+    states: are kept up to date; an error in a point is in its `failure` and ends nothing else.
+    workers: processes; 0: one per CPU, one for little work. stopped: asked often; when it says yes no
+    more is yielded. Raises WorkerDiedError.
     """
     by_key = {state.point.key: state for state in states}
     waiting = deque(sorted(states, key=lambda state: -state.requests_left))
-    pickled = _Scenarios(inputs)
+    pickled = _Scenarios()
     if any(not state.is_done for state in states) and not is_compiled():
         first = next(state.point for state in states if not state.is_done)
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
@@ -88,12 +86,11 @@ def compute(
 class _Scenarios:
     """Scenarios of points, pickled; points that differ in the load alone share one."""
 
-    def __init__(self, inputs: Callable[[Point], Inputs]) -> None:
-        self._inputs = inputs
+    def __init__(self) -> None:
         self._made: dict[str, tuple[bytes, str]] = {}
 
     def make(self, point: Point) -> Scenario:
-        return make_scenario(point.config, self._inputs(point))
+        return make_scenario(point.config, point.inputs)
 
     def get(self, point: Point) -> tuple[bytes, str]:
         name = repr(sorted(_without_loads(point.content).items()))

@@ -1,4 +1,4 @@
-"""The file that tells a simulator process which points to compute."""
+"""Points as text, with all that they compute with: for another process, here or on another machine."""
 
 from __future__ import annotations
 
@@ -7,41 +7,84 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import TypeAdapter
+
 from fusion.config import Config
 from fusion.files import write_atomic
-from fusion.sweep.points import Point
+from fusion.inputs import Inputs
+from fusion.modulation_tables import ModulationTable
+from fusion.sweep.points import Point, make_point
+from fusion.topology import Topology
+
+_TOPOLOGY, _MODULATION = TypeAdapter(Topology), TypeAdapter(ModulationTable)
 
 
 def write_points(path: Path, points: Sequence[Point], metric: str) -> None:
     """Write points, and what the stopping rule looks at. Raises OSError."""
-    write_atomic(path, json.dumps(to_record(points, metric)).encode())
-
-
-def to_record(points: Sequence[Point], metric: str) -> dict[str, Any]:
-    """Return points as JSON data."""
-    return {
-        "metric": metric,
-        "points": [
-            {
-                "key": point.key,
-                "axes": dict(point.axes),
-                "config": point.config.model_dump(mode="json"),
-                "content": dict(point.content),
-            }
-            for point in points
-        ],
-    }
+    write_atomic(path, to_text(points, metric).encode())
 
 
 def read_points(path: Path) -> tuple[list[Point], str]:
     """Return points and metric of a file of `write_points`. Raises ValueError, OSError."""
-    return from_record(json.loads(path.read_text(encoding="utf-8")))
+    return from_text(path.read_text(encoding="utf-8"))
 
 
-def from_record(record: dict[str, Any]) -> tuple[list[Point], str]:
-    """Return points and metric from what `to_record` returned."""
-    points = [
-        Point(each["key"], each["axes"], Config.model_validate(each["config"]), each["content"])
-        for each in record["points"]
-    ]
+def to_text(points: Sequence[Point], metric: str) -> str:
+    """Return points and metric as JSON; inputs that several points share are in it once."""
+    inputs = {id(point.inputs): point.inputs for point in points}
+    places = {each: place for place, each in enumerate(inputs)}
+    return json.dumps(
+        {
+            "metric": metric,
+            "inputs": [_to_record(each) for each in inputs.values()],
+            "points": [
+                {
+                    "key": point.key,
+                    "axes": dict(point.axes),
+                    "config": point.config.model_dump(mode="json"),
+                    "inputs": places[id(point.inputs)],
+                }
+                for point in points
+            ],
+        }
+    )
+
+
+def from_text(text: str) -> tuple[list[Point], str]:
+    """Return points and metric from what `to_text` returned.
+
+    Raises ValueError, KeyError or TypeError for what is no such text, and ValueError for a point that is
+    another one to this version of the program: its outcomes would be filed under a wrong key.
+    """
+    record = json.loads(text)
+    inputs = [_from_record(each) for each in record["inputs"]]
+    points = []
+    for each in record["points"]:
+        config = Config.model_validate(each["config"])
+        point = make_point(config, inputs[each["inputs"]], each["axes"])
+        if point.key != each["key"]:
+            raise ValueError(
+                f"point {each['key'][:12]} has the key {point.key[:12]} here: it comes from another version "
+                "of this package, which would give other results"
+            )
+        points.append(point)
     return points, str(record["metric"])
+
+
+def _to_record(inputs: Inputs) -> dict[str, Any]:
+    matrix = inputs.traffic_matrix
+    return {
+        "topology": _TOPOLOGY.dump_python(inputs.topology, mode="json"),
+        "modulation": _MODULATION.dump_python(inputs.modulation, mode="json"),
+        "traffic_matrix": None if matrix is None else matrix.tolist(),
+    }
+
+
+def _from_record(record: dict[str, Any]) -> Inputs:
+    matrix = record["traffic_matrix"]
+    return Inputs(
+        _TOPOLOGY.validate_python(record["topology"]),
+        _MODULATION.validate_python(record["modulation"]),
+        None if matrix is None else np.array(matrix, dtype=np.float64),
+    )

@@ -47,8 +47,12 @@ class PointState:
 
     def add(self, outcome: Outcome) -> None:
         """Take in what has finished, whoever computed it."""
-        if outcome.replication not in self._load.done:
+        if not self.has(outcome.replication):
             self._load.add(outcome)
+
+    def has(self, replication: int) -> bool:
+        """Return whether this replication is there."""
+        return replication in self._load.done
 
     @property
     def stop_reason(self) -> str | None:

@@ -22,13 +22,14 @@ class Point(NamedTuple):
 
     key: SHA-256 in hex of all that can change a replication's result. axes: the values on the axes of the
     sweep, `erlang` the last. config: its loads are this one; how many replications there are to be is said
-    by its stopping rule.
+    by its stopping rule. inputs: what it computes with, as it was when the key was made.
     """
 
     key: str
     axes: Mapping[str, Any]
     config: Config
     content: Mapping[str, Any]
+    inputs: Inputs
 
     @property
     def erlang(self) -> float:
@@ -101,7 +102,7 @@ def make_point(config: Config, inputs: Inputs, axes: Mapping[str, Any] | None = 
     """Return the point of a configuration with one load."""
     what = content(_one_replication(config), inputs)
     given = {ERLANG: config.loads[0]} if axes is None else axes
-    return Point(key_of(what), given, config, what)
+    return Point(key_of(what), given, config, what, inputs)
 
 
 def _overrides(sweep: Sweep, assignment: Assignment) -> dict[str, dict[str, Any]]:

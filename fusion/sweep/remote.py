@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from fusion.inputs import Inputs
 from fusion.outcome import Outcome
 from fusion.sweep.computation import compute
 from fusion.sweep.point_state import Failure, point_states
@@ -14,10 +13,9 @@ from fusion.sweep.store import Outcomes
 
 
 class Order(NamedTuple):
-    """Points to compute. inputs: by key. outcomes: what is there of them. metric: what the rule looks at."""
+    """Points to compute. outcomes: what is there of them. metric: what the rule looks at."""
 
     points: Sequence[Point]
-    inputs: dict[str, Inputs]
     outcomes: dict[str, Outcomes]
     metric: str
 
@@ -32,9 +30,5 @@ class Delivery(NamedTuple):
 def deliver(order: Order, stopped: Callable[[], bool] = lambda: False) -> Delivery:
     """Compute an order in this process."""
     states = point_states(order.points, order.outcomes, order.metric)
-    found = [
-        outcome
-        for outcomes in compute(states, lambda point: order.inputs[point.key], 1, stopped)
-        for outcome in outcomes
-    ]
+    found = [outcome for outcomes in compute(states, 1, stopped) for outcome in outcomes]
     return Delivery(found, [state.failure for state in states if state.failure is not None])

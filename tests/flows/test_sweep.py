@@ -157,12 +157,29 @@ def kill_all(process: subprocess.Popen[bytes], directory: Path) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.slow)])
+KILLED: dict[str, Any] = {
+    **GRID,
+    "overrides": {"general_settings": {"num_requests": 30_000, "max_iters": 40}},
+}
+KILLED_OFTEN: dict[str, Any] = {  # 4 policies, 2 topologies, 10 loads
+    "template": "quick",
+    "overrides": {"general_settings": {"num_requests": 60_000, "max_iters": 60}},
+    "grid": {
+        "network": ["nsfnet_deeprmsa", "usnet_gcnrnn"],
+        "path_order": ["km", "hops"],
+        "allocation_method": ["first_fit", "best_fit"],
+        "erlang": {"start": 120, "stop": 300, "count": 10},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "rounds"), [(KILLED, 3), pytest.param(KILLED_OFTEN, 20, marks=pytest.mark.slow)]
+)
 @pytest.mark.timeout(1500)
 def test_killed_at_random_moments_a_sweep_computes_nothing_twice(
-    server: Prefect, tmp_path: Path, rounds: int
+    server: Prefect, tmp_path: Path, sweep: dict[str, Any], rounds: int
 ) -> None:
-    sweep = {**LONG, "overrides": {"general_settings": {"num_requests": 30_000, "max_iters": 40}}}
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     assert start(server, undisturbed, sweep).wait(200) == 0
     chance = random.Random(rounds)

@@ -16,6 +16,7 @@ import pytest
 
 from fusion.config import load_config, to_ini
 from fusion.outcome import Outcome
+from fusion.sweep.computation import compute
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import write_points
 from fusion.sweep.point_state import point_states
@@ -201,23 +202,29 @@ def test_nothing_blocked_stops_at_an_absolute_precision(tmp_path: Path) -> None:
     assert len(state.outcomes) < 60
 
 
-def test_an_error_in_one_point_fails_that_point_alone(tmp_path: Path) -> None:
+def test_points_are_what_they_were_when_they_were_planned(tmp_path: Path) -> None:
     network = tmp_path / "net.txt"
     network.write_text("1\t2\t100\n2\t3\t100\n1\t3\t100\n")
-    sweep = Sweep(
-        template="quick",
-        overrides={"general_settings": SMALL},
-        grid={"network": [str(network), "NSFNet"], "erlang": [150, 200]},
-    )
+    grid: dict[str, Any] = {"network": [str(network)], "erlang": [150]}
+    sweep = Sweep(template="quick", overrides={"general_settings": SMALL}, grid=grid)
     points = sweep_points(sweep)
-    network.unlink()
-    process = start(tmp_path, points)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    failed = events(tmp_path, "point_failed")
-    assert {event["key"] for event in failed} == {point.key for point in points[:2]}
-    assert all("net.txt" in event["message"] for event in failed)
-    assert {line[:64] for line in lines(tmp_path)} == {point.key for point in points[2:]}
+    finish(tmp_path / "one", points)
+    network.write_text("1\t2\t3000\n2\t3\t3000\n")
+    finish(tmp_path / "two", points)
+    assert sorted(lines(tmp_path / "one")) == sorted(lines(tmp_path / "two"))
+    assert sweep_points(sweep)[0].key != points[0].key
+
+
+def test_an_error_in_one_point_fails_that_point_alone() -> None:
+    points = points_of()
+    topology = points[0].inputs.topology._replace(links=((0, 99, 1.0),))
+    broken = points[0]._replace(inputs=points[0].inputs._replace(topology=topology))
+    states = point_states([broken, points[2]], {}, "blocking_probability")
+    landed = [key for each in compute(states, 1, lambda: False) for key, _ in each]
+    assert set(landed) == {points[2].key}
+    assert states[0].failure is not None
+    assert "Error" in states[0].failure.error
+    assert states[1].stop_reason == "fixed"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"points": 3}', '{"metric": "x", "points": [{}]}'])

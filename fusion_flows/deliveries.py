@@ -1,0 +1,153 @@
+"""Outcomes on their way through the Prefect server, to the machine that has the store.
+
+An order goes as a parameter of a flow run, what comes of it as artifacts of type `fusion-outcomes`,
+one every few seconds, which the sweep deletes when they are in its store. So no disk is shared, and a
+machine that dies has delivered all but its last seconds.
+"""
+
+import base64
+import json
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+)
+from prefect.client.schemas.objects import Artifact
+
+from fusion.outcome import Outcome
+from fusion.progress import ProgressReader
+from fusion.sweep.point_state import Failure
+from fusion.sweep.store import parse_line
+from fusion_flows.connection import Connection
+
+MOST_BYTES = 400_000
+"""Of a packed text: Prefect refuses parameters of more than 512 KiB, and artifacts that are much larger."""
+
+_TYPE = "fusion-outcomes"
+_SECONDS = 5.0  # between two deliveries of one run
+_MOST_LINES = 2_000  # of one delivery, some 100 kB packed
+_AT_ONCE = 20
+
+
+class Delivery(NamedTuple):
+    """What came of an order. artifact: that brought it. outcomes: with the keys of their points."""
+
+    artifact: UUID
+    flow_run: UUID
+    outcomes: list[tuple[str, Outcome]]
+    failures: list[Failure]
+
+
+def pack(value: object) -> str:
+    """Return JSON data as a short text."""
+    return base64.b64encode(zlib.compress(json.dumps(value).encode(), 9)).decode()
+
+
+def unpack(text: str) -> object:
+    """Return what `pack` was given. Raises ValueError."""
+    try:
+        return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
+    except zlib.error as error:
+        raise ValueError(f"is damaged: {error}") from None
+
+
+class Sender:
+    """Delivers what the simulator of one run writes."""
+
+    def __init__(self, connection: Connection, flow_run_id: UUID, outcomes: Path, progress: Path):
+        """outcomes, progress: files that the simulator is going to write."""
+        self.error = ""
+        """What the simulator said last of why it failed as a whole."""
+        self.delivered = 0
+        """Replications."""
+        self._connection = connection
+        self._flow_run_id = flow_run_id
+        self._outcomes = outcomes
+        self._events = ProgressReader(progress)
+        list(self._events.read())  # of an earlier attempt
+        self._failures: list[Failure] = []
+        self._offset = 0
+        self._next = 0.0
+
+    def send(self, *, last: bool = False) -> None:
+        """Deliver what is new, now and then; `last`: all of it. Raises Unreachable, nothing is lost then."""
+        for event in self._events.read():
+            if event.get("type") == "point_failed":
+                values = (str(event.get(name)) for name in ("key", "message", "traceback"))
+                self._failures.append(Failure(*values))
+            elif event.get("type") == "error":
+                self.error = str(event.get("message"))
+        if not last and time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _SECONDS
+        while True:
+            lines, offset = self._new_lines()
+            if not lines and not self._failures:
+                return
+            made = ArtifactCreate(
+                type=_TYPE,
+                data=pack({"outcomes": lines, "failures": self._failures}),
+                description=f"{len(lines)} replications on their way to the sweep",
+                flow_run_id=self._flow_run_id,
+            )
+            self._connection.call(lambda client, made=made: client.create_artifact(made))  # type: ignore[misc]
+            self.delivered += len(lines)
+            self._offset = offset
+            self._failures.clear()
+
+    def _new_lines(self) -> tuple[list[str], int]:
+        """Return whole lines that are new, and where in the file they end."""
+        lines: list[str] = []
+        offset = self._offset
+        try:
+            with self._outcomes.open("rb") as file:
+                file.seek(offset)
+                for line in file:
+                    if not line.endswith(b"\n") or len(lines) >= _MOST_LINES:
+                        break
+                    offset += len(line)
+                    if parse_line(line) is not None:
+                        lines.append(line.decode().rstrip())
+        except FileNotFoundError:  # made with the first outcome
+            pass
+        return lines, offset
+
+
+def waiting(connection: Connection, flow_runs: Sequence[UUID] | None) -> list[Delivery]:
+    """Return some deliveries of these runs that nobody has taken, the oldest first; None: of any run.
+
+    Raises Unreachable.
+    """
+    of_runs = None if flow_runs is None else ArtifactFilterFlowRunId(any_=list(flow_runs))
+    wanted = ArtifactFilter(type=ArtifactFilterType(any_=[_TYPE]), flow_run_id=of_runs)
+    found: list[Artifact] = connection.call(
+        lambda client: client.read_artifacts(artifact_filter=wanted, limit=_AT_ONCE)
+    )
+    return [_delivery(artifact) for artifact in found]
+
+
+def taken(connection: Connection, deliveries: Iterable[Delivery]) -> None:
+    """Delete deliveries that are in the store. Raises Unreachable; they come again then."""
+    for delivery in deliveries:
+        connection.call(lambda client, which=delivery.artifact: client.delete_artifact(which))  # type: ignore[misc]
+
+
+def _delivery(artifact: Artifact) -> Delivery:
+    assert artifact.flow_run_id is not None
+    found = unpack(str(artifact.data))
+    assert isinstance(found, dict)
+    rows = [parse_line(f"{line}\n".encode()) for line in found["outcomes"]]
+    return Delivery(
+        artifact.id,
+        artifact.flow_run_id,
+        [row for row in rows if row is not None],
+        [Failure(*each) for each in found["failures"]],
+    )

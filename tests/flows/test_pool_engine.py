@@ -1,0 +1,161 @@
+"""A sweep on a work pool: two workers in folders of their own, one of which is killed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fusion_flows.deploy import POINTS_QUEUE, POOL
+
+from .conftest import Prefect, Worker, wait_for
+from .started import simulators
+from .test_sweep import LONG, computed, result, start
+
+ENGINE = "fusion-points/points"
+SWEEP = {
+    **LONG,
+    "overrides": {
+        "general_settings": {"num_requests": 100_000, "max_iters": 150},
+        "simulation_settings": {"workers": 1},
+    },
+}
+
+
+class Machines:
+    """Workers that share nothing but the server."""
+
+    def __init__(self, server: Prefect, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.workers: list[psutil.Process] = []
+        self.folders: list[Path] = []
+
+    def start(self) -> None:
+        name = f"machine {len(self.workers)} {self.folder.name}"
+        folder = self.folder / name
+        folder.mkdir()
+        self.folders.append(folder)
+        environment = {**self.server.environment, "FUSION_RUNS_DIR": "runs"}
+        began = set(self.online())
+        with (folder / "log").open("w") as log:
+            self.workers.append(
+                psutil.Popen(
+                    [
+                        sys.executable,
+                        *("-m", "prefect", "worker", "start", "--pool", POOL),
+                        *("--work-queue", POINTS_QUEUE, "--limit", "1", "--name", name),
+                    ],
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
+        wait_for(lambda: set(self.online()) - began, 60, "the worker")
+
+    def online(self) -> list[str]:
+        found = self.server.api("POST", f"work_pools/{POOL}/workers/filter", {})
+        return [worker["name"] for worker in found if worker["status"] == "ONLINE"]
+
+    def computing(self) -> list[psutil.Process]:
+        return [process for folder in self.folders for process in simulators(folder)]
+
+    def orders(self, sweep_run: str) -> list[str]:
+        """Return the states of the runs that a sweep has made."""
+        found = self.server.api(
+            "POST", "flow_runs/filter", {"flows": {"name": {"any_": ["fusion-points"]}}}
+        )
+        return [run["state_type"] for run in found if run["parameters"]["sweep_run"] == sweep_run]
+
+
+@pytest.fixture
+def machines(session_worker: Worker, tmp_path: Path) -> Iterator[Machines]:
+    """Give two workers that take points only, each in a folder of its own."""
+    found = Machines(session_worker.prefect, tmp_path)
+    try:
+        found.start()
+        found.start()
+        yield found
+    finally:
+        for worker in found.workers:
+            family = [worker, *worker.children(recursive=True)] if worker.is_running() else []
+            for process in reversed(family):
+                process.kill()
+        psutil.wait_procs(found.workers)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_with_a_worker_killed_the_results_are_those_of_one_machine(
+    machines: Machines, tmp_path: Path, whole: bool
+) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    assert start(machines.server, alone, SWEEP).wait(200) == 0
+    process = start(machines.server, together, SWEEP, engine=ENGINE)
+    sweep_run = machines.server.named(str(together))
+    machine = machines.workers[0]
+    folder = machines.folders[0]
+    wait_for(lambda: process.poll() or computed(together).total() > 100, 100, "outcomes")
+    wait_for(lambda: process.poll() or not simulators(folder), 60, "the end of its portion")
+    wait_for(lambda: process.poll() or simulators(folder), 60, "its next portion")
+    assert process.poll() is None
+    family = machine.children(recursive=True) if whole else []
+    for each in (machine, *family):
+        each.kill()
+    assert process.wait(280) == 0
+    for table in ("points_csv", "replications_csv"):
+        one, two = (Path(result(folder)[table]).read_bytes() for folder in (alone, together))
+        assert one == two
+    assert set(computed(together).values()) == {1}
+    assert "CRASHED" in machines.orders(sweep_run)
+    wait_for(lambda: not machines.computing(), 20, "the end of all simulators")
+
+
+@pytest.mark.timeout(200)
+def test_a_sweep_that_is_killed_goes_on_with_what_its_workers_had_delivered(
+    machines: Machines, tmp_path: Path
+) -> None:
+    process = start(machines.server, tmp_path, SWEEP, engine=ENGINE)
+    first = machines.server.named(str(tmp_path))
+    wait_for(lambda: process.poll() or machines.computing(), 100, "work")
+    process.kill()
+    process.wait()
+    machines.server.api(  # what the automation does after a minute without heartbeats
+        "POST",
+        f"flow_runs/{first}/set_state",
+        {"state": {"type": "CRASHED", "message": "lost"}, "force": True},
+    )
+    wait_for(lambda: not machines.computing(), 40, "the end of work that nobody waits for")
+    waiting = wait_for(
+        lambda: set(machines.orders(first)) <= {"CANCELLED", "CRASHED", "COMPLETED"},
+        40,
+        "the end of their runs",
+    )
+    assert waiting
+    process = start(machines.server, tmp_path, SWEEP, f"{tmp_path} again", engine=ENGINE)
+    assert process.wait(150) == 0
+    assert set(computed(tmp_path).values()) == {1}
+
+
+@pytest.mark.timeout(100)
+def test_cancelling_ends_the_work_everywhere(machines: Machines, tmp_path: Path) -> None:
+    process = start(machines.server, tmp_path, LONG, engine=ENGINE)
+    sweep_run = machines.server.named(str(tmp_path))
+    wait_for(lambda: process.poll() or machines.computing(), 60, "work")
+    machines.server.cancel(sweep_run)
+    process.wait(30)
+    assert machines.server.finished(sweep_run)["state_type"] == "CANCELLED"
+    wait_for(lambda: not machines.computing(), 20, "the end of all simulators")
+    ended = {"CANCELLED", "COMPLETED"}
+    wait_for(lambda: set(machines.orders(sweep_run)) <= ended, 30, "the end of their runs")
+
+
+def test_a_deployment_that_is_not_there_is_told(server: Prefect, tmp_path: Path) -> None:
+    assert start(server, tmp_path, SWEEP, engine="fusion-points/none").wait(100) == 1
+    run = server.run(server.named(str(tmp_path)))
+    assert "there is no deployment fusion-points/none" in run["state"]["message"]
