@@ -9,6 +9,7 @@ from typing import Any
 
 from fusion.config import template_names
 from fusion.sections import SECTIONS
+from fusion.sweep.definition import Sweep
 from fusion_flows.settings import Settings
 
 _SHOWN = ("description", "type", "enum", "anyOf", "additionalProperties")
@@ -48,6 +49,29 @@ def overrides_schema() -> dict[str, Any]:
             for section, model in SECTIONS.items()
         },
     }
+
+
+def sweep_schema() -> dict[str, Any]:
+    """Return the fields of a sweep; its template and overrides as in the form of a run."""
+    schema = Sweep.model_json_schema()
+    parts = schema.pop("$defs", {})
+    fields = schema["properties"]
+    for name, made in (("template", template_schema()), ("overrides", overrides_schema())):
+        fields[name] = {"title": name, "description": fields[name]["description"], **made}
+    found = _with_parts(schema, parts)
+    assert isinstance(found, dict)
+    return found
+
+
+def _with_parts(schema: Any, parts: dict[str, Any]) -> Any:
+    """Return a schema with its references replaced by what they refer to."""
+    if isinstance(schema, list):
+        return [_with_parts(each, parts) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _with_parts(parts[schema["$ref"].rpartition("/")[2]], parts)
+    return {name: _with_parts(each, parts) for name, each in schema.items()}
 
 
 def _field(key: str, schema: dict[str, Any]) -> dict[str, Any]:

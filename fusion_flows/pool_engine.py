@@ -68,7 +68,7 @@ def compute_on_workers(
         try:
             while True:
                 orders.send(follower.requests_per_second)
-                if not orders.out:
+                if orders.is_done:
                     break
                 time.sleep(_LOOK_SECONDS)
                 over = orders.take(writer)
@@ -114,6 +114,7 @@ class _Orders:
         self._sweep_run = sweep_run
         self._deaths = 0
         self._told = False
+        self._unsent: tuple[list[PointState], str, str, str] | None = None
         connection.wait(60.0)
         try:
             found = connection.call(lambda client: client.read_deployment_by_name(deployment))
@@ -124,6 +125,12 @@ class _Orders:
         self._pool = found.work_pool_name
         self._name = deployment
         self._sent = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is out and nothing is to be sent."""
+        waiting = any(not state.is_done for state in self._waiting.values())
+        return not (self.out or waiting or self._unsent)
 
     def adopt(self, writer: OutcomeWriter) -> None:
         """Take what runs of an attempt that was killed have delivered, and end those that go on."""
@@ -168,6 +175,7 @@ class _Orders:
         """Send orders until each worker has one, and some lie ready."""
         running = sum(order.runs for order in self.out.values())
         try:
+            self._submit()
             workers = self._workers()
             if not workers and not running and not self._told:
                 self._told = True
@@ -204,16 +212,22 @@ class _Orders:
                     2,
                 )
             chunk = chunk[: len(chunk) // 2]
-        number = self._sent + 1
-        name = f"{len(chunk)} points, portion {number}"
-        run = self._connection.call(lambda client: self._create(client, order, name))
-        self._sent = number
-        self.out[run.id] = _Out(chunk)
         for state in chunk:
             del self._waiting[state.point.key]
+        self._sent += 1
+        name = f"{len(chunk)} points, portion {self._sent}"
+        self._unsent = chunk, order, name, f"{self._sweep_run}-{uuid4()}"
+        self._submit()
 
-    def _create(self, client: SyncPrefectClient, order: str, name: str) -> FlowRun:
-        key = f"{self._sweep_run}-{uuid4()}"
+    def _submit(self) -> None:
+        """Make the flow run that is to be made, if any, and only once when an answer was lost."""
+        if self._unsent is not None:
+            chunk, order, name, key = self._unsent
+            run = self._connection.call(lambda client: self._create(client, order, name, key))
+            self.out[run.id] = _Out(chunk)
+            self._unsent = None
+
+    def _create(self, client: SyncPrefectClient, order: str, name: str, key: str) -> FlowRun:
         placeholder = client.create_task_run(  # so that the run is shown below the sweep
             prefect.Task(lambda: None, name=self._name),
             self._sweep_run,

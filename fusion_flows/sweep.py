@@ -5,14 +5,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config import ConfigError, Problem, to_ini
 from fusion.files import write_atomic
@@ -24,7 +24,7 @@ from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
-from fusion_flows import run_lock, rundir
+from fusion_flows import form, run_lock, rundir
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.dask_engine import compute_on_dask
 from fusion_flows.flow_ends import (
@@ -55,6 +55,9 @@ CHUNK_SECONDS = 30.0
 
 _GO_ON = "the same sweep, run again, goes on from there"
 _MOST_DEATHS = 3  # of simulators one after the other that have computed nothing
+
+
+SweepParameter = Annotated[Sweep, WithJsonSchema(form.sweep_schema())]
 
 
 class SweepResult(BaseModel):
@@ -93,7 +96,7 @@ def _run_name() -> str:
 
 
 @interruptible_flow("fusion-sweep", _run_name)
-def fusion_sweep(sweep: Sweep, name: str = "", engine: str = LOCAL) -> SweepResult:
+def fusion_sweep(sweep: SweepParameter, name: str = "", engine: str = LOCAL) -> SweepResult:
     """Compute what a sweep still lacks, and report all of it.
 
     Points that are in the store are not computed again, whichever sweep has made them; a sweep that was

@@ -84,14 +84,17 @@ class Sweep(BaseModel):
     )
     grid: dict[str, Values] = Field(
         default={},
-        description="Axes whose values are all combined: a list, or start, stop and step or count.",
+        description="Axes whose values are all combined, each a list or start, stop and step or count, "
+        'such as {"k_paths": [1, 3], "erlang": {"start": 100, "stop": 200, "step": 20}}.',
     )
     zip: list[dict[str, Values]] = Field(
         default=[],
-        description="Groups of axes that go together, value by value; all of a group equally long.",
+        description="Groups of axes that go together, value by value; all of a group equally long, such "
+        'as [{"k_paths": [1, 5], "path_choice": ["in_order", "all"]}].',
     )
     points: list[Assignment] = Field(
-        default=[], description="Combinations of values, each written out."
+        default=[],
+        description='Combinations of values, each written out, such as [{"seed": 1}, {"seed": 2}].',
     )
     where: str = Field(
         default="",

@@ -38,7 +38,11 @@ class Machines:
         folder = self.folder / name
         folder.mkdir()
         self.folders.append(folder)
-        environment = {**self.server.environment, "FUSION_RUNS_DIR": "runs"}
+        environment = {
+            **self.server.environment,
+            "FUSION_RUNS_DIR": "runs",
+            "TMPDIR": str(folder),  # where Prefect prepares runs
+        }
         began = set(self.online())
         with (folder / "log").open("w") as log:
             self.workers.append(
