@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import prefect
@@ -21,7 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling
+from prefect.states import Cancelled, Cancelling, Crashed
 
 from fusion.sweep.chunks import next_chunk, seconds_left
 from fusion.sweep.point_file import to_text
@@ -41,6 +42,7 @@ _LEAST_SECONDS = 5.0
 _WAITING = 2  # that lie ready for a worker that gets free
 _MOST_OUT = 100
 _LOOK_SECONDS = 1.0
+_NEVER_STARTED = timedelta(seconds=60)  # in Pending; a process takes seconds to start
 _MOST_DEATHS = 3  # of runs one after the other that have delivered nothing
 _GOING_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -261,6 +263,7 @@ class _Orders:
             found = self._read_runs(FlowRunFilter(id=FlowRunFilterId(any_=list(self.out))))
             for run in found:
                 self.out[run.id].runs = run.state is not None and run.state.is_running()
+                self._give_up_if_never_started(run)
             while delivered := deliveries.waiting(self._connection, list(self.out)):
                 self._write(delivered, writer)
         except Unreachable:
@@ -269,6 +272,15 @@ class _Orders:
         for each in gone:  # deleted by somebody
             self._put_back(self.out.pop(each))
         return [run for run in found if run.state is not None and run.state.is_final()]
+
+    def _give_up_if_never_started(self, run: FlowRun) -> None:
+        """Give a final state to a run whose worker died between taking and starting it."""
+        state = run.state
+        if state is not None and state.is_pending():
+            age = datetime.now(UTC) - state.timestamp
+            if age > _NEVER_STARTED:
+                lost: State = Crashed(message="It was handed to a worker and never started.")
+                self._connection.call(lambda client: client.set_flow_run_state(run.id, lost))
 
     def _write(self, delivered: Sequence[Delivery], writer: OutcomeWriter) -> None:
         for delivery in delivered:
@@ -315,9 +327,15 @@ class _Orders:
                 return
 
     def _cancel(self, flow_run: UUID) -> None:
-        state: State = Cancelling(message="The sweep has ended.")
+        def cancel(client: SyncPrefectClient) -> None:
+            now = client.read_flow_run(flow_run).state
+            # A run that a worker has taken and not started has nobody yet who would hear Cancelling.
+            kind = Cancelling if now is not None and now.is_running() else Cancelled
+            state: State = kind(message="The sweep has ended.")
+            client.set_flow_run_state(flow_run, state)
+
         with suppress(ObjectNotFound):
-            self._connection.call(lambda client: client.set_flow_run_state(flow_run, state))
+            self._connection.call(cancel)
 
     def _read_runs(self, wanted: FlowRunFilter) -> list[FlowRun]:
         return self._connection.call(

@@ -67,7 +67,7 @@ class Machines:
         return [worker["name"] for worker in found if worker["status"] == "ONLINE"]
 
     def computing(self) -> list[psutil.Process]:
-        return [process for folder in self.folders for process in simulators(folder)]
+        return [process for folder in self.folders for process in computing(folder)]
 
     def orders(self, sweep_run: str) -> list[str]:
         """Return the states of the runs that a sweep has made."""
@@ -75,6 +75,11 @@ class Machines:
             "POST", "flow_runs/filter", {"flows": {"name": {"any_": ["fusion-points"]}}}
         )
         return [run["state_type"] for run in found if run["parameters"]["sweep_run"] == sweep_run]
+
+
+def computing(folder: Path) -> list[psutil.Process]:
+    """Return the processes in a folder that compute points."""
+    return [each for each in simulators(folder) if "fusion.cli.run_points" in each.cmdline()]
 
 
 @pytest.fixture
@@ -105,8 +110,8 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
     machine = machines.workers[0]
     folder = machines.folders[0]
     wait_for(lambda: process.poll() or computed(together).total() > 100, 100, "outcomes")
-    wait_for(lambda: process.poll() or not simulators(folder), 60, "the end of its portion")
-    wait_for(lambda: process.poll() or simulators(folder), 60, "its next portion")
+    wait_for(lambda: process.poll() or not computing(folder), 60, "the end of its portion")
+    wait_for(lambda: process.poll() or computing(folder), 60, "its next portion")
     assert process.poll() is None
     family = machine.children(recursive=True) if whole else []
     for each in (machine, *family):
@@ -118,6 +123,24 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
     assert set(computed(together).values()) == {1}
     assert "CRASHED" in machines.orders(sweep_run)
     wait_for(lambda: not machines.computing(), 20, "the end of all simulators")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_worker_killed_before_it_starts_what_it_has_taken(
+    machines: Machines, tmp_path: Path
+) -> None:
+    machines.workers[1].kill()
+    process = start(machines.server, tmp_path, SWEEP, engine=ENGINE)
+    sweep_run = machines.server.named(str(tmp_path))
+    wait_for(lambda: "PENDING" in machines.orders(sweep_run), 60, "a run that was taken")
+    family = machines.workers[0].children(recursive=True)
+    for each in (machines.workers[0], *family):
+        each.kill()
+    machines.start()
+    assert process.wait(200) == 0
+    assert "CRASHED" in machines.orders(sweep_run)
+    assert set(computed(tmp_path).values()) == {1}
 
 
 @pytest.mark.timeout(200)
