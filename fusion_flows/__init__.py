@@ -1,22 +1,40 @@
-"""FUSION as a Prefect flow: `from fusion_flows import fusion; fusion(template="quick")`."""
+"""FUSION as Prefect flows: `from fusion_flows import fusion; fusion(template="quick")`, and sweeps."""
 
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fusion.sweep.definition import Sweep
+    from fusion_flows.command.sweeps import compare, load_sweep, loads_at, plan
     from fusion_flows.flow_ends import SimulationError
     from fusion_flows.sim import SimResult, fusion
     from fusion_flows.sweep import SweepResult, fusion_sweep
 
-__all__ = ["SimResult", "SimulationError", "SweepResult", "fusion", "fusion_sweep"]
+__all__ = [
+    "SimResult",
+    "SimulationError",
+    "Sweep",
+    "SweepResult",
+    "compare",
+    "fusion",
+    "fusion_sweep",
+    "load_sweep",
+    "loads_at",
+    "plan",
+]
 
 _HOMES = {
-    "SimResult": "sim",
-    "SimulationError": "flow_ends",
-    "SweepResult": "sweep",
-    "fusion": "sim",
-    "fusion_sweep": "sweep",
+    "SimResult": "fusion_flows.sim",
+    "SimulationError": "fusion_flows.flow_ends",
+    "Sweep": "fusion.sweep.definition",
+    "SweepResult": "fusion_flows.sweep",
+    "compare": "fusion_flows.command.sweeps",
+    "fusion": "fusion_flows.sim",
+    "fusion_sweep": "fusion_flows.sweep",
+    "load_sweep": "fusion_flows.command.sweeps",
+    "loads_at": "fusion_flows.command.sweeps",
+    "plan": "fusion_flows.command.sweeps",
 }
 
 
@@ -31,5 +49,5 @@ os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
 def __getattr__(name: str) -> Any:
     """Import a flow when it is asked for, so that process.py and plots.py need no Prefect."""
     if name in _HOMES:
-        return getattr(import_module(f"fusion_flows.{_HOMES[name]}"), name)
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
