@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = 200
 """As many as Prefect gives at a time."""
 
-_FLOW = "fusion"
+_FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
 _PREFIX = re.compile(r"[0-9a-f]{4,12}")
 _ID_DIGITS = 12
 _TOLD = 10  # candidates in a message
@@ -82,11 +82,11 @@ class Found(NamedTuple):
         return self.flow_run.name if self.flow_run else ""
 
 
-def the_flow() -> "FlowFilter":
-    """Return the filter for runs of the flow `fusion`."""
+def our_flows() -> "FlowFilter":
+    """Return the filter for runs that a person has started."""
     from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 
-    return FlowFilter(name=FlowFilterName(any_=[_FLOW]))
+    return FlowFilter(name=FlowFilterName(any_=_FLOWS))
 
 
 def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
@@ -231,7 +231,7 @@ def _all(client: "SyncPrefectClient", flow_run_filter: Any) -> Iterator["FlowRun
     offset = 0
     while True:
         page = client.read_flow_runs(
-            flow_filter=the_flow(),
+            flow_filter=our_flows(),
             flow_run_filter=flow_run_filter,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=PAGE,
@@ -255,7 +255,7 @@ def _told(found: Found) -> str:
 
 
 def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
-    recent = client.read_flow_runs(flow_filter=the_flow(), limit=_RECENT)
+    recent = client.read_flow_runs(flow_filter=our_flows(), limit=_RECENT)
     names = {flow_run.name: rundir.run_id_of(flow_run.id) for flow_run in recent}
     ids = [rundir.run_id_of(flow_run.id) for flow_run in recent]
     ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:_RECENT]]

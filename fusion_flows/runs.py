@@ -27,9 +27,9 @@ from fusion_flows.run_lookup import (
     RunError,
     described,
     find,
+    our_flows,
     progress_of,
     refresh,
-    the_flow,
 )
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.server_address import connect
@@ -163,7 +163,7 @@ def runs(
         from prefect.client.schemas.sorting import FlowRunSort
 
         flow_runs = client.read_flow_runs(
-            flow_filter=the_flow(),
+            flow_filter=our_flows(),
             flow_run_filter=FlowRunFilter(
                 state=_state_filter(state) if state else None,
                 name=FlowRunFilterName(like_=name) if name else None,
@@ -310,8 +310,13 @@ def _details(client: "SyncPrefectClient", found: Found) -> Details:
 def _setting(found: Found) -> str:
     from fusion.config import ConfigError, load_config
     from fusion.inputs import read_inputs
+    from fusion.sweep.definition import Sweep
     from fusion_flows.artifacts import settings_text
 
+    if found.directory is not None and found.directory.sweep.is_file():
+        sweep = Sweep.model_validate_json(found.directory.sweep.read_text(encoding="utf-8"))
+        where = f", where {sweep.where}" if sweep.where else ""
+        return f"{sweep.template} over {', '.join(sweep.axes)}{where}"
     if found.directory is not None:
         try:
             config = load_config(found.directory.config)
@@ -328,8 +333,10 @@ def _points(client: "SyncPrefectClient", found: Found) -> list[dict[str, Any]]:
 
     from fusion_flows.publish import read_points
 
-    if found.directory is not None and (rows := read_points(found.directory.points)):
-        return rows
+    directory = found.directory
+    if directory is not None and not directory.sweep.exists():  # a sweep has other columns
+        if rows := read_points(directory.points):
+            return rows
     key = ArtifactFilterKey(any_=[f"points-{found.run_id}"])
     for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=1):
         if isinstance(artifact.data, str):

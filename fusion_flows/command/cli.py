@@ -24,6 +24,7 @@ from fusion_flows.command.terminal import (
     print_json,
     print_note,
     print_problem,
+    print_submitted,
     print_table,
     short,
     size,
@@ -291,10 +292,7 @@ def _run(
         if json:
             print_json(submitted)
         else:
-            print(f"{submitted.run_id}  {submitted.name}  {submitted.url}")
-            if not submitted.workers_online:
-                print_note("No worker is online: the run waits until one is, as by `fusion up`.")
-            print_note(f"`fusion logs --follow {submitted.run_id}` follows it.")
+            print_submitted(submitted)
         return DONE
     result = run_here.run_here(template, changed, name=name, resume=run_id)
     if json:

@@ -159,11 +159,6 @@ def submit(
         NoServerError: No server answers, or none is known but the embedded one, which no worker
             listens to.
     """
-    if not server_address.configure():
-        raise NoServerError(
-            "no Prefect server is running that a worker listens to: start one with `fusion up`, or set "
-            f"{server_address.URL}; without --detach the run goes on here"
-        )
     parameters: dict[str, Any] = {"name": name, "resume": resume}
     if resume:
         config = load_config(rundir.find(Settings().runs_dir, resume).config)
@@ -171,24 +166,36 @@ def submit(
         template = template or "quick"
         config, _ = validate(template, overrides)
         parameters |= _parameters(config, template, overrides or {})
+    from fusion_flows.artifacts import span_text
+
+    network = Path(config.topology_settings.network).stem
+    return hand_over(
+        DEPLOYMENT,
+        {key: value for key, value in parameters.items() if value},
+        name or f"{network} {config.policy} {span_text(config.loads)} E",
+    )
+
+
+def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Submitted:
+    """Make a run of a deployment. Raises RunError and NoServerError."""
+    if not server_address.configure():
+        raise NoServerError(
+            "no Prefect server is running that a worker listens to: start one with `fusion up`, or set "
+            f"{server_address.URL}; without --detach the run goes on here"
+        )
     with connect() as client:
         from prefect.exceptions import ObjectNotFound
         from prefect.utilities.urls import url_for
 
-        from fusion_flows.artifacts import span_text
-
-        network = Path(config.topology_settings.network).stem
         try:
-            deployment = client.read_deployment_by_name(DEPLOYMENT)
+            deployment = client.read_deployment_by_name(deployment_name)
         except ObjectNotFound:
             raise RunError(
-                f"the Prefect server at {client.api_url} has no deployment {DEPLOYMENT}: "
+                f"the Prefect server at {client.api_url} has no deployment {deployment_name}: "
                 "`fusion up` or `fusion set-up` makes it; without --detach the run goes on here"
             ) from None
         flow_run = client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters={key: value for key, value in parameters.items() if value},
-            name=name or f"{network} {config.policy} {span_text(config.loads)} E",
+            deployment.id, parameters=parameters, name=name
         )
         pool = deployment.work_pool_name
         workers = client.read_workers_for_work_pool(pool) if pool else []
@@ -199,6 +206,12 @@ def submit(
             url=url_for("flow-run", obj_id=flow_run.id) or "",
             workers_online=sum(worker.status.value == "ONLINE" for worker in workers),
         )
+
+
+def settings_as_sent(template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return template and overrides as a deployment takes them. Raises ConfigError."""
+    config = load_config(template, overrides, templates_dir=Settings().templates_dir)
+    return _parameters(config, template, overrides)
 
 
 def _parameters(config: Config, template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from fusion_flows.command import sweeps
-from fusion_flows.command.terminal import print_json, print_note, print_table
+from fusion_flows.command.terminal import print_json, print_note, print_submitted, print_table
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
+Detach = Annotated[bool, Parameter(help="Hand the sweep to a worker and return at once.")]
 _SHOWN_POINTS = 40
 
 
@@ -59,7 +60,21 @@ def _plan(
     return 0
 
 
-def _sweep(file: Path, *, name: str = "", engine: str = "local", json: Json = False) -> int:
+def _sweep(
+    file: Path,
+    *,
+    name: str = "",
+    engine: str = "local",
+    detach: Detach = False,
+    json: Json = False,
+) -> int:
+    if detach:
+        submitted = sweeps.submit_sweep(file, name=name, engine=engine)
+        if json:
+            print_json(submitted)
+        else:
+            print_submitted(submitted)
+        return 0
     result = sweeps.sweep_here(file, name=name, engine=engine)
     if json:
         print_json(result)

@@ -22,6 +22,7 @@ from fusion_flows.settings import Settings
 if TYPE_CHECKING:
     import pandas
 
+    from fusion_flows.command.submission import Submitted
     from fusion_flows.sweep import SweepResult
 
 
@@ -129,6 +130,31 @@ def sweep_here(file: Path | str | Sweep, *, name: str = "", engine: str = "local
         raise UnfinishedRunError(f"{str(ended) or 'The run was ended.'} {kept}") from None
     except SimulationError as failed:
         raise UnfinishedRunError(str(failed)) from None
+
+
+def submit_sweep(file: Path | str | Sweep, *, name: str = "", engine: str = "local") -> "Submitted":
+    """Hand a sweep to a worker, through the deployment `fusion-sweep/sweep`, and return at once.
+
+    It is checked here first. The settings of an INI file of one's own are sent, not its path.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        name: Name of the run in lists; nothing: the template and the axes.
+        engine: What computes; see `sweep_here`.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep.
+        RunError: The server has no such deployment.
+        NoServerError: No server answers, or none is known but the embedded one.
+    """
+    from fusion_flows.command.submission import hand_over, settings_as_sent
+
+    sweep = file if isinstance(file, Sweep) else read_sweep(file)
+    plan(sweep)
+    sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
+    sent |= settings_as_sent(sweep.template, sweep.overrides)
+    given = name or f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
+    return hand_over("fusion-sweep/sweep", {"sweep": sent, "name": given, "engine": engine}, given)
 
 
 def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas.DataFrame":

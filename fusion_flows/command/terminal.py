@@ -5,9 +5,12 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic_core import to_jsonable_python
+
+if TYPE_CHECKING:
+    from fusion_flows.command.submission import Submitted
 
 _KEPT = "\t"
 _STYLES = {
@@ -28,6 +31,14 @@ _STYLES = {
 def print_json(value: object) -> None:
     """Print a value for programs."""
     print(json.dumps(to_jsonable_python(value), indent=2))
+
+
+def print_submitted(submitted: "Submitted") -> None:
+    """Print what was handed to a worker, and what comes next."""
+    print(f"{submitted.run_id}  {submitted.name}  {submitted.url}")
+    if not submitted.workers_online:
+        print_note("No worker is online: the run waits until one is, as by `fusion up`.")
+    print_note(f"`fusion logs --follow {submitted.run_id}` follows it.")
 
 
 def print_table(

@@ -428,11 +428,11 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
     """Give each run of our worker that has none a final state, or let it wait again."""
     from prefect.states import Cancelled, Scheduled
 
-    from fusion_flows.run_lookup import the_flow
+    from fusion_flows.run_lookup import our_flows
     from fusion_flows.rundir import run_id_of
 
     with server_address.connect() as client:
-        simulation = {one.id for one in client.read_flows(flow_filter=the_flow())}
+        simulation = {one.id for one in client.read_flows(flow_filter=our_flows())}
         for flow_run_id in flows | _taken(client):
             flow_run = client.read_flow_run(flow_run_id)
             state, run_id = flow_run.state, run_id_of(flow_run_id)
