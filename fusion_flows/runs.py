@@ -334,9 +334,9 @@ def _points(client: "SyncPrefectClient", found: Found) -> list[dict[str, Any]]:
     from fusion_flows.publish import read_points
 
     directory = found.directory
-    if directory is not None and not directory.sweep.exists():  # a sweep has other columns
-        if rows := read_points(directory.points):
-            return rows
+    is_run = directory is not None and not directory.sweep.exists()  # a sweep has other columns
+    if directory is not None and is_run and (rows := read_points(directory.points)):
+        return rows
     key = ArtifactFilterKey(any_=[f"points-{found.run_id}"])
     for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=1):
         if isinstance(artifact.data, str):
