@@ -47,7 +47,7 @@ os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")
 
 
 def __getattr__(name: str) -> Any:
-    """Import a flow when it is asked for, so that process.py and plots.py need no Prefect."""
+    """Import a flow when it is asked for, so that process.py and pictures/ need no Prefect."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

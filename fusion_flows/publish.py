@@ -45,11 +45,12 @@ def find(run: RunDirectory, config: Config, described: str, partial: str) -> Fin
     rows = read_points(run.points)
     plot = None
     if rows:
-        from fusion_flows.plots import blocking_figure, save  # here, as matplotlib is slow to load
+        from fusion_flows.pictures.files import save  # here, as matplotlib is slow to load
+        from fusion_flows.pictures.run import blocking_figure
 
         network = Path(config.topology_settings.network).stem
-        save(blocking_figure(rows, f"{network}, {config.policy}"), run.plots, "blocking")
-        plot = run.plots / "blocking.png"
+        figure = blocking_figure(rows, f"{network}, {config.policy}")
+        plot, _ = save(figure, run.plots, "blocking", ("png", "svg"), dpi=200)
     return Findings(run, described, len(config.loads), partial, rows, plot)
 
 

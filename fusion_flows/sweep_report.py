@@ -56,7 +56,8 @@ def write_parquet(folder: Path) -> None:
 
 
 def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path:
-    from fusion_flows.sweep_plots import save_with_data, sweep_figure  # matplotlib is slow to load
+    from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.files import save_with_data
 
     figure = sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
     save_with_data(figure, rows, run.plots, "sweep", dpi=200)  # the paper takes the PDF

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fusion.config import load_config
@@ -14,7 +13,8 @@ from fusion.progress import ProgressState
 from fusion_flows import rundir
 from fusion_flows.artifacts import clock, live_rows, news, report, settings_text, table
 from fusion_flows.form import overrides_schema, template_schema
-from fusion_flows.plots import blocking_figure, save
+from fusion_flows.pictures.files import save
+from fusion_flows.pictures.run import blocking_figure
 from fusion_flows.publish import read_points
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 
@@ -36,23 +36,29 @@ def point(erlang: float, mean: float, lower: float, upper: float) -> dict[str, A
 
 
 ROWS = [point(100, 0.0, 0.0, 3e-5), point(120, 2e-5, -1e-5, 5e-5), point(140, 8e-3, 7e-3, 9e-3)]
+ROWS[2]["stop_reason"] = "interrupted"
 
 
 def test_a_zero_is_drawn_as_a_bound_and_never_as_a_zero(tmp_path: Path) -> None:
     figure = blocking_figure(ROWS, "a network, kspff")
     (axes,) = figure.axes
     assert axes.get_yscale() == "log"
-    heights = np.concatenate([np.asarray(line.get_ydata()) for line in axes.lines])
-    assert heights.min() > 1e-7
-    assert axes.get_legend() is not None
-    png = save(figure, tmp_path / "plots", "blocking")
-    assert png.startswith(b"\x89PNG")
-    assert b"<svg" in (tmp_path / "plots" / "blocking.svg").read_bytes()
+    assert axes.get_ylim()[0] > 1e-7
+    heights = [
+        float(y) for line in axes.lines if line.get_marker() == "o" for y in line.get_ydata()
+    ]
+    assert sorted(heights) == [2e-5, 3e-5, 8e-3]
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told == ["95 % interval", "nothing blocked: upper bound", "still running"]
+    png, svg = save(figure, tmp_path / "plots", "blocking", ("png", "svg"))
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in svg.read_bytes()
 
 
-def test_one_kind_of_point_needs_no_legend() -> None:
-    assert blocking_figure(ROWS[2:], "x").axes[0].get_legend() is None
-    assert blocking_figure([], "nothing yet").axes[0].get_legend() is None
+def test_a_run_without_points_is_drawn_as_that() -> None:
+    figure = blocking_figure([], "nothing yet")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no results"]
+    assert not figure.legends
 
 
 def test_tables_show_bounds(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Scales of axes: blocking on a log axis, loads, and differences around zero."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from fusion_flows.pictures.rows import Row, finite, kind_of
+
+
+def scale_blocking(place: Axes, rows: Sequence[Row]) -> None:
+    """Set the limits of a log axis: all points, intervals to a decade down, and room for arrows."""
+    ends: list[float] = []
+    for row in rows:
+        if kind := kind_of(row, log=True):
+            ends += [value for n in ("estimate", "ci_upper") if (value := finite(row, n))]
+            if kind == "seen" and (lower := finite(row, "ci_lower")) is not None:
+                ends.append(max(lower, float(row["estimate"]) / 10))
+    if not ends:
+        place.set_ylim(1e-6, 1)
+        return
+    low, high = math.log10(min(ends)), math.log10(max(ends))
+    bounded = any(kind_of(row, log=True) == "none" for row in rows)
+    room = max(high - low, 0.5)
+    place.set_ylim(10 ** (low - (0.16 if bounded else 0.05) * room), 10 ** (high + 0.05 * room))
+
+
+def scale_loads(place: Axes, rows: Sequence[Row]) -> None:
+    """Set the limits of the loads: points that are moved aside do not set them by themselves."""
+    loads = [float(row["erlang"]) for row in rows]
+    if loads:
+        room = 0.07 * (max(loads) - min(loads)) or 0.1 * max(loads)
+        place.set_xlim(min(loads) - room, max(loads) + room)
+
+
+def scale_around_zero(place: Axes, ends: Sequence[float]) -> None:
+    """Set scale and limits of differences: linear around zero and logarithmic beyond if they need it."""
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    sizes = sorted(abs(end) for end in ends if end)
+    if sizes and sizes[-1] > 300 * sizes[len(sizes) // 4]:
+        place.set_yscale("symlog", linthresh=10 ** math.floor(math.log10(sizes[len(sizes) // 4])))
+        place.set_ylim(1.8 * low or -sizes[0], 1.8 * high or sizes[0])
+    else:
+        room = 0.06 * (high - low) or 1.0
+        place.set_ylim(low - room, high + room)
+        place.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
+
+
+def span(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of a scale of colours."""
+    if not values:
+        return 1e-6, 1.0
+    low, high = min(values), max(values)
+    return (low, high) if low < high else (low * 0.5 or -0.5, high * 2 or 0.5)
+
+
+def grid_of(place: Axes) -> None:
+    """Draw the lines behind a picture."""
+    place.grid(True, which="major", color="0.87", linewidth=0.5)

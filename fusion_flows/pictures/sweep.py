@@ -1,0 +1,113 @@
+"""The pictures of a sweep, from what there is of it by now."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from fusion.config import ConfigError, Problem
+from fusion.outcome import METRICS
+from fusion.problems import nearest
+from fusion.sweep.compare import compare
+from fusion.sweep.definition import Sweep
+from fusion.sweep.point_state import PointState
+from fusion.sweep.results import point_rows
+from fusion_flows.pictures.curves import sweep_figure
+from fusion_flows.pictures.differences import difference_figure
+from fusion_flows.pictures.heat_map import heat_map
+from fusion_flows.pictures.rows import Row, grouped, is_blocking, values_on
+from fusion_flows.pictures.words import label, named
+
+_MOST_HEAT_MAPS = 24
+
+
+class Picture(NamedTuple):
+    """A figure, the rows that it shows, and what its files are called after."""
+
+    figure: Figure
+    rows: list[Row]
+    name: str
+
+
+def curves(states: Sequence[PointState], sweep: Sweep, metric: str, title: str) -> list[Picture]:
+    """Return the picture of a metric over load; none where there is no result.
+
+    Raises ConfigError for a metric that is none.
+    """
+    _check("metric", metric, list(METRICS))
+    rows: list[Row] = list(point_rows(states, [metric]))
+    if not rows:
+        return []
+    return [Picture(sweep_figure(rows, sweep.axes, metric, title), rows, metric)]
+
+
+def differences(
+    states: Sequence[PointState], sweep: Sweep, metric: str, axis: str, base: str, title: str
+) -> list[Picture]:
+    """Return the picture of how much more the values on an axis block than one of them, over load.
+
+    base: that value; empty: the first. Raises ConfigError for an axis, a value or a metric that is none.
+    """
+    _check("metric", metric, [name for name in METRICS if is_blocking(name)])
+    compared = compare(states, sweep.model_copy(update={"metric": metric}), axis, base or None)
+    if not compared:
+        return []
+    others = [name for name in sweep.axes[:-1] if name != axis]
+    values = {name: values_on(compared, name) for name in others}
+    varying = [name for name in others if len(values[name]) > 1]
+    rows: list[Row] = []
+    for (*at, one, other), of_pair in grouped(
+        compared,
+        [*varying, "a", "b"],
+        {**values, "a": values_on(compared, "a"), "b": values_on(compared, "b")},
+    ).items():
+        pair = f"{one} against {other}"
+        told = label(varying, tuple(at), values)
+        sides = {"a blocks less": f"{one} blocks less", "b blocks less": f"{other} blocks less"}
+        rows += [
+            {
+                **row,
+                "label": f"{told}: {pair}" if told else pair,
+                "verdict": sides.get(row["verdict"], row["verdict"]),
+            }
+            for row in of_pair
+        ]
+    figure = difference_figure(rows, title, f"difference of {named(metric)}")
+    return [Picture(figure, rows, f"{metric}-{axis}")]
+
+
+def heat_maps(
+    states: Sequence[PointState], sweep: Sweep, metric: str, x: str, y: str, title: str
+) -> list[Picture]:
+    """Return a picture of a metric over two axes for each combination of the others.
+
+    Raises ConfigError for axes that are none or one, for a metric that is none, and for too many pictures.
+    """
+    _check("metric", metric, list(METRICS))
+    for axis in (x, y):
+        _check("heat-map", axis, sweep.axes)
+    if x == y:
+        raise _error("heat-map", f"{x} {y}", f"needs two of the axes {', '.join(sweep.axes)}")
+    rows = point_rows(states, [metric])
+    values = {axis: values_on(rows, axis) for axis in sweep.axes if axis not in (x, y)}
+    others = [axis for axis in values if len(values[axis]) > 1]
+    groups = grouped(rows, others, values) if rows else {}
+    if len(groups) > _MOST_HEAT_MAPS:
+        message = f"makes {len(groups)} pictures; with `where` in the sweep there are fewer"
+        raise _error("heat-map", f"{x} {y}", message)
+    pictures = []
+    for names, of_group in groups.items():
+        of_picture = "".join(f"-{axis}={name}" for axis, name in zip(others, names, strict=True))
+        told = label(others, names, values)
+        figure = heat_map(of_group, x, y, metric, f"{title}, {told}" if told else title)
+        pictures.append(Picture(figure, list(of_group), f"{metric}-{x}-{y}{of_picture}"))
+    return pictures
+
+
+def _check(key: str, name: str, allowed: Sequence[str]) -> None:
+    if name not in allowed:
+        raise _error(key, name, f"must be one of {', '.join(allowed)}{nearest(name, allowed)}")
+
+
+def _error(key: str, value: Any, message: str) -> ConfigError:
+    return ConfigError([Problem("", key, value, message, "plot")])

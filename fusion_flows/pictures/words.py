@@ -1,0 +1,43 @@
+"""Words in a picture: metrics, values on axes, short numbers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from fusion_flows.pictures.rows import Names, is_numeric
+
+LOAD = "load (Erlang)"
+_NAMES = {
+    "erlang": LOAD,
+    "blocking_probability": "blocking probability",
+    "bit_rate_blocking_probability": "bit-rate blocking probability",
+    "mean_hops": "hops per lightpath",
+    "mean_length_km": "length of a lightpath (km)",
+    "mean_slots": "slots per lightpath",
+}
+
+
+def label(axes: Sequence[str], names: Names, values: Mapping[str, Sequence[str]]) -> str:
+    """Return the values as people say them: numbers with their axis, words alone if they are clear."""
+    known = Counter(text for texts in values.values() for text in texts)
+    return ", ".join(
+        f"{axis} = {text}"
+        if is_numeric([text]) or text in ("True", "False", "None", "") or known[text] > 1
+        else text
+        for axis, text in zip(axes, names, strict=True)
+    )
+
+
+def named(metric: str) -> str:
+    """Return what a metric or an axis is called in a picture."""
+    return plain(_NAMES.get(metric, metric))
+
+
+def plain(text: str) -> str:
+    """Return a text in which matplotlib sees no formula."""
+    return text.replace("$", r"\$")
+
+
+def short(value: float) -> str:
+    """Return a number with two digits in few characters: 0.012, 3.4e-5."""
+    text = f"{value:#.2g}" if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.1e}"
+    return text.rstrip(".").replace("e-0", "e-").replace("e+0", "e")
