@@ -210,9 +210,7 @@ def _no_run_because(run: RunDirectory) -> str:
             return f"its {frozen.name} is not a regular file"
     except FileNotFoundError:
         return (
-            "it has none of config.ini, sweep.json, points.json"
-            if run.path.exists()
-            else "it is gone"
+            "it has no config.ini, sweep.json or points.json" if run.path.exists() else "it is gone"
         )
     except OSError as error:
         return error.strerror or str(error)

@@ -159,6 +159,7 @@ def submit(
         NoServerError: No server answers, or none is known but the embedded one, which no worker
             listens to.
     """
+    need_server()
     parameters: dict[str, Any] = {"name": name, "resume": resume}
     if resume:
         config = load_config(rundir.find(Settings().runs_dir, resume).config)
@@ -176,13 +177,17 @@ def submit(
     )
 
 
-def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Submitted:
-    """Make a run of a deployment. Raises RunError and NoServerError."""
+def need_server() -> None:
+    """Find the server that workers listen to, before anything imports Prefect. Raises NoServerError."""
     if not server_address.configure():
         raise NoServerError(
             "no Prefect server is running that a worker listens to: start one with `fusion up`, or set "
             f"{server_address.URL}; without --detach the run goes on here"
         )
+
+
+def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Submitted:
+    """Make a run of a deployment; call `need_server` first. Raises RunError and NoServerError."""
     with connect() as client:
         from prefect.exceptions import ObjectNotFound
         from prefect.utilities.urls import url_for

@@ -147,7 +147,9 @@ def submit_sweep(file: Path | str | Sweep, *, name: str = "", engine: str = "loc
         RunError: The server has no such deployment.
         NoServerError: No server answers, or none is known but the embedded one.
     """
-    from fusion_flows.command.submission import hand_over, settings_as_sent
+    from fusion_flows.command.submission import hand_over, need_server, settings_as_sent
+
+    need_server()
 
     sweep = file if isinstance(file, Sweep) else read_sweep(file)
     plan(sweep)

@@ -109,9 +109,7 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
     sweep_run = machines.server.named(str(together))
     machine = machines.workers[0]
     folder = machines.folders[0]
-    wait_for(lambda: process.poll() or computed(together).total() > 100, 100, "outcomes")
-    wait_for(lambda: process.poll() or not computing(folder), 60, "the end of its portion")
-    wait_for(lambda: process.poll() or computing(folder), 60, "its next portion")
+    wait_for(lambda: process.poll() is not None or computing(folder), 100, "a portion")
     assert process.poll() is None
     family = machine.children(recursive=True) if whole else []
     for each in (machine, *family):
@@ -143,6 +141,7 @@ def test_a_worker_killed_before_it_starts_what_it_has_taken(
     assert set(computed(tmp_path).values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_sweep_that_is_killed_goes_on_with_what_its_workers_had_delivered(
     machines: Machines, tmp_path: Path
