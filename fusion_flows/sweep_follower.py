@@ -17,6 +17,7 @@ from fusion.sweep.results import Row, point_rows
 from fusion.sweep.store import parse_line
 from fusion_flows.artifacts import Artifacts, clock
 from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.live_plot import LivePlot
 from fusion_flows.log_stream import LogStream
 from fusion_flows.reporting import ChangedArtifacts, LogForwarder
 from fusion_flows.rundir import RunDirectory
@@ -61,6 +62,9 @@ class SweepFollower:
         self._seconds = 0.0
         self._since: float | None = None
         self._rows: dict[str, tuple[int, bool, Row]] = {}
+        self._logger = logger
+        self._plot = LivePlot(self._draw, len(states))
+        self._plot_is_given_up = False
 
     @property
     def requests_per_second(self) -> float:
@@ -132,6 +136,32 @@ class SweepFollower:
         if rows and not last:
             beyond = f", the first {SHOWN_POINTS}" if len(states) > SHOWN_POINTS else ""
             self._put("points", "table", table(rows, self._sweep), f"{text}{beyond}", last)
+        self._show_plot(text, last)
+
+    def _show_plot(self, text: str, last: bool) -> None:
+        """Show how far the curves are; nothing here can end the run."""
+        if picture := self._plot.look(last=last):
+            try:
+                self.artifacts.put("plot", "markdown", picture, text)
+            except Unreachable:
+                raise
+            except Exception as error:  # Prefect says no
+                self._plot.stop(error)
+        if (reason := self._plot.error) is not None and not self._plot_is_given_up:
+            self._plot_is_given_up = True
+            self._logger.warning("cannot draw the sweep while it runs: %s", reason)
+
+    def _draw(self, dots_per_inch: int) -> bytes:
+        """Return the picture of what there is as PNG. In a thread: states grow while it reads them."""
+        from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+        from fusion_flows.pictures.files import image
+
+        rows = self.rows(list(self._states.values()))
+        if not rows:
+            return b""
+        title = Path(self._sweep.template).stem
+        figure = sweep_figure(rows, self._sweep.axes, self._sweep.metric, title)
+        return image(figure, "png", dots_per_inch)
 
     def news(self, done: int, needed: int) -> str:
         """Return what is new, on one line."""

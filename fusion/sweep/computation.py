@@ -22,7 +22,7 @@ SMALL_REQUESTS = 5_000_000
 """Below this many requests in all a pool costs more time than it saves."""
 
 
-class _Batch(NamedTuple):
+class Batch(NamedTuple):
     """Replications of one point. scenario: pickled, so that it is pickled once and not for each batch."""
 
     key: str
@@ -31,7 +31,9 @@ class _Batch(NamedTuple):
     tasks: tuple[Task, ...]
 
 
-class _Landed(NamedTuple):
+class Landed(NamedTuple):
+    """What came of a batch. asked: how many replications it had."""
+
     key: str
     outcomes: list[Outcome]
     asked: int
@@ -51,13 +53,13 @@ def compute(
     """
     by_key = {state.point.key: state for state in states}
     waiting = deque(sorted(states, key=lambda state: -state.requests_left))
-    pickled = _Scenarios()
+    pickled = Scenarios()
     if any(not state.is_done for state in states) and not is_compiled():
         first = next(state.point for state in states if not state.is_done)
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         replicate(pickled.make(first)._replace(num_requests=1), first.erlang, 0, 0)
 
-    def next_task() -> _Batch | None:
+    def next_task() -> Batch | None:
         while waiting and waiting[0].is_done:
             waiting.popleft()
         for early in (False, True):
@@ -65,7 +67,7 @@ def compute(
                 try:
                     tasks = state.next_batch(early=early)
                     if tasks:
-                        return _Batch(state.point.key, *pickled.get(state.point), tasks)
+                        return Batch(state.point.key, *pickled.get(state.point), tasks)
                 except Exception as error:
                     state.failure = _failure(state.point.key, error)
         return None
@@ -73,7 +75,7 @@ def compute(
     if not workers:
         requests = sum(state.requests_left for state in states)
         workers = 1 if requests < SMALL_REQUESTS else usable_cpus()
-    for landed in run_tasks(_simulate, next_task, workers, stopped):
+    for landed in run_tasks(simulate, next_task, workers, stopped):
         state = by_key[landed.key]
         state.landed(landed.asked)
         for outcome in landed.outcomes:
@@ -83,24 +85,27 @@ def compute(
         yield [(landed.key, outcome) for outcome in landed.outcomes]
 
 
-class _Scenarios:
+class Scenarios:
     """Scenarios of points, pickled; points that differ in the load alone share one."""
 
     def __init__(self) -> None:
         self._made: dict[str, tuple[bytes, str]] = {}
 
     def make(self, point: Point) -> Scenario:
+        """Return the scenario of a point."""
         return make_scenario(point.config, point.inputs)
 
     def get(self, point: Point) -> tuple[bytes, str]:
-        name = repr(sorted(_without_loads(point.content).items()))
+        """Return the scenario of a point, pickled, and its key."""
+        name = repr(sorted(without_loads(point.content).items()))
         if name not in self._made:
             data = pickle.dumps(self.make(point), protocol=pickle.HIGHEST_PROTOCOL)
             self._made[name] = data, hashlib.sha256(data).hexdigest()
         return self._made[name]
 
 
-def _without_loads(content: Mapping[str, object]) -> dict[str, object]:
+def without_loads(content: Mapping[str, object]) -> dict[str, object]:
+    """Return what points have in common that differ in the load alone."""
     config = content["config"]
     assert isinstance(config, dict)
     return {
@@ -116,7 +121,8 @@ def _without_loads(content: Mapping[str, object]) -> dict[str, object]:
 _scenarios: dict[str, Scenario] = {}  # of this process
 
 
-def _simulate(batch: _Batch, stopped: Callable[[], bool] = lambda: False, /) -> _Landed:
+def simulate(batch: Batch, stopped: Callable[[], bool] = lambda: False, /) -> Landed:
+    """Return the outcomes of a batch; an error is in its failure. Raises Stopped."""
     outcomes: list[Outcome] = []
     try:
         scenario = _scenarios.get(batch.scenario_key)
@@ -128,8 +134,8 @@ def _simulate(batch: _Batch, stopped: Callable[[], bool] = lambda: False, /) -> 
     except Stopped:
         raise
     except Exception as error:
-        return _Landed(batch.key, outcomes, len(batch.tasks), _failure(batch.key, error))
-    return _Landed(batch.key, outcomes, len(batch.tasks), None)
+        return Landed(batch.key, outcomes, len(batch.tasks), _failure(batch.key, error))
+    return Landed(batch.key, outcomes, len(batch.tasks), None)
 
 
 def _failure(key: str, error: Exception) -> Failure:

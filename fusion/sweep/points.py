@@ -105,6 +105,12 @@ def make_point(config: Config, inputs: Inputs, axes: Mapping[str, Any] | None = 
     return Point(key_of(what), given, config, what, inputs)
 
 
+def at_load(point: Point, erlang: float) -> Point:
+    """Return the point of the same configuration at another load. Raises ValueError for what is no load."""
+    config = _at_load(point.config, erlang)
+    return make_point(config, point.inputs, {**point.axes, ERLANG: config.loads[0]})
+
+
 def _overrides(sweep: Sweep, assignment: Assignment) -> dict[str, dict[str, Any]]:
     overrides = {section: dict(keys) for section, keys in sweep.overrides.items()}
     for key, value in assignment.items():

@@ -29,6 +29,7 @@ from fusion_flows.command.terminal import (
     short,
     size,
 )
+from fusion_flows.load_search import SearchFailedError
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_files import Preview
 from fusion_flows.rundir import RunDirectoryError
@@ -104,6 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
 _TOLD = (
     runs.RunError,
     run_here.UnfinishedRunError,
+    SearchFailedError,
     RunDirectoryError,
     NoServerError,
     AlreadyUpError,

@@ -21,6 +21,8 @@ def add_to(app: App, group: Group) -> None:
         (_sweep, sweeps.sweep_here, "sweep"),
         (_compare, sweeps.compare, "compare"),
         (_loads_at, sweeps.loads_at, "loads-at"),
+        (_find_load, sweeps.find_loads, "find-load"),
+        (_plot, sweeps.plot, "plot"),
         (_diff, sweeps.diff, "diff"),
         (_merge, sweeps.merge, "merge"),
     ):
@@ -142,6 +144,58 @@ def _loads_at(file: Path, target: float, *, json: Json = False) -> int:
             for row in rows
         ],
     )
+    return 0
+
+
+def _find_load(
+    file: Path,
+    target: float,
+    *,
+    precision: float = 0.01,
+    max_requests: float = 1e8,
+    json: Json = False,
+) -> int:
+    rows = sweeps.find_loads(
+        file, target, precision=precision, max_requests=max_requests, say=print_note
+    )
+    if json:
+        print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        return 0
+    others = list(rows[0])[: list(rows[0]).index("load")]
+    print_table(
+        (*others, f"load at {target:g} (E)", "interval", "requests", "simulated now", ""),
+        [
+            (
+                *(_text(row[name]) for name in others),
+                "" if row["load"] != row["load"] else f"{row['load']:.1f}",
+                f"{row['ci_lower']:.1f} to {row['ci_upper']:.1f}",
+                f"{row['requests']:,}",
+                f"{row['simulated']:,}",
+                "" if row["status"] == "found" else row["status"],
+            )
+            for row in rows
+        ],
+    )
+    return 0
+
+
+def _plot(
+    file: Path,
+    *,
+    metric: str = "",
+    against: str = "",
+    base: str = "",
+    heat_map: tuple[str, str] | None = None,
+    to: Path = Path("plots"),
+    json: Json = False,
+) -> int:
+    paths = sweeps.plot(file, metric=metric, against=against, base=base, heat_map=heat_map, to=to)
+    if json:
+        print_json(paths)
+    elif paths:
+        print("\n".join(map(str, paths)))
+    else:
+        print_note("There is nothing to draw yet: `fusion sweep` computes it.")
     return 0
 
 

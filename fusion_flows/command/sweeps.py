@@ -1,6 +1,6 @@
 """Sweeps at the command: planned, run, compared; keys of points explained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -206,10 +206,120 @@ def loads_at(file: Path | str | Sweep, target: float) -> list[dict[str, Any]]:
         StoreError: The store contradicts itself.
         ArgumentError: The target is no probability.
     """
-    if not 0.0 < target < 1.0:
-        raise ArgumentError(f"{target:g} is no blocking probability: it must be between 0 and 1")
+    _check_target(target)
     sweep, states, _ = _states(file)
     return loads_of_states(states, sweep, target)
+
+
+def find_loads(
+    file: Path | str | Sweep,
+    target: float,
+    *,
+    precision: float = 0.01,
+    max_requests: float = 1e8,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[dict[str, Any]]:
+    """Find the load at which each combination of a sweep reaches a blocking probability, without a grid.
+
+    It is simulated here, at few loads close to that one; the axis erlang says between which loads it lies.
+    What the store has is not simulated again.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        target: The blocking probability, such as 0.01.
+        precision: Half the interval over the load at which a search ends.
+        max_requests: Measured requests at which a search ends however wide its interval is.
+        say: Is told each round of a search, in a line.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep.
+        StoreError: The store contradicts itself.
+        ArgumentError: A number that is none such, or a curve with one load.
+        SearchFailedError: The simulator failed; what was finished is in the store.
+        InterruptedRunError: Ctrl-C; what was finished is in the store.
+    """
+    _check_target(target)
+    if not 0.0 < precision < 1.0:
+        raise ArgumentError(f"{precision:g} is no precision: it must be between 0 and 1")
+    if not max_requests >= 1.0:
+        raise ArgumentError(f"{max_requests:g} requests are too few: it must be 1 or more")
+    from fusion_flows.command.run_here import InterruptedRunError
+    from fusion_flows.load_search import search_loads
+
+    sweep, states, store = _states(file)
+    try:
+        return search_loads(
+            sweep,
+            [state.point for state in states],
+            store,
+            target,
+            precision=precision,
+            max_requests=max_requests,
+            grace_seconds=Settings().grace_seconds,
+            say=say,
+        )
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"Interrupted. What was simulated is in the store {store.folder}; the same command goes on "
+            "from there."
+        ) from None
+
+
+def _check_target(target: float) -> None:
+    if not 0.0 < target < 1.0:
+        raise ArgumentError(f"{target:g} is no blocking probability: it must be between 0 and 1")
+
+
+def plot(
+    file: Path | str | Sweep,
+    *,
+    metric: str = "",
+    against: str = "",
+    base: str = "",
+    heat_map: tuple[str, str] | None = None,
+    to: Path | str = "plots",
+) -> list[Path]:
+    """Draw a sweep from what the store has by now: PNG, PDF, SVG and the numbers as CSV; return the files.
+
+    Curves over load, or the differences between the values on an axis, or a heat map over two axes.
+
+    Args:
+        file: TOML or JSON file with the sweep, or the sweep itself.
+        metric: What is drawn, such as utilisation; nothing: that of the sweep.
+        against: The axis whose values are compared, such as path_order: a picture of the differences.
+        base: The value that the others are compared with; nothing: the first.
+        heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
+        to: Folder for the files.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep; an axis, a value or a metric that is none.
+        StoreError: The store contradicts itself.
+        ArgumentError: Two kinds of picture at once, or a folder that cannot be written.
+    """
+    if against and heat_map:
+        raise ArgumentError("--against and --heat-map are two pictures: give one of them")
+    if base and not against:
+        raise ArgumentError("--base is a value on the axis of --against: give that, too")
+    sweep, states, _ = _states(file)
+    from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.files import save_with_data
+
+    shown, title = metric or sweep.metric, Path(sweep.template).stem
+    if against:
+        drawn = pictures.differences(states, sweep, shown, against, base, title)
+    elif heat_map:
+        drawn = pictures.heat_maps(states, sweep, shown, *heat_map, title)
+    else:
+        drawn = pictures.curves(states, sweep, shown, title)
+    name = "sweep" if isinstance(file, Sweep) else Path(file).stem
+    try:
+        return [
+            path
+            for figure, rows, what in drawn
+            for path in save_with_data(figure, rows, Path(to), f"{name}-{what}")
+        ]
+    except OSError as error:
+        raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
 
 
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:

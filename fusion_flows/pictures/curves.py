@@ -8,10 +8,12 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from fusion_flows.pictures.legend import put_legend, put_title
 from fusion_flows.pictures.marks import (
+    MOST_BARS,
     arrow,
     draw_bound,
     draw_intervals,
@@ -62,7 +64,10 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
     panels = grouped(rows, split, values)
     looks = looks_of(list(grouped(rows, labels, values)))
     log = is_blocking(metric)
-    handles = [*_legend_of(looks, labels, values), *_signs(rows, log)]
+    handles = [
+        *_legend_of(looks, labels, values),
+        *_signs(rows, log, max(map(len, grouped(rows, varying, values).values()))),
+    ]
     wide = panels_wide(len(panels), [len(values[axis]) for axis in split])
     high = -(-len(panels) // wide)
     width = PAGE if len(panels) > 1 or len(looks) > MOST_CURVES else COLUMN
@@ -158,14 +163,15 @@ def _legend_of(
     return [(handle, text) for text, handle in found.items()]
 
 
-def _signs(rows: Sequence[Row], log: bool) -> list[tuple[Any, str]]:
-    """Return what of the signs in the picture has to be explained."""
+def _signs(rows: Sequence[Row], log: bool, loads: int) -> list[tuple[Any, str]]:
+    """Return what of the signs in the picture has to be explained. loads: of the longest curve."""
     signs: list[tuple[Any, str]] = []
     seen = [row for row in rows if kind_of(row, log) == "seen"]
     if any(finite(row, "ci_upper") is not None for row in seen):
         levels = {row.get("confidence") for row in seen}
         level = levels.pop() if len(levels) == 1 else None
-        bar = handle(Look(GREY, "|", "none"), size=6.5)
+        band = Patch(facecolor=GREY, alpha=0.3)
+        bar = band if loads > MOST_BARS else handle(Look(GREY, "|", "none"), size=6.5)
         signs.append((bar, f"{100 * level:.4g} % interval" if level else "interval"))
     if any(kind_of(row, log) == "none" for row in rows):
         down = handle(Look(GREY, arrow(0.5), "none"), size=7.0)

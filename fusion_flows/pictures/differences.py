@@ -34,7 +34,7 @@ def difference_figure(
         place = figure.add_subplot()
         place.axhline(0.0, color="black", linewidth=0.8, zorder=1.5)
         handles: list[tuple[Any, str]] = []
-        step = min(4.0, 24.0 / max(1, len(groups)))
+        step = min(5.5, 24.0 / max(1, len(groups)))
         for number, (names, unsorted) in enumerate(groups.items()):
             look = looks[names]
             shift = (number - (len(groups) - 1) / 2) * step / 72

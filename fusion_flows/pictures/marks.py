@@ -10,7 +10,9 @@ from matplotlib.transforms import ScaledTranslation
 from fusion_flows.pictures.rows import Row, finite
 from fusion_flows.pictures.style import Look
 
-_MOST_BARS = 24  # loads of a curve; intervals of more than that are a band
+MOST_BARS = 24
+"""Loads of a curve; intervals of more than that are a band."""
+
 _APART = 1.6  # what two bounds differ by, at least, not to touch where the axis has six decades
 
 
@@ -50,7 +52,7 @@ def draw_intervals(place: Axes, rows: Sequence[Row], look: Look) -> None:
     if not ends:
         return
     loads, means, lowers, uppers = zip(*ends, strict=True)
-    if len(loads) > _MOST_BARS:
+    if len(loads) > MOST_BARS:
         place.fill_between(loads, lowers, uppers, color=look.color, alpha=0.2, linewidth=0)
         return
     place.errorbar(

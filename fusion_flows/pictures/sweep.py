@@ -1,5 +1,6 @@
 """The pictures of a sweep, from what there is of it by now."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -61,13 +62,13 @@ def differences(
         [*varying, "a", "b"],
         {**values, "a": values_on(compared, "a"), "b": values_on(compared, "b")},
     ).items():
-        pair = f"{one} against {other}"
+        pair = f"{one} - {other}"
         told = label(varying, tuple(at), values)
         sides = {"a blocks less": f"{one} blocks less", "b blocks less": f"{other} blocks less"}
         rows += [
             {
                 **row,
-                "label": f"{told}: {pair}" if told else pair,
+                "label": f"{told}, {pair}" if told else pair,
                 "verdict": sides.get(row["verdict"], row["verdict"]),
             }
             for row in of_pair
@@ -97,10 +98,11 @@ def heat_maps(
         raise _error("heat-map", f"{x} {y}", message)
     pictures = []
     for names, of_group in groups.items():
-        of_picture = "".join(f"-{axis}={name}" for axis, name in zip(others, names, strict=True))
+        at = "".join(f"-{axis}={name}" for axis, name in zip(others, names, strict=True))
+        name = re.sub(r"[^\w.=+-]+", "_", f"{metric}-{x}-{y}{at}")
         told = label(others, names, values)
         figure = heat_map(of_group, x, y, metric, f"{title}, {told}" if told else title)
-        pictures.append(Picture(figure, list(of_group), f"{metric}-{x}-{y}{of_picture}"))
+        pictures.append(Picture(figure, list(of_group), name))
     return pictures
 
 

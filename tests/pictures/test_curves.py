@@ -166,3 +166,11 @@ def test_a_metric_that_is_no_blocking_has_a_linear_axis_and_zeros() -> None:
     (place,) = tidy(sweep_figure(rows, ["erlang"], "utilisation", "")).axes
     assert place.get_yscale() == "linear"
     assert lines(place)[0].get_xydata()[0].tolist() == [100.0, 0.0]
+
+
+def test_many_intervals_are_a_band_and_the_legend_says_so() -> None:
+    few = draw([point(100 + n, 1e-3 * (n + 1)) for n in range(20)])
+    many = draw([point(100 + n, 1e-3 * (n + 1)) for n in range(40)])
+    kinds = [type(figure.legends[0].legend_handles[0]).__name__ for figure in (few, many)]
+    assert kinds == ["Line2D", "Rectangle"]
+    assert [len(figure.axes[0].collections) for figure in (few, many)] == [1, 1]

@@ -1,0 +1,188 @@
+"""`fusion find-load`: a load found without a grid, by what the store keeps, whatever ends it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from fusion.capacity import find_load
+from fusion.replication import replicate
+from fusion.scenario import make_scenario
+from fusion.sweep.definition import read_sweep
+from fusion.sweep.points import Point, at_load, sweep_points
+
+from .conftest import wait_for
+from .test_sweep import computed
+
+SWEEP = """
+template = "quick"
+[grid]
+path_order = ["km", "hops"]
+erlang = [50, 400]
+[overrides.general_settings]
+num_requests = {requests}
+"""
+
+
+def start(folder: Path, *words: str, requests: int = 2000) -> subprocess.Popen[str]:
+    (folder / "sweep.toml").write_text(SWEEP.format(requests=requests))
+    here = {
+        "FUSION_STORE_DIR": str(folder / "store"),
+        "TMPDIR": str(folder),
+        "OF_TEST": str(folder),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "fusion_flows.command.cli", "find-load", "sweep.toml", *words],
+        cwd=folder,
+        env={**os.environ, **here},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def find(folder: Path, *words: str) -> tuple[list[dict[str, Any]], str]:
+    process = start(folder, *words, "--json")
+    out, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    return json.loads(out), told
+
+
+def ours(folder: Path) -> list[psutil.Process]:
+    """Return the living processes of a command."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("OF_TEST") == str(folder):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]], str]:
+    """Return a folder with a store, what was found, and what was told."""
+    folder = tmp_path_factory.mktemp("found")
+    return folder, *find(folder, "0.02")
+
+
+def simulation(first: Point) -> Callable[[float, int], tuple[int, int]]:
+    scenario = make_scenario(first.config, first.inputs)
+
+    def simulate(load: float, number: int) -> tuple[int, int]:
+        done = replicate(scenario, load, number, at_load(first, load).warmup_requests)
+        return int(done.blocked.sum()), done.requests
+
+    return simulate
+
+
+def test_it_is_the_search_on_replications_of_the_simulator(
+    found: tuple[Path, list[dict[str, Any]], str],
+) -> None:
+    folder, rows, told = found
+    ends = sweep_points(read_sweep(folder / "sweep.toml"))
+    assert [row["path_order"] for row in rows] == ["km", "hops"]
+    asked = 0
+    for row in rows:
+        first = next(point for point in ends if point.axes["path_order"] == row["path_order"])
+        alone = find_load(simulation(first), 0.02, lowest=50, highest=400)
+        assert (row["load"], row["ci_lower"], row["ci_upper"]) == alone[:3]
+        assert (row["status"], row["requests"]) == ("found", alone.requests)
+        last = alone.trace[-1].load
+        asked += len(alone.trace)
+        assert f"path_order = {row['path_order']}: blocking" in told
+        assert f"at {last:g} E; {alone.requests:,} requests so far" in told
+    assert computed(folder).total() == asked
+
+
+def test_what_is_there_is_not_simulated_again(
+    found: tuple[Path, list[dict[str, Any]], str],
+) -> None:
+    folder, rows, _ = found
+    before = computed(folder)
+    again, _ = find(folder, "0.02")
+    assert [row.pop("simulated") for row in again] == [0, 0]
+    assert again == [{k: v for k, v in row.items() if k != "simulated"} for row in rows]
+    assert computed(folder) == before
+
+
+def test_interrupted_it_leaves_no_process_and_goes_on_from_the_store(tmp_path: Path) -> None:
+    words = ("0.002", "--precision", "0.002", "--max-requests", "4e6")
+    for _ in range(2):
+        process = start(tmp_path, *words, requests=50_000)
+        had = computed(tmp_path).total()
+        wait_for(lambda had=had: computed(tmp_path).total() > had + 4, 60, "outcomes")
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=10)
+        assert process.returncode == 130
+        assert "goes on from there" in told
+        wait_for(lambda: not ours(tmp_path), 3, "the end of its processes")
+    killed = start(tmp_path, *words, requests=50_000)
+    wait_for(lambda: len(ours(tmp_path)) > 1, 30, "its processes")
+    killed.kill()
+    killed.communicate()
+    wait_for(lambda: not ours(tmp_path), 5, "the end of its processes")
+    kept = computed(tmp_path).total()
+    last = start(tmp_path, *words, "--json", requests=50_000)
+    out, told = last.communicate(timeout=120)
+    assert last.returncode == 0, told
+    assert set(computed(tmp_path).values()) == {1}, "nothing was computed twice"
+    assert computed(tmp_path).total() > kept > 8
+    (tmp_path / "fresh").mkdir()
+    fresh = start(tmp_path / "fresh", *words, "--json", requests=50_000)
+    whole, _ = fresh.communicate(timeout=120)
+    same = ("path_order", "load", "ci_lower", "ci_upper", "requests", "status")
+    for one, other in zip(json.loads(out), json.loads(whole), strict=True):
+        assert [one[name] for name in same] == [other[name] for name in same]
+        assert one["simulated"] < other["simulated"]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "target", "told"),
+    [
+        (SWEEP.format(requests=500), "1.5", "1.5 is no blocking probability"),
+        (SWEEP.format(requests=500), "0.1 --precision 2", "2 is no precision"),
+        (
+            SWEEP.format(requests=500).replace("50, 400", "50"),
+            "0.1",
+            "path_order = km has one load, 50 E",
+        ),
+        ('template = "quick"\n[grid]\nk_path = [1]\n', "0.1", "did you mean 'k_paths'"),
+    ],
+)
+def test_what_cannot_be_searched_is_told(
+    tmp_path: Path, sweep: str, target: str, told: str
+) -> None:
+    (tmp_path / "sweep.toml").write_text(sweep)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "fusion_flows.command.cli",
+            "find-load",
+            "sweep.toml",
+            *target.split(),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "FUSION_STORE_DIR": str(tmp_path / "store")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_load_outside_of_the_range_is_told(tmp_path: Path) -> None:
+    rows, _ = find(tmp_path, "0.9")
+    assert [(row["load"], row["status"]) for row in rows] == [(None, "above highest")] * 2

@@ -1,0 +1,153 @@
+"""`fusion plot`: a sweep drawn from what the store has of it."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fusion.config import ConfigError
+from fusion.sweep.definition import read_sweep
+from fusion.sweep.point_file import write_points
+from fusion.sweep.points import sweep_points
+from fusion.sweep.store import Store
+from fusion_flows.command import sweeps
+from fusion_flows.periods import ArgumentError
+
+SWEEP = """
+template = "quick"
+[grid]
+k_paths = [1, 3]
+path_order = ["km", "hops"]
+erlang = [5, 150, 200]
+[overrides.general_settings]
+num_requests = 3000
+max_iters = 6
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a sweep of which 10 of 12 points are in its store, one of them unfinished."""
+    folder = tmp_path_factory.mktemp("plot")
+    (folder / "sweep.toml").write_text(SWEEP)
+    sweep, store = read_sweep(folder / "sweep.toml"), Store(folder / "store")
+    points = sweep_points(sweep)
+    store.describe(points)
+    general = points[9].config.general_settings.model_copy(update={"max_iters": 3})
+    config = points[9].config.model_copy(update={"general_settings": general})
+    points[9] = points[9]._replace(config=config)
+    write_points(folder / "points.json", points[:10], sweep.metric)
+    words = {"points": "points.json", "store": "store", "progress-file": "progress.jsonl"}
+    options = [word for name, value in words.items() for word in (f"--{name}", value)]
+    command = [sys.executable, "-m", "fusion.cli.run_points", *options]
+    outcomes = ["--outcomes", str(store.new_file())]
+    subprocess.run([*command, *outcomes], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def plot(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fusion_flows.command.cli", "plot", "sweep.toml", *words],
+        cwd=folder,
+        env={**os.environ, "FUSION_STORE_DIR": str(folder / "store")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def drawn(folder: Path, *words: str) -> dict[str, Path]:
+    """Return the files that are made, by name."""
+    done = plot(folder, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return {Path(path).name: folder / path for path in json.loads(done.stdout)}
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_curves_with_what_is_unfinished_and_what_is_bounded(folder: Path) -> None:
+    files = drawn(folder)
+    name = "sweep-blocking_probability"
+    assert sorted(files) == [f"{name}.{form}" for form in ("csv", "pdf", "png", "svg")]
+    rows = table(files[f"{name}.csv"])
+    assert len(rows) == 10
+    assert [row["complete"] for row in rows].count("False") == 1
+    assert {row["estimate"] for row in rows if row["erlang"] == "5.0"} == {"0.0"}
+    words = files[f"{name}.svg"].read_text()
+    for told in ("still running", "nothing blocked: upper bound", "k_paths = 3, hops"):
+        assert told in words
+    with Image.open(files[f"{name}.png"]) as image:
+        assert image.width == 1050
+    assert files[f"{name}.pdf"].read_bytes().startswith(b"%PDF")
+    said = plot(folder, "--metric", "utilisation", "--to", "elsewhere").stdout.splitlines()
+    assert "elsewhere/sweep-utilisation.png" in said
+
+
+def test_differences_of_an_axis_against_a_value(folder: Path) -> None:
+    files = drawn(folder, "--against", "path_order", "--base", "hops")
+    rows = table(files["sweep-blocking_probability-path_order.csv"])
+    assert {(row["a"], row["b"]) for row in rows} == {("km", "hops")}
+    assert len(rows) == 3 + 1
+    assert {row["label"] for row in rows} == {"k_paths = 1, km - hops", "k_paths = 3, km - hops"}
+    words = files["sweep-blocking_probability-path_order.svg"].read_text()
+    assert "hops blocks less" in {row["verdict"] for row in rows}
+    assert "km - hops: " in words
+    assert "difference of blocking probability" in words
+
+
+def test_a_heat_map_for_each_combination_of_the_other_axes(folder: Path) -> None:
+    files = drawn(folder, "--heat-map", "erlang", "k_paths", "--to", "heat")
+    name = "sweep-blocking_probability-erlang-k_paths-path_order="
+    assert {f"{name}km.png", f"{name}hops.png"} < set(files)
+    assert len(table(files[f"{name}km.csv"])) == 6
+    assert len(table(files[f"{name}hops.csv"])) == 4
+    assert "no result" in files[f"{name}hops.svg"].read_text()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"metric": "utilization"}, "must be one of blocking_probability, .*mean 'utilisation'"),
+        ({"against": "path_ordr"}, "there are k_paths, path_order; did you mean 'path_order'"),
+        (
+            {"against": "path_order", "base": "m"},
+            "m: is no value of path_order: there are km, hops",
+        ),
+        ({"against": "path_order", "metric": "mean_hops"}, "one of blocking_probability, bit_rate"),
+        ({"heat_map": ("erlang", "paths")}, "must be one of k_paths, path_order, erlang"),
+        ({"heat_map": ("erlang", "erlang")}, "two of the axes k_paths, path_order, erlang"),
+        ({"heat_map": ("erlang", "k_paths"), "against": "k_paths"}, "two pictures"),
+        ({"base": "km"}, "--base is a value on the axis of --against"),
+        ({"to": __file__}, "--to .*test_plot.py: "),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setenv("FUSION_STORE_DIR", str(folder / "store"))
+    with pytest.raises((ConfigError, ArgumentError), match=told):
+        sweeps.plot(folder / "sweep.toml", **{"to": folder / "nowhere", **wanted})
+    assert not (folder / "nowhere").exists()
+
+
+def test_of_a_sweep_without_results_nothing_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    done = plot(tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "nothing to draw yet" in done.stderr
+    monkeypatch.setenv("FUSION_STORE_DIR", str(tmp_path / "store"))
+    monkeypatch.chdir(tmp_path)
+    assert sweeps.plot("sweep.toml", against="path_order") == []
+    assert sweeps.plot("sweep.toml", heat_map=("erlang", "k_paths")) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.toml"]
