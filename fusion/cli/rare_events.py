@@ -1,0 +1,109 @@
+"""Estimate very low blocking probabilities: `python -m fusion.cli.rare_events --config FILE`.
+
+One line for each load of the config, or one JSON object. Exit codes as of run_sim.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+
+if TYPE_CHECKING:
+    from fusion.config import Config
+    from fusion.inputs import Inputs
+    from fusion.splitting import RareEstimate
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="fusion.cli.rare_events",
+        description="Estimate very low blocking probabilities by importance splitting (RESTART).",
+        epilog="max_iters of the config is the number of replications, num_requests what each may spend.",
+    )
+    parser.add_argument(
+        "--config",
+        required=True,
+        metavar="FILE",
+        help="INI file, or the name of a shipped template such as quick",
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON object for each load")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Estimate the blocking at all loads of a config and return the exit code."""
+    options = parser().parse_args(arguments)
+    signals = Signals()
+    # The rest is imported here so that --help and a wrong argument are answered at once.
+    from fusion.config import ConfigError, load_config
+    from fusion.inputs import read_inputs
+
+    try:
+        config = load_config(options.config)
+        inputs = read_inputs(config)
+    except ConfigError as error:
+        print(f"fusion.cli.rare_events: {error}", file=sys.stderr)
+        return BAD_INPUT
+    if config.general_settings.max_iters < 2:
+        print(
+            f"fusion.cli.rare_events: [general_settings] max_iters is 1 in {options.config}: must be at "
+            "least 2, or there is no interval",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    try:
+        complete = wait_for_end(
+            lambda: _estimate(config, inputs, signals, as_json=options.json),
+            signals,
+            lambda: end_at_once(signals.exit_code),
+        )
+    except Exception:
+        traceback.print_exc()
+        return FAILED
+    return 0 if complete else signals.exit_code
+
+
+def _estimate(config: Config, inputs: Inputs, signals: Signals, *, as_json: bool) -> bool:
+    from fusion.pool import Stopped
+    from fusion.splitting import estimate_rare_blocking
+
+    if not as_json:
+        print("load (E)  blocking   interval              excursions that blocked  requests")
+    for load in config.loads:
+        try:
+            estimate = estimate_rare_blocking(config, inputs, load, signals.stopped)
+        except Stopped:
+            return False
+        print(_json(estimate) if as_json else _line(estimate), flush=True)
+    return True
+
+
+def _line(estimate: RareEstimate) -> str:
+    interval = f"{estimate.ci_lower:.3g} to {estimate.ci_upper:.3g}"
+    excursions = f"{estimate.blocked_excursions:,} of {estimate.excursions:,}"
+    return (
+        f"{estimate.erlang:<9g} {estimate.blocking_probability:<10.3g} {interval:<21} "
+        f"{excursions:<24} {estimate.requests:,}"
+    )
+
+
+def _json(estimate: RareEstimate) -> str:
+    values = estimate._asdict()
+    plan = values.pop("plan")
+    values |= {"thresholds": plan.thresholds, "factors": plan.factors}
+    known = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+    return json.dumps(known)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

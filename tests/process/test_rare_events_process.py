@@ -1,0 +1,85 @@
+"""The process that estimates very low blocking probabilities."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from fusion.config import load_config, to_ini
+from fusion.inputs import read_inputs
+from fusion.splitting import estimate_rare_blocking
+
+COMMAND = [sys.executable, "-m", "fusion.cli.rare_events", "--config"]
+
+
+def write_config(path: Path, workers: int = 1, **general: Any) -> Path:
+    general = {
+        "erlang_start": 90,
+        "erlang_stop": 90,
+        "num_requests": 20_000,
+        "max_iters": 3,
+    } | general
+    overrides = {"general_settings": general, "simulation_settings": {"workers": workers}}
+    path.write_text(to_ini(load_config("nsfnet_100_slots", overrides)))
+    return path
+
+
+def run(config: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, str(config), *more], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tells_the_estimate_whatever_the_number_of_workers(tmp_path: Path, workers: int) -> None:
+    path = write_config(tmp_path / "config.ini", workers)
+    config = load_config(str(write_config(tmp_path / "other.ini")))
+    expected = estimate_rare_blocking(config, read_inputs(config), 90.0)
+    done = run(path, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["blocking_probability"] == expected.blocking_probability > 0.0
+    assert (told["ci_lower"], told["ci_upper"]) == (expected.ci_lower, expected.ci_upper)
+    assert tuple(told["thresholds"]) == expected.plan.thresholds
+
+
+def test_a_line_for_a_person(tmp_path: Path) -> None:
+    done = run(write_config(tmp_path / "config.ini"))
+    head, line = done.stdout.splitlines()
+    assert head.startswith("load (E)  blocking")
+    assert line.startswith("90 ")
+
+
+def test_a_wrong_config_is_told_before_anything_starts(tmp_path: Path) -> None:
+    done = run(write_config(tmp_path / "config.ini", max_iters=1))
+    assert done.returncode == 2
+    assert "max_iters is 1 in" in done.stderr
+    assert not done.stdout
+
+
+def test_an_interrupt_leaves_no_process(tmp_path: Path) -> None:
+    path = write_config(tmp_path / "config.ini", workers=2, num_requests=10**9)
+    process = subprocess.Popen(
+        [*COMMAND, str(path)], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(10) == 130
+    left = [each for each in psutil.process_iter() if _group(each) == process.pid]
+    assert all(each.status() == psutil.STATUS_ZOMBIE for each in left)
+
+
+def _group(process: psutil.Process) -> int | None:
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None
