@@ -128,6 +128,8 @@ def relevant_fields(config: Config) -> dict[str, object]:
         skipped |= {"relative_precision", "absolute_precision", "min_replications", "look_ahead"}
     if values["route_method"] == "shortest_path":
         skipped.add("route_method")  # its k_paths is 1
+    if values["route_method"] != "cong_aware":
+        skipped.add("congestion_weight")
     if values["spectrum_priority"] == "CSB":
         skipped.add("spectrum_priority")  # the same as None
     return {
@@ -166,7 +168,7 @@ def _load(
     for entries, folder in ((from_template, path.parent), (from_overrides, Path())):
         problems += _sort_out(entries, folder, folders, ours, others, ignored)
     problems += _judge(others, ignored)
-    _one_shortest_path(ours, ignored)
+    _implied(ours, ignored)
 
     sections, values, more = _validate(ours)
     problems += more
@@ -333,9 +335,11 @@ def _judge(others: Entries, ignored: list[Problem]) -> list[Problem]:
     return problems
 
 
-def _one_shortest_path(ours: Entries, ignored: list[Problem]) -> None:
-    """Set k_paths to 1 with route_method = shortest_path, as FUSION does."""
+def _implied(ours: Entries, ignored: list[Problem]) -> None:
+    """Set k_paths to 1 with route_method = shortest_path, as FUSION does; and another's path_order."""
     method = ours.get(("general_settings", "route_method"))
+    if method is not None and method.value == "least_congested":
+        ours.setdefault(("routing_settings", "path_order"), Entry("hops", method.source))
     place = ("routing_settings", "k_paths")
     if method is None or method.value != "shortest_path":
         return

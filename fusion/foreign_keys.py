@@ -100,6 +100,11 @@ _KEYS: dict[str, dict[str, Foreign]] = {
             frozenset({"length", "", "none"}),
             "use path_order (km, hops or hops_per_bit) instead",
         ),
+        "ca_alpha": Foreign(
+            "FUSION's files cannot set it",
+            frozenset({"0.3", "", "none"}),
+            "use congestion_weight instead",
+        ),
     },
     "spectrum_settings": {},
     "snr_settings": {
@@ -194,17 +199,12 @@ SECTIONS: frozenset[str] = frozenset(_KEYS)
 REFUSED_VALUES: dict[str, frozenset[str]] = {
     "route_method": frozenset(
         {
-            "cong_aware",
-            "congestion_aware",
-            "least_congested",
-            "frag_aware",
             "nli_aware",
             "xt_aware",
-            "external_ksp",
             "1plus1_protection",
         }
     ),
-    "allocation_method": frozenset({"priority_first", "priority_last", "xt_aware"}),
+    "allocation_method": frozenset({"xt_aware"}),
 }
 """Values of FUSION, by key, that name something that is not available yet."""
 

@@ -25,6 +25,8 @@ from fusion.modulation import (
     load_modulation,
 )
 from fusion.named_files import KEYS, InputFolders, first_problems, input_folders, quote, told_value
+from fusion.path_file import PathFileError, read_paths
+from fusion.paths import GivenPaths
 from fusion.problems import show
 from fusion.sections import HOME
 from fusion.text_files import read_text
@@ -50,12 +52,14 @@ class Inputs(NamedTuple):
     """What a run computes with, beside its configuration.
 
     traffic_matrix: float64[node, node], share of the requests from row to column, sums to 1; None:
-    the same for all ordered pairs of endpoints.
+    the same for all ordered pairs of endpoints. paths: (source, destination) -> paths, as node indices, of
+    the pairs that a file has paths of; None: no file.
     """
 
     topology: Topology
     modulation: ModulationTable
     traffic_matrix: NDArray[np.float64] | None
+    paths: GivenPaths | None = None
 
 
 def read_inputs(
@@ -79,11 +83,14 @@ def read_inputs(
     matrix = None
     if topology is not None and config.traffic_settings.traffic_matrix:
         matrix = _traffic_matrix(config, topology, problems)
+    paths = None
+    if topology is not None and config.routing_settings.paths_file:
+        paths = _paths(config, topology, problems)
     if topology is not None and modulation is not None and not problems:
         _check_reach(config, Inputs(topology, modulation, matrix), problems)
     if problems or topology is None or modulation is None:
         raise ConfigError(problems)
-    return Inputs(topology, modulation, matrix)
+    return Inputs(topology, modulation, matrix, paths)
 
 
 def content(config: Config, inputs: Inputs) -> dict[str, object]:
@@ -105,6 +112,8 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         "modulation": _digest(inputs.modulation._replace(name="")),
         "traffic_matrix": None if matrix is None else _digest(matrix.tolist()),
     }
+    if inputs.paths is not None:
+        found["paths"] = _digest(sorted(inputs.paths.items()))
     return cast("dict[str, object]", _canonical(found))
 
 
@@ -191,6 +200,14 @@ def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | No
         problems += _file_problems(config, "mod_assumption", error.problems)
         return None
     return table
+
+
+def _paths(config: Config, topology: Topology, problems: list[Problem]) -> GivenPaths | None:
+    try:
+        return read_paths(Path(config.routing_settings.paths_file), topology)
+    except PathFileError as error:
+        problems += _file_problems(config, "paths_file", error.problems)
+        return None
 
 
 def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> None:

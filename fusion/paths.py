@@ -10,7 +10,7 @@ order, ties included, and it does not matter how close below the keys are: close
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import islice, pairwise
@@ -32,6 +32,9 @@ _LENGTH_BITS = 64
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 _COST_BITS = _HOP_BITS + _LENGTH_BITS
 _UNREACHED = 1 << 128
+
+GivenPaths = Mapping[tuple[int, int], Sequence[tuple[int, ...]]]
+"""(source, destination) -> paths as node indices, best first."""
 
 _Neighbours = list[list[tuple[int, int]]]
 
@@ -81,6 +84,9 @@ def k_shortest_paths(
     order: str,
     separate_directions: bool = False,
     bits_per_symbol: Callable[[float], float] | None = None,
+    *,
+    given: GivenPaths | None = None,
+    most_hops_more: int | None = None,
 ) -> PathTable:
     """Return the k best simple paths (fewer where there are fewer) of every pair of endpoints.
 
@@ -89,6 +95,8 @@ def k_shortest_paths(
     Lengths are compared as integers of 1e-6 km.
     bits_per_symbol: km -> mean bits per symbol, never rising with the length; a path for which it
     is 0 is out of reach and left out.  Only for "hops_per_bit".
+    given: paths that some pairs have instead; a pair that has none has those of the other direction.
+    most_hops_more: leave out paths with more than so many hops beyond the first; for "hops".
     Raise ValueError for another order, k below 1, or bits_per_symbol missing.
     """
     if k < 1:
@@ -99,9 +107,30 @@ def k_shortest_paths(
         goal = _goal(graph, destination)
         for source in topology.endpoints:
             if source != destination:
-                best = _best_first(graph, source, goal)
-                paths[source, destination] = list(islice(best, k))
+                best = _given(given, source, destination) or _best_first(graph, source, goal)
+                paths[source, destination] = list(islice(_short(best, most_hops_more), k))
     return _table(topology, separate_directions, paths)
+
+
+def _given(
+    given: GivenPaths | None, source: int, destination: int
+) -> Iterator[tuple[int, ...]] | None:
+    if not given:
+        return None
+    if there := given.get((source, destination)):
+        return iter(there)
+    back = given.get((destination, source))
+    return (nodes[::-1] for nodes in back) if back else None
+
+
+def _short(paths: Iterator[tuple[int, ...]], more: int | None) -> Iterator[tuple[int, ...]]:
+    """Yield paths until one has too many hops more than the first."""
+    fewest = None
+    for nodes in paths:
+        fewest = fewest or len(nodes)
+        if more is not None and len(nodes) > fewest + more:
+            return
+        yield nodes
 
 
 def _graph(

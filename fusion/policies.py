@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fusion.kernel.search import BEST_FIT, FIRST_FIT, LAST_FIT, MOST_USED, RANDOM_FIT
+from fusion.kernel.routing import (
+    ALL_PATHS,
+    BY_BOTTLENECK,
+    BY_CONGESTION,
+    BY_FRAGMENTATION,
+    IN_ORDER,
+)
+from fusion.kernel.search import (
+    BEST_FIT,
+    EXACT_FIT,
+    FIRST_FIT,
+    LAST_FIT,
+    LEAST_USED,
+    MOST_USED,
+    RANDOM_FIT,
+)
 
 FITS = {
     "first_fit": FIRST_FIT,
@@ -12,14 +27,29 @@ FITS = {
     "best_fit": BEST_FIT,
     "random_fit": RANDOM_FIT,
     "most_used": MOST_USED,
+    "least_used": LEAST_USED,
+    "exact_fit": EXACT_FIT,
+    # These differ from the first two in the order of the planes.
+    "priority_first": FIRST_FIT,
+    "priority_last": LAST_FIT,
 }
+
+RANKS = {
+    "cong_aware": BY_CONGESTION,
+    "least_congested": BY_BOTTLENECK,
+    "frag_aware": BY_FRAGMENTATION,
+}
+"""Routing methods that rank the candidate paths for each request."""
+
+CHOICES = {"in_order": IN_ORDER, "all": ALL_PATHS} | RANKS
+"""Values of path_choice, and of route_method where that decides."""
 
 
 class Policy(NamedTuple):
-    """fit: a code of `fusion.kernel.search`. all_paths: compare all candidate paths, or take the first."""
+    """fit: a code of `fusion.kernel.search`. choice: a code of `fusion.kernel.routing`."""
 
     fit: int
-    all_paths: bool
+    choice: int
 
     @property
     def needs_ties(self) -> bool:
@@ -29,12 +59,12 @@ class Policy(NamedTuple):
     @property
     def needs_usage(self) -> bool:
         """Whether the policy reads on how many links each slot is taken."""
-        return self.fit == MOST_USED
+        return self.fit in (MOST_USED, LEAST_USED)
 
 
-def built_in_policy(allocation_method: str, path_choice: str) -> Policy:
-    """Return the policy for the values of the two config keys of these names.
+def built_in_policy(allocation_method: str, choice: str) -> Policy:
+    """Return the policy of an allocation method and a key of `CHOICES`.
 
-    Raises KeyError for an allocation method that does not exist (the config has checked it).
+    Raises KeyError for what does not exist (the config has checked it).
     """
-    return Policy(fit=FITS[allocation_method], all_paths=path_choice == "all")
+    return Policy(fit=FITS[allocation_method], choice=CHOICES[choice])

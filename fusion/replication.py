@@ -131,7 +131,7 @@ def serve_chunk(
         state,
         tally,
         policy.fit,
-        policy.all_paths,
+        policy.choice,
         scenario.sample_every,
         *chunk,
         decision,

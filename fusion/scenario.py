@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config import Config
+from fusion.cores import apart
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.paths import PathTable, k_shortest_paths
-from fusion.policies import Policy, built_in_policy
+from fusion.policies import RANKS, Policy, built_in_policy
 from fusion.traffic import TrafficModel
 
 BANDS = ("c", "l", "s", "o", "e")
@@ -87,6 +89,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             rows[:, : len(rates)],
             n_links,
             [plane.slots for plane in planes],
+            _path_cost(config, paths),
         ),
         traffic=TrafficModel(
             pair_shares=_pair_shares(inputs, paths),
@@ -94,7 +97,12 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             mean_holding_time=general.holding_time,
             holding_distribution=config.traffic_settings.holding_distribution,
         ),
-        policy=built_in_policy(general.allocation_method, config.routing_settings.path_choice),
+        policy=built_in_policy(
+            general.allocation_method,
+            general.route_method
+            if general.route_method in RANKS
+            else config.routing_settings.path_choice,
+        ),
         planes=planes,
         hops=np.diff(paths.first_hop),
         length_km=paths.length_km,
@@ -125,7 +133,28 @@ def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
             config.topology_settings.bw_per_slot,
         )
     k = 1 if config.general_settings.route_method == "shortest_path" else routing.k_paths
-    return k_shortest_paths(inputs.topology, k, routing.path_order, separate, bits)
+    least_congested = config.general_settings.route_method == "least_congested"
+    return k_shortest_paths(
+        inputs.topology,
+        k,
+        routing.path_order,
+        separate,
+        bits,
+        given=inputs.paths,
+        most_hops_more=1 if least_congested else None,
+    )
+
+
+def _path_cost(config: Config, paths: PathTable) -> NDArray[np.float64] | None:
+    """Return what `search_ranked` adds to the congestion of a path: w c + (1 - w) l is w (c + this)."""
+    if config.general_settings.route_method != "cong_aware":
+        return None
+    weight = config.routing_settings.congestion_weight
+    candidates = np.diff(paths.first_path)
+    longest = np.zeros(len(candidates))
+    pair = np.repeat(np.arange(len(candidates)), candidates)
+    np.maximum.at(longest, pair, paths.length_km)
+    return np.asarray((1.0 - weight) / weight * (paths.length_km / longest[pair]))
 
 
 def _planes(config: Config) -> tuple[Plane, ...]:
@@ -133,7 +162,9 @@ def _planes(config: Config) -> tuple[Plane, ...]:
     spectrum = config.spectrum_settings
     slots = [(band, getattr(spectrum, f"{band}_band")) for band in BANDS]
     bands = [(band, count) for band, count in slots if count]
-    cores = range(config.topology_settings.cores_per_link)
+    cores: Sequence[int] = range(config.topology_settings.cores_per_link)
+    if config.general_settings.allocation_method.startswith("priority"):
+        cores = apart(len(cores))
     if config.general_settings.spectrum_priority == "BSC":
         return tuple(Plane(core, band, count) for band, count in bands for core in cores)
     return tuple(Plane(core, band, count) for core in cores for band, count in bands)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fusion.values import (
     Flag,
@@ -25,6 +25,8 @@ from fusion.values import (
 _MAX_LOADS = 10_000
 _MAX_BIT_RATES = 10_000
 _WARMUP_HOLDING_TIMES = 20
+RANKING = ("cong_aware", "least_congested", "frag_aware")
+"""Routing methods that order the candidate paths anew for each request."""
 _BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
 
 Slots = Annotated[int, Field(ge=0, le=10_000), Integer]
@@ -79,17 +81,44 @@ class GeneralSettings(Section):
         default=1,
         description="Guard band: slots added to the width of each lightpath, carrying nothing.",
     )
-    route_method: Annotated[Literal["k_shortest_path", "shortest_path"], Word] = Field(
+    route_method: Annotated[
+        Literal[
+            "k_shortest_path",
+            "shortest_path",
+            "cong_aware",
+            "least_congested",
+            "frag_aware",
+            "external_ksp",
+        ],
+        Word,
+        BeforeValidator(lambda name: "cong_aware" if name == "congestion_aware" else name),
+    ] = Field(
         default="k_shortest_path",
-        description="Candidate paths of a node pair: the k_paths shortest, or the shortest alone; "
-        "path_order says what is short.",
+        description="Candidate paths of a node pair, and their order: the k_paths shortest "
+        "(path_order says what is short), the shortest alone, or those of paths_file "
+        "(external_ksp). cong_aware, least_congested and frag_aware order the k_paths shortest anew "
+        "for each request: by congestion and km, by the free slots of the fullest link (of paths "
+        "with at most one hop more than the fewest), by fragmentation.",
     )
     allocation_method: Annotated[
-        Literal["first_fit", "last_fit", "best_fit", "random_fit", "most_used"], Word
+        Literal[
+            "first_fit",
+            "last_fit",
+            "best_fit",
+            "random_fit",
+            "most_used",
+            "least_used",
+            "exact_fit",
+            "priority_first",
+            "priority_last",
+        ],
+        Word,
     ] = Field(
         default="first_fit",
         description="Slots of a lightpath: the lowest free start, the highest, the one in the "
-        "smallest gap, any at random, or the one whose slots are in use on most links.",
+        "smallest gap, any at random, the one whose slots are in use on most or fewest links, the "
+        "lowest gap that it fills or else the lowest start. priority_first and priority_last are "
+        "first and last fit with the cores in an order that keeps neighbours apart.",
     )
     spectrum_priority: Annotated[Literal["None", "CSB", "BSC"], Word] = Field(
         default="None",
@@ -144,6 +173,17 @@ class RoutingSettings(Section):
         default="km",
         description="What makes a path short: its km (as in FUSION), its hops, or its hops divided "
         "by the bits per symbol of the format that reaches. Ties: hops or km, then the nodes.",
+    )
+    paths_file: OptionalPath = Field(
+        default="",
+        description="CSV file with a path on each line, the names of its nodes from source to "
+        "destination (external_ksp). Paths of a pair are in the order of the lines; a pair without "
+        "any has those of the other direction, or else its shortest.",
+    )
+    congestion_weight: Annotated[float, Field(gt=0, le=1), Number] = Field(
+        default=0.3,
+        description="Weight of a path's congestion, the mean share of its slots in use, against its "
+        "km over those of the pair's longest candidate (cong_aware).",
     )
     path_choice: Annotated[Literal["in_order", "all"], Word] = Field(
         default="in_order",
@@ -263,16 +303,18 @@ class Config(BaseModel):
 
     @property
     def policy(self) -> str:
-        """Return the label of path_choice x allocation_method, such as kspff or ffksp."""
-        fit = {
-            "first_fit": "ff",
-            "last_fit": "lf",
-            "best_fit": "bf",
-            "random_fit": "rf",
-            "most_used": "mu",
-        }[self.general_settings.allocation_method]
-        in_order = self.routing_settings.path_choice == "in_order"
-        return f"ksp{fit}" if in_order else f"{fit}ksp"
+        """Return the label of routing x allocation_method, such as kspff or ffksp (path_choice = all)."""
+        words = self.general_settings.allocation_method.split("_")
+        fit = "".join(word[0] for word in words)
+        route = {
+            "cong_aware": "ca",
+            "least_congested": "lc",
+            "frag_aware": "fa",
+            "external_ksp": "eksp",
+        }.get(self.general_settings.route_method, "ksp")
+        return (
+            f"{route}{fit}" if self.routing_settings.path_choice == "in_order" else f"{fit}{route}"
+        )
 
     @property
     def bit_rate_shares(self) -> dict[float, float]:
@@ -354,6 +396,24 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         values["route_method"] == "shortest_path" and values["k_paths"] != 1
     ):
         yield "k_paths", "must be 1 with route_method = shortest_path"
+    if known("route_method", "path_choice") and (
+        values["path_choice"] == "all" and values["route_method"] in RANKING
+    ):
+        method = values["route_method"]
+        yield (
+            "path_choice",
+            f"must be in_order with route_method = {method}, which orders the paths",
+        )
+    if known("route_method", "path_order") and (
+        values["route_method"] == "least_congested" and values["path_order"] != "hops"
+    ):
+        yield "path_order", "must be hops with route_method = least_congested"
+    if known("route_method", "paths_file"):
+        external = values["route_method"] == "external_ksp"
+        if external and not values["paths_file"]:
+            yield "paths_file", "must name a file with route_method = external_ksp"
+        if values["paths_file"] and not external:
+            yield "paths_file", "is only read with route_method = external_ksp"
     if known("stopping_rule", "min_replications", "max_iters") and (
         values["stopping_rule"] == "precision" and values["min_replications"] > values["max_iters"]
     ):

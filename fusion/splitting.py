@@ -314,7 +314,7 @@ def _simulate(
                 count,
                 closeness,
                 policy.fit,
-                policy.all_paths,
+                policy.choice,
                 plan.stride,
                 mean if traffic.holding_distribution == "exponential" else 0.0,
                 stream,

@@ -30,6 +30,8 @@ class Network(NamedTuple):
     """int32[row, bit rate]: slots, guard band included; 0 where no modulation format reaches."""
     shifts: Words
     """uint64[width, step]: see `spectrum.shift_table`."""
+    path_cost: Floats
+    """float64[path]: added to the score of the path when paths are ranked, see `routing`."""
     spectrum: Words
     """uint64[plane, link, word]: the free slots of an empty network; planes in order of search."""
 
@@ -56,6 +58,8 @@ class State(NamedTuple):
     """int64[4]: first unused row or -1; rows ever used; bucket reached; requests until the next sample."""
     clock: Floats
     """float64[2]: time of the last arrival; buckets per unit of time."""
+    score: Floats
+    """float64[candidate]: overwritten when paths are ranked; as many as the pair with most paths has."""
 
 
 class Tally(NamedTuple):
@@ -85,11 +89,12 @@ def make_network(
     width: Int32s,
     n_links: int,
     slots_by_plane: list[int],
+    path_cost: Floats | None = None,
 ) -> Network:
     """Return the network in the form that the event loop reads.
 
-    first_path, first_hop, links, width_row, width: as in `Network`. n_links: number of spectra.
-    slots_by_plane: slots of each plane, in order of search.
+    first_path, first_hop, links, width_row, width, path_cost: as in `Network`; no path_cost is 0. n_links:
+    number of spectra. slots_by_plane: slots of each plane, in order of search.
     """
     words = max(1, -(-max(slots_by_plane) // WORD_BITS))
     slots = np.arange(words * WORD_BITS)
@@ -105,6 +110,7 @@ def make_network(
         width_row=np.ascontiguousarray(width_row, dtype=np.int32),
         width=np.ascontiguousarray(width, dtype=np.int32),
         shifts=shift_table(int(width.max(initial=1))),
+        path_cost=np.zeros(len(first_hop) - 1) if path_cost is None else path_cost,
         spectrum=spectrum,
     )
 
@@ -135,6 +141,7 @@ def new_state(
         width=np.empty(rows, dtype=np.int32),
         cursor=np.array([-1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time]),
+        score=np.empty(int(np.diff(network.first_path).max(initial=1))),
     )
 
 

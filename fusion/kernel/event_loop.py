@@ -13,12 +13,14 @@ from numba import njit
 
 from fusion.kernel import CACHE_DIR
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
+from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
     FIRST_FIT,
     RANDOM_FIT,
     search_all,
     search_in_order,
     search_random,
+    search_ranked,
 )
 from fusion.kernel.spectrum import first_fit, free_and_largest_block, toggle
 
@@ -50,7 +52,7 @@ def serve(
     state: State,
     tally: Tally,
     fit: int,
-    all_paths: bool,
+    choice: int,
     sample_every: int,
     arrival: Floats,
     holding: Floats,
@@ -61,8 +63,8 @@ def serve(
 ) -> None:
     """Serve requests in order, changing `state` and adding to `tally`.
 
-    fit, all_paths: the policy, see `search`. sample_every: requests between two samples of fragmentation.
-    arrival: float64[request], ascending, not before the last arrival served so far. holding:
+    fit, choice: the policy, see `search` and `routing`. sample_every: requests between two samples of
+    fragmentation. arrival: float64[request], ascending, not before the last arrival served so far. holding:
     float64[request], same unit of time. pair, bit_rate: int32[request]. tie: float64[request], uniform in
     [0, 1), or empty unless fit is RANDOM_FIT. decision: int32[request, 3], receives (path, plane, start) or
     three times -1; or empty.
@@ -89,8 +91,9 @@ def serve(
     served_by_plane = tally.served_by_plane
     busy_by_path = tally.busy_by_path
 
-    one_plane_first_fit = fit == FIRST_FIT and not all_paths and free.shape[0] == 1
+    one_plane_first_fit = fit == FIRST_FIT and choice == IN_ORDER and free.shape[0] == 1
     keep_usage = usage.shape[1] > 0
+    slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
     mask = bucket.shape[0] - 1
     buckets_per_time = state.clock[1]
     unused, rows, reached, countdown = state.cursor
@@ -149,10 +152,30 @@ def serve(
                     if start >= 0:
                         path, plane = np.int64(candidate), np.int64(0)
                         break
-        elif not all_paths:
+        elif choice == IN_ORDER:
             t = tie[i] if fit == RANDOM_FIT else 0.0
             path, plane, start = search_in_order(
                 free, usage, first_path, first_hop, links, width_row, widths, shifts, fit, p, b, t
+            )
+        elif choice != ALL_PATHS:
+            t = tie[i] if fit == RANDOM_FIT else 0.0
+            path, plane, start = search_ranked(
+                free,
+                usage,
+                state.score,
+                first_path,
+                first_hop,
+                links,
+                width_row,
+                widths,
+                shifts,
+                network.path_cost,
+                slots,
+                fit,
+                choice,
+                p,
+                b,
+                t,
             )
         elif fit == RANDOM_FIT:
             path, plane, start = search_random(

@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from fusion.kernel.arrays import Int32s, Words
+from fusion.kernel.arrays import Floats, Int32s, Words
+from fusion.kernel.routing import path_score
 from fusion.kernel.spectrum import (
     best_fit,
     count_starts,
+    exact_fit,
     first_fit,
+    fit_by_usage,
     last_fit,
-    most_used_fit,
     nth_start,
 )
 
-FIRST_FIT, LAST_FIT, BEST_FIT, RANDOM_FIT, MOST_USED = range(5)
+FIRST_FIT, LAST_FIT, BEST_FIT, RANDOM_FIT, MOST_USED, LEAST_USED, EXACT_FIT = range(7)
 
 
 @njit
@@ -58,9 +60,12 @@ def find_start(
         if count > 0:
             chosen = min(np.int64(tie * count), count - 1)
             start = nth_start(free, plane, links, hop, end, shifts, width, chosen)
-    elif fit == MOST_USED:
-        start, used = most_used_fit(free, usage, plane, links, hop, end, shifts, width)
+    elif fit in (MOST_USED, LEAST_USED):
+        sign = 1 if fit == MOST_USED else -1
+        start, used = fit_by_usage(free, usage, plane, links, hop, end, shifts, width, sign)
         score = -float(used) / width
+    elif fit == EXACT_FIT:
+        start, score = exact_fit(free, plane, links, hop, end, shifts, width)
     return start, score
 
 
@@ -90,6 +95,54 @@ def search_in_order(
                 if start >= 0:
                     return np.int64(path), np.int64(plane), start
     return np.int64(-1), np.int64(-1), np.int64(-1)
+
+
+@njit
+def search_ranked(
+    free: Words,
+    usage: Int32s,
+    score: Floats,
+    first_path: Int32s,
+    first_hop: Int32s,
+    links: Int32s,
+    width_row: Int32s,
+    widths: Int32s,
+    shifts: Words,
+    path_cost: Floats,
+    slots: int,
+    fit: int,
+    choice: int,
+    pair: int,
+    bit_rate: int,
+    tie: float,
+) -> Any:
+    """Return (path, plane, start) as `search_in_order` does, the paths by their score at this moment.
+
+    score: float64[candidate], overwritten. path_cost: see `arrays.Network`. slots: of a link. choice: a rank
+    of `routing.path_score`. Equal scores: the earlier path.
+    """
+    first, end = first_path[pair], first_path[pair + 1]
+    for path in range(first, end):
+        score[path - first] = np.inf
+        if widths[width_row[path], bit_rate] > 0:
+            score[path - first] = path_cost[path] + path_score(
+                free, links, first_hop[path], first_hop[path + 1], slots, choice
+            )
+    while True:
+        best = first
+        for path in range(first + 1, end):
+            if score[path - first] < score[best - first]:
+                best = path
+        if best >= end or score[best - first] == np.inf:
+            return np.int64(-1), np.int64(-1), np.int64(-1)
+        width = widths[width_row[best], bit_rate]
+        for plane in range(free.shape[0]):
+            start, _ = find_start(
+                free, usage, first_hop, links, shifts, fit, plane, best, width, tie
+            )
+            if start >= 0:
+                return np.int64(best), np.int64(plane), start
+        score[best - first] = np.inf
 
 
 @njit

@@ -231,7 +231,21 @@ def nth_start(
 
 
 @njit
-def most_used_fit(
+def exact_fit(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
+) -> Any:
+    """Return the start of the lowest free block of just `width` slots and 0, or the lowest start and 1.
+
+    (-1, 1) where no run fits.
+    """
+    start, size = best_fit(free, plane, links, hop, end, width)
+    if size == width:
+        return np.int64(start), 0.0
+    return np.int64(first_fit(free, plane, links, hop, end, shifts, width)), 1.0
+
+
+@njit
+def fit_by_usage(
     free: Words,
     usage: NDArray[np.int32],
     plane: int,
@@ -240,12 +254,14 @@ def most_used_fit(
     end: int,
     shifts: Words,
     width: int,
+    sign: int,
 ) -> Any:
-    """Return the start whose slots are taken on most links of the network and that sum, or (-1, 0).
+    """Return the start whose slots are taken on most links of the network and `sign` times that sum.
 
-    usage: int32[plane, slot], the number of links on which the slot is taken. Equal sums: the lowest start.
+    usage: int32[plane, slot], the number of links on which the slot is taken. sign: 1, or -1 for the fewest
+    links. Equal sums: the lowest start. (-1, 0) where no run fits.
     """
-    best_start, best_sum = np.int64(-1), np.int64(-1)
+    best_start, best_sum = np.int64(-1), np.int64(0)
     for word in range(free.shape[2]):
         starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
         while starts:
@@ -254,7 +270,8 @@ def most_used_fit(
             used = np.int64(0)
             for slot in range(start, start + width):
                 used += usage[plane, slot]
-            if used > best_sum:
+            used *= sign
+            if best_start < 0 or used > best_sum:
                 best_start, best_sum = start, used
     return best_start, best_sum
 

@@ -78,13 +78,15 @@ def _to_record(inputs: Inputs) -> dict[str, Any]:
         "topology": _TOPOLOGY.dump_python(inputs.topology, mode="json"),
         "modulation": _MODULATION.dump_python(inputs.modulation, mode="json"),
         "traffic_matrix": None if matrix is None else matrix.tolist(),
+        "paths": None if inputs.paths is None else sorted(inputs.paths.items()),
     }
 
 
 def _from_record(record: dict[str, Any]) -> Inputs:
-    matrix = record["traffic_matrix"]
+    matrix, paths = record["traffic_matrix"], record["paths"]
     return Inputs(
         _TOPOLOGY.validate_python(record["topology"]),
         _MODULATION.validate_python(record["modulation"]),
         None if matrix is None else np.array(matrix, dtype=np.float64),
+        None if paths is None else {tuple(pair): tuple(map(tuple, of)) for pair, of in paths},
     )

@@ -14,7 +14,7 @@ from fusion.config import load_config
 from fusion.inputs import read_inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.paths import PathTable, k_shortest_paths
-from fusion.policies import Policy, built_in_policy
+from fusion.policies import built_in_policy
 from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
 from fusion.statistics import blocking_estimate, mean_estimate
@@ -132,7 +132,7 @@ def test_labels_of_nodes_and_links_do_not_matter(
     )
     requests = first_requests(traffic, 25.0, 1, 0, 2000)
     renamed = requests._replace(pair=new_pair[requests.pair].astype(np.int32))
-    policy = Policy(fit=0, all_paths=False)
+    policy = built_in_policy("first_fit", "in_order")
     one = serve_all(networks[0], policy, requests, 25.0, 1.0).decision
     other = serve_all(networks[1], policy, renamed, 25.0, 1.0).decision
     assert 0 < np.count_nonzero(one[:, 0] < 0) < 1500

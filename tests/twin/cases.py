@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from fusion.kernel.arrays import Int32s, Network, State, Tally, make_network, new_state, new_tally
 from fusion.kernel.event_loop import serve
 from fusion.paths import k_shortest_paths
-from fusion.policies import FITS, Policy, built_in_policy
+from fusion.policies import FITS, RANKS, Policy, built_in_policy
 from fusion.topology import Topology
 from fusion.traffic import CHUNK, Requests, TrafficModel, draw_requests
 
-POLICIES = [(fit, path_choice) for fit in FITS for path_choice in ("in_order", "all")]
+_FITS = [fit for fit in FITS if not fit.startswith("priority")]  # those are an order of planes
+POLICIES = [
+    *((fit, choice) for fit in _FITS for choice in ("in_order", "all")),
+    *((fit, choice) for choice in RANKS for fit in ("first_fit", "random_fit")),
+]
 HOLDING_DISTRIBUTIONS = ("exponential", "deterministic", "truncated_exponential")
 
 
@@ -95,6 +99,8 @@ def cases(draw: st.DrawFn, *, most_requests: int = 300, one_width: bool = False)
         np.column_stack([width, np.zeros(shape[0])]),
         len(topology.links) * (1 + separate),
         slots_by_plane,
+        # Few different ones, so that there are ties.
+        random.integers(0, 3, len(paths.length_km)) * draw(st.sampled_from([0.0, 0.1, 5.0])),
     )
     pairs = len(paths.pairs)
     uniform = draw(st.booleans())
@@ -167,7 +173,7 @@ def serve_part(
         served.state,
         served.tally,
         policy.fit,
-        policy.all_paths,
+        policy.choice,
         sample_every,
         *requests,
         decision,

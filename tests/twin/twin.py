@@ -71,6 +71,11 @@ class Spectrum:
         ]
         self.width = [network.width[row].tolist() for row in network.width_row]
         """[path][bit rate]"""
+        self.path_cost = network.path_cost.tolist()
+        self.slots = [
+            sum(len(self.free[plane, link]) for plane in range(self.planes))
+            for link in range(self.links)
+        ]
 
     def take(self, choice: Choice, width: int) -> None:
         """Take the slots of a lightpath; they must be free on every link."""
@@ -92,10 +97,13 @@ class Spectrum:
         """Return the choices that are equally good to a policy: one, or many for random fit.
 
         None: the request is blocked. In order: the first path with room, and on it the first plane.
-        All: the first plane on which any path has room, and there all paths.
+        All: the first plane on which any path has room, and there all paths. Another: as in order, the
+        paths sorted by what the method wants least of.
         """
         paths = [path for path in self.candidates[pair] if self.width[path][bit_rate] > 0]
-        if path_choice == "in_order":
+        if path_choice not in ("in_order", "all"):
+            paths.sort(key=lambda path: self.path_cost[path] + self._rank(path_choice, path))
+        if path_choice != "all":
             searched = [([path], plane) for path in paths for plane in range(self.planes)]
         else:
             searched = [(paths, plane) for plane in range(self.planes)]
@@ -127,7 +135,30 @@ class Spectrum:
         if fit == "most_used":
             # Equal fractions of small integers are equal floats.
             return -sum(self.usage[plane, slot] for slot in range(start, start + width)) / width
+        if fit == "least_used":
+            return sum(self.usage[plane, slot] for slot in range(start, start + width)) / width
+        if fit == "exact_fit":
+            return 0 if block_size == width else 1
         return 0.0
+
+    def _rank(self, route_method: str, path: int) -> float:
+        """Return what a routing method wants least of."""
+        links = self.route[path]
+        free = [sum(len(self.free[plane, link]) for plane in range(self.planes)) for link in links]
+        if route_method == "cong_aware":
+            taken = sum(self.slots[link] for link in links) - sum(free)
+            return taken / sum(self.slots[link] for link in links)
+        if route_method == "least_congested":
+            return -min(free)
+        assert route_method == "frag_aware"
+        return sum(
+            sum(self._fragmentation(plane, link) for plane in range(self.planes)) / self.planes
+            for link in links
+        )
+
+    def _fragmentation(self, plane: int, link: int) -> float:
+        free = self.free[plane, link]
+        return fragmentation(free) if free else 1.0
 
 
 class Twin:

@@ -70,7 +70,7 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("general_settings", "holding_time", {"a": 1}, "a number from 1e-09"),
         ("general_settings", "guard_slots", 320, "less than the slots of the largest band"),
         ("general_settings", "route_method", "xt_aware", "of FUSION that is not available yet"),
-        ("general_settings", "allocation_method", "priority_first", "not available yet"),
+        ("general_settings", "allocation_method", "xt_aware", "not available yet"),
         ("general_settings", "allocation_method", "first-fit", "did you mean 'first_fit'"),
         ("general_settings", "request_distribution", "{'25': 0.5}", "sum to 1, not to 0.5"),
         ("general_settings", "request_distribution", "{'25': 0.5, 25.0: 0.5}", "there twice"),

@@ -27,6 +27,7 @@ from fusion.config import (
 )
 from fusion.foreign_keys import ALSO_IN, find
 from fusion.foreign_keys import SECTIONS as FOREIGN_SECTIONS
+from fusion.policies import FITS
 from fusion.sections import HOME, SECTIONS
 
 Write = Callable[[str], Path]
@@ -180,11 +181,13 @@ def test_policy_warmup_and_bit_rates() -> None:
                 "routing_settings": {"path_choice": choice},
             },
         ).policy
-        for fit in ("first_fit", "last_fit", "best_fit", "random_fit", "most_used")
+        for fit in FITS
         for choice in ("in_order", "all")
     }
-    assert len(labels) == 10
-    assert {"kspff", "ffksp", "lfksp", "kspmu"} <= labels
+    assert len(labels) == 2 * len(FITS)
+    assert {"kspff", "ffksp", "lfksp", "kspmu", "ksppl"} <= labels
+    ranked = {"general_settings": {"route_method": "congestion_aware"}}
+    assert load_config("quick", ranked).policy == "caff"
     assert config.warmup_requests(300) == 0
     assert load_config("quick").warmup_requests(0.07) == 2
     assert load_config("quick").warmup_requests(170) == 3400
@@ -347,7 +350,7 @@ def test_override_files(tmp_path: Path) -> None:
 
 def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
     """Return values that a key takes, whatever the others are."""
-    if key in ("network", "mod_assumption", "mod_assumption_path", "traffic_matrix"):
+    if key in ("network", "mod_assumption", "mod_assumption_path", "traffic_matrix", "paths_file"):
         return st.just(schema["default"])
     if key in ("erlang_start", "erlang_step"):
         return st.floats(0.5, 500)
