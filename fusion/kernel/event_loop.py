@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from fusion.kernel import CACHE_DIR
-from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
+from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
 from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
     FIRST_FIT,
@@ -35,12 +35,12 @@ def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int)
 
 
 @njit
-def sample_fragmentation(state: State, tally: Tally) -> None:
+def sample_fragmentation(free: Words, tally: Tally) -> None:
     """Add the external fragmentation of every link at this moment to the tally."""
-    planes = state.free.shape[0]
-    for link in range(state.free.shape[1]):
+    planes = free.shape[0]
+    for link in range(free.shape[1]):
         for plane in range(planes):
-            total, largest = free_and_largest_block(state.free, plane, link)
+            total, largest = free_and_largest_block(free, plane, link)
             if total > 0:
                 tally.fragmentation[link] += (1.0 - largest / total) / planes
     tally.events[1] += 1
@@ -134,7 +134,7 @@ def serve(
         # Before the request is served: what an arrival finds is the mean over time (PASTA).
         countdown -= 1
         if countdown <= 0:
-            sample_fragmentation(state, tally)
+            sample_fragmentation(free, tally)
             countdown = np.int64(sample_every)
 
         p = pair[i]

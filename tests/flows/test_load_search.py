@@ -139,7 +139,8 @@ def test_interrupted_it_leaves_no_process_and_goes_on_from_the_store(tmp_path: P
     assert computed(tmp_path).total() > kept > 8
     (tmp_path / "fresh").mkdir()
     fresh = start(tmp_path / "fresh", *words, "--json", requests=50_000)
-    whole, _ = fresh.communicate(timeout=120)
+    whole, told = fresh.communicate(timeout=120)
+    assert fresh.returncode == 0, told
     same = ("path_order", "load", "ci_lower", "ci_upper", "requests", "status")
     for one, other in zip(json.loads(out), json.loads(whole), strict=True):
         assert [one[name] for name in same] == [other[name] for name in same]

@@ -174,7 +174,7 @@ def test_cancelling_ends_the_work_everywhere(machines: Machines, tmp_path: Path)
     sweep_run = machines.server.named(str(tmp_path))
     wait_for(lambda: process.poll() or machines.computing(), 60, "work")
     machines.server.cancel(sweep_run)
-    process.wait(30)
+    process.wait(60)
     assert machines.server.finished(sweep_run)["state_type"] == "CANCELLED"
     wait_for(lambda: not machines.computing(), 20, "the end of all simulators")
     ended = {"CANCELLED", "COMPLETED"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fusion.kernel.arrays import Int32s, Network, State, Tally, make_network, new_state, new_tally
 from fusion.kernel.event_loop import serve
-from fusion.paths import k_shortest_paths
+from fusion.paths import PathTable, k_shortest_paths
 from fusion.policies import FITS, RANKS, Policy, built_in_policy
 from fusion.topology import Topology
 from fusion.traffic import CHUNK, Requests, TrafficModel, draw_requests
@@ -27,6 +27,8 @@ class Case(NamedTuple):
     """A network, requests for it, and how they are served."""
 
     network: Network
+    paths: PathTable
+    separate: bool
     load: float
     traffic: TrafficModel
     seed: int
@@ -115,6 +117,8 @@ def cases(draw: st.DrawFn, *, most_requests: int = 300, one_width: bool = False)
     cuts = draw(st.lists(st.integers(0, count), max_size=3))
     return Case(
         network=network,
+        paths=paths,
+        separate=separate,
         load=load,
         traffic=traffic,
         seed=seed,

@@ -100,10 +100,22 @@ class Spectrum:
         All: the first plane on which any path has room, and there all paths. Another: as in order, the
         paths sorted by what the method wants least of.
         """
-        paths = [path for path in self.candidates[pair] if self.width[path][bit_rate] > 0]
+        paths = self.ordered(pair, path_choice)
+        return self.choices_on(paths, bit_rate, fit, in_order=path_choice != "all")
+
+    def ordered(self, pair: int, path_choice: str) -> list[int]:
+        """Return the candidates of a pair in the order in which they are tried."""
+        paths = list(self.candidates[pair])
         if path_choice not in ("in_order", "all"):
             paths.sort(key=lambda path: self.path_cost[path] + self._rank(path_choice, path))
-        if path_choice != "all":
+        return paths
+
+    def choices_on(
+        self, paths: list[int], bit_rate: int, fit: str, *, in_order: bool
+    ) -> list[Choice]:
+        """Return the choices as `choices` does, on some paths."""
+        paths = [path for path in paths if self.width[path][bit_rate] > 0]
+        if in_order:
             searched = [([path], plane) for path in paths for plane in range(self.planes)]
         else:
             searched = [(paths, plane) for plane in range(self.planes)]

@@ -1,0 +1,474 @@
+"""The event loop for connections: slicing, grooming and service in part.
+
+Where a request takes one lightpath of its own it does the same as `event_loop.serve`, which is kept apart
+because it is several times faster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from fusion.kernel import CACHE_DIR
+from fusion.kernel.arrays import Floats, Int32s, Network, Tally
+from fusion.kernel.connections import (
+    CONNECTION,
+    COUNTDOWN,
+    GROOMED,
+    PARTLY_SERVED,
+    REACHED,
+    SLICED,
+    UNSERVED,
+    Connections,
+    Count,
+    Service,
+    add_part,
+    drop_parts,
+    end_connection,
+    give_row,
+    set_up,
+    take_row,
+)
+from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots, path_score
+from fusion.kernel.search import RANDOM_FIT, find_start, search_all, search_random
+
+
+@njit
+def end_until(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    now: float,
+) -> None:
+    """End all connections whose time has come."""
+    mask = state.bucket.shape[0] - 1
+    present = np.int64(now * state.clock[1])
+    for reached in range(state.cursor[REACHED], present + 1):
+        slot = reached & mask
+        connection = state.bucket[slot]
+        kept = np.int32(-1)
+        while connection >= 0:
+            following = state.next_connection[connection]
+            if state.departure[connection] <= now:
+                end_connection(network, service, state, pair_of_path, tally, count, connection)
+            else:
+                state.next_connection[connection] = kept
+                kept = connection
+            connection = following
+        state.bucket[slot] = kept
+    state.cursor[REACHED] = present
+
+
+@njit
+def put_in_order(network: Network, state: Connections, slots: int, choice: int, pair: int) -> int:
+    """Put the candidates of a pair in the order in which they are tried, and return how many there are."""
+    first, end = network.first_path[pair], network.first_path[pair + 1]
+    order, score = state.order, state.score
+    for path in range(first, end):
+        place = np.int64(path - first)
+        if choice != IN_ORDER and choice != ALL_PATHS:
+            value = network.path_cost[path] + path_score(
+                state.free,
+                network.links,
+                network.first_hop[path],
+                network.first_hop[path + 1],
+                slots,
+                choice,
+            )
+            while place > 0 and score[place - 1] > value:
+                score[place] = score[place - 1]
+                order[place] = order[place - 1]
+                place -= 1
+            score[place] = value
+        order[place] = path
+    return int(end - first)
+
+
+@njit
+def place_on(
+    network: Network, state: Connections, fit: int, path: int, column: int, tie: float
+) -> Any:
+    """Return (plane, start) of a lightpath on a path, on the first plane with room; else -1s."""
+    width = network.width[network.width_row[path], column]
+    if width > 0:
+        for plane in range(state.free.shape[0]):
+            start, _ = find_start(
+                state.free,
+                state.usage,
+                network.first_hop,
+                network.links,
+                network.shifts,
+                fit,
+                plane,
+                path,
+                width,
+                tie,
+            )
+            if start >= 0:
+                return np.int64(plane), np.int64(start)
+    return np.int64(-1), np.int64(-1)
+
+
+@njit
+def search(
+    network: Network,
+    state: Connections,
+    fit: int,
+    choice: int,
+    candidates: int,
+    pair: int,
+    bit_rate: int,
+    tie: float,
+) -> Any:
+    """Return (path, plane, start) of one lightpath for the whole request; else -1s."""
+    if choice != ALL_PATHS:
+        for place in range(candidates):
+            path = np.int64(state.order[place])
+            plane, start = place_on(network, state, fit, path, bit_rate, tie)
+            if start >= 0:
+                return path, plane, start
+        return np.int64(-1), np.int64(-1), np.int64(-1)
+    if fit == RANDOM_FIT:
+        return search_random(
+            state.free,
+            network.first_path,
+            network.first_hop,
+            network.links,
+            network.width_row,
+            network.width,
+            network.shifts,
+            pair,
+            bit_rate,
+            tie,
+        )
+    return search_all(
+        state.free,
+        state.usage,
+        network.first_path,
+        network.first_hop,
+        network.links,
+        network.width_row,
+        network.width,
+        network.shifts,
+        fit,
+        pair,
+        bit_rate,
+    )
+
+
+@njit
+def groom(
+    network: Network, service: Service, state: Connections, connection: int, pair: int, left: int
+) -> Any:
+    """Use what lightpaths between the same nodes have left; return what they do not carry, and a path.
+
+    Of the routes between the nodes the one with most to spare is used, its lightpaths by age; of equal ones
+    that of the oldest lightpath. The path is one over that route, or -1 if none has anything to spare.
+    """
+    group = service.group[pair]
+    best, most = np.int64(-1), np.int64(0)
+    row = state.oldest[group]
+    while row >= 0:
+        state.spare_on[service.route[state.path[row]]] += state.spare[row]
+        row = state.following[row]
+    row = state.oldest[group]
+    while row >= 0:
+        route = service.route[state.path[row]]
+        if state.spare_on[route] > most:
+            most = state.spare_on[route]
+            best = np.int64(state.path[row])
+        row = state.following[row]
+    row = state.oldest[group]
+    while row >= 0:
+        route = service.route[state.path[row]]
+        state.spare_on[route] = 0
+        if best >= 0 and left > 0 and state.spare[row] > 0 and route == service.route[best]:
+            rate = min(left, state.spare[row])
+            add_part(state, connection, row, rate, False)
+            left -= rate
+        row = state.following[row]
+    return left, best
+
+
+@njit
+def slice_onto(
+    network: Network,
+    service: Service,
+    state: Connections,
+    fit: int,
+    connection: int,
+    pair: int,
+    path: int,
+    column: int,
+    number: int,
+    left: int,
+    tie: float,
+    now: float,
+) -> Any:
+    """Set up at most `number` lightpaths of a lower bit rate on a path; return what they do not carry."""
+    for _ in range(number):
+        if left == 0:
+            break
+        plane, start = place_on(network, state, fit, path, column, tie)
+        if start < 0:
+            break
+        row = set_up(network, service, state, pair, path, plane, start, column, now)
+        rate = min(left, service.rate[column])
+        add_part(state, connection, row, rate, True)
+        left -= rate
+    return left
+
+
+@njit
+def slice_request(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    fit: int,
+    candidates: int,
+    connection: int,
+    pair: int,
+    bit_rate: int,
+    in_part: bool,
+    tie: float,
+    now: float,
+) -> Any:
+    """Serve a request by several lightpaths on one path, and return what they do not carry.
+
+    The first path in order on which the whole request fits, and there the highest bit rate. in_part: the one
+    on which most of it does.
+    """
+    total = service.rate[bit_rate]
+    best_path, best_option, least = np.int64(-1), np.int64(-1), np.int64(total)
+    for place in range(candidates):
+        path = np.int64(state.order[place])
+        for option in range(service.slices.shape[1]):
+            column, number = service.slices[bit_rate, option]
+            if number == 0 or (number > service.max_segments and not in_part):
+                break
+            most = min(number, service.max_segments)
+            left = slice_onto(
+                network, service, state, fit, connection, pair, path, column, most, total, tie, now
+            )
+            if left == 0:
+                return left
+            if left < least:
+                best_path, best_option, least = path, np.int64(option), np.int64(left)
+            drop_parts(network, service, state, pair_of_path, connection)
+    if in_part and best_path >= 0:
+        column, number = service.slices[bit_rate, best_option]
+        most = min(number, service.max_segments)
+        return slice_onto(
+            network,
+            service,
+            state,
+            fit,
+            connection,
+            pair,
+            best_path,
+            column,
+            most,
+            total,
+            tie,
+            now,
+        )
+    return total
+
+
+@njit
+def serve_request(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    fit: int,
+    choice: int,
+    slots: int,
+    connection: int,
+    pair: int,
+    bit_rate: int,
+    tie: float,
+    now: float,
+) -> Any:
+    """Give a connection its parts, and return what they do not carry; all of it: the request is blocked."""
+    total = service.rate[bit_rate]
+    groomed = np.int64(total)
+    if service.grooms:
+        left, path = groom(network, service, state, connection, pair, total)
+        if left == 0:
+            return left
+        groomed = left
+        if left < total:
+            plane, start = place_on(network, state, fit, path, bit_rate, tie)
+            if start >= 0:
+                row = set_up(network, service, state, pair, path, plane, start, bit_rate, now)
+                add_part(state, connection, row, left, True)
+                return np.int64(0)
+            drop_parts(network, service, state, pair_of_path, connection)
+    candidates = put_in_order(network, state, slots, choice, pair)
+    path, plane, start = search(network, state, fit, choice, candidates, pair, bit_rate, tie)
+    if path >= 0:
+        row = set_up(network, service, state, pair, path, plane, start, bit_rate, now)
+        add_part(state, connection, row, total, True)
+        return np.int64(0)
+    left = np.int64(total)
+    if service.max_segments > 1:
+        left = slice_request(
+            network,
+            service,
+            state,
+            pair_of_path,
+            fit,
+            candidates,
+            connection,
+            pair,
+            bit_rate,
+            False,
+            tie,
+            now,
+        )
+    if left > 0 and service.partial:
+        left = slice_request(
+            network,
+            service,
+            state,
+            pair_of_path,
+            fit,
+            candidates,
+            connection,
+            pair,
+            bit_rate,
+            True,
+            tie,
+            now,
+        )
+        if groomed < left:
+            drop_parts(network, service, state, pair_of_path, connection)
+            left, path = groom(network, service, state, connection, pair, total)
+    return left
+
+
+@njit
+def count_served(
+    network: Network,
+    service: Service,
+    state: Connections,
+    tally: Tally,
+    count: Count,
+    connection: int,
+    left: int,
+    holding: float,
+) -> None:
+    """Count what serves a connection, and keep its lightpaths until it ends."""
+    until = state.departure[connection]
+    parts, new = 0, 0
+    part = state.first_part[connection]
+    while part >= 0:
+        lightpath = state.part_of[part]
+        state.carried[lightpath] += state.part_rate[part] * holding
+        state.until[lightpath] = max(state.until[lightpath], until)
+        parts += 1
+        if state.part_is_new[part]:
+            new += 1
+            path = state.path[lightpath]
+            tally.served_by_path[path] += 1
+            tally.served_by_row[network.width_row[path], state.column[lightpath]] += 1
+            tally.served_by_plane[state.plane[lightpath]] += 1
+        part = state.next_part[part]
+    if new == 0:
+        count.number[GROOMED] += 1
+    if parts > 1:
+        count.number[SLICED] += 1
+    if left > 0:
+        count.number[PARTLY_SERVED] += 1
+        count.number[UNSERVED] += left
+
+
+@njit(cache=CACHE_DIR is not None, nogil=True)
+def serve_connections(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    fit: int,
+    choice: int,
+    sample_every: int,
+    arrival: Floats,
+    holding: Floats,
+    pair: Int32s,
+    bit_rate: Int32s,
+    tie: Floats,
+    decision: Int32s,
+) -> None:
+    """Serve requests in order, changing `state` and adding to `tally` and `count`.
+
+    pair_of_path: int32[path]. The rest as for `event_loop.serve`; decision receives the first of several
+    lightpaths, and (-2, -2, -2) where lightpaths that were there carry the request.
+    """
+    slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
+    mask = state.bucket.shape[0] - 1
+    for i in range(arrival.shape[0]):
+        now = arrival[i]
+        end_until(network, service, state, pair_of_path, tally, count, now)
+        state.clock[0] = now
+        state.cursor[COUNTDOWN] -= 1
+        if state.cursor[COUNTDOWN] <= 0:
+            sample_fragmentation(state.free, tally)
+            state.cursor[COUNTDOWN] = sample_every
+
+        p, b = np.int64(pair[i]), np.int64(bit_rate[i])
+        tally.offered_by_pair[p] += 1
+        tally.offered_by_bit_rate[b] += 1
+        connection = take_row(state.cursor, CONNECTION, state.next_connection)
+        state.first_part[connection] = -1
+        t = tie[i] if fit == RANDOM_FIT else 0.0
+        left = serve_request(
+            network, service, state, pair_of_path, fit, choice, slots, connection, p, b, t, now
+        )
+        path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
+        if left < service.rate[b]:
+            departure = now + holding[i]
+            state.departure[connection] = departure
+            slot = np.int64(departure * state.clock[1]) & mask
+            state.next_connection[connection] = state.bucket[slot]
+            state.bucket[slot] = connection
+            count_served(network, service, state, tally, count, connection, left, holding[i])
+            path, plane, start = np.int64(-2), np.int64(-2), np.int64(-2)
+            part = state.first_part[connection]
+            while part >= 0:
+                if state.part_is_new[part]:
+                    lightpath = state.part_of[part]
+                    path = np.int64(state.path[lightpath])
+                    plane = np.int64(state.plane[lightpath])
+                    start = np.int64(state.start[lightpath])
+                part = state.next_part[part]
+        else:
+            give_row(state.cursor, CONNECTION, state.next_connection, connection)
+            tally.blocked_by_pair[p] += 1
+            tally.blocked_by_bit_rate[b] += 1
+            reachable = False
+            for candidate in range(network.first_path[p], network.first_path[p + 1]):
+                row = network.width_row[candidate]
+                if network.width[row, b] > 0:
+                    reachable = True
+                if service.max_segments > 1 or service.partial:
+                    for option in range(service.slices.shape[1]):
+                        column, number = service.slices[b, option]
+                        within = number <= service.max_segments or service.partial
+                        if number > 0 and within and network.width[row, column] > 0:
+                            reachable = True
+            if not reachable:
+                tally.events[0] += 1
+        if decision.shape[0] > 0:
+            decision[i, 0] = path
+            decision[i, 1] = plane
+            decision[i, 2] = start

@@ -1,0 +1,348 @@
+"""Connections: what serves a request that may take several lightpaths, or a part of one.
+
+A *connection* has one part for each lightpath that carries some of its bit rate; a lightpath is up as long as
+it carries any. Bit rates are integers of 1e-6 Gb/s, so that what is left of a lightpath is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
+from fusion.kernel.spectrum import WORD_BITS, toggle
+
+PER_GBPS = 1_000_000
+
+CONNECTION, PART, LIGHTPATH = 0, 2, 4
+"""Places in `Connections.cursor`: first unused row or -1, and behind it rows ever used."""
+REACHED, COUNTDOWN = 6, 7
+"""Places in `Connections.cursor`: bucket reached; requests until the next sample of fragmentation."""
+
+GROOMED, SLICED, PARTLY_SERVED, UNSERVED, ENDED = range(5)
+"""Places in `Count.number`."""
+
+
+class Service(NamedTuple):
+    """How requests may be served, and what comes of it."""
+
+    slices: Int32s
+    """int32[bit rate, option, 2]: a column of `Network.width` of a lower bit rate, and how many lightpaths of
+    it carry the request; by bit rate, highest first; behind the last option the number is 0."""
+    max_segments: int
+    """Lightpaths that a request may be sliced into."""
+    grooms: bool
+    """Whether requests use what is left of lightpaths between the same nodes."""
+    partial: bool
+    """Whether a request may be served in part."""
+    rate: Int64s
+    """int64[column of Network.width]: the bit rate in 1e-6 Gb/s."""
+    group: Int32s
+    """int32[pair]: pairs with the same number share their lightpaths."""
+    route: Int32s
+    """int32[path]: paths of a group over the same links have the same number."""
+
+
+class Count(NamedTuple):
+    """What is counted beside `Tally`."""
+
+    number: Int64s
+    """int64[5]: requests carried by lightpaths that were there alone; requests carried by several lightpaths;
+    requests carried in part; bit rate that these were not given; lightpaths that have ended."""
+    use: Floats
+    """float64[1]: sum over lightpaths that have ended of the mean share of their bit rate that was in use."""
+
+
+class Connections(NamedTuple):
+    """What changes with every request. Rows of ended connections, parts and lightpaths are used again."""
+
+    free: Words
+    """uint64[plane, link, word]."""
+    usage: Int32s
+    """int32[plane, slot]: links on which the slot is taken; of size 0 unless the policy needs it."""
+    score: Floats
+    order: Int32s
+    """float64, int32[candidate]: overwritten where paths are put in order."""
+    spare_on: Int64s
+    """int64[route]: zero between requests."""
+
+    path: Int32s
+    plane: Int32s
+    start: Int32s
+    width: Int32s
+    """int32[lightpath], guard band included."""
+    column: Int32s
+    """int32[lightpath]: of `Network.width`."""
+    spare: Int64s
+    """int64[lightpath]: bit rate that is not in use."""
+    users: Int32s
+    """int32[lightpath]: parts that it carries."""
+    since: Floats
+    until: Floats
+    """float64[lightpath]: when it was set up; when the last of its users so far ends."""
+    carried: Floats
+    """float64[lightpath]: bit rate times holding time of all its users."""
+    following: Int32s
+    preceding: Int32s
+    """int32[lightpath]: the next and the last of its group by age, or -1; following also of unused rows."""
+    oldest: Int32s
+    newest: Int32s
+    """int32[group]: lightpath or -1."""
+
+    bucket: Int32s
+    """int32[bucket]: first connection of each bucket of the timing wheel, or -1; size a power of two."""
+    departure: Floats
+    """float64[connection]."""
+    first_part: Int32s
+    """int32[connection]."""
+    next_connection: Int32s
+    """int32[connection]: next of the same bucket, or of the unused rows, or -1."""
+
+    part_of: Int32s
+    """int32[part]: the lightpath that carries it."""
+    part_rate: Int64s
+    """int64[part]."""
+    part_is_new: NDArray[np.bool_]
+    """bool[part]: whether the lightpath was set up for it."""
+    next_part: Int32s
+    """int32[part]: next of the same connection, or of the unused rows, or -1."""
+
+    cursor: Int64s
+    """int64[8]: see CONNECTION ... COUNTDOWN."""
+    clock: Floats
+    """float64[3]: time of the last arrival; buckets per unit of time; since when is measured."""
+
+
+def new_connections(
+    network: Network,
+    service: Service,
+    load: float,
+    mean_holding_time: float,
+    *,
+    keep_usage: bool,
+) -> Connections:
+    """Return the state of an empty network at time 0. load: Erlang."""
+    planes, _, words = network.spectrum.shape
+    # The operating system gives memory only to rows that are used, and freed rows are used again first.
+    lightpaths = max(1, int(np.bitwise_count(network.spectrum).sum()))
+    sharing = -(-int(service.rate.max()) // int(service.rate.min())) if service.grooms else 1
+    rows = lightpaths * sharing + 1
+    parts = rows + lightpaths
+    buckets = 1 << max(6, min(20, int(np.ceil(np.log2(8.0 * load + 1.0)))))
+    candidates = int(np.diff(network.first_path).max(initial=1))
+    groups = int(service.group.max(initial=0)) + 1
+
+    def ints(count: int) -> Int32s:
+        return np.empty(count, dtype=np.int32)
+
+    return Connections(
+        free=network.spectrum.copy(),
+        usage=np.zeros((planes, words * WORD_BITS) if keep_usage else (1, 0), dtype=np.int32),
+        score=np.empty(candidates),
+        order=ints(candidates),
+        spare_on=np.zeros(int(service.route.max(initial=0)) + 1, dtype=np.int64),
+        path=ints(lightpaths),
+        plane=ints(lightpaths),
+        start=ints(lightpaths),
+        width=ints(lightpaths),
+        column=ints(lightpaths),
+        spare=np.empty(lightpaths, dtype=np.int64),
+        users=ints(lightpaths),
+        since=np.empty(lightpaths),
+        until=np.empty(lightpaths),
+        carried=np.empty(lightpaths),
+        following=ints(lightpaths),
+        preceding=ints(lightpaths),
+        oldest=np.full(groups, -1, dtype=np.int32),
+        newest=np.full(groups, -1, dtype=np.int32),
+        bucket=np.full(buckets, -1, dtype=np.int32),
+        departure=np.empty(rows),
+        first_part=ints(rows),
+        next_connection=ints(rows),
+        part_of=ints(parts),
+        part_rate=np.empty(parts, dtype=np.int64),
+        part_is_new=np.empty(parts, dtype=np.bool_),
+        next_part=ints(parts),
+        cursor=np.array([-1, 0, -1, 0, -1, 0, 0, 0], dtype=np.int64),
+        clock=np.array([0.0, load / mean_holding_time, 0.0]),
+    )
+
+
+def new_count() -> Count:
+    """Return counters that are all zero."""
+    return Count(np.zeros(5, dtype=np.int64), np.zeros(1))
+
+
+@njit
+def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
+    """Return a row that is not in use. kind: CONNECTION, PART or LIGHTPATH."""
+    row = cursor[kind]
+    if row >= 0:
+        cursor[kind] = following[row]
+    else:
+        row = cursor[kind + 1]
+        cursor[kind + 1] += 1
+    return row
+
+
+@njit
+def give_row(cursor: Int64s, kind: int, following: Int32s, row: int) -> None:
+    """Give a row back."""
+    following[row] = cursor[kind]
+    cursor[kind] = row
+
+
+@njit
+def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
+    """Add `change` to the number of links on which each slot of a run is taken."""
+    for slot in range(start, start + width):
+        usage[plane, slot] += change
+
+
+@njit
+def set_up(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair: int,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+    now: float,
+) -> Any:
+    """Set up a lightpath without users and return its row; its slots must be free."""
+    width = network.width[network.width_row[path], column]
+    hop, end = network.first_hop[path], network.first_hop[path + 1]
+    toggle(state.free, plane, network.links, hop, end, start, width)
+    if state.usage.shape[1] > 0:
+        change_usage(state.usage, plane, start, width, end - hop)
+    row = take_row(state.cursor, LIGHTPATH, state.following)
+    state.path[row] = path
+    state.plane[row] = plane
+    state.start[row] = start
+    state.width[row] = width
+    state.column[row] = column
+    state.spare[row] = service.rate[column]
+    state.users[row] = 0
+    state.since[row] = now
+    state.until[row] = now
+    state.carried[row] = 0.0
+    group = service.group[pair]
+    last = state.newest[group]
+    state.preceding[row] = last
+    state.following[row] = -1
+    if last >= 0:
+        state.following[last] = row
+    else:
+        state.oldest[group] = row
+    state.newest[group] = row
+    return row
+
+
+@njit
+def tear_down(
+    network: Network, service: Service, state: Connections, pair_of_path: Int32s, row: int
+) -> None:
+    """Give back the slots and the row of a lightpath."""
+    path = state.path[row]
+    plane, start, width = np.int64(state.plane[row]), np.int64(state.start[row]), state.width[row]
+    hop, end = network.first_hop[path], network.first_hop[path + 1]
+    toggle(state.free, plane, network.links, hop, end, start, width)
+    if state.usage.shape[1] > 0:
+        change_usage(state.usage, plane, start, width, hop - end)
+    group = service.group[pair_of_path[path]]
+    before, after = state.preceding[row], state.following[row]
+    if before >= 0:
+        state.following[before] = after
+    else:
+        state.oldest[group] = after
+    if after >= 0:
+        state.preceding[after] = before
+    else:
+        state.newest[group] = before
+    give_row(state.cursor, LIGHTPATH, state.following, row)
+
+
+@njit
+def add_part(state: Connections, connection: int, lightpath: int, rate: int, is_new: bool) -> None:
+    """Have a lightpath carry some bit rate of a connection."""
+    part = take_row(state.cursor, PART, state.next_part)
+    state.part_of[part] = lightpath
+    state.part_rate[part] = rate
+    state.part_is_new[part] = is_new
+    state.next_part[part] = state.first_part[connection]
+    state.first_part[connection] = part
+    state.spare[lightpath] -= rate
+    state.users[lightpath] += 1
+
+
+@njit
+def drop_parts(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    connection: int,
+) -> None:
+    """Undo what was tried for a connection; a lightpath that carries nothing then goes."""
+    part = state.first_part[connection]
+    while part >= 0:
+        lightpath = state.part_of[part]
+        state.spare[lightpath] += state.part_rate[part]
+        state.users[lightpath] -= 1
+        if state.users[lightpath] == 0:
+            tear_down(network, service, state, pair_of_path, lightpath)
+        following = state.next_part[part]
+        give_row(state.cursor, PART, state.next_part, part)
+        part = following
+    state.first_part[connection] = -1
+
+
+@njit
+def end_connection(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    connection: int,
+) -> None:
+    """End a connection, and count the lightpaths that end with it."""
+    part = state.first_part[connection]
+    while part >= 0:
+        lightpath = state.part_of[part]
+        state.spare[lightpath] += state.part_rate[part]
+        state.users[lightpath] -= 1
+        if state.users[lightpath] == 0:
+            since, until = state.since[lightpath], state.until[lightpath]
+            busy = until - max(since, state.clock[2])
+            tally.busy_by_path[state.path[lightpath]] += state.width[lightpath] * busy
+            count.number[ENDED] += 1
+            rate = service.rate[state.column[lightpath]]
+            if until > since:
+                count.use[0] += state.carried[lightpath] / (rate * (until - since))
+            tear_down(network, service, state, pair_of_path, lightpath)
+        following = state.next_part[part]
+        give_row(state.cursor, PART, state.next_part, part)
+        part = following
+    give_row(state.cursor, CONNECTION, state.next_connection, connection)
+
+
+def begin_measuring(state: Connections) -> None:
+    """Count the slots of the lightpaths that are up from now on."""
+    state.clock[2] = state.clock[0]
+
+
+def add_busy_so_far(state: Connections, tally: Tally) -> None:
+    """Count the slots of the lightpaths that are up until now."""
+    for first in state.oldest.tolist():
+        row = first
+        while row >= 0:
+            busy = state.clock[0] - max(float(state.since[row]), float(state.clock[2]))
+            tally.busy_by_path[state.path[row]] += state.width[row] * busy
+            row = int(state.following[row])

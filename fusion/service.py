@@ -1,0 +1,65 @@
+"""How requests may be served beside by one lightpath of their own: sliced, groomed, in part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fusion.kernel.connections import PER_GBPS, Service
+from fusion.paths import PathTable
+
+
+def make_service(
+    paths: PathTable,
+    bit_rates_gbps: Sequence[float],
+    requested: int,
+    *,
+    max_segments: int,
+    grooms: bool,
+    partial: bool,
+    separate_directions: bool,
+) -> Service:
+    """Return the arrays of a way of serving requests.
+
+    bit_rates_gbps: of the columns of `Network.width`, in Gb/s; requests have the first `requested` of them,
+    and lightpaths may have any. separate_directions: whether the directions of a link have spectra of their
+    own; if not, a lightpath serves the pair of nodes both ways.
+    """
+    rates = np.rint(np.asarray(bit_rates_gbps) * PER_GBPS).astype(np.int64)
+    options = [_slices(rates, rate, max_segments, partial) for rate in rates[:requested].tolist()]
+    slices = np.zeros((requested, max(1, *map(len, options)), 2), dtype=np.int32)
+    for row, of_rate in enumerate(options):
+        if of_rate:
+            slices[row, : len(of_rate)] = of_rate
+    groups: dict[tuple[int, int], int] = {}
+    routes: dict[tuple[int, tuple[int, ...]], int] = {}
+    group, route = [], []
+    for pair, (source, destination) in enumerate(paths.pairs.tolist()):
+        ends = (source, destination)
+        if not separate_directions:
+            ends = min(ends, ends[::-1])
+        group.append(groups.setdefault(ends, len(groups)))
+        for path in range(paths.first_path[pair], paths.first_path[pair + 1]):
+            links = tuple(paths.links[paths.first_hop[path] : paths.first_hop[path + 1]].tolist())
+            if not separate_directions:
+                links = min(links, links[::-1])
+            route.append(routes.setdefault((group[-1], links), len(routes)))
+    return Service(
+        slices=slices,
+        max_segments=max_segments,
+        grooms=grooms,
+        partial=partial,
+        rate=rates,
+        group=np.array(group, dtype=np.int32),
+        route=np.array(route, dtype=np.int32),
+    )
+
+
+def _slices(
+    rates: np.ndarray[tuple[int], np.dtype[np.int64]], rate: int, most: int, partial: bool
+) -> list[tuple[int, int]]:
+    """Return (column, lightpaths) for each lower bit rate, highest first."""
+    columns = sorted(np.flatnonzero(rates < rate).tolist(), key=lambda column: -rates[column])
+    found = [(column, -(-rate // int(rates[column]))) for column in columns]
+    return [(column, number) for column, number in found if partial or number <= most]
