@@ -128,6 +128,8 @@ def relevant_fields(config: Config) -> dict[str, object]:
         skipped |= {"relative_precision", "absolute_precision", "min_replications", "look_ahead"}
     if values["route_method"] == "shortest_path":
         skipped.add("route_method")  # its k_paths is 1
+    if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
+        skipped.add("can_partially_serve")
     if values["route_method"] != "cong_aware":
         skipped.add("congestion_weight")
     if values["spectrum_priority"] == "CSB":

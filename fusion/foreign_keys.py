@@ -36,12 +36,6 @@ _OFFLINE = Foreign("no transitions are logged")
 
 _KEYS: dict[str, dict[str, Foreign]] = {
     "general_settings": {
-        "max_segments": Foreign(
-            "a request is served by one lightpath",
-            frozenset({"", "none", "0", "1"}),
-            "slicing a request over several lightpaths is not available yet, and it changes "
-            "blocking; set max_segments = 1 to run without it",
-        ),
         "dynamic_lps": _off(
             "a request is served by one lightpath",
             "dynamic slicing is not available yet; set dynamic_lps = False",
@@ -49,13 +43,6 @@ _KEYS: dict[str, dict[str, Foreign]] = {
         "fixed_grid": _off(
             "widths come from the modulation table",
             "the fixed grid is not available yet; set fixed_grid = False",
-        ),
-        "is_grooming_enabled": _off(
-            "a request is served by a lightpath of its own",
-            "grooming is not available yet; set is_grooming_enabled = False",
-        ),
-        "can_partially_serve": Foreign(
-            "without slicing and grooming no request can be served in part"
         ),
         "pre_calc_mod_selection": Foreign(
             "the narrowest format in reach is used, and no wider one fits where it does not"

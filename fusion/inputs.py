@@ -29,6 +29,7 @@ from fusion.path_file import PathFileError, read_paths
 from fusion.paths import GivenPaths
 from fusion.problems import show
 from fusion.sections import HOME
+from fusion.slicing import PER_GBPS, lightpath_rates, slices
 from fusion.text_files import read_text
 from fusion.topology import (
     FUSION_NETWORKS,
@@ -219,10 +220,19 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
     km = _shortest_km(inputs.topology)[np.ix_(endpoints, endpoints)][traffic]
     rates = list(config.bit_rate_shares)
     width_ghz = config.topology_settings.bw_per_slot
-    slots, _ = lightpath_widths(inputs.modulation, km, rates, width_ghz)
+    general = config.general_settings
+    every = lightpath_rates(rates, inputs.modulation) if general.max_segments > 1 else rates
+    slots, _ = lightpath_widths(inputs.modulation, km, every, width_ghz)
     spectrum = config.spectrum_settings
     largest = max(getattr(spectrum, band) for band in type(spectrum).model_fields)
-    fits = (slots > 0) & (slots + config.general_settings.guard_slots <= largest)
+    single = (slots > 0) & (slots + general.guard_slots <= largest)
+    fits = single[:, : len(rates)].copy()
+    units = [round(rate * PER_GBPS) for rate in every]
+    for index, rate in enumerate(units[: len(rates)] if general.max_segments > 1 else []):
+        for lower, _ in slices(
+            units, rate, general.max_segments, partial=general.can_partially_serve
+        ):
+            fits[:, index] |= single[:, lower]
     pairs_by_rate = fits.sum(axis=0)
     never = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if pairs == 0]
     if never:

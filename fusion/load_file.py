@@ -40,6 +40,7 @@ def write_load_file(
     gbps = mean_estimate(gbps_ratios, confidence)
     record = {
         "iter_stats": iterations,
+        "lightpath_utilization": float(np.mean([_utilisation(each) for each in replications])),
         **_moments("blocking", "block", ratios, mean_estimate(ratios, confidence)),
         **_moments("bit_rate_blocking", "bit_rate_block", gbps_ratios, gbps),
     }
@@ -61,6 +62,11 @@ def _moments(name: str, short: str, values: Sequence[float], estimate: Estimate)
     }
 
 
+def _utilisation(each: Replication) -> float:
+    """Return the mean utilisation of lightpaths in percent: 100 where each carries one request."""
+    return 100.0 * each.lightpath_use / each.ended if each.ended else 100.0
+
+
 def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
     cores: dict[str, int] = {}
     for plane, count in zip(scenario.planes, each.lightpaths_by_plane, strict=True):
@@ -77,7 +83,8 @@ def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
             }
             for index, rate in enumerate(rates)
         },
-        "block_bw_dict": dict(zip(rates, each.blocked_by_bit_rate.tolist(), strict=True)),
+        "block_bw_dict": dict(zip(rates, each.blocked_by_bit_rate.tolist(), strict=False)),
+        "sim_lp_utilization_list": [_utilisation(each)],
         "block_reasons_dict": {
             "distance": reach,
             "congestion": None if reach is None else 1.0 - reach,

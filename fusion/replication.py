@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel import is_cached
 from fusion.kernel.arrays import (
     Floats,
     Int32s,
@@ -18,9 +19,25 @@ from fusion.kernel.arrays import (
     new_state,
     new_tally,
 )
+from fusion.kernel.connection_loop import serve_connections
+from fusion.kernel.connections import (
+    COUNTDOWN,
+    ENDED,
+    GROOMED,
+    PARTLY_SERVED,
+    SLICED,
+    UNSERVED,
+    Count,
+    Service,
+    add_busy_so_far,
+    begin_measuring,
+    new_connections,
+    new_count,
+)
 from fusion.kernel.event_loop import NO_DECISIONS, serve
 from fusion.pool import Stopped
 from fusion.scenario import Scenario
+from fusion.slicing import PER_GBPS
 from fusion.stopping import Task
 from fusion.traffic import Requests, draw_requests
 
@@ -33,7 +50,10 @@ class Replication(NamedTuple):
     without guard bands. lightpaths_by_format: int64[format, bit rate]. lightpaths_by_rank: int64[place of the
     path among the candidates of its pair]. lightpaths_by_plane: int64[plane]. utilisation: float64[link],
     mean over time of the share of slots that are taken, guard bands included. fragmentation: float64[link],
-    mean over samples and planes of 1 - largest free block / free slots, 0 for a full link.
+    mean over samples and planes of 1 - largest free block / free slots, 0 for a full link. groomed: requests
+    that lightpaths carry which were there already. sliced: requests carried by several lightpaths.
+    partly_served: requests of which a part is not served; that part is in blocked_gbps. ended, lightpath_use:
+    lightpaths that have ended, and the sum over these of the mean share of their bit rate that was in use.
     """
 
     erlang: float
@@ -56,11 +76,21 @@ class Replication(NamedTuple):
     lightpaths_by_plane: Int64s
     utilisation: Floats
     fragmentation: Floats
+    groomed: int = 0
+    sliced: int = 0
+    partly_served: int = 0
+    ended: int = 0
+    lightpath_use: float = 0.0
 
     @property
     def blocking_probability(self) -> float:
         """Blocked over offered requests."""
         return int(self.blocked.sum()) / self.requests
+
+
+def is_compiled(*, connections: bool) -> bool:
+    """Say whether the cache holds an event loop: that for connections, or the plain one."""
+    return is_cached(serve_connections if connections else serve)
 
 
 def replicate(
@@ -75,31 +105,104 @@ def replicate(
     warmup_requests: requests at the start that are served but not measured. stopped: asked between chunks.
     Raises Stopped when it says yes.
     """
-    network, policy = scenario.network, scenario.policy
-    state = new_state(
-        network, load, scenario.traffic.mean_holding_time, keep_usage=policy.needs_usage
-    )
+    simulation: _Simulation | _SimulationOfConnections
+    if scenario.service is None:
+        simulation = _Simulation(scenario, load)
+    else:
+        simulation = _SimulationOfConnections(scenario, scenario.service, load)
 
-    def serve_all(requests: Iterator[Requests], tally: Tally) -> None:
+    def serve_all(requests: Iterator[Requests]) -> None:
         for chunk in requests:
             if stopped():
                 raise Stopped
-            serve_chunk(scenario, state, tally, chunk)
+            simulation.serve(chunk)
 
     total = warmup_requests + scenario.num_requests
     requests = draw_requests(
-        scenario.traffic, load, scenario.seed, replication, ties=policy.needs_ties
+        scenario.traffic, load, scenario.seed, replication, ties=scenario.policy.needs_ties
     )
     warmup, measured = split(requests, warmup_requests, total)
-    serve_all(warmup, new_tally(network))
-    began = float(state.clock[0])
-    state.cursor[3] = min(scenario.sample_every, scenario.num_requests)
-    tally = new_tally(network)
-    tally.busy_by_path[:] = busy_from_now(network, state)
-    serve_all(measured, tally)
-    tally.busy_by_path[:] -= busy_from_now(network, state)
-    seconds = float(state.clock[0]) - began
-    return _measured(scenario, state, tally, load, replication, warmup_requests, seconds)
+    serve_all(warmup)
+    began = simulation.begin_measuring()
+    serve_all(measured)
+    ended, tally, count = simulation.end_measuring()
+    return _measured(
+        scenario, tally, count, load, replication, warmup_requests, seconds=ended - began
+    )
+
+
+class _Simulation:
+    """Requests that each take one lightpath of their own."""
+
+    def __init__(self, scenario: Scenario, load: float) -> None:
+        self._scenario = scenario
+        self._state = new_state(
+            scenario.network,
+            load,
+            scenario.traffic.mean_holding_time,
+            keep_usage=scenario.policy.needs_usage,
+        )
+        self._tally = new_tally(scenario.network)
+
+    def serve(self, chunk: Requests) -> None:
+        serve_chunk(self._scenario, self._state, self._tally, chunk)
+
+    def begin_measuring(self) -> float:
+        network = self._scenario.network
+        self._state.cursor[3] = min(self._scenario.sample_every, self._scenario.num_requests)
+        self._tally = new_tally(network)
+        self._tally.busy_by_path[:] = busy_from_now(network, self._state)
+        return float(self._state.clock[0])
+
+    def end_measuring(self) -> tuple[float, Tally, Count]:
+        self._tally.busy_by_path[:] -= busy_from_now(self._scenario.network, self._state)
+        return float(self._state.clock[0]), self._tally, new_count()
+
+
+class _SimulationOfConnections:
+    """Requests that are sliced, groomed, or served in part."""
+
+    def __init__(self, scenario: Scenario, service: Service, load: float) -> None:
+        network = scenario.network
+        self._scenario, self._service = scenario, service
+        self._state = new_connections(
+            network,
+            service,
+            load,
+            scenario.traffic.mean_holding_time,
+            keep_usage=scenario.policy.needs_usage,
+        )
+        candidates = np.diff(network.first_path)
+        self._pair_of_path = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates)
+        self._tally, self._count = new_tally(network), new_count()
+
+    def serve(self, chunk: Requests) -> None:
+        scenario = self._scenario
+        serve_connections(
+            scenario.network,
+            self._service,
+            self._state,
+            self._pair_of_path,
+            self._tally,
+            self._count,
+            scenario.policy.fit,
+            scenario.policy.choice,
+            scenario.sample_every,
+            *chunk,
+            NO_DECISIONS,
+        )
+
+    def begin_measuring(self) -> float:
+        self._state.cursor[COUNTDOWN] = min(
+            self._scenario.sample_every, self._scenario.num_requests
+        )
+        self._tally, self._count = new_tally(self._scenario.network), new_count()
+        begin_measuring(self._state)
+        return float(self._state.clock[0])
+
+    def end_measuring(self) -> tuple[float, Tally, Count]:
+        add_busy_so_far(self._state, self._tally)
+        return float(self._state.clock[0]), self._tally, self._count
 
 
 class Replicate:
@@ -162,12 +265,12 @@ def split(
 
 def _measured(
     scenario: Scenario,
-    state: State,
     tally: Tally,
+    count: Count,
     load: float,
     replication: int,
     warmup_requests: int,
-    time: float,
+    seconds: float,
 ) -> Replication:
     network = scenario.network
     served = tally.served_by_path
@@ -179,6 +282,8 @@ def _measured(
         by_format, (scenario.format_by_row[rows, rates], rates), tally.served_by_row[rows, rates]
     )
     ranks = int(scenario.rank.max(initial=0)) + 1
+    requested = len(scenario.traffic.bit_rate_shares)
+    gbps = scenario.bit_rates_gbps
     return Replication(
         erlang=load,
         replication=replication,
@@ -187,10 +292,11 @@ def _measured(
         requested=tally.offered_by_pair,
         blocked=tally.blocked_by_pair,
         blocked_out_of_reach=int(tally.events[0]),
-        requested_gbps=float((tally.offered_by_bit_rate * scenario.bit_rates_gbps).sum()),
-        blocked_gbps=float((tally.blocked_by_bit_rate * scenario.bit_rates_gbps).sum()),
-        requested_by_bit_rate=tally.offered_by_bit_rate,
-        blocked_by_bit_rate=tally.blocked_by_bit_rate,
+        requested_gbps=float((tally.offered_by_bit_rate * gbps).sum()),
+        blocked_gbps=float((tally.blocked_by_bit_rate * gbps).sum())
+        + int(count.number[UNSERVED]) / PER_GBPS,
+        requested_by_bit_rate=tally.offered_by_bit_rate[:requested],
+        blocked_by_bit_rate=tally.blocked_by_bit_rate[:requested],
         lightpaths=int(served.sum()),
         hops=int(served @ scenario.hops),
         length_km=float(served @ scenario.length_km),
@@ -198,8 +304,15 @@ def _measured(
         lightpaths_by_format=by_format,
         lightpaths_by_rank=np.bincount(scenario.rank, served, minlength=ranks).astype(np.int64),
         lightpaths_by_plane=tally.served_by_plane,
-        utilisation=slot_time / (scenario.slots_per_link * time) if time > 0 else slot_time * 0.0,
+        utilisation=slot_time / (scenario.slots_per_link * seconds)
+        if seconds > 0
+        else slot_time * 0.0,
         fragmentation=tally.fragmentation / max(1, int(tally.events[1])),
+        groomed=int(count.number[GROOMED]),
+        sliced=int(count.number[SLICED]),
+        partly_served=int(count.number[PARTLY_SERVED]),
+        ended=int(count.number[ENDED]),
+        lightpath_use=float(count.use[0]),
     )
 
 

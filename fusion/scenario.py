@@ -12,9 +12,12 @@ from fusion.config import Config
 from fusion.cores import apart
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
+from fusion.kernel.connections import Service
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.paths import PathTable, k_shortest_paths
 from fusion.policies import RANKS, Policy, built_in_policy
+from fusion.service import make_service
+from fusion.slicing import lightpath_rates
 from fusion.traffic import TrafficModel
 
 BANDS = ("c", "l", "s", "o", "e")
@@ -33,13 +36,16 @@ class Scenario(NamedTuple):
 
     hops: int32[path]. length_km: float64[path]. rank: int32[path], place among the candidates of its pair.
     format_by_row: int32[row, bit rate], index into `formats`, -1 = none reaches; rows as in
-    `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate].
+    `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate], those of
+    lightpaths; those of requests come first, as in `traffic`. service: how requests may be served beside by
+    one lightpath of their own; None: not at all.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
 
     network: Network
     traffic: TrafficModel
     policy: Policy
+    service: Service | None
     planes: tuple[Plane, ...]
     hops: NDArray[np.int32]
     length_km: NDArray[np.float64]
@@ -61,15 +67,23 @@ class Scenario(NamedTuple):
         return sum(plane.slots for plane in self.planes)
 
 
+def takes_connections(config: Config) -> bool:
+    """Return whether a request may take several lightpaths, or a part of one."""
+    general = config.general_settings
+    return general.max_segments > 1 or general.is_grooming_enabled
+
+
 def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     """Return the arrays of a run. Both arguments have been checked, so this raises nothing of its own."""
     general, topology = config.general_settings, inputs.topology
     separate = config.topology_settings.link_directions == "separate"
     shares = config.bit_rate_shares
-    rates = np.array(list(shares))
+    rates = list(shares)
+    if general.max_segments > 1:
+        rates = lightpath_rates(rates, inputs.modulation)
     paths = _paths(config, inputs, separate)
     slots, formats = lightpath_widths(
-        inputs.modulation, paths.length_km, list(shares), config.topology_settings.bw_per_slot
+        inputs.modulation, paths.length_km, rates, config.topology_settings.bw_per_slot
     )
     width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
     # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
@@ -103,6 +117,17 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             if general.route_method in RANKS
             else config.routing_settings.path_choice,
         ),
+        service=make_service(
+            paths,
+            rates,
+            len(shares),
+            max_segments=general.max_segments,
+            grooms=general.is_grooming_enabled,
+            partial=general.can_partially_serve,
+            separate_directions=separate,
+        )
+        if takes_connections(config)
+        else None,
         planes=planes,
         hops=np.diff(paths.first_hop),
         length_km=paths.length_km,
@@ -112,7 +137,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         format_by_row=np.ascontiguousarray(rows[:, len(rates) :], dtype=np.int32),
         formats=tuple(each.name for each in inputs.modulation.formats),
         guard_slots=general.guard_slots,
-        bit_rates_gbps=rates,
+        bit_rates_gbps=np.array(rates),
         pairs=tuple((names[s], names[d]) for s, d in paths.pairs),
         links=forward + tuple((b, a) for a, b in forward) if separate else forward,
         link_km=link_km * 2 if separate else link_km,

@@ -125,6 +125,21 @@ class GeneralSettings(Section):
         description="Order of the search over cores and bands: BSC takes a band on every core "
         "before the next band; CSB and None take a core with all its bands before the next core.",
     )
+    max_segments: Annotated[int, Field(ge=1, le=100), Integer] = Field(
+        default=1,
+        description="Slicing: most lightpaths, of one lower bit rate and on one path, that carry a "
+        "request for which there is no single one; 1: no slicing.",
+    )
+    is_grooming_enabled: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Grooming: a request first uses what lightpaths between the same nodes have left "
+        "of their bit rate.",
+    )
+    can_partially_serve: Annotated[bool, Flag] = Field(
+        default=False,
+        description="With slicing or grooming: serve a part of a request where there is no room for "
+        "all of it; the rest counts as blocked bit rate.",
+    )
     frag_calc_step: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
         default=1000,
         description="Requests from one sample of the links' fragmentation to the next.",

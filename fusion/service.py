@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion.kernel.connections import PER_GBPS, Service
+from fusion.kernel.connections import Service
 from fusion.paths import PathTable
+from fusion.slicing import PER_GBPS, slices
 
 
 def make_service(
@@ -27,11 +28,12 @@ def make_service(
     own; if not, a lightpath serves the pair of nodes both ways.
     """
     rates = np.rint(np.asarray(bit_rates_gbps) * PER_GBPS).astype(np.int64)
-    options = [_slices(rates, rate, max_segments, partial) for rate in rates[:requested].tolist()]
-    slices = np.zeros((requested, max(1, *map(len, options)), 2), dtype=np.int32)
+    units = rates.tolist()
+    options = [slices(units, rate, max_segments, partial=partial) for rate in units[:requested]]
+    table = np.zeros((requested, max(1, *map(len, options)), 2), dtype=np.int32)
     for row, of_rate in enumerate(options):
         if of_rate:
-            slices[row, : len(of_rate)] = of_rate
+            table[row, : len(of_rate)] = of_rate
     groups: dict[tuple[int, int], int] = {}
     routes: dict[tuple[int, tuple[int, ...]], int] = {}
     group, route = [], []
@@ -46,7 +48,7 @@ def make_service(
                 links = min(links, links[::-1])
             route.append(routes.setdefault((group[-1], links), len(routes)))
     return Service(
-        slices=slices,
+        slices=table,
         max_segments=max_segments,
         grooms=grooms,
         partial=partial,
@@ -54,12 +56,3 @@ def make_service(
         group=np.array(group, dtype=np.int32),
         route=np.array(route, dtype=np.int32),
     )
-
-
-def _slices(
-    rates: np.ndarray[tuple[int], np.dtype[np.int64]], rate: int, most: int, partial: bool
-) -> list[tuple[int, int]]:
-    """Return (column, lightpaths) for each lower bit rate, highest first."""
-    columns = sorted(np.flatnonzero(rates < rate).tolist(), key=lambda column: -rates[column])
-    found = [(column, -(-rate // int(rates[column]))) for column in columns]
-    return [(column, number) for column, number in found if partial or number <= most]

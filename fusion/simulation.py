@@ -11,11 +11,10 @@ from pathlib import Path
 
 from fusion.config import Config
 from fusion.inputs import Inputs
-from fusion.kernel.event_loop import is_compiled
 from fusion.logging_config import get_logger
 from fusion.pool import run_tasks, usable_cpus
 from fusion.progress import ProgressWriter
-from fusion.replication import Replicate, Replication, replicate
+from fusion.replication import Replicate, Replication, is_compiled, replicate
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
 from fusion.scenario import make_scenario
@@ -81,7 +80,7 @@ def run(
         return None
 
     unfinished = any(not report.has_finished(state) for state in states.values())
-    if unfinished and not is_compiled():
+    if unfinished and not is_compiled(connections=scenario.service is not None):
         log.info("compiling the event loop, once per installation: 10 to 30 s")
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         replicate(scenario._replace(num_requests=1), config.loads[0], 0, 0)

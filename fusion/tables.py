@@ -123,6 +123,10 @@ def replication_row(replication: Replication) -> Row:
         "mean_slots": replication.slots / served,
         "utilisation": float(replication.utilisation.mean()),
         "fragmentation": float(replication.fragmentation.mean()),
+        "groomed": replication.groomed,
+        "sliced": replication.sliced,
+        "partly_served": replication.partly_served,
+        "lightpath_utilisation": replication.lightpath_use / (replication.ended or math.nan),
     }
 
 
@@ -203,6 +207,9 @@ def bit_rate_rows(
     """Return the rows of bit_rates.csv for one load: blocking and lightpaths by bit rate."""
     requested = np.array([each.requested_by_bit_rate for each in replications])
     blocked = np.array([each.blocked_by_bit_rate for each in replications])
+    # Slices may have bit rates that no request has.
+    none = np.zeros((len(replications), len(scenario.bit_rates_gbps) - requested.shape[1]), int)
+    requested, blocked = np.hstack([requested, none]), np.hstack([blocked, none])
     lightpaths = sum(each.lightpaths_by_format for each in replications)
     return [
         {

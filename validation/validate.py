@@ -19,8 +19,7 @@ import numpy as np
 
 from fusion.config import load_config
 from fusion.inputs import read_inputs
-from fusion.kernel.event_loop import is_compiled
-from fusion.replication import Replication
+from fusion.replication import Replication, is_compiled
 from fusion.scenario import Scenario, make_scenario
 from fusion.statistics import CLUSTER_SIZE, Estimate, blocking_estimate, mean_estimate
 from validation.coverage import (
@@ -253,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=GROUPS, nargs="+", default=list(GROUPS), help="groups")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    if not is_compiled():
+    if not is_compiled(connections=False):
         print("compiling the event loop, once per machine and version: 10 to 30 s", flush=True)
     wrong = 0
     with start_pool() as pool:

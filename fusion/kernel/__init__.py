@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding
 import numba
@@ -63,3 +64,12 @@ CACHE_DIR = _cache_dir()
 if CACHE_DIR is not None:
     # numba's own choice of places would find code of another version of these files.
     numba.config.CACHE_DIR = str(CACHE_DIR)
+
+
+def is_cached(compiled: Any) -> bool:
+    """Say whether a function of this folder is in the cache. An edit makes numba compile anew."""
+    if CACHE_DIR is None:
+        return False
+    source = Path(compiled.py_func.__code__.co_filename)
+    indexes = Path(compiled.stats.cache_path).glob(f"{source.stem}.{compiled.__name__}-*.nbi")
+    return any(index.stat().st_mtime > source.stat().st_mtime for index in indexes)

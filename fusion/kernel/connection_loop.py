@@ -1,7 +1,7 @@
 """The event loop for connections: slicing, grooming and service in part.
 
 Where a request takes one lightpath of its own it does the same as `event_loop.serve`, which is kept apart
-because it is several times faster.
+because it is many times faster.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots, path_score
 from fusion.kernel.search import RANDOM_FIT, find_start, search_all, search_random
 
 
-@njit
+@njit(inline="always")
 def end_until(
     network: Network,
     service: Service,
@@ -65,7 +65,7 @@ def end_until(
     state.cursor[REACHED] = present
 
 
-@njit
+@njit(inline="always")
 def put_in_order(network: Network, state: Connections, slots: int, choice: int, pair: int) -> int:
     """Put the candidates of a pair in the order in which they are tried, and return how many there are."""
     first, end = network.first_path[pair], network.first_path[pair + 1]
@@ -90,7 +90,7 @@ def put_in_order(network: Network, state: Connections, slots: int, choice: int, 
     return int(end - first)
 
 
-@njit
+@njit(inline="always")
 def place_on(
     network: Network, state: Connections, fit: int, path: int, column: int, tie: float
 ) -> Any:
@@ -115,7 +115,7 @@ def place_on(
     return np.int64(-1), np.int64(-1)
 
 
-@njit
+@njit(inline="always")
 def search(
     network: Network,
     state: Connections,
@@ -282,7 +282,7 @@ def slice_request(
     return total
 
 
-@njit
+@njit(inline="always")
 def serve_request(
     network: Network,
     service: Service,
@@ -334,7 +334,7 @@ def serve_request(
             tie,
             now,
         )
-    if left > 0 and service.partial:
+    if left > 0 and service.partial and service.max_segments > 1:
         left = slice_request(
             network,
             service,
@@ -349,13 +349,13 @@ def serve_request(
             tie,
             now,
         )
-        if groomed < left:
-            drop_parts(network, service, state, pair_of_path, connection)
-            left, path = groom(network, service, state, connection, pair, total)
+    if service.partial and groomed < left:
+        drop_parts(network, service, state, pair_of_path, connection)
+        left, path = groom(network, service, state, connection, pair, total)
     return left
 
 
-@njit
+@njit(inline="always")
 def count_served(
     network: Network,
     service: Service,
@@ -460,7 +460,7 @@ def serve_connections(
                 row = network.width_row[candidate]
                 if network.width[row, b] > 0:
                     reachable = True
-                if service.max_segments > 1 or service.partial:
+                if service.max_segments > 1:
                     for option in range(service.slices.shape[1]):
                         column, number = service.slices[b, option]
                         within = number <= service.max_segments or service.partial

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
 from fusion.kernel.spectrum import WORD_BITS, toggle
 
-PER_GBPS = 1_000_000
-
 CONNECTION, PART, LIGHTPATH = 0, 2, 4
 """Places in `Connections.cursor`: first unused row or -1, and behind it rows ever used."""
 REACHED, COUNTDOWN = 6, 7
@@ -176,7 +174,7 @@ def new_count() -> Count:
     return Count(np.zeros(5, dtype=np.int64), np.zeros(1))
 
 
-@njit
+@njit(inline="always")
 def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
     """Return a row that is not in use. kind: CONNECTION, PART or LIGHTPATH."""
     row = cursor[kind]
@@ -188,7 +186,7 @@ def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
     return row
 
 
-@njit
+@njit(inline="always")
 def give_row(cursor: Int64s, kind: int, following: Int32s, row: int) -> None:
     """Give a row back."""
     following[row] = cursor[kind]
@@ -202,7 +200,7 @@ def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int)
         usage[plane, slot] += change
 
 
-@njit
+@njit(inline="always")
 def set_up(
     network: Network,
     service: Service,
@@ -243,7 +241,7 @@ def set_up(
     return row
 
 
-@njit
+@njit(inline="always")
 def tear_down(
     network: Network, service: Service, state: Connections, pair_of_path: Int32s, row: int
 ) -> None:
@@ -267,7 +265,7 @@ def tear_down(
     give_row(state.cursor, LIGHTPATH, state.following, row)
 
 
-@njit
+@njit(inline="always")
 def add_part(state: Connections, connection: int, lightpath: int, rate: int, is_new: bool) -> None:
     """Have a lightpath carry some bit rate of a connection."""
     part = take_row(state.cursor, PART, state.next_part)
@@ -302,7 +300,7 @@ def drop_parts(
     state.first_part[connection] = -1
 
 
-@njit
+@njit(inline="always")
 def end_connection(
     network: Network,
     service: Service,

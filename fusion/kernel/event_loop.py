@@ -6,8 +6,6 @@ input or output and draws no random number: a replication is a pure function of 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numba import njit
 
@@ -232,12 +230,3 @@ def serve(
     state.cursor[2] = reached
     state.cursor[3] = countdown
     state.clock[0] = now
-
-
-def is_compiled() -> bool:
-    """Say whether the cache holds this event loop. numba compiles anew after a change of the file's time."""
-    if CACHE_DIR is None:
-        return False
-    source = Path(__file__).stat().st_mtime
-    indexes = Path(serve.stats.cache_path).glob("event_loop.serve-*.nbi")
-    return any(index.stat().st_mtime > source for index in indexes)

@@ -6,14 +6,13 @@ import hashlib
 import pickle
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from fusion.kernel.event_loop import is_compiled
 from fusion.outcome import Outcome, outcome_of
 from fusion.pool import Stopped, run_tasks, usable_cpus
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
+from fusion.replication import is_compiled, replicate
+from fusion.scenario import Scenario, make_scenario, takes_connections
 from fusion.stopping import Task
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
@@ -54,10 +53,7 @@ def compute(
     by_key = {state.point.key: state for state in states}
     waiting = deque(sorted(states, key=lambda state: -state.requests_left))
     pickled = Scenarios()
-    if any(not state.is_done for state in states) and not is_compiled():
-        first = next(state.point for state in states if not state.is_done)
-        # Here, so that the workers of a pool find it in the cache and do not each compile it.
-        replicate(pickled.make(first)._replace(num_requests=1), first.erlang, 0, 0)
+    pickled.compile(state.point for state in states if not state.is_done)
 
     def next_task() -> Batch | None:
         while waiting and waiting[0].is_done:
@@ -94,6 +90,13 @@ class Scenarios:
     def make(self, point: Point) -> Scenario:
         """Return the scenario of a point."""
         return make_scenario(point.config, point.inputs)
+
+    def compile(self, points: Iterable[Point]) -> None:
+        """Compile what points need and the cache has not, so that the workers of a pool do not each do it."""
+        first = {takes_connections(point.config): point for point in points}
+        for connections, point in first.items():
+            if not is_compiled(connections=connections):
+                replicate(self.make(point)._replace(num_requests=1), point.erlang, 0, 0)
 
     def get(self, point: Point) -> tuple[bytes, str]:
         """Return the scenario of a point, pickled, and its key."""

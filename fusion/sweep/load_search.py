@@ -12,10 +12,8 @@ from typing import Any
 
 from fusion.capacity import Evaluation, FoundLoad, search_load
 from fusion.inputs import key_of
-from fusion.kernel.event_loop import is_compiled
 from fusion.outcome import Outcome
 from fusion.pool import run_tasks, usable_cpus
-from fusion.replication import replicate
 from fusion.stopping import Task
 from fusion.sweep.computation import SMALL_REQUESTS, Batch, Scenarios, simulate, without_loads
 from fusion.sweep.point_state import Failure
@@ -149,9 +147,8 @@ def search_all(
 
     for number in range(len(searches)):
         yield from go_on(number)
-    if waiting and not is_compiled():  # here, so that the workers of a pool find it in the cache
-        point = searches[0].first
-        replicate(scenarios.make(point)._replace(num_requests=1), point.erlang, 0, 0)
+    if waiting:
+        scenarios.compile(search.first for search in searches)
     if not workers:
         requests = 2 * _ROUNDS * sum(search.first.requests for search in searches)
         workers = 1 if requests < SMALL_REQUESTS else usable_cpus()

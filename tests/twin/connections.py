@@ -188,7 +188,7 @@ class ConnectionTwin:
         if not self.service.partial:
             return
         served = []
-        for path, column, number in options:
+        for path, column, number in options if most > 1 else []:
             served.append(self._slice(connection, path, column, min(number, most), total))
             self._drop(connection)
         if groomed > max(served, default=0):
@@ -210,9 +210,9 @@ class ConnectionTwin:
         return total - left
 
     def _reachable(self, pair: int, bit_rate: int) -> bool:
-        columns = [bit_rate]
+        columns, most = [bit_rate], self.service.max_segments
         for column, number in self.service.slices[bit_rate].tolist():
-            if number and (number <= self.service.max_segments or self.service.partial):
+            if number and most > 1 and (number <= most or self.service.partial):
                 columns.append(column)
         return any(
             self.spectrum.width[path][column]

@@ -183,10 +183,8 @@ def test_a_key_in_the_wrong_section_is_an_error(write: Write) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "hint"),
     [
-        ("general_settings", "max_segments", "4", "set max_segments = 1"),
         ("general_settings", "dynamic_lps", "True", "dynamic_lps = False"),
         ("general_settings", "fixed_grid", "True", "fixed_grid = False"),
-        ("general_settings", "is_grooming_enabled", True, "is_grooming_enabled = False"),
         ("general_settings", "save_start_end_slots", "True", "save_start_end_slots = False"),
         ("topology_settings", "save_start_end_slots", "True", "save_start_end_slots = False"),
         ("general_settings", "request_seeds", [1, 2], "seed"),
