@@ -51,6 +51,7 @@ class Folder:
             "mod_assumption": "mine",
             "mod_assumption_path": str(self.path / "tables.json"),
             "request_distribution": shares,
+            "max_segments": 1,
         }
         overrides = {"general_settings": general | keys}
         return load_config("default", overrides)
