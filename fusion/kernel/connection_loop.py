@@ -1,7 +1,7 @@
 """The event loop for connections: slicing, grooming and service in part.
 
 Where a request takes one lightpath of its own it does the same as `event_loop.serve`, which is kept apart
-because it is many times faster.
+because it is several times faster.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from fusion.kernel import CACHE_DIR
+from fusion.kernel import CACHE_DIR, compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally
 from fusion.kernel.connections import (
     CONNECTION,
@@ -36,7 +35,7 @@ from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots, path_score
 from fusion.kernel.search import RANDOM_FIT, find_start, search_all, search_random
 
 
-@njit(inline="always")
+@compiled
 def end_until(
     network: Network,
     service: Service,
@@ -65,7 +64,7 @@ def end_until(
     state.cursor[REACHED] = present
 
 
-@njit(inline="always")
+@compiled
 def put_in_order(network: Network, state: Connections, slots: int, choice: int, pair: int) -> int:
     """Put the candidates of a pair in the order in which they are tried, and return how many there are."""
     first, end = network.first_path[pair], network.first_path[pair + 1]
@@ -90,7 +89,7 @@ def put_in_order(network: Network, state: Connections, slots: int, choice: int, 
     return int(end - first)
 
 
-@njit(inline="always")
+@compiled
 def place_on(
     network: Network, state: Connections, fit: int, path: int, column: int, tie: float
 ) -> Any:
@@ -115,7 +114,7 @@ def place_on(
     return np.int64(-1), np.int64(-1)
 
 
-@njit(inline="always")
+@compiled
 def search(
     network: Network,
     state: Connections,
@@ -162,7 +161,7 @@ def search(
     )
 
 
-@njit
+@compiled
 def groom(
     network: Network, service: Service, state: Connections, connection: int, pair: int, left: int
 ) -> Any:
@@ -196,7 +195,7 @@ def groom(
     return left, best
 
 
-@njit
+@compiled
 def slice_onto(
     network: Network,
     service: Service,
@@ -225,7 +224,7 @@ def slice_onto(
     return left
 
 
-@njit
+@compiled
 def slice_request(
     network: Network,
     service: Service,
@@ -282,7 +281,7 @@ def slice_request(
     return total
 
 
-@njit(inline="always")
+@compiled
 def serve_request(
     network: Network,
     service: Service,
@@ -355,7 +354,7 @@ def serve_request(
     return left
 
 
-@njit(inline="always")
+@compiled
 def count_served(
     network: Network,
     service: Service,
@@ -391,7 +390,7 @@ def count_served(
         count.number[UNSERVED] += left
 
 
-@njit(cache=CACHE_DIR is not None, nogil=True)
+@compiled(cache=CACHE_DIR is not None, nogil=True)
 def serve_connections(
     network: Network,
     service: Service,

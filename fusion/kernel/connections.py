@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
 from fusion.kernel.spectrum import WORD_BITS, toggle
 
@@ -174,7 +174,7 @@ def new_count() -> Count:
     return Count(np.zeros(5, dtype=np.int64), np.zeros(1))
 
 
-@njit(inline="always")
+@compiled
 def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
     """Return a row that is not in use. kind: CONNECTION, PART or LIGHTPATH."""
     row = cursor[kind]
@@ -186,21 +186,21 @@ def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
     return row
 
 
-@njit(inline="always")
+@compiled
 def give_row(cursor: Int64s, kind: int, following: Int32s, row: int) -> None:
     """Give a row back."""
     following[row] = cursor[kind]
     cursor[kind] = row
 
 
-@njit
+@compiled
 def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
     """Add `change` to the number of links on which each slot of a run is taken."""
     for slot in range(start, start + width):
         usage[plane, slot] += change
 
 
-@njit(inline="always")
+@compiled
 def set_up(
     network: Network,
     service: Service,
@@ -241,7 +241,7 @@ def set_up(
     return row
 
 
-@njit(inline="always")
+@compiled
 def tear_down(
     network: Network, service: Service, state: Connections, pair_of_path: Int32s, row: int
 ) -> None:
@@ -265,7 +265,7 @@ def tear_down(
     give_row(state.cursor, LIGHTPATH, state.following, row)
 
 
-@njit(inline="always")
+@compiled
 def add_part(state: Connections, connection: int, lightpath: int, rate: int, is_new: bool) -> None:
     """Have a lightpath carry some bit rate of a connection."""
     part = take_row(state.cursor, PART, state.next_part)
@@ -278,7 +278,7 @@ def add_part(state: Connections, connection: int, lightpath: int, rate: int, is_
     state.users[lightpath] += 1
 
 
-@njit
+@compiled
 def drop_parts(
     network: Network,
     service: Service,
@@ -300,7 +300,7 @@ def drop_parts(
     state.first_part[connection] = -1
 
 
-@njit(inline="always")
+@compiled
 def end_connection(
     network: Network,
     service: Service,

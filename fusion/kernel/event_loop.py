@@ -7,9 +7,8 @@ input or output and draws no random number: a replication is a pure function of 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from fusion.kernel import CACHE_DIR
+from fusion.kernel import CACHE_DIR, compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
 from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
@@ -25,14 +24,14 @@ from fusion.kernel.spectrum import first_fit, free_and_largest_block, toggle
 NO_DECISIONS = np.empty((0, 3), dtype=np.int32)
 
 
-@njit
+@compiled
 def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
     """Add `change` to the number of links on which each slot of a run is taken."""
     for slot in range(start, start + width):
         usage[plane, slot] += change
 
 
-@njit
+@compiled
 def sample_fragmentation(free: Words, tally: Tally) -> None:
     """Add the external fragmentation of every link at this moment to the tally."""
     planes = free.shape[0]
@@ -44,7 +43,7 @@ def sample_fragmentation(free: Words, tally: Tally) -> None:
     tally.events[1] += 1
 
 
-@njit(cache=CACHE_DIR is not None, nogil=True)
+@compiled(cache=CACHE_DIR is not None, nogil=True)
 def serve(
     network: Network,
     state: State,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Int32s, Words
 from fusion.kernel.spectrum import count_ones, free_and_largest_block
 
@@ -14,7 +14,7 @@ IN_ORDER, ALL_PATHS, BY_CONGESTION, BY_BOTTLENECK, BY_FRAGMENTATION = range(5)
 """Paths are tried as they are listed; or compared all at once; or tried by `path_score`, lowest first."""
 
 
-@njit
+@compiled
 def path_score(free: Words, links: Int32s, hop: int, end: int, slots: int, choice: int) -> Any:
     """Return what a path over links[hop:end] should have little of.
 
@@ -40,7 +40,7 @@ def path_score(free: Words, links: Int32s, hop: int, end: int, slots: int, choic
     return score
 
 
-@njit
+@compiled
 def free_slots(free: Words, link: int) -> Any:
     """Return the free slots of a link over all planes."""
     total = np.int64(0)
@@ -50,7 +50,7 @@ def free_slots(free: Words, link: int) -> Any:
     return total
 
 
-@njit
+@compiled
 def fragmentation(free: Words, link: int) -> Any:
     """Return the mean over planes of 1 - largest free block / free slots; 1 for a plane that is full."""
     total = 0.0

@@ -1,16 +1,12 @@
-"""The search for a lightpath: which path, which plane, which start slot.
-
-The arrays of `Network` and `State` are handed over one by one: handing over the tuples would cost a change of
-a reference count per array and call, which doubles the time of a search.
-"""
+"""The search for a lightpath: which path, which plane, which start slot."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Words
 from fusion.kernel.routing import path_score
 from fusion.kernel.spectrum import (
@@ -26,7 +22,7 @@ from fusion.kernel.spectrum import (
 FIRST_FIT, LAST_FIT, BEST_FIT, RANDOM_FIT, MOST_USED, LEAST_USED, EXACT_FIT = range(7)
 
 
-@njit
+@compiled
 def find_start(
     free: Words,
     usage: Int32s,
@@ -69,7 +65,7 @@ def find_start(
     return start, score
 
 
-@njit
+@compiled
 def search_in_order(
     free: Words,
     usage: Int32s,
@@ -97,7 +93,7 @@ def search_in_order(
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 
-@njit
+@compiled
 def search_ranked(
     free: Words,
     usage: Int32s,
@@ -145,7 +141,7 @@ def search_ranked(
         score[best - first] = np.inf
 
 
-@njit
+@compiled
 def search_all(
     free: Words,
     usage: Int32s,
@@ -182,7 +178,7 @@ def search_all(
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 
-@njit
+@compiled
 def search_random(
     free: Words,
     first_path: Int32s,

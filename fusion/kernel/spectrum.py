@@ -15,6 +15,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from fusion.kernel import compiled
+
 Words = NDArray[np.uint64]
 Ints = NDArray[np.int32]
 
@@ -96,7 +98,7 @@ def run_starts(low: Any, high: Any, shifts: Words, width: int) -> Any:
     return low
 
 
-@njit
+@compiled
 def wide_run_starts(
     free: Words, plane: int, links: Ints, hop: int, end: int, word: int, width: int
 ) -> Any:
@@ -120,7 +122,7 @@ def wide_run_starts(
     return (ONES << np.uint64(lowest)) & (ONES >> np.uint64(63 - highest))
 
 
-@njit
+@compiled
 def starts_in_word(
     free: Words, plane: int, links: Ints, hop: int, end: int, word: int, shifts: Words, width: int
 ) -> Any:
@@ -157,7 +159,7 @@ def first_fit(
     return -1
 
 
-@njit
+@compiled
 def last_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -169,7 +171,7 @@ def last_fit(
     return -1
 
 
-@njit
+@compiled
 def best_fit(free: Words, plane: int, links: Ints, hop: int, end: int, width: int) -> Any:
     """Return the start and the size of the smallest free block of at least `width` slots, or (-1, 0).
 
@@ -203,7 +205,7 @@ def best_fit(free: Words, plane: int, links: Ints, hop: int, end: int, width: in
     return best_start, best_size
 
 
-@njit
+@compiled
 def count_starts(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -214,7 +216,7 @@ def count_starts(
     return total
 
 
-@njit
+@compiled
 def nth_start(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
 ) -> Any:
@@ -230,7 +232,7 @@ def nth_start(
     return -1
 
 
-@njit
+@compiled
 def exact_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -244,7 +246,7 @@ def exact_fit(
     return np.int64(first_fit(free, plane, links, hop, end, shifts, width)), 1.0
 
 
-@njit
+@compiled
 def fit_by_usage(
     free: Words,
     usage: NDArray[np.int32],
@@ -299,7 +301,7 @@ def toggle(
             free[plane, link, last_word] ^= last_mask
 
 
-@njit
+@compiled
 def free_and_largest_block(free: Words, plane: int, link: int) -> Any:
     """Return the number of free slots of a link and the size of its largest free block."""
     total, largest, run = np.int64(0), np.int64(0), np.int64(0)
