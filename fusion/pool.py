@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -72,8 +73,8 @@ def _in_a_pool(
     workers: int,
     stopped: Callable[[], bool],
 ) -> Iterator[R]:
-    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
-    if sys.platform != "win32":
+    context = multiprocessing.get_context("forkserver" if _can_fork() else "spawn")
+    if _can_fork():
         # The server imports the kernel once and its forks have it.
         context.set_forkserver_preload(["fusion.replication"])
     executor = ProcessPoolExecutor(
@@ -101,6 +102,14 @@ def _in_a_pool(
         if not finished:
             end_workers()
         executor.shutdown(wait=finished, cancel_futures=True)
+
+
+def _can_fork() -> bool:
+    """Say whether there can be a fork server: its socket lies in the folder for temporary files.
+
+    The address of a socket has 104 characters or more, and some 35 of them are the name below that folder.
+    """
+    return sys.platform != "win32" and len(os.fsencode(tempfile.gettempdir())) <= 64
 
 
 def usable_cpus() -> int:

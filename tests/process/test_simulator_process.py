@@ -141,6 +141,19 @@ def test_number_of_workers_changes_no_byte(
     assert read_tables(tmp_path) == undisturbed
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no sockets with a path")
+def test_a_long_name_of_the_folder_for_temporary_files_does_not_matter(
+    undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is too long for the address of a socket."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    result = simulate(write_config(tmp_path, workers=2), tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert read_tables(tmp_path) == undisturbed
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("kill_after", [1, 12, 33])
 def test_kill_and_restart_give_the_same_bytes(
