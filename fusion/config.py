@@ -18,7 +18,15 @@ from fusion.ini import Entries, Entry, format_value, read_ini
 from fusion.named_files import InputFolders, input_folders, told_value
 from fusion.overrides import override_entries, read_overrides
 from fusion.problems import ConfigError, Problem, brief, nearest, show
-from fusion.sections import HOME, SECTIONS, Config, Section, contradictions, flat
+from fusion.sections import (
+    FAILURE_KEYS,
+    HOME,
+    SECTIONS,
+    Config,
+    Section,
+    contradictions,
+    flat,
+)
 from fusion.values import TOLD
 
 __all__ = [
@@ -130,6 +138,7 @@ def relevant_fields(config: Config) -> dict[str, object]:
         skipped.add("route_method")  # its k_paths is 1
     if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
         skipped.add("can_partially_serve")
+    skipped |= _without_effect_in_a_failure(values)
     if values["route_method"] != "cong_aware":
         skipped.add("congestion_weight")
     if values["spectrum_priority"] == "CSB":
@@ -139,6 +148,15 @@ def relevant_fields(config: Config) -> dict[str, object]:
         for key, value in values.items()
         if key not in skipped and value != SECTIONS[HOME[key]].model_fields[key].default
     }
+
+
+def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
+    """Return the keys of failure_settings that change nothing."""
+    kind = values["failure_type"]
+    if kind == "none":
+        return set(SECTIONS["failure_settings"].model_fields)
+    own = FAILURE_KEYS[kind]
+    return {key for keys in FAILURE_KEYS.values() for key in keys if key not in own}
 
 
 def _normal(value: object) -> object:

@@ -27,7 +27,7 @@ def _off(reason: str, refusal: str, *harmless: str) -> Foreign:
 _LOG = Foreign("the log has one set-up for all runs")
 _SAVED = Foreign("every replication is written when it is finished")
 _CSV = Foreign("CSV and JSON results are always written, into the output directory")
-_OUTAGES = Foreign("no failure is scheduled")
+_OUTAGES = Foreign("times of switching over change no decision")
 _PROTECTION = Foreign("no protection is on")
 _QUALITY = Foreign("no signal quality model is on")
 _AGENTS = Foreign("no learning agent takes part in a simulation run")
@@ -154,12 +154,6 @@ _KEYS: dict[str, dict[str, Foreign]] = {
         "*": _AGENTS,
     },
     "heuristic_settings": {"*": Foreign("the policy is path_choice and allocation_method")},
-    "failure_settings": {
-        "failure_type": _off(
-            _OUTAGES.reason, "failures are not available yet; set failure_type = none"
-        ),
-        "*": _OUTAGES,
-    },
     "protection_settings": {
         "protection_mode": _off(
             _PROTECTION.reason, "protection is not available yet; set protection_mode = none"

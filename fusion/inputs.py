@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
+from fusion.failures import FailureError, failed_links
 from fusion.modulation import (
     ModulationError,
     ModulationTable,
@@ -87,6 +88,11 @@ def read_inputs(
     paths = None
     if topology is not None and config.routing_settings.paths_file:
         paths = _paths(config, topology, problems)
+    if topology is not None and config.failure_settings.failure_type != "none":
+        try:
+            failed_links(config.failure_settings, topology)
+        except FailureError as error:
+            problems.append(_problem(config, error.key, str(error)))
     if topology is not None and modulation is not None and not problems:
         _check_reach(config, Inputs(topology, modulation, matrix), problems)
     if problems or topology is None or modulation is None:

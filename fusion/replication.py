@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.failures import Failure, Outage, restoration_stream
 from fusion.kernel import is_cached
 from fusion.kernel.arrays import (
     Floats,
@@ -35,11 +36,14 @@ from fusion.kernel.connections import (
     new_count,
 )
 from fusion.kernel.event_loop import NO_DECISIONS, serve
+from fusion.kernel.failures import give_back, interrupt, take_away
 from fusion.pool import Stopped
 from fusion.scenario import Scenario
 from fusion.slicing import PER_GBPS
 from fusion.stopping import Task
 from fusion.traffic import Requests, draw_requests
+
+_NO_PHASES = np.zeros(0, dtype=np.int64)
 
 
 class Replication(NamedTuple):
@@ -54,6 +58,9 @@ class Replication(NamedTuple):
     that lightpaths carry which were there already. sliced: requests carried by several lightpaths.
     partly_served: requests of which a part is not served; that part is in blocked_gbps. ended, lightpath_use:
     lightpaths that have ended, and the sum over these of the mean share of their bit rate that was in use.
+    phase_requests, phase_blocked: int64[3], before, during and after a failure, or empty. interrupted:
+    lightpaths that were up on failed links. restored: those of them that found another way. lost_gbps: bit
+    rate of the others; they are not among the blocked.
     """
 
     erlang: float
@@ -81,6 +88,11 @@ class Replication(NamedTuple):
     partly_served: int = 0
     ended: int = 0
     lightpath_use: float = 0.0
+    phase_requests: Int64s = _NO_PHASES
+    phase_blocked: Int64s = _NO_PHASES
+    interrupted: int = 0
+    restored: int = 0
+    lost_gbps: float = 0.0
 
     @property
     def blocking_probability(self) -> float:
@@ -124,10 +136,36 @@ def replicate(
     warmup, measured = split(requests, warmup_requests, total)
     serve_all(warmup)
     began = simulation.begin_measuring()
-    serve_all(measured)
+    failure, outage = scenario.failure, None
+    if failure is None:
+        serve_all(measured)
+    else:
+        assert isinstance(simulation, _Simulation)
+        stream = restoration_stream(scenario.seed, load, replication)
+        before, later = split(measured, failure.fails_before, scenario.num_requests)
+        repaired = failure.repaired_before or scenario.num_requests
+        rest = scenario.num_requests - failure.fails_before
+        during, after = split(later, repaired - failure.fails_before, rest)
+        serve_all(before)
+        outage = simulation.fail(failure, stream)
+        serve_all(during)
+        outage = simulation.end_phase(outage)
+        if failure.repaired_before is not None:
+            simulation.repair(failure)
+        serve_all(after)
+        outage = simulation.end_phase(outage)
     ended, tally, count = simulation.end_measuring()
-    return _measured(
+    done = _measured(
         scenario, tally, count, load, replication, warmup_requests, seconds=ended - began
+    )
+    if outage is None:
+        return done
+    return done._replace(
+        phase_requests=outage.requests,
+        phase_blocked=outage.blocked,
+        interrupted=outage.interrupted,
+        restored=outage.restored,
+        lost_gbps=outage.lost_gbps,
     )
 
 
@@ -153,6 +191,63 @@ class _Simulation:
         self._tally = new_tally(network)
         self._tally.busy_by_path[:] = busy_from_now(network, self._state)
         return float(self._state.clock[0])
+
+    def fail(self, failure: Failure, stream: np.random.Generator) -> Outage:
+        """Interrupt what is up on the links, restore what can be, and begin the phase of the failure."""
+        scenario, state, tally = self._scenario, self._state, self._tally
+        network, policy, now = scenario.network, scenario.policy, float(self._state.clock[0])
+        rows = int(state.cursor[1])
+        path, width, bit_rate = (np.empty(rows, dtype=np.int32) for _ in range(3))
+        departure = np.empty(rows)
+        count = interrupt(network, state, failure.links, now, path, width, bit_rate, departure)
+        take_away(state, failure.links)
+        # By departure, last first, and then by what they are: not by rows, which mean nothing.
+        order = np.lexsort((width[:count], bit_rate[:count], path[:count], -departure[:count]))
+        remaining = departure[order] - now
+        np.subtract.at(tally.busy_by_path, path[order], width[order] * remaining)
+        again = new_tally(network)
+        if failure.restores:
+            pair = np.searchsorted(network.first_path, path[order], side="right") - 1
+            countdown = int(state.cursor[3])
+            serve(
+                network,
+                state,
+                again,
+                policy.fit,
+                policy.choice,
+                1 << 62,
+                np.full(count, now),
+                remaining,
+                pair.astype(np.int32),
+                bit_rate[order],
+                stream.random(count) if policy.needs_ties else np.empty(0),
+                NO_DECISIONS,
+            )
+            state.cursor[3] = countdown
+            tally.busy_by_path[:] += again.busy_by_path
+        restored = int(again.served_by_path.sum())
+        gbps = float(scenario.bit_rates_gbps[bit_rate[order]].sum())
+        carried = again.offered_by_bit_rate - again.blocked_by_bit_rate
+        outage = Outage(
+            requests=np.zeros(0, dtype=np.int64),
+            blocked=np.zeros(0, dtype=np.int64),
+            interrupted=int(count),
+            restored=restored,
+            lost_gbps=gbps - float(carried @ scenario.bit_rates_gbps),
+        )
+        return self.end_phase(outage)
+
+    def end_phase(self, outage: Outage) -> Outage:
+        """Add what was requested and blocked since the last phase ended."""
+        requests, blocked = self._tally.offered_by_pair.sum(), self._tally.blocked_by_pair.sum()
+        return outage._replace(
+            requests=np.append(outage.requests, requests - outage.requests.sum()),
+            blocked=np.append(outage.blocked, blocked - outage.blocked.sum()),
+        )
+
+    def repair(self, failure: Failure) -> None:
+        """Make the slots of the failed links free."""
+        give_back(self._scenario.network, self._state, failure.links)
 
     def end_measuring(self) -> tuple[float, Tally, Count]:
         self._tally.busy_by_path[:] -= busy_from_now(self._scenario.network, self._state)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fusion.config import Config
 from fusion.cores import apart
+from fusion.failures import Failure, as_spectra, failed_links
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
@@ -38,7 +39,7 @@ class Scenario(NamedTuple):
     format_by_row: int32[row, bit rate], index into `formats`, -1 = none reaches; rows as in
     `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate], those of
     lightpaths; those of requests come first, as in `traffic`. service: how requests may be served beside by
-    one lightpath of their own; None: not at all.
+    one lightpath of their own; None: not at all. failure: of links, in each replication.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
 
@@ -46,6 +47,7 @@ class Scenario(NamedTuple):
     traffic: TrafficModel
     policy: Policy
     service: Service | None
+    failure: Failure | None
     planes: tuple[Plane, ...]
     hops: NDArray[np.int32]
     length_km: NDArray[np.float64]
@@ -128,6 +130,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         )
         if takes_connections(config)
         else None,
+        failure=_failure(config, inputs, separate),
         planes=planes,
         hops=np.diff(paths.first_hop),
         length_km=paths.length_km,
@@ -180,6 +183,24 @@ def _path_cost(config: Config, paths: PathTable) -> NDArray[np.float64] | None:
     pair = np.repeat(np.arange(len(candidates)), candidates)
     np.maximum.at(longest, pair, paths.length_km)
     return np.asarray((1.0 - weight) / weight * (paths.length_km / longest[pair]))
+
+
+def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
+    settings, requests = config.failure_settings, config.general_settings.num_requests
+    if settings.failure_type == "none":
+        return None
+    at = settings.t_fail_arrival_index
+    at = requests // 2 if at == -1 else at
+    return Failure(
+        links=as_spectra(
+            failed_links(settings, inputs.topology), len(inputs.topology.links), separate=separate
+        ),
+        fails_before=at,
+        repaired_before=at + settings.t_repair_after_arrivals
+        if settings.t_repair_after_arrivals
+        else None,
+        restores=settings.restoration == "reroute",
+    )
 
 
 def _planes(config: Config) -> tuple[Plane, ...]:

@@ -14,17 +14,28 @@ from fusion.values import (
     Flag,
     Integer,
     IntegerOrAuto,
+    Links,
     Name,
+    NodeName,
     Number,
     OptionalPath,
     Shares,
     Word,
+    link_pairs,
     told,
 )
 
 _MAX_LOADS = 10_000
 _MAX_BIT_RATES = 10_000
 _WARMUP_HOLDING_TIMES = 20
+FAILURE_KEYS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "link": ("failed_link_src", "failed_link_dst"),
+    "node": ("failed_node_id",),
+    "srlg": ("srlg_links",),
+    "geo": ("geo_center_node", "geo_hop_radius"),
+}
+"""Keys that say what fails, by failure_type."""
 RANKING = ("cong_aware", "least_congested", "frag_aware")
 """Routing methods that order the candidate paths anew for each request."""
 _BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
@@ -264,6 +275,55 @@ class SimulationSettings(Section):
     )
 
 
+class FailureSettings(Section):
+    """A failure of links in the middle of each replication."""
+
+    failure_type: Annotated[
+        Literal["none", "link", "node", "srlg", "geo"],
+        Word,
+        BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
+    ] = Field(
+        default="none",
+        description="What fails: one link, a node (all its links), a group of links that share a "
+        "risk, or a region (all links of the nodes near a centre).",
+    )
+    t_fail_arrival_index: Annotated[int, Field(ge=-1, le=10**12), Integer] = Field(
+        default=-1,
+        description="Measured request, counted from 0, before whose arrival the links fail; -1: half "
+        "of num_requests.",
+    )
+    t_repair_after_arrivals: Annotated[int, Field(ge=0, le=10**12), Integer] = Field(
+        default=1000,
+        description="Requests from the failure to its repair; 0: never repaired.",
+    )
+    failed_link_src: NodeName = Field(default="", description="A node of the link (link).")
+    failed_link_dst: NodeName = Field(default="", description="Its other node (link).")
+    failed_node_id: NodeName = Field(default="", description="The node (node).")
+    srlg_links: Links = Field(
+        default="",
+        description="Links that fail together, such as [(1, 2), (2, 3)] (srlg).",
+    )
+    geo_center_node: NodeName = Field(default="", description="Centre of the region (geo).")
+    geo_hop_radius: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
+        default=2,
+        description="Most hops from the centre to a node of the region (geo).",
+    )
+    restoration: Annotated[
+        Literal["none", "reroute"],
+        Word,
+        BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
+    ] = Field(
+        default="none",
+        description="What becomes of lightpaths on failed links: lost, or routed anew at once, those "
+        "that would stay longest first, and lost where there is no room.",
+    )
+
+    @property
+    def srlg_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of nodes in srlg_links."""
+        return link_pairs(self.srlg_links)
+
+
 class StatisticsSettings(Section):
     """Intervals and when to stop."""
 
@@ -309,6 +369,7 @@ class Config(BaseModel):
     traffic_settings: TrafficSettings = Field(default_factory=TrafficSettings)
     simulation_settings: SimulationSettings = Field(default_factory=SimulationSettings)
     statistics_settings: StatisticsSettings = Field(default_factory=StatisticsSettings)
+    failure_settings: FailureSettings = Field(default_factory=FailureSettings)
 
     @property
     def loads(self) -> tuple[float, ...]:
@@ -364,6 +425,7 @@ SECTIONS: dict[str, type[Section]] = {
     "traffic_settings": TrafficSettings,
     "simulation_settings": SimulationSettings,
     "statistics_settings": StatisticsSettings,
+    "failure_settings": FailureSettings,
 }
 HOME = {key: name for name, section in SECTIONS.items() for key in section.model_fields}
 """Section of each key; no key is in two."""
@@ -429,11 +491,33 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "paths_file", "must name a file with route_method = external_ksp"
         if values["paths_file"] and not external:
             yield "paths_file", "is only read with route_method = external_ksp"
+    if values.get("failure_type", "none") != "none":
+        yield from _contradictions_of_a_failure(values)
     if known("stopping_rule", "min_replications", "max_iters") and (
         values["stopping_rule"] == "precision" and values["min_replications"] > values["max_iters"]
     ):
         message = f"must be at most max_iters = {values['max_iters']} (stopping_rule = precision)"
         yield "min_replications", message
+
+
+def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = values["failure_type"]
+    for key in FAILURE_KEYS[kind]:
+        if values.get(key) == "":
+            yield key, f"must be given with failure_type = {kind}"
+    several = values.get("max_segments", 1) > 1
+    if several or values.get("is_grooming_enabled"):
+        other = "max_segments above 1" if several else "is_grooming_enabled = True"
+        yield "failure_type", f"is not available yet with {other}"
+    keys = ("t_fail_arrival_index", "t_repair_after_arrivals", "num_requests")
+    if all(key in values for key in keys):
+        fails, repair, requests = (values[key] for key in keys)
+        at = requests // 2 if fails == -1 else fails
+        if at >= requests:
+            yield keys[0], f"must be less than num_requests = {requests}"
+        elif at + repair > requests:
+            message = f"must be at most {requests - at}: the failure is before request {at} of "
+            yield keys[1], message + f"num_requests = {requests}; 0 is never repaired"
 
 
 def _steps(start: float, stop: float, step: float) -> tuple[float, ...]:

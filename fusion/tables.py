@@ -17,7 +17,7 @@ from fusion.load_file import load_file_name, write_load_file
 from fusion.outcome import METRICS, outcome_of
 from fusion.replication import Replication
 from fusion.scenario import Scenario
-from fusion.statistics import Estimate, blocking_estimate, mean_estimate
+from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
 from fusion.stopping import LoadState
 from fusion.traffic import offered_load
 
@@ -60,6 +60,7 @@ class Tables:
             ("links", link_rows(replications, scenario, confidence)),
             ("pairs", pair_rows(replications, scenario, confidence)),
             ("bit_rates", bit_rate_rows(replications, scenario, confidence)),
+            *([("failures", failure_rows(replications, confidence))] if scenario.failure else []),
         ):
             self._headers[table] = _csv_lines([rows[0]])
             lines = _csv_lines(row.values() for row in rows)
@@ -222,6 +223,29 @@ def bit_rate_rows(
             },
         }
         for index, rate in enumerate(scenario.bit_rates_gbps)
+    ]
+
+
+def failure_rows(replications: Sequence[Replication], confidence: float) -> list[Row]:
+    """Return the rows of failures.csv for one load: before, during and after the failure."""
+    requested = np.array([each.phase_requests for each in replications])
+    blocked = np.array([each.phase_blocked for each in replications])
+    interrupted = [each.interrupted for each in replications]
+    restored = [each.restored for each in replications]
+    failure = {
+        "interrupted": sum(interrupted),
+        "restored": sum(restored),
+        "lost_gbps": sum(each.lost_gbps for each in replications),
+        **_columns("restored_share", ratio_estimate(restored, interrupted, confidence)),
+    }
+    return [
+        {
+            "erlang": replications[0].erlang,
+            "phase": phase,
+            **_blocking_columns(blocked[:, index], requested[:, index], confidence),
+            **failure,
+        }
+        for index, phase in enumerate(("before", "during", "after"))
     ]
 
 

@@ -18,6 +18,10 @@ from fusion.problems import show
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.IGNORECASE)
 _SHARE = re.compile(r"""\s*(["']?)([^"':,{}]*)\1\s*:\s*(["']?)([^"':,{}]*)\3\s*""")
+_LINK = re.compile(
+    r"""[(\[]\s*["']?([^"',()\[\]]+?)["']?\s*,\s*["']?([^"',()\[\]]+?)["']?\s*[)\]]"""
+)
+_LINKS = re.compile(rf"({_LINK.pattern}(\s*,\s*{_LINK.pattern})*)?")
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -138,6 +142,37 @@ def _shares(value: object) -> dict[float, float]:
     return dict(sorted(shares.items()))
 
 
+def _node(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # nodes often have numbers for names
+    return _optional_text(value)
+
+
+def link_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of node names in a list of links such as [(1, 2), (2, 3)].
+
+    Raise ValueError for other text.
+    """
+    inner = text.strip().removeprefix("[").removesuffix("]").strip().removesuffix(",")
+    if not _LINKS.fullmatch(inner):
+        raise ValueError("no list of links")
+    return tuple((match[1], match[2]) for match in _LINK.finditer(inner))
+
+
+def _links(value: object) -> str:
+    """Return a list of links as one text, however it is written."""
+    if isinstance(value, list | tuple):
+        if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in value):
+            raise told("must be a list of links such as [(1, 2), (2, 3)]")
+        value = ", ".join(f"({one}, {other})" for one, other in value)
+    text = _optional_text(value)
+    try:
+        pairs = link_pairs(text)
+    except ValueError:
+        raise told("must be a list of links such as [(1, 2), (2, 3)]") from None
+    return "[" + ", ".join(f"({one}, {other})" for one, other in pairs) + "]" if pairs else ""
+
+
 # Beside a type, after its bounds, as in Annotated[int, Field(ge=0), Integer].
 Integer = BeforeValidator(_integer)
 Number = BeforeValidator(_number)
@@ -145,6 +180,8 @@ Flag = BeforeValidator(_flag)
 Word = BeforeValidator(_word)  # for a Literal; Python's None is the word None, as in FUSION's files
 Name = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
 OptionalPath = Annotated[str, BeforeValidator(_optional_text)]
+NodeName = Annotated[str, BeforeValidator(_node)]
+Links = Annotated[str, BeforeValidator(_links)]
 Shares = Annotated[dict[float, float], BeforeValidator(_shares)]
 IntegerOrAuto = Annotated[
     Annotated[int, Field(ge=0, le=10**12)] | Literal["auto"], BeforeValidator(_integer_or_auto)

@@ -71,6 +71,7 @@ def link_model(
         guard_slots=0,
         bit_rates_gbps=np.ones(1),
         service=None,
+        failure=None,
         pairs=tuple((f"class {number}", "") for number in range(len(classes))),
         links=tuple((f"link {number}", "") for number in range(n_links)),
         link_km=(1.0,) * n_links,

@@ -58,6 +58,8 @@ class State(NamedTuple):
     """int64[4]: first unused row or -1; rows ever used; bucket reached; requests until the next sample."""
     clock: Floats
     """float64[2]: time of the last arrival; buckets per unit of time."""
+    bit_rate: Int32s
+    """int32[lightpath]: of its request."""
     score: Floats
     """float64[candidate]: overwritten when paths are ranked; as many as the pair with most paths has."""
 
@@ -141,6 +143,7 @@ def new_state(
         width=np.empty(rows, dtype=np.int32),
         cursor=np.array([-1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time]),
+        bit_rate=np.empty(rows, dtype=np.int32),
         score=np.empty(int(np.diff(network.first_path).max(initial=1))),
     )
 

@@ -81,6 +81,7 @@ def serve(
     plane_of = state.plane
     start_of = state.start
     width_of = state.width
+    bit_rate_of = state.bit_rate
     offered_by_pair = tally.offered_by_pair
     offered_by_bit_rate = tally.offered_by_bit_rate
     served_by_path = tally.served_by_path
@@ -202,6 +203,7 @@ def serve(
             plane_of[lightpath] = plane
             start_of[lightpath] = start
             width_of[lightpath] = width
+            bit_rate_of[lightpath] = b
             slot = np.int64(departure * buckets_per_time) & mask
             following_of[lightpath] = bucket[slot]
             bucket[slot] = lightpath

@@ -207,6 +207,7 @@ def save_state(state: State, saved: State, level: int) -> None:
     saved.plane[level, :rows] = state.plane[:rows]
     saved.start[level, :rows] = state.start[:rows]
     saved.width[level, :rows] = state.width[:rows]
+    saved.bit_rate[level, :rows] = state.bit_rate[:rows]
     saved.cursor[level] = state.cursor
     saved.clock[level] = state.clock
 
@@ -224,6 +225,7 @@ def restore_state(saved: State, level: int, state: State) -> None:
     state.plane[:rows] = saved.plane[level, :rows]
     state.start[:rows] = saved.start[level, :rows]
     state.width[:rows] = saved.width[level, :rows]
+    state.bit_rate[:rows] = saved.bit_rate[level, :rows]
     state.cursor[:] = saved.cursor[level]
     state.clock[:] = saved.clock[level]
 

@@ -368,6 +368,12 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just("k_shortest_path")
     if key == "stopping_rule":
         return st.just("fixed")
+    if key == "failure_type":
+        return st.just("none")
+    if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
+        return st.sampled_from(["", "1", "Berlin"])
+    if key == "srlg_links":
+        return st.sampled_from(["", "[(1, 2)]", "[(a, b), (2, 3)]"])
     if key == "warmup_requests":
         return st.one_of(st.just("auto"), st.integers(0, 10**12))
     if "enum" in schema:
