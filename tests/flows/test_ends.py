@@ -279,7 +279,8 @@ def test_processes_are_found() -> None:
     name = "a-folder-of-a-run"
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", name])
     try:
-        assert simulators(Path(name)) == [psutil.Process(process.pid)]
+        mine = psutil.Process(process.pid)
+        wait_for(lambda: simulators(Path(name)) == [mine], 10, "a process that is there")
     finally:
         process.kill()
         process.wait()
