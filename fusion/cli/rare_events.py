@@ -51,12 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"fusion.cli.rare_events: {error}", file=sys.stderr)
         return BAD_INPUT
-    if config.general_settings.max_iters < 2:
-        print(
-            f"fusion.cli.rare_events: [general_settings] max_iters is 1 in {options.config}: must be at "
-            "least 2, or there is no interval",
-            file=sys.stderr,
-        )
+    if refusal := _refusal(config):
+        print(f"fusion.cli.rare_events: {options.config}: {refusal}", file=sys.stderr)
         return BAD_INPUT
     try:
         complete = wait_for_end(
@@ -68,6 +64,21 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         return FAILED
     return 0 if complete else signals.exit_code
+
+
+def _refusal(config: Config) -> str:
+    general = config.general_settings
+    if general.max_iters < 2:
+        return "[general_settings] max_iters is 1: must be at least 2, or there is no interval"
+    for section, key, off in (
+        (general, "max_segments", 1),
+        (general, "is_grooming_enabled", False),
+        (config.failure_settings, "failure_type", "none"),
+    ):
+        value = getattr(section, key)
+        if value != off:
+            return f"{key} = {value}: must be {off} for importance splitting"
+    return ""
 
 
 def _estimate(config: Config, inputs: Inputs, signals: Signals, *, as_json: bool) -> bool:

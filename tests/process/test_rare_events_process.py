@@ -58,10 +58,14 @@ def test_a_line_for_a_person(tmp_path: Path) -> None:
 
 
 def test_a_wrong_config_is_told_before_anything_starts(tmp_path: Path) -> None:
-    done = run(write_config(tmp_path / "config.ini", max_iters=1))
-    assert done.returncode == 2
-    assert "max_iters is 1 in" in done.stderr
-    assert not done.stdout
+    for key, value, told in (
+        ("max_iters", 1, "max_iters is 1: must be at least 2"),
+        ("max_segments", 2, "max_segments = 2: must be 1"),
+    ):
+        done = run(write_config(tmp_path / "config.ini", **{key: value}))
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert not done.stdout
 
 
 def test_an_interrupt_leaves_no_process(tmp_path: Path) -> None:
