@@ -105,6 +105,14 @@ def is_compiled(*, connections: bool) -> bool:
     return is_cached(serve_connections if connections else serve)
 
 
+def compile_for(scenario: Scenario) -> None:
+    """Compile what a scenario needs by serving one request, and put it into the cache."""
+    failure = scenario.failure
+    if failure is not None:
+        failure = failure._replace(fails_before=0, repaired_before=None)
+    replicate(scenario._replace(num_requests=1, failure=failure), 1.0, 0, 0)
+
+
 def replicate(
     scenario: Scenario,
     load: float,

@@ -14,7 +14,7 @@ from fusion.inputs import Inputs
 from fusion.logging_config import get_logger
 from fusion.pool import run_tasks, usable_cpus
 from fusion.progress import ProgressWriter
-from fusion.replication import Replicate, Replication, is_compiled, replicate
+from fusion.replication import Replicate, Replication, compile_for, is_compiled
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
 from fusion.scenario import make_scenario
@@ -83,7 +83,7 @@ def run(
     if unfinished and not is_compiled(connections=scenario.service is not None):
         log.info("compiling the event loop, once per installation: 10 to 30 s")
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
-        replicate(scenario._replace(num_requests=1), config.loads[0], 0, 0)
+        compile_for(scenario)
     for replication in run_tasks(
         Replicate(scenario), next_task, _worker_count(config, states), stopped
     ):

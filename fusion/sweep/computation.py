@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fusion.outcome import Outcome, outcome_of
 from fusion.pool import Stopped, run_tasks, usable_cpus
-from fusion.replication import is_compiled, replicate
+from fusion.replication import compile_for, is_compiled, replicate
 from fusion.scenario import Scenario, make_scenario, takes_connections
 from fusion.stopping import Task
 from fusion.sweep.point_state import Failure, PointState
@@ -96,7 +96,7 @@ class Scenarios:
         first = {takes_connections(point.config): point for point in points}
         for connections, point in first.items():
             if not is_compiled(connections=connections):
-                replicate(self.make(point)._replace(num_requests=1), point.erlang, 0, 0)
+                compile_for(self.make(point))
 
     def get(self, point: Point) -> tuple[bytes, str]:
         """Return the scenario of a point, pickled, and its key."""

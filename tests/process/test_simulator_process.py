@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -139,6 +140,23 @@ def test_number_of_workers_changes_no_byte(
     result = simulate(write_config(tmp_path, workers=workers), tmp_path)
     assert result.returncode == 0, result.stderr
     assert read_tables(tmp_path) == undisturbed
+
+
+def test_a_failure_has_a_table_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the compiling on, as on a new machine."""
+    monkeypatch.setenv("FUSION_CACHE_DIR", str(tmp_path / "cache"))
+    config = write_config(tmp_path, workers=2)
+    failure = "failure_type = node\nfailed_node_id = 5\nt_repair_after_arrivals = 100\n"
+    with config.open("a") as file:
+        file.write(f"\n[failure_settings]\n{failure}restoration = reroute\n")
+    result = simulate(config, tmp_path)
+    assert result.returncode == 0, result.stderr
+    with (tmp_path / "output" / "failures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["phase"] for row in rows] == ["before", "during", "after"] * (len(rows) // 3)
+    blocking = [float(row["blocking_probability"]) for row in rows[:3]]
+    assert blocking[1] > blocking[0]
+    assert int(rows[0]["interrupted"]) > int(rows[0]["restored"]) > 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no sockets with a path")
