@@ -295,7 +295,7 @@ class Worker:
         return process
 
     def ensure(self) -> subprocess.Popen[bytes]:
-        """Return the worker of this session, a new one if the last one is gone."""
+        """Return the worker of the test run, a new one if the last one is gone."""
         if self.process is None or self.process.poll() is not None:
             self.process = self.start()
         return self.process

@@ -168,11 +168,12 @@ def test_a_sweep_that_is_killed_goes_on_with_what_its_workers_had_delivered(
     assert set(computed(tmp_path).values()) == {1}
 
 
-@pytest.mark.timeout(100)
+@pytest.mark.timeout(240)
 def test_cancelling_ends_the_work_everywhere(machines: Machines, tmp_path: Path) -> None:
     process = start(machines.server, tmp_path, LONG, engine=ENGINE)
     sweep_run = machines.server.named(str(tmp_path))
-    wait_for(lambda: process.poll() or machines.computing(), 60, "work")
+    # A portion that a worker has taken and does not start goes to another one after a minute.
+    wait_for(lambda: process.poll() is not None or machines.computing(), 150, "work")
     machines.server.cancel(sweep_run)
     process.wait(60)
     assert machines.server.finished(sweep_run)["state_type"] == "CANCELLED"
