@@ -163,7 +163,7 @@ def replicate(
         serve_all(after)
         outage = simulation.end_phase(outage)
     ended, tally, count = simulation.end_measuring()
-    done = _measured(
+    done = measured(
         scenario, tally, count, load, replication, warmup_requests, seconds=ended - began
     )
     if outage is None:
@@ -366,7 +366,7 @@ def split(
     return take(first), take(total - first)
 
 
-def _measured(
+def measured(
     scenario: Scenario,
     tally: Tally,
     count: Count,
@@ -375,6 +375,7 @@ def _measured(
     warmup_requests: int,
     seconds: float,
 ) -> Replication:
+    """Return what a replication measured in `seconds` of its time, from what was counted."""
     network = scenario.network
     served = tally.served_by_path
     row_slots = np.maximum(network.width - scenario.guard_slots, 0)

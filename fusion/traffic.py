@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 16_384
-"""Requests drawn at a time: small enough for the second cache level. Part of what fixes the numbers."""
+"""Requests drawn at a time: small enough for the second cache level. The numbers do not depend on it."""
 
 TRUNCATION = 2.0
 """A truncated holding time is redrawn above this multiple of its nominal mean."""
@@ -74,12 +74,13 @@ def offered_load(model: TrafficModel, load: float) -> float:
 
 
 def draw_requests(
-    model: TrafficModel, load: float, seed: int, replication: int, *, ties: bool
+    model: TrafficModel, load: float, seed: int, replication: int, *, ties: bool, size: int = CHUNK
 ) -> Iterator[Requests]:
-    """Yield requests for ever, `CHUNK` at a time: Poisson arrivals at rate load / mean holding time.
+    """Yield requests for ever, `size` at a time: Poisson arrivals at rate load / mean holding time.
 
     The streams depend on the value of the load, not on its place among the loads of a run, so that a load
-    added to a run changes none of the others. ties: whether to draw the numbers that random fit uses.
+    added to a run changes none of the others. ties: whether to draw the numbers that random fit uses. size:
+    changes nothing but the chunks.
     """
     words = struct.unpack("<II", struct.pack("<d", load))
     root = np.random.SeedSequence(seed, spawn_key=(*words, replication))
@@ -87,46 +88,48 @@ def draw_requests(
         np.random.Generator(np.random.SFC64(child)) for child in root.spawn(5)
     )
     rate = load / model.mean_holding_time
-    draw_pair = _category_drawer(pairs, model.pair_shares)
-    draw_bit_rate = _category_drawer(bit_rates, model.bit_rate_shares)
+    draw_pair = _category_drawer(pairs, model.pair_shares, size)
+    draw_bit_rate = _category_drawer(bit_rates, model.bit_rate_shares, size)
     nothing = np.empty(0)
     now = 0.0
     while True:
-        arrival = arrivals.standard_exponential(CHUNK)
+        arrival = arrivals.standard_exponential(size)
         arrival /= rate
         arrival[0] += now
         np.cumsum(arrival, out=arrival)
         now = float(arrival[-1])
         yield Requests(
             arrival,
-            _holding_times(model, holdings),
+            _holding_times(model, holdings, size),
             draw_pair(),
             draw_bit_rate(),
-            tie_breaks.random(CHUNK) if ties else nothing,
+            tie_breaks.random(size) if ties else nothing,
         )
 
 
 def _category_drawer(
-    stream: np.random.Generator, shares: NDArray[np.float64]
+    stream: np.random.Generator, shares: NDArray[np.float64], size: int
 ) -> Callable[[], NDArray[np.int32]]:
-    """Return what draws `CHUNK` category numbers: equal shares by integers, others by inversion."""
+    """Return what draws `size` category numbers: equal shares by integers, others by inversion."""
     if np.all(shares == shares[0]):
-        return lambda: stream.integers(len(shares), size=CHUNK, dtype=np.int32)
+        return lambda: stream.integers(len(shares), size=size, dtype=np.int32)
     cumulative = np.cumsum(shares)
     # The last category takes what rounding leaves of the interval; one of share 0 is never drawn.
     cumulative[np.flatnonzero(shares)[-1] :] = 1.0
-    return lambda: np.searchsorted(cumulative, stream.random(CHUNK), side="right").astype(np.int32)
+    return lambda: np.searchsorted(cumulative, stream.random(size), side="right").astype(np.int32)
 
 
-def _holding_times(model: TrafficModel, stream: np.random.Generator) -> NDArray[np.float64]:
+def _holding_times(
+    model: TrafficModel, stream: np.random.Generator, size: int
+) -> NDArray[np.float64]:
     if model.holding_distribution == "deterministic":
-        return np.full(CHUNK, model.mean_holding_time)
+        return np.full(size, model.mean_holding_time)
     if model.holding_distribution == "truncated_exponential":
         # Inversion of the truncated distribution: the same law as redrawing, at one draw per request.
         covered = -np.expm1(-TRUNCATION)
-        truncated = -np.log1p(-covered * stream.random(CHUNK))
+        truncated = -np.log1p(-covered * stream.random(size))
         truncated *= model.mean_holding_time
         return np.asarray(truncated, dtype=np.float64)
-    holding = stream.standard_exponential(CHUNK)
+    holding = stream.standard_exponential(size)
     holding *= model.mean_holding_time
     return holding

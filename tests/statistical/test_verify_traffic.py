@@ -199,6 +199,18 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
         assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("holding", ["exponential", "deterministic", "truncated_exponential"])
+@pytest.mark.parametrize("model", [UNIFORM, SKEWED], ids=["uniform", "skewed"])
+def test_the_size_of_a_chunk_changes_nothing(model: TrafficModel, holding: str) -> None:
+    model = model._replace(holding_distribution=holding)
+    whole = first_requests(model, 50.0, 3, 2, CHUNK + 2000)
+    chunks = draw_requests(model, 50.0, 3, 2, ties=True, size=1000)
+    drawn = [next(chunks) for _ in range(CHUNK // 1000 + 2)]
+    for a, b in zip(zip(*drawn, strict=True), whole, strict=True):
+        small = np.concatenate(a)
+        assert np.array_equal(small, b[: len(small)])
+
+
 def test_every_policy_is_offered_the_same() -> None:
     """Only the numbers that random fit reads come on top; other streams stay as they are."""
     scenarios = [
