@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from fusion.config import ConfigError, Problem, to_ini
 from fusion.files import write_atomic
 from fusion.pool import usable_cpus
+from fusion.provenance import RunFile
 from fusion.sweep.chunks import next_chunk
 from fusion.sweep.definition import Sweep, make_sweep
 from fusion.sweep.point_file import write_points
@@ -140,6 +141,8 @@ def _sweep(sweep: Sweep, engine: str) -> SweepResult:
     logger.info("%d points, %d of them complete in the store %s", len(points), there, store.folder)
 
     with run_lock.hold(run), Connection(logger) as connection:
+        record = RunFile(run.provenance)
+        record.begin(sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder))
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         follower = SweepFollower(
@@ -170,22 +173,22 @@ def _sweep(sweep: Sweep, engine: str) -> SweepResult:
                     flow_run_id,
                 )
         except SimulationError as error:
-            _show_last(follower, run, sweep, states, str(error))
+            _show_last(follower, run, record, sweep, states, str(error))
             raise
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
-            _show_last(follower, run, sweep, states, "the run was ended before its time")
+            _show_last(follower, run, record, sweep, states, "the run was ended before its time")
             raise
         if isinstance(end, State):
-            _show_last(follower, run, sweep, states, end.message or end.name or "")
+            _show_last(follower, run, record, sweep, states, end.message or end.name or "")
             return cast(SweepResult, end)
         connection.wait(settings.server_wait_seconds)
         failure = _failures(run, states)
         missing = sum(not state.is_done for state in states)
         if missing:
             failure += f"\n{missing} points are not complete, though nothing failed; run it again."
-        plot = _show_last(follower, run, sweep, states, failure)
+        plot = _show_last(follower, run, record, sweep, states, failure)
     if failure:
         raise SimulationError(failure, 1)
     return SweepResult(
@@ -256,6 +259,7 @@ def _workers(points: Sequence[Point]) -> int:
 def _show_last(
     follower: SweepFollower,
     run: RunDirectory,
+    record: RunFile,
     sweep: Sweep,
     states: Sequence[PointState],
     partial: str,
@@ -263,6 +267,7 @@ def _show_last(
     """Write and show what there is when a run has ended; nothing here can end it worse."""
     logger = get_run_logger()
     try:
+        record.end(1 if partial else 0, redact(partial) or "complete")
         follower.look(last=True)
         write_tables(run.output, states, sweep.axes)
         write_parquet(run.output)

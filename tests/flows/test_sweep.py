@@ -98,6 +98,9 @@ def test_a_sweep_shows_its_points_in_tables_and_in_prefect(
     assert "Partial" not in artifacts["report"]["data"]
     assert any("6 points, 0 of them complete" in line for _, line in server.log(run_id))
     assert Path(made["plot"]).read_bytes().startswith(b"\x89PNG")
+    record = json.loads((Path(made["run_dir"]) / "run.json").read_text())
+    assert (record["points"], record["engine"], record["exit_code"]) == (6, "local", 0)
+    assert record["packages"].keys() >= {"numpy", "numba"}
 
 
 def test_what_is_there_is_not_computed_again_and_new_points_are(
