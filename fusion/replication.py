@@ -163,7 +163,7 @@ def replicate(
         serve_all(after)
         outage = simulation.end_phase(outage)
     ended, tally, count = simulation.end_measuring()
-    done = measured(
+    done = replication_of(
         scenario, tally, count, load, replication, warmup_requests, seconds=ended - began
     )
     if outage is None:
@@ -366,7 +366,7 @@ def split(
     return take(first), take(total - first)
 
 
-def measured(
+def replication_of(
     scenario: Scenario,
     tally: Tally,
     count: Count,
