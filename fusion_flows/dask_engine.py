@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.client.schemas.objects import State
 
 from fusion.sweep.chunks import next_chunk
+from fusion.sweep.failed_points import FailureWriter
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import OutcomeWriter, Store
 from fusion_flows.flow_ends import SimulationError
@@ -49,6 +50,7 @@ def compute_on_dask(
         raise SimulationError(f"no Dask scheduler answers at {address}: {error}", 1) from None
     with client, OutcomeWriter(path := store.new_file()) as writer:
         follower.read_from(path)
+        failures = FailureWriter(store, [state.point for state in states], path.stem)
         orders = _Orders(client, metric, states, follower)
         while True:
             orders.send()
@@ -56,6 +58,7 @@ def compute_on_dask(
                 break
             for delivery, failed in orders.back():
                 writer.append(delivery.outcomes)
+                failures.append(delivery.failures)
                 for failure in delivery.failures:
                     failed[failure.key].failure = failure
             follower.look()

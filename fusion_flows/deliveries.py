@@ -24,6 +24,7 @@ from prefect.client.schemas.objects import Artifact
 
 from fusion.outcome import Outcome
 from fusion.progress import ProgressReader
+from fusion.sweep.failed_points import failure_of_event
 from fusion.sweep.point_state import Failure
 from fusion.sweep.store import parse_line
 from fusion_flows.connection import Connection
@@ -81,8 +82,7 @@ class Sender:
         """Deliver what is new, now and then; `last`: all of it. Raises Unreachable, nothing is lost then."""
         for event in self._events.read():
             if event.get("type") == "point_failed":
-                values = (str(event.get(name)) for name in ("key", "message", "traceback"))
-                self._failures.append(Failure(*values))
+                self._failures.append(failure_of_event(event))
             elif event.get("type") == "error":
                 self.error = str(event.get("message"))
         if not last and time.monotonic() < self._next:

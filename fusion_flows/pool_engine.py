@@ -25,6 +25,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from fusion.sweep.chunks import next_chunk, seconds_left
+from fusion.sweep.failed_points import FailureWriter
 from fusion.sweep.point_file import to_text
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import OutcomeWriter, Store
@@ -63,9 +64,12 @@ def compute_on_workers(
     worker says that it cannot compute the points, or when runs end again and again without a result.
     """
     orders = _Orders(deployment, metric, states, connection, sweep_run)
-    with OutcomeWriter(path := store.new_file()) as writer:
+    failures = FailureWriter(
+        store, [state.point for state in states], (path := store.new_file()).stem
+    )
+    with OutcomeWriter(path) as writer:
         follower.read_from(path)
-        orders.adopt(writer)
+        orders.adopt(writer, failures)
         follower.look()
         try:
             while True:
@@ -73,7 +77,7 @@ def compute_on_workers(
                 if orders.is_done:
                     break
                 time.sleep(_LOOK_SECONDS)
-                over = orders.take(writer)
+                over = orders.take(writer, failures)
                 follower.look()
                 orders.settle(over)
                 if (state := ended()) is not None:
@@ -134,7 +138,7 @@ class _Orders:
         waiting = any(not state.is_done for state in self._waiting.values())
         return not (self.out or waiting or self._unsent)
 
-    def adopt(self, writer: OutcomeWriter) -> None:
+    def adopt(self, writer: OutcomeWriter, failures: FailureWriter) -> None:
         """Take what runs of an attempt that was killed have delivered, and end those that go on."""
         self._connection.wait(60.0)
         ours = FlowRunFilter(
@@ -154,7 +158,7 @@ class _Orders:
                 if self._is_stray(each.flow_run, known)
                 and any(key in self._states for key, _ in each.outcomes)
             ]
-            self._write(ours_now, writer)
+            self._write(ours_now, writer, failures)
             if len(ours_now) < len(found):
                 return
 
@@ -257,7 +261,7 @@ class _Orders:
             )
         )
 
-    def take(self, writer: OutcomeWriter) -> list[FlowRun]:
+    def take(self, writer: OutcomeWriter, failures: FailureWriter) -> list[FlowRun]:
         """Write down what was delivered, and return the runs that are over."""
         try:
             found = self._read_runs(FlowRunFilter(id=FlowRunFilterId(any_=list(self.out))))
@@ -265,7 +269,7 @@ class _Orders:
                 self.out[run.id].runs = run.state is not None and run.state.is_running()
                 self._give_up_if_never_started(run)
             while delivered := deliveries.waiting(self._connection, list(self.out)):
-                self._write(delivered, writer)
+                self._write(delivered, writer, failures)
         except Unreachable:
             return []
         gone = set(self.out) - {run.id for run in found}
@@ -282,7 +286,9 @@ class _Orders:
                 lost: State = Crashed(message="It was handed to a worker and never started.")
                 self._connection.call(lambda client: client.set_flow_run_state(run.id, lost))
 
-    def _write(self, delivered: Sequence[Delivery], writer: OutcomeWriter) -> None:
+    def _write(
+        self, delivered: Sequence[Delivery], writer: OutcomeWriter, failures: FailureWriter
+    ) -> None:
         for delivery in delivered:
             new = []
             for key, outcome in delivery.outcomes:
@@ -291,9 +297,10 @@ class _Orders:
                     state.add(outcome)
                     new.append((key, outcome))
             writer.append(new)
-            for failure in delivery.failures:
-                if failure.key in self._states:
-                    self._states[failure.key].failure = failure
+            ours = [failure for failure in delivery.failures if failure.key in self._states]
+            failures.append(ours)
+            for failure in ours:
+                self._states[failure.key].failure = failure
         deliveries.taken(self._connection, delivered)
 
     def settle(self, over: Sequence[FlowRun]) -> None:

@@ -20,6 +20,7 @@ from fusion.pool import usable_cpus
 from fusion.provenance import RunFile
 from fusion.sweep.chunks import next_chunk
 from fusion.sweep.definition import Sweep, make_sweep
+from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_file import write_points
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import Point, sweep_points
@@ -97,7 +98,9 @@ def _run_name() -> str:
 
 
 @interruptible_flow("fusion-sweep", _run_name)
-def fusion_sweep(sweep: SweepParameter, name: str = "", engine: str = LOCAL) -> SweepResult:
+def fusion_sweep(
+    sweep: SweepParameter, name: str = "", engine: str = LOCAL, failed: bool = False
+) -> SweepResult:
     """Compute what a sweep still lacks, and report all of it.
 
     Points that are in the store are not computed again, whichever sweep has made them; a sweep that was
@@ -109,15 +112,16 @@ def fusion_sweep(sweep: SweepParameter, name: str = "", engine: str = LOCAL) -> 
         engine: What computes: local, a simulator process on this machine with all its CPUs; the
             address of a Dask scheduler, such as tcp://host:8786; or a deployment of the flow
             fusion-points, such as fusion-points/points, whose workers compute.
+        failed: Compute only the points that failed when they were computed last.
 
     Raises ConfigError for a sweep that cannot be run (nothing is started then), SimulationError when points
     fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
     there is no place for the results.
     """
-    return told_in_words(lambda: _sweep(sweep, engine))
+    return told_in_words(lambda: _sweep(sweep, engine, failed=failed))
 
 
-def _sweep(sweep: Sweep, engine: str) -> SweepResult:
+def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
     if engine != LOCAL and "/" not in engine:
         message = (
             "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
@@ -139,10 +143,17 @@ def _sweep(sweep: Sweep, engine: str) -> SweepResult:
     there = sum(state.is_done for state in states)
     logger.info("Run directory: %s", run.path)
     logger.info("%d points, %d of them complete in the store %s", len(points), there, store.folder)
+    wanted: Sequence[PointState] = states
+    if failed:
+        failures = failed_points(store, states)
+        wanted = [state for state in states if state.point.key in failures]
+        logger.info("%d of them failed last time: these are computed", len(wanted))
 
     with run_lock.hold(run), Connection(logger) as connection:
         record = RunFile(run.provenance)
-        record.begin(sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder))
+        record.begin(
+            sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)
+        )
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         follower = SweepFollower(
@@ -151,21 +162,21 @@ def _sweep(sweep: Sweep, engine: str) -> SweepResult:
             connection,
             logger,
             sweep,
-            states,
+            wanted,
             cores=_workers(points) or usable_cpus(),
             max_log_bytes=settings.max_log_size_bytes,
         )
         watch = Watch(connection, flow_run_id)
         try:
             if engine == LOCAL:
-                end = _compute(sweep, run, store, states, follower, watch, settings)
+                end = _compute(sweep, run, store, wanted, follower, watch, settings)
             elif "://" in engine:
-                end = compute_on_dask(engine, sweep.metric, states, store, follower, watch.ended)
+                end = compute_on_dask(engine, sweep.metric, wanted, store, follower, watch.ended)
             else:
                 end = compute_on_workers(
                     engine,
                     sweep.metric,
-                    states,
+                    wanted,
                     store,
                     follower,
                     watch.ended,
@@ -185,10 +196,14 @@ def _sweep(sweep: Sweep, engine: str) -> SweepResult:
             return cast(SweepResult, end)
         connection.wait(settings.server_wait_seconds)
         failure = _failures(run, states)
-        missing = sum(not state.is_done for state in states)
+        missing = sum(not state.is_done for state in wanted)
         if missing:
             failure += f"\n{missing} points are not complete, though nothing failed; run it again."
-        plot = _show_last(follower, run, record, sweep, states, failure)
+        others = sum(not state.is_done for state in states) - missing
+        waiting = f"{others} other points wait for a run of all points" if others else ""
+        plot = _show_last(
+            follower, run, record, sweep, states, failure or waiting, 1 if failure else 0
+        )
     if failure:
         raise SimulationError(failure, 1)
     return SweepResult(
@@ -263,11 +278,12 @@ def _show_last(
     sweep: Sweep,
     states: Sequence[PointState],
     partial: str,
+    exit_code: int = 1,
 ) -> Path | None:
     """Write and show what there is when a run has ended; nothing here can end it worse."""
     logger = get_run_logger()
     try:
-        record.end(1 if partial else 0, redact(partial) or "complete")
+        record.end(exit_code, redact(partial) or "complete")
         follower.look(last=True)
         write_tables(run.output, states, sweep.axes)
         write_parquet(run.output)
@@ -297,7 +313,10 @@ def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:
     if not groups:
         return ""
     count = sum(map(len, groups.values()))
-    lines = [f"{count} of {len(states)} points failed; run the sweep again to try them again."]
+    lines = [
+        f"{count} of {len(states)} points failed. When what is wrong is mended, `fusion sweep --failed` "
+        "computes only these; what the others found is kept."
+    ]
     for error, failed in groups.items():
         config = run.path / "failed" / f"{failed[0].point.key[:12]}.ini"
         config.parent.mkdir(exist_ok=True)

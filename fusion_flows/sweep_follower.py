@@ -12,7 +12,8 @@ from uuid import UUID
 from fusion.progress import ProgressReader
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.definition import Sweep
-from fusion.sweep.point_state import Failure, PointState
+from fusion.sweep.failed_points import failure_of_event
+from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
 from fusion.sweep.store import parse_line
 from fusion_flows.artifacts import Artifacts, clock
@@ -118,8 +119,7 @@ class SweepFollower:
         for event in self._events.read():
             if event.get("type") == "point_failed" and event.get("key") in self._states:
                 key = event["key"]
-                failure = Failure(key, str(event.get("message")), str(event.get("traceback")))
-                self._states[key].failure = failure
+                self._states[key].failure = failure_of_event(event)
             elif event.get("type") == "error":
                 self.error = str(event.get("message"))
 
@@ -165,6 +165,8 @@ class SweepFollower:
 
     def news(self, done: int, needed: int) -> str:
         """Return what is new, on one line."""
+        if not self._states:
+            return "nothing to compute"
         counts = Counter(_stage(state) for state in self._states.values())
         parts = [f"{counts['done']}/{len(self._states)} points"]
         parts += [

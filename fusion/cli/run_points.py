@@ -18,6 +18,7 @@ from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for
 
 if TYPE_CHECKING:
     from fusion.progress import ProgressWriter
+    from fusion.sweep.point_state import PointState
     from fusion.sweep.points import Point
 
 
@@ -90,11 +91,28 @@ def _simulate(
     """Compute what is missing; return whether all of it is there."""
     from fusion.logging_config import get_logger
     from fusion.sweep.computation import compute
+    from fusion.sweep.failed_points import FailureWriter
     from fusion.sweep.point_state import point_states
     from fusion.sweep.store import OutcomeWriter, Store
 
     log = get_logger("fusion.sweep")
-    states = point_states(points, Store(options.store).read(p.key for p in points), metric)
+    store = Store(options.store)
+    states = point_states(points, store.read(point.key for point in points), metric)
+    failures = FailureWriter(store, points, options.outcomes.stem)
+
+    def tell_failure(state: PointState) -> None:
+        failure = state.failure
+        assert failure is not None
+        failures.append([failure])
+        log.error("%s: %s", failure.key[:12], failure.error)
+        progress.write(
+            "point_failed",
+            key=failure.key,
+            message=failure.error,
+            traceback=failure.trace,
+            replication=failure.replication,
+        )
+
     progress.write("start", points=len(points), done=sum(state.is_done for state in states))
     left = {state.point.key: state for state in states if not state.is_done}
     with OutcomeWriter(options.outcomes) as writer:
@@ -115,18 +133,10 @@ def _simulate(
                     )
                     progress.write("point", key=key, replications=len(state.outcomes))
                 else:
-                    log.error("%s: %s", key[:12], state.failure.error)
-                    progress.write(
-                        "point_failed",
-                        key=key,
-                        message=state.failure.error,
-                        traceback=state.failure.trace,
-                    )
-    for key, state in left.items():  # failed before anything was computed
+                    tell_failure(state)
+    for state in left.values():  # failed before anything was computed
         if state.failure is not None:
-            progress.write(
-                "point_failed", key=key, message=state.failure.error, traceback=state.failure.trace
-            )
+            tell_failure(state)
     return all(state.is_done for state in states)
 
 

@@ -7,6 +7,7 @@ import pickle
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from fusion.outcome import Outcome, outcome_of
@@ -60,12 +61,12 @@ def compute(
             waiting.popleft()
         for early in (False, True):
             for state in waiting:
+                tasks = state.next_batch(early=early)
                 try:
-                    tasks = state.next_batch(early=early)
                     if tasks:
                         return Batch(state.point.key, *pickled.get(state.point), tasks)
                 except Exception as error:
-                    state.failure = _failure(state.point.key, error)
+                    state.failure = _failure(state.point.key, error, tasks[0])
         return None
 
     if not workers:
@@ -96,7 +97,8 @@ class Scenarios:
         first = {takes_connections(point.config): point for point in points}
         for connections, point in first.items():
             if not is_compiled(connections=connections):
-                compile_for(self.make(point))
+                with suppress(Exception):  # an error of this point is told when it is its turn
+                    compile_for(self.make(point))
 
     def get(self, point: Point) -> tuple[bytes, str]:
         """Return the scenario of a point, pickled, and its key."""
@@ -137,9 +139,11 @@ def simulate(batch: Batch, stopped: Callable[[], bool] = lambda: False, /) -> La
     except Stopped:
         raise
     except Exception as error:
-        return Landed(batch.key, outcomes, len(batch.tasks), _failure(batch.key, error))
+        failure = _failure(batch.key, error, batch.tasks[len(outcomes)])
+        return Landed(batch.key, outcomes, len(batch.tasks), failure)
     return Landed(batch.key, outcomes, len(batch.tasks), None)
 
 
-def _failure(key: str, error: Exception) -> Failure:
-    return Failure(key, f"{type(error).__name__}: {error}", traceback.format_exc())
+def _failure(key: str, error: Exception, task: Task) -> Failure:
+    said = f"{type(error).__name__}: {error}"
+    return Failure(key, said, traceback.format_exc(), task.replication)

@@ -15,11 +15,15 @@ _BATCH_REQUESTS = 400_000  # some 50 ms: a batch costs a fraction of a milliseco
 
 
 class Failure(NamedTuple):
-    """A point whose simulation has raised an error. error: one line. trace: the whole traceback."""
+    """A point whose simulation has raised an error.
+
+    error: one line. trace: the whole traceback. replication: that was to be simulated.
+    """
 
     key: str
     error: str
     trace: str
+    replication: int = 0
 
 
 class PointState:

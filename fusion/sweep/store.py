@@ -3,6 +3,7 @@
     STORE/points/<writer>.jsonl      a line per point: its key, and what that was made from
     STORE/outcomes/<writer>.csv      a line per replication, appended by one writer as they finish
 
+`failed_points` keeps beside them what failed.
 A replication is a pure function of its point and its number, so outcomes add up: stores are merged by copying
 files, what two writers computed twice is equal, and a file that a kill has cut short lacks its last line.
 """

@@ -1,12 +1,19 @@
 """The verbs of the command `fusion` that are about sweeps."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
 from fusion_flows.command import sweeps
-from fusion_flows.command.terminal import print_json, print_note, print_submitted, print_table
+from fusion_flows.command.terminal import (
+    print_json,
+    print_note,
+    print_submitted,
+    print_table,
+    printable,
+)
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
@@ -47,7 +54,7 @@ def _plan(
             (
                 *(_text(point.axes[axis]) for axis in planned.axes),
                 str(point.replications),
-                "complete" if point.complete else "",
+                "complete" if point.complete else "failed" if point.failed else "",
                 point.key[:12],
             )
             for point in shown
@@ -55,8 +62,13 @@ def _plan(
     )
     if len(shown) < len(planned.points):
         print_note(f"... and {len(planned.points) - len(shown)} more; --all shows all of them")
+    if planned.failed:
+        print("\nFailed when they were computed last; `fusion sweep --failed` computes only these:")
+        for error, count in Counter(filter(None, (p.failed for p in planned.points))).items():
+            print(printable(f"  {count} x {error}"))
+    failed = f", {planned.failed} failed" if planned.failed else ""
     print(
-        f"\n{len(planned.points)} points, {planned.complete} complete in {planned.store}; "
+        f"\n{len(planned.points)} points, {planned.complete} complete{failed} in {planned.store}; "
         f"about {planned.replications_left} replications left, {_time(planned.seconds)} here"
     )
     return 0
@@ -67,17 +79,18 @@ def _sweep(
     *,
     name: str = "",
     engine: str = "local",
+    failed: bool = False,
     detach: Detach = False,
     json: Json = False,
 ) -> int:
     if detach:
-        submitted = sweeps.submit_sweep(file, name=name, engine=engine)
+        submitted = sweeps.submit_sweep(file, name=name, engine=engine, failed=failed)
         if json:
             print_json(submitted)
         else:
             print_submitted(submitted)
         return 0
-    result = sweeps.sweep_here(file, name=name, engine=engine)
+    result = sweeps.sweep_here(file, name=name, engine=engine, failed=failed)
     if json:
         print_json(result)
     else:

@@ -11,6 +11,7 @@ from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
 from fusion.sweep.compare import loads_at as loads_of_states
 from fusion.sweep.definition import Sweep, read_sweep
+from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.results import point_rows
@@ -34,6 +35,8 @@ class PlannedPoint(NamedTuple):
     """That are in the store."""
     complete: bool
     key: str
+    failed: str = ""
+    """The error, where it failed when it was computed last."""
 
 
 class Plan(BaseModel):
@@ -45,6 +48,8 @@ class Plan(BaseModel):
     points: list[PlannedPoint]
     complete: int
     """Points that are in the store."""
+    failed: int
+    """Points that failed when they were computed last: what `--failed` computes."""
     replications_left: int
     """An estimate where a stopping rule decides."""
     seconds: float
@@ -64,6 +69,7 @@ def plan(file: Path | str | Sweep) -> Plan:
     """
     sweep, states, store = _states(file)
     workers = max(state.point.config.simulation_settings.workers for state in states)
+    failed = failed_points(store, states)
     return Plan(
         axes=sweep.axes,
         points=[
@@ -72,10 +78,12 @@ def plan(file: Path | str | Sweep) -> Plan:
                 len(state.outcomes),
                 state.stop_reason is not None,
                 state.point.key,
+                failed.get(state.point.key, ""),
             )
             for state in states
         ],
         complete=sum(state.is_done for state in states),
+        failed=len(failed),
         replications_left=sum(
             max(0, state.replications_needed - len(state.outcomes)) for state in states
         ),
@@ -93,13 +101,17 @@ def _states(file: Path | str | Sweep) -> tuple[Sweep, list[PointState], Store]:
     return sweep, states, store
 
 
-def sweep_here(file: Path | str | Sweep, *, name: str = "", engine: str = "local") -> "SweepResult":
+def sweep_here(
+    file: Path | str | Sweep, *, name: str = "", engine: str = "local", failed: bool = False
+) -> "SweepResult":
     """Compute in this process's session what a sweep still lacks, as a run of `fusion-sweep`.
 
     Args:
         file: TOML or JSON file with the sweep, or the sweep itself.
         name: Name of the run in lists; nothing: the template and the axes.
-        engine: What computes: local, or the address of a Dask scheduler, such as tcp://host:8786.
+        engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
+            deployment whose workers compute, such as fusion-points/points.
+        failed: Compute only the points that failed when they were computed last.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -123,7 +135,7 @@ def sweep_here(file: Path | str | Sweep, *, name: str = "", engine: str = "local
     )
     try:
         sweep = file if isinstance(file, Sweep) else read_sweep(file)
-        return fusion_sweep(sweep, name=name, engine=engine)
+        return fusion_sweep(sweep, name=name, engine=engine, failed=failed)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted. {kept}") from None
     except (CancelledRun, CrashedRun, TerminationSignal) as ended:
@@ -132,7 +144,9 @@ def sweep_here(file: Path | str | Sweep, *, name: str = "", engine: str = "local
         raise UnfinishedRunError(str(failed)) from None
 
 
-def submit_sweep(file: Path | str | Sweep, *, name: str = "", engine: str = "local") -> "Submitted":
+def submit_sweep(
+    file: Path | str | Sweep, *, name: str = "", engine: str = "local", failed: bool = False
+) -> "Submitted":
     """Hand a sweep to a worker, through the deployment `fusion-sweep/sweep`, and return at once.
 
     It is checked here first. The settings of an INI file of one's own are sent, not its path.
@@ -141,6 +155,7 @@ def submit_sweep(file: Path | str | Sweep, *, name: str = "", engine: str = "loc
         file: TOML or JSON file with the sweep, or the sweep itself.
         name: Name of the run in lists; nothing: the template and the axes.
         engine: What computes; see `sweep_here`.
+        failed: Compute only the points that failed when they were computed last.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -156,7 +171,8 @@ def submit_sweep(file: Path | str | Sweep, *, name: str = "", engine: str = "loc
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)
     given = name or f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
-    return hand_over("fusion-sweep/sweep", {"sweep": sent, "name": given, "engine": engine}, given)
+    parameters = {"sweep": sent, "name": given, "engine": engine, "failed": failed}
+    return hand_over("fusion-sweep/sweep", parameters, given)
 
 
 def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas.DataFrame":

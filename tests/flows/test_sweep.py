@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import random
 import subprocess
 import sys
@@ -282,3 +283,53 @@ def test_the_command_plans_computes_and_explains(server: Prefect, tmp_path: Path
     bad = fusion("sweep", str(file))
     assert bad.returncode == 2
     assert "did you mean 'k_paths'" in bad.stderr
+
+
+BROKEN = """
+import fusion.scenario
+from fusion.paths import k_shortest_paths
+def broken(topology, k, *more, **named):
+    if k == 1:
+        raise ValueError("no such path today")
+    return k_shortest_paths(topology, k, *more, **named)
+fusion.scenario.k_shortest_paths = broken
+"""
+
+
+def test_failed_points_are_named_and_computed_again_without_the_others(
+    server: Prefect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, broken = tmp_path / "sweep.toml", tmp_path / "broken"
+    file.write_text(
+        'template = "quick"\n[grid]\nk_paths = [1, 2]\nerlang = [150, 200]\n'
+        "[overrides.general_settings]\nnum_requests = 2000\nmax_iters = 2\n"
+    )
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(BROKEN)
+    whole = {**server.environment, "FUSION_STORE_DIR": str(tmp_path / "store")}
+    monkeypatch.setenv("FUSION_STORE_DIR", str(tmp_path / "store"))
+
+    def fusion(*words: str, path: str = whole["PYTHONPATH"]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "fusion_flows.command.cli", *words],
+            env={**whole, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    failed = fusion("sweep", str(file), path=f"{broken}{os.pathsep}{whole['PYTHONPATH']}")
+    assert failed.returncode == 1
+    assert "2 of 4 points failed" in failed.stderr
+    assert "2 x ValueError: no such path today" in failed.stderr
+    assert "2 complete, 2 failed in" in fusion("plan", str(file)).stdout
+
+    file.write_text(file.read_text().replace("[150, 200]", "[150, 200, 250]"))
+    before = computed(tmp_path)
+    again = fusion("sweep", str(file), "--failed")
+    assert again.returncode == 0, again.stderr
+    assert (computed(tmp_path) - before).total() == 2 * 2
+    planned = sweeps.plan(file)
+    assert (len(planned.points), planned.complete, planned.failed) == (6, 4, 0)
