@@ -156,7 +156,16 @@ def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
     if kind == "none":
         return set(SECTIONS["failure_settings"].model_fields)
     own = FAILURE_KEYS[kind]
-    return {key for keys in FAILURE_KEYS.values() for key in keys if key not in own}
+    skipped = {key for keys in FAILURE_KEYS.values() for key in keys if key not in own}
+    if values["geo_radius_km"] > 0:
+        skipped.add("geo_hop_radius")
+    else:
+        skipped.add("geo_center_point")
+    if values["t_fail_time"] == -1:
+        skipped |= {"t_fail_time", "t_repair_after_time"}
+    else:
+        skipped |= {"t_fail_arrival_index", "t_repair_after_arrivals"}
+    return skipped
 
 
 def _normal(value: object) -> object:

@@ -1,17 +1,18 @@
-"""A failure of links, once in each replication: what it interrupts, what is restored, what is lost."""
+"""Which links fail, when, and what becomes of what they carried: the plan of a replication's failures."""
 
 from __future__ import annotations
 
 import struct
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from fusion.region import links_in_region
 
+if TYPE_CHECKING:
     from fusion.sections import FailureSettings
     from fusion.topology import Topology
 
@@ -26,36 +27,35 @@ class FailureError(ValueError):
 
 
 class Failure(NamedTuple):
-    """When which links fail.
+    """When which links fail, and what becomes of connections that nothing protects.
 
-    links: bool[link], spectra. fails_before: measured request, from 0, before whose arrival they fail.
-    repaired_before: the same, or None: never. restores: whether what is interrupted is routed anew.
+    links: bool[link], spectra that fail together. restoration: none, reroute or wait. fails_before: measured
+    request, from 0, before whose arrival they fail, and repaired_before that before whose arrival they are
+    repaired, or None: never. fails_at, repaired_at: with fails_at None nothing; else these times after the
+    warm-up decide, and the two numbers of requests do not count.
     """
 
     links: NDArray[np.bool_]
+    restoration: str
     fails_before: int
     repaired_before: int | None
-    restores: bool
+    fails_at: float | None = None
+    repaired_at: float | None = None
 
 
-class Outage(NamedTuple):
-    """What a failure did in one replication, after the warm-up.
+class Event(NamedTuple):
+    """Links that fail or are repaired at a time. links: bool[link], spectra."""
 
-    requests, blocked: int64[3], before, during and after the failure. interrupted: lightpaths that were up on
-    failed links; restored: those of them that found another way; lost_gbps: bit rate of the others.
-    """
-
-    requests: NDArray[np.int64]
-    blocked: NDArray[np.int64]
-    interrupted: int
-    restored: int
-    lost_gbps: float
+    time: float
+    links: NDArray[np.bool_]
+    fails: bool
 
 
 def failed_links(settings: FailureSettings, topology: Topology) -> list[int]:
     """Return the links, as indices into topology.links, that fail together.
 
-    Raise FailureError for a node that is none, two nodes without a link, and a group without links.
+    Raise FailureError for a node that is none, two nodes without a link, a group without links, a region by
+    km where nodes have no coordinates, and a region without a link.
     """
     kind = settings.failure_type
     if kind == "link":
@@ -70,10 +70,33 @@ def failed_links(settings: FailureSettings, topology: Topology) -> list[int]:
         return sorted({_link(pair, ("srlg_links", "srlg_links"), topology) for pair in pairs})
     if kind == "node":
         nodes = {_node(settings.failed_node_id, "failed_node_id", topology)}
+    elif settings.geo_radius_km > 0:
+        return _region_by_km(settings, topology)
     else:
         centre = _node(settings.geo_center_node, "geo_center_node", topology)
         nodes = _within(centre, settings.geo_hop_radius, topology)
     return [i for i, (a, b, _) in enumerate(topology.links) if a in nodes or b in nodes]
+
+
+def _region_by_km(settings: FailureSettings, topology: Topology) -> list[int]:
+    missing = [node for node in topology.nodes if node not in topology.coordinates]
+    if missing:
+        which = (
+            "no node has any" if len(missing) == len(topology.nodes) else f"{missing[0]} has none"
+        )
+        message = f"needs the longitude and latitude of every node, and {which}; use geo_hop_radius"
+        raise FailureError("geo_radius_km", message)
+    if settings.geo_center_point:
+        centre = settings.centre
+    else:
+        node = _node(settings.geo_center_node, "geo_center_node", topology)
+        centre = topology.coordinates[topology.nodes[node]]
+    places = [topology.coordinates[node] for node in topology.nodes]
+    ends = [(a, b) for a, b, _ in topology.links]
+    found = links_in_region(centre, settings.geo_radius_km, places, ends)
+    if not found:
+        raise FailureError("geo_radius_km", "is too small: no link comes that near to the centre")
+    return found
 
 
 def _node(name: str, key: str, topology: Topology) -> int:
@@ -115,8 +138,23 @@ def as_spectra(links: Iterable[int], count: int, *, separate: bool) -> NDArray[n
     return np.tile(failed, 2 if separate else 1)
 
 
+def scheduled_events(failure: Failure, began: float) -> Iterator[Event]:
+    """Yield the events of a failure at a time. began: when measuring began."""
+    assert failure.fails_at is not None
+    yield Event(began + failure.fails_at, failure.links, True)
+    if failure.repaired_at is not None:
+        yield Event(began + failure.repaired_at, failure.links, False)
+
+
+def stream_of(seed: int, load: float, replication: int, number: int) -> np.random.SeedSequence:
+    """Return a stream of random numbers beside those of requests (0 ... 4) and of splitting (5).
+
+    number: 6 for ties between places of restored lightpaths, 7 for failures of links.
+    """
+    words = struct.unpack("<II", struct.pack("<d", load))
+    return np.random.SeedSequence(seed, spawn_key=(*words, replication, number))
+
+
 def restoration_stream(seed: int, load: float, replication: int) -> np.random.Generator:
     """Return the random numbers for ties between places of restored lightpaths."""
-    words = struct.unpack("<II", struct.pack("<d", load))
-    key = (*words, replication, 6)  # requests are drawn from the streams 0 ... 4, splitting has 5
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
+    return np.random.Generator(np.random.SFC64(stream_of(seed, load, replication, 6)))

@@ -43,6 +43,9 @@ from fusion.topology import (
 RESULTS_VERSION = 1
 """Part of every content key: raised when the same inputs give other numbers than before."""
 
+_FAILURES_VERSION = 2
+"""The same for configs with failures: 2 since slots of failed links count as free, not as taken."""
+
 _MAX_MATRIX_BYTES = 16 << 20
 _SHOWN = 10
 _NAMES_OF_FILES = {*KEYS, "mod_assumption"}
@@ -119,6 +122,10 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         "modulation": _digest(inputs.modulation._replace(name="")),
         "traffic_matrix": None if matrix is None else _digest(matrix.tolist()),
     }
+    if config.failure_settings.failure_type != "none":
+        found["failures_version"] = _FAILURES_VERSION
+        # A region by km follows from coordinates, which are no part of the topology otherwise.
+        found["failed_links"] = failed_links(config.failure_settings, topology)
     if inputs.paths is not None:
         found["paths"] = _digest(sorted(inputs.paths.items()))
     return cast("dict[str, object]", _canonical(found))

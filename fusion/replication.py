@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.failures import Failure, Outage, restoration_stream
 from fusion.kernel import is_cached
 from fusion.kernel.arrays import (
     Floats,
@@ -22,6 +21,7 @@ from fusion.kernel.arrays import (
 )
 from fusion.kernel.connection_loop import serve_connections
 from fusion.kernel.connections import (
+    CONNECTION,
     COUNTDOWN,
     ENDED,
     GROOMED,
@@ -36,7 +36,8 @@ from fusion.kernel.connections import (
     new_count,
 )
 from fusion.kernel.event_loop import NO_DECISIONS, serve
-from fusion.kernel.failures import give_back, interrupt, take_away
+from fusion.kernel.failures import Flags, Links, interrupt, interrupt_connections, rows_in
+from fusion.outages import Toll, serve_through_failures
 from fusion.pool import Stopped
 from fusion.scenario import Scenario
 from fusion.slicing import PER_GBPS
@@ -59,8 +60,10 @@ class Replication(NamedTuple):
     partly_served: requests of which a part is not served; that part is in blocked_gbps. ended, lightpath_use:
     lightpaths that have ended, and the sum over these of the mean share of their bit rate that was in use.
     phase_requests, phase_blocked: int64[3], before, during and after a failure, or empty. interrupted:
-    lightpaths that were up on failed links. restored: those of them that found another way. lost_gbps: bit
-    rate of the others; they are not among the blocked.
+    connections that had a lightpath on failed links. restored: those of them that found another way.
+    lost_gbps: bit rate of those that are gone for good; they are not among the blocked. asked_time,
+    down_time: sums over connections of the time for which they asked, and of that in which they were not
+    carried.
     """
 
     erlang: float
@@ -93,6 +96,8 @@ class Replication(NamedTuple):
     interrupted: int = 0
     restored: int = 0
     lost_gbps: float = 0.0
+    asked_time: float = 0.0
+    down_time: float = 0.0
 
     @property
     def blocking_probability(self) -> float:
@@ -109,7 +114,7 @@ def compile_for(scenario: Scenario) -> None:
     """Compile what a scenario needs by serving one request, and put it into the cache."""
     failure = scenario.failure
     if failure is not None:
-        failure = failure._replace(fails_before=0, repaired_before=None)
+        failure = failure._replace(fails_before=0, repaired_before=1, fails_at=None)
     replicate(scenario._replace(num_requests=1, failure=failure), 1.0, 0, 0)
 
 
@@ -141,27 +146,21 @@ def replicate(
     requests = draw_requests(
         scenario.traffic, load, scenario.seed, replication, ties=scenario.policy.needs_ties
     )
-    warmup, measured = split(requests, warmup_requests, total)
-    serve_all(warmup)
-    began = simulation.begin_measuring()
-    failure, outage = scenario.failure, None
-    if failure is None:
+    outage = None
+    if scenario.failure is None:
+        warmup, measured = split(requests, warmup_requests, total)
+        serve_all(warmup)
+        began = simulation.begin_measuring()
         serve_all(measured)
     else:
-        assert isinstance(simulation, _Simulation)
-        stream = restoration_stream(scenario.seed, load, replication)
-        before, later = split(measured, failure.fails_before, scenario.num_requests)
-        repaired = failure.repaired_before or scenario.num_requests
-        rest = scenario.num_requests - failure.fails_before
-        during, after = split(later, repaired - failure.fails_before, rest)
-        serve_all(before)
-        outage = simulation.fail(failure, stream)
-        serve_all(during)
-        outage = simulation.end_phase(outage)
-        if failure.repaired_before is not None:
-            simulation.repair(failure)
-        serve_all(after)
-        outage = simulation.end_phase(outage)
+        began, outage = serve_through_failures(
+            simulation,
+            scenario.failure,
+            until_stopped(requests, stopped),
+            warmup_requests,
+            scenario.num_requests,
+            (scenario.seed, load, replication),
+        )
     ended, tally, count = simulation.end_measuring()
     done = replication_of(
         scenario, tally, count, load, replication, warmup_requests, seconds=ended - began
@@ -174,13 +173,26 @@ def replicate(
         interrupted=outage.interrupted,
         restored=outage.restored,
         lost_gbps=outage.lost_gbps,
+        asked_time=outage.asked_time,
+        down_time=outage.down_time,
     )
+
+
+def until_stopped(requests: Iterator[Requests], stopped: Callable[[], bool]) -> Iterator[Requests]:
+    """Yield chunks of requests, and raise Stopped between two of them when `stopped` says yes."""
+    for chunk in requests:
+        if stopped():
+            raise Stopped
+        yield chunk
 
 
 class _Simulation:
     """Requests that each take one lightpath of their own."""
 
     def __init__(self, scenario: Scenario, load: float) -> None:
+        if scenario.failure is not None:
+            self.links = Links(scenario.network)
+            scenario = scenario._replace(network=self.links.network)
         self._scenario = scenario
         self._state = new_state(
             scenario.network,
@@ -190,8 +202,8 @@ class _Simulation:
         )
         self._tally = new_tally(scenario.network)
 
-    def serve(self, chunk: Requests) -> None:
-        serve_chunk(self._scenario, self._state, self._tally, chunk)
+    def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
+        serve_chunk(self._scenario, self._state, self._tally, chunk, decision)
 
     def begin_measuring(self) -> float:
         network = self._scenario.network
@@ -200,23 +212,36 @@ class _Simulation:
         self._tally.busy_by_path[:] = busy_from_now(network, self._state)
         return float(self._state.clock[0])
 
-    def fail(self, failure: Failure, stream: np.random.Generator) -> Outage:
-        """Interrupt what is up on the links, restore what can be, and begin the phase of the failure."""
+    def now(self) -> float:
+        return float(self._state.clock[0])
+
+    def offered_and_blocked(self) -> tuple[int, int]:
+        return int(self._tally.offered_by_pair.sum()), int(self._tally.blocked_by_pair.sum())
+
+    def remaining(self, now: float) -> Floats:
+        left = self._state.departure[: int(self._state.cursor[1])] - now
+        return left[left > 0.0]
+
+    def fail(self, hit: Flags, now: float, restoration: str, stream: np.random.Generator) -> Toll:
+        """Interrupt what is up on some paths, and restore what can be."""
         scenario, state, tally = self._scenario, self._state, self._tally
-        network, policy, now = scenario.network, scenario.policy, float(self._state.clock[0])
-        rows = int(state.cursor[1])
+        network, policy = scenario.network, scenario.policy
+        rows, waits = int(state.cursor[1]), restoration == "wait"
         path, width, bit_rate = (np.empty(rows, dtype=np.int32) for _ in range(3))
         departure = np.empty(rows)
-        count = interrupt(network, state, failure.links, now, path, width, bit_rate, departure)
-        take_away(state, failure.links)
+        count = interrupt(network, state, hit, now, waits, path, width, bit_rate, departure)
         # By departure, last first, and then by what they are: not by rows, which mean nothing.
         order = np.lexsort((width[:count], bit_rate[:count], path[:count], -departure[:count]))
-        remaining = departure[order] - now
-        np.subtract.at(tally.busy_by_path, path[order], width[order] * remaining)
-        again = new_tally(network)
-        if failure.restores:
-            pair = np.searchsorted(network.first_path, path[order], side="right") - 1
-            countdown = int(state.cursor[3])
+        path, width, bit_rate = path[order], width[order], bit_rate[order]
+        departure = departure[order]
+        if waits:
+            return Toll(count, 0, 0.0, departure, gone=False)
+        remaining = departure - now
+        np.subtract.at(tally.busy_by_path, path, width * remaining)
+        decision = np.full((count, 3), -1, dtype=np.int32)
+        if restoration == "reroute":
+            pair = np.searchsorted(network.first_path, path, side="right") - 1
+            countdown, again = int(state.cursor[3]), new_tally(network)
             serve(
                 network,
                 state,
@@ -227,35 +252,21 @@ class _Simulation:
                 np.full(count, now),
                 remaining,
                 pair.astype(np.int32),
-                bit_rate[order],
+                bit_rate,
                 stream.random(count) if policy.needs_ties else np.empty(0),
-                NO_DECISIONS,
+                decision,
             )
             state.cursor[3] = countdown
             tally.busy_by_path[:] += again.busy_by_path
-        restored = int(again.served_by_path.sum())
-        gbps = float(scenario.bit_rates_gbps[bit_rate[order]].sum())
-        carried = again.offered_by_bit_rate - again.blocked_by_bit_rate
-        outage = Outage(
-            requests=np.zeros(0, dtype=np.int64),
-            blocked=np.zeros(0, dtype=np.int64),
-            interrupted=int(count),
-            restored=restored,
-            lost_gbps=gbps - float(carried @ scenario.bit_rates_gbps),
-        )
-        return self.end_phase(outage)
+        gone = decision[:, 0] == -1
+        lost_gbps = float(scenario.bit_rates_gbps[bit_rate[gone]].sum())
+        return Toll(count, int(count - gone.sum()), lost_gbps, departure[gone], gone=True)
 
-    def end_phase(self, outage: Outage) -> Outage:
-        """Add what was requested and blocked since the last phase ended."""
-        requests, blocked = self._tally.offered_by_pair.sum(), self._tally.blocked_by_pair.sum()
-        return outage._replace(
-            requests=np.append(outage.requests, requests - outage.requests.sum()),
-            blocked=np.append(outage.blocked, blocked - outage.blocked.sum()),
-        )
-
-    def repair(self, failure: Failure) -> None:
-        """Make the slots of the failed links free."""
-        give_back(self._scenario.network, self._state, failure.links)
+    def repair(self, mended: Flags, now: float) -> Floats:
+        """Return the departures of the lightpaths that are carried again."""
+        rows = int(self._state.cursor[1])
+        departure = self._state.departure[:rows]
+        return departure[(departure > now) & mended[self._state.path[:rows]]]
 
     def end_measuring(self) -> tuple[float, Tally, Count]:
         self._tally.busy_by_path[:] -= busy_from_now(self._scenario.network, self._state)
@@ -266,6 +277,9 @@ class _SimulationOfConnections:
     """Requests that are sliced, groomed, or served in part."""
 
     def __init__(self, scenario: Scenario, service: Service, load: float) -> None:
+        if scenario.failure is not None:
+            self.links = Links(scenario.network)
+            scenario = scenario._replace(network=self.links.network)
         network = scenario.network
         self._scenario, self._service = scenario, service
         self._state = new_connections(
@@ -279,7 +293,7 @@ class _SimulationOfConnections:
         self._pair_of_path = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates)
         self._tally, self._count = new_tally(network), new_count()
 
-    def serve(self, chunk: Requests) -> None:
+    def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
         scenario = self._scenario
         serve_connections(
             scenario.network,
@@ -292,8 +306,85 @@ class _SimulationOfConnections:
             scenario.policy.choice,
             scenario.sample_every,
             *chunk,
-            NO_DECISIONS,
+            decision,
         )
+
+    def now(self) -> float:
+        return float(self._state.clock[0])
+
+    def offered_and_blocked(self) -> tuple[int, int]:
+        return int(self._tally.offered_by_pair.sum()), int(self._tally.blocked_by_pair.sum())
+
+    def _up(self) -> tuple[Int32s, int]:
+        """Return room for connections, with those that are up in front, and how many they are."""
+        row = np.empty(int(self._state.cursor[CONNECTION + 1]), dtype=np.int32)
+        state = self._state
+        return row, int(rows_in(state.bucket, state.next_connection, row))
+
+    def remaining(self, now: float) -> Floats:
+        row, count = self._up()
+        left = self._state.departure[row[:count]] - now
+        return left[left > 0.0]
+
+    def fail(self, hit: Flags, now: float, restoration: str, stream: np.random.Generator) -> Toll:
+        """Interrupt the connections with a lightpath on some paths, and restore what can be."""
+        scenario, state, policy = self._scenario, self._state, self._scenario.policy
+        rows, waits = int(state.cursor[CONNECTION + 1]), restoration == "wait"
+        pair, bit_rate = (np.empty(rows, dtype=np.int32) for _ in range(2))
+        rate, departure = np.empty(rows, dtype=np.int64), np.empty(rows)
+        count = interrupt_connections(
+            scenario.network,
+            self._service,
+            state,
+            self._pair_of_path,
+            self._tally,
+            self._count,
+            hit,
+            now,
+            waits,
+            pair,
+            bit_rate,
+            rate,
+            departure,
+        )
+        order = np.lexsort((rate[:count], bit_rate[:count], pair[:count], -departure[:count]))
+        pair, bit_rate, rate = pair[order], bit_rate[order], rate[order]
+        departure = departure[order]
+        if waits:
+            return Toll(count, 0, 0.0, departure, gone=False)
+        decision = np.full((count, 3), -1, dtype=np.int32)
+        if restoration == "reroute":
+            countdown = int(state.cursor[COUNTDOWN])
+            state.cursor[COUNTDOWN] = 1 << 62
+            serve_connections(
+                scenario.network,
+                self._service,
+                state,
+                self._pair_of_path,
+                new_tally(scenario.network),
+                new_count(),
+                policy.fit,
+                policy.choice,
+                1 << 62,
+                np.full(count, now),
+                departure - now,
+                pair,
+                bit_rate,
+                stream.random(count) if policy.needs_ties else np.empty(0),
+                decision,
+            )
+            state.cursor[COUNTDOWN] = countdown
+        gone = decision[:, 0] == -1
+        lost_gbps = float(rate[gone].sum()) / PER_GBPS
+        return Toll(count, int(count - gone.sum()), lost_gbps, departure[gone], gone=True)
+
+    def repair(self, mended: Flags, now: float) -> Floats:
+        """Return the departures of the connections that are carried again: all of one are on one path."""
+        state = self._state
+        row, count = self._up()
+        row = row[:count]
+        departure, lightpath = state.departure[row], state.part_of[state.first_part[row]]
+        return departure[(departure > now) & mended[state.path[lightpath]]]
 
     def begin_measuring(self) -> float:
         self._state.cursor[COUNTDOWN] = min(

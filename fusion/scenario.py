@@ -14,6 +14,7 @@ from fusion.failures import Failure, as_spectra, failed_links
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
+from fusion.kernel.failures import able_to_fail
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.paths import PathTable, k_shortest_paths
 from fusion.policies import RANKS, Policy, built_in_policy
@@ -96,17 +97,19 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     forward = tuple((names[a], names[b]) for a, b, _ in topology.links)
     link_km = tuple(km for _, _, km in topology.links)
     candidates = np.diff(paths.first_path)
+    network = make_network(
+        paths.first_path,
+        paths.first_hop,
+        paths.links,
+        width_row.ravel().astype(np.int64),
+        rows[:, : len(rates)],
+        n_links,
+        [plane.slots for plane in planes],
+        _path_cost(config, paths),
+    )
+    failure = _failure(config, inputs, separate)
     return Scenario(
-        network=make_network(
-            paths.first_path,
-            paths.first_hop,
-            paths.links,
-            width_row.ravel().astype(np.int64),
-            rows[:, : len(rates)],
-            n_links,
-            [plane.slots for plane in planes],
-            _path_cost(config, paths),
-        ),
+        network=network if failure is None else able_to_fail(network),
         traffic=TrafficModel(
             pair_shares=_pair_shares(inputs, paths),
             bit_rate_shares=np.array(list(shares.values())),
@@ -130,7 +133,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         )
         if takes_connections(config)
         else None,
-        failure=_failure(config, inputs, separate),
+        failure=failure,
         planes=planes,
         hops=np.diff(paths.first_hop),
         length_km=paths.length_km,
@@ -191,16 +194,19 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
         return None
     at = settings.t_fail_arrival_index
     at = requests // 2 if at == -1 else at
-    return Failure(
+    repair = settings.t_repair_after_arrivals
+    failure = Failure(
         links=as_spectra(
             failed_links(settings, inputs.topology), len(inputs.topology.links), separate=separate
         ),
+        restoration=settings.restoration,
         fails_before=at,
-        repaired_before=at + settings.t_repair_after_arrivals
-        if settings.t_repair_after_arrivals
-        else None,
-        restores=settings.restoration == "reroute",
+        repaired_before=at + repair if repair else None,
     )
+    if settings.t_fail_time < 0:
+        return failure
+    time, until = settings.t_fail_time, settings.t_repair_after_time
+    return failure._replace(fails_at=time, repaired_at=time + until if until else None)
 
 
 def _planes(config: Config) -> tuple[Plane, ...]:

@@ -19,6 +19,7 @@ from fusion.values import (
     NodeName,
     Number,
     OptionalPath,
+    Point,
     Shares,
     Word,
     link_pairs,
@@ -33,7 +34,7 @@ FAILURE_KEYS: dict[str, tuple[str, ...]] = {
     "link": ("failed_link_src", "failed_link_dst"),
     "node": ("failed_node_id",),
     "srlg": ("srlg_links",),
-    "geo": ("geo_center_node", "geo_hop_radius"),
+    "geo": ("geo_center_node", "geo_center_point", "geo_hop_radius", "geo_radius_km"),
 }
 """Keys that say what fails, by failure_type."""
 RANKING = ("cong_aware", "least_congested", "frag_aware")
@@ -285,7 +286,7 @@ class FailureSettings(Section):
     ] = Field(
         default="none",
         description="What fails: one link, a node (all its links), a group of links that share a "
-        "risk, or a region (all links of the nodes near a centre).",
+        "risk, or a region (all links of the nodes near a centre, or all that come near a point).",
     )
     t_fail_arrival_index: Annotated[int, Field(ge=-1, le=10**12), Integer] = Field(
         default=-1,
@@ -296,6 +297,16 @@ class FailureSettings(Section):
         default=1000,
         description="Requests from the failure to its repair; 0: never repaired.",
     )
+    t_fail_time: Annotated[float, Field(ge=-1, le=10**15), Number] = Field(
+        default=-1,
+        description="Time from the end of the warm-up to the failure, in the unit of holding_time; "
+        "-1: t_fail_arrival_index and t_repair_after_arrivals say when.",
+    )
+    t_repair_after_time: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
+        default=0,
+        description="Time from the failure to its repair, in the unit of holding_time; 0: never "
+        "repaired (t_fail_time).",
+    )
     failed_link_src: NodeName = Field(default="", description="A node of the link (link).")
     failed_link_dst: NodeName = Field(default="", description="Its other node (link).")
     failed_node_id: NodeName = Field(default="", description="The node (node).")
@@ -304,19 +315,36 @@ class FailureSettings(Section):
         description="Links that fail together, such as [(1, 2), (2, 3)] (srlg).",
     )
     geo_center_node: NodeName = Field(default="", description="Centre of the region (geo).")
+    geo_center_point: Point = Field(
+        default="",
+        description="Centre of the region instead of a node: longitude, latitude in degrees (geo "
+        "with geo_radius_km).",
+    )
     geo_hop_radius: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
         default=2,
         description="Most hops from the centre to a node of the region (geo).",
     )
+    geo_radius_km: Annotated[float, Field(ge=0, le=20_000), Number] = Field(
+        default=0,
+        description="The links that come nearer to the centre than so many km, as straight lines on "
+        "the map, fail (geo); the topology needs coordinates. 0: by geo_hop_radius.",
+    )
     restoration: Annotated[
-        Literal["none", "reroute"],
+        Literal["none", "reroute", "wait"],
         Word,
         BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
     ] = Field(
         default="none",
-        description="What becomes of lightpaths on failed links: lost, or routed anew at once, those "
-        "that would stay longest first, and lost where there is no room.",
+        description="What becomes of connections on failed links: lost, or routed anew at once, those "
+        "that would stay longest first, and lost where there is no room; or they keep their slots and "
+        "wait for the repair.",
     )
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude in geo_center_point, which is given."""
+        longitude, latitude = map(float, self.geo_center_point.split(","))
+        return longitude, latitude
 
     @property
     def srlg_pairs(self) -> tuple[tuple[str, str], ...]:
@@ -502,13 +530,22 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     kind = values["failure_type"]
+    by_km = values.get("geo_radius_km", 0) > 0
+    point = values.get("geo_center_point", "") != ""
     for key in FAILURE_KEYS[kind]:
-        if values.get(key) == "":
+        if values.get(key) == "" and key != "geo_center_point" and not (kind == "geo" and point):
             yield key, f"must be given with failure_type = {kind}"
-    several = values.get("max_segments", 1) > 1
-    if several or values.get("is_grooming_enabled"):
-        other = "max_segments above 1" if several else "is_grooming_enabled = True"
-        yield "failure_type", f"is not available yet with {other}"
+    if kind == "geo" and point and not by_km:
+        yield "geo_center_point", "needs geo_radius_km above 0; geo_hop_radius counts from a node"
+    if kind == "geo" and point and values.get("geo_center_node"):
+        yield "geo_center_point", "must be empty where geo_center_node is given"
+    if values.get("restoration") == "wait" and values.get("is_grooming_enabled"):
+        yield "restoration", "must be none or reroute with is_grooming_enabled = True"
+    if values.get("t_fail_time", -1) >= 0:
+        yield from _contradictions_of_its_time(values)
+        return
+    if values.get("t_fail_time", -1) != -1:
+        yield "t_fail_time", "must be 0 or more, or -1"
     keys = ("t_fail_arrival_index", "t_repair_after_arrivals", "num_requests")
     if all(key in values for key in keys):
         fails, repair, requests = (values[key] for key in keys)
@@ -518,6 +555,21 @@ def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[st
         elif at + repair > requests:
             message = f"must be at most {requests - at}: the failure is before request {at} of "
             yield keys[1], message + f"num_requests = {requests}; 0 is never repaired"
+
+
+def _contradictions_of_its_time(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the time of a failure: it must be before the mean end of a replication."""
+    keys = ("num_requests", "holding_time", "erlang_stop")
+    if not all(key in values for key in keys):
+        return
+    requests, holding_time, load = (values[key] for key in keys)
+    end = requests * holding_time / load
+    told = f"must be less than {end:g}, when num_requests have come at {load:g} Erlang, on average"
+    fails = values["t_fail_time"]
+    if fails >= end:
+        yield "t_fail_time", told
+    elif fails + values.get("t_repair_after_time", 0) >= end:
+        yield "t_repair_after_time", f"and t_fail_time {told}; 0 is never repaired"
 
 
 def _steps(start: float, stop: float, step: float) -> tuple[float, ...]:

@@ -173,6 +173,24 @@ def _links(value: object) -> str:
     return "[" + ", ".join(f"({one}, {other})" for one, other in pairs) + "]" if pairs else ""
 
 
+def _point(value: object) -> str:
+    """Return longitude, latitude as one text, however it is written."""
+    form = "must be longitude, latitude in degrees, such as -74.0, 40.7"
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    text = _optional_text(value)
+    if not text:
+        return ""
+    parts = text.strip("()[]").split(",")
+    try:
+        longitude, latitude = map(_number, map(str.strip, parts))
+    except ValueError:
+        raise told(form) from None
+    if not (-360 <= longitude <= 360 and -90 <= latitude <= 90):
+        raise told(f"{form}, up to 360 and 90")
+    return f"{longitude!r}, {latitude!r}"
+
+
 # Beside a type, after its bounds, as in Annotated[int, Field(ge=0), Integer].
 Integer = BeforeValidator(_integer)
 Number = BeforeValidator(_number)
@@ -182,6 +200,7 @@ Name = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
 OptionalPath = Annotated[str, BeforeValidator(_optional_text)]
 NodeName = Annotated[str, BeforeValidator(_node)]
 Links = Annotated[str, BeforeValidator(_links)]
+Point = Annotated[str, BeforeValidator(_point)]
 Shares = Annotated[dict[float, float], BeforeValidator(_shares)]
 IntegerOrAuto = Annotated[
     Annotated[int, Field(ge=0, le=10**12)] | Literal["auto"], BeforeValidator(_integer_or_auto)

@@ -27,7 +27,8 @@ class Network(NamedTuple):
     width_row: Int32s
     """int32[path]: the row of `width` that holds for the path; paths within the same reaches share one."""
     width: Int32s
-    """int32[row, bit rate]: slots, guard band included; 0 where no modulation format reaches."""
+    """int32[row, bit rate]: slots, guard band included; 0 where no modulation format reaches, below 0
+    where a link is down."""
     shifts: Words
     """uint64[width, step]: see `spectrum.shift_table`."""
     path_cost: Floats

@@ -437,6 +437,8 @@ def serve_connections(
         if left < service.rate[b]:
             departure = now + holding[i]
             state.departure[connection] = departure
+            state.pair[connection] = p
+            state.bit_rate[connection] = b
             slot = np.int64(departure * state.clock[1]) & mask
             state.next_connection[connection] = state.bucket[slot]
             state.bucket[slot] = connection
@@ -457,13 +459,13 @@ def serve_connections(
             reachable = False
             for candidate in range(network.first_path[p], network.first_path[p + 1]):
                 row = network.width_row[candidate]
-                if network.width[row, b] > 0:
+                if network.width[row, b] != 0:
                     reachable = True
                 if service.max_segments > 1:
                     for option in range(service.slices.shape[1]):
                         column, number = service.slices[b, option]
                         within = number <= service.max_segments or service.partial
-                        if number > 0 and within and network.width[row, column] > 0:
+                        if number > 0 and within and network.width[row, column] != 0:
                             reachable = True
             if not reachable:
                 tally.events[0] += 1

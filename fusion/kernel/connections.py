@@ -94,6 +94,9 @@ class Connections(NamedTuple):
     """int32[bucket]: first connection of each bucket of the timing wheel, or -1; size a power of two."""
     departure: Floats
     """float64[connection]."""
+    pair: Int32s
+    bit_rate: Int32s
+    """int32[connection]: of its request."""
     first_part: Int32s
     """int32[connection]."""
     next_connection: Int32s
@@ -158,6 +161,8 @@ def new_connections(
         newest=np.full(groups, -1, dtype=np.int32),
         bucket=np.full(buckets, -1, dtype=np.int32),
         departure=np.empty(rows),
+        pair=ints(rows),
+        bit_rate=ints(rows),
         first_part=ints(rows),
         next_connection=ints(rows),
         part_of=ints(parts),
@@ -317,18 +322,47 @@ def end_connection(
         state.spare[lightpath] += state.part_rate[part]
         state.users[lightpath] -= 1
         if state.users[lightpath] == 0:
-            since, until = state.since[lightpath], state.until[lightpath]
-            busy = until - max(since, state.clock[2])
-            tally.busy_by_path[state.path[lightpath]] += state.width[lightpath] * busy
-            count.number[ENDED] += 1
-            rate = service.rate[state.column[lightpath]]
-            if until > since:
-                count.use[0] += state.carried[lightpath] / (rate * (until - since))
+            count_ended(service, state, tally, count, lightpath)
             tear_down(network, service, state, pair_of_path, lightpath)
         following = state.next_part[part]
         give_row(state.cursor, PART, state.next_part, part)
         part = following
     give_row(state.cursor, CONNECTION, state.next_connection, connection)
+
+
+@compiled
+def end_early(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    connection: int,
+    now: float,
+) -> None:
+    """End a connection before its time; of lightpaths that go on, `until` is to be set anew."""
+    part = state.first_part[connection]
+    while part >= 0:
+        lightpath = state.part_of[part]
+        state.until[lightpath] = now
+        state.carried[lightpath] -= state.part_rate[part] * (state.departure[connection] - now)
+        part = state.next_part[part]
+    end_connection(network, service, state, pair_of_path, tally, count, connection)
+
+
+@compiled
+def count_ended(
+    service: Service, state: Connections, tally: Tally, count: Count, lightpath: int
+) -> None:
+    """Count a lightpath that ends at its `until`."""
+    since, until = state.since[lightpath], state.until[lightpath]
+    busy = until - max(since, state.clock[2])
+    tally.busy_by_path[state.path[lightpath]] += state.width[lightpath] * busy
+    count.number[ENDED] += 1
+    rate = service.rate[state.column[lightpath]]
+    if until > since:
+        count.use[0] += state.carried[lightpath] / (rate * (until - since))
 
 
 def begin_measuring(state: Connections) -> None:

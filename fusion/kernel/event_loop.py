@@ -216,7 +216,7 @@ def serve(
             tally.blocked_by_bit_rate[b] += 1
             reachable = False
             for candidate in range(first_path[p], first_path[p + 1]):
-                if widths[width_row[candidate], b] > 0:
+                if widths[width_row[candidate], b] != 0:
                     reachable = True
             if not reachable:
                 tally.events[0] += 1

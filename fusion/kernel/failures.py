@@ -1,6 +1,7 @@
-"""What a failure of links does to the network, between two requests: the event loop knows nothing of it.
+"""What a failure of links does to the network, between two requests: the event loops know nothing of it.
 
-A failed link has no free slots, so no search finds any there.
+A path over a failed link has a row of widths below 0 (see `able_to_fail`), so no search looks at it, and its
+slots stay those of the lightpaths that hold them.
 """
 
 from __future__ import annotations
@@ -11,28 +12,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel import CACHE_DIR, compiled
-from fusion.kernel.arrays import Floats, Int32s, Network, State
+from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
+from fusion.kernel.connections import Connections, Count, Service, end_connection, end_early
 from fusion.kernel.event_loop import change_usage
 from fusion.kernel.spectrum import toggle
 
 Flags = NDArray[np.bool_]
 
 
+def able_to_fail(network: Network) -> Network:
+    """Return a network with a second row for each row of widths: the same widths, below 0."""
+    return network._replace(width=np.concatenate([network.width, -network.width]))
+
+
+class Links:
+    """Which links of a network are down, and which paths with them."""
+
+    def __init__(self, network: Network) -> None:
+        """network: of `able_to_fail`; `self.network` is one that changes as its links fail."""
+        self.network = network._replace(width_row=network.width_row.copy())
+        self.down = np.zeros(network.spectrum.shape[1], dtype=np.int64)
+        """int64[link]: failures that it suffers from at the moment."""
+        self.path_down = np.zeros(len(network.first_hop) - 1, dtype=np.bool_)
+        """bool[path]: whether any of its links is down."""
+        self._up_row = network.width_row
+        self._rows = network.width.shape[0] // 2
+
+    def change(self, links: Flags, *, fails: bool) -> Flags:
+        """Have links fail or be repaired; return bool[path], those that go down, or that come up again."""
+        self.down[links] += 1 if fails else -1
+        network, before = self.network, self.path_down
+        over = (self.down > 0)[network.links]
+        self.path_down = np.logical_or.reduceat(over, network.first_hop[:-1])
+        network.width_row[:] = self._up_row + self._rows * self.path_down
+        return self.path_down != before
+
+
 @compiled(cache=CACHE_DIR is not None, nogil=True)
 def interrupt(
     network: Network,
     state: State,
-    failed: Flags,
+    hit: Flags,
     now: float,
+    keeps: bool,
     path: Int32s,
     width: Int32s,
     bit_rate: Int32s,
     departure: Floats,
 ) -> Any:
-    """Tear down the lightpaths over failed links and return how many they were.
+    """Tear down the lightpaths on some paths and return how many they were.
 
-    failed: bool[link]. now: not before the last arrival; what has ended by then is released, too. path,
-    width, bit_rate, departure: [lightpath], receive what those were that had not ended.
+    hit: bool[path]. now: not before the last arrival; what has ended by then is released, too. keeps: only
+    look at the others, which stay. path, width, bit_rate, departure: [lightpath], receive what those were.
     """
     count = np.int64(0)
     links = network.links
@@ -42,24 +73,20 @@ def interrupt(
         while lightpath >= 0:
             following = state.following[lightpath]
             on = state.path[lightpath]
-            hop, end = network.first_hop[on], network.first_hop[on + 1]
             has_ended = state.departure[lightpath] <= now
-            is_hit = False
-            for h in range(hop, end):
-                if failed[links[h]]:
-                    is_hit = True
-            if has_ended or is_hit:
+            if hit[on] and not has_ended:
+                path[count] = on
+                width[count] = state.width[lightpath]
+                bit_rate[count] = state.bit_rate[lightpath]
+                departure[count] = state.departure[lightpath]
+                count += 1
+            if has_ended or (hit[on] and not keeps):
+                hop, end = network.first_hop[on], network.first_hop[on + 1]
                 plane, start = np.int64(state.plane[lightpath]), np.int64(state.start[lightpath])
                 slots = state.width[lightpath]
                 toggle(state.free, plane, links, hop, end, start, slots)
                 if state.usage.shape[1] > 0:
                     change_usage(state.usage, plane, start, slots, hop - end)
-                if not has_ended:
-                    path[count] = on
-                    width[count] = slots
-                    bit_rate[count] = state.bit_rate[lightpath]
-                    departure[count] = state.departure[lightpath]
-                    count += 1
                 state.following[lightpath] = state.cursor[0]
                 state.departure[lightpath] = now  # an unused row holds a time that has passed
                 state.cursor[0] = lightpath
@@ -71,11 +98,83 @@ def interrupt(
     return count
 
 
-def take_away(state: State, failed: Flags) -> None:
-    """Leave failed links without free slots. Nothing may be up on them."""
-    state.free[:, failed] = 0
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def rows_in(bucket: Int32s, following: Int32s, row: Int32s) -> Any:
+    """List the rows that wait in a timing wheel, and return how many they are.
+
+    row: int32[place], receives them.
+    """
+    count = np.int64(0)
+    for slot in range(bucket.shape[0]):
+        each = bucket[slot]
+        while each >= 0:
+            row[count] = each
+            count += 1
+            each = following[each]
+    return count
 
 
-def give_back(network: Network, state: State, failed: Flags) -> None:
-    """Make all slots of links free that had failed."""
-    state.free[:, failed] = network.spectrum[:, failed]
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def interrupt_connections(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    hit: Flags,
+    now: float,
+    keeps: bool,
+    pair: Int32s,
+    bit_rate: Int32s,
+    rate: Int64s,
+    departure: Floats,
+) -> Any:
+    """End the connections that have a lightpath on some paths, whole, and return how many they were.
+
+    hit: bool[path]. now: not before the last arrival; what has ended by then ends as ever. keeps: only look
+    at the others, which stay. pair, bit_rate, rate, departure: [connection], receive what those were; rate
+    is what was carried.
+    """
+    found = np.int64(0)
+    for slot in range(state.bucket.shape[0]):
+        connection = state.bucket[slot]
+        kept = np.int32(-1)
+        while connection >= 0:
+            following = state.next_connection[connection]
+            if state.departure[connection] <= now:
+                end_connection(network, service, state, pair_of_path, tally, count, connection)
+                connection = following
+                continue
+            is_hit, carried = False, np.int64(0)
+            part = state.first_part[connection]
+            while part >= 0:
+                if hit[state.path[state.part_of[part]]]:
+                    is_hit = True
+                carried += state.part_rate[part]
+                part = state.next_part[part]
+            if is_hit:
+                pair[found] = state.pair[connection]
+                bit_rate[found] = state.bit_rate[connection]
+                rate[found] = carried
+                departure[found] = state.departure[connection]
+                found += 1
+            if is_hit and not keeps:
+                end_early(network, service, state, pair_of_path, tally, count, connection, now)
+            else:
+                state.next_connection[connection] = kept
+                kept = connection
+            connection = following
+        state.bucket[slot] = kept
+    # A lightpath that goes on may have lost the user that would have been its last.
+    for slot in range(state.bucket.shape[0]):
+        connection = state.bucket[slot]
+        while connection >= 0:
+            part = state.first_part[connection]
+            while part >= 0:
+                lightpath = state.part_of[part]
+                until = max(state.until[lightpath], state.departure[connection])
+                state.until[lightpath] = until
+                part = state.next_part[part]
+            connection = state.next_connection[connection]
+    return found

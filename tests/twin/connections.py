@@ -35,6 +35,8 @@ class Connection:
 
     arrival: float
     departure: float
+    pair: int
+    bit_rate: int
 
 
 class ConnectionTwin:
@@ -65,7 +67,7 @@ class ConnectionTwin:
         for now, holding, pair, bit_rate, tie in zip(*columns, ties, strict=True):
             self.end_until(now)
             self._tie = tie
-            connection = Connection(now, now + holding)
+            connection = Connection(now, now + holding, pair, bit_rate)
             total = int(self.service.rate[bit_rate])
             before = list(self.live)
             self._serve(connection, pair, bit_rate)
@@ -101,6 +103,39 @@ class ConnectionTwin:
                         self.uses.append(lightpath.carried / (lightpath.rate * span))
             self._drop(connection)
             self.up.remove(connection)
+
+    def interrupt(self, connection: Connection, now: float) -> None:
+        """End a connection before its time."""
+        for lightpath, rate in self._parts(connection):
+            lightpath.carried -= rate * (connection.departure - now)
+            if len(lightpath.parts) == 1:
+                span = now - lightpath.since
+                self.busy_by_path[lightpath.choice.path] += lightpath.width * span
+                if span > 0:
+                    self.uses.append(lightpath.carried / (lightpath.rate * span))
+        self._drop(connection)
+        self.up.remove(connection)
+
+    def restore(self, connection: Connection, now: float, tie: float) -> bool:
+        """Serve an interrupted connection anew; return whether that went."""
+        self._tie = tie
+        again = Connection(now, connection.departure, connection.pair, connection.bit_rate)
+        self._serve(again, again.pair, again.bit_rate)
+        parts = self._parts(again)
+        for lightpath, rate in parts:
+            lightpath.carried += rate * (again.departure - now)
+        if parts:
+            self.up.append(again)
+        return bool(parts)
+
+    def carried(self, connection: Connection) -> int:
+        """Return the bit rate that a connection has."""
+        return sum(rate for _, rate in self._parts(connection))
+
+    def is_hit(self, connection: Connection) -> bool:
+        """Return whether a lightpath of a connection is on a link that is down."""
+        paths = [lightpath.choice.path for lightpath, _ in self._parts(connection)]
+        return any(map(self.spectrum.fails, paths))
 
     def _parts(self, connection: Connection) -> list[tuple[Lightpath, int]]:
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.config import ConfigError, load_config, relevant_fields
-from fusion.failures import Failure, restoration_stream
+from fusion.failures import Event, Failure, restoration_stream
 from fusion.inputs import read_inputs
-from fusion.replication import Replication, _Simulation, replicate
+from fusion.kernel.connections import ENDED, Service
+from fusion.kernel.failures import able_to_fail
+from fusion.outages import _Run
+from fusion.policies import Policy, built_in_policy
+from fusion.region import links_in_region
+from fusion.replication import Replication, _Simulation, _SimulationOfConnections, replicate
 from fusion.scenario import Scenario, make_scenario
+from fusion.slicing import PER_GBPS
 from fusion.statistics import blocking_estimate
-from fusion.traffic import draw_requests
-from tests.twin.cases import first_requests
-from tests.twin.twin import Choice, Lightpath, Twin
+from fusion.traffic import Requests, draw_requests
+from tests.twin.cases import POLICIES, Case, cases, first_requests
+from tests.twin.failures import BreakableConnectionTwin, BreakableTwin, FailureRun
+from tests.twin.test_connections import OPTIONS, service_of, shaped_cases
+from tests.twin.twin import as_list
 from validation.exact import erlang_b
 
 LOAD = 170.0
@@ -44,102 +53,143 @@ LINK = {
 }
 
 
-class TwinWithFailure(Twin):
-    """A twin whose links fail, from the definitions."""
-
-    def fail(self, failure: Failure, made: Scenario, bit_rates: list[int]) -> tuple[int, int, int]:
-        """Return how many lightpaths were interrupted and restored, and the bit rates of the lost."""
-        now = bit_rates and self.arrivals[len(self.decisions) - 1]
-        self._release(now)
-        links = set(np.flatnonzero(failure.links).tolist())
-        hit = [one for one in self._live if links & set(self.spectrum.route[one.path])]
-        for one in hit:
-            self._live.remove(one)
-            self.spectrum.give_back(Choice(one.path, one.plane, one.start), one.width)
-        for plane in range(self.spectrum.planes):
-            for link in links:
-                self.spectrum.free[plane, link] = set()
-        served = [index for index, decision in enumerate(self.decisions) if decision[0] >= 0]
-        rate_of = {id(one): bit_rates[i] for one, i in zip(self.lightpaths, served, strict=True)}
-        restored, lost = 0, 0.0
-        pair_of = [pair for pair, paths in enumerate(self.spectrum.candidates) for _ in paths]
-        for one in sorted(hit, key=lambda each: -each.departure):
-            rate = rate_of[id(one)]
-            choices = (
-                self.spectrum.choices(pair_of[one.path], rate, self._fit, self._path_choice)
-                if failure.restores
-                else []
-            )
-            if choices:
-                width = self.spectrum.width[choices[0].path][rate]
-                self.spectrum.take(choices[0], width)
-                self._live.append(Lightpath(one.departure, now, *choices[0], width))
-                restored += 1
-            else:
-                lost += float(made.bit_rates_gbps[rate])
-        self._live.sort()
-        return len(hit), restored, lost
-
-    arrivals: list[float]
+@st.composite
+def events(draw: st.DrawFn, case: Case) -> list[Event]:
+    """Failures of any links at any time, some of them repaired, one inside another now and then."""
+    spectra, end = case.network.spectrum.shape[1], float(case.requests.arrival[-1])
+    found = []
+    for _ in range(draw(st.integers(1, 4))):
+        links = np.zeros(spectra, dtype=np.bool_)
+        links[list(draw(st.sets(st.integers(0, spectra - 1), min_size=1)))] = True
+        first, last = sorted(draw(st.tuples(*[st.floats(0, 1.2)] * 2)))
+        found.append(Event(first * end, links, True))
+        if draw(st.booleans()):
+            found.append(Event(last * end, links, False))
+    return sorted(found, key=lambda event: event.time)
 
 
-@pytest.mark.parametrize("restoration", ["none", "reroute"])
-@pytest.mark.parametrize("fit", ["first_fit", "best_fit", "most_used"])
-def test_decisions_are_those_of_the_twin(fit: str, restoration: str) -> None:
-    made = scenario({**LINK, "restoration": restoration}, allocation_method=fit)
-    assert made.failure is not None
-    requests = first_requests(made.traffic, LOAD, made.seed, 0, REQUESTS)
-    done = replicate(made, LOAD, 0, 0)
-    twin = TwinWithFailure(made.network, fit, "in_order", 10**9)
-    twin.arrivals = requests.arrival.tolist()
-    blocked = []
-    twin.serve(requests.part(0, FAILS))
-    rates = requests.bit_rate.tolist()
-    interrupted, restored, lost = twin.fail(made.failure, made, rates)
-    blocked.append(sum(twin.blocked_by_pair.values()))
-    twin.serve(requests.part(FAILS, REPAIRED))
-    blocked.append(sum(twin.blocked_by_pair.values()) - sum(blocked))
-    for link in np.flatnonzero(made.failure.links).tolist():
-        twin.spectrum.free[0, link] = set(range(made.slots_per_link))
-    twin.serve(requests.part(REPAIRED, REQUESTS))
-    blocked.append(sum(twin.blocked_by_pair.values()) - sum(blocked))
-    assert (done.interrupted, done.restored, done.lost_gbps) == (interrupted, restored, lost)
-    assert done.phase_blocked.tolist() == blocked
-    assert done.phase_requests.tolist() == [FAILS, REPAIRED - FAILS, REQUESTS - REPAIRED]
-    assert int(done.blocked.sum()) == sum(blocked)
-    assert interrupted > 5
-    assert (restored > 0) == (restoration == "reroute")
+def made_for(case: Case, policy: Policy, service: Service | None) -> Scenario:
+    """Return as much of a scenario as is read to serve a case."""
+    unused = dict.fromkeys(Scenario._fields)
+    rates = np.array([*[100.0, 37.5, 12.5][: case.network.width.shape[1] - 1], 25.0])
+    return Scenario(**unused)._replace(  # type: ignore[arg-type]
+        network=able_to_fail(case.network),
+        traffic=case.traffic,
+        policy=policy,
+        service=service,
+        failure=ONCE,
+        bit_rates_gbps=rates,
+        num_requests=len(case.requests.arrival),
+        sample_every=case.sample_every,
+    )
 
 
-@given(
-    seed=st.integers(0, 1000),
-    links=st.sets(st.integers(0, 21), min_size=1, max_size=12),
-    fit=st.sampled_from(["first_fit", "random_fit", "most_used", "last_fit"]),
-    restores=st.booleans(),
-)
-@settings(derandomize=True, deadline=None, max_examples=40)
-def test_spectrum_is_conserved(seed: int, links: set[int], fit: str, restores: bool) -> None:
-    made = scenario({}, allocation_method=fit)
-    failed = np.zeros(len(made.links), dtype=np.bool_)
-    failed[list(links)] = True
-    failure = Failure(failed, 0, None, restores)
-    simulation = _Simulation(made, LOAD)
-    requests = draw_requests(made.traffic, LOAD, seed, 0, ties=made.policy.needs_ties)
-    chunk = next(requests)
-    simulation.serve(chunk.part(0, 2000))
-    outage = simulation.fail(failure, restoration_stream(seed, LOAD, 0))
-    assert outage.restored <= outage.interrupted
-    assert_conserved(simulation, made, failed)
-    simulation.serve(chunk.part(2000, 3000))
-    assert_conserved(simulation, made, failed)
-    simulation.repair(failure)
-    simulation.serve(chunk.part(3000, 4000))
-    assert_conserved(simulation, made, np.zeros_like(failed))
+ONCE = Failure(np.zeros(0, dtype=np.bool_), "none", 0, None)
 
 
-def assert_conserved(simulation: _Simulation, made: Scenario, failed: Any) -> None:
-    """What is free and what is held is the spectrum, on links that work; nothing is on the others."""
-    network, state = made.network, simulation._state
+class Chosen:
+    """A stream of random numbers of which the uniform ones are known."""
+
+    def __init__(self, values: list[float]) -> None:
+        self._values = iter(values)
+
+    def random(self, count: int) -> Any:
+        return np.array([next(self._values) for _ in range(count)])
+
+
+def run_with(
+    simulation: Any, twin: Any, case: Case, happening: list[Event], restoration: str, ties: bool
+) -> tuple[Any, Any]:
+    """Serve a case with failures on both sides, compare all that is counted, and return what was."""
+    chosen = np.random.default_rng(case.seed).random(20_000).tolist()
+    requests = case.requests if ties else case.requests._replace(tie=np.empty(0))
+    chunks = (requests.part(a, b) for a, b in pairwise(case.cuts) if a < b)
+    failure = ONCE._replace(restoration=restoration)
+    run = _Run(simulation, failure, chunks, Chosen(chosen))  # type: ignore[arg-type]
+    decisions: list[list[int]] = []
+    serve = simulation.serve
+
+    def remember(chunk: Any, decision: Any) -> None:
+        serve(chunk, decision)
+        decisions.extend(decision.tolist())
+
+    simulation.serve = remember
+    warmup, total = case.cuts[1], len(case.requests.arrival)
+    run.events = iter(happening)
+    run.serve_until(warmup)
+    began = run.begin_measuring()
+    run.serve_until(total)
+    outage, ended = run.end(), simulation.now()
+    slow = FailureRun(twin, restoration)
+    slow.serve(requests, happening, chosen if ties else [0.0] * len(chosen))
+    assert decisions == [list(each) for each in twin.decisions]
+    asked, down = slow.times(began, ended)
+    assert outage.asked_time == pytest.approx(asked)
+    assert outage.down_time == pytest.approx(down)
+    if warmup == 0:
+        assert (outage.interrupted, outage.restored) == (slow.interrupted, slow.restored)
+    return outage, slow
+
+
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+@given(data=st.data(), case=cases(), policy=st.sampled_from(POLICIES))
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_decisions_are_those_of_the_twin(
+    restoration: str, data: st.DataObject, case: Case, policy: tuple[str, str]
+) -> None:
+    chosen, happening = built_in_policy(*policy), data.draw(events(case))
+    simulation = _Simulation(made_for(case, chosen, None), case.load)
+    twin = BreakableTwin(case.network, *policy)
+    outage, slow = run_with(simulation, twin, case, happening, restoration, chosen.needs_ties)
+    if case.cuts[1] == 0:
+        rates = simulation._scenario.bit_rates_gbps
+        lost = sum(rates[int(rate)] for rate in slow.lost)
+        assert outage.lost_gbps == pytest.approx(lost)
+    assert_conserved(simulation, happening)
+    if case.cuts[1] == 0:
+        paths = range(len(case.network.first_hop) - 1)
+        assert simulation._tally.busy_by_path == pytest.approx(as_list(twin.busy_by_path, paths))
+
+
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+@given(data=st.data(), case=shaped_cases(), options=OPTIONS, policy=st.sampled_from(POLICIES))
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_sliced_and_groomed_connections_are_those_of_the_twin(
+    restoration: str,
+    data: st.DataObject,
+    case: Case,
+    options: dict[str, Any],
+    policy: tuple[str, str],
+) -> None:
+    if restoration == "wait":
+        options["grooms"] = False
+    service, chosen = service_of(case, **options), built_in_policy(*policy)
+    happening = data.draw(events(case))
+    simulation = _SimulationOfConnections(made_for(case, chosen, service), service, case.load)
+    twin = BreakableConnectionTwin(case.network, service, *policy)
+    outage, slow = run_with(simulation, twin, case, happening, restoration, chosen.needs_ties)
+    if case.cuts[1] == 0:
+        assert outage.lost_gbps == pytest.approx(sum(slow.lost) / PER_GBPS)
+    # When all have ended, all is free, and the lightpaths add up.
+    last = float((case.requests.arrival + case.requests.holding).max())
+    column = np.array([case.network.width.shape[1] - 1], dtype=np.int32)
+    no_pair, one = np.zeros(1, dtype=np.int32), np.ones(1)
+    simulation._service = service._replace(grooms=False, partial=False, max_segments=1)
+    tie = np.zeros(1) if chosen.needs_ties else np.empty(0)
+    simulation.serve(Requests(last * one, one, no_pair, column, tie), np.empty((1, 3), np.int32))
+    twin.end_until(last)
+    assert np.array_equal(simulation._state.free, case.network.spectrum)
+    assert not simulation._state.usage.any()
+    if case.cuts[1] == 0:
+        count, paths = simulation._count, range(len(case.network.first_hop) - 1)
+        assert count.number[ENDED] == len(twin.uses)
+        assert count.use[0] == pytest.approx(sum(twin.uses))
+        assert simulation._tally.busy_by_path == pytest.approx(as_list(twin.busy_by_path, paths))
+
+
+def assert_conserved(simulation: _Simulation, happening: list[Event]) -> None:
+    """What is free and what is held is the spectrum; on paths that are down is only what waits."""
+    network, state = simulation._scenario.network, simulation._state
     held = np.zeros((*network.spectrum.shape[:2], 64 * network.spectrum.shape[2]), dtype=np.int64)
     for first in state.bucket.tolist():
         row = first
@@ -152,11 +202,30 @@ def assert_conserved(simulation: _Simulation, made: Scenario, failed: Any) -> No
         np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little").astype(np.int64)
         for words in (state.free, network.spectrum)
     )
-    assert not held[:, failed].any()
-    assert not free[:, failed].any()
-    assert np.array_equal((free + held)[:, ~failed], spectrum[:, ~failed])
+    assert np.array_equal(free + held, spectrum)
     if state.usage.size:
         assert np.array_equal(state.usage, held.sum(axis=1))
+
+
+@pytest.mark.parametrize("restoration", ["none", "reroute"])
+def test_nothing_is_on_a_failed_link(restoration: str) -> None:
+    made = scenario({**LINK, "restoration": restoration})
+    assert made.failure is not None
+    simulation = _Simulation(made, LOAD)
+    chunk = next(draw_requests(made.traffic, LOAD, 1, 0, ties=False))
+    simulation.serve(chunk.part(0, 2000))
+    hit = simulation.links.change(made.failure.links, fails=True)
+    toll = simulation.fail(hit, simulation.now(), restoration, restoration_stream(1, LOAD, 0))
+    assert toll.interrupted > 5
+    assert (toll.restored > 0) == (restoration == "reroute")
+    (failed,) = np.flatnonzero(made.failure.links)
+    free, spectrum = simulation._state.free[:, failed], made.network.spectrum[:, failed]
+    for end in (2500, 3000):
+        simulation.serve(chunk.part(end - 500, end))
+        assert np.array_equal(free, spectrum)
+    simulation.links.change(made.failure.links, fails=False)
+    simulation.serve(chunk.part(3000, 3500))
+    assert not np.array_equal(free, spectrum)
 
 
 def lonely_link(tmp_path: Path, failure: dict[str, Any], requests: int) -> Scenario:
@@ -231,6 +300,14 @@ def test_a_link_without_a_detour_blocks_all_while_it_is_down(tmp_path: Path) -> 
                 *(("6", "14"), ("13", "14"), ("8", "9"), ("9", "10"), ("9", "13")),
             },
         ),
+        (
+            {"failure_type": "geo", "geo_center_node": "1", "geo_radius_km": 100},
+            {("1", "2"), ("1", "3"), ("1", "8")},
+        ),
+        (
+            {"failure_type": "geo", "geo_center_point": (-118.4, 33.9), "geo_radius_km": 700},
+            {("1", "2"), ("2", "3"), ("2", "4"), ("1", "3"), ("3", "6")},
+        ),
     ],
 )
 def test_what_fails(failure: dict[str, Any], links: set[tuple[str, str]]) -> None:
@@ -259,6 +336,48 @@ def test_what_fails(failure: dict[str, Any], links: set[tuple[str, str]]) -> Non
             {"failure_type": "node", "failed_node_id": 1, "t_repair_after_arrivals": 3001},
             "must be at most 3000",
         ),
+        (
+            {"failure_type": "node", "failed_node_id": 1, "t_fail_time": -0.5},
+            "t_fail_time = -0.5: must be 0 or more, or -1",
+        ),
+        (
+            {"failure_type": "node", "failed_node_id": 1, "t_fail_time": 1e9},
+            "must be less than 4.8, when num_requests have come at 250 Erlang",
+        ),
+        (
+            {
+                "failure_type": "node",
+                "failed_node_id": 1,
+                "t_fail_time": 2,
+                "t_repair_after_time": 99,
+            },
+            "t_repair_after_time = 99: and t_fail_time must be less than 4.8",
+        ),
+        (
+            {"failure_type": "geo", "geo_center_point": "1, 2"},
+            "needs geo_radius_km above 0; geo_hop_radius counts from a node",
+        ),
+        (
+            {"failure_type": "geo", "geo_center_point": "far", "geo_radius_km": 9},
+            "must be longitude, latitude in degrees",
+        ),
+        (
+            {"failure_type": "geo", "geo_center_point": "0, 99", "geo_radius_km": 9},
+            "up to 360 and 90",
+        ),
+        (
+            {
+                "failure_type": "geo",
+                "geo_center_point": "0, 9",
+                "geo_center_node": 1,
+                "geo_radius_km": 9,
+            },
+            "must be empty where geo_center_node is given",
+        ),
+        (
+            {"failure_type": "geo", "geo_center_point": "0, 0", "geo_radius_km": 9},
+            "is too small: no link comes that near to the centre",
+        ),
     ],
 )
 def test_a_failure_that_cannot_be_is_told(failure: dict[str, Any], told: str) -> None:
@@ -267,9 +386,86 @@ def test_a_failure_that_cannot_be_is_told(failure: dict[str, Any], told: str) ->
     assert told in str(caught.value)
 
 
-def test_a_failure_does_not_go_with_slicing_yet() -> None:
-    with pytest.raises(ConfigError, match="not available yet with max_segments above 1"):
-        scenario({"failure_type": "node", "failed_node_id": 1}, max_segments=2)
+def test_who_waits_is_not_groomed() -> None:
+    with pytest.raises(ConfigError, match="none or reroute with is_grooming_enabled = True"):
+        scenario({**LINK, "restoration": "wait"}, is_grooming_enabled=True)
+
+
+def test_a_region_by_km_needs_coordinates() -> None:
+    config = load_config(
+        "default",
+        {
+            "topology_settings": {"network": "geant"},
+            "failure_settings": {
+                "failure_type": "geo",
+                "geo_center_node": "1",
+                "geo_radius_km": 50,
+                "t_repair_after_arrivals": 0,
+            },
+        },
+    )
+    with pytest.raises(ConfigError, match="needs the longitude and latitude of every node"):
+        read_inputs(config)
+
+
+def test_a_link_fails_where_it_comes_near() -> None:
+    """On the equator and on a meridian a degree is 111.2 km, also over the 180th."""
+    places = [(179.0, 0.0), (-179.0, 0.0), (179.5, 3.0), (-179.5, 3.0)]
+    links = [(0, 1), (2, 3), (0, 2), (1, 3)]
+    for centre in ((180.0, 0.5), (-180.0, 0.5)):
+        assert links_in_region(centre, 55.0, places, links) == []
+        assert links_in_region(centre, 56.0, places, links) == [0]
+        assert links_in_region(centre, 120.0, places, links) == [0, 2, 3]
+        assert links_in_region(centre, 280.0, places, links) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("max_segments", [1, 3])
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+def test_a_failure_may_have_a_time(restoration: str, max_segments: int) -> None:
+    """At the time of a request it does what it does before that request."""
+    general = {"max_segments": max_segments, "allocation_method": "random_fit"}
+    general |= {"erlang_start": LOAD, "erlang_stop": LOAD}
+    before = scenario({**LINK, "restoration": restoration}, **general)
+    requests = first_requests(before.traffic, LOAD, before.seed, 0, REQUESTS + 500)
+    start, fails, ends = requests.arrival[[499, FAILS + 499, REPAIRED + 499]]
+    times = {"t_fail_time": fails - start, "t_repair_after_time": ends - fails}
+    timed = scenario({**LINK, **times, "restoration": restoration}, **general)
+    assert timed.failure is not None
+    # The links fail with the arrival before; then those that come at that time are still served.
+    at = np.nextafter([fails, ends], np.inf) - start
+    timed = timed._replace(failure=timed.failure._replace(fails_at=at[0], repaired_at=at[1]))
+    one, other = (replicate(each, LOAD, 0, 500) for each in (before, timed))
+    assert one.interrupted > 5
+    for name in ("phase_requests", "phase_blocked", "interrupted", "restored", "lost_gbps"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert one.asked_time == pytest.approx(other.asked_time)
+    assert one.down_time == pytest.approx(other.down_time)
+    assert (one.down_time > 0) == (other.down_time > 0)
+
+
+def test_who_waits_is_carried_again(tmp_path: Path) -> None:
+    """On a link of its own each connection is out for all that it meets of the time of repair."""
+    failure = {
+        "failure_type": "link",
+        "failed_link_src": "B",
+        "failed_link_dst": "A",
+        "t_fail_arrival_index": 3000,
+        "t_repair_after_arrivals": 600,
+        "restoration": "wait",
+    }
+    made = lonely_link(tmp_path, failure, 6000)
+    done = [replicate(made, 6.0, number, 200) for number in range(30)]
+    assert all(each.lost_gbps == each.restored == 0 for each in done)
+    # Nobody new comes in: of n that are up n holding times are left, but what sticks out of 100.
+    up = sum(each.interrupted for each in done)
+    assert sum(each.down_time for each in done) == pytest.approx(
+        up * made.traffic.mean_holding_time, rel=0.15
+    )
+    lost = lonely_link(tmp_path, failure | {"restoration": "none"}, 6000)
+    gone = [replicate(lost, 6.0, number, 200) for number in range(30)]
+    # Who is gone was to stay for as long; then those that come after the repair meet no difference.
+    assert [each.down_time for each in gone] == pytest.approx([each.down_time for each in done])
+    assert [each.asked_time for each in gone] == pytest.approx([each.asked_time for each in done])
 
 
 def test_only_what_has_an_effect_is_part_of_the_content() -> None:

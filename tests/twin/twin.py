@@ -71,6 +71,8 @@ class Spectrum:
         ]
         self.width = [network.width[row].tolist() for row in network.width_row]
         """[path][bit rate]"""
+        self.down: set[int] = set()
+        """Links that have failed: a path over one of them is not there."""
         self.path_cost = network.path_cost.tolist()
         self.slots = [
             sum(len(self.free[plane, link]) for plane in range(self.planes))
@@ -114,7 +116,7 @@ class Spectrum:
         self, paths: list[int], bit_rate: int, fit: str, *, in_order: bool
     ) -> list[Choice]:
         """Return the choices as `choices` does, on some paths."""
-        paths = [path for path in paths if self.width[path][bit_rate] > 0]
+        paths = [path for path in paths if self.width[path][bit_rate] > 0 and not self.fails(path)]
         if in_order:
             searched = [([path], plane) for path in paths for plane in range(self.planes)]
         else:
@@ -132,6 +134,10 @@ class Spectrum:
             if feasible:
                 return [min(feasible, key=lambda item: (item[0], item[1].start, item[1].path))[1]]
         return []
+
+    def fails(self, path: int) -> bool:
+        """Return whether a link of the path is down."""
+        return bool(self.down & set(self.route[path]))
 
     def _free_on_all_links(self, path: int, plane: int) -> set[int]:
         return set.intersection(*(self.free[plane, link] for link in self.route[path]))

@@ -1,0 +1,255 @@
+"""A replication with failures: served from one failure or repair to the next, and what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.failures import Event, Failure, restoration_stream, scheduled_events
+from fusion.kernel.arrays import Floats, Int32s, Int64s
+from fusion.kernel.failures import Flags, Links
+from fusion.traffic import Requests
+
+
+class Toll(NamedTuple):
+    """What a failure did to the connections that it met.
+
+    interrupted: connections that had a lightpath on failed links. restored: those of them that found another
+    way. lost_gbps: bit rate of those that are gone for good. departure: float64, when those that are carried
+    no longer end, or would have ended. gone: whether these are gone for good.
+    """
+
+    interrupted: int
+    restored: int
+    lost_gbps: float
+    departure: Floats
+    gone: bool
+
+
+class Simulation(Protocol):
+    """What is served, and may be interrupted."""
+
+    links: Links
+
+    def serve(self, chunk: Requests, decision: Int32s) -> None:
+        """Serve requests; decision: as for `event_loop.serve`."""
+
+    def begin_measuring(self) -> float:
+        """Count from now on, and return the time."""
+
+    def now(self) -> float:
+        """Return the time of the last arrival."""
+
+    def offered_and_blocked(self) -> tuple[int, int]:
+        """Return the requests since measuring began, and how many of them were blocked."""
+
+    def remaining(self, now: float) -> Floats:
+        """Return the time that each connection that is up will still stay."""
+
+    def fail(self, hit: Flags, now: float, restoration: str, stream: np.random.Generator) -> Toll:
+        """Interrupt what is up on some paths, and restore what can be. hit: bool[path]."""
+
+    def repair(self, mended: Flags, now: float) -> Floats:
+        """Return the departures of the connections that are carried again. mended: bool[path]."""
+
+
+class Outage(NamedTuple):
+    """What failures did in one replication, after the warm-up.
+
+    requests, blocked: int64[3], before, during and after the failure. interrupted, restored, lost_gbps: as in
+    `Toll`. asked_time: sum over connections of the time that they were to be carried, as far as it is
+    measured; down_time: that of it in which they were not.
+    """
+
+    requests: Int64s
+    blocked: Int64s
+    interrupted: int
+    restored: int
+    lost_gbps: float
+    asked_time: float
+    down_time: float
+
+
+def serve_through_failures(
+    simulation: Simulation,
+    failure: Failure,
+    requests: Iterator[Requests],
+    warmup_requests: int,
+    num_requests: int,
+    key: tuple[int, float, int],
+) -> tuple[float, Outage]:
+    """Serve a replication with its failures; return when measuring began, and what they did.
+
+    requests: at least as many as there are to be served. key: seed, load in Erlang, and replication.
+    """
+    run = _Run(simulation, failure, requests, restoration_stream(*key))
+    run.serve_until(warmup_requests)
+    began = run.begin_measuring()
+    if failure.fails_at is not None:
+        run.events = scheduled_events(failure, began)
+    else:
+        run.serve_until(warmup_requests + failure.fails_before)
+        run.happen(Event(simulation.now(), failure.links, True))
+        if failure.repaired_before is not None:
+            run.serve_until(warmup_requests + failure.repaired_before)
+            run.happen(Event(simulation.now(), failure.links, False))
+    run.serve_until(warmup_requests + num_requests)
+    return began, run.end()
+
+
+class _Feed:
+    """Requests, taken up to a number of them or a time."""
+
+    def __init__(self, chunks: Iterator[Requests]) -> None:
+        self.taken = 0
+        self._chunks = chunks
+        self._rest: Requests | None = None
+
+    def before(self, number: int, time: float) -> Iterator[Requests]:
+        """Yield the requests up to a number since the start, those that come before a time."""
+        while self.taken < number:
+            chunk = self._rest or next(self._chunks)
+            size = len(chunk.arrival)
+            take = min(number - self.taken, int(np.searchsorted(chunk.arrival, time)))
+            self._rest = chunk.part(take, size) if take < size else None
+            self.taken += min(take, size)
+            if take:
+                yield chunk.part(0, min(take, size))
+            if take < size:
+                return
+
+
+class _Run:
+    """The state of a replication between two events."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        failure: Failure,
+        requests: Iterator[Requests],
+        stream: np.random.Generator,
+    ) -> None:
+        self.events: Iterator[Event] = iter(())
+        self._next: Event | None = None
+        self._simulation, self._restoration = simulation, failure.restoration
+        self._feed, self._stream = _Feed(requests), stream
+        self._asked = Asked()
+        self._phases: list[tuple[int, int]] = []
+        self._interrupted = self._restored = 0
+        self._lost_gbps = 0.0
+
+    def serve_until(self, number: int) -> None:
+        """Serve the requests up to a number since the start, with the events that come before them."""
+        while True:
+            self._next = self._next or next(self.events, None)
+            event = self._next
+            for chunk in self._feed.before(number, np.inf if event is None else event.time):
+                decision = np.empty((len(chunk.arrival), 3), dtype=np.int32)
+                self._simulation.serve(chunk, decision)
+                self._asked.served(chunk, decision)
+            if event is None or self._feed.taken == number:
+                return
+            self._next = None
+            self.happen(event)
+
+    def begin_measuring(self) -> float:
+        began = self._simulation.begin_measuring()
+        self._asked.begin(began, self._simulation.remaining(began))
+        self._interrupted = self._restored = 0
+        self._lost_gbps = 0.0
+        return began
+
+    def happen(self, event: Event) -> None:
+        """Have links fail or be repaired."""
+        simulation = self._simulation
+        changed = simulation.links.change(event.links, fails=event.fails)
+        if event.fails:
+            toll = simulation.fail(changed, event.time, self._restoration, self._stream)
+            self._interrupted += toll.interrupted
+            self._restored += toll.restored
+            self._lost_gbps += toll.lost_gbps
+            self._asked.interrupted(event.time, toll.departure, gone=toll.gone)
+        else:
+            self._asked.resumed(event.time, simulation.repair(changed, event.time))
+        self._phases.append(simulation.offered_and_blocked())
+
+    def end(self) -> Outage:
+        """Return what has been counted."""
+        now = self._simulation.now()
+        asked, down = self._asked.end(now, self._simulation.remaining(now))
+        phases = [(0, 0), *self._phases, self._simulation.offered_and_blocked()][:4]
+        counts = np.diff(np.array(phases + phases[-1:] * (4 - len(phases))), axis=0)
+        return Outage(
+            requests=counts[:, 0],
+            blocked=counts[:, 1],
+            interrupted=self._interrupted,
+            restored=self._restored,
+            lost_gbps=self._lost_gbps,
+            asked_time=asked,
+            down_time=down,
+        )
+
+
+class Asked:
+    """The time that connections were to be carried, and the part of it in which they were not.
+
+    A connection that is interrupted is out until it is carried again, or until it would have ended.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no connection."""
+        self._began = 0.0
+        self._asked = self._down = 0.0
+        nothing = np.empty(0)
+        self._since, self._departure, self._gone = nothing, nothing, nothing.astype(np.bool_)
+
+    def served(self, chunk: Requests, decision: Int32s) -> None:
+        """Count requests that were served, for all of their time."""
+        self._asked += float(chunk.holding[decision[:, 0] != -1].sum())
+
+    def interrupted(self, now: float, departure: Floats, *, gone: bool) -> None:
+        """Have connections be out from now on."""
+        self._close(now)
+        self._since = np.append(self._since, np.full(len(departure), now))
+        self._departure = np.append(self._departure, departure)
+        self._gone = np.append(self._gone, np.full(len(departure), gone))
+
+    def resumed(self, now: float, departure: Floats) -> None:
+        """Have connections be carried again, which their departures tell apart."""
+        self._close(now)
+        again = np.isin(self._departure, departure) & ~self._gone
+        self._take(again, now)
+
+    def begin(self, now: float, remaining: Floats) -> None:
+        """Count from now on. remaining: the time that each connection that is up will still stay."""
+        self._close(now)
+        self._began = now
+        self._down = 0.0
+        self._asked = self._ahead(now, remaining)
+
+    def end(self, now: float, remaining: Floats) -> tuple[float, float]:
+        """Return the time asked for and the time out of it, until now."""
+        self._close(now)
+        asked = self._asked - self._ahead(now, remaining)
+        self._take(np.ones(len(self._since), dtype=np.bool_), now)
+        return asked, self._down
+
+    def _ahead(self, now: float, remaining: Floats) -> float:
+        return float(remaining.sum() + (self._departure[self._gone] - now).sum())
+
+    def _close(self, now: float) -> None:
+        """Take those that have ended, or would have."""
+        ended = self._departure <= now
+        if ended.any():
+            self._take(ended, self._departure[ended])
+
+    def _take(self, chosen: NDArray[np.bool_], until: float | Floats) -> None:
+        """Count what is out until some time, and forget it."""
+        since = np.maximum(self._since[chosen], self._began)
+        self._down += float(np.maximum(until - since, 0.0).sum())
+        left = ~chosen
+        self._since, self._departure = self._since[left], self._departure[left]
+        self._gone = self._gone[left]
