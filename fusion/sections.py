@@ -78,7 +78,7 @@ class GeneralSettings(Section):
         default={25.0: 0.1, 50.0: 0.1, 100.0: 0.5, 200.0: 0.2, 400.0: 0.1},
         json_schema_extra={"default": {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}},
         description="Bit rates of the requests in Gb/s, each with its probability; they sum to 1. "
-        "Used with bit_rates = distribution.",
+        'Such as {"100": 0.4, "200": 0.6}. Used with bit_rates = distribution.',
     )
     mod_assumption: Name = Field(
         default="DEFAULT",

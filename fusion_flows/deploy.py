@@ -17,6 +17,8 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from fusion.config import ConfigError
+from fusion_flows.command.catalogue import templates
 from fusion_flows.flow_ends import FLOWS
 from fusion_flows.settings import Settings
 from fusion_flows.watch import LOST
@@ -38,7 +40,7 @@ class SetUpError(RuntimeError):
 
 
 def here() -> dict[str, str]:
-    """Return this folder and the command that starts a run with this interpreter.
+    """Return this folder, the command that starts a run with this interpreter, and the templates.
 
     A build step of prefect.yaml. Without a command, a process worker starts each run through a
     process that prepares a workspace and imports Prefect once more: 1.5 s of CPU for nothing.
@@ -47,7 +49,19 @@ def here() -> dict[str, str]:
         "folder": str(Path.cwd()),
         "command": f"{shlex.quote(sys.executable)} -m prefect.engine",
         "heartbeat_seconds": str(HEARTBEAT_SECONDS),
+        "templates": _templates_table(),
     }
+
+
+def _templates_table() -> str:
+    """Return the templates as a table in markdown, for the page of a deployment."""
+    try:
+        found = templates()
+    except ConfigError as error:  # for a run to tell, too
+        return str(error)
+    rows = [(f"`{each.name}`", each.about, each.loads) for each in found]
+    head = ("template", "what it is", "loads (E)")
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
 
 
 def beside_the_worker() -> dict[str, str]:

@@ -1,18 +1,28 @@
 """JSON schemas of the flow's parameters: what the form in Prefect's UI is made from.
 
-Prefect checks a deployment's parameters against these schemas before a run exists, so they only
-say what helps to fill in the form. What is allowed is for `load_config` to judge, with its better
-messages.
+Prefect checks a deployment's parameters against these schemas before a run exists, so they say what
+helps to fill in the form: choices, and bounds, which a browser checks in the field. What else is
+allowed is for `load_config` to judge, with its better messages.
+
+Both versions of the UI show a description as plain text, sort the fields by `position`, and send a
+field only when somebody has filled it in, or when it has a default.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from fusion.config import template_names
+from fusion.modulation_tables import modulation_names
 from fusion.sections import SECTIONS
 from fusion.sweep.definition import Sweep
+from fusion.topology import topology_names
 from fusion_flows.settings import Settings
 
-_SHOWN = ("description", "type", "enum", "anyOf", "additionalProperties")
+_BOUNDS = ("minimum", "exclusiveMinimum", "maximum")
+_SHOWN = ("description", "type", "enum", "anyOf", "additionalProperties", *_BOUNDS)
+_LARGE = 1e9
+_SWEEP_FIELDS = ("template", "grid", "zip", "points", "where", "metric", "overrides")
+"""The fields of a sweep in the order of the form: what makes it a sweep before sixty keys."""
 
 
 def template_schema() -> dict[str, Any]:
@@ -21,12 +31,14 @@ def template_schema() -> dict[str, Any]:
         names = template_names(Settings().templates_dir)
     except ValueError:  # bad settings are for the run to tell
         names = template_names()
-    return {
-        "anyOf": [
-            {"type": "string", "title": "a template", "enum": names},
-            {"type": "string", "title": "the path of an INI file"},
-        ]
-    }
+    return _choice("a template", names, "the path of an INI file")
+
+
+def engine_schema() -> dict[str, Any]:
+    """Return a choice of what computes a sweep without further set-up, or any other text."""
+    return _choice(
+        "a machine of this server", ["local", "fusion-points/points"], "a Dask scheduler"
+    )
 
 
 def overrides_schema() -> dict[str, Any]:
@@ -57,7 +69,11 @@ def sweep_schema() -> dict[str, Any]:
     parts = schema.pop("$defs", {})
     fields = schema["properties"]
     for name, made in (("template", template_schema()), ("overrides", overrides_schema())):
-        fields[name] = {"title": name, "description": fields[name]["description"], **made}
+        fields[name] = {"description": fields[name]["description"], **made}
+    schema["properties"] = {
+        name: fields[name] | {"title": name, "position": position}
+        for position, name in enumerate(_SWEEP_FIELDS)
+    }
     found = _with_parts(schema, parts)
     assert isinstance(found, dict)
     return found
@@ -74,9 +90,47 @@ def _with_parts(schema: Any, parts: dict[str, Any]) -> Any:
     return {name: _with_parts(each, parts) for name, each in schema.items()}
 
 
+def _choice(title: str, names: Sequence[str], other: str) -> dict[str, Any]:
+    """Return a field with two tabs: a list to choose from, and free text."""
+    return {
+        "anyOf": [
+            {"type": "string", "title": title, "enum": list(names)},
+            {"type": "string", "title": other},
+        ]
+    }
+
+
 def _field(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the field of a key."""
     field = {"title": key} | {name: schema[name] for name in _SHOWN if name in schema}
-    if field.get("type") == "boolean":  # as a switch it would be sent, as False, untouched
+    if key == "network":
+        del field["type"]
+        field |= _choice("a shipped topology", topology_names(), "a file, or FUSION's name")
+    elif key == "mod_assumption":
+        del field["type"]
+        field |= _choice("a shipped table", modulation_names(), "one in mod_assumption_path")
+    elif "anyOf" in field:
+        field["anyOf"] = [
+            {"title": each.get("const", "a number"), **each} for each in field["anyOf"]
+        ]
+    elif field.get("type") == "boolean":  # as a switch it would be sent, as False, untouched
         del field["type"]
         field["enum"] = [True, False]
-    return field
+    return field | {"description": f"{field['description']}{bounds_text(schema)}"}
+
+
+def bounds_text(schema: dict[str, Any]) -> str:
+    """Return the bounds of a number as a sentence that follows another, or nothing."""
+    for each in (schema, *schema.get("anyOf", ())):
+        low, above, high = (each.get(name) for name in _BOUNDS)
+        if high is None:
+            continue
+        least = f"above {_number(above)}" if low is None else _number(low)
+        if high > _LARGE:  # no limit of the thing itself
+            return f" Allowed: {least} and more."
+        return f" Allowed: {least} to {_number(high)}."
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"

@@ -29,6 +29,7 @@ from fusion_flows.process_marks import end_marked
 from fusion_flows.publish import Findings
 from fusion_flows.redaction import redact, without_secrets
 from fusion_flows.reporting import Follower, follow
+from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
 from fusion_flows.watch import Watch, is_abandoned, silence
@@ -69,8 +70,8 @@ class SimResult(BaseModel):
 def _run_name() -> str:
     """Return what a list of runs shows: the given name, else `topology policy loads E`."""
     given = current.parameters
-    if given.get("name"):
-        return str(given["name"])
+    if name := given_name(given):
+        return name
     try:
         config, _ = _load(Settings(), *(given[key] for key in ("template", "overrides", "resume")))
     except ValueError:  # the run itself will say so
@@ -120,6 +121,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
     with run_lock.hold(run), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
+        add_tags(connection, flow_run_id, "" if resume else template, [config])
         follower = Follower(
             run,
             flow_run_id,

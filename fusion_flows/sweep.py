@@ -5,7 +5,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -40,6 +40,7 @@ from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.redaction import redact, without_secrets
 from fusion_flows.reporting import follow
+from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory
 from fusion_flows.settings import Settings
 from fusion_flows.sweep_follower import SweepFollower
@@ -59,7 +60,9 @@ _GO_ON = "the same sweep, run again, goes on from there"
 _MOST_DEATHS = 3  # of simulators one after the other that have computed nothing
 
 
-SweepParameter = Annotated[Sweep, WithJsonSchema(form.sweep_schema())]
+# A dictionary is read by the flow itself, as its messages say more than those of Prefect.
+SweepParameter = Annotated[dict[str, Any] | Sweep, WithJsonSchema(form.sweep_schema())]
+Engine = Annotated[str, WithJsonSchema(form.engine_schema())]
 
 
 class SweepResult(BaseModel):
@@ -87,8 +90,8 @@ class SweepResult(BaseModel):
 
 def _run_name() -> str:
     given = current.parameters
-    if given.get("name"):
-        return str(given["name"])
+    if name := given_name(given):
+        return name
     try:
         sweep = make_sweep(given["sweep"], "sweep")
     except ConfigError:  # the run itself will say so
@@ -99,7 +102,7 @@ def _run_name() -> str:
 
 @interruptible_flow("fusion-sweep", _run_name)
 def fusion_sweep(
-    sweep: SweepParameter, name: str = "", engine: str = LOCAL, failed: bool = False
+    sweep: SweepParameter, name: str = "", engine: Engine = LOCAL, failed: bool = False
 ) -> SweepResult:
     """Compute what a sweep still lacks, and report all of it.
 
@@ -118,7 +121,7 @@ def fusion_sweep(
     fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
     there is no place for the results.
     """
-    return told_in_words(lambda: _sweep(sweep, engine, failed=failed))
+    return told_in_words(lambda: _sweep(make_sweep(sweep, "sweep"), engine, failed=failed))
 
 
 def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
@@ -156,6 +159,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
         )
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
+        add_tags(connection, flow_run_id, sweep.template, (point.config for point in points))
         follower = SweepFollower(
             run,
             flow_run_id,

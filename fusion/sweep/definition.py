@@ -78,14 +78,19 @@ class Sweep(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    template: str = Field(default="default", description="Settings to start from.")
+    template: str = Field(
+        default="default",
+        description="Settings to start from, as in a run; empty: those of the template default.",
+    )
     overrides: dict[str, dict[str, Any]] = Field(
         default={}, description="What to change in the template for all points, by section and key."
     )
     grid: dict[str, Values] = Field(
         default={},
-        description="Axes whose values are all combined, each a list or start, stop and step or count, "
-        'such as {"k_paths": [1, 3], "erlang": {"start": 100, "stop": 200, "step": 20}}.',
+        description="Axes whose values are all combined: erlang, the load, and any key of the config. "
+        "Each is a list of values, or start, stop and step or count, such as "
+        '{"k_paths": [1, 3], "erlang": {"start": 100, "stop": 200, "step": 20}}. Without erlang the loads '
+        "are those of the template.",
     )
     zip: list[dict[str, Values]] = Field(
         default=[],

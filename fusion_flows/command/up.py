@@ -41,6 +41,7 @@ _START_SECONDS = 120.0
 _END_SECONDS = 10.0  # for the server, from being asked to being killed
 _FLOWS_SECONDS = 20.0  # for flows beyond their grace time: the last news and the report
 _LOOK_SECONDS = 0.2
+_NO_ADVERTISING = "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT"
 _QUERY_SECONDS = "2"  # between two looks of the worker for new runs
 _TAIL_LINES = 15
 _FLOW_RUN_ID = "PREFECT__FLOW_RUN_ID"  # in the environment of a flow's process
@@ -300,7 +301,7 @@ class _Parts:
 
     def start_server(self, url: str, host: str, port: int) -> None:
         """Start the server and wait until it answers."""
-        environment = dict(os.environ)
+        environment = {_NO_ADVERTISING: "false", **os.environ}
         if host not in ("127.0.0.1", "localhost", "::1"):
             if "PREFECT_SERVER_API_AUTH_STRING" not in os.environ:
                 self._say(
