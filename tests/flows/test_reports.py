@@ -12,10 +12,11 @@ from fusion.inputs import read_inputs
 from fusion.progress import ProgressState
 from fusion_flows import rundir
 from fusion_flows.artifacts import clock, live_rows, news, report, settings_text, table
-from fusion_flows.form import overrides_schema, template_schema
+from fusion_flows.form import overrides_schema, sweep_schema, template_schema
 from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
 from fusion_flows.publish import read_points
+from fusion_flows.run_labels import given_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 
 
@@ -141,3 +142,40 @@ def test_an_untouched_form_sends_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "mine.ini").write_text("")
     monkeypatch.setenv("FUSION_TEMPLATES_DIR", str(tmp_path))
     assert {"quick", "mine"} <= set(template_schema()["anyOf"][0]["enum"])
+
+
+def test_a_form_tells_choices_and_bounds() -> None:
+    sections = overrides_schema()["properties"]
+    topology, statistics = sections["topology_settings"], sections["statistics_settings"]
+    assert "nsfnet_deeprmsa" in topology["properties"]["network"]["anyOf"][0]["enum"]
+    confidence = statistics["properties"]["confidence"]
+    assert confidence["description"].endswith("of the intervals. Allowed: 0.5 to 0.9999.")
+    assert (confidence["minimum"], confidence["maximum"]) == (0.5, 0.9999)
+    slot_width = topology["properties"]["bw_per_slot"]["description"]
+    assert slot_width.endswith("in GHz. Allowed: above 0 to 10,000.")
+    seed = sections["simulation_settings"]["properties"]["seed"]["description"]
+    assert seed.endswith("Allowed: 0 and more.")
+    fields = sweep_schema()["properties"].values()
+    assert [field["title"] for field in fields][:2] == ["template", "grid"]
+    assert [field["position"] for field in fields] == list(range(len(fields)))
+
+
+@pytest.mark.parametrize(
+    ("shown", "given"),
+    [
+        ("kind-otter", ""),
+        ("Handmade-Fox", ""),
+        ("zeta27-undeeps-h", ""),
+        ("alpha862-bilaren", ""),
+        ("iota406--g", ""),
+        ("before the change", "before the change"),
+        ("nsfnet-with-five-paths", "nsfnet-with-five-paths"),
+        ("nsfnet_deeprmsa kspff 140-220 E", "nsfnet_deeprmsa kspff 140-220 E"),
+    ],
+)
+def test_a_name_that_prefect_has_made_up_is_no_name(
+    shown: str, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__NAME", shown)
+    assert given_name({}) == given
+    assert given_name({"name": "mine"}) == "mine"

@@ -23,7 +23,7 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     directory = worker.directory(run_id)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
     assert run["name"] == "nsfnet_deeprmsa kspff 140-220 E"
-    assert set(run["tags"]) == {"fusion", "simulation"}
+    assert run["tags"] == ["fusion", "simulation", "quick", "nsfnet_deeprmsa", "kspff"]
 
     rows = list(csv.DictReader((directory / "output" / "points.csv").open()))
     assert [float(row["erlang"]) for row in rows] == [140, 160, 180, 200, 220]
@@ -62,10 +62,10 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
 def test_bad_settings_fail_the_run_with_their_message_before_anything_starts(
     worker: Prefect,
 ) -> None:
-    run_id = worker.submit(overrides={"general_settings": {"erlang_start": -5, "k_path": 3}})
+    run_id = worker.submit(overrides={"general_settings": {"erlang_start": 500, "k_path": 3}})
     run = worker.finished(run_id)
     assert run["state_type"] == "FAILED"
-    assert "[general_settings] erlang_start = -5" in run["state"]["message"]
+    assert "[general_settings] erlang_stop = 220: must be at least" in run["state"]["message"]
     assert "k_paths" in run["state"]["message"], "the nearest name"
     assert not worker.directory(run_id).exists()
     wait_for(lambda: (40, run["state"]["message"]) in told(worker, run_id), 10, "the log")
