@@ -2,6 +2,8 @@
 
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,28 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def fault_tests() -> set[tuple[str, str]]:
     """Return file and name of each test that the table names."""
     return set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", FAULTS.read_text(encoding="utf-8")))
+
+
+COMPILED = ("{}", "{'general_settings': {'max_segments': 4}}")
+"""Overrides of the template `quick` that need an event loop each."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the event loops once, before several processes of tests would each do it."""
+    is_one_of_several = hasattr(session.config, "workerinput")
+    if is_one_of_several or not getattr(session.config.option, "numprocesses", None):
+        return
+    script = (
+        "from fusion.config import load_config; from fusion.inputs import read_inputs\n"
+        "from fusion.replication import compile_for; from fusion.scenario import make_scenario\n"
+        "config = load_config('quick', {})\n"
+        "compile_for(make_scenario(config, read_inputs(config)))\n"
+    )
+    calls = [
+        subprocess.Popen([sys.executable, "-c", script.format(overrides)]) for overrides in COMPILED
+    ]
+    for call in calls:
+        call.wait()  # what does not compile fails where it is tested
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
