@@ -15,8 +15,8 @@ def main() -> int:
     options = parser.parse_args()
 
     from fusion.config import ConfigError, read_overrides
-    from fusion_flows.command.terminal import results
     from fusion_flows.flow_ends import SimulationError
+    from fusion_flows.result_lines import results
     from fusion_flows.rundir import RunDirectoryError
     from fusion_flows.sim import fusion
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from fusion.inputs import Inputs
 from fusion.progress import ProgressState
 from fusion.statistics import Estimate
 from fusion_flows.connection import Connection
+from fusion_flows.result_lines import so_far
 from fusion_flows.rundir import RunDirectory, run_id_of
 
 Row = Mapping[str, Any]
@@ -88,10 +89,24 @@ def news(state: ProgressState, confidence: float) -> str:
     return ", ".join(parts)
 
 
-def live_rows(state: ProgressState, confidence: float) -> list[dict[str, Any]]:
-    """Return a row per load that has a replication, with what is known of it while the run goes on."""
+def now(state: ProgressState, confidence: float) -> str:
+    """Return the load of the last replication and its blocking so far; nothing when that load is done."""
+    if state.latest is None or (erlang := float(state.latest["erlang"])) in state.completed:
+        return ""
+    metrics = _estimate(state.so_far(erlang, confidence))
+    return f"{erlang:g} E: " + so_far(*(metrics[name] for name in metrics))
+
+
+def live_rows(
+    state: ProgressState, confidence: float, loads: Iterable[float] | None = None
+) -> list[dict[str, Any]]:
+    """Return a row per load that has a replication, with what is known of it while the run goes on.
+
+    loads: those that are wanted, in this order; None: all, the lowest first.
+    """
     rows = []
-    for erlang in sorted(state.finished.keys() | state.completed.keys()):
+    wanted = sorted(state.finished.keys() | state.completed.keys()) if loads is None else loads
+    for erlang in wanted:
         counts = state.finished.get(erlang, {}).values()
         metrics = state.completed.get(erlang) or _estimate(state.so_far(erlang, confidence))
         rows.append(

@@ -20,11 +20,14 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED
 
 from fusion.progress import ProgressReader, ProgressState
-from fusion_flows.artifacts import Artifacts, live_rows, news, table
+from fusion_flows import onlooker
+from fusion_flows.artifacts import Artifacts, live_rows, news, now, table
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.log_stream import Batch, LogStream
+from fusion_flows.onlooker import Bar, News
 from fusion_flows.process import ProcessTree
 from fusion_flows.redaction import redact
+from fusion_flows.result_lines import result_line
 from fusion_flows.rundir import RunDirectory
 
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
@@ -112,14 +115,21 @@ class ChangedArtifacts:
 
 
 def follow(
-    tree: ProcessTree, look: Callable[[], None], ended: Callable[[], State | None]
+    tree: ProcessTree,
+    look: Callable[[], None],
+    ended: Callable[[], State | None],
+    glance: Callable[[], None] = lambda: None,
 ) -> int | State:
-    """Look again and again until the simulator ends; return its exit code, or the first state of ended()."""
+    """Look again and again until the simulator ends; return its exit code, or the first state of ended().
+
+    glance: a quick look, for who looks on in this process.
+    """
     next_look = 0.0
     with _remembered_interrupts() as interrupts:
         while (code := tree.wait(_WAIT_SECONDS)) is None:
             if (state := ended()) is not None:
                 return state
+            glance()
             if time.monotonic() >= next_look:
                 look()
                 next_look = time.monotonic() + _LOOK_SECONDS
@@ -183,14 +193,37 @@ class Follower:
 
     def look(self, *, last: bool = False) -> None:
         """Pass on what is new. `last`: nothing more will come, so nothing is held back."""
-        for event in self._events.read():
-            self.state.add(event)
+        self.glance()
         try:
             self._log.forward(last=last)
             if self.state.total_erlangs or last:
                 self._show(last)
         except Unreachable:
             pass  # it is all in files, and the next look goes on from here
+
+    def glance(self) -> None:
+        """Read what is new, and tell it to who looks on in this process."""
+        for event in self._events.read():
+            self.state.add(event)
+        if self.state.total_erlangs:
+            onlooker.tell(self._news)
+
+    def _news(self) -> News:
+        state = self.state
+        done = sum(map(len, state.finished.values()))
+        unfinished = state.total_erlangs - len(state.completed)
+        counted = sum(len(state.finished.get(erlang, ())) for erlang in state.completed)
+        requests = sum(n for counts in state.finished.values() for _, n in counts.values())
+        return News(
+            bars=(
+                Bar("loads", len(state.completed), state.total_erlangs),
+                Bar("replications", done, counted + unfinished * state.total_iterations),
+            ),
+            finished=tuple(map(result_line, live_rows(state, self._confidence, state.completed))),
+            now=now(state, self._confidence),
+            requests=requests,
+            seconds_left=state.seconds_left,
+        )
 
     def _show(self, last: bool) -> None:
         text = news(self.state, self._confidence)

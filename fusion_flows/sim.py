@@ -139,7 +139,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
                 environment=without_secrets(os.environ),
                 mark=str(flow_run_id),
             ) as tree:
-                end = follow(tree, follower.look, watch.ended)
+                end = follow(tree, follower.look, watch.ended, follower.glance)
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()

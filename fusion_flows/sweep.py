@@ -253,7 +253,7 @@ def _compute(
             environment=without_secrets(os.environ),
             mark=str(current.id),
         ) as tree:
-            end = follow(tree, follower.look, watch.ended)
+            end = follow(tree, follower.look, watch.ended, follower.glance)
         follower.look()
         follower.pause()
         if isinstance(end, State):

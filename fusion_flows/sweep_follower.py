@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from fusion.sweep.failed_points import failure_of_event
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
 from fusion.sweep.store import parse_line
+from fusion_flows import onlooker
 from fusion_flows.artifacts import Artifacts, clock
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.live_plot import LivePlot
 from fusion_flows.log_stream import LogStream
+from fusion_flows.onlooker import Bar, News
 from fusion_flows.reporting import ChangedArtifacts, LogForwarder
 from fusion_flows.rundir import RunDirectory
 
@@ -90,13 +92,39 @@ class SweepFollower:
 
     def look(self, *, last: bool = False) -> None:
         """Take in and pass on what is new. `last`: nothing more will come, so nothing is held back."""
-        self._read_outcomes()
-        self._read_events()
+        self.glance()
         try:
             self._log.forward(last=last)
             self._show(last)
         except Unreachable:
             pass  # it is all in files, and the next look goes on from here
+
+    def glance(self) -> None:
+        """Read what is new, and tell it to who looks on in this process."""
+        self._read_outcomes()
+        self._read_events()
+        onlooker.tell(self._live_news)
+
+    def _live_news(self) -> News:
+        states = self._states.values()
+        counts = Counter(map(_stage, states))
+        done, needed = _replications(states)
+        failed: dict[str, str] = {}
+        for state in states:
+            if state.failure is not None:
+                axes = ", ".join(f"{axis} = {_text(v)}" for axis, v in state.point.axes.items())
+                failed.setdefault(state.failure.error, f"failed: {axes}: {state.failure.error}")
+        return News(
+            bars=(Bar("points", counts["done"], len(states)), Bar("replications", done, needed)),
+            finished=tuple(failed.values()),
+            now=", ".join(
+                f"{counts[stage]} {stage}"
+                for stage in ("running", "waiting", "failed")
+                if counts[stage]
+            ),
+            requests=self._requests,
+            seconds_left=seconds_left(states, self.requests_per_second),
+        )
 
     def _read_outcomes(self) -> None:
         if self._outcomes is None:
@@ -125,10 +153,7 @@ class SweepFollower:
 
     def _show(self, last: bool) -> None:
         states = list(self._states.values())
-        done = sum(len(state.outcomes) for state in states)
-        needed = sum(state.replications_needed for state in states if state.failure is None) + sum(
-            len(state.outcomes) for state in states if state.failure is not None
-        )
+        done, needed = _replications(states)
         percent = 100.0 * done / needed if needed else 100.0
         text = self.news(done, needed)
         self._put("progress", "progress", round(min(percent, 100.0), 1), text, last)
@@ -193,6 +218,16 @@ class SweepFollower:
                 known = self._rows[state.point.key] = (*version, made[0])
             found.append(known[2])
         return found
+
+
+def _replications(states: Iterable[PointState]) -> tuple[int, int]:
+    """Return how many replications there are, and how many there will be."""
+    done = needed = 0
+    for state in states:
+        have = len(state.outcomes)
+        done += have
+        needed += have if state.failure is not None else state.replications_needed
+    return done, needed
 
 
 def _stage(state: PointState) -> str:

@@ -20,6 +20,7 @@ from fusion.sweep.store import StoreError
 from fusion_flows import runs
 from fusion_flows.command import catalogue, doctor, run_here, submission, sweep_cli, terminal, up
 from fusion_flows.command.terminal import (
+    is_live,
     local,
     print_json,
     print_note,
@@ -31,6 +32,7 @@ from fusion_flows.command.terminal import (
 )
 from fusion_flows.load_search import SearchFailedError
 from fusion_flows.periods import ArgumentError
+from fusion_flows.result_lines import results
 from fusion_flows.run_files import Preview
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.server_address import AlreadyUpError, NoServerError
@@ -300,7 +302,8 @@ def _run(
     if json:
         print_json(result)
     else:
-        print(f"\n{terminal.results(result.points)}")
+        if not (is_live() and sys.stdout.isatty()):  # there they were shown as they came
+            print(f"\n{results(result.points)}")
         print(f"\nResults: {result.output_dir}\nPicture: {result.plot}")
     return DONE
 
@@ -369,7 +372,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
             for line in rest:
                 print(f"{'':<10}{terminal.printable(line)}")
     if found.points and "erlang" in found.points[0]:
-        print(f"\n{terminal.results(found.points)}")
+        print(f"\n{results(found.points)}")
     elif found.points:  # as Prefect shows them
         print()
         header = list(found.points[0])

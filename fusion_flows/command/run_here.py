@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fusion_flows import rundir, server_address
 from fusion_flows.command.submission import validate
+from fusion_flows.result_lines import HEADER
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.settings import Settings
 
@@ -53,14 +54,16 @@ def run_here(
             pass  # it answers
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
 
+    from fusion_flows.command.live import live
     from fusion_flows.flow_ends import SimulationError
     from fusion_flows.sim import fusion
 
     with _Listener() as listener:
         try:
-            if resume:
-                return fusion(resume=resume, name=name)
-            return fusion(template=template, overrides=dict(overrides or {}), name=name)
+            with live("Starting the run ...", HEADER):
+                if resume:
+                    return fusion(resume=resume, name=name)
+                return fusion(template=template, overrides=dict(overrides or {}), name=name)
         except KeyboardInterrupt:
             kept = _kept(resume or listener.run_id)
             raise InterruptedRunError(f"Interrupted: {kept}") from None

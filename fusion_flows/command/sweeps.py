@@ -119,6 +119,7 @@ def sweep_here(
         InterruptedRunError: Ctrl-C; what was finished is in the store.
         NoServerError: The server that is configured does not answer.
     """
+    from fusion_flows.command.live import live
     from fusion_flows.command.run_here import InterruptedRunError, UnfinishedRunError
 
     planned = plan(file)
@@ -135,7 +136,8 @@ def sweep_here(
     )
     try:
         sweep = file if isinstance(file, Sweep) else read_sweep(file)
-        return fusion_sweep(sweep, name=name, engine=engine, failed=failed)
+        with live("Starting the sweep ..."):
+            return fusion_sweep(sweep, name=name, engine=engine, failed=failed)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted. {kept}") from None
     except (CancelledRun, CrashedRun, TerminationSignal) as ended:

@@ -1,11 +1,12 @@
 """How values look in a terminal: tables and times; plain text where the output is no terminal."""
 
 import json
+import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pydantic_core import to_jsonable_python
 
@@ -26,6 +27,11 @@ _STYLES = {
     "CANCELLED": "yellow",
     "CANCELLING": "yellow",
 }
+
+
+def is_live() -> bool:
+    """Say whether the standard error is a terminal whose lines can be drawn anew."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def print_json(value: object) -> None:
@@ -132,21 +138,3 @@ def size(size_bytes: float) -> str:
     while size_bytes >= 999.95 and (unit := next(units, "")):
         size_bytes /= 1000
     return f"{size_bytes:,.1f} {unit}"
-
-
-def results(points: Iterable[Mapping[str, Any]]) -> str:
-    """Return a table of results: a line per load."""
-    return "\n".join(
-        [" load (E)   blocking probability   interval             replications"]
-        + [_result(point) for point in points]
-    )
-
-
-def _result(point: Mapping[str, Any]) -> str:
-    upper, lower = (point[f"blocking_probability_ci_{end}"] for end in ("upper", "lower"))
-    mean, interval = f"{point['blocking_probability']:.3e}", ""
-    if not point["blocked"]:
-        mean = f"< {upper:.1e}"
-    elif upper is not None:
-        interval = f"{lower:.3e} {upper:.3e}"
-    return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"

@@ -1,0 +1,33 @@
+"""Results as lines for a terminal: a line per load."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+HEADER = " load (E)   blocking probability   interval             replications"
+
+
+def results(points: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of results. points: rows of points.csv."""
+    return "\n".join([HEADER, *map(result_line, points)])
+
+
+def result_line(point: Mapping[str, Any]) -> str:
+    """Return a line of the table."""
+    upper, lower = (point[f"blocking_probability_ci_{end}"] for end in ("upper", "lower"))
+    mean, interval = f"{point['blocking_probability']:.3e}", ""
+    if not point["blocked"]:
+        mean = f"< {upper:.1e}"
+    elif upper is not None:
+        interval = f"{lower:.3e} {upper:.3e}"
+    return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
+
+
+def so_far(mean: float | None, lower: float | None, upper: float | None) -> str:
+    """Return a blocking probability with half its interval, such as 0.0416 ± 0.0012."""
+    if mean is None:
+        return ""
+    if mean == 0:
+        return "" if upper is None else f"< {upper:.2g}"
+    if lower is None or upper is None:
+        return f"{mean:.3g}"
+    return f"{mean:.3g} ± {(upper - lower) / 2:.2g}"
