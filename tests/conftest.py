@@ -1,4 +1,4 @@
-"""The tests that docs/faults.md names are marked `fault`: the table says which they are."""
+"""Fixtures of all tests. Those that docs/faults.md names are marked `fault`: the table says which."""
 
 import re
 import signal
@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from flows.prefect_server import no_server, server, session_worker, worker
+
+__all__ = ["no_server", "server", "session_worker", "worker"]  # fixtures of all tests
 
 FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 
 SMALL = {
     "general_settings": {"num_requests": 2000, "max_iters": 3},

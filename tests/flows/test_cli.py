@@ -31,7 +31,7 @@ from fusion_flows.command.submission import read_assignments
 from fusion_flows.periods import ArgumentError, moment
 from fusion_flows.server_address import AlreadyUpError, LivingServer, ServerFile
 
-from .conftest import ROOT, Prefect, plain_environment, wait_for
+from .prefect_server import ROOT, Prefect, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
 
 

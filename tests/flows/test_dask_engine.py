@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import Prefect, free_port, wait_for
+from .prefect_server import Prefect, free_port, wait_for
 from .test_sweep import LONG, computed, result, start
 
 SWEEP = {**LONG, "overrides": {"general_settings": {"num_requests": 40_000, "max_iters": 60}}}

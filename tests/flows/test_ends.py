@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import Prefect, Worker, stop, wait_for
+from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import (
     ENDLESS,
     GOING_ON,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from .conftest import Prefect, Worker, stop, wait_for
+from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import GOING_ON, simulators
 
 SECONDS_LONG = {

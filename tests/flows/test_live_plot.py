@@ -15,7 +15,7 @@ from PIL import Image
 from fusion_flows import live_plot
 from fusion_flows.live_plot import LivePlot
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 from .test_sweep import LONG
 
 CALL = """

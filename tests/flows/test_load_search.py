@@ -18,7 +18,7 @@ from fusion.scenario import make_scenario
 from fusion.sweep.definition import read_sweep
 from fusion.sweep.points import Point, at_load, sweep_points
 
-from .conftest import wait_for
+from .prefect_server import wait_for
 from .test_sweep import computed
 
 SWEEP = """

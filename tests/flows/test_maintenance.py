@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, script, simulators
 from .test_sweep import LONG, start
 

@@ -10,7 +10,7 @@ import pytest
 
 from fusion_flows.deploy import POINTS_QUEUE, POOL
 
-from .conftest import Prefect, Worker, wait_for
+from .prefect_server import Prefect, Worker, wait_for
 from .started import simulators
 from .test_sweep import LONG, computed, result, start
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import prefect_in, start_server, stop, wait_for
+from .prefect_server import prefect_in, start_server, stop, wait_for
 from .started import script, simulating
 
 

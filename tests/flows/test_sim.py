@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 from .started import ENDLESS, SMALL, script, simulating, simulators
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 from .started import GOING_ON, replications, script, simulators
 
 SPACE = ["unshare", "--user", "--map-root-user", "--mount"]

@@ -18,7 +18,7 @@ import pytest
 from fusion.sweep.store import Store
 from fusion_flows.command import sweeps
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 from .started import simulators
 
 GRID: dict[str, Any] = {

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .conftest import Prefect
+from .prefect_server import Prefect
 from .test_sweep import computed
 
 SWEEP = """

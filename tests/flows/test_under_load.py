@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import Prefect, wait_for
+from .prefect_server import Prefect, wait_for
 from .started import GOING_ON, SMALL, endless_call, script
 
 SECRETS = {

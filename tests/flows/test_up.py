@@ -19,7 +19,7 @@ import pytest
 from fusion_flows.command import up
 from fusion_flows.command.up import UpError
 
-from .conftest import ROOT, Prefect, free_port, plain_environment, wait_for
+from .prefect_server import ROOT, Prefect, free_port, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
 from .test_cli import changes, here, no_command_is_left
 
