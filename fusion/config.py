@@ -139,6 +139,8 @@ def relevant_fields(config: Config) -> dict[str, object]:
     if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
         skipped.add("can_partially_serve")
     skipped |= _without_effect_in_a_failure(values)
+    if values["conventions"] == "fusion":
+        skipped |= {"warmup_requests"}  # there is none
     if values["route_method"] != "cong_aware":
         skipped.add("congestion_weight")
     if values["spectrum_priority"] == "CSB":
@@ -196,6 +198,7 @@ def _load(
     ignored: list[Problem] = []
     for entries, folder in ((from_template, path.parent), (from_overrides, Path())):
         problems += _sort_out(entries, folder, folders, ours, others, ignored)
+    _as_in_fusion(ours, others)
     problems += _judge(others, ignored)
     _implied(ours, ignored)
 
@@ -277,7 +280,7 @@ def _sort_out(
     for (section, key), entry in entries.items():
         if foreign_keys.is_process_section(section) or not _is_known(section):
             continue  # told once for each section, below
-        home = HOME.get(key)
+        home = None if (section, key) in foreign_keys.OF_CONVENTIONS else HOME.get(key)
         if home is not None and (
             section in (home, "general_settings") or section in foreign_keys.ALSO_IN.get(key, ())
         ):
@@ -362,6 +365,18 @@ def _judge(others: Entries, ignored: list[Problem]) -> list[Problem]:
         problem = Problem(section, key, brief(entry.value), message, entry.source)
         (problems if refused else ignored).append(problem)
     return problems
+
+
+def _as_in_fusion(ours: Entries, others: Entries) -> None:
+    """Read with FUSION's conventions what is ignored without them, and take its number of cores."""
+    home = "compatibility_settings"
+    mode = ours.get((home, "conventions"))
+    if mode is None or foreign_keys.plain(mode.value) != "fusion":
+        return
+    for section, key in foreign_keys.OF_CONVENTIONS:
+        if entry := others.pop((section, key), None):
+            ours.setdefault((home, key), entry)
+    ours.setdefault(("topology_settings", "cores_per_link"), Entry(3, mode.source))
 
 
 def _implied(ours: Entries, ignored: list[Problem]) -> None:

@@ -189,6 +189,9 @@ REFUSED_VALUES: dict[str, frozenset[str]] = {
 }
 """Values of FUSION, by key, that name something that is not available yet."""
 
+OF_CONVENTIONS = (("rl_settings", "is_training"), ("general_settings", "pre_calc_mod_selection"))
+"""Keys that count with conventions = fusion, and where FUSION has them; they are ignored without."""
+
 ALSO_IN: dict[str, frozenset[str]] = {
     "route_method": frozenset({"routing_settings"}),
     "k_paths": frozenset({"policy_settings"}),

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
+from fusion.conventions.table_limits import unusable_table
 from fusion.failures import FailureError, failed_links
 from fusion.modulation import (
     ModulationError,
@@ -96,7 +97,10 @@ def read_inputs(
             failed_links(config.failure_settings, topology)
         except FailureError as error:
             problems.append(_problem(config, error.key, str(error)))
-    if topology is not None and modulation is not None and not problems:
+    as_fusion = config.compatibility_settings.conventions == "fusion"
+    if modulation is not None and as_fusion:
+        problems += _unusable_table(config, modulation)
+    if topology is not None and modulation is not None and not problems and not as_fusion:
         _check_reach(config, Inputs(topology, modulation, matrix), problems)
     if problems or topology is None or modulation is None:
         raise ConfigError(problems)
@@ -128,6 +132,8 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         found["failed_links"] = failed_links(config.failure_settings, topology)
     if inputs.paths is not None:
         found["paths"] = _digest(sorted(inputs.paths.items()))
+    if config.compatibility_settings.conventions == "fusion":
+        found["endpoints_as_listed"] = topology.endpoints_as_listed
     return cast("dict[str, object]", _canonical(found))
 
 
@@ -214,6 +220,17 @@ def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | No
         problems += _file_problems(config, "mod_assumption", error.problems)
         return None
     return table
+
+
+def _unusable_table(config: Config, table: ModulationTable) -> list[Problem]:
+    general = config.general_settings
+    found = unusable_table(
+        table,
+        general.request_distribution,
+        by_length=config.compatibility_settings.pre_calc_mod_selection,
+        slices=general.max_segments > 1,
+    )
+    return [_problem(config, key, message) for key, message in found]
 
 
 def _paths(config: Config, topology: Topology, problems: list[Problem]) -> GivenPaths | None:

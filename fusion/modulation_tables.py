@@ -19,7 +19,7 @@ from fusion.text_files import read_text
 FUSION_SLOT_WIDTH_GHZ = 12.5
 
 _SHIPPED = Path(__file__).parent / "modulations"
-_ALIASES = {"example_mod_a": "DEFAULT"}
+_ALIASES = {"example_mod_a": "DEFAULT", "slicing_dissertation": "DEFAULT"}
 _MAX_BYTES = 2**20
 _BITS = {"BPSK": 1, "QPSK": 2, "8QAM": 3, "16QAM": 4, "32QAM": 5, "64QAM": 6}
 _BITS |= {"128QAM": 7, "256QAM": 8}

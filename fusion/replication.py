@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ from fusion.kernel.connections import (
 )
 from fusion.kernel.event_loop import NO_DECISIONS, serve
 from fusion.kernel.failures import Flags, Links, interrupt, interrupt_connections, rows_in
+from fusion.kernel.fusion_loop import serve_as_fusion
 from fusion.outages import Toll, serve_through_failures
 from fusion.pool import Stopped
 from fusion.scenario import Scenario
@@ -63,7 +64,7 @@ class Replication(NamedTuple):
     connections that had a lightpath on failed links. restored: those of them that found another way.
     lost_gbps: bit rate of those that are gone for good; they are not among the blocked. asked_time,
     down_time: sums over connections of the time for which they asked, and of that in which they were not
-    carried.
+    carried. fusion: what the original FUSION counts, with its conventions.
     """
 
     erlang: float
@@ -98,6 +99,7 @@ class Replication(NamedTuple):
     lost_gbps: float = 0.0
     asked_time: float = 0.0
     down_time: float = 0.0
+    fusion: dict[str, Any] | None = None
 
     @property
     def blocking_probability(self) -> float:
@@ -105,8 +107,10 @@ class Replication(NamedTuple):
         return int(self.blocked.sum()) / self.requests
 
 
-def is_compiled(*, connections: bool) -> bool:
-    """Say whether the cache holds an event loop: that for connections, or the plain one."""
+def is_compiled(*, connections: bool, as_fusion: bool = False) -> bool:
+    """Say whether the cache holds an event loop: that for connections (FUSION's), or the plain one."""
+    if connections and as_fusion:
+        return is_cached(serve_as_fusion)
     return is_cached(serve_connections if connections else serve)
 
 
@@ -115,7 +119,11 @@ def compile_for(scenario: Scenario) -> None:
     failure = scenario.failure
     if failure is not None:
         failure = failure._replace(fails_before=0, repaired_before=1, fails_at=None)
-    replicate(scenario._replace(num_requests=1, failure=failure), 1.0, 0, 0)
+    conventions = scenario.conventions
+    if conventions is not None:
+        conventions = conventions.of_one_request()
+    scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
+    replicate(scenario, 1.0, 0, 0)
 
 
 def replicate(
@@ -130,6 +138,10 @@ def replicate(
     warmup_requests: requests at the start that are served but not measured. stopped: asked between chunks.
     Raises Stopped when it says yes.
     """
+    if scenario.conventions is not None:
+        from fusion.conventions.replication import replicate_as_fusion  # which needs this module
+
+        return replicate_as_fusion(scenario, scenario.conventions, load, replication, stopped)
     simulation: _Simulation | _SimulationOfConnections
     if scenario.service is None:
         simulation = _Simulation(scenario, load)
@@ -473,12 +485,15 @@ def replication_of(
     slot_time = per_link(network.first_hop, network.links, tally.busy_by_path, len(scenario.links))
     by_format = np.zeros((len(scenario.formats), len(scenario.bit_rates_gbps)), dtype=np.int64)
     rows, rates = np.nonzero(scenario.format_by_row >= 0)
+    of_column = scenario.rate_of_column
     np.add.at(
-        by_format, (scenario.format_by_row[rows, rates], rates), tally.served_by_row[rows, rates]
+        by_format,
+        (scenario.format_by_row[rows, rates], of_column[rates]),
+        tally.served_by_row[rows, rates],
     )
     ranks = int(scenario.rank.max(initial=0)) + 1
     requested = len(scenario.traffic.bit_rate_shares)
-    gbps = scenario.bit_rates_gbps
+    gbps = scenario.bit_rates_gbps[of_column]
     return Replication(
         erlang=load,
         replication=replication,

@@ -9,6 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config import Config
+from fusion.conventions.paths import paths_as_listed
+from fusion.conventions.scenario import (
+    Columns,
+    Conventions,
+    make_columns,
+    make_conventions,
+    make_widths,
+    service_as_fusion,
+)
 from fusion.cores import apart
 from fusion.failures import Failure, as_spectra, failed_links
 from fusion.inputs import Inputs
@@ -40,7 +49,8 @@ class Scenario(NamedTuple):
     format_by_row: int32[row, bit rate], index into `formats`, -1 = none reaches; rows as in
     `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate], those of
     lightpaths; those of requests come first, as in `traffic`. service: how requests may be served beside by
-    one lightpath of their own; None: not at all. failure: of links, in each replication.
+    one lightpath of their own; None: not at all. failure: of links, in each replication. conventions: of the
+    original FUSION, if a replication is to follow them.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
 
@@ -63,6 +73,14 @@ class Scenario(NamedTuple):
     seed: int
     num_requests: int
     sample_every: int
+    conventions: Conventions | None = None
+
+    @property
+    def rate_of_column(self) -> NDArray[np.int32]:
+        """int32[column of network.width], index of its bit rate in `bit_rates_gbps`."""
+        if self.conventions is not None:
+            return self.conventions.columns.of
+        return np.arange(len(self.bit_rates_gbps), dtype=np.int32)
 
     @property
     def slots_per_link(self) -> int:
@@ -73,7 +91,9 @@ class Scenario(NamedTuple):
 def takes_connections(config: Config) -> bool:
     """Return whether a request may take several lightpaths, or a part of one."""
     general = config.general_settings
-    return general.max_segments > 1 or general.is_grooming_enabled
+    # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
+    grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
+    return general.max_segments > 1 or grooms
 
 
 def make_scenario(config: Config, inputs: Inputs) -> Scenario:
@@ -82,12 +102,18 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     separate = config.topology_settings.link_directions == "separate"
     shares = config.bit_rate_shares
     rates = list(shares)
-    if general.max_segments > 1:
-        rates = lightpath_rates(rates, inputs.modulation)
+    columns: Columns | None = None
     paths = _paths(config, inputs, separate)
-    slots, formats = lightpath_widths(
-        inputs.modulation, paths.length_km, rates, config.topology_settings.bw_per_slot
-    )
+    if config.compatibility_settings.conventions == "fusion":
+        columns = make_columns(config, inputs.modulation)
+        rates = columns.gbps
+        slots, formats = make_widths(config, inputs.modulation, paths.length_km)
+    else:
+        if general.max_segments > 1:
+            rates = lightpath_rates(rates, inputs.modulation)
+        slots, formats = lightpath_widths(
+            inputs.modulation, paths.length_km, rates, config.topology_settings.bw_per_slot
+        )
     width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
     # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
     rows, width_row = np.unique(np.hstack([width, formats]), axis=0, return_inverse=True)
@@ -108,6 +134,19 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         _path_cost(config, paths),
     )
     failure = _failure(config, inputs, separate)
+    service = None
+    if takes_connections(config):
+        service = make_service(
+            paths,
+            rates,
+            len(shares),
+            max_segments=general.max_segments,
+            grooms=general.is_grooming_enabled,
+            partial=general.can_partially_serve,
+            separate_directions=separate,
+        )
+        if columns is not None:
+            service = service_as_fusion(config, service, inputs.modulation)
     return Scenario(
         network=network if failure is None else able_to_fail(network),
         traffic=TrafficModel(
@@ -122,17 +161,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             if general.route_method in RANKS
             else config.routing_settings.path_choice,
         ),
-        service=make_service(
-            paths,
-            rates,
-            len(shares),
-            max_segments=general.max_segments,
-            grooms=general.is_grooming_enabled,
-            partial=general.can_partially_serve,
-            separate_directions=separate,
-        )
-        if takes_connections(config)
-        else None,
+        service=service,
         failure=failure,
         planes=planes,
         hops=np.diff(paths.first_hop),
@@ -143,13 +172,14 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         format_by_row=np.ascontiguousarray(rows[:, len(rates) :], dtype=np.int32),
         formats=tuple(each.name for each in inputs.modulation.formats),
         guard_slots=general.guard_slots,
-        bit_rates_gbps=np.array(rates),
+        bit_rates_gbps=np.array(rates if columns is None else columns.rates),
         pairs=tuple((names[s], names[d]) for s, d in paths.pairs),
         links=forward + tuple((b, a) for a, b in forward) if separate else forward,
         link_km=link_km * 2 if separate else link_km,
         seed=config.simulation_settings.seed,
         num_requests=general.num_requests,
         sample_every=general.frag_calc_step,
+        conventions=None if columns is None else make_conventions(config, inputs, paths, columns),
     )
 
 
@@ -164,6 +194,9 @@ def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
             config.topology_settings.bw_per_slot,
         )
     k = 1 if config.general_settings.route_method == "shortest_path" else routing.k_paths
+    given = inputs.paths
+    if config.compatibility_settings.conventions == "fusion":
+        given = paths_as_listed(inputs.topology, k)
     least_congested = config.general_settings.route_method == "least_congested"
     return k_shortest_paths(
         inputs.topology,
@@ -171,7 +204,7 @@ def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
         routing.path_order,
         separate,
         bits,
-        given=inputs.paths,
+        given=given,
         most_hops_more=1 if least_congested else None,
     )
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from fusion.conventions.limits import contradictions_with_fusion
 from fusion.values import (
     Flag,
     Integer,
@@ -352,6 +353,35 @@ class FailureSettings(Section):
         return link_pairs(self.srlg_links)
 
 
+class CompatibilitySettings(Section):
+    """The conventions of the original FUSION, for those who compare with its results."""
+
+    conventions: Annotated[
+        Literal["none", "fusion"],
+        Word,
+        BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
+    ] = Field(
+        default="none",
+        description="fusion: the requests, the decisions and the counters of the original FUSION, quirks "
+        "included; none: those of this simulator.",
+    )
+    load_per_core: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Take a load as that of each core, as FUSION's regression runs do: the arrival rate is "
+        "cores x load / holding time (fusion).",
+    )
+    is_training: Annotated[bool, Flag] = Field(
+        default=False,
+        description="FUSION's switch in [rl_settings]: do not stop at the precision of 5 %, and give no "
+        "intervals in its file (fusion).",
+    )
+    pre_calc_mod_selection: Annotated[bool, Flag] = Field(
+        default=False,
+        description="FUSION's switch in [general_settings]: a path is tried with the one format that its "
+        "length calls for, instead of all that reach (fusion).",
+    )
+
+
 class StatisticsSettings(Section):
     """Intervals and when to stop."""
 
@@ -398,6 +428,7 @@ class Config(BaseModel):
     simulation_settings: SimulationSettings = Field(default_factory=SimulationSettings)
     statistics_settings: StatisticsSettings = Field(default_factory=StatisticsSettings)
     failure_settings: FailureSettings = Field(default_factory=FailureSettings)
+    compatibility_settings: CompatibilitySettings = Field(default_factory=CompatibilitySettings)
 
     @property
     def loads(self) -> tuple[float, ...]:
@@ -433,6 +464,8 @@ class Config(BaseModel):
     def warmup_requests(self, load: float) -> int:
         """Return the requests of a replication at a load (Erlang) that are not measured."""
         warmup = self.simulation_settings.warmup_requests
+        if self.compatibility_settings.conventions == "fusion":
+            return 0
         if warmup == "auto":
             return math.ceil(_WARMUP_HOLDING_TIMES * _decimal(load))
         return warmup
@@ -454,6 +487,7 @@ SECTIONS: dict[str, type[Section]] = {
     "simulation_settings": SimulationSettings,
     "statistics_settings": StatisticsSettings,
     "failure_settings": FailureSettings,
+    "compatibility_settings": CompatibilitySettings,
 }
 HOME = {key: name for name, section in SECTIONS.items() for key in section.model_fields}
 """Section of each key; no key is in two."""
@@ -521,6 +555,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "paths_file", "is only read with route_method = external_ksp"
     if values.get("failure_type", "none") != "none":
         yield from _contradictions_of_a_failure(values)
+    yield from contradictions_with_fusion(values)
     if known("stopping_rule", "min_replications", "max_iters") and (
         values["stopping_rule"] == "precision" and values["min_replications"] > values["max_iters"]
     ):

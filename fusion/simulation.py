@@ -80,7 +80,9 @@ def run(
         return None
 
     unfinished = any(not report.has_finished(state) for state in states.values())
-    if unfinished and not is_compiled(connections=scenario.service is not None):
+    if unfinished and not is_compiled(
+        connections=scenario.service is not None, as_fusion=scenario.conventions is not None
+    ):
         log.info("compiling the event loop, once per installation: 10 to 30 s")
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         compile_for(scenario)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from fusion.config import Config
+from fusion.conventions.stopping import FusionRule
 from fusion.statistics import probability_interval, student_t, upper_bound_of_zero
 
 
@@ -184,6 +185,9 @@ class LoadState(Generic[F]):
 def make_rule(config: Config) -> StoppingRule:
     """Return the rule that a configuration asks for, to be used for one load."""
     most, statistics = config.general_settings.max_iters, config.statistics_settings
+    compatibility = config.compatibility_settings
+    if compatibility.conventions == "fusion":
+        return FusionRule(most, is_training=compatibility.is_training)
     if statistics.stopping_rule == "fixed":
         return FixedReplications(most)
     return Precision(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fusion.conventions.load_file import write_load_file_as_fusion
 from fusion.files import atomic_file
 from fusion.load_file import load_file_name, write_load_file
 from fusion.outcome import METRICS, outcome_of
@@ -54,6 +55,8 @@ class Tables:
         scenario, confidence = self._scenario, self._confidence
         replications = state.replications
         offered = offered_load(scenario.traffic, state.erlang)
+        if scenario.conventions is not None:
+            offered *= scenario.conventions.stream.per_load
         point = point_row(replications, offered, confidence, stop_reason)
         for table, rows in (
             ("points", [point]),
@@ -66,7 +69,11 @@ class Tables:
             lines = _csv_lines(row.values() for row in rows)
             self._lines.setdefault(table, {})[state.erlang] = lines
         path = self._directory / load_file_name(state.erlang)
-        write_load_file(path, replications, scenario, confidence)
+        if scenario.conventions is None:
+            write_load_file(path, replications, scenario, confidence)
+        else:
+            training = scenario.conventions.is_training
+            write_load_file_as_fusion(path, replications, is_training=training)
         return point
 
     def write(self, *, now: bool) -> None:

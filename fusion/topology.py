@@ -35,7 +35,8 @@ class Topology(NamedTuple):
     nodes: ids, in file order.  links: (node index, node index, km), in the order and direction of
     the file, one for a pair of nodes, km a multiple of 1e-6.  endpoints: node indices, ascending.
     coordinates: node id -> (longitude, latitude) in degrees, and names: node id -> name, for the
-    nodes for which the file has them.
+    nodes for which the file has them.  core_ranks: of the endpoints, the attribute `core` as a number,
+    where only core nodes are endpoints.
     """
 
     name: str
@@ -44,6 +45,13 @@ class Topology(NamedTuple):
     endpoints: tuple[int, ...]
     coordinates: dict[str, tuple[float, float]]
     names: dict[str, str]
+    core_ranks: tuple[float, ...] = ()
+
+    @property
+    def endpoints_as_listed(self) -> tuple[int, ...]:
+        """The endpoints in the order in which FUSION has them: of the file, or of its list of core nodes."""
+        ranked = zip(self.core_ranks, self.endpoints, strict=bool(self.core_ranks))
+        return tuple(node for _, node in sorted(ranked)) or self.endpoints
 
 
 class TopologyError(ValueError):
@@ -109,7 +117,16 @@ def load_topology(
         raise TopologyError(problems, str(file))
     if const_link_weight:
         links = [(a, b, 1.0) for a, b, _ in links]
-    return Topology(file.stem, nodes, tuple(links), endpoints, coordinates, names)
+    ranks = [_number(content.nodes[nodes[i]].get("core")) or 0.0 for i in endpoints]
+    return Topology(
+        file.stem,
+        nodes,
+        tuple(links),
+        endpoints,
+        coordinates,
+        names,
+        tuple(ranks) if core_nodes_only else (),
+    )
 
 
 def _find(network: str | Path, base: Path | None) -> Path:

@@ -94,9 +94,15 @@ class Scenarios:
 
     def compile(self, points: Iterable[Point]) -> None:
         """Compile what points need and the cache has not, so that the workers of a pool do not each do it."""
-        first = {takes_connections(point.config): point for point in points}
-        for connections, point in first.items():
-            if not is_compiled(connections=connections):
+        first = {
+            (
+                takes_connections(point.config),
+                point.config.compatibility_settings.conventions == "fusion",
+            ): point
+            for point in points
+        }
+        for (connections, as_fusion), point in first.items():
+            if not is_compiled(connections=connections, as_fusion=as_fusion):
                 with suppress(Exception):  # an error of this point is told when it is its turn
                     compile_for(self.make(point))
 

@@ -25,7 +25,7 @@ from fusion.config import (
     template_names,
     to_ini,
 )
-from fusion.foreign_keys import ALSO_IN, find
+from fusion.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
 from fusion.foreign_keys import SECTIONS as FOREIGN_SECTIONS
 from fusion.policies import FITS
 from fusion.sections import HOME, SECTIONS
@@ -317,10 +317,13 @@ def test_a_load_without_ignored_keys_logs_nothing(caplog: pytest.LogCaptureFixtu
 
 
 def test_no_key_is_both_ours_and_foreign() -> None:
+    switches = {key for _, key in OF_CONVENTIONS}  # ours with FUSION's conventions alone
     for key in HOME:
         for section in FOREIGN_SECTIONS:
             foreign = find(section, key)
-            known = section in ALSO_IN.get(key, ()) or section == "general_settings"
+            known = (
+                section in ALSO_IN.get(key, ()) or section == "general_settings" or key in switches
+            )
             assert foreign is None or known or foreign is find(section, "*")
 
 
@@ -368,8 +371,10 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just("k_shortest_path")
     if key == "stopping_rule":
         return st.just("fixed")
-    if key == "failure_type":
+    if key in ("failure_type", "conventions"):
         return st.just("none")
+    if key in ("load_per_core", "is_training", "pre_calc_mod_selection"):
+        return st.just(schema["default"])
     if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
         return st.sampled_from(["", "1", "Berlin"])
     if key == "geo_center_point":

@@ -51,10 +51,12 @@ def test_shipped_tables() -> None:
         "example_mod_a",
         "example_mod_b",
         "one_bit_per_symbol",
+        "slicing_dissertation",
     ]
     for name in modulation_names():
         assert load_modulation(name).name == name
-    assert load_modulation("example_mod_a")._replace(name="DEFAULT") == load_modulation("DEFAULT")
+    for alias in ("example_mod_a", "slicing_dissertation"):
+        assert load_modulation(alias)._replace(name="DEFAULT") == load_modulation("DEFAULT")
     xtar, example = load_modulation("XTAR_ASSUMPTIONS"), load_modulation("example_mod_b")
     assert xtar.bit_rates == example.bit_rates[1:]
 

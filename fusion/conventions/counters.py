@@ -1,0 +1,254 @@
+"""What the original FUSION counts in an iteration, under its names: an entry of `iter_stats`.
+
+Lists that grow from one iteration to the next are left to `load_file`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.kernel.fusion_loop import PATH, PLACE, TRANSPONDERS
+from fusion.slicing import PER_GBPS
+
+if TYPE_CHECKING:
+    from fusion.conventions.replication import Trajectory
+    from fusion.conventions.scenario import Conventions
+    from fusion.scenario import Scenario
+
+_NONE = {"mean": None, "std": None, "min": None, "max": None}
+
+
+def iteration_record(
+    scenario: Scenario, conventions: Conventions, found: Trajectory
+) -> dict[str, Any]:
+    """Return the counters of an iteration as JSON data."""
+    outcome, requests = found.outcome, found.requests
+    served = outcome[:, PATH] >= 0
+    blocked = ~served
+    rates = scenario.bit_rates_gbps
+    by_rate = np.bincount(requests.bit_rate[blocked], minlength=len(rates))
+    path = outcome[served, PATH]
+    places = np.bincount(outcome[served, PLACE], minlength=conventions.k_paths)
+    transponders = outcome[served, TRANSPONDERS].mean() if served.any() else 0.0
+    lightpaths = _Lightpaths(scenario, conventions, found)
+    links = link_usage(scenario, found)
+    return {
+        "snapshots_dict": {},
+        "cores_dict": lightpaths.by_core(),
+        "weights_dict": lightpaths.weights(),
+        "mods_used_dict": lightpaths.formats(),
+        "block_bw_dict": {
+            _key(tier): int(by_rate[_index(rates, tier)]) if tier in rates else 0
+            for tier in conventions.tiers
+        },
+        "demand_realization_ratio": _realized(scenario, conventions, found),
+        "frag_dict": {},
+        "lp_bw_utilization_dict": lightpaths.utilization(),
+        "sim_lp_utilization_list": lightpaths.mean_utilization(),
+        "block_reasons_dict": {
+            "distance": 1.0 if blocked.any() else 0,
+            "congestion": 0.0 if blocked.any() else 0,
+            "xt_threshold": 0.0 if blocked.any() else 0,
+        },
+        "link_usage_dict": links,
+        **_rounded("trans", np.array([transponders])),
+        **_rounded("hops", scenario.hops[path].astype(float)),
+        **_rounded("lengths", np.round(scenario.length_km[path], 2)),
+        **{f"route_times_{name}": 0.0 for name in ("mean", "min", "max")},
+        **{f"{what}_{name}": None for what in ("xt", "snr") for name in ("mean", "min", "max")},
+        "start_slot_list": [],
+        "end_slot_list": [],
+        "bands_list": [],
+        "modulation_list": [],
+        "bandwidth_list": [],
+        "path_index_list": places.tolist(),
+        "protection_switchovers": 0,
+        "protection_failures": 0,
+        "failure_induced_blocks": 0,
+        "switchover_times": [],
+    }
+
+
+def link_usage(scenario: Scenario, found: Trajectory) -> dict[str, dict[str, float]]:
+    """Return for each direction of each link its lightpaths and the traffic of requests that have ended.
+
+    usage_count: lightpaths set up over it, those of slices that were given up among them. throughput: bit
+    rate times holding time of the requests that had ended when the last lightpath was set up, in the order of
+    their ends; over the path of the request, once for all its lightpaths.
+    """
+    requests, network = found.requests, scenario.network
+    throughput = np.zeros(len(scenario.links))
+    served = np.flatnonzero(found.outcome[:, PATH] >= 0)
+    if len(served):
+        departure = requests.arrival + requests.holding
+        ended = served[departure[served] <= requests.arrival[served[-1]]]
+        ended = ended[np.argsort(departure[ended], kind="stable")]
+        path = found.outcome[ended, PATH]
+        gbps = scenario.bit_rates_gbps[requests.bit_rate[ended]]
+        traffic = gbps * (departure[ended] - requests.arrival[ended])
+        hops = scenario.hops[path]
+        first = np.repeat(network.first_hop[path] - np.cumsum(hops) + hops, hops)
+        links = network.links[first + np.arange(len(first))]
+        np.add.at(throughput, links, np.repeat(traffic, hops))
+    usage = {}
+    for (a, b), count, sent in zip(
+        scenario.links, found.setups.tolist(), throughput.tolist(), strict=True
+    ):
+        usage[f"{a}-{b}"] = usage[f"{b}-{a}"] = {"usage_count": count, "throughput": sent}
+    return usage
+
+
+class _Lightpaths:
+    """Lightpaths by bit rate, format, band and core. Arrays are [lightpath]."""
+
+    def __init__(self, scenario: Scenario, conventions: Conventions, found: Trajectory) -> None:
+        _, path, plane, _, column = found.lightpath.T
+        self._conventions = conventions
+        self._bands = list(dict.fromkeys(plane.band for plane in scenario.planes))
+        self._band = np.array([self._bands.index(each.band) for each in scenario.planes])[plane]
+        self._core = np.array([each.core for each in scenario.planes])[plane]
+        row = scenario.network.width_row[path]
+        names = np.array(scenario.formats, dtype=object)
+        self._format = names[scenario.format_by_row[row, column]]
+        self._rate = scenario.bit_rates_gbps[conventions.columns.of[column]]
+        self._km, self._hops = scenario.length_km[path], scenario.hops[path].astype(float)
+        self._cents = np.round(self._km, 2)
+        # Every lightpath has one user, which has all of it.
+        self._use = np.full(len(path), 100.0)
+
+    def by_core(self) -> dict[str, int]:
+        count = np.bincount(self._core, minlength=self._conventions.cores)
+        return {str(core): int(number) for core, number in enumerate(count)}
+
+    def weights(self) -> dict[str, Any]:
+        return {
+            _key(tier): {name: described(self._cents[self._of(tier, name)]) for name in names}
+            for tier, names in self._tables()
+        }
+
+    def formats(self) -> dict[str, Any]:
+        """Return counts by bit rate and format, and by format and band with lengths and hops."""
+        found: dict[str, Any] = {}
+        for tier, names in self._tables():
+            found[_key(tier)] = {name: int(self._of(tier, name).sum()) for name in names}
+            for name in names:
+                if name not in found:
+                    found[name] = self._one_format(name)
+        return found
+
+    def _one_format(self, name: str) -> dict[str, Any]:
+        mine = self._format == name
+        by_band = {band: mine & (self._band == number) for number, band in enumerate(self._bands)}
+        groups = {"overall": mine} | by_band
+        return {
+            "length": {key: _in_cents(self._km[group]) for key, group in groups.items()},
+            "hop": {key: _in_cents(self._hops[group]) for key, group in groups.items()},
+            "snr": {key: [] for key in groups},
+            "xt_cost": {key: [] for key in groups},
+            **{band: int(group.sum()) for band, group in by_band.items()},
+        }
+
+    def utilization(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            _key(tier): {
+                band: {
+                    str(core): _in_cents(
+                        self._use[
+                            (self._rate == tier) & (self._band == number) & (self._core == core)
+                        ]
+                    )
+                    for core in range(self._conventions.cores)
+                }
+                for number, band in enumerate(self._bands)
+            }
+            for tier in self._conventions.tiers
+        }
+        return found | {"overall": _in_cents(self._use)}
+
+    def mean_utilization(self) -> list[float]:
+        return [_in_cents(self._use)["mean"]] if len(self._use) else []
+
+    def _tables(self) -> zip[tuple[float, tuple[str, ...]]]:
+        return zip(self._conventions.tiers, self._conventions.formats, strict=True)
+
+    def _of(self, tier: float, name: str) -> NDArray[np.bool_]:
+        return np.asarray((self._rate == tier) & (self._format == name))
+
+
+def described(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """Return mean, sample standard deviation (0 of one value), least and most; rounded once, at the end."""
+    if len(values) == 0:
+        return dict(_NONE)
+    distinct, counts = np.unique(values, return_counts=True)
+    total = len(values)
+    exact = [
+        (Fraction(value), count)
+        for value, count in zip(distinct.tolist(), counts.tolist(), strict=True)
+    ]
+    mean = sum((value * count for value, count in exact), Fraction()) / total
+    squares = sum(((value - mean) ** 2 * count for value, count in exact), Fraction())
+    return {
+        "mean": float(mean),
+        "std": math.sqrt(squares / (total - 1)) if total > 1 else 0.0,
+        "min": float(distinct[0]),
+        "max": float(distinct[-1]),
+    }
+
+
+def _in_cents(values: NDArray[np.float64]) -> dict[str, Any]:
+    return {
+        name: None if value is None else round(value, 2)
+        for name, value in described(values).items()
+    }
+
+
+def _rounded(name: str, values: NDArray[np.float64]) -> dict[str, float | None]:
+    found = _in_cents(values)
+    return {f"{name}_{what}": found[what] for what in ("mean", "min", "max")}
+
+
+def _realized(scenario: Scenario, conventions: Conventions, found: Trajectory) -> dict[str, Any]:
+    """Return the share of its bit rate that a request was given, by bit rate; only for service in part."""
+    keys = ["overall", *map(_key, conventions.tiers)]
+    if not conventions.partial:
+        return {key: [] for key in keys}
+    served = found.outcome[:, PATH] >= 0
+    asked = scenario.bit_rates_gbps[found.requests.bit_rate]
+    ratio = 1.0 - found.unserved / PER_GBPS / asked
+    groups = {"overall": served} | {
+        _key(tier): served & (asked == tier) for tier in conventions.tiers
+    }
+    number = len(asked)
+    of_group = {"overall": number} | {
+        _key(tier): conventions.shares[tier] * number for tier in conventions.tiers
+    }
+    return {key: _ratios(ratio[group], of_group[key]) for key, group in groups.items()}
+
+
+def _ratios(values: NDArray[np.float64], requests: float) -> Mapping[str, float | None]:
+    if len(values) == 0:
+        return dict(_NONE)
+    full = int((values == 1.0).sum())
+    found = described(values)
+    return {
+        "mean": round(float(values.mean()), 2),
+        "std": found["std"] if found["std"] is None else round(found["std"], 2),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "num_full_served": full,
+        "ratio_full_served": full / requests if requests > 0 else 0,
+    }
+
+
+def _index(rates: NDArray[np.float64], rate: float) -> int:
+    return int(np.flatnonzero(rates == rate)[0])
+
+
+def _key(rate: float) -> str:
+    return f"{rate:g}"

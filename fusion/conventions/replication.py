@@ -1,0 +1,170 @@
+"""One replication as the original FUSION does it: its requests, its decisions, its counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.conventions.counters import iteration_record
+from fusion.conventions.requests import draw_requests
+from fusion.conventions.scenario import Conventions
+from fusion.kernel.arrays import Tally, busy_from_now, new_state, new_tally
+from fusion.kernel.connections import (
+    COUNTDOWN,
+    Count,
+    Service,
+    add_busy_so_far,
+    new_connections,
+    new_count,
+)
+from fusion.kernel.fusion_loop import new_ledger, serve_as_fusion
+from fusion.pool import Stopped
+from fusion.replication import Replication, per_link, replication_of, serve_chunk
+from fusion.scenario import Scenario
+from fusion.traffic import CHUNK, Requests
+
+
+class Trajectory(NamedTuple):
+    """What was decided, request by request.
+
+    outcome, unserved, lightpath, setups: as in `kernel.fusion_loop.Ledger`; of lightpaths only those that
+    last, in the order in which they were set up.
+    """
+
+    requests: Requests
+    outcome: NDArray[np.int32]
+    unserved: NDArray[np.int64]
+    lightpath: NDArray[np.int32]
+    setups: NDArray[np.int64]
+
+
+class _Done(NamedTuple):
+    """tally, counted: of all requests up to the last arrival."""
+
+    trajectory: Trajectory
+    tally: Tally
+    counted: Count
+
+
+def replicate_as_fusion(
+    scenario: Scenario,
+    conventions: Conventions,
+    load: float,
+    replication: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Replication:
+    """Simulate one replication at a load in Erlang. Raises Stopped when `stopped` says yes."""
+    requests = draw_requests(conventions.stream, load, replication)
+    done = _serve(scenario, conventions, load, requests, stopped)
+    measured = replication_of(
+        scenario,
+        done.tally,
+        done.counted,
+        load,
+        replication,
+        0,
+        seconds=float(requests.arrival[-1]),
+    )
+    return measured._replace(fusion=iteration_record(scenario, conventions, done.trajectory))
+
+
+def trajectory(
+    scenario: Scenario, conventions: Conventions, load: float, replication: int
+) -> Trajectory:
+    """Return what is decided in one replication at a load in Erlang."""
+    requests = draw_requests(conventions.stream, load, replication)
+    return _serve(scenario, conventions, load, requests, lambda: False).trajectory
+
+
+def _serve(
+    scenario: Scenario,
+    conventions: Conventions,
+    load: float,
+    requests: Requests,
+    stopped: Callable[[], bool],
+) -> _Done:
+    load *= conventions.stream.per_load
+    if scenario.service is None:
+        return _serve_alone(scenario, load, requests, stopped)
+    return _serve_connections(scenario, conventions, scenario.service, load, requests, stopped)
+
+
+def _serve_alone(
+    scenario: Scenario, load: float, requests: Requests, stopped: Callable[[], bool]
+) -> _Done:
+    """Serve requests that each take one lightpath of their own: FUSION does nothing else there."""
+    network, count = scenario.network, len(requests.arrival)
+    state = new_state(network, load, scenario.traffic.mean_holding_time, keep_usage=False)
+    state.cursor[3] = min(scenario.sample_every, count)
+    tally = new_tally(network)
+    decision = np.empty((count, 3), dtype=np.int32)
+    for start in range(0, count, CHUNK):
+        if stopped():
+            raise Stopped
+        stop = min(start + CHUNK, count)
+        serve_chunk(scenario, state, tally, requests.part(start, stop), decision[start:stop])
+    tally.busy_by_path[:] -= busy_from_now(network, state)
+    path = decision[:, 0]
+    served = path >= 0
+    numbers = np.flatnonzero(served)
+    lightpath = np.column_stack([numbers, decision[served], requests.bit_rate[served]])
+    outcome = np.column_stack([served, served, path, np.where(served, scenario.rank[path], -1)])
+    setups = per_link(
+        network.first_hop, network.links, tally.served_by_path.astype(float), len(scenario.links)
+    )
+    found = Trajectory(
+        requests,
+        outcome.astype(np.int32),
+        np.zeros(count, dtype=np.int64),
+        lightpath.astype(np.int32),
+        setups.astype(np.int64),
+    )
+    return _Done(found, tally, new_count())
+
+
+def _serve_connections(
+    scenario: Scenario,
+    conventions: Conventions,
+    service: Service,
+    load: float,
+    requests: Requests,
+    stopped: Callable[[], bool],
+) -> _Done:
+    """Serve requests that are sliced."""
+    network, number = scenario.network, len(requests.arrival)
+    state = new_connections(
+        network, service, load, scenario.traffic.mean_holding_time, keep_usage=False
+    )
+    state.cursor[COUNTDOWN] = min(scenario.sample_every, number)
+    candidates = np.diff(network.first_path)
+    pair_of_path = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates)
+    tally, count = new_tally(network), new_count()
+    ledger = new_ledger(network, number, service.max_segments)
+    for start in range(0, number, CHUNK):
+        if stopped():
+            raise Stopped
+        chunk = requests.part(start, min(start + CHUNK, number))
+        serve_as_fusion(
+            network,
+            service,
+            conventions.k_paths,
+            state,
+            pair_of_path,
+            tally,
+            count,
+            ledger,
+            scenario.sample_every,
+            *chunk[:4],
+        )
+    add_busy_so_far(state, tally)
+    found = Trajectory(
+        requests,
+        ledger.outcome,
+        ledger.unserved,
+        ledger.lightpath[: ledger.cursor[1]].copy(),
+        ledger.setups,
+    )
+    return _Done(found, tally, count)

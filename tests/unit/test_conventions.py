@@ -1,0 +1,323 @@
+"""What turns the conventions of the original FUSION on, what they exclude, and when they stop."""
+
+import json
+import math
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fusion.config import (
+    Config,
+    ConfigError,
+    Problem,
+    ignored_keys,
+    load_config,
+    relevant_fields,
+    to_ini,
+)
+from fusion.conventions.counters import described
+from fusion.conventions.formats import by_length, by_reach, first_that_reaches
+from fusion.conventions.load_file import write_load_file_as_fusion
+from fusion.conventions.paths import paths_as_listed
+from fusion.conventions.requests import draw_requests
+from fusion.conventions.scenario import segments
+from fusion.conventions.stopping import FusionRule, half_width, width_percent
+from fusion.inputs import content_key, read_inputs
+from fusion.modulation import load_modulation
+from fusion.replication import replicate
+from fusion.replication_file import from_record, to_record
+from fusion.scenario import Scenario, make_scenario
+from fusion.stopping import make_rule
+from fusion.topology import load_topology
+
+ON = {"compatibility_settings": {"conventions": "fusion"}}
+SHARES = {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}
+
+
+def fusion_config(**changes: dict[str, Any]) -> Config:
+    overrides: dict[str, Any] = {
+        "general_settings": {
+            "num_requests": 200,
+            "request_distribution": SHARES,
+            "max_segments": 1,
+            "max_iters": 20,
+        },
+        "topology_settings": {"cores_per_link": 1},
+        **ON,
+    }
+    for section, keys in changes.items():
+        overrides[section] = overrides.get(section, {}) | keys
+    return load_config("default", overrides)
+
+
+def fusion_scenario(**changes: dict[str, Any]) -> Scenario:
+    config = fusion_config(**changes)
+    return make_scenario(config, read_inputs(config))
+
+
+def problems(**changes: dict[str, Any]) -> list[Problem]:
+    with pytest.raises(ConfigError) as error:
+        read_inputs(fusion_config(**changes))
+    return error.value.problems
+
+
+# --- the switch ----------------------------------------------------------------------------------
+
+
+def test_off_is_the_default_and_changes_no_content() -> None:
+    default, off = load_config("quick"), {"compatibility_settings": {"conventions": "none"}}
+    assert default.compatibility_settings.conventions == "none"
+    assert load_config("quick", off) == default
+    assert not any("compatibility" in name for name in relevant_fields(default))
+    inputs = read_inputs(default)
+    assert content_key(load_config("quick", off), inputs) == content_key(default, inputs)
+
+
+def test_keys_of_fusion_count_only_with_its_conventions(tmp_path: Path) -> None:
+    path = tmp_path / "my.ini"
+    path.write_text(
+        "[general_settings]\npre_calc_mod_selection = True\nnum_requests = 100\n"
+        "[rl_settings]\nis_training = True\npath_algorithm = first_fit\n"
+    )
+    keys = {(problem.section, problem.key) for problem in ignored_keys(path)}
+    assert keys == {
+        ("general_settings", "pre_calc_mod_selection"),
+        ("rl_settings", "is_training"),
+        ("rl_settings", "path_algorithm"),
+    }
+    assert load_config(path).topology_settings.cores_per_link == 1
+    assert [problem.key for problem in ignored_keys(path, ON)] == ["path_algorithm"]
+    config = load_config(path, ON)
+    assert config.compatibility_settings.pre_calc_mod_selection
+    assert config.compatibility_settings.is_training
+    assert config.topology_settings.cores_per_link == 3
+    frozen = tmp_path / "frozen.ini"
+    frozen.write_text(to_ini(config))
+    assert load_config(frozen) == config
+
+
+def test_there_is_no_warmup() -> None:
+    config = fusion_config()
+    assert config.warmup_requests(300.0) == 0
+    assert fusion_config(simulation_settings={"warmup_requests": 0}).warmup_requests(300.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "hint"),
+    [
+        ("general_settings", "route_method", "cong_aware", "k_shortest_path or shortest_path"),
+        ("general_settings", "allocation_method", "last_fit", "first_fit or priority_first"),
+        ("general_settings", "guard_slots", 2, "must be 0 or 1"),
+        ("routing_settings", "path_order", "hops", "must be km"),
+        ("routing_settings", "path_choice", "all", "must be in_order"),
+        ("topology_settings", "link_directions", "separate", "must be shared"),
+        ("traffic_settings", "bit_rates", "uniform", "must be distribution"),
+        ("traffic_settings", "holding_distribution", "deterministic", "must be exponential"),
+        ("simulation_settings", "seed", 1, "number of the replication"),
+        ("simulation_settings", "warmup_requests", 100, "must be auto or 0"),
+        ("statistics_settings", "stopping_rule", "precision", "must be fixed"),
+        ("general_settings", "num_requests", 101, "50: "),
+        ("general_settings", "num_requests", 20_000_000, "at most 10,000,000"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(section: str, key: str, value: object, hint: str) -> None:
+    found = problems(**{section: {key: value}})
+    assert [problem.key for problem in found] == [key]
+    assert "conventions = fusion" in found[0].message
+    assert hint.replace("50: ", "'50': 10") in found[0].message
+
+
+def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:
+    matrix = tmp_path / "matrix.csv"
+    matrix.write_text("0,1\n1,0\n")
+    for changes, key in (
+        ({"general_settings": {"allocation_method": "priority_first"}}, "cores_per_link"),
+        (
+            {"general_settings": {"max_segments": 2, "is_grooming_enabled": True}},
+            "is_grooming_enabled",
+        ),
+        ({"traffic_settings": {"traffic_matrix": str(matrix)}}, "traffic_matrix"),
+        (
+            {
+                "failure_settings": {
+                    "failure_type": "node",
+                    "failed_node_id": "1",
+                    "t_repair_after_arrivals": 0,
+                }
+            },
+            "failure_type",
+        ),
+        (
+            {"general_settings": {"request_distribution": {"50": 0.5, "100": 0.5}}},
+            "request_distribution",
+        ),
+        ({"general_settings": {"mod_assumption": "deeprmsa_reach"}}, "mod_assumption"),
+    ):
+        assert key in [problem.key for problem in problems(**changes)], changes
+
+
+@pytest.mark.parametrize("key", ["load_per_core", "is_training", "pre_calc_mod_selection"])
+def test_its_switches_are_refused_without(key: str) -> None:
+    with pytest.raises(ConfigError, match="only read with conventions = fusion"):
+        load_config("quick", {"compatibility_settings": {key: True}})
+
+
+def test_tables_that_fusion_would_retry_are_refused(tmp_path: Path) -> None:
+    table = {
+        rate: {
+            "QPSK": {"max_length": 3000, "slots_needed": 2},
+            "16-QAM": {"max_length": 2000, "slots_needed": 3},
+        }
+        for rate in SHARES
+    }
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps({"mine": table}))
+    own = {"mod_assumption": "mine", "mod_assumption_path": str(path)}
+    found = problems(general_settings=own)
+    assert [problem.key for problem in found] == ["mod_assumption"]
+    assert "QPSK at 25 Gb/s" in found[0].message
+    found = problems(general_settings=own | {"pre_calc_mod_selection": True})
+    assert [problem.key for problem in found] == ["pre_calc_mod_selection"]
+    assert "lacks 64-QAM at 25 Gb/s" in found[0].message
+    found = problems(general_settings=own | {"max_segments": 2})
+    assert {problem.key for problem in found} == {"mod_assumption", "max_segments"}
+
+
+# --- requests, paths, formats --------------------------------------------------------------------
+
+
+def test_quotas_are_kept_and_the_seed_is_the_number_plus_one() -> None:
+    scenario = fusion_scenario()
+    assert scenario.conventions is not None
+    requests = draw_requests(scenario.conventions.stream, 300.0, 0)
+    assert np.bincount(requests.bit_rate).tolist() == [20, 20, 100, 40, 20]
+    numbers = np.random.RandomState(1).random_sample(2)
+    assert requests.arrival[0] == (-1.0 / (300.0 / 0.2)) * np.log(numbers[0])
+    assert requests.holding[0] == (-1.0 / (1.0 / 0.2)) * np.log(numbers[1])
+    again = draw_requests(scenario.conventions.stream, 300.0, 0)
+    assert all(np.array_equal(a, b) for a, b in zip(requests, again, strict=True))
+    other = draw_requests(scenario.conventions.stream, 300.0, 1)
+    assert not np.array_equal(requests.pair, other.pair)
+
+
+def test_core_nodes_are_in_the_order_of_their_list() -> None:
+    topology = load_topology("USbackbone60", core_nodes_only=True)
+    names = [topology.nodes[node] for node in topology.endpoints_as_listed]
+    assert names[:5] == ["51", "46", "59", "55", "23"]
+    assert sorted(topology.endpoints_as_listed) == list(topology.endpoints)
+    everywhere = load_topology("USbackbone60")
+    assert everywhere.endpoints_as_listed == everywhere.endpoints
+
+
+def test_paths_come_in_no_order_of_ours() -> None:
+    topology = load_topology("NSFNet")
+    paths = paths_as_listed(topology, 4)
+    assert all(len(found) == 4 for found in paths.values())
+    reverse = {pair: [path[::-1] for path in found] for pair, found in paths.items()}
+    differing = sum(paths[a, b] != reverse[b, a] for a, b in paths)
+    assert differing == 24  # of 182, as was found with FUSION
+
+
+def test_a_remainder_is_dropped_and_25_is_not_sliced() -> None:
+    table = segments([25.0, 400.0, 500.0], [10.0, 25.0, 400.0])
+    assert table[0].tolist() == [[0, 0]] * 3
+    assert table[1].tolist() == [[4, 16], [3, 40], [0, 0]]
+    assert table[2].tolist() == [[5, 1], [4, 20], [3, 50]]
+
+
+def test_formats_by_length_and_by_reach() -> None:
+    table = load_modulation("DEFAULT")
+    km = np.array([0.0, 916.0, 916.1, 2375.0, 2375.1, 5540.0, 5540.1])
+    single, first = by_length(table, [100.0], km), first_that_reaches(table, [100.0], km)
+    assert single.slots[:, 0].tolist() == [2, 2, 2, 2, 4, 4, 0]
+    assert np.array_equal(single.formats, first.formats)
+    assert np.array_equal(single.slots, first.slots)
+    assert [entry.reach_km for entry in by_reach(table, 100.0)] == [916, 2375, 5540]
+
+
+# --- stopping, counters, files -------------------------------------------------------------------
+
+
+def test_it_stops_at_the_first_narrow_interval() -> None:
+    values = [0.10, 0.12, 0.11, 0.11]
+    rule = FusionRule(10, is_training=False)
+    assert [rule.add(value, 100) for value in values[:3]] == [None, None, None]
+    assert half_width(values) == 1.645 * stdev(values) / 2
+    assert width_percent(values) == pytest.approx(200 * half_width(values) / mean(values))
+    equal = FusionRule(10, is_training=False)
+    assert [equal.add(0.1, 100) for _ in range(2)] == [None, "precision"]
+    training = FusionRule(3, is_training=True)
+    assert [training.add(0.1, 100) for _ in range(3)] == [None, None, "max_iters"]
+    never = FusionRule(3, is_training=False)
+    assert [never.add(0.0, 100) for _ in range(3)] == [None, None, "max_iters"]
+    assert width_percent([0.0, 0.0]) == math.inf
+
+
+def test_a_config_has_this_rule() -> None:
+    training = {"compatibility_settings": {"conventions": "fusion", "is_training": True}}
+    assert make_rule(fusion_config()).add(0.1, 1) is None
+    rule = make_rule(fusion_config())
+    assert [rule.add(0.1, 1), rule.add(0.1, 1)] == [None, "precision"]
+    rule = make_rule(fusion_config(**training))
+    assert [rule.add(0.1, 1), rule.add(0.1, 1)] == [None, None]
+
+
+def test_moments_are_those_of_the_values() -> None:
+    values = np.array([1.5, 2.25, 2.25, 10.0])
+    found = described(values)
+    assert found == {"mean": 4.0, "std": stdev(values.tolist()), "min": 1.5, "max": 10.0}
+    assert described(values[:1]) == {"mean": 1.5, "std": 0.0, "min": 1.5, "max": 1.5}
+    assert described(values[:0]) == {"mean": None, "std": None, "min": None, "max": None}
+
+
+def test_a_replication_survives_its_file_and_fills_fusions(tmp_path: Path) -> None:
+    scenario = fusion_scenario(
+        general_settings={"max_segments": 4, "can_partially_serve": True},
+        spectrum_settings={"c_band": 60, "l_band": 20},
+    )
+    done = [replicate(scenario, 600.0, number, 0) for number in range(3)]
+    again = [from_record(json.loads(json.dumps(to_record(each)))) for each in done]
+    for name, replications in (("a", done), ("b", again)):
+        write_load_file_as_fusion(tmp_path / name, replications, is_training=False)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    file = json.loads((tmp_path / "a").read_text())
+    blocking = [each.blocking_probability for each in done]
+    assert file["blocking_mean"] == mean(blocking) > 0
+    assert file["ci_rate_block"] == half_width(blocking)
+    assert file["ci_percent_block"] == width_percent(blocking)
+    last = file["iter_stats"]["2"]
+    assert last["sim_block_list"] == blocking
+    assert file["iter_stats"]["0"]["sim_block_list"] == blocking[:1]
+    assert last["block_reasons_dict"] == {"distance": 1.0, "congestion": 0.0, "xt_threshold": 0.0}
+    assert sum(last["path_index_list"]) == round((1 - blocking[2]) * 200)
+    assert sum(last["block_bw_dict"].values()) == round(blocking[2] * 200)
+    formats = ("QPSK", "16-QAM", "64-QAM")
+    counted = sum(last["mods_used_dict"][rate][name] for rate in SHARES for name in formats)
+    assert counted == done[2].lightpaths == sum(last["cores_dict"].values())
+    in_band = sum(last["mods_used_dict"][name]["l"] for name in formats)
+    assert in_band == done[2].lightpaths_by_plane[1] > 0
+    realized = last["demand_realization_ratio"]
+    assert realized["overall"]["num_full_served"] + done[2].partly_served <= 200
+    assert realized["overall"]["min"] < 1
+
+
+def test_a_single_replication_has_fusions_zeros(tmp_path: Path) -> None:
+    scenario = fusion_scenario()
+    done = replicate(scenario, 900.0, 0, 0)
+    write_load_file_as_fusion(tmp_path / "a", [done], is_training=False)
+    file = json.loads((tmp_path / "a").read_text())
+    assert file["blocking_mean"] == done.blocking_probability
+    assert (file["blocking_variance"], file["ci_rate_block"], file["ci_percent_block"]) == (0, 0, 0)
+
+
+def test_grooming_changes_nothing_as_no_lightpath_has_anything_to_spare() -> None:
+    plain, grooming = (
+        replicate(fusion_scenario(general_settings=keys), 900.0, 0, 0)
+        for keys in ({}, {"is_grooming_enabled": True, "can_partially_serve": True})
+    )
+    assert plain.blocked.sum() > 0
+    assert np.array_equal(plain.blocked, grooming.blocked)
+    assert grooming.groomed == 0
