@@ -1,6 +1,5 @@
 """What a person sees of a run in Prefect: a progress, a table and a report, one of each per run."""
 
-import base64
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +14,12 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
-from fusion.config import Config
-from fusion.inputs import Inputs
 from fusion.progress import ProgressState
 from fusion.statistics import Estimate
 from fusion_flows.connection import Connection
+from fusion_flows.report.tables import point_cells
 from fusion_flows.result_lines import so_far
-from fusion_flows.rundir import RunDirectory, run_id_of
+from fusion_flows.rundir import artifact_key, run_id_of
 
 Row = Mapping[str, Any]
 
@@ -42,10 +40,10 @@ class Artifacts:
     def put(self, kind: str, form: str, data: Any, description: str) -> None:
         """Make or change the artifact `kind` of this run.
 
-        kind: first part of its key, such as `report`.  form: Prefect's type of artifact. Raises
+        kind: progress, points, plot or report.  form: Prefect's type of artifact. Raises
         Unreachable, and what Prefect's client raises for an answer that says no.
         """
-        key = f"{kind}-{self._key}"
+        key = artifact_key(kind, self._key)
         known = self._ids.get(key) or self._connection.call(lambda client: self._find(client, key))
         if known is None:
             made = ArtifactCreate(
@@ -150,109 +148,6 @@ def clock(seconds: float) -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the points as the data of a table artifact: a few columns with readable names."""
-    return json.dumps([_shown(row) for row in rows])
-
-
-def _shown(row: Row) -> dict[str, str]:
-    return {
-        "load (E)": f"{row['erlang']:g}",
-        "blocking": _probability(row, "blocking_probability"),
-        "interval": _interval(row, "blocking_probability"),
-        "by bit rate": _probability(row, "bit_rate_blocking_probability"),
-        "replications": f"{row['replications']}",
-        "blocked / requests": f"{row['blocked']:,} / {row['requests']:,}",
-        "stop": str(row["stop_reason"]),
-    }
-
-
-def _probability(row: Row, column: str) -> str:
-    value, upper = row.get(column), row.get(f"{column}_ci_upper")
-    if value == 0 and upper:
-        return f"< {upper:.2g}"
-    return "" if value is None else f"{value:.4g}"
-
-
-def _interval(row: Row, column: str) -> str:
-    lower, upper = row.get(f"{column}_ci_lower"), row.get(f"{column}_ci_upper")
-    return "" if lower is None or upper is None else f"{lower:.3g} to {upper:.3g}"
-
-
-def settings_text(config: Config, inputs: Inputs) -> str:
-    """Return what was simulated, in two lines of markdown."""
-    general, network = config.general_settings, config.topology_settings
-    bands = {name[0].upper(): slots for name, slots in config.spectrum_settings if slots}
-    spectrum = " + ".join(
-        f"{slots} slots" if len(bands) == 1 else f"{band} {slots} slots"
-        for band, slots in bands.items()
+    return json.dumps(
+        [{name: cell.text for name, cell in point_cells(row).items()} for row in rows]
     )
-    cores = f", {network.cores_per_link} cores" if network.cores_per_link > 1 else ""
-    topology = inputs.topology
-    first = (
-        f"**{topology.name}** ({len(topology.nodes)} nodes, {len(topology.links)} links), "
-        f"{spectrum} of {network.bw_per_slot:g} GHz{cores}, guard band {general.guard_slots}, "
-        f"**{config.policy}** over {config.routing_settings.k_paths} paths by "
-        f"{config.routing_settings.path_order}, modulation {general.mod_assumption}"
-    )
-    loads = config.loads
-    span = f"{loads[0]:g} E" if len(loads) == 1 else f"{len(loads)} loads, {span_text(loads)} E"
-    rule = config.statistics_settings
-    replications = (
-        f"{general.max_iters} replications"
-        if rule.stopping_rule == "fixed"
-        else f"{rule.min_replications} to {general.max_iters} replications, until "
-        f"{rule.relative_precision:.1%} precision,"
-    )
-    asked = config.simulation_settings.warmup_requests
-    warmup = "automatic warm-up" if asked == "auto" else f"warm-up of {asked:,} requests"
-    second = (
-        f"{span}; {replications} of {general.num_requests:,} requests each; {warmup}; "
-        f"seed {config.simulation_settings.seed}; "
-        f"{rule.confidence:.0%} intervals"
-    )
-    return f"{first}  \n{second}"
-
-
-def span_text(loads: Sequence[float]) -> str:
-    """Return the loads as `first-last`, or the only one."""
-    return f"{loads[0]:g}" if len(loads) == 1 else f"{loads[0]:g}-{loads[-1]:g}"
-
-
-def report(
-    run: RunDirectory,
-    settings: str,
-    rows: Sequence[Row],
-    picture: bytes | None,
-    partial: str,
-) -> str:
-    """Return the report of a run in markdown, the picture inside it.
-
-    partial: why results are missing, or empty.  picture: PNG.
-    """
-    parts = [settings]
-    if partial:
-        parts.append(f"**Partial results**: {partial}")
-    if picture is not None:
-        data = base64.b64encode(picture).decode()
-        parts.append(f"![Blocking probability over load](data:image/png;base64,{data})")
-    if rows:
-        shown = [_shown(row) for row in rows]
-        parts.append(
-            "\n".join(
-                [_line(shown[0]), _line(["---:"] * len(shown[0]))]
-                + [_line(row.values()) for row in shown]
-            )
-        )
-    parts.append(
-        f"Files in `{run.path}`: `output/points.csv` (a row per load), `output/replications.csv`, "
-        "`output/links.csv`, `plots/blocking.svg`, `logs/sim.log`, `run.json` (versions, seed, "
-        "machine)."
-    )
-    parts.append(
-        f"To run it again:\n\n```\nfusion-sim --config {run.config} \\\n"
-        "    --output-dir again/output --progress-file again/progress.jsonl\n```"
-    )
-    return "\n\n".join(parts)
-
-
-def _line(cells: Any) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"

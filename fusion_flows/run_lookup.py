@@ -142,7 +142,7 @@ def progress_of(client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"]) -> 
     """Return the progress artifacts of at most a page of flow runs, by flow run."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    keys = [f"progress-{rundir.run_id_of(flow_run.id)}" for flow_run in flow_runs]
+    keys = [rundir.artifact_key("progress", rundir.run_id_of(one.id)) for one in flow_runs]
     if not keys:
         return {}
     key = ArtifactFilterKey(any_=keys)
@@ -218,7 +218,9 @@ def _with_prefix(client: "SyncPrefectClient", prefix: str) -> Iterator["FlowRun"
 def _by_artifact(client: "SyncPrefectClient", run_id: str) -> "FlowRun | None":
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    key = ArtifactFilterKey(any_=[f"progress-{run_id}", f"report-{run_id}"])
+    key = ArtifactFilterKey(
+        any_=[rundir.artifact_key(kind, run_id) for kind in ("progress", "report")]
+    )
     for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=2):
         if artifact.flow_run_id and (flow_run := _read(client, artifact.flow_run_id)):
             return flow_run

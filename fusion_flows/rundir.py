@@ -78,6 +78,11 @@ class RunDirectory(NamedTuple):
         return self.output / "points.csv"
 
     @property
+    def report(self) -> Path:
+        """The report, as one HTML file."""
+        return self.path / "report.html"
+
+    @property
     def plots(self) -> Path:
         """Folder of the pictures."""
         return self.path / "plots"
@@ -86,6 +91,14 @@ class RunDirectory(NamedTuple):
 def run_id_of(flow_run_id: UUID) -> str:
     """Return the last group of a flow run's id, which is random in every version of UUID."""
     return flow_run_id.hex[-12:]
+
+
+_ARTIFACTS = ("progress", "points", "plot", "report")  # in the order in which they are read
+
+
+def artifact_key(kind: str, run_id: str) -> str:
+    """Return the key of an artifact of a run, which Prefect shows as its title: they sort."""
+    return f"{_ARTIFACTS.index(kind) + 1}-{kind}-{run_id}"
 
 
 def create(

@@ -311,7 +311,7 @@ def _setting(found: Found) -> str:
     from fusion.config import ConfigError, load_config
     from fusion.inputs import read_inputs
     from fusion.sweep.definition import Sweep
-    from fusion_flows.artifacts import settings_text
+    from fusion_flows.report.setting import setting_lines
 
     if found.directory is not None and found.directory.sweep.is_file():
         sweep = Sweep.model_validate_json(found.directory.sweep.read_text(encoding="utf-8"))
@@ -320,8 +320,7 @@ def _setting(found: Found) -> str:
     if found.directory is not None:
         try:
             config = load_config(found.directory.config)
-            text = settings_text(config, read_inputs(config))
-            return text.replace("**", "").replace("  \n", "\n")
+            return "\n".join(setting_lines(config, read_inputs(config))).replace("**", "")
         except ConfigError as error:  # a file of it is not here any more
             return str(error)
     given = found.flow_run.parameters if found.flow_run else {}
@@ -331,13 +330,13 @@ def _setting(found: Found) -> str:
 def _points(client: "SyncPrefectClient", found: Found) -> list[dict[str, Any]]:
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    from fusion_flows.publish import read_points
+    from fusion_flows.report.results import read_rows
 
     directory = found.directory
     is_run = directory is not None and not directory.sweep.exists()  # a sweep has other columns
-    if directory is not None and is_run and (rows := read_points(directory.points)):
+    if directory is not None and is_run and (rows := read_rows(directory.points)):
         return rows
-    key = ArtifactFilterKey(any_=[f"points-{found.run_id}"])
+    key = ArtifactFilterKey(any_=[rundir.artifact_key("points", found.run_id)])
     for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=1):
         if isinstance(artifact.data, str):
             shown_rows: list[dict[str, Any]] = json.loads(artifact.data)

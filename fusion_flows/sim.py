@@ -14,9 +14,8 @@ from prefect.runtime import flow_run as current
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config import Config, ignored_keys, load_config, to_ini
-from fusion.inputs import read_inputs
+from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir
-from fusion_flows.artifacts import settings_text, span_text
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.flow_ends import (
     SimulationError,
@@ -28,6 +27,7 @@ from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.publish import Findings
 from fusion_flows.redaction import redact, without_secrets
+from fusion_flows.report.setting import run_name
 from fusion_flows.reporting import Follower, follow
 from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
@@ -55,6 +55,8 @@ class SimResult(BaseModel):
     points_csv: Path
     plot: Path | None
     """Picture of blocking over load, as PNG; None where nothing could be drawn."""
+    report: Path
+    """The report, as one HTML file."""
     log: Path
     exit_code: int
     points: list[dict[str, Any]]
@@ -76,8 +78,7 @@ def _run_name() -> str:
         config, _ = _load(Settings(), *(given[key] for key in ("template", "overrides", "resume")))
     except ValueError:  # the run itself will say so
         return str(given.get("template"))[:80]
-    network = Path(config.topology_settings.network).stem
-    return f"{network} {config.policy} {span_text(config.loads)} E"
+    return run_name(config)
 
 
 @interruptible_flow("fusion", _run_name)
@@ -116,7 +117,6 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
             logger.warning("ignored: %s", ignored)
         run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), to_ini(config))
     logger.info("Run directory: %s", run.path)
-    described = settings_text(config, inputs)
 
     with run_lock.hold(run), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
@@ -143,10 +143,10 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
-            _show_last(follower, run, config, described, "the run was ended before its time")
+            _show_last(follower, run, config, inputs, "the run was ended before its time")
             raise
         if isinstance(end, State):
-            _show_last(follower, run, config, described, end.message or end.name or "")
+            _show_last(follower, run, config, inputs, end.message or end.name or "")
             return cast(SimResult, end)
         connection.wait(settings.server_wait_seconds)
         follower.look(last=True)
@@ -160,7 +160,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
                 f"a retry, or resume={run.run_id}, goes on from there",
             )
         )
-        findings = _show_last(follower, run, config, described, failure)
+        findings = _show_last(follower, run, config, inputs, failure)
     if failure:
         raise SimulationError(failure, end)
     assert findings is not None
@@ -170,6 +170,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
         output_dir=run.output,
         points_csv=run.points,
         plot=findings.plot,
+        report=findings.report,
         log=run.log,
         exit_code=end,
         points=findings.rows,
@@ -196,13 +197,13 @@ def _load(
 
 
 def _show_last(
-    follower: Follower, run: RunDirectory, config: Config, described: str, partial: str
+    follower: Follower, run: RunDirectory, config: Config, inputs: Inputs, partial: str
 ) -> Findings | None:
     """Show what there is when a run has ended, however it ended; nothing here can end it worse."""
     logger = get_run_logger()
     try:
         follower.look(last=True)
-        findings = publish.find(run, config, described, redact(partial))
+        findings = publish.find(run, config, inputs, redact(partial))
     except OSError as error:
         logger.warning("cannot read or draw what was finished: %s", error)
         return None

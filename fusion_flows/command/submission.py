@@ -1,7 +1,6 @@
 """What a run is asked to do: settings from a file and from `-s`, checked, and handed to a worker."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -167,13 +166,12 @@ def submit(
         template = template or "quick"
         config, _ = validate(template, overrides)
         parameters |= _parameters(config, template, overrides or {})
-    from fusion_flows.artifacts import span_text
+    from fusion_flows.report.setting import run_name
 
-    network = Path(config.topology_settings.network).stem
     return hand_over(
         DEPLOYMENT,
         {key: value for key, value in parameters.items() if value},
-        name or f"{network} {config.policy} {span_text(config.loads)} E",
+        name or run_name(config),
     )
 
 

@@ -2,9 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 
@@ -67,9 +69,11 @@ def _wrapped(text: str, room: float) -> str:
     )
 
 
+@lru_cache(4096)
 def width_of(text: str, size: float) -> float:
     """Return the width of a text in points."""
     return max(
-        float(TextPath((0, 0), line or " ", size=size).get_extents().width)
+        # Of all that describes the outlines: their exact extents take twenty times as long.
+        float(np.ptp(TextPath((0, 0), line, size=size).vertices[:, 0])) if line.strip() else 0.0
         for line in plain(text).split("\n")
     )

@@ -1,11 +1,26 @@
 """Scales of axes: blocking on a log axis, loads, and differences around zero."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatterSciNotation
 
 from fusion_flows.pictures.rows import Row, finite, kind_of
+
+
+class PlainPowers(LogFormatterSciNotation):
+    """Powers of ten as plain text, 10⁻³: matplotlib's formulas take a fifth of the time of a picture."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of a tick."""
+        text = re.sub(r"[${}]|\\mathdefault", "", super().__call__(x, pos)).replace(r"\times", "×")
+        number, _, power = text.partition("^")
+        return number + power.translate(_RAISED)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def scale_blocking(place: Axes, rows: Sequence[Row]) -> None:
@@ -16,6 +31,8 @@ def scale_blocking(place: Axes, rows: Sequence[Row]) -> None:
             ends += [value for n in ("estimate", "ci_upper") if (value := finite(row, n))]
             if kind == "seen" and (lower := finite(row, "ci_lower")) is not None:
                 ends.append(max(lower, float(row["estimate"]) / 10))
+    place.yaxis.set_major_formatter(PlainPowers())
+    place.yaxis.set_minor_formatter(PlainPowers(minor_thresholds=(1.0, 0.4)))
     if not ends:
         place.set_ylim(1e-6, 1)
         return
@@ -43,7 +60,7 @@ def scale_around_zero(place: Axes, ends: Sequence[float]) -> None:
     else:
         room = 0.06 * (high - low) or 1.0
         place.set_ylim(low - room, high + room)
-        place.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
+        place.ticklabel_format(axis="y", scilimits=(-2, 3))
 
 
 def span(values: Sequence[float]) -> tuple[float, float]:

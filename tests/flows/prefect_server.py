@@ -183,11 +183,11 @@ class Prefect(NamedTuple):
         ]
 
     def artifacts(self, run: str) -> dict[str, Any]:
-        """Return the artifacts of a flow run by the first part of their keys."""
+        """Return the artifacts of a flow run by their kinds."""
         found = self.api(
             "POST", "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}}
         )
-        kinds = [artifact["key"].rpartition("-")[0] for artifact in found]
+        kinds = [artifact["key"].split("-")[1] for artifact in found]
         assert len(set(kinds)) == len(kinds), "one artifact of each kind"
         return dict(zip(kinds, found, strict=True))
 

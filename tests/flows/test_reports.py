@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
 from fusion.progress import ProgressState
 from fusion_flows import rundir
-from fusion_flows.artifacts import clock, live_rows, news, report, settings_text, table
+from fusion_flows.artifacts import clock, live_rows, news, table
 from fusion_flows.form import overrides_schema, sweep_schema, template_schema
 from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
-from fusion_flows.publish import read_points
+from fusion_flows.report.results import read_rows
 from fusion_flows.run_labels import given_name
-from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.rundir import RunDirectoryError
 
 
 def point(erlang: float, mean: float, lower: float, upper: float) -> dict[str, Any]:
@@ -68,16 +66,6 @@ def test_tables_show_bounds(tmp_path: Path) -> None:
     assert shown[2]["interval"] == "0.007 to 0.009"
 
 
-def test_a_report_says_what_is_missing_and_why(tmp_path: Path) -> None:
-    config = load_config("quick")
-    settings = settings_text(config, read_inputs(config))
-    assert settings.count("\n") == 1
-    text = report(RunDirectory(tmp_path), settings, ROWS, b"png", "the run was cancelled")
-    assert "Partial results**: the run was cancelled" in text
-    assert "data:image/png;base64,cG5n" in text
-    assert "Partial" not in report(RunDirectory(tmp_path), settings, ROWS, b"png", "")
-
-
 def test_news_of_a_run() -> None:
     state = ProgressState()
     state.add({"type": "start", "config": {"total_erlangs": 2, "total_iterations": 4}})
@@ -109,9 +97,9 @@ def test_news_of_a_run() -> None:
 
 def test_points_are_read_as_numbers(tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
-    assert read_points(path) == []
+    assert read_rows(path) == []
     path.write_text("erlang,blocked,interval,stop_reason\n140.0,3,,fixed\n")
-    assert read_points(path) == [
+    assert read_rows(path) == [
         {"erlang": 140.0, "blocked": 3, "interval": None, "stop_reason": "fixed"}
     ]
 

@@ -4,6 +4,7 @@ import base64
 import configparser
 import contextlib
 import csv
+import io
 import json
 import os
 import re
@@ -12,6 +13,8 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+
+from PIL import Image
 
 from .prefect_server import Prefect, wait_for
 from .started import ENDLESS, SMALL, script, simulating, simulators
@@ -27,8 +30,10 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
 
     rows = list(csv.DictReader((directory / "output" / "points.csv").open()))
     assert [float(row["erlang"]) for row in rows] == [140, 160, 180, 200, 220]
-    for name in ("blocking.png", "blocking.svg"):
-        assert (directory / "plots" / name).stat().st_size > 5000
+    for name in ("blocking", "bit_rates", "topology", "convergence"):
+        for form in ("png", "svg"):
+            assert (directory / "plots" / f"{name}.{form}").stat().st_size > 5000
+    assert "nsfnet_deeprmsa" in (directory / "report.html").read_text()
     assert json.loads((directory / "run.json").read_text())
     frozen = configparser.ConfigParser(interpolation=None)
     frozen.read(directory / "config.ini")
@@ -44,8 +49,10 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     table = json.loads(artifacts["points"]["data"])
     assert [row["load (E)"] for row in table] == ["140", "160", "180", "200", "220"]
     report = artifacts["report"]["data"]
-    (picture,) = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)", report)
-    assert base64.b64decode(picture) == (directory / "plots" / "blocking.png").read_bytes()
+    pictures = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)", report)
+    assert len(pictures) == 4
+    for picture in pictures:
+        assert Image.open(io.BytesIO(base64.b64decode(picture))).width > 500
     assert "nsfnet_deeprmsa" in report
     assert str(directory) in report
     assert "Partial" not in report

@@ -1,0 +1,280 @@
+"""The picture of a network: nodes, links with their lengths, how full they are, and what blocks most."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fusion.topology import Topology
+from fusion_flows.pictures.courses import Course, beside, course, length, segments, spots_along
+from fusion_flows.pictures.files import tell
+from fusion_flows.pictures.labels import Box, Room
+from fusion_flows.pictures.layout import positions
+from fusion_flows.pictures.legend import put_legend, put_title, width_of
+from fusion_flows.pictures.rows import Row, finite
+from fusion_flows.pictures.style import COLUMN, PAGE, SMALL, STYLE, Look, handle
+from fusion_flows.pictures.words import named, plain
+
+METRICS = ("utilisation", "fragmentation")
+"""Columns of links.csv that colour the links."""
+
+_FEW_NODES = 8  # of a picture that fits a column
+_HIGHEST = 0.75  # of the width
+_MARGIN = 17.0  # points around the outermost nodes
+_INK, _HALO = "0.15", "0.75"
+_THIN, _THICK, _BAND = (
+    1.4,
+    4.6,
+    17.0,
+)  # points: of the emptiest and the fullest link, and behind them
+_ID, _KM = 6.5, 6.2  # points: type in nodes and of lengths
+_ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
+_LONG = 4  # letters of an id that has room in its node
+
+
+class Worst(NamedTuple):
+    """The pair of nodes that blocks most, and the way between them."""
+
+    source: str
+    destination: str
+    path: tuple[str, ...]
+    """Nodes of its first candidate path, both ends included; may be empty."""
+    told: str
+    """How much it blocks, in words."""
+
+
+def topology_figure(
+    topology: Topology,
+    title: str,
+    *,
+    links: Sequence[Row] = (),
+    metric: str = METRICS[0],
+    worst: Worst | None = None,
+) -> Figure:
+    """Draw a network; with results, its links coloured and as wide as they are full.
+
+    links: rows of links.csv at one load; a link with a row for each direction is two lanes, each on the
+    right of its way. metric: the column that is drawn. Links without a row are thin and grey. Lengths are
+    in km where there is room for them.
+    """
+    values = {
+        (str(row["source"]), str(row["destination"])): value
+        for row in links
+        if (value := finite(row, metric)) is not None
+    }
+    width = COLUMN if len(topology.nodes) <= _FEW_NODES else PAGE
+    nodes, size = _boxes(topology, 72 * (width - (0.75 if values else 0.0)) - 6)
+    ways = {
+        (topology.nodes[a], topology.nodes[b]): course(
+            (topology.nodes[a], topology.nodes[b]), nodes
+        )
+        for a, b, _ in topology.links
+    }
+    norm, colors = Normalize(0.0, _top(values.values())), _colors()
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, size[1] / 72 + 0.35), layout="constrained")
+        place = figure.add_subplot()
+        place.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="equal")
+        place.axis("off")
+        for hop in pairwise(worst.path if worst else ()):
+            if (band := ways.get(hop, ways.get(hop[::-1]))) is not None:
+                _line(place, band, _HALO, _BAND, 1).set_solid_capstyle("round")
+        for (ends, way), (*_, km) in zip(ways.items(), topology.links, strict=True):
+            _draw_link(place, ends, way, km, values, norm, metric)
+        left_out = _draw_words(place, topology, nodes, ways, size, worst, bool(values))
+        for artist in (*place.lines, *place.texts):
+            artist.set_in_layout(False)  # their places are known, and asking each takes its time
+        if values:
+            scale = figure.colorbar(
+                matplotlib.cm.ScalarMappable(norm, colors),
+                ax=place,
+                label=f"{named(metric)} ({_ENDS[metric]})",
+                aspect=30,
+                shrink=0.85,
+                pad=0.01,
+            )
+            scale.outline.set_linewidth(0.5)
+        put_title(figure, title)
+        put_legend(figure, _signs(topology, values, worst, left_out))
+    return figure
+
+
+_ENDS = {"utilisation": "0: empty, 1: full", "fragmentation": "0: one free block"}
+
+
+def _boxes(topology: Topology, wide: float) -> tuple[dict[str, Box], tuple[float, float]]:
+    """Return the nodes in a picture that is so many points wide, and its size."""
+    places = positions(topology)
+    across = max(x for x, _ in places.values()) or 0.3
+    up = max(y for _, y in places.values()) or 0.3
+    scale = min((wide - 2 * _MARGIN) / across, _HIGHEST * wide / up)
+    left = (wide - scale * across) / 2
+    boxes = {}
+    for node, (x, y) in places.items():
+        side = max(width_of(node, _ID) + 6, 12.0) if len(node) <= _LONG else 6.0
+        high = 12.0 if len(node) <= _LONG else 6.0
+        boxes[node] = Box(left + scale * x, _MARGIN + scale * y, side, high)
+    return boxes, (wide, scale * up + 2 * _MARGIN)
+
+
+def _colors() -> ListedColormap:
+    """Return colours from light to dark, without the lightest, which are lost on white."""
+    return ListedColormap(matplotlib.colormaps["viridis_r"]([i / 255 for i in range(8, 256)]))
+
+
+def _top(values: Iterable[float]) -> float:
+    """Return the end of the scale: a tenth that none is above."""
+    return max(0.1, math.ceil(10 * max(values, default=1.0) - 1e-9) / 10)
+
+
+def _draw_link(
+    place: Axes,
+    ends: tuple[str, str],
+    way: Course,
+    km: float,
+    values: Mapping[tuple[str, str], float],
+    norm: Normalize,
+    metric: str,
+) -> None:
+    lanes = [
+        (one, value, direction)
+        for one, direction in ((ends, 1), (ends[::-1], -1))
+        if (value := values.get(one)) is not None
+    ]
+    if not lanes:
+        line = _line(place, way, "0.45", 1.0, 2)
+        tell(line, f"{ends[0]} - {ends[1]}: {km:g} km")
+        return
+    for (source, destination), value, direction in lanes:
+        share = 1.0 if len(lanes) == 1 else 0.7
+        thick = share * (_THIN + (_THICK - _THIN) * float(norm(value)))
+        lane = way if len(lanes) == 1 else beside(way, direction * (thick / 2 + 0.8))
+        color = _colors()(norm(value))
+        _line(place, lane, _INK, thick + 0.9, 2)
+        line = _line(place, lane, color, thick, 2.1)
+        to = "-" if len(lanes) == 1 else "to"
+        tell(line, f"{source} {to} {destination}: {km:g} km, {named(metric)} {value:.3f}")
+
+
+def _line(place: Axes, way: Course, color: Any, width: float, order: float) -> Line2D:
+    """Draw a course; `plot` would take three times as long."""
+    line = Line2D(*way.T, color=color, linewidth=width, solid_capstyle="butt", zorder=order)
+    place.add_line(line)
+    return line
+
+
+def _draw_words(
+    place: Axes,
+    topology: Topology,
+    nodes: Mapping[str, Box],
+    ways: Mapping[tuple[str, str], Course],
+    size: tuple[float, float],
+    worst: Worst | None,
+    is_coloured: bool,
+) -> tuple[int, int]:
+    """Draw nodes, their names and the lengths; return how many names and lengths have no room."""
+    marked = {worst.source, worst.destination} if worst else set()
+    ends = {topology.nodes[i] for i in topology.endpoints}
+    frame = Box(size[0] / 2, size[1] / 2, *size)
+    thick = _THICK + 2 if is_coloured else 1.0
+    room = Room(nodes.values(), segments(list(ways.values())), thick, frame)
+    for node, box in nodes.items():
+        _draw_node(place, node, box, is_end=node in ends, is_marked=node in marked)
+    nameless, left_out = 0, 0
+    for node, box in nodes.items():
+        words = topology.names.get(node, "") if len(node) <= _LONG else node
+        if words:
+            shown = words if len(words) <= 24 else f"{words[:23]}…"
+            spot = room.beside(box, width_of(shown, SMALL) + 1, SMALL + 1)
+            if spot is None:
+                nameless += 1
+            else:
+                _write(place, spot, shown, SMALL)
+    by_length = sorted(
+        zip(topology.links, ways.values(), strict=True), key=lambda one: -length(one[1])
+    )
+    for (*_, km), way in by_length:
+        text = f"{km:.0f}" if km >= 10 else f"{km:.3g}"
+        spots = spots_along(way, _ALONG)
+        spot = room.on_line(spots, width_of(text, _KM) + 2.5, _KM + 1.0)
+        if spot is None:
+            left_out += 1
+        else:
+            _write(place, spot, text, _KM)
+    return nameless, left_out
+
+
+def _draw_node(place: Axes, node: str, box: Box, *, is_end: bool, is_marked: bool) -> None:
+    paper, ink = ("black", "white") if is_end else ("white", "black")
+    dot = Line2D(
+        [box.x],
+        [box.y],
+        linestyle="none",
+        marker="s" if is_marked else "o",
+        markersize=box.wide if len(node) <= _LONG else 6.0,
+        markerfacecolor=paper,
+        markeredgecolor="black",
+        markeredgewidth=0.8,
+        zorder=4,
+    )
+    place.add_line(dot)
+    tell(dot, f"node {node}")
+    if len(node) <= _LONG:
+        place.text(
+            box.x,
+            box.y,
+            plain(node),
+            color=ink,
+            fontsize=_ID,
+            ha="center",
+            va="center_baseline",
+            zorder=5,
+        )
+
+
+def _write(place: Axes, spot: Box, text: str, size: float) -> None:
+    place.text(
+        spot.x,
+        spot.y,
+        plain(text),
+        fontsize=size,
+        color="0.1",
+        ha="center",
+        va="center_baseline",
+        zorder=3,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+    )
+
+
+def _signs(
+    topology: Topology,
+    values: Mapping[tuple[str, str], float],
+    worst: Worst | None,
+    left_out: tuple[int, int],
+) -> list[tuple[Any, str]]:
+    """Return what of the signs in the picture has to be explained."""
+    none = handle(Look("none", "none", "none"))
+    signs: list[tuple[Any, str]] = []
+    if worst:
+        band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")
+        way = "its first path" if worst.path else ""
+        told = ", ".join(filter(None, (worst.told, way)))
+        signs.append((band, f"{worst.source} to {worst.destination} blocks most: {told}"))
+    if any((b, a) in values for a, b in values):
+        signs.append((none, "two lanes: each direction on the right of its way"))
+    if len(topology.endpoints) < len(topology.nodes):
+        look = Look("black", "o", "none")
+        signs.append((handle(look, hollow=True, size=7), "neither source nor destination"))
+    nameless, unmeasured = left_out
+    if unmeasured < len(topology.links):
+        rest = f" ({unmeasured} of {len(topology.links)} have no room)" if unmeasured else ""
+        signs.append((none, f"numbers on links: km{rest}"))
+    if nameless:
+        signs.append((none, f"{nameless} names have no room"))
+    return signs

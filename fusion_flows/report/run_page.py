@@ -1,0 +1,294 @@
+"""The report of a run: read from its directory, drawn, and put on a page."""
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fusion.config import Config
+from fusion.inputs import Inputs
+from fusion.topology import Topology
+from fusion_flows.pictures.words import between
+from fusion_flows.report import tables
+from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text
+from fusion_flows.report.results import Results, Row, read_results, read_rows
+from fusion_flows.report.setting import run_name, setting_lines
+from fusion_flows.report.worst import blocking_told, first_path, worst_pair
+from fusion_flows.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 200
+_BLOCKING = "blocking_probability"
+_FILES = (
+    ("output/points.csv", "a row per load"),
+    ("output/replications.csv", "a row per load and replication"),
+    ("output/links.csv", "a row per load and link"),
+    ("output/pairs.csv", "a row per load and pair of nodes"),
+    ("output/bit_rates.csv", "a row per load and bit rate"),
+    ("output/failures.csv", "a row per load and phase of the failure"),
+    ("plots/", "the pictures, as PNG and SVG"),
+    ("config.ini", "all settings"),
+    ("run.json", "versions, seed, machine"),
+    ("logs/sim.log", "what the simulator printed"),
+)
+
+
+def run_page(run: RunDirectory, config: Config, inputs: Inputs, partial: str) -> Page:
+    """Return the report of a run, with what there is of it by now.
+
+    partial: why results are missing, or empty. A picture that cannot be drawn is left out, and the page
+    says why. Raises OSError where the tables cannot be read.
+    """
+    results = read_results(run)
+    title = run_name(config)
+    sections = [
+        _blocking(config, results),
+        *([_where(config, results)] if results.load is not None else []),
+        *([_links(config, inputs, results)] if results.links else []),
+        *_failures(run),
+        *([_convergence(config, results)] if results.points else []),
+        _files(run),
+        _again(run, bool(partial)),
+    ]
+    missing = ""
+    if partial:
+        complete = sum(row["stop_reason"] != "interrupted" for row in results.points)
+        loads = len(config.loads)
+        missing = f"{partial.strip()} ({complete} of {loads} loads are complete)"
+    return Page(title, setting_lines(config, inputs), missing, _numbered(sections), _about(run))
+
+
+def topology_picture(
+    topology: Topology,
+    results: Results,
+    title: str,
+    *,
+    metric: str = "utilisation",
+    path: Callable[[str, str], tuple[str, ...]] = lambda source, destination: (),
+) -> "Figure":
+    """Return the picture of a network with the results of a run. path: of a pair, as nodes."""
+    from fusion_flows.pictures.topology import Worst, topology_figure
+
+    pair = worst_pair(results.pairs)
+    worst = None
+    if pair is not None:
+        ends = str(pair["source"]), str(pair["destination"])
+        worst = Worst(*ends, path(*ends), blocking_told(pair))
+    return topology_figure(topology, title, links=results.links, metric=metric, worst=worst)
+
+
+def _blocking(config: Config, results: Results) -> Section:
+    rows = results.points
+    if not rows:
+        return Section("Blocking over load", (Text("There is no result yet."),))
+
+    def draw() -> "Figure":
+        from fusion_flows.pictures.run import blocking_figure
+
+        return blocking_figure(rows, _short_title(config))
+
+    told = "; ".join(f"at {row['erlang']:g} Erlang {_value(row)}" for row in _ends(rows))
+    level = f"{100 * config.statistics_settings.confidence:.4g} %"
+    return Section(
+        "Blocking over load",
+        (
+            _picture(
+                "blocking",
+                f"Blocking probability over load, with {level} intervals over replications.",
+                f"Curve of the blocking probability over load: {told}.",
+                draw,
+            ),
+            tables.points_table(rows),
+        ),
+    )
+
+
+def _where(config: Config, results: Results) -> Section:
+    rows = results.pairs
+    load = results.load
+    assert load is not None
+    blocked = sum(row["blocked"] for row in rows)
+    point = next(row for row in results.points if float(row["erlang"]) == load)
+    parts: list[Picture | Table | Text] = [Text(_where_told(point, rows, load))]
+    if blocked:
+        if len({row["bit_rate_gbps"] for row in results.bit_rates}) > 1:
+
+            def draw() -> "Figure":
+                from fusion_flows.pictures.bit_rates import bit_rate_figure
+
+                confidence = config.statistics_settings.confidence
+                return bit_rate_figure(results.bit_rates, confidence, _short_title(config))
+
+            told = "Blocking probability over the bit rate, a curve for each load."
+            parts.append(_picture("bit_rates", told, f"{told} The table has the numbers.", draw))
+        parts.append(tables.bit_rates_table(results.bit_rates, load))
+        parts.append(tables.pairs_table(rows, load))
+    return Section("Where blocking happens", tuple(parts))
+
+
+def _where_told(point: Row, pairs: Sequence[Row], load: float) -> str:
+    blocked = sum(row["blocked"] for row in pairs)
+    if not blocked:
+        return f"At {load:g} E nothing is blocked."
+    most = sorted((row["blocked"] for row in pairs), reverse=True)
+    tenth = max(1, round(len(most) / 10))
+    share = sum(most[:tenth]) / blocked
+    words = [
+        f"At {load:g} E, {point['blocked']:,} of {point['requests']:,} requests are blocked.",
+        f"The {tenth} of {len(most)} node pairs with the most blocked requests have {share:.0%} of "
+        "them.",
+    ]
+    if far := point["blocked_out_of_reach"]:
+        words.append(f"{far:,} have no candidate path within reach.")
+    return " ".join(words)
+
+
+def _links(config: Config, inputs: Inputs, results: Results) -> Section:
+    load = results.load
+    assert load is not None
+    full = sorted(results.links, key=lambda row: float(row["utilisation"]))
+    least, most = full[0], full[-1]
+
+    def draw() -> "Figure":
+        return topology_picture(
+            inputs.topology,
+            results,
+            f"{_short_title(config)}, {load:g} E",
+            path=lambda *ends: first_path(config, inputs, *ends),
+        )
+
+    mean = sum(float(row["utilisation"]) for row in full) / len(full)
+    told = (
+        f"At {load:g} E the mean utilisation is {mean:.2f}; the fullest link is "
+        f"{most['source']} to {most['destination']} with {most['utilisation']:.2f}, the emptiest "
+        f"{least['source']} to {least['destination']} with {least['utilisation']:.2f}."
+    )
+    return Section(
+        "How full the links are",
+        (
+            Text(told),
+            _picture(
+                "topology",
+                f"The network at {load:g} E: colour and width of a link are its utilisation.",
+                f"Map of the network, links coloured by utilisation. {told}",
+                draw,
+            ),
+            tables.links_table(results.links, load),
+        ),
+    )
+
+
+def _failures(run: RunDirectory) -> list[Section]:
+    rows = read_rows(run.output / "failures.csv")
+    return [Section("The failure", (tables.failures_table(rows),))] if rows else []
+
+
+def _convergence(config: Config, results: Results) -> Section:
+    def draw() -> "Figure":
+        from fusion_flows.pictures.convergence import convergence_figure
+
+        confidence = config.statistics_settings.confidence
+        return convergence_figure(results.replications, confidence, _short_title(config))
+
+    counts = {row["replications"] for row in results.points}
+    few, many = min(counts), max(counts)
+    span = f"{few}" if few == many else f"{few} to {many}"
+    precisions = [row["relative_precision"] for row in results.points]
+    widest = max((value for value in precisions if value is not None), default=None)
+    told = f"{span} replications per load."
+    if widest is not None:
+        told += f" Half the widest interval is {widest:.1%} of its mean."
+    return Section(
+        "Convergence over replications",
+        (
+            Text(told),
+            _picture(
+                "convergence",
+                "The mean over the first n replications with its interval, over n.",
+                "For each load, the blocking probability of the first n replications over n: "
+                f"the interval narrows. {told}",
+                draw,
+            ),
+        ),
+    )
+
+
+def _files(run: RunDirectory) -> Section:
+    there = [(name, what) for name, what in _FILES if (run.path / name).exists()]
+    items = tuple(f"`{name}`: {what}" for name, what in there)
+    return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
+
+
+def _again(run: RunDirectory, is_partial: bool) -> Section:
+    parts: list[Text | Code] = []
+    if is_partial:
+        parts += [Text("To finish it:"), Code(f"fusion run --resume {run.run_id}")]
+    parts += [
+        Text("To run it again, with the same numbers:"),
+        Code(f"fusion-sim --config {shlex.quote(str(run.config))} --output-dir again"),
+    ]
+    return Section("How to reproduce it", tuple(parts))
+
+
+def _about(run: RunDirectory) -> str:
+    try:
+        record = json.loads(run.provenance.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    revision = record.get("code_revision")
+    seconds = "to".join(f" {record[key]} " for key in ("started", "ended") if key in record).strip()
+    parts = [
+        f"FUSION {record.get('fusion_version')}" + (f" ({revision[:10]})" if revision else ""),
+        f"Python {record.get('python')}",
+        *(f"{name} {version}" for name, version in record.get("packages", {}).items()),
+        seconds,
+        f"content key {str(record.get('content_key'))[:12]}",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _picture(name: str, caption: str, told: str, draw: Callable[[], "Figure"]) -> Picture | Text:
+    """Draw a picture, or say why there is none: results are worth more than their picture."""
+    try:
+        from fusion_flows.pictures.files import images  # here, as matplotlib is slow to load
+
+        png, svg = images(draw(), ("png", "svg"), DOTS_PER_INCH)
+        return Picture(name, caption, told, png, svg.decode())
+    except Exception as error:
+        return Text(f"The picture {name} cannot be drawn: {error!r}.")
+
+
+def _numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Give the captions of pictures and tables their numbers."""
+    counts = {Picture: 0, Table: 0}
+    names = {Picture: "Figure", Table: "Table"}
+    found = []
+    for section in sections:
+        parts: list[Any] = []
+        for part in section.parts:
+            if isinstance(part, Picture | Table):
+                counts[type(part)] += 1
+                number = f"{names[type(part)]} {counts[type(part)]}"
+                parts.append(part._replace(caption=f"{number}: {part.caption}"))
+            else:
+                parts.append(part)
+        found.append(Section(section.title, tuple(parts)))
+    return tuple(found)
+
+
+def _short_title(config: Config) -> str:
+    return f"{Path(config.topology_settings.network).stem}, {config.policy}"
+
+
+def _ends(rows: Sequence[Row]) -> list[Row]:
+    return [rows[0], rows[-1]] if len(rows) > 1 else list(rows)
+
+
+def _value(row: Row) -> str:
+    upper = row[f"{_BLOCKING}_ci_upper"]
+    if not row[_BLOCKING]:
+        return f"below {upper:.2g}" if upper else "0"
+    return between(row[_BLOCKING], row[f"{_BLOCKING}_ci_lower"], upper)

@@ -1,0 +1,53 @@
+"""What was simulated, in words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fusion.config import Config
+from fusion.inputs import Inputs
+
+
+def run_name(config: Config) -> str:
+    """Return what a run is called in lists: topology, policy and loads."""
+    network = Path(config.topology_settings.network).stem
+    return f"{network} {config.policy} {span_text(config.loads)} E"
+
+
+def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
+    """Return what was simulated, in two lines: with what, and how much of it."""
+    general, network = config.general_settings, config.topology_settings
+    bands = {name[0].upper(): slots for name, slots in config.spectrum_settings if slots}
+    spectrum = " + ".join(
+        f"{slots} slots" if len(bands) == 1 else f"{band} {slots} slots"
+        for band, slots in bands.items()
+    )
+    cores = f", {network.cores_per_link} cores" if network.cores_per_link > 1 else ""
+    topology = inputs.topology
+    first = (
+        f"**{topology.name}** ({len(topology.nodes)} nodes, {len(topology.links)} links), "
+        f"{spectrum} of {network.bw_per_slot:g} GHz{cores}, guard band {general.guard_slots}, "
+        f"**{config.policy}** over {config.routing_settings.k_paths} paths by "
+        f"{config.routing_settings.path_order}, modulation {general.mod_assumption}"
+    )
+    loads = config.loads
+    span = f"{loads[0]:g} E" if len(loads) == 1 else f"{len(loads)} loads, {span_text(loads)} E"
+    rule = config.statistics_settings
+    replications = (
+        f"{general.max_iters} replications"
+        if rule.stopping_rule == "fixed"
+        else f"{rule.min_replications} to {general.max_iters} replications, until "
+        f"{rule.relative_precision:.1%} precision,"
+    )
+    asked = config.simulation_settings.warmup_requests
+    warmup = "automatic warm-up" if asked == "auto" else f"warm-up of {asked:,} requests"
+    second = (
+        f"{span}; {replications} of {general.num_requests:,} requests each; {warmup}; "
+        f"seed {config.simulation_settings.seed}; "
+        f"{100 * rule.confidence:.4g} % intervals"
+    )
+    return first, second
+
+
+def span_text(loads: Sequence[float]) -> str:
+    """Return the loads as `first-last`, or the only one."""
+    return f"{loads[0]:g}" if len(loads) == 1 else f"{loads[0]:g}-{loads[-1]:g}"

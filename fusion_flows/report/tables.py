@@ -1,0 +1,179 @@
+"""The tables of a report: points, node pairs, bit rates, links, phases of a failure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fusion.sweep.definition import Sweep
+from fusion_flows.report.page import Cell, Table
+
+Row = Mapping[str, Any]
+
+_BLOCKING = "blocking_probability"
+_BRIEF, _FEW_RATES = 10, 12
+_MOST_ROWS = 500  # of a table in a page
+
+
+def point_cells(row: Row) -> dict[str, Cell]:
+    """Return a point as a person reads it, by the name of the column. row: of points.csv."""
+    blocked, requests = row["blocked"], row["requests"]
+    return {
+        "load (E)": Cell(f"{row['erlang']:g}", row["erlang"]),
+        "blocking": _probability(row, _BLOCKING),
+        "interval": _interval(row, _BLOCKING),
+        "by bit rate": _probability(row, "bit_rate_blocking_probability"),
+        "replications": Cell(str(row["replications"]), row["replications"]),
+        "blocked / requests": Cell(f"{blocked:,} / {requests:,}", blocked),
+        "stop": Cell(str(row["stop_reason"])),
+    }
+
+
+def sweep_point_cells(row: Row, sweep: Sweep) -> dict[str, Cell]:
+    """Return a point of a sweep as a person reads it. row: of the sweep's points.csv, of one metric."""
+    names = {"erlang": "load (E)"}
+    estimate, upper = row["estimate"], row["ci_upper"]
+    bound = estimate == 0 and upper
+    return {
+        **{names.get(axis, axis): _value(row[axis]) for axis in sweep.axes},
+        "blocking": Cell(f"< {upper:.2g}" if bound else f"{estimate:.4g}", estimate),
+        "interval": Cell(_between(row["ci_lower"], upper), upper),
+        "replications": Cell(str(row["replications"]), row["replications"]),
+        "blocked / requests": Cell(f"{row['blocked']:,} / {row['requests']:,}", row["blocked"]),
+        "stop": Cell(row["stop_reason"] or "running"),
+    }
+
+
+def points_table(rows: Sequence[Row]) -> Table:
+    """Return the table of a run's points."""
+    levels = {float(row["confidence"]) for row in rows}
+    level = f"{100 * levels.pop():.4g} % intervals" if len(levels) == 1 else "intervals"
+    caption = (
+        f"The points, with {level} over replications; by bit rate: blocked Gb/s over offered Gb/s."
+    )
+    return _table(caption, [point_cells(row) for row in rows], 100, "output/points.csv")
+
+
+def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int) -> Table:
+    """Return the table of a sweep's points."""
+    cells = [sweep_point_cells(row, sweep) for row in rows[: 10 * _MOST_ROWS]]
+    return _table(f"The points: {sweep.metric}.", cells, brief, "output/points.csv")
+
+
+def pairs_table(rows: Sequence[Row], load: float) -> Table:
+    """Return the node pairs, those that surely block most first: by the lower end of the interval."""
+    total = sum(row["blocked"] for row in rows) or 1
+    cells = [
+        {
+            "from": _value(row["source"]),
+            "to": _value(row["destination"]),
+            **_blocked(row),
+            "share of all blocked": _percent(row["blocked"] / total),
+        }
+        for row in by_blocking(rows)[:_MOST_ROWS]
+    ]
+    caption = f"Node pairs at {load:g} E, by the lower end of the interval."
+    return _table(caption, cells, _BRIEF, "output/pairs.csv")
+
+
+def by_blocking(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of which something is blocked, those that surely block most first."""
+    seen = [row for row in rows if row["blocked"]]
+    return sorted(seen, key=lambda row: (-_sure(row), -row[_BLOCKING]))
+
+
+def _sure(row: Row) -> float:
+    lower = row[f"{_BLOCKING}_ci_lower"]
+    return float(row[_BLOCKING] if lower is None else lower)
+
+
+def bit_rates_table(rows: Sequence[Row], load: float) -> Table:
+    """Return blocking by bit rate at a load. rows: of bit_rates.csv; those without requests are left out."""
+    asked = [row for row in rows if float(row["erlang"]) == load and row["requests"]]
+    many = len(asked) > _FEW_RATES
+    total = sum(row["blocked"] for row in asked) or 1
+    cells = [
+        {
+            "bit rate (Gb/s)": _value(row["bit_rate_gbps"]),
+            **_blocked(row),
+            "share of all blocked": _percent(row["blocked"] / total),
+        }
+        for row in (by_blocking(asked) if many else asked)
+    ]
+    order = ", by the lower end of the interval" if many else ""
+    return _table(f"Bit rates at {load:g} E{order}.", cells, _BRIEF, "output/bit_rates.csv")
+
+
+def links_table(rows: Sequence[Row], load: float) -> Table:
+    """Return the links at a load, the fullest first."""
+    full = sorted(rows, key=lambda row: -row["utilisation"])
+    cells = [
+        {
+            "from": _value(row["source"]),
+            "to": _value(row["destination"]),
+            "length (km)": _value(row["length_km"]),
+            "utilisation": _number(row, "utilisation"),
+            "interval": _interval(row, "utilisation"),
+            "fragmentation": _number(row, "fragmentation"),
+        }
+        for row in full[:_MOST_ROWS]
+    ]
+    return _table(f"Links at {load:g} E.", cells, _BRIEF, "output/links.csv")
+
+
+def failures_table(rows: Sequence[Row]) -> Table:
+    """Return blocking before, during and after a failure. rows: of failures.csv."""
+    cells = [
+        {
+            "load (E)": _value(row["erlang"]),
+            "phase": Cell(str(row["phase"])),
+            **_blocked(row),
+            "interrupted": _value(row["interrupted"]),
+            "restored": _value(row["restored"]),
+        }
+        for row in rows
+    ]
+    caption = "Blocking by phase of the failure; interrupted and restored lightpaths."
+    return _table(caption, cells, 3 * _BRIEF, "output/failures.csv")
+
+
+def _table(caption: str, rows: Sequence[Mapping[str, Cell]], brief: int, file: str) -> Table:
+    columns = tuple(rows[0]) if rows else ()
+    return Table(caption, columns, tuple(tuple(row.values()) for row in rows), brief, file)
+
+
+def _blocked(row: Row) -> dict[str, Cell]:
+    return {
+        "blocking": _probability(row, _BLOCKING),
+        "interval": _interval(row, _BLOCKING),
+        "blocked / requests": Cell(f"{row['blocked']:,} / {row['requests']:,}", row["blocked"]),
+    }
+
+
+def _probability(row: Row, column: str) -> Cell:
+    value, upper = row.get(column), row.get(f"{column}_ci_upper")
+    if value == 0 and upper:
+        return Cell(f"< {upper:.2g}", 0.0)
+    return Cell("" if value is None else f"{value:.4g}", value)
+
+
+def _interval(row: Row, column: str) -> Cell:
+    lower, upper = row.get(f"{column}_ci_lower"), row.get(f"{column}_ci_upper")
+    return Cell(_between(lower, upper), upper)
+
+
+def _between(lower: float | None, upper: float | None) -> str:
+    return "" if lower is None or upper is None else f"{lower:.3g} to {upper:.3g}"
+
+
+def _number(row: Row, column: str) -> Cell:
+    value = row.get(column)
+    return Cell("" if value is None else f"{value:.3f}", value)
+
+
+def _percent(share: float) -> Cell:
+    return Cell(f"{share:.1%}", share)
+
+
+def _value(value: object) -> Cell:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Cell(str(value))
+    return Cell(f"{value:g}" if isinstance(value, float) else str(value), value)

@@ -1,0 +1,224 @@
+"""What the report of a run says, and what it is written as."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from fusion_flows.report import markdown as md
+from fusion_flows.report.html import html, rich
+from fusion_flows.report.markdown import markdown
+from fusion_flows.report.page import Page, Picture, Section, Table
+from fusion_flows.report.pictures import pictures_of, write_pictures
+from fusion_flows.report.results import read_results
+from fusion_flows.report.run_page import run_page
+from fusion_flows.report.worst import first_path, worst_pair
+from fusion_flows.rundir import RunDirectory
+
+from .conftest import Done
+
+SECTIONS = [
+    "Blocking over load",
+    "Where blocking happens",
+    "How full the links are",
+    "Convergence over replications",
+    "Files",
+    "How to reproduce it",
+]
+
+
+@pytest.fixture(scope="module")
+def page(done: Done) -> Page:
+    return run_page(*done, "")
+
+
+def tables(page: Page) -> list[Table]:
+    return [part for section in page.sections for part in section.parts if isinstance(part, Table)]
+
+
+def test_a_report_reads_like_a_page_of_a_paper(done: Done, page: Page) -> None:
+    assert page.title == "nsfnet_deeprmsa kspff 140-180 E"
+    assert len(page.setting) == 2
+    assert [section.title for section in page.sections] == SECTIONS
+    assert [one.name for one in pictures_of(page)] == [
+        *("blocking", "bit_rates", "topology", "convergence")
+    ]
+    captions = [one.caption for one in pictures_of(page)]
+    assert [caption[:9] for caption in captions] == [f"Figure {n}:" for n in (1, 2, 3, 4)]
+    assert [one.caption[:8] for one in tables(page)] == [f"Table {n}:" for n in (1, 2, 3, 4)]
+    text = markdown(page)
+    assert text.count("data:image/png;base64,") == 4
+    assert f"fusion-sim --config {done.run.config}" in text
+    assert str(done.run.path) in text
+    assert "Partial" not in text
+    assert page.about.startswith("FUSION ")
+
+
+def test_the_same_is_in_both_forms(page: Page) -> None:
+    text, whole = markdown(page), html(page)
+    for section in page.sections:
+        assert f"## {section.title}\n" in text
+        assert f">{section.title}</h2>" in whole
+    points, _, pairs, _ = tables(page)
+    for cell in (cell for row in points.rows for cell in row):
+        assert cell.text in text
+        assert cell.text in whole
+    assert text.count("\n| ") == sum(min(len(one.rows), one.brief) + 2 for one in tables(page))
+    assert len(pairs.rows) > pairs.brief, "only the HTML has all of them"
+    assert f"The first {pairs.brief} of {len(pairs.rows)}; all are in `output/pairs.csv`." in text
+    assert whole.count("<tr>") == sum(len(one.rows) + 1 for one in tables(page))
+
+
+def test_what_is_missing_is_said_with_its_reason(done: Done, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(done.run.path, tmp_path / "0123456789ab"))
+    whole = copy.points.read_text().splitlines(keepends=True)
+    copy.points.write_text("".join(whole[:3]).replace("fixed", "interrupted"))
+    for partial in (markdown, html):
+        told = partial(run_page(copy, done.config, done.inputs, "Cancelled by <b>me</b>"))
+        assert "Partial results" in told
+        assert "0 of 3 loads are complete" in told
+        assert "fusion run --resume 0123456789ab" in told
+    assert "<b>me" not in told, "texts are no HTML"
+    shutil.rmtree(copy.output)
+    text = markdown(run_page(copy, done.config, done.inputs, "it did not begin"))
+    assert "There is no result yet." in text
+    assert "data:image" not in text
+
+
+def test_the_pair_that_surely_blocks_most_comes_first(done: Done, page: Page) -> None:
+    results = read_results(done.run)
+    assert results.load == 180
+    assert {row["erlang"] for row in (*results.links, *results.pairs)} == {180}
+    assert len(results.links) == 44
+    assert len(results.pairs) == 182
+    worst = worst_pair(results.pairs)
+    assert worst is not None
+    lower = "blocking_probability_ci_lower"
+    assert worst[lower] == max(row[lower] for row in results.pairs if row["blocked"])
+    table = tables(page)[2]
+    assert (table.rows[0][0].text, table.rows[0][1].text) == (worst["source"], worst["destination"])
+    few = [{**row, "blocked": 0} for row in results.pairs]
+    assert worst_pair(few) is None
+
+
+def test_the_first_path_is_that_of_the_simulator(done: Done) -> None:
+    from fusion.paths import k_shortest_paths
+
+    topology = done.inputs.topology
+    paths = k_shortest_paths(topology, 1, done.config.routing_settings.path_order, False)
+    for pair, (source, destination) in enumerate(paths.pairs):
+        ends = topology.nodes[source], topology.nodes[destination]
+        found = first_path(done.config, done.inputs, *ends)
+        assert (found[0], found[-1]) == ends
+        first = paths.first_path[pair]
+        links = paths.links[paths.first_hop[first] : paths.first_hop[first + 1]]
+        hops = [
+            {topology.nodes[a], topology.nodes[b]}
+            for a, b, _ in map(topology.links.__getitem__, links)
+        ]
+        assert [set(hop) for hop in pairwise(found)] == hops
+
+
+def test_where_nothing_is_blocked_nothing_is_marked(idle: Done) -> None:
+    page = run_page(*idle, "")
+    assert [one.name for one in pictures_of(page)] == ["blocking", "topology", "convergence"]
+    text = markdown(page)
+    assert "At 2 E nothing is blocked." in text
+    assert "blocks most" not in html(page)
+    assert "| < " in text
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_result(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fusion_flows.pictures import topology
+
+    monkeypatch.setattr(topology, "positions", lambda _: {})
+    page = run_page(*done, "")
+    assert "topology" not in [one.name for one in pictures_of(page)]
+    assert "The picture topology cannot be drawn" in markdown(page)
+    assert len(tables(page)) == 4
+
+
+def test_pictures_are_files_too(page: Page, tmp_path: Path) -> None:
+    written = write_pictures(page, tmp_path / "plots")
+    assert set(written) == {"blocking", "bit_rates", "topology", "convergence"}
+    for path in written.values():
+        assert path.read_bytes().startswith(b"\x89PNG")
+        ElementTree.fromstring(path.with_suffix(".svg").read_text())
+
+
+def test_pictures_fit_into_an_artifact(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(markdown(page)) < 700_000
+    smaller = [len(md.small(one.png)) / len(one.png) for one in pictures_of(page)]
+    assert max(smaller) < 0.6
+    monkeypatch.setattr(md, "MOST_BYTES", 40_000)
+    text = markdown(page)
+    assert 0 < text.count("data:image/png") < 4
+    assert "Too large for this page: `plots/" in text
+    assert len(text) < 80_000
+
+
+class Outline(HTMLParser):
+    """What a browser or a screen reader goes by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.references: set[str] = set()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.tags.append((tag, attributes))
+        if identity := attributes.get("id"):
+            self.ids.append(identity)
+        for value in attributes.values():
+            for found in re.findall(r"^#(.+)|url\(#(.+?)\)", value or ""):
+                self.references.add("".join(found))
+
+
+def test_an_html_report_needs_nothing_else(page: Page) -> None:
+    whole = html(page)
+    outline = Outline()
+    outline.feed(whole)
+    assert len(set(outline.ids)) == len(outline.ids), "no picture takes the ids of another"
+    assert outline.references <= set(outline.ids)
+    for tag, attributes in outline.tags:
+        assert tag != "link"
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:"))
+    assert len(whole) < 1_000_000
+
+
+def test_an_html_report_can_be_read_aloud(page: Page) -> None:
+    outline = Outline()
+    outline.feed(html(page))
+    assert ("html", {"lang": "en"}) in outline.tags
+    pictures = [attributes for tag, attributes in outline.tags if tag == "svg"]
+    assert len(pictures) == 4
+    assert all(one["role"] == "img" and len(one["aria-label"] or "") > 40 for one in pictures)
+    headings = [attributes for tag, attributes in outline.tags if tag == "th"]
+    assert headings
+    assert all(one["scope"] == "col" for one in headings)
+    counts = {tag: sum(one == tag for one, _ in outline.tags) for tag in ("table", "caption", "h1")}
+    assert counts == {"table": 4, "caption": 4, "h1": 1}
+
+
+def test_texts_of_others_are_no_html() -> None:
+    assert rich("a **b** `c` <script>") == ("a <strong>b</strong> <code>c</code> &lt;script&gt;")
+    evil = Page(
+        "<script>alert(1)</script>",
+        ("**<img src=x>**",),
+        "<i>",
+        (Section("</h2><b>", (Picture("p", "<b>", '"><b>', b"", "<svg></svg>"),)),),
+        "",
+    )
+    whole = html(evil)
+    assert "alert(1)</script>" not in whole.replace("&lt;script&gt;alert(1)&lt;/script&gt;", "")
+    assert "<b>" not in whole
+    assert "<img" not in whole
