@@ -30,7 +30,7 @@ _CSV = Foreign("CSV and JSON results are always written, into the output directo
 _OUTAGES = Foreign("times of switching over change no decision")
 _PROTECTION = Foreign("no protection is on")
 _QUALITY = Foreign("no signal quality model is on")
-_AGENTS = Foreign("no learning agent takes part in a simulation run")
+_AGENTS = Foreign("no learning agent takes part in a simulation run; see docs/learning.md")
 _MODELS = Foreign("no learned model takes part in a simulation run")
 _OFFLINE = Foreign("no transitions are logged")
 

@@ -37,9 +37,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         "config = load_config('quick', {})\n"
         "compile_for(make_scenario(config, read_inputs(config)))\n"
     )
-    calls = [
-        subprocess.Popen([sys.executable, "-c", script.format(overrides)]) for overrides in COMPILED
-    ]
+    scripts = [script.format(overrides) for overrides in COMPILED]
+    scripts.append("from fusion.learning import EonEnv; EonEnv('quick').reset()")
+    calls = [subprocess.Popen([sys.executable, "-c", each]) for each in scripts]
     for call in calls:
         call.wait()  # what does not compile fails where it is tested
 

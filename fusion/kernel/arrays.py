@@ -149,6 +149,15 @@ def new_state(
     )
 
 
+def make_empty(network: Network, state: State) -> None:
+    """Make a state again what `new_state` returned."""
+    state.free[:] = network.spectrum
+    state.usage[:] = 0
+    state.bucket[:] = -1
+    state.cursor[:] = (-1, 0, 0, 0)
+    state.clock[0] = 0.0
+
+
 def new_tally(network: Network) -> Tally:
     """Return counters that are all zero."""
     rows, bit_rates = network.width.shape

@@ -1,0 +1,106 @@
+"""What an agent sees and what it may do: the order of the numbers in an observation, and of the actions.
+
+The observation is that of DeepRMSA (X. Chen et al., "DeepRMSA: A Deep Reinforcement Learning Framework for
+Routing, Modulation and Spectrum Assignment in Elastic Optical Networks", J. Lightw. Technol. 37(16), 2019,
+pp. 4155-4163, section IV), with the bit rate, the hops and the largest block beside; all in [0, 1].
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View
+from fusion.scenario import Scenario
+
+LONGEST = 8.0
+"""Mean holding times that are shown as 1."""
+
+_OF_A_PATH = ("hops", "width", "free", "largest", "mean")
+_OF_A_BLOCK = ("start", "size")
+assert (len(_OF_A_PATH), len(_OF_A_BLOCK)) == (PATH_FEATURES, BLOCK_FEATURES)
+
+
+class Layout(NamedTuple):
+    """Where things are in an observation and among the actions.
+
+    nodes: names, in the order of source and destination. candidates: paths of the pair that has most.
+    blocks: free blocks of a path among which an action chooses. shows_holding: whether the holding time is
+    shown.
+    """
+
+    nodes: tuple[str, ...]
+    candidates: int
+    blocks: int
+    shows_holding: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each number of an observation."""
+        of_a_path = [
+            *_OF_A_PATH,
+            *(f"{what} of block {block}" for block in range(self.blocks) for what in _OF_A_BLOCK),
+        ]
+        return (
+            *(f"source {node}" for node in self.nodes),
+            *(f"destination {node}" for node in self.nodes),
+            "bit rate",
+            *(["holding time"] if self.shows_holding else []),
+            *(f"path {path}: {what}" for path in range(self.candidates) for what in of_a_path),
+        )
+
+    @property
+    def size(self) -> int:
+        """Numbers of an observation."""
+        return self._first_of_paths + self.candidates * self._size_of_a_path
+
+    @property
+    def actions(self) -> int:
+        """Number of actions; the last one blocks the request."""
+        return self.candidates * self.blocks + 1
+
+    def paths(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the part of each candidate path, float32[..., path, feature of a path], as a view.
+
+        The features are hops, width, free, largest, mean, and start and size of each block.
+        """
+        paths = observation[..., self._first_of_paths :]
+        return paths.reshape(*paths.shape[:-1], self.candidates, self._size_of_a_path)
+
+    @property
+    def _first_of_paths(self) -> int:
+        return 2 * len(self.nodes) + 1 + self.shows_holding
+
+    @property
+    def _size_of_a_path(self) -> int:
+        return PATH_FEATURES + BLOCK_FEATURES * self.blocks
+
+
+def make_layout(scenario: Scenario, blocks: int, *, shows_holding: bool) -> Layout:
+    """Return the layout for a scenario."""
+    return Layout(
+        nodes=tuple(dict.fromkeys(name for pair in scenario.pairs for name in pair)),
+        candidates=int(np.diff(scenario.network.first_path).max()),
+        blocks=blocks,
+        shows_holding=shows_holding,
+    )
+
+
+def make_view(scenario: Scenario, layout: Layout) -> View:
+    """Return what the compiled loop needs to write observations in this layout."""
+    number = {name: index for index, name in enumerate(layout.nodes)}
+    slots = [plane.slots for plane in scenario.planes]
+    longest = LONGEST * scenario.traffic.mean_holding_time
+    return View(
+        ends=np.array([[number[name] for name in pair] for pair in scenario.pairs], dtype=np.int32),
+        bit_rate=scenario.bit_rates_gbps / scenario.bit_rates_gbps.max(),
+        hops=scenario.hops / scenario.hops.max(),
+        offset=np.cumsum([0, *slots]),
+        nodes=len(layout.nodes),
+        candidates=layout.candidates,
+        blocks=layout.blocks,
+        largest=max(slots),
+        longest=longest if layout.shows_holding else 0.0,
+    )

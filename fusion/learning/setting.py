@@ -1,0 +1,152 @@
+"""A config to what environments are made of; what they do not model is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from fusion.config import Config, ConfigError, Problem, load_config, relevant_fields, source_of
+from fusion.inputs import read_inputs
+from fusion.learning.layout import Layout, make_layout
+from fusion.policies import FITS, RANKS
+from fusion.problems import brief
+from fusion.scenario import Scenario, make_scenario
+
+ConfigLike = Config | str | Path
+WarmUp = Literal["agent", "policy"]
+ObservationKind = Literal["features", "spectrum"]
+
+_MODELLED: dict[str, frozenset[str] | None] = {
+    # None: with every value. What is in no entry is refused unless it is at its default, so that an option
+    # of the simulator is never dropped in silence.
+    **dict.fromkeys(
+        (
+            "erlang_start",
+            "erlang_stop",
+            "erlang_step",
+            "holding_time",
+            "num_requests",
+            "max_iters",
+            "request_distribution",
+            "mod_assumption",
+            "mod_assumption_path",
+            "guard_slots",
+            "spectrum_priority",
+            "frag_calc_step",
+            "network",
+            "cores_per_link",
+            "bw_per_slot",
+            "const_link_weight",
+            "is_only_core_node",
+            "link_directions",
+            "k_paths",
+            "path_order",
+            "paths_file",
+            "congestion_weight",
+            "path_choice",
+            "c_band",
+            "l_band",
+            "s_band",
+            "o_band",
+            "e_band",
+            "bit_rates",
+            "bit_rate_min",
+            "bit_rate_max",
+            "bit_rate_step",
+            "holding_distribution",
+            "traffic_matrix",
+            "seed",
+            "warmup_requests",
+            "stopping_rule",
+            "confidence",
+            "relative_precision",
+            "absolute_precision",
+            "min_replications",
+            "look_ahead",
+        )
+    ),
+    "route_method": frozenset({"k_shortest_path", "shortest_path", "external_ksp", *RANKS}),
+    "allocation_method": frozenset(FITS),
+}
+
+
+class Setting(NamedTuple):
+    """What is the same in all episodes.
+
+    load: Erlang. warmup_requests: requests of an episode before measuring starts. agent_warms_up: whether
+    the agent decides these, too, or the policy of the config. may_block: whether an agent may block a request
+    that has room. shows_spectrum: whether an observation has the free slots of every link, too.
+    """
+
+    config: Config
+    scenario: Scenario
+    load: float
+    warmup_requests: int
+    agent_warms_up: bool
+    layout: Layout
+    blocked_reward: float
+    may_block: bool
+    shows_spectrum: bool
+
+
+def make_setting(
+    config: ConfigLike,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    load: float | None = None,
+    blocks: int = 1,
+    observation: ObservationKind = "features",
+    shows_holding: bool = False,
+    warm_up: WarmUp = "agent",
+    may_block: bool = False,
+    blocked_reward: float = -1.0,
+) -> Setting:
+    """Return the setting of a config and of the arguments of `EonEnv`, where they are described.
+
+    Raises ConfigError for a config that is wrong or asks for what environments do not model, ValueError for
+    another argument.
+    """
+    if isinstance(config, Config):
+        if overrides:
+            raise ValueError("overrides belong to a template or a file: a Config has them already")
+    else:
+        config = load_config(config, overrides)
+    _refuse(config)
+    load = config.loads[0] if load is None else float(load)
+    if not 1e-6 <= load <= 1e6:
+        raise ValueError(f"load = {load:g}: must be from 1e-6 to 1e6 Erlang")
+    if not 1 <= blocks <= 1000:
+        raise ValueError(f"blocks = {blocks}: must be from 1 to 1000")
+    for name, value, allowed in (
+        ("observation", observation, ("features", "spectrum")),
+        ("warm_up", warm_up, ("agent", "policy")),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name} = {value!r}: must be {' or '.join(map(repr, allowed))}")
+    scenario = make_scenario(config, read_inputs(config))
+    return Setting(
+        config=config,
+        scenario=scenario,
+        load=load,
+        warmup_requests=config.warmup_requests(load),
+        agent_warms_up=warm_up == "agent",
+        layout=make_layout(scenario, blocks, shows_holding=shows_holding),
+        blocked_reward=float(blocked_reward),
+        may_block=may_block,
+        shows_spectrum=observation == "spectrum",
+    )
+
+
+def _refuse(config: Config) -> None:
+    """Raise ConfigError with every key that asks for what environments do not model."""
+    problems = []
+    for name, value in relevant_fields(config).items():
+        section, _, key = name.partition(".")
+        allowed = _MODELLED.get(key, frozenset())
+        if allowed is None or (isinstance(value, str) and value in allowed):
+            continue
+        message = "an environment for learners does not model this; leave the key at its default"
+        problems.append(Problem(section, key, brief(value), message, source_of(config, key)))
+    if problems:
+        raise ConfigError(problems)

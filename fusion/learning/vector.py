@@ -1,0 +1,201 @@
+"""Many environments, one compiled call a step, behind the interface of gymnasium's vector environments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from fusion.kernel.environment_loop import BEGIN, DECIDE, REST, Shown
+from fusion.learning.batch import Batch
+from fusion.learning.environment import observation_space, observations
+from fusion.learning.layout import Layout
+from fusion.learning.setting import (
+    ConfigLike,
+    ObservationKind,
+    Setting,
+    WarmUp,
+    make_setting,
+)
+from fusion.replication import Replication
+from fusion.scenario import Scenario
+
+_ALL = slice(None)
+
+
+class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
+    """As many environments as wanted, each as `EonEnv` and in another replication.
+
+    `reset(seed=n)` begins replications n, n + 1, ...; a list of seeds names each. The next episode of an
+    environment is the replication num_envs further, so none is met twice. Whether an environment whose
+    episode has ended begins the next one in the same step or in the next, `autoreset_mode` says; infos are
+    those of `gymnasium.vector.SyncVectorEnv`.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        config: ConfigLike = "nsfnet_100_slots",
+        overrides: Mapping[str, object] | None = None,
+        *,
+        load: float | None = None,
+        blocks: int = 1,
+        observation: ObservationKind = "features",
+        shows_holding: bool = False,
+        warm_up: WarmUp = "agent",
+        may_block: bool = False,
+        blocked_reward: float = -1.0,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+    ) -> None:
+        """Read a config; the arguments are those of `EonEnv`. Raises ConfigError, ValueError."""
+        if render_mode is not None:
+            raise ValueError(f"render_mode = {render_mode!r}: there is nothing to see")
+        if num_envs < 1:
+            raise ValueError(f"num_envs = {num_envs}: must be at least 1")
+        self._mode = AutoresetMode(autoreset_mode)
+        if self._mode is AutoresetMode.DISABLED:
+            raise ValueError("autoreset_mode must be NextStep or SameStep")
+        self.metadata = {"render_modes": [], "autoreset_mode": self._mode}
+        self.setting: Setting = make_setting(
+            config,
+            overrides,
+            load=load,
+            blocks=blocks,
+            observation=observation,
+            shows_holding=shows_holding,
+            warm_up=warm_up,
+            may_block=may_block,
+            blocked_reward=blocked_reward,
+        )
+        self.num_envs = num_envs
+        self.single_observation_space = observation_space(self.setting)
+        self.single_action_space = spaces.Discrete(self.setting.layout.actions)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._batch = Batch(self.setting, num_envs)
+        self._next = np.arange(num_envs, dtype=np.int64)
+        self._over = np.zeros(num_envs, dtype=np.bool_)
+        self._mask: NDArray[np.int8] | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are in an observation and among the actions."""
+        return self.setting.layout
+
+    @property
+    def scenario(self) -> Scenario:
+        """The network, its candidate paths and the traffic as arrays."""
+        return self.setting.scenario
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode in every environment, with the replications that the seeds name.
+
+        An environment without a seed begins the one that is its next; options: none are known.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        if isinstance(seed, int):
+            seed = range(seed, seed + self.num_envs)
+        if seed is not None:
+            if len(seed) != self.num_envs:
+                raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments")
+            for row, replication in enumerate(seed):
+                if replication is not None:
+                    self._next[row] = replication
+        every = np.ones(self.num_envs, dtype=np.bool_)
+        shown = self._begin(every)
+        self._over, self._mask = np.zeros_like(every), shown.mask.copy()
+        return observations(self.setting, shown, _ALL), self._infos(shown, every)
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Decide the request that waits in each environment, and show the next ones.
+
+        Raises RuntimeError before the first reset, ValueError for an action that is none.
+        """
+        if self._mask is None:
+            raise RuntimeError("no episode runs: call reset first")
+        shown = self._begin(self._over, actions)
+        ended = shown.ended.copy()
+        if self._mode is AutoresetMode.NEXT_STEP:
+            infos = self._infos(shown, self._over)
+            if ended.any():
+                infos |= self._measured_infos(ended)
+            self._over = ended
+        else:
+            infos = self._begin_at_once(shown, ended)
+        self._mask = shown.mask.copy()
+        none = np.zeros(self.num_envs, dtype=np.bool_)
+        return observations(self.setting, shown, _ALL), shown.reward, none, ended.copy(), infos
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return bool[environment, action], which actions can be done now."""
+        if self._mask is None:
+            raise RuntimeError("no episode runs: call reset first")
+        return self._mask.astype(np.bool_)
+
+    def measured(self, environment: int) -> Replication:
+        """Return what the episode measured that has ended and after which no other began.
+
+        Raises RuntimeError where it has not ended.
+        """
+        return self._batch.measured(environment)
+
+    def _begin(self, new: NDArray[np.bool_], actions: NDArray[np.int64] | None = None) -> Shown:
+        """Begin the next episode of some environments; the others act, or rest where there are no actions."""
+        for row in np.flatnonzero(new).tolist():
+            self._batch.begin(row, int(self._next[row]))
+            self._next[row] += self.num_envs
+        others = REST if actions is None else DECIDE
+        if actions is None:
+            actions = np.zeros(self.num_envs, dtype=np.int64)
+        return self._batch.step(actions, np.where(new, BEGIN, others).astype(np.int8))
+
+    def _begin_at_once(self, shown: Shown, ended: NDArray[np.bool_]) -> dict[str, Any]:
+        """Show the first requests of the next episodes in the place of the last ones; return the infos."""
+        if not ended.any():
+            return self._infos(shown, ended)
+        last: dict[str, Any] = {}
+        blocking = self._batch.blocking_probability()
+        for row in np.flatnonzero(ended).tolist():
+            final = {
+                "action_mask": shown.mask[row].copy(),
+                "blocking_probability": float(blocking[row]),
+            }
+            copied = shown._replace(
+                features=shown.features[row].copy(), free=shown.free[row].copy()
+            )
+            seen = observations(self.setting, copied, ...)
+            last = self._add_info(last, {"final_obs": seen, "final_info": final}, row)
+        first = self._begin(ended)
+        for name in ("features", "free", "mask"):
+            getattr(shown, name)[ended] = getattr(first, name)[ended]
+        return last | self._infos(shown, ended)
+
+    def _infos(self, shown: Shown, new: NDArray[np.bool_]) -> dict[str, Any]:
+        """Return the masks, and the replications of the episodes that began."""
+        infos: dict[str, Any] = {
+            "action_mask": shown.mask,
+            "_action_mask": np.ones(self.num_envs, dtype=np.bool_),
+        }
+        if new.any():
+            infos["replication"] = np.where(new, self._batch.replication_numbers, 0)
+            infos["_replication"] = new.copy()
+        return infos
+
+    def _measured_infos(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
+        return {
+            "blocking_probability": np.where(ended, self._batch.blocking_probability(), 0.0),
+            "_blocking_probability": ended.copy(),
+        }

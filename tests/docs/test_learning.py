@@ -1,0 +1,59 @@
+"""docs/learning.md and its example do what they say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from fusion.learning import EonEnv
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
+
+
+def test_the_code_of_the_page_runs(capsys: Any) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 4
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, "docs/learning.md", "exec"), names)
+    first, *_, estimate, verdict = capsys.readouterr().out.splitlines()
+    assert 0.05 < float(first) < 0.3
+    assert estimate.startswith("Estimate(mean=0.0")
+    assert verdict in {"ours blocks less", "kspff blocks less", "no difference shown"}
+
+
+def test_the_table_names_what_is_shown() -> None:
+    env = EonEnv("quick", shows_holding=True, blocks=3)
+    named = re.findall(r"^\| .* \| `([^`]+)` \| .* \|$", PAGE, re.MULTILINE)
+    named = [name for name in named if "=" not in name and "(" not in name]
+    patterns = [name.replace("…", r"\w+").replace("k", "[0-4]", 0) for name in named]
+    patterns = [re.sub(r"\bk\b", "[0-4]", re.sub(r"\bj\b", "[0-2]", each)) for each in patterns]
+    in_order = [
+        next(i for i, each in enumerate(patterns) if re.fullmatch(each, name))
+        for name in env.layout.names
+    ]
+    assert set(in_order) == set(range(len(patterns)))
+    assert in_order[: 2 * len(env.layout.nodes) + 7] == sorted(
+        in_order[: 2 * len(env.layout.nodes) + 7]
+    )
+
+
+def test_the_example_learns() -> None:
+    example = ROOT / "examples" / "learn_paths.py"
+    assert example.name in PAGE
+    command = [sys.executable, str(example), "--generations", "4", "--requests", "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[3].startswith("generation  4: best 0.0")
+    assert lines[4].startswith("weights: hops ")
+    blocked = {
+        name: float(p)
+        for name, p in re.findall(r"^ *(\w+): blocking ([\d.]+)", done.stdout, re.MULTILINE)
+    }
+    assert blocked.keys() == {"random", "first", "learned"}
+    assert blocked["learned"] < blocked["random"]
+    assert lines[-1].startswith("learned - first: ")

@@ -1,0 +1,128 @@
+"""Many environments in one compiled call do what as many single ones do, step by step."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from fusion.learning import ID, EonEnv, EonVectorEnv
+from fusion.replication import replicate
+from tests.learning.scenes import equal
+
+LOAD = 260.0
+SHORT = {"general_settings": {"num_requests": 40}, "simulation_settings": {"warmup_requests": 20}}
+COUNT = 5
+
+OPTIONS: list[dict[str, Any]] = [
+    {"config": "quick"},
+    {"config": "quick", "observation": "spectrum", "blocks": 2, "warm_up": "policy"},
+]
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+@pytest.mark.parametrize("options", OPTIONS, ids=["features", "spectrum"])
+def test_it_equals_single_environments_step_by_step(
+    options: dict[str, Any], mode: AutoresetMode
+) -> None:
+    options = {**options, "overrides": SHORT, "load": LOAD}
+    ours = EonVectorEnv(COUNT, **options, autoreset_mode=mode)
+    singles = SyncVectorEnv([lambda: EonEnv(**options, stride=COUNT)] * COUNT, autoreset_mode=mode)
+    assert ours.observation_space == singles.observation_space
+    assert ours.action_space == singles.action_space
+    assert ours.metadata["autoreset_mode"] is mode
+    one, other = ours.reset(seed=3), singles.reset(seed=3)
+    assert one[1]["replication"].tolist() == [3, 4, 5, 6, 7]
+    random = np.random.default_rng(0)
+    began = set()
+    for step in range(3 * 62):
+        assert data_equivalence(one, other, exact=True), step
+        assert (
+            data_equivalence(list(one[-1]), list(other[-1])) or one[-1].keys() == other[-1].keys()
+        )
+        assert one[0] in ours.observation_space
+        masks = one[-1]["action_mask"]
+        assert np.array_equal(ours.action_masks(), masks == 1)
+        began.update(one[-1].get("replication", np.zeros(0)).tolist())
+        allowed = random.random(masks.shape) * masks
+        wild = random.integers(ours.layout.actions, size=COUNT)
+        actions = np.where(random.random(COUNT) < 0.8, allowed.argmax(axis=1), wild)
+        one, other = ours.step(actions), singles.step(actions)
+    assert began >= set(range(3, 3 + 2 * COUNT))
+
+
+def test_it_can_be_made_by_name() -> None:
+    env = gymnasium.make_vec(ID, num_envs=3, config="quick", overrides=SHORT, load=LOAD)
+    assert isinstance(env.unwrapped, EonVectorEnv)
+    observations, infos = env.reset(seed=0)
+    assert observations in env.observation_space
+    masks = tuple(infos["action_mask"])
+    assert env.action_space.sample(mask=masks) in env.action_space
+
+
+def test_each_row_measures_its_replication() -> None:
+    env = EonVectorEnv(COUNT, "quick", SHORT, load=LOAD)
+    _, infos = env.reset(seed=[4, 9, None, 1, 1])
+    assert infos["replication"].tolist() == [4, 9, 2, 1, 1]
+    with pytest.raises(RuntimeError, match="0 of 60 requests"):
+        env.measured(2)
+    ended = np.zeros(COUNT, dtype=np.bool_)
+    while not ended.any():
+        _, rewards, terminated, ended, infos = env.step(infos["action_mask"].argmax(axis=1))
+        assert not terminated.any()
+        assert rewards[3] == rewards[4]
+    for row, replication in enumerate([4, 9, 2, 1, 1]):
+        wanted = replicate(env.scenario, LOAD, replication, 20)
+        assert equal(env.measured(row), wanted)
+        assert infos["blocking_probability"][row] == wanted.blocking_probability
+
+
+def test_what_is_returned_is_not_used_again() -> None:
+    env = EonVectorEnv(2, "quick", SHORT, load=LOAD)
+    observation, infos = env.reset(seed=0)
+    kept = observation.copy(), infos["action_mask"].copy()
+    returned = [env.step(infos["action_mask"].argmax(axis=1)) for _ in range(3)]
+    assert np.array_equal(observation, kept[0])
+    assert np.array_equal(infos["action_mask"], kept[1])
+    for before, after in pairwise(returned):
+        for a, b in zip(before[:4], after[:4], strict=True):
+            assert not np.shares_memory(a, b)
+    ended = returned[-1][3]
+    ended[:] = True  # what a caller does with its own arrays changes nothing here
+    assert env.step(np.zeros(2, dtype=np.int64))[4].keys() == {"action_mask", "_action_mask"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_envs": 0}, "num_envs = 0: must be at least 1"),
+        ({"autoreset_mode": AutoresetMode.DISABLED}, "must be NextStep or SameStep"),
+        ({"render_mode": "human"}, "render_mode"),
+    ],
+)
+def test_bad_arguments(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EonVectorEnv(**{"config": "quick", **options})
+
+
+def test_bad_actions_and_seeds() -> None:
+    env = EonVectorEnv(3, "quick", SHORT, load=LOAD)
+    with pytest.raises(RuntimeError, match="call reset first"):
+        env.step(np.zeros(3, dtype=np.int64))
+    with pytest.raises(ValueError, match="2 seeds for 3 environments"):
+        env.reset(seed=[1, 2])
+    _, infos = env.reset(seed=0)
+    for actions in ([0, 0, 6], [0, -1, 0], [0, 0]):
+        with pytest.raises(ValueError, match="action"):
+            env.step(np.array(actions))
+    # Nothing was done.
+    actions = infos["action_mask"].argmax(axis=1)
+    after = env.step(actions)
+    again = EonVectorEnv(3, "quick", SHORT, load=LOAD)
+    again.reset(seed=0)
+    assert np.array_equal(after[0], again.step(actions)[0])
