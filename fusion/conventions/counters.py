@@ -114,8 +114,8 @@ class _Lightpaths:
         self._band = np.array([self._bands.index(each.band) for each in scenario.planes])[plane]
         self._core = np.array([each.core for each in scenario.planes])[plane]
         row = scenario.network.width_row[path]
-        names = np.array(scenario.formats, dtype=object)
-        self._format = names[scenario.format_by_row[row, column]]
+        self._names = scenario.formats
+        self._format = scenario.format_by_row[row, column]
         self._rate = scenario.bit_rates_gbps[conventions.columns.of[column]]
         self._km, self._hops = scenario.length_km[path], scenario.hops[path].astype(float)
         self._cents = np.round(self._km, 2)
@@ -143,7 +143,7 @@ class _Lightpaths:
         return found
 
     def _one_format(self, name: str) -> dict[str, Any]:
-        mine = self._format == name
+        mine = self._format == self._names.index(name)
         by_band = {band: mine & (self._band == number) for number, band in enumerate(self._bands)}
         groups = {"overall": mine} | by_band
         return {
@@ -178,26 +178,29 @@ class _Lightpaths:
         return zip(self._conventions.tiers, self._conventions.formats, strict=True)
 
     def _of(self, tier: float, name: str) -> NDArray[np.bool_]:
-        return np.asarray((self._rate == tier) & (self._format == name))
+        of_format = self._format == self._names.index(name)
+        return np.asarray((self._rate == tier) & of_format)
 
 
 def described(values: NDArray[np.float64]) -> dict[str, float | None]:
     """Return mean, sample standard deviation (0 of one value), least and most; rounded once, at the end."""
     if len(values) == 0:
         return dict(_NONE)
-    distinct, counts = np.unique(values, return_counts=True)
-    total = len(values)
-    exact = [
-        (Fraction(value), count)
-        for value, count in zip(distinct.tolist(), counts.tolist(), strict=True)
+    found, counts = np.unique(values, return_counts=True)
+    # Exact sums, as FUSION's: of integers where the values are, which is much faster than of fractions.
+    number: type[int] | type[Fraction] = int if np.array_equal(found, np.rint(found)) else Fraction
+    terms = [
+        (number(value), count) for value, count in zip(found.tolist(), counts.tolist(), strict=True)
     ]
-    mean = sum((value * count for value, count in exact), Fraction()) / total
-    squares = sum(((value - mean) ** 2 * count for value, count in exact), Fraction())
+    total = len(values)
+    first = sum(value * count for value, count in terms)
+    second = sum(value * value * count for value, count in terms)
+    spread = Fraction(second * total - first * first, total * (total - 1)) if total > 1 else 0
     return {
-        "mean": float(mean),
-        "std": math.sqrt(squares / (total - 1)) if total > 1 else 0.0,
-        "min": float(distinct[0]),
-        "max": float(distinct[-1]),
+        "mean": float(Fraction(first, total)),
+        "std": math.sqrt(spread),
+        "min": float(found[0]),
+        "max": float(found[-1]),
     }
 
 
