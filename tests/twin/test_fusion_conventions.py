@@ -193,8 +193,9 @@ def random_cases(draw: st.DrawFn) -> tuple[Setting, int]:
     lines = [
         (f"n{a}", f"n{b}", float(draw(st.sampled_from([100, 200, 300, 450.5])))) for a, b in order
     ]
-    rates = draw(st.permutations([25, 50, 100, 200]).map(lambda all_: all_[: 2 + len(all_) // 2]))
-    names = ("64-QAM", "16-QAM", "QPSK")
+    rates = draw(st.permutations([10, 25, 50, 100, 200]))[: draw(st.sampled_from([2, 4, 5]))]
+    # FUSION goes by the names in one place and by the reaches in another.
+    names = draw(st.permutations(("64-QAM", "16-QAM", "QPSK")))
     table: Table = {}
     for rate in rates:
         reaches = sorted(draw(st.lists(st.integers(100, 1500), min_size=3, max_size=3)))
