@@ -141,6 +141,15 @@ def relevant_fields(config: Config) -> dict[str, object]:
     skipped |= _without_effect_in_a_failure(values)
     if values["conventions"] == "fusion":
         skipped |= {"warmup_requests"}  # there is none
+    if values["protection_mode"] == "none":
+        skipped |= set(SECTIONS["protection_settings"].model_fields)
+        if values["failure_type"] != "none" and values["restoration"] == "reroute":
+            skipped -= {"restoration_latency_ms", "signalling_ms_per_km"}
+    elif values["failure_type"] == "none":
+        skipped |= {"revert_to_primary", "protection_switchover_ms"}
+        skipped |= {"restoration_latency_ms", "signalling_ms_per_km"}
+    if values["route_method"] == "1plus1_protection":
+        skipped.add("route_method")  # its protection_mode is 1plus1
     if values["route_method"] != "cong_aware":
         skipped.add("congestion_weight")
     if values["spectrum_priority"] == "CSB":
@@ -199,6 +208,7 @@ def _load(
     for entries, folder in ((from_template, path.parent), (from_overrides, Path())):
         problems += _sort_out(entries, folder, folders, ours, others, ignored)
     _as_in_fusion(ours, others)
+    _other_names(others, ours)
     problems += _judge(others, ignored)
     _implied(ours, ignored)
 
@@ -379,9 +389,24 @@ def _as_in_fusion(ours: Entries, others: Entries) -> None:
     ours.setdefault(("topology_settings", "cores_per_link"), Entry(3, mode.source))
 
 
+def _other_names(others: Entries, ours: Entries) -> None:
+    """Turn FUSION's further keys for protection into ours, where they switch something on."""
+    for other, key, value in (
+        ("protection_enabled", "protection_mode", "1plus1"),
+        ("node_disjoint_protection", "disjointness_type", "node"),
+    ):
+        entry = others.get(("protection_settings", other))
+        if entry is not None and foreign_keys.plain(entry.value) in ("true", "yes", "on", "1"):
+            del others["protection_settings", other]
+            ours.setdefault(("protection_settings", key), Entry(value, entry.source))
+
+
 def _implied(ours: Entries, ignored: list[Problem]) -> None:
-    """Set k_paths to 1 with route_method = shortest_path, as FUSION does; and another's path_order."""
+    """Set k_paths to 1 with route_method = shortest_path, as FUSION does; and what others imply."""
     method = ours.get(("general_settings", "route_method"))
+    if method is not None and method.value == "1plus1_protection":
+        protection = Entry("1plus1", method.source)
+        ours.setdefault(("protection_settings", "protection_mode"), protection)
     if method is not None and method.value == "least_congested":
         ours.setdefault(("routing_settings", "path_order"), Entry("hops", method.source))
     place = ("routing_settings", "k_paths")

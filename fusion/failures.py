@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.recovery import RecoveryTimes
 from fusion.region import links_in_region
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Failure(NamedTuple):
     links: bool[link], spectra that fail together. restoration: none, reroute or wait. fails_before: measured
     request, from 0, before whose arrival they fail, and repaired_before that before whose arrival they are
     repaired, or None: never. fails_at, repaired_at: with fails_at None nothing; else these times after the
-    warm-up decide, and the two numbers of requests do not count.
+    warm-up decide, and the two numbers of requests do not count. recovery: how long recovery takes. reverts:
+    whether connections on their backup go back to a working path that is repaired.
     """
 
     links: NDArray[np.bool_]
@@ -41,6 +43,8 @@ class Failure(NamedTuple):
     repaired_before: int | None
     fails_at: float | None = None
     repaired_at: float | None = None
+    recovery: RecoveryTimes = RecoveryTimes()
+    reverts: bool = False
 
 
 class Event(NamedTuple):

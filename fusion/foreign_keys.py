@@ -27,8 +27,8 @@ def _off(reason: str, refusal: str, *harmless: str) -> Foreign:
 _LOG = Foreign("the log has one set-up for all runs")
 _SAVED = Foreign("every replication is written when it is finished")
 _CSV = Foreign("CSV and JSON results are always written, into the output directory")
-_OUTAGES = Foreign("times of switching over change no decision")
-_PROTECTION = Foreign("no protection is on")
+_OUTAGES = Foreign("blocking is written for before, during and after a failure")
+_PROTECTION = Foreign("False is as if it were not there")
 _QUALITY = Foreign("no signal quality model is on")
 _AGENTS = Foreign("no learning agent takes part in a simulation run; see docs/learning.md")
 _MODELS = Foreign("no learned model takes part in a simulation run")
@@ -155,13 +155,8 @@ _KEYS: dict[str, dict[str, Foreign]] = {
     },
     "heuristic_settings": {"*": Foreign("the policy is path_choice and allocation_method")},
     "protection_settings": {
-        "protection_mode": _off(
-            _PROTECTION.reason, "protection is not available yet; set protection_mode = none"
-        ),
-        "protection_enabled": _off(
-            _PROTECTION.reason, "protection is not available yet; set protection_enabled = False"
-        ),
-        "*": _PROTECTION,
+        "protection_enabled": _off(_PROTECTION.reason, "must be True or False"),
+        "node_disjoint_protection": _off(_PROTECTION.reason, "must be True or False"),
     },
     "dataset_logging_settings": {
         "log_offline_dataset": _off(
@@ -182,7 +177,6 @@ REFUSED_VALUES: dict[str, frozenset[str]] = {
         {
             "nli_aware",
             "xt_aware",
-            "1plus1_protection",
         }
     ),
     "allocation_method": frozenset({"xt_aware"}),
@@ -198,6 +192,8 @@ ALSO_IN: dict[str, frozenset[str]] = {
     "guard_slots": frozenset({"spectrum_settings"}),
     "allocation_method": frozenset({"spectrum_settings"}),
     "spectrum_priority": frozenset({"spectrum_settings"}),
+    "protection_switchover_ms": frozenset({"recovery_timing_settings", "recovery_timing"}),
+    "restoration_latency_ms": frozenset({"recovery_timing_settings", "recovery_timing"}),
 }
 """Further sections, beside its own and general_settings, in which FUSION puts a key of ours."""
 

@@ -30,6 +30,7 @@ from fusion.named_files import KEYS, InputFolders, first_problems, input_folders
 from fusion.path_file import PathFileError, read_paths
 from fusion.paths import GivenPaths
 from fusion.problems import show
+from fusion.protection import is_protected, km_of_best_pairs
 from fusion.sections import HOME
 from fusion.slicing import PER_GBPS, lightpath_rates, slices
 from fusion.text_files import read_text
@@ -247,7 +248,12 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
     traffic = ~np.eye(len(endpoints), dtype=np.bool_)
     if inputs.traffic_matrix is not None:
         traffic &= inputs.traffic_matrix[np.ix_(endpoints, endpoints)] > 0
-    km = _shortest_km(inputs.topology)[np.ix_(endpoints, endpoints)][traffic]
+    if is_protected(config):
+        km = _protected_km(config, inputs.topology, traffic, problems)
+    else:
+        km = _shortest_km(inputs.topology)[np.ix_(endpoints, endpoints)][traffic]
+    if not len(km):
+        return
     rates = list(config.bit_rate_shares)
     width_ghz = config.topology_settings.bw_per_slot
     general = config.general_settings
@@ -284,6 +290,31 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
             f"{len(km):,}",
             rates[int(pairs_by_rate.argmin())],
         )
+
+
+def _protected_km(
+    config: Config, topology: Topology, traffic: NDArray[np.bool_], problems: list[Problem]
+) -> NDArray[np.float64]:
+    """Return the km that the longer of two disjoint paths has at least, for the pairs that have two."""
+    endpoints = np.array(topology.endpoints)
+    km = km_of_best_pairs(config, topology)[np.ix_(endpoints, endpoints)]
+    kind = config.protection_settings.disjointness_type
+    missing = np.argwhere(np.isnan(km) & traffic)
+    if len(missing) == traffic.sum():
+        message = f"no two nodes are joined by two paths without a common {kind}"
+        problems.append(_problem(config, "protection_mode", message))
+    elif len(missing):
+        one, other = (topology.nodes[endpoints[node]] for node in missing[0])
+        _log.warning(
+            "always blocked: %d of %d pairs of nodes, such as %s and %s, that no two paths without a "
+            "common %s join",
+            len(missing),
+            traffic.sum(),
+            one,
+            other,
+            kind,
+        )
+    return np.asarray(km[traffic & ~np.isnan(km)])
 
 
 def _rates(rates: Sequence[float]) -> str:

@@ -13,20 +13,25 @@ from fusion.kernel.arrays import Floats, Int32s, Int64s
 from fusion.kernel.failures import Flags, Links
 from fusion.traffic import Requests
 
+_NOTHING = np.empty(0)
+
 
 class Toll(NamedTuple):
     """What a failure did to the connections that it met.
 
-    interrupted: connections that had a lightpath on failed links. restored: those of them that found another
-    way. lost_gbps: bit rate of those that are gone for good. departure: float64, when those that are carried
-    no longer end, or would have ended. gone: whether these are gone for good.
+    interrupted: connections that were carried over failed links. switched: those of them that their backup
+    carries on. restored: those that found another way. lost_gbps: bit rate of those that are gone for good.
+    departure: float64, when those that are carried no longer end, or would have ended. gone: whether these
+    are gone for good. recovery_ms: float64, how long it took to switch over or restore those that were.
     """
 
     interrupted: int
+    switched: int
     restored: int
     lost_gbps: float
     departure: Floats
     gone: bool
+    recovery_ms: Floats = _NOTHING
 
 
 class Simulation(Protocol):
@@ -49,26 +54,29 @@ class Simulation(Protocol):
     def remaining(self, now: float) -> Floats:
         """Return the time that each connection that is up will still stay."""
 
-    def fail(self, hit: Flags, now: float, restoration: str, stream: np.random.Generator) -> Toll:
+    def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Interrupt what is up on some paths, and restore what can be. hit: bool[path]."""
 
-    def repair(self, mended: Flags, now: float) -> Floats:
+    def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
         """Return the departures of the connections that are carried again. mended: bool[path]."""
 
 
 class Outage(NamedTuple):
     """What failures did in one replication, after the warm-up.
 
-    requests, blocked: int64[3], before, during and after the failure. interrupted, restored, lost_gbps: as in
-    `Toll`. asked_time: sum over connections of the time that they were to be carried, as far as it is
-    measured; down_time: that of it in which they were not.
+    requests, blocked: int64[3], before, during and after the failure. interrupted, switched, restored,
+    lost_gbps: as in `Toll`. recovery_ms: mean, 95th percentile and greatest, or empty. asked_time: sum over
+    connections of the time that they were to be carried, as far as it is measured; down_time: that of it in
+    which they were not.
     """
 
     requests: Int64s
     blocked: Int64s
     interrupted: int
+    switched: int
     restored: int
     lost_gbps: float
+    recovery_ms: Floats
     asked_time: float
     down_time: float
 
@@ -134,12 +142,11 @@ class _Run:
     ) -> None:
         self.events: Iterator[Event] = iter(())
         self._next: Event | None = None
-        self._simulation, self._restoration = simulation, failure.restoration
+        self._simulation, self._failure = simulation, failure
         self._feed, self._stream = _Feed(requests), stream
         self._asked = Asked()
         self._phases: list[tuple[int, int]] = []
-        self._interrupted = self._restored = 0
-        self._lost_gbps = 0.0
+        self._tolls: list[Toll] = []
 
     def serve_until(self, number: int) -> None:
         """Serve the requests up to a number since the start, with the events that come before them."""
@@ -158,8 +165,7 @@ class _Run:
     def begin_measuring(self) -> float:
         began = self._simulation.begin_measuring()
         self._asked.begin(began, self._simulation.remaining(began))
-        self._interrupted = self._restored = 0
-        self._lost_gbps = 0.0
+        self._tolls, self._phases = [], []
         return began
 
     def happen(self, event: Event) -> None:
@@ -167,13 +173,11 @@ class _Run:
         simulation = self._simulation
         changed = simulation.links.change(event.links, fails=event.fails)
         if event.fails:
-            toll = simulation.fail(changed, event.time, self._restoration, self._stream)
-            self._interrupted += toll.interrupted
-            self._restored += toll.restored
-            self._lost_gbps += toll.lost_gbps
+            toll = simulation.fail(changed, event.time, self._failure, self._stream)
+            self._tolls.append(toll._replace(departure=_NOTHING))
             self._asked.interrupted(event.time, toll.departure, gone=toll.gone)
         else:
-            self._asked.resumed(event.time, simulation.repair(changed, event.time))
+            self._asked.resumed(event.time, simulation.repair(changed, event.time, self._failure))
         self._phases.append(simulation.offered_and_blocked())
 
     def end(self) -> Outage:
@@ -185,12 +189,21 @@ class _Run:
         return Outage(
             requests=counts[:, 0],
             blocked=counts[:, 1],
-            interrupted=self._interrupted,
-            restored=self._restored,
-            lost_gbps=self._lost_gbps,
+            interrupted=sum(toll.interrupted for toll in self._tolls),
+            switched=sum(toll.switched for toll in self._tolls),
+            restored=sum(toll.restored for toll in self._tolls),
+            lost_gbps=sum(toll.lost_gbps for toll in self._tolls),
+            recovery_ms=_summary(np.concatenate([_NOTHING, *(t.recovery_ms for t in self._tolls)])),
             asked_time=asked,
             down_time=down,
         )
+
+
+def _summary(values: Floats) -> Floats:
+    """Return mean, 95th percentile and greatest of some values, or nothing where there are none."""
+    if not len(values):
+        return _NOTHING
+    return np.array([values.mean(), np.percentile(values, 95), values.max()])
 
 
 class Asked:

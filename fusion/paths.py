@@ -109,7 +109,32 @@ def k_shortest_paths(
             if source != destination:
                 best = _given(given, source, destination) or _best_first(graph, source, goal)
                 paths[source, destination] = list(islice(_short(best, most_hops_more), k))
-    return _table(topology, separate_directions, paths)
+    return path_table(topology, separate_directions, paths)
+
+
+def link_costs(topology: Topology, order: str) -> list[int]:
+    """Return the cost of each link by which paths are ordered; those of a path add up. order: km or hops."""
+    lengths = [round(km * _PER_KM) for _, _, km in topology.links]
+    if order == "km":
+        return [(length << _HOP_BITS) + 1 for length in lengths]
+    if order == "hops":
+        return [(1 << _LENGTH_BITS) + length for length in lengths]
+    raise ValueError(f"path order {order!r}: must be km or hops where costs of links add up")
+
+
+class BestPaths:
+    """The simple paths between two nodes, best first, by the cost of their links."""
+
+    def __init__(self, topology: Topology, order: str) -> None:
+        """order: km or hops."""
+        self._graph = _graph(topology, order, None)
+        self._goals: dict[int, _Goal] = {}
+
+    def between(self, source: int, destination: int) -> Iterator[tuple[int, ...]]:
+        """Yield node lists."""
+        if destination not in self._goals:
+            self._goals[destination] = _goal(self._graph, destination)
+        return _best_first(self._graph, source, self._goals[destination])
 
 
 def _given(
@@ -145,16 +170,14 @@ def _graph(
             lists[b].append((a, cost))
         return lists
 
-    if order == "km":
-        graph = neighbours([(length << _HOP_BITS) + 1 for length in lengths])
-        return _Graph(graph, [graph], int)
-    graph = neighbours([(1 << _LENGTH_BITS) + length for length in lengths])
-    if order == "hops":
+    if order in ("km", "hops"):
+        graph = neighbours(link_costs(topology, order))
         return _Graph(graph, [graph], int)
     if order != "hops_per_bit":
         raise ValueError(f"path order {order!r}: must be one of {', '.join(PATH_ORDERS)}")
     if bits_per_symbol is None:
         raise ValueError("path order hops_per_bit needs bits_per_symbol")
+    graph = neighbours(link_costs(topology, "hops"))
     # Fewest hops and least km may lie on different ways, so each has its own bound.
     fewest_hops = neighbours([1 << _LENGTH_BITS] * len(lengths))
     return _Graph(graph, [fewest_hops, neighbours(lengths)], _hops_per_bit(bits_per_symbol))
@@ -269,11 +292,12 @@ def _least_costs(
     return costs, next_node
 
 
-def _table(
+def path_table(
     topology: Topology,
     separate_directions: bool,
-    paths: dict[tuple[int, int], list[tuple[int, ...]]],
+    paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
 ) -> PathTable:
+    """Return paths, as lists of node indices for each pair of endpoints, in the form of arrays."""
     number: dict[tuple[int, int], int] = {}
     lengths: dict[tuple[int, int], int] = {}
     against = len(topology.links) if separate_directions else 0

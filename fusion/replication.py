@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.failures import Failure
 from fusion.kernel import is_cached
 from fusion.kernel.arrays import (
     Floats,
@@ -38,14 +39,18 @@ from fusion.kernel.connections import (
 from fusion.kernel.event_loop import NO_DECISIONS, serve
 from fusion.kernel.failures import Flags, Links, interrupt, interrupt_connections, rows_in
 from fusion.kernel.fusion_loop import serve_as_fusion
+from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
 from fusion.outages import Toll, serve_through_failures
 from fusion.pool import Stopped
-from fusion.scenario import Scenario
+from fusion.protected import SimulationOfProtected
+from fusion.recovery import restoration_ms
+from fusion.scenario import Loop, Scenario
 from fusion.slicing import PER_GBPS
 from fusion.stopping import Task
 from fusion.traffic import Requests, draw_requests
 
 _NO_PHASES = np.zeros(0, dtype=np.int64)
+_NO_TIMES = np.zeros(0)
 
 
 class Replication(NamedTuple):
@@ -61,10 +66,11 @@ class Replication(NamedTuple):
     partly_served: requests of which a part is not served; that part is in blocked_gbps. ended, lightpath_use:
     lightpaths that have ended, and the sum over these of the mean share of their bit rate that was in use.
     phase_requests, phase_blocked: int64[3], before, during and after a failure, or empty. interrupted:
-    connections that had a lightpath on failed links. restored: those of them that found another way.
-    lost_gbps: bit rate of those that are gone for good; they are not among the blocked. asked_time,
-    down_time: sums over connections of the time for which they asked, and of that in which they were not
-    carried. fusion: what the original FUSION counts, with its conventions.
+    connections that were carried over failed links. switched: those of them that their backup carries on.
+    restored: those that found another way. recovery_ms: mean, 95th percentile and greatest of the times that
+    these two took, or empty. lost_gbps: bit rate of those that are gone for good; they are not among the
+    blocked. asked_time, down_time: sums over connections of the time for which they asked, and of that in
+    which they were not carried. fusion: what the original FUSION counts, with its conventions.
     """
 
     erlang: float
@@ -95,8 +101,10 @@ class Replication(NamedTuple):
     phase_requests: Int64s = _NO_PHASES
     phase_blocked: Int64s = _NO_PHASES
     interrupted: int = 0
+    switched: int = 0
     restored: int = 0
     lost_gbps: float = 0.0
+    recovery_ms: Floats = _NO_TIMES
     asked_time: float = 0.0
     down_time: float = 0.0
     fusion: dict[str, Any] | None = None
@@ -107,11 +115,17 @@ class Replication(NamedTuple):
         return int(self.blocked.sum()) / self.requests
 
 
-def is_compiled(*, connections: bool, as_fusion: bool = False) -> bool:
-    """Say whether the cache holds an event loop: that for connections (FUSION's), or the plain one."""
-    if connections and as_fusion:
-        return is_cached(serve_as_fusion)
-    return is_cached(serve_connections if connections else serve)
+def is_compiled(loop: Loop) -> bool:
+    """Say whether the cache holds an event loop and what goes with it."""
+    if loop.protected:
+        needed = [serve_protected, *((switch_over, come_back, drop, rows_in) if loop.fails else ())]
+    elif loop.connections and loop.as_fusion:
+        needed = [serve_as_fusion]
+    elif loop.connections:
+        needed = [serve_connections, *((interrupt_connections, rows_in) if loop.fails else ())]
+    else:
+        needed = [serve, *((interrupt,) if loop.fails else ())]
+    return all(map(is_cached, needed))
 
 
 def compile_for(scenario: Scenario) -> None:
@@ -142,8 +156,10 @@ def replicate(
         from fusion.conventions.replication import replicate_as_fusion  # which needs this module
 
         return replicate_as_fusion(scenario, scenario.conventions, load, replication, stopped)
-    simulation: _Simulation | _SimulationOfConnections
-    if scenario.service is None:
+    simulation: _Simulation | _SimulationOfConnections | SimulationOfProtected
+    if scenario.protection is not None:
+        simulation = SimulationOfProtected(scenario, scenario.protection, load)
+    elif scenario.service is None:
         simulation = _Simulation(scenario, load)
     else:
         simulation = _SimulationOfConnections(scenario, scenario.service, load)
@@ -177,13 +193,18 @@ def replicate(
     done = replication_of(
         scenario, tally, count, load, replication, warmup_requests, seconds=ended - began
     )
+    if isinstance(simulation, SimulationOfProtected) and ended > began:
+        shared = simulation.shared_time / (scenario.slots_per_link * (ended - began))
+        done = done._replace(utilisation=done.utilisation + shared)
     if outage is None:
         return done
     return done._replace(
         phase_requests=outage.requests,
         phase_blocked=outage.blocked,
         interrupted=outage.interrupted,
+        switched=outage.switched,
         restored=outage.restored,
+        recovery_ms=outage.recovery_ms,
         lost_gbps=outage.lost_gbps,
         asked_time=outage.asked_time,
         down_time=outage.down_time,
@@ -234,11 +255,11 @@ class _Simulation:
         left = self._state.departure[: int(self._state.cursor[1])] - now
         return left[left > 0.0]
 
-    def fail(self, hit: Flags, now: float, restoration: str, stream: np.random.Generator) -> Toll:
+    def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Interrupt what is up on some paths, and restore what can be."""
         scenario, state, tally = self._scenario, self._state, self._tally
         network, policy = scenario.network, scenario.policy
-        rows, waits = int(state.cursor[1]), restoration == "wait"
+        rows, waits = int(state.cursor[1]), failure.restoration == "wait"
         path, width, bit_rate = (np.empty(rows, dtype=np.int32) for _ in range(3))
         departure = np.empty(rows)
         count = interrupt(network, state, hit, now, waits, path, width, bit_rate, departure)
@@ -247,11 +268,11 @@ class _Simulation:
         path, width, bit_rate = path[order], width[order], bit_rate[order]
         departure = departure[order]
         if waits:
-            return Toll(count, 0, 0.0, departure, gone=False)
+            return Toll(count, 0, 0, 0.0, departure, gone=False)
         remaining = departure - now
         np.subtract.at(tally.busy_by_path, path, width * remaining)
         decision = np.full((count, 3), -1, dtype=np.int32)
-        if restoration == "reroute":
+        if failure.restoration == "reroute":
             pair = np.searchsorted(network.first_path, path, side="right") - 1
             countdown, again = int(state.cursor[3]), new_tally(network)
             serve(
@@ -272,9 +293,15 @@ class _Simulation:
             tally.busy_by_path[:] += again.busy_by_path
         gone = decision[:, 0] == -1
         lost_gbps = float(scenario.bit_rates_gbps[bit_rate[gone]].sum())
-        return Toll(count, int(count - gone.sum()), lost_gbps, departure[gone], gone=True)
+        took = self._took(failure, path[~gone], decision[~gone, 0])
+        return Toll(count, 0, int(count - gone.sum()), lost_gbps, departure[gone], True, took)
 
-    def repair(self, mended: Flags, now: float) -> Floats:
+    def _took(self, failure: Failure, old: Int32s, new: Int32s) -> Floats:
+        """Return how long the restoration of some lightpaths took, in ms."""
+        link_km = np.array(self._scenario.link_km)
+        return restoration_ms(failure.recovery, self.links, link_km, old, new)
+
+    def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
         """Return the departures of the lightpaths that are carried again."""
         rows = int(self._state.cursor[1])
         departure = self._state.departure[:rows]
@@ -338,11 +365,11 @@ class _SimulationOfConnections:
         left = self._state.departure[row[:count]] - now
         return left[left > 0.0]
 
-    def fail(self, hit: Flags, now: float, restoration: str, stream: np.random.Generator) -> Toll:
+    def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Interrupt the connections with a lightpath on some paths, and restore what can be."""
         scenario, state, policy = self._scenario, self._state, self._scenario.policy
-        rows, waits = int(state.cursor[CONNECTION + 1]), restoration == "wait"
-        pair, bit_rate = (np.empty(rows, dtype=np.int32) for _ in range(2))
+        rows, waits = int(state.cursor[CONNECTION + 1]), failure.restoration == "wait"
+        pair, bit_rate, path = (np.empty(rows, dtype=np.int32) for _ in range(3))
         rate, departure = np.empty(rows, dtype=np.int64), np.empty(rows)
         count = interrupt_connections(
             scenario.network,
@@ -357,15 +384,16 @@ class _SimulationOfConnections:
             pair,
             bit_rate,
             rate,
+            path,
             departure,
         )
         order = np.lexsort((rate[:count], bit_rate[:count], pair[:count], -departure[:count]))
         pair, bit_rate, rate = pair[order], bit_rate[order], rate[order]
-        departure = departure[order]
+        path, departure = path[order], departure[order]
         if waits:
-            return Toll(count, 0, 0.0, departure, gone=False)
+            return Toll(count, 0, 0, 0.0, departure, gone=False)
         decision = np.full((count, 3), -1, dtype=np.int32)
-        if restoration == "reroute":
+        if failure.restoration == "reroute":
             countdown = int(state.cursor[COUNTDOWN])
             state.cursor[COUNTDOWN] = 1 << 62
             serve_connections(
@@ -388,9 +416,15 @@ class _SimulationOfConnections:
             state.cursor[COUNTDOWN] = countdown
         gone = decision[:, 0] == -1
         lost_gbps = float(rate[gone].sum()) / PER_GBPS
-        return Toll(count, int(count - gone.sum()), lost_gbps, departure[gone], gone=True)
+        took = self._took(failure, path[~gone], decision[~gone, 0])
+        return Toll(count, 0, int(count - gone.sum()), lost_gbps, departure[gone], True, took)
 
-    def repair(self, mended: Flags, now: float) -> Floats:
+    def _took(self, failure: Failure, old: Int32s, new: Int32s) -> Floats:
+        """Return how long the restoration of some connections took, in ms."""
+        link_km = np.array(self._scenario.link_km)
+        return restoration_ms(failure.recovery, self.links, link_km, old, new)
+
+    def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
         """Return the departures of the connections that are carried again: all of one are on one path."""
         state = self._state
         row, count = self._up()

@@ -24,9 +24,17 @@ from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
 from fusion.kernel.failures import able_to_fail
+from fusion.kernel.protection import Protection
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.paths import PathTable, k_shortest_paths
 from fusion.policies import RANKS, Policy, built_in_policy
+from fusion.protection import (
+    is_protected,
+    longest_of_pair,
+    make_protection,
+    protected_paths,
+)
+from fusion.recovery import RecoveryTimes
 from fusion.service import make_service
 from fusion.slicing import lightpath_rates
 from fusion.traffic import TrafficModel
@@ -49,7 +57,8 @@ class Scenario(NamedTuple):
     format_by_row: int32[row, bit rate], index into `formats`, -1 = none reaches; rows as in
     `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate], those of
     lightpaths; those of requests come first, as in `traffic`. service: how requests may be served beside by
-    one lightpath of their own; None: not at all. failure: of links, in each replication. conventions: of the
+    one lightpath of their own; None: not at all. failure: of links, in each replication. protection: of
+    connections; then candidates come in pairs, see `disjoint`, and a pair has one rank. conventions: of the
     original FUSION, if a replication is to follow them.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
@@ -59,6 +68,7 @@ class Scenario(NamedTuple):
     policy: Policy
     service: Service | None
     failure: Failure | None
+    protection: Protection | None
     planes: tuple[Plane, ...]
     hops: NDArray[np.int32]
     length_km: NDArray[np.float64]
@@ -88,6 +98,22 @@ class Scenario(NamedTuple):
         return sum(plane.slots for plane in self.planes)
 
 
+class Loop(NamedTuple):
+    """Which event loop a config needs: for connections with a backup, for others (FUSION's), or plain."""
+
+    protected: bool
+    connections: bool
+    fails: bool
+    as_fusion: bool
+
+
+def loop_of(config: Config) -> Loop:
+    """Return which event loop a config needs, and whether links fail in it."""
+    fails = config.failure_settings.failure_type != "none"
+    as_fusion = config.compatibility_settings.conventions == "fusion"
+    return Loop(is_protected(config), takes_connections(config), fails, as_fusion)
+
+
 def takes_connections(config: Config) -> bool:
     """Return whether a request may take several lightpaths, or a part of one."""
     general = config.general_settings
@@ -100,6 +126,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     """Return the arrays of a run. Both arguments have been checked, so this raises nothing of its own."""
     general, topology = config.general_settings, inputs.topology
     separate = config.topology_settings.link_directions == "separate"
+    protected = is_protected(config)
     shares = config.bit_rate_shares
     rates = list(shares)
     columns: Columns | None = None
@@ -111,8 +138,12 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     else:
         if general.max_segments > 1:
             rates = lightpath_rates(rates, inputs.modulation)
+        same_format = protected and config.protection_settings.backup_slots == "same"
         slots, formats = lightpath_widths(
-            inputs.modulation, paths.length_km, rates, config.topology_settings.bw_per_slot
+            inputs.modulation,
+            longest_of_pair(paths).length_km if same_format else paths.length_km,
+            rates,
+            config.topology_settings.bw_per_slot,
         )
     width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
     # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
@@ -163,12 +194,16 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         ),
         service=service,
         failure=failure,
+        protection=make_protection(config, topology, paths, _group(config, inputs))
+        if protected
+        else None,
         planes=planes,
         hops=np.diff(paths.first_hop),
         length_km=paths.length_km,
-        rank=(np.arange(candidates.sum()) - np.repeat(paths.first_path[:-1], candidates)).astype(
-            np.int32
-        ),
+        rank=(
+            (np.arange(candidates.sum()) - np.repeat(paths.first_path[:-1], candidates))
+            // (2 if protected else 1)
+        ).astype(np.int32),
         format_by_row=np.ascontiguousarray(rows[:, len(rates) :], dtype=np.int32),
         formats=tuple(each.name for each in inputs.modulation.formats),
         guard_slots=general.guard_slots,
@@ -185,6 +220,8 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
 
 def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
     routing, shares = config.routing_settings, config.bit_rate_shares
+    if is_protected(config):
+        return protected_paths(config, inputs.topology)
     bits = None
     if routing.path_order == "hops_per_bit":
         bits = bits_per_symbol_steps(
@@ -209,6 +246,12 @@ def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
     )
 
 
+def _group(config: Config, inputs: Inputs) -> list[int]:
+    """Return the links that are told to share a risk."""
+    settings = config.failure_settings
+    return failed_links(settings, inputs.topology) if settings.failure_type == "srlg" else []
+
+
 def _path_cost(config: Config, paths: PathTable) -> NDArray[np.float64] | None:
     """Return what `search_ranked` adds to the congestion of a path: w c + (1 - w) l is w (c + this)."""
     if config.general_settings.route_method != "cong_aware":
@@ -225,6 +268,7 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
     settings, requests = config.failure_settings, config.general_settings.num_requests
     if settings.failure_type == "none":
         return None
+    protection = config.protection_settings
     at = settings.t_fail_arrival_index
     at = requests // 2 if at == -1 else at
     repair = settings.t_repair_after_arrivals
@@ -233,6 +277,12 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
             failed_links(settings, inputs.topology), len(inputs.topology.links), separate=separate
         ),
         restoration=settings.restoration,
+        recovery=RecoveryTimes(
+            protection.protection_switchover_ms,
+            protection.restoration_latency_ms,
+            protection.signalling_ms_per_km,
+        ),
+        reverts=protection.revert_to_primary,
         fails_before=at,
         repaired_before=at + repair if repair else None,
     )

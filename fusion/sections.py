@@ -102,6 +102,7 @@ class GeneralSettings(Section):
             "least_congested",
             "frag_aware",
             "external_ksp",
+            "1plus1_protection",
         ],
         Word,
         BeforeValidator(lambda name: "cong_aware" if name == "congestion_aware" else name),
@@ -111,7 +112,8 @@ class GeneralSettings(Section):
         "(path_order says what is short), the shortest alone, or those of paths_file "
         "(external_ksp). cong_aware, least_congested and frag_aware order the k_paths shortest anew "
         "for each request: by congestion and km, by the free slots of the fullest link (of paths "
-        "with at most one hop more than the fewest), by fragmentation.",
+        "with at most one hop more than the fewest), by fragmentation. 1plus1_protection is "
+        "k_shortest_path with protection_mode = 1plus1.",
     )
     allocation_method: Annotated[
         Literal[
@@ -382,6 +384,47 @@ class CompatibilitySettings(Section):
     )
 
 
+class ProtectionSettings(Section):
+    """A backup for each connection, and how long recovery takes."""
+
+    protection_mode: Annotated[
+        Literal["none", "1plus1", "shared_backup"],
+        Word,
+        BeforeValidator(lambda mode: "none" if str(mode).lower() == "none" else mode),
+    ] = Field(
+        default="none",
+        description="Backup of a connection: none, one with slots of its own (1plus1), or one whose "
+        "slots are those of other backups, too, if no failure wants both (shared_backup). A request "
+        "takes the first of its k_paths pairs of disjoint paths on which both have room.",
+    )
+    disjointness_type: Annotated[Literal["link", "node"], Word] = Field(
+        default="link",
+        description="Working path and backup have no link in common, or no node but their ends.",
+    )
+    backup_slots: Annotated[Literal["own", "same"], Word] = Field(
+        default="own",
+        description="Slots of a backup: any, in the format that its path allows, or those of the "
+        "working lightpath in a format for both, as for one signal that is split (1plus1).",
+    )
+    revert_to_primary: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Go back to the working path when it is repaired; a shared backup must.",
+    )
+    protection_switchover_ms: Annotated[float, Field(ge=0, le=10**9), Number] = Field(
+        default=50,
+        description="Nominal time of switching to the backup, in ms.",
+    )
+    restoration_latency_ms: Annotated[float, Field(ge=0, le=10**9), Number] = Field(
+        default=100,
+        description="Nominal time of routing an interrupted connection anew, in ms.",
+    )
+    signalling_ms_per_km: Annotated[float, Field(ge=0, le=10**6), Number] = Field(
+        default=0.005,
+        description="Time to tell the source of a failure and to set up the new path or the shared "
+        "backup, in ms per km of the way from the failed link and of that path.",
+    )
+
+
 class StatisticsSettings(Section):
     """Intervals and when to stop."""
 
@@ -429,6 +472,7 @@ class Config(BaseModel):
     statistics_settings: StatisticsSettings = Field(default_factory=StatisticsSettings)
     failure_settings: FailureSettings = Field(default_factory=FailureSettings)
     compatibility_settings: CompatibilitySettings = Field(default_factory=CompatibilitySettings)
+    protection_settings: ProtectionSettings = Field(default_factory=ProtectionSettings)
 
     @property
     def loads(self) -> tuple[float, ...]:
@@ -447,6 +491,9 @@ class Config(BaseModel):
             "frag_aware": "fa",
             "external_ksp": "eksp",
         }.get(self.general_settings.route_method, "ksp")
+        route = {"1plus1": "1p1", "shared_backup": "sbpp"}.get(
+            self.protection_settings.protection_mode, route
+        )
         return (
             f"{route}{fit}" if self.routing_settings.path_choice == "in_order" else f"{fit}{route}"
         )
@@ -488,6 +535,7 @@ SECTIONS: dict[str, type[Section]] = {
     "statistics_settings": StatisticsSettings,
     "failure_settings": FailureSettings,
     "compatibility_settings": CompatibilitySettings,
+    "protection_settings": ProtectionSettings,
 }
 HOME = {key: name for name, section in SECTIONS.items() for key in section.model_fields}
 """Section of each key; no key is in two."""
@@ -553,6 +601,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "paths_file", "must name a file with route_method = external_ksp"
         if values["paths_file"] and not external:
             yield "paths_file", "is only read with route_method = external_ksp"
+    yield from _contradictions_of_protection(values)
     if values.get("failure_type", "none") != "none":
         yield from _contradictions_of_a_failure(values)
     yield from contradictions_with_fusion(values)
@@ -561,6 +610,30 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ):
         message = f"must be at most max_iters = {values['max_iters']} (stopping_rule = precision)"
         yield "min_replications", message
+
+
+def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    mode, method = values.get("protection_mode"), values.get("route_method")
+    if method == "1plus1_protection" and mode not in (None, "1plus1"):
+        yield "protection_mode", "must be 1plus1 with route_method = 1plus1_protection"
+        return
+    if mode in (None, "none"):
+        return
+    told = f"with protection_mode = {mode}"
+    allowed = ("k_shortest_path", "shortest_path", "1plus1_protection")
+    if method not in (None, *allowed):
+        yield "route_method", f"must be {', '.join(allowed[:2])} or {allowed[2]} {told}"
+    for key, only in (("path_order", ("km", "hops")), ("path_choice", ("in_order",))):
+        if values.get(key) not in (None, *only):
+            yield key, f"must be {' or '.join(only)} {told}"
+    for key in ("max_segments", "is_grooming_enabled"):
+        if values.get(key, 0) > (key == "max_segments"):
+            yield key, f"must be {'1' if key == 'max_segments' else 'False'} {told}"
+    if mode == "shared_backup":
+        if values.get("revert_to_primary") is False:
+            yield "revert_to_primary", f"must be True {told}: the backup is not theirs alone"
+        if values.get("backup_slots") == "same":
+            yield "backup_slots", f"must be own {told}"
 
 
 def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from fusion.progress import ProgressWriter
 from fusion.replication import Replicate, Replication, compile_for, is_compiled
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
-from fusion.scenario import make_scenario
+from fusion.scenario import loop_of, make_scenario
 from fusion.stopping import LoadState, Task, make_rule
 from fusion.tables import ReplicationTable, Tables
 
@@ -80,9 +80,7 @@ def run(
         return None
 
     unfinished = any(not report.has_finished(state) for state in states.values())
-    if unfinished and not is_compiled(
-        connections=scenario.service is not None, as_fusion=scenario.conventions is not None
-    ):
+    if unfinished and not is_compiled(loop_of(config)):
         log.info("compiling the event loop, once per installation: 10 to 30 s")
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         compile_for(scenario)

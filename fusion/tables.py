@@ -239,11 +239,25 @@ def failure_rows(replications: Sequence[Replication], confidence: float) -> list
     blocked = np.array([each.phase_blocked for each in replications])
     interrupted = [each.interrupted for each in replications]
     restored = [each.restored for each in replications]
+    took = np.array(
+        [each.recovery_ms if len(each.recovery_ms) else [math.nan] * 3 for each in replications]
+    )
+    asked = [each.asked_time for each in replications]
+    carried = [each.asked_time - each.down_time for each in replications]
     failure = {
         "interrupted": sum(interrupted),
+        "switched": sum(each.switched for each in replications),
         "restored": sum(restored),
         "lost_gbps": sum(each.lost_gbps for each in replications),
         **_columns("restored_share", ratio_estimate(restored, interrupted, confidence)),
+        **_columns("availability", ratio_estimate(carried, asked, confidence)),
+        **{
+            name: cell
+            for index, what in enumerate(("mean", "p95", "max"))
+            for name, cell in _columns(
+                f"recovery_ms_{what}", mean_estimate(took[:, index], confidence)
+            ).items()
+        },
     }
     return [
         {

@@ -28,6 +28,7 @@ _ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     "seed": ((0,), "its seed is the number of the replication plus 1"),
     "stopping_rule": (("fixed",), "it has a rule of its own; is_training = True switches that off"),
     "failure_type": (("none",), "every kind crashes there"),
+    "protection_mode": (("none",), "it crashes or protects nothing there"),
 }
 _SWITCHES = ("load_per_core", "is_training", "pre_calc_mod_selection")
 

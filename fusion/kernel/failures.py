@@ -128,13 +128,14 @@ def interrupt_connections(
     pair: Int32s,
     bit_rate: Int32s,
     rate: Int64s,
+    path: Int32s,
     departure: Floats,
 ) -> Any:
     """End the connections that have a lightpath on some paths, whole, and return how many they were.
 
     hit: bool[path]. now: not before the last arrival; what has ended by then ends as ever. keeps: only look
-    at the others, which stay. pair, bit_rate, rate, departure: [connection], receive what those were; rate
-    is what was carried.
+    at the others, which stay. pair, bit_rate, rate, path, departure: [connection], receive what those were;
+    rate is what was carried, path one of their paths that is hit.
     """
     found = np.int64(0)
     for slot in range(state.bucket.shape[0]):
@@ -151,6 +152,7 @@ def interrupt_connections(
             while part >= 0:
                 if hit[state.path[state.part_of[part]]]:
                     is_hit = True
+                    path[found] = state.path[state.part_of[part]]
                 carried += state.part_rate[part]
                 part = state.next_part[part]
             if is_hit:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fusion.outcome import Outcome, outcome_of
 from fusion.pool import Stopped, run_tasks, usable_cpus
 from fusion.replication import compile_for, is_compiled, replicate
-from fusion.scenario import Scenario, make_scenario, takes_connections
+from fusion.scenario import Scenario, loop_of, make_scenario
 from fusion.stopping import Task
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
@@ -94,15 +94,9 @@ class Scenarios:
 
     def compile(self, points: Iterable[Point]) -> None:
         """Compile what points need and the cache has not, so that the workers of a pool do not each do it."""
-        first = {
-            (
-                takes_connections(point.config),
-                point.config.compatibility_settings.conventions == "fusion",
-            ): point
-            for point in points
-        }
-        for (connections, as_fusion), point in first.items():
-            if not is_compiled(connections=connections, as_fusion=as_fusion):
+        first = {loop_of(point.config): point for point in points}
+        for loop, point in first.items():
+            if not is_compiled(loop):
                 with suppress(Exception):  # an error of this point is told when it is its turn
                     compile_for(self.make(point))
 

@@ -111,7 +111,7 @@ class FailureRun:
             while waiting and waiting[0].time <= arrival:
                 self._happen(waiting.pop(0), tie)
             self.twin.serve(requests.part(i, i + 1))
-            if tuple(self.twin.decisions[-1]) != (-1, -1, -1):
+            if self.twin.decisions[-1][0] != -1:
                 departure = arrival + float(requests.holding[i])
                 self.asked[departure] = (arrival, departure)
         for departure, since in self._waiting.items():

@@ -78,6 +78,7 @@ def made_for(case: Case, policy: Policy, service: Service | None) -> Scenario:
         policy=policy,
         service=service,
         failure=ONCE,
+        link_km=(0.0,) * case.network.spectrum.shape[1],
         bit_rates_gbps=rates,
         num_requests=len(case.requests.arrival),
         sample_every=case.sample_every,
@@ -98,20 +99,29 @@ class Chosen:
 
 
 def run_with(
-    simulation: Any, twin: Any, case: Case, happening: list[Event], restoration: str, ties: bool
+    simulation: Any,
+    twin: Any,
+    case: Case,
+    happening: list[Event],
+    restoration: str,
+    ties: bool,
+    slow: FailureRun | None = None,
+    reverts: bool = False,
 ) -> tuple[Any, Any]:
     """Serve a case with failures on both sides, compare all that is counted, and return what was."""
     chosen = np.random.default_rng(case.seed).random(20_000).tolist()
     requests = case.requests if ties else case.requests._replace(tie=np.empty(0))
     chunks = (requests.part(a, b) for a, b in pairwise(case.cuts) if a < b)
-    failure = ONCE._replace(restoration=restoration)
+    failure = ONCE._replace(restoration=restoration, reverts=reverts)
     run = _Run(simulation, failure, chunks, Chosen(chosen))  # type: ignore[arg-type]
     decisions: list[list[int]] = []
     serve = simulation.serve
 
     def remember(chunk: Any, decision: Any) -> None:
-        serve(chunk, decision)
-        decisions.extend(decision.tolist())
+        whole = decision if slow is None else np.empty((len(decision), 5), dtype=np.int32)
+        serve(chunk, whole)
+        decision[:] = whole[:, :3]
+        decisions.extend(whole.tolist())
 
     simulation.serve = remember
     warmup, total = case.cuts[1], len(case.requests.arrival)
@@ -120,7 +130,7 @@ def run_with(
     began = run.begin_measuring()
     run.serve_until(total)
     outage, ended = run.end(), simulation.now()
-    slow = FailureRun(twin, restoration)
+    slow = slow or FailureRun(twin, restoration)
     slow.serve(requests, happening, chosen if ties else [0.0] * len(chosen))
     assert decisions == [list(each) for each in twin.decisions]
     asked, down = slow.times(began, ended)
@@ -215,7 +225,7 @@ def test_nothing_is_on_a_failed_link(restoration: str) -> None:
     chunk = next(draw_requests(made.traffic, LOAD, 1, 0, ties=False))
     simulation.serve(chunk.part(0, 2000))
     hit = simulation.links.change(made.failure.links, fails=True)
-    toll = simulation.fail(hit, simulation.now(), restoration, restoration_stream(1, LOAD, 0))
+    toll = simulation.fail(hit, simulation.now(), made.failure, restoration_stream(1, LOAD, 0))
     assert toll.interrupted > 5
     assert (toll.restored > 0) == (restoration == "reroute")
     (failed,) = np.flatnonzero(made.failure.links)

@@ -192,7 +192,7 @@ def test_a_key_in_the_wrong_section_is_an_error(write: Write) -> None:
         ("snr_settings", "snr_type", "gsnr", "snr_type = None"),
         ("file_settings", "file_type", "xlsx", "file_type = json"),
         ("ml_settings", "deploy_model", "True", "not available"),
-        ("protection_settings", "protection_mode", "1plus1", "protection_mode = none"),
+        ("protection_settings", "protection_enabled", "perhaps", "must be True or False"),
         ("offline_rl_settings", "policy_type", "bc", "ksp_ff"),
         ("policy_settings", "policy_name", "load_balanced", "first_feasible"),
         ("dataset_logging", "log_offline_dataset", "true", "log_offline_dataset = False"),

@@ -371,7 +371,7 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just("k_shortest_path")
     if key == "stopping_rule":
         return st.just("fixed")
-    if key in ("failure_type", "conventions"):
+    if key in ("failure_type", "conventions", "protection_mode"):
         return st.just("none")
     if key in ("load_per_core", "is_training", "pre_calc_mod_selection"):
         return st.just(schema["default"])

@@ -1,0 +1,215 @@
+"""Protection from a config: what is accepted, what is refused, and what it comes to where that is known."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fusion.config import Config, ConfigError, load_config, relevant_fields
+from fusion.inputs import content_key, read_inputs
+from fusion.replication import Replication, replicate
+from fusion.scenario import Scenario, make_scenario
+from fusion.statistics import blocking_estimate
+from validation.exact import erlang_b
+
+RING = "A\tB\t100\nB\tC\t200\nC\tA\t300\n"
+
+
+def scenario(config: Config) -> Scenario:
+    return make_scenario(config, read_inputs(config))
+
+
+def network(folder: Path, links: str = RING, **sections: dict[str, Any]) -> Config:
+    """Return a config of a small network with 10 slots; a request takes one of them on each path."""
+    (folder / "links.txt").write_text(links)
+    general = {
+        "num_requests": 5000,
+        "request_distribution": {25: 1},
+        "guard_slots": 0,
+        "max_segments": 1,
+        "erlang_start": 6,
+        "erlang_stop": 6,
+    }
+    settings: dict[str, dict[str, Any]] = {
+        "topology_settings": {"network": str(folder / "links.txt"), "cores_per_link": 1},
+        "spectrum_settings": {"c_band": 10},
+        "protection_settings": {"protection_mode": "1plus1"},
+    }
+    settings = {
+        key: settings.get(key, {}) | sections.get(key, {}) for key in {*settings, *sections}
+    }
+    settings["general_settings"] = general | sections.get("general_settings", {})
+    return load_config("default", settings)
+
+
+def protection(**values: Any) -> Config:
+    return load_config("quick", {"protection_settings": values})
+
+
+def test_names_of_fusion() -> None:
+    """Two keys switch protection on in its files, and two sections hold its times."""
+    config = protection(protection_enabled=True, node_disjoint_protection="yes").protection_settings
+    assert (config.protection_mode, config.disjointness_type) == ("1plus1", "node")
+    assert protection(protection_enabled=False).protection_settings.protection_mode == "none"
+    for section in ("recovery_timing_settings", "recovery_timing", "protection_settings"):
+        config = load_config("quick", {section: {"protection_switchover_ms": 20}})
+        assert config.protection_settings.protection_switchover_ms == 20
+    by_method = load_config("quick", {"general_settings": {"route_method": "1plus1_protection"}})
+    assert by_method.protection_settings.protection_mode == "1plus1"
+    assert relevant_fields(by_method) == relevant_fields(protection(protection_mode="1plus1"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"general_settings": {"max_segments": 2}}, "max_segments = 2: must be 1 with"),
+        ({"general_settings": {"is_grooming_enabled": True}}, "must be False with"),
+        (
+            {"general_settings": {"route_method": "cong_aware"}},
+            "must be k_shortest_path, shortest_path or",
+        ),
+        ({"routing_settings": {"path_order": "hops_per_bit"}}, "must be km or hops with"),
+        ({"routing_settings": {"path_choice": "all"}}, "must be in_order with"),
+        ({"protection_settings": {"protection_mode": "1:1"}}, "one of none, 1plus1, shared_backup"),
+        (
+            {"protection_settings": {"protection_mode": "shared_backup"}},
+            "revert_to_primary = False: must be True with protection_mode = shared_backup",
+        ),
+        (
+            {
+                "protection_settings": {
+                    "protection_mode": "shared_backup",
+                    "revert_to_primary": True,
+                    "backup_slots": "same",
+                }
+            },
+            "backup_slots = same: must be own with protection_mode = shared_backup",
+        ),
+    ],
+)
+def test_what_does_not_go_together(overrides: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("quick", {"protection_settings": {"protection_mode": "1plus1"}, **overrides})
+    assert told in str(caught.value)
+
+
+def test_not_with_the_conventions_of_fusion() -> None:
+    with pytest.raises(ConfigError, match="must be none with conventions = fusion"):
+        load_config(
+            "default",
+            {
+                "protection_settings": {"protection_mode": "1plus1"},
+                "compatibility_settings": {"conventions": "fusion"},
+                "general_settings": {"max_segments": 1},
+            },
+        )
+
+
+def test_a_method_and_a_mode_that_contradict() -> None:
+    with pytest.raises(ConfigError, match="must be 1plus1 with route_method = 1plus1_protection"):
+        load_config(
+            "quick",
+            {
+                "general_settings": {"route_method": "1plus1_protection"},
+                "protection_settings": {"protection_mode": "none"},
+            },
+        )
+
+
+def test_other_keys_of_protection_are_no_content_without_it() -> None:
+    plain = load_config("quick")
+    other = protection(backup_slots="same", protection_switchover_ms=9, revert_to_primary=True)
+    inputs = read_inputs(plain)
+    assert content_key(plain, inputs) == content_key(other, inputs)
+    on = protection(protection_mode="1plus1")
+    times = protection(protection_mode="1plus1", protection_switchover_ms=9)
+    assert content_key(on, inputs) == content_key(times, inputs) != content_key(plain, inputs)
+
+
+def test_nodes_that_no_two_paths_join(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError, match="no two nodes are joined by two paths without a common"):
+        read_inputs(network(tmp_path, "A\tB\t100\nB\tC\t200\n"))
+    with caplog.at_level(logging.WARNING):
+        made = scenario(network(tmp_path, RING + "C\tD\t100\n"))
+    assert "always blocked: 6 of 12 pairs of nodes, such as A and D" in caplog.text
+    done = replicate(made, 6.0, 0, 0)
+    lonely = [index for index, pair in enumerate(made.pairs) if "D" in pair]
+    assert (done.blocked[lonely] == done.requested[lonely]).all()
+    assert done.blocked_out_of_reach == done.requested[lonely].sum()
+
+
+@pytest.mark.parametrize("backup_slots", ["own", "same"])
+def test_one_slot_of_each_link_for_all(tmp_path: Path, backup_slots: str) -> None:
+    """On a ring a connection takes a slot all around: blocking is Erlang B, and so is the use of slots."""
+    config = network(tmp_path, protection_settings={"backup_slots": backup_slots})
+    made = scenario(config)
+    done = [replicate(made, 6.0, number, 200) for number in range(20)]
+    estimate = blocking_estimate(
+        [each.blocked.sum() for each in done], [each.requests for each in done], 0.999
+    )
+    exact = erlang_b(10, 6.0)
+    assert estimate.ci_lower < exact < estimate.ci_upper
+    served = sum(each.requests - int(each.blocked.sum()) for each in done)
+    assert sum(each.lightpaths for each in done) == 2 * served
+    assert sum(each.hops for each in done) == 3 * served
+    assert np.mean([each.utilisation for each in done]) == pytest.approx(
+        0.6 * (1 - exact), rel=0.02
+    )
+
+
+def failing(tmp_path: Path, **settings: Any) -> Replication:
+    failure = {
+        "failure_type": "link",
+        "failed_link_src": "A",
+        "failed_link_dst": "B",
+        "t_fail_arrival_index": 2000,
+        "t_repair_after_arrivals": 500,
+        "restoration": settings.pop("restoration", "none"),
+    }
+    config = network(tmp_path, failure_settings=failure, protection_settings=settings)
+    return replicate(scenario(config), 6.0, 0, 200)
+
+
+@pytest.mark.parametrize("backup_slots", ["own", "same"])
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+def test_one_failure_interrupts_nobody_for_long(
+    tmp_path: Path, backup_slots: str, restoration: str
+) -> None:
+    done = failing(tmp_path, backup_slots=backup_slots, restoration=restoration)
+    assert done.interrupted == done.switched > 0
+    assert done.down_time == done.lost_gbps == done.restored == 0
+    assert done.recovery_ms.tolist() == [50, 50, 50]
+    assert done.phase_blocked[1] == done.phase_requests[1]  # of two ways one is down
+
+
+def test_a_shared_backup_is_told_and_set_up(tmp_path: Path) -> None:
+    """From A to B over 100 km and back around over 500; the failure is at the source, or 200 km away."""
+    mode = {"protection_mode": "shared_backup", "revert_to_primary": True}
+    done = failing(tmp_path, **mode, signalling_ms_per_km=0.01)
+    assert done.interrupted == done.switched > 0
+    # A - B: backup of 500 km. Other working paths are the direct ones and do not fail.
+    assert done.recovery_ms.tolist() == [55, 55, 55]
+    assert done.down_time == 0
+
+
+def test_sharing_lets_more_in() -> None:
+    def blocked(**settings: Any) -> float:
+        config = protection(**settings)
+        return replicate(scenario(config), 140.0, 0, 3000).blocking_probability
+
+    dedicated = blocked(protection_mode="1plus1")
+    shared = blocked(protection_mode="shared_backup", revert_to_primary=True)
+    same = blocked(protection_mode="1plus1", backup_slots="same")
+    none = blocked()
+    assert none < shared < dedicated <= same
+
+
+def test_restoration_takes_its_time(tmp_path: Path) -> None:
+    """From A to B the failure is at the source, and the way around has 500 km."""
+    done = failing(tmp_path, protection_mode="none", restoration="reroute")
+    assert done.restored > 0
+    assert done.recovery_ms[2] == pytest.approx(100 + 0.005 * 500)
