@@ -19,6 +19,7 @@ from fusion.config import ConfigError
 from fusion.sweep.store import StoreError
 from fusion_flows import runs
 from fusion_flows.command import catalogue, doctor, run_here, submission, sweep_cli, terminal, up
+from fusion_flows.command.examples import EXAMPLES, FIRST_STEPS, epilogue
 from fusion_flows.command.terminal import (
     is_live,
     local,
@@ -61,6 +62,7 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=False),
     suppress_keyboard_interrupt=False,
     result_action="return_value",
+    help_epilogue=FIRST_STEPS,
 )
 app.register_install_completion_command(help="Install completion for this shell.")
 _SERVER, _SETTINGS, _RUNS, _SWEEPS = (
@@ -269,8 +271,6 @@ def _run(
 ) -> int:
     """Simulate: here, or with --detach on a worker such as that of `fusion up`.
 
-    The exit code is 0 when the run is complete, 2 for bad settings, 130 for Ctrl-C, else 1.
-
     Args:
         template: Name of a template (`fusion templates` lists them), or the path of an INI file.
         changes: section.key=value, read as in an INI file; as often as needed.
@@ -470,6 +470,10 @@ def _delete(
             told.append("Prefect knew nothing of it")
         print(f"{gone.run_id}  {gone.name}: deleted ({'; '.join(told)})")
     return DONE
+
+
+for _verb_name in EXAMPLES:
+    app[_verb_name].help_epilogue = epilogue(_verb_name)
 
 
 def _need_runs(run: tuple[str, ...]) -> None:

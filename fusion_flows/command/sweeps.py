@@ -58,10 +58,10 @@ class Plan(BaseModel):
 
 
 def plan(file: Path | str | Sweep) -> Plan:
-    """Return what a sweep would do, and compute nothing.
+    """Tell what a sweep would do: its points, what is there, the time it takes. Nothing is computed.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -104,10 +104,10 @@ def _states(file: Path | str | Sweep) -> tuple[Sweep, list[PointState], Store]:
 def sweep_here(
     file: Path | str | Sweep, *, name: str = "", engine: str = "local", failed: bool = False
 ) -> "SweepResult":
-    """Compute in this process's session what a sweep still lacks, as a run of `fusion-sweep`.
+    """Compute what a sweep still lacks: here, or with --detach on a worker.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         name: Name of the run in lists; nothing: the template and the axes.
         engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
             deployment whose workers compute, such as fusion-points/points.
@@ -154,7 +154,7 @@ def submit_sweep(
     It is checked here first. The settings of an INI file of one's own are sent, not its path.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         name: Name of the run in lists; nothing: the template and the axes.
         engine: What computes; see `sweep_here`.
         failed: Compute only the points that failed when they were computed last.
@@ -183,7 +183,7 @@ def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas
     One row per point and metric, with the columns of points.csv.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         metrics: Those that are wanted; nothing: all.
 
     Raises ConfigError and StoreError.
@@ -195,12 +195,12 @@ def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas
 
 
 def compare(file: Path | str | Sweep, axis: str, *, base: str = "") -> list[dict[str, Any]]:
-    """Return which value on an axis blocks less, at each load, from what the store has by now.
+    """Tell which value on an axis blocks less, at each load, from what the store has by now.
 
     Replications that served the same requests are compared one by one (common random numbers).
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         axis: The axis along which to compare, such as path_order.
         base: The value that the others are compared with; nothing: the first.
 
@@ -213,10 +213,10 @@ def compare(file: Path | str | Sweep, axis: str, *, base: str = "") -> list[dict
 
 
 def loads_at(file: Path | str | Sweep, target: float) -> list[dict[str, Any]]:
-    """Return the load at which each curve of a sweep reaches a blocking probability, by interpolation.
+    """Tell the load at which each curve of a sweep reaches a blocking probability, by interpolation.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         target: The blocking probability, such as 0.01.
 
     Raises:
@@ -243,7 +243,7 @@ def find_loads(
     What the store has is not simulated again.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         target: The blocking probability, such as 0.01.
         precision: Half the interval over the load at which a search ends.
         max_requests: Measured requests at which a search ends however wide its interval is.
@@ -297,12 +297,12 @@ def plot(
     heat_map: tuple[str, str] | None = None,
     to: Path | str = "plots",
 ) -> list[Path]:
-    """Draw a sweep from what the store has by now: PNG, PDF, SVG and the numbers as CSV; return the files.
+    """Draw a sweep from what the store has by now: PNG, PDF, SVG, and the numbers as CSV.
 
     Curves over load, or the differences between the values on an axis, or a heat map over two axes.
 
     Args:
-        file: TOML or JSON file with the sweep, or the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself.
         metric: What is drawn, such as utilisation; nothing: that of the sweep.
         against: The axis whose values are compared, such as path_order: a picture of the differences.
         base: The value that the others are compared with; nothing: the first.
@@ -341,7 +341,7 @@ def plot(
 
 
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
-    """Return what differs between two points of the store: name and both values.
+    """Tell what differs between two points of the store: each name with both values.
 
     None stands for the default.
 
@@ -357,7 +357,7 @@ def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
 
 
 def merge(folder: Path) -> int:
-    """Add to the store what another one has, such as one of another machine; return how many are new.
+    """Add to the store what another one has, such as that of another machine; tell how many are new.
 
     Args:
         folder: The other store.

@@ -1,0 +1,125 @@
+"""Examples and exit codes that the help of each verb ends with: what to type, and what it is for."""
+
+EXAMPLES: dict[str, str] = {
+    "up": """
+  fusion up                              # server, UI and worker; Ctrl-C ends all
+  fusion up --max-concurrent-runs 4      # further runs wait
+  fusion up --host 0.0.0.0 --port 4201   # for other machines, too
+""",
+    "set-up": """
+  fusion set-up                          # on the server of PREFECT_API_URL
+  fusion set-up --max-concurrent-runs 8  # from now on
+""",
+    "doctor": """
+  fusion doctor
+  fusion doctor --json
+""",
+    "templates": """
+  fusion templates
+""",
+    "topologies": """
+  fusion topologies
+""",
+    "validate": """
+  fusion validate quick
+  fusion validate my.ini
+  fusion validate my.ini -s topology_settings.network=my_network.csv
+""",
+    "run": """
+  fusion run quick                       # a template; NSFNET at five loads
+  fusion run my.ini                      # settings of your own
+  fusion run quick -s routing_settings.k_paths=5 --name "five paths"
+  fusion run quick --detach              # on the worker of `fusion up`
+  fusion run --resume 9f0f               # finish what Ctrl-C has left
+  fusion run quick --json > result.json
+""",
+    "runs": """
+  fusion runs
+  fusion runs --state running
+  fusion runs --name paths --since 2d --limit 50
+""",
+    "show": """
+  fusion show 9f0f                       # a run id or the start of one
+  fusion show "five paths"               # or its name
+  fusion show 9f0f output/points.csv     # a file of the run
+""",
+    "logs": """
+  fusion logs 9f0f --lines 20
+  fusion logs 9f0f --follow              # until the run is over
+""",
+    "cancel": """
+  fusion cancel 9f0f
+  fusion cancel 9f0f a4e2 --no-wait
+""",
+    "delete": """
+  fusion delete 9f0f                     # shows what it is, and asks
+  fusion delete 9f0f a4e2 --yes
+  fusion delete 9f0f --cancel --yes      # also when it is going on
+""",
+    "plan": """
+  fusion plan examples/path_orders.toml
+  fusion plan my_sweep.toml --all
+""",
+    "sweep": """
+  fusion sweep examples/path_orders.toml
+  fusion sweep my_sweep.toml --detach    # on the worker of `fusion up`
+  fusion sweep my_sweep.toml --failed    # only what failed last time
+  fusion sweep my_sweep.toml --engine fusion-points/points   # several machines
+""",
+    "compare": """
+  fusion compare examples/path_orders.toml path_order
+  fusion compare examples/path_orders.toml path_order --base hops
+""",
+    "loads-at": """
+  fusion loads-at examples/path_orders.toml 0.01   # loads with 1 % blocking
+""",
+    "find-load": """
+  fusion find-load examples/path_orders.toml 0.01
+  fusion find-load my_sweep.toml 1e-3 --precision 0.005
+""",
+    "plot": """
+  fusion plot examples/path_orders.toml
+  fusion plot examples/path_orders.toml --against path_order --base km
+  fusion plot examples/path_orders.toml --heat-map erlang k_paths
+  fusion plot examples/path_orders.toml --metric utilisation --to figures
+""",
+    "diff": """
+  fusion plan my_sweep.toml              # its last column has the keys
+  fusion diff 3f2a91 b07c44
+""",
+    "merge": """
+  fusion merge /media/usb/runs/store     # the store of another machine
+""",
+}
+"""Verb to lines of examples."""
+
+_USUAL = "0 done, 2 something in the command or its files is wrong, 130 Ctrl-C, 1 anything else."
+
+EXIT_CODES: dict[str, str] = {
+    "run": "0 complete, 2 bad settings (nothing was started), 130 Ctrl-C (it says what is kept), "
+    "1 anything else.",
+    "sweep": "0 complete, 2 a bad sweep (nothing was started), 130 Ctrl-C, 1 points failed or "
+    "anything else.",
+    "validate": "0 the settings can be run, 2 they cannot.",
+    "doctor": "0 nothing is wrong, or warnings only; 1 there is a problem.",
+    "cancel": "0 cancelled, 1 no such run, or it was over already, or is not over yet.",
+}
+"""Verb to exit codes, where there is more to say than usual."""
+
+FIRST_STEPS = f"""First steps:
+
+  fusion run quick                       # simulate NSFNET here; some seconds
+  fusion templates                       # what else there is to start from
+  fusion run my.ini                      # settings of your own
+  fusion sweep my_sweep.toml             # many points, each computed once
+  fusion up                              # the same in a browser
+
+`fusion VERB --help` has the options and examples of a verb.
+
+Exit codes: {_USUAL}
+"""
+
+
+def epilogue(verb: str) -> str:
+    """Return what the help of a verb ends with."""
+    return f"Examples:\n{EXAMPLES[verb]}\nExit codes: {EXIT_CODES.get(verb, _USUAL)}\n"
