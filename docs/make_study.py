@@ -36,6 +36,7 @@ lose to the other. Here is that comparison with intervals, on the settings of th
 The sweep is [examples/path_orders.toml](../examples/path_orders.toml). `python docs/make_study.py` makes this
 page, and runs what the store has not got; by hand:
 
+<!-- parsed: it takes a minute; tests/docs/test_study.py computes a part of it -->
 ```
 fusion sweep examples/path_orders.toml
 fusion compare examples/path_orders.toml path_order

@@ -71,11 +71,11 @@ def replication_rows(states: Iterable[PointState]) -> list[Row]:
 def write_tables(folder: Path, states: Sequence[PointState], axes: Sequence[str]) -> None:
     """Write both tables as CSV, each completely or not at all. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / POINTS, point_rows(states), [*axes, *_POINT_COLUMNS])
+    _write(folder / POINTS, point_rows(states), [*axes, *POINT_COLUMNS])
     _write(folder / REPLICATIONS, replication_rows(states), [*axes, *Outcome._fields, "key"])
 
 
-_POINT_COLUMNS = (
+POINT_COLUMNS = (
     *("metric", "estimate", "ci_lower", "ci_upper", "replications", "requests", "blocked"),
     *("warmup_requests", "confidence", "stop_reason", "complete", "key"),
 )

@@ -2,7 +2,7 @@
 
 EXAMPLES: dict[str, str] = {
     "up": """
-  fusion up                              # server, UI and worker; Ctrl-C ends all
+  fusion up                              # server, UI, worker; Ctrl-C ends all
   fusion up --max-concurrent-runs 4      # further runs wait
   fusion up --host 0.0.0.0 --port 4201   # for other machines, too
 """,
@@ -64,7 +64,7 @@ EXAMPLES: dict[str, str] = {
   fusion sweep examples/path_orders.toml
   fusion sweep my_sweep.toml --detach    # on the worker of `fusion up`
   fusion sweep my_sweep.toml --failed    # only what failed last time
-  fusion sweep my_sweep.toml --engine fusion-points/points   # several machines
+  fusion sweep my_sweep.toml --engine fusion-points/points   # more machines
 """,
     "compare": """
   fusion compare examples/path_orders.toml path_order

@@ -1,6 +1,6 @@
 """Sweeps at the command: planned, run, compared; keys of points explained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,11 +10,11 @@ from fusion.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
 from fusion.sweep.compare import loads_at as loads_of_states
-from fusion.sweep.definition import Sweep, read_sweep
+from fusion.sweep.definition import Sweep, make_sweep, read_sweep
 from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
-from fusion.sweep.results import point_rows
+from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store, differences
 from fusion_flows import server_address
 from fusion_flows.periods import ArgumentError
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     from fusion_flows.command.submission import Submitted
     from fusion_flows.sweep import SweepResult
+
+
+SweepSource = Path | str | Sweep | Mapping[str, Any]
+"""A TOML or JSON file with a sweep, the sweep itself, or what the file would hold."""
 
 
 class PlannedPoint(NamedTuple):
@@ -57,11 +61,11 @@ class Plan(BaseModel):
     store: Path
 
 
-def plan(file: Path | str | Sweep) -> Plan:
+def plan(file: SweepSource) -> Plan:
     """Tell what a sweep would do: its points, what is there, the time it takes. Nothing is computed.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -92,9 +96,15 @@ def plan(file: Path | str | Sweep) -> Plan:
     )
 
 
-def _states(file: Path | str | Sweep) -> tuple[Sweep, list[PointState], Store]:
+def _sweep_of(source: SweepSource) -> Sweep:
+    if isinstance(source, Path | str):
+        return read_sweep(source)
+    return source if isinstance(source, Sweep) else make_sweep(source, "the sweep")
+
+
+def _states(file: SweepSource) -> tuple[Sweep, list[PointState], Store]:
     settings = Settings()
-    sweep = file if isinstance(file, Sweep) else read_sweep(file)
+    sweep = _sweep_of(file)
     points = sweep_points(sweep, **settings.places(remote=False))
     store = Store(settings.store)
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
@@ -102,12 +112,12 @@ def _states(file: Path | str | Sweep) -> tuple[Sweep, list[PointState], Store]:
 
 
 def sweep_here(
-    file: Path | str | Sweep, *, name: str = "", engine: str = "local", failed: bool = False
+    file: SweepSource, *, name: str = "", engine: str = "local", failed: bool = False
 ) -> "SweepResult":
     """Compute what a sweep still lacks: here, or with --detach on a worker.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         name: Name of the run in lists; nothing: the template and the axes.
         engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
             deployment whose workers compute, such as fusion-points/points.
@@ -135,7 +145,7 @@ def sweep_here(
         f"What was finished is in the store {planned.store}; the same command goes on from there."
     )
     try:
-        sweep = file if isinstance(file, Sweep) else read_sweep(file)
+        sweep = _sweep_of(file)
         with live("Starting the sweep ..."):
             return fusion_sweep(sweep, name=name, engine=engine, failed=failed)
     except KeyboardInterrupt:
@@ -147,14 +157,14 @@ def sweep_here(
 
 
 def submit_sweep(
-    file: Path | str | Sweep, *, name: str = "", engine: str = "local", failed: bool = False
+    file: SweepSource, *, name: str = "", engine: str = "local", failed: bool = False
 ) -> "Submitted":
     """Hand a sweep to a worker, through the deployment `fusion-sweep/sweep`, and return at once.
 
     It is checked here first. The settings of an INI file of one's own are sent, not its path.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         name: Name of the run in lists; nothing: the template and the axes.
         engine: What computes; see `sweep_here`.
         failed: Compute only the points that failed when they were computed last.
@@ -168,7 +178,7 @@ def submit_sweep(
 
     need_server()
 
-    sweep = file if isinstance(file, Sweep) else read_sweep(file)
+    sweep = _sweep_of(file)
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)
@@ -177,30 +187,31 @@ def submit_sweep(
     return hand_over("fusion-sweep/sweep", parameters, given)
 
 
-def load_sweep(file: Path | str | Sweep, metrics: Sequence[str] = ()) -> "pandas.DataFrame":
+def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFrame":
     """Return what the store has of a sweep, complete or not, as a data frame; nothing is computed.
 
     One row per point and metric, with the columns of points.csv.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         metrics: Those that are wanted; nothing: all.
 
     Raises ConfigError and StoreError.
     """
     import pandas
 
-    _, states, _ = _states(file)
-    return pandas.DataFrame(point_rows(states, *([metrics] if metrics else [])))
+    sweep, states, _ = _states(file)
+    rows = point_rows(states, *([metrics] if metrics else []))
+    return pandas.DataFrame(rows, columns=[*sweep.axes, *POINT_COLUMNS])
 
 
-def compare(file: Path | str | Sweep, axis: str, *, base: str = "") -> list[dict[str, Any]]:
+def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, Any]]:
     """Tell which value on an axis blocks less, at each load, from what the store has by now.
 
     Replications that served the same requests are compared one by one (common random numbers).
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         axis: The axis along which to compare, such as path_order.
         base: The value that the others are compared with; nothing: the first.
 
@@ -212,11 +223,11 @@ def compare(file: Path | str | Sweep, axis: str, *, base: str = "") -> list[dict
     return compare_states(states, sweep, axis, base or None)
 
 
-def loads_at(file: Path | str | Sweep, target: float) -> list[dict[str, Any]]:
+def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
     """Tell the load at which each curve of a sweep reaches a blocking probability, by interpolation.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         target: The blocking probability, such as 0.01.
 
     Raises:
@@ -230,7 +241,7 @@ def loads_at(file: Path | str | Sweep, target: float) -> list[dict[str, Any]]:
 
 
 def find_loads(
-    file: Path | str | Sweep,
+    file: SweepSource,
     target: float,
     *,
     precision: float = 0.01,
@@ -243,7 +254,7 @@ def find_loads(
     What the store has is not simulated again.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         target: The blocking probability, such as 0.01.
         precision: Half the interval over the load at which a search ends.
         max_requests: Measured requests at which a search ends however wide its interval is.
@@ -289,7 +300,7 @@ def _check_target(target: float) -> None:
 
 
 def plot(
-    file: Path | str | Sweep,
+    file: SweepSource,
     *,
     metric: str = "",
     against: str = "",
@@ -302,7 +313,7 @@ def plot(
     Curves over load, or the differences between the values on an axis, or a heat map over two axes.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself.
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         metric: What is drawn, such as utilisation; nothing: that of the sweep.
         against: The axis whose values are compared, such as path_order: a picture of the differences.
         base: The value that the others are compared with; nothing: the first.
@@ -329,7 +340,7 @@ def plot(
         drawn = pictures.heat_maps(states, sweep, shown, *heat_map, title)
     else:
         drawn = pictures.curves(states, sweep, shown, title)
-    name = "sweep" if isinstance(file, Sweep) else Path(file).stem
+    name = Path(file).stem if isinstance(file, Path | str) else "sweep"
     try:
         return [
             path

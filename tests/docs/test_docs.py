@@ -9,13 +9,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])
 
 
 def test_config_reference_is_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_config_reference.py"))
     assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == made["reference"]()
     assert (ROOT / "docs" / "templates.md").read_text(encoding="utf-8") == made["templates"]()
+
+
+def test_api_reference_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_api_reference.py"))
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == made["reference"]()
+
+
+def test_the_index_has_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")]:
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert f"]({name})" in index or name == "README.md", f"docs/README.md lacks {name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

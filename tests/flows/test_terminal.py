@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from .conftest import ROOT, Prefect
+from .prefect_server import ROOT, Prefect
 
 SMALL = ("-s", "general_settings.num_requests=20000", "-s", "general_settings.max_iters=4")
 SWEEP = """

@@ -1,0 +1,118 @@
+"""What the pages tell a reader to type is typed here."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fusion.cli import run_sim
+from fusion_flows.command import cli, examples
+
+from .blocks import MARKS, PAGES, Block, agrees, blocks
+from .prefect_server import ROOT, Prefect
+
+ALWAYS = ("README.md", "tutorial.md", "api.md", "physics.md", "sweeps.md")
+RUN = [
+    pytest.param(page, marks=() if page.name in ALWAYS else pytest.mark.slow, id=page.name)
+    for page in PAGES
+    if any(block.mark in ("run", "file") for block in blocks(page))
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_block_runs_or_says_why_not(page: Path) -> None:
+    for block in blocks(page):
+        where = f"{page.name}, line {block.line}"
+        assert block.mark in MARKS, f"{where}: mark the block, see tests/flows/blocks.py"
+        assert block.reason or block.mark == "run", f"{where}: say why, or which file"
+        if block.mark in ("run", "parsed") and block.language != "python":
+            for command, _ in block.commands:
+                assert is_taken(command), f"{where}: {command}"
+
+
+def is_taken(command: str) -> bool:
+    """Say whether the command of this package takes these words; others are not ours to judge."""
+    words = shlex.split(re.split(" [>|&]", command)[0])
+    try:
+        if words[0] == "fusion":
+            cli.app.parse_args(words[1:], exit_on_error=False, print_error=False)
+        elif words[0] == "fusion-sim":
+            run_sim.parser().parse_args(words[1:])
+    except (Exception, SystemExit):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_what_a_page_tells_to_type_works(
+    server: Prefect, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    home = server.environment["PREFECT_HOME"]
+    names: dict[str, object] = {}
+    with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: home}):
+        for block in blocks(page):
+            try:
+                run(block, names, {**server.environment, "FUSION_RUNS_DIR": str(tmp_path / "runs")})
+            except BaseException as error:
+                error.add_note(f"{page.name}, line {block.line}\n{block.text}")
+                raise
+
+
+def run(block: Block, names: dict[str, object], environment: dict[str, str]) -> None:
+    if block.mark == "file":
+        Path(block.reason).parent.mkdir(parents=True, exist_ok=True)
+        Path(block.reason).write_text(block.text, encoding="utf-8")
+    elif block.mark == "run" and block.language == "python":
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(block.text, f"line {block.line}", "exec"), names)
+    elif block.mark == "run":
+        for command, shown in block.commands:
+            came = typed(command, environment)
+            assert not shown or agrees(shown, came), f"{command}\n{came}"
+
+
+def typed(command: str, environment: dict[str, str]) -> str:
+    """Run a command and return what it prints; verbs of `fusion` in this process, for the sake of time."""
+    words = shlex.split(command)
+    if words[0] == "fusion" and not {">", "|", "&"} & set(words):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            assert cli.main(words[1:]) == 0, command
+        return output.getvalue()
+    here = {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        env=here,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_each_verb_teaches_by_examples_that_it_takes() -> None:
+    verbs = [name for name in cli.app if not name.startswith("-")]
+    assert sorted(examples.EXAMPLES) == sorted(verbs)
+    for verb in verbs:
+        text = examples.epilogue(verb)
+        assert cli.app[verb].help_epilogue == text
+        assert "Exit codes: 0 " in text
+        block = Block(0, "run", "", "", examples.EXAMPLES[verb])
+        for command, _ in block.commands:
+            assert is_taken(command), command
+        assert all(len(line) <= 80 for line in examples.EXAMPLES[verb].splitlines())
