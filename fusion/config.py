@@ -168,6 +168,9 @@ def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
         return set(SECTIONS["failure_settings"].model_fields)
     own = FAILURE_KEYS[kind]
     skipped = {key for keys in FAILURE_KEYS.values() for key in keys if key not in own}
+    if kind == "random":
+        skipped |= {"t_fail_arrival_index", "t_repair_after_arrivals"}
+        skipped |= {"t_fail_time", "t_repair_after_time"}
     if values["geo_radius_km"] > 0:
         skipped.add("geo_hop_radius")
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.lifetimes import Lifetimes, link_changes
 from fusion.recovery import RecoveryTimes
 from fusion.region import links_in_region
 
@@ -33,8 +34,10 @@ class Failure(NamedTuple):
     links: bool[link], spectra that fail together. restoration: none, reroute or wait. fails_before: measured
     request, from 0, before whose arrival they fail, and repaired_before that before whose arrival they are
     repaired, or None: never. fails_at, repaired_at: with fails_at None nothing; else these times after the
-    warm-up decide, and the two numbers of requests do not count. recovery: how long recovery takes. reverts:
-    whether connections on their backup go back to a working path that is repaired.
+    warm-up decide, and the two numbers of requests do not count. lifetimes: links fail at random instead,
+    from the start, and nothing of the above but restoration counts; links then says how many there are.
+    recovery: how long recovery takes. reverts: whether connections on their backup go back to a working path
+    that is repaired.
     """
 
     links: NDArray[np.bool_]
@@ -43,6 +46,7 @@ class Failure(NamedTuple):
     repaired_before: int | None
     fails_at: float | None = None
     repaired_at: float | None = None
+    lifetimes: Lifetimes | None = None
     recovery: RecoveryTimes = RecoveryTimes()
     reverts: bool = False
 
@@ -56,12 +60,14 @@ class Event(NamedTuple):
 
 
 def failed_links(settings: FailureSettings, topology: Topology) -> list[int]:
-    """Return the links, as indices into topology.links, that fail together.
+    """Return the links, as indices into topology.links, that fail together; none where they fail at random.
 
     Raise FailureError for a node that is none, two nodes without a link, a group without links, a region by
     km where nodes have no coordinates, and a region without a link.
     """
     kind = settings.failure_type
+    if kind == "random":
+        return []
     if kind == "link":
         ends = (settings.failed_link_src, settings.failed_link_dst)
         return [_link(ends, ("failed_link_src", "failed_link_dst"), topology)]
@@ -148,6 +154,24 @@ def scheduled_events(failure: Failure, began: float) -> Iterator[Event]:
     yield Event(began + failure.fails_at, failure.links, True)
     if failure.repaired_at is not None:
         yield Event(began + failure.repaired_at, failure.links, False)
+
+
+def random_events(failure: Failure, seed: int, load: float, replication: int) -> Iterator[Event]:
+    """Yield the failures and repairs of links that fail at random; every policy has the same."""
+    assert failure.lifetimes is not None
+    count, spectra = len(failure.lifetimes.mean_up), len(failure.links)
+    seeds = stream_of(seed, load, replication, 7)
+    for time, link, fails in link_changes(failure.lifetimes, seeds):
+        links = np.zeros(spectra, dtype=np.bool_)
+        links[link::count] = True
+        yield Event(time, links, fails)
+
+
+def lifetimes_of(settings: FailureSettings, topology: Topology) -> Lifetimes:
+    """Return how the links of a network fail at random."""
+    km = np.array([link[2] for link in topology.links])
+    share = 1.0 / km if settings.mtbf_of == "km" else np.ones(len(km))
+    return Lifetimes(settings.mtbf * share, settings.mttr)
 
 
 def stream_of(seed: int, load: float, replication: int, number: int) -> np.random.SeedSequence:

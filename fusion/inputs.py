@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
 from fusion.conventions.table_limits import unusable_table
-from fusion.failures import FailureError, failed_links
+from fusion.failures import FailureError, failed_links, lifetimes_of
 from fusion.modulation import (
     ModulationError,
     ModulationTable,
@@ -96,6 +96,7 @@ def read_inputs(
     if topology is not None and config.failure_settings.failure_type != "none":
         try:
             failed_links(config.failure_settings, topology)
+            _check_lifetimes(config, topology)
         except FailureError as error:
             problems.append(_problem(config, error.key, str(error)))
     as_fusion = config.compatibility_settings.conventions == "fusion"
@@ -289,6 +290,21 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
             f"{len(km) - worst:,}",
             f"{len(km):,}",
             rates[int(pairs_by_rate.argmin())],
+        )
+
+
+def _check_lifetimes(config: Config, topology: Topology) -> None:
+    """Raise FailureError where links would fail more often than requests come."""
+    settings, general = config.failure_settings, config.general_settings
+    if settings.failure_type != "random":
+        return
+    lifetimes = lifetimes_of(settings, topology)
+    failures = float((1.0 / (lifetimes.mean_up + lifetimes.mean_down)).sum())
+    most = config.loads[0] / general.holding_time
+    if failures > most:
+        message = f"must be larger: {failures:.3g} links would fail per unit of time, and only "
+        raise FailureError(
+            "mtbf", message + f"{most:.3g} requests come at {config.loads[0]:g} Erlang"
         )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.failures import Event, Failure, restoration_stream, scheduled_events
+from fusion.failures import Event, Failure, random_events, restoration_stream, scheduled_events
 from fusion.kernel.arrays import Floats, Int32s, Int64s
 from fusion.kernel.failures import Flags, Links
 from fusion.traffic import Requests
@@ -64,10 +64,13 @@ class Simulation(Protocol):
 class Outage(NamedTuple):
     """What failures did in one replication, after the warm-up.
 
-    requests, blocked: int64[3], before, during and after the failure. interrupted, switched, restored,
-    lost_gbps: as in `Toll`. recovery_ms: mean, 95th percentile and greatest, or empty. asked_time: sum over
-    connections of the time that they were to be carried, as far as it is measured; down_time: that of it in
-    which they were not.
+    requests, blocked: int64[3], before, during and after the failure, or empty where links fail at random.
+    interrupted, switched, restored, lost_gbps: as in `Toll`. recovery_ms: mean, 95th percentile and greatest,
+    or empty. asked_time: sum over connections of the time that they were to be carried, as far as it is
+    measured; down_time: that of it in which they were not. outages, outage_time: number and sum of the
+    durations of the times out of connections that have ended. link_down_time, link_outages: float64[link],
+    int64[link], the time for which each link was down, and how often it failed. measured_time: from the end
+    of the warm-up.
     """
 
     requests: Int64s
@@ -79,6 +82,11 @@ class Outage(NamedTuple):
     recovery_ms: Floats
     asked_time: float
     down_time: float
+    outages: int
+    outage_time: float
+    link_down_time: Floats
+    link_outages: Int64s
+    measured_time: float
 
 
 def serve_through_failures(
@@ -94,9 +102,13 @@ def serve_through_failures(
     requests: at least as many as there are to be served. key: seed, load in Erlang, and replication.
     """
     run = _Run(simulation, failure, requests, restoration_stream(*key))
+    if failure.lifetimes is not None:
+        run.events = random_events(failure, *key)
     run.serve_until(warmup_requests)
     began = run.begin_measuring()
-    if failure.fails_at is not None:
+    if failure.lifetimes is not None:
+        pass
+    elif failure.fails_at is not None:
         run.events = scheduled_events(failure, began)
     else:
         run.serve_until(warmup_requests + failure.fails_before)
@@ -144,7 +156,7 @@ class _Run:
         self._next: Event | None = None
         self._simulation, self._failure = simulation, failure
         self._feed, self._stream = _Feed(requests), stream
-        self._asked = Asked()
+        self._asked, self._link_times = Asked(), LinkTimes(simulation.links)
         self._phases: list[tuple[int, int]] = []
         self._tolls: list[Toll] = []
 
@@ -165,6 +177,7 @@ class _Run:
     def begin_measuring(self) -> float:
         began = self._simulation.begin_measuring()
         self._asked.begin(began, self._simulation.remaining(began))
+        self._link_times.begin(began)
         self._tolls, self._phases = [], []
         return began
 
@@ -172,20 +185,25 @@ class _Run:
         """Have links fail or be repaired."""
         simulation = self._simulation
         changed = simulation.links.change(event.links, fails=event.fails)
+        self._link_times.changed(event.time)
         if event.fails:
             toll = simulation.fail(changed, event.time, self._failure, self._stream)
             self._tolls.append(toll._replace(departure=_NOTHING))
             self._asked.interrupted(event.time, toll.departure, gone=toll.gone)
         else:
             self._asked.resumed(event.time, simulation.repair(changed, event.time, self._failure))
-        self._phases.append(simulation.offered_and_blocked())
+        if self._failure.lifetimes is None:
+            self._phases.append(simulation.offered_and_blocked())
 
     def end(self) -> Outage:
         """Return what has been counted."""
         now = self._simulation.now()
         asked, down = self._asked.end(now, self._simulation.remaining(now))
+        self._link_times.changed(now)
         phases = [(0, 0), *self._phases, self._simulation.offered_and_blocked()][:4]
         counts = np.diff(np.array(phases + phases[-1:] * (4 - len(phases))), axis=0)
+        if self._failure.lifetimes is not None:
+            counts = counts[:0]
         return Outage(
             requests=counts[:, 0],
             blocked=counts[:, 1],
@@ -196,6 +214,11 @@ class _Run:
             recovery_ms=_summary(np.concatenate([_NOTHING, *(t.recovery_ms for t in self._tolls)])),
             asked_time=asked,
             down_time=down,
+            outages=self._asked.outages,
+            outage_time=self._asked.outage_time,
+            link_down_time=self._link_times.down,
+            link_outages=self._link_times.outages,
+            measured_time=now - self._link_times.began,
         )
 
 
@@ -204,6 +227,31 @@ def _summary(values: Floats) -> Floats:
     if not len(values):
         return _NOTHING
     return np.array([values.mean(), np.percentile(values, 95), values.max()])
+
+
+class LinkTimes:
+    """The time for which each link is down, and how often it fails."""
+
+    def __init__(self, links: Links) -> None:
+        """links: all up."""
+        self._links = links
+        self.began = self._last = 0.0
+        self.down = np.zeros(len(links.down))
+        self.outages = np.zeros(len(links.down), dtype=np.int64)
+        self._was_down = links.down > 0
+
+    def begin(self, now: float) -> None:
+        """Count from now on."""
+        self.began = self._last = now
+        self.down[:] = 0.0
+        self.outages[:] = 0
+
+    def changed(self, now: float) -> None:
+        """Count the time until now; links have just failed or been repaired, or nothing has happened."""
+        self.down += self._was_down * (now - self._last)
+        is_down = self._links.down > 0
+        self.outages += is_down & ~self._was_down
+        self._was_down, self._last = is_down, now
 
 
 class Asked:
@@ -216,6 +264,7 @@ class Asked:
         """Begin with no connection."""
         self._began = 0.0
         self._asked = self._down = 0.0
+        self.outages, self.outage_time = 0, 0.0
         nothing = np.empty(0)
         self._since, self._departure, self._gone = nothing, nothing, nothing.astype(np.bool_)
 
@@ -241,14 +290,16 @@ class Asked:
         self._close(now)
         self._began = now
         self._down = 0.0
+        self.outages, self.outage_time = 0, 0.0
         self._asked = self._ahead(now, remaining)
 
     def end(self, now: float, remaining: Floats) -> tuple[float, float]:
         """Return the time asked for and the time out of it, until now."""
         self._close(now)
         asked = self._asked - self._ahead(now, remaining)
-        self._take(np.ones(len(self._since), dtype=np.bool_), now)
-        return asked, self._down
+        # What goes on counts as time, but not yet among the durations.
+        down = self._down + float((now - np.maximum(self._since, self._began)).sum())
+        return asked, down
 
     def _ahead(self, now: float, remaining: Floats) -> float:
         return float(remaining.sum() + (self._departure[self._gone] - now).sum())
@@ -263,6 +314,8 @@ class Asked:
         """Count what is out until some time, and forget it."""
         since = np.maximum(self._since[chosen], self._began)
         self._down += float(np.maximum(until - since, 0.0).sum())
+        self.outages += len(since)
+        self.outage_time += float((until - self._since[chosen]).sum())
         left = ~chosen
         self._since, self._departure = self._since[left], self._departure[left]
         self._gone = self._gone[left]

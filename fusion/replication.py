@@ -70,7 +70,10 @@ class Replication(NamedTuple):
     restored: those that found another way. recovery_ms: mean, 95th percentile and greatest of the times that
     these two took, or empty. lost_gbps: bit rate of those that are gone for good; they are not among the
     blocked. asked_time, down_time: sums over connections of the time for which they asked, and of that in
-    which they were not carried. fusion: what the original FUSION counts, with its conventions.
+    which they were not carried. outages, outage_time: number and sum of the times in which connections were
+    not carried, of those that have ended. link_down_time, link_outages: float64[link], int64[link], time for
+    which each link was down, and how often it failed, in measured_time; empty without failures. fusion: what
+    the original FUSION counts, with its conventions.
     """
 
     erlang: float
@@ -107,6 +110,11 @@ class Replication(NamedTuple):
     recovery_ms: Floats = _NO_TIMES
     asked_time: float = 0.0
     down_time: float = 0.0
+    outages: int = 0
+    outage_time: float = 0.0
+    link_down_time: Floats = _NO_TIMES
+    link_outages: Int64s = _NO_PHASES
+    measured_time: float = 0.0
     fusion: dict[str, Any] | None = None
 
     @property
@@ -132,7 +140,7 @@ def compile_for(scenario: Scenario) -> None:
     """Compile what a scenario needs by serving one request, and put it into the cache."""
     failure = scenario.failure
     if failure is not None:
-        failure = failure._replace(fails_before=0, repaired_before=1, fails_at=None)
+        failure = failure._replace(fails_before=0, repaired_before=1, fails_at=None, lifetimes=None)
     conventions = scenario.conventions
     if conventions is not None:
         conventions = conventions.of_one_request()
@@ -208,6 +216,11 @@ def replicate(
         lost_gbps=outage.lost_gbps,
         asked_time=outage.asked_time,
         down_time=outage.down_time,
+        outages=outage.outages,
+        outage_time=outage.outage_time,
+        link_down_time=outage.link_down_time,
+        link_outages=outage.link_outages,
+        measured_time=outage.measured_time,
     )
 
 

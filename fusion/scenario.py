@@ -19,7 +19,7 @@ from fusion.conventions.scenario import (
     service_as_fusion,
 )
 from fusion.cores import apart
-from fusion.failures import Failure, as_spectra, failed_links
+from fusion.failures import Failure, as_spectra, failed_links, lifetimes_of
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
@@ -286,6 +286,8 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
         fails_before=at,
         repaired_before=at + repair if repair else None,
     )
+    if settings.failure_type == "random":
+        return failure._replace(lifetimes=lifetimes_of(settings, inputs.topology))
     if settings.t_fail_time < 0:
         return failure
     time, until = settings.t_fail_time, settings.t_repair_after_time

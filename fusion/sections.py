@@ -36,6 +36,7 @@ FAILURE_KEYS: dict[str, tuple[str, ...]] = {
     "node": ("failed_node_id",),
     "srlg": ("srlg_links",),
     "geo": ("geo_center_node", "geo_center_point", "geo_hop_radius", "geo_radius_km"),
+    "random": ("mtbf", "mtbf_of", "mttr"),
 }
 """Keys that say what fails, by failure_type."""
 RANKING = ("cong_aware", "least_congested", "frag_aware")
@@ -280,16 +281,17 @@ class SimulationSettings(Section):
 
 
 class FailureSettings(Section):
-    """A failure of links in the middle of each replication."""
+    """A failure of links in the middle of each replication, or failures at random times."""
 
     failure_type: Annotated[
-        Literal["none", "link", "node", "srlg", "geo"],
+        Literal["none", "link", "node", "srlg", "geo", "random"],
         Word,
         BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
     ] = Field(
         default="none",
         description="What fails: one link, a node (all its links), a group of links that share a "
-        "risk, or a region (all links of the nodes near a centre, or all that come near a point).",
+        "risk, or a region (all links of the nodes near a centre, or all that come near a point); or each "
+        "link by itself, at random times over and over, from the start.",
     )
     t_fail_arrival_index: Annotated[int, Field(ge=-1, le=10**12), Integer] = Field(
         default=-1,
@@ -331,6 +333,19 @@ class FailureSettings(Section):
         default=0,
         description="The links that come nearer to the centre than so many km, as straight lines on "
         "the map, fail (geo); the topology needs coordinates. 0: by geo_hop_radius.",
+    )
+    mtbf: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
+        default=0,
+        description="Mean time from the repair of a link to its next failure, in the unit of "
+        "holding_time (random).",
+    )
+    mtbf_of: Annotated[Literal["link", "km"], Word] = Field(
+        default="km",
+        description="mtbf is that of each link, or of a km of it: a link of L km has mtbf / L (random).",
+    )
+    mttr: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
+        default=0,
+        description="Mean time from a failure to the repair, in the unit of holding_time (random).",
     )
     restoration: Annotated[
         Literal["none", "reroute", "wait"],
@@ -649,6 +664,11 @@ def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[st
         yield "geo_center_point", "must be empty where geo_center_node is given"
     if values.get("restoration") == "wait" and values.get("is_grooming_enabled"):
         yield "restoration", "must be none or reroute with is_grooming_enabled = True"
+    if kind == "random":
+        for key in ("mtbf", "mttr"):
+            if values.get(key) == 0:
+                yield key, "must be above 0 with failure_type = random"
+        return
     if values.get("t_fail_time", -1) >= 0:
         yield from _contradictions_of_its_time(values)
         return

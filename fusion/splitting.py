@@ -164,8 +164,10 @@ def estimate_scenario(
     of the main trajectories, which are a plain simulation. workers: processes for the replications. Raises
     Stopped, and WorkerDiedError.
     """
-    if scenario.service is not None or scenario.failure is not None:
-        raise ValueError("importance splitting is not there for slicing, grooming and failures")
+    if scenario.service or scenario.failure or scenario.protection:
+        raise ValueError(
+            "importance splitting is not there for slicing, grooming, failures and protection"
+        )
     budget = scenario.num_requests
     plan, pilot = make_plan(scenario, load, warmup_requests, replications * budget, stopped)
     main = max(1, min(budget, round(budget / plan.trajectories)))

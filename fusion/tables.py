@@ -63,7 +63,7 @@ class Tables:
             ("links", link_rows(replications, scenario, confidence)),
             ("pairs", pair_rows(replications, scenario, confidence)),
             ("bit_rates", bit_rate_rows(replications, scenario, confidence)),
-            *([("failures", failure_rows(replications, confidence))] if scenario.failure else []),
+            *_failure_tables(replications, scenario, confidence),
         ):
             self._headers[table] = _csv_lines([rows[0]])
             lines = _csv_lines(row.values() for row in rows)
@@ -233,31 +233,99 @@ def bit_rate_rows(
     ]
 
 
-def failure_rows(replications: Sequence[Replication], confidence: float) -> list[Row]:
-    """Return the rows of failures.csv for one load: before, during and after the failure."""
-    requested = np.array([each.phase_requests for each in replications])
-    blocked = np.array([each.phase_blocked for each in replications])
+def _failure_tables(
+    replications: Sequence[Replication], scenario: Scenario, confidence: float
+) -> list[tuple[str, list[Row]]]:
+    """Return the tables of a load in which links fail, with their names; none in others."""
+    if scenario.failure is None:
+        return []
+    available = ("availability", availability_rows(replications, scenario, confidence))
+    if scenario.failure.lifetimes is not None:
+        return [available]
+    return [("failures", failure_rows(replications, confidence)), available]
+
+
+def availability_rows(
+    replications: Sequence[Replication], scenario: Scenario, confidence: float
+) -> list[Row]:
+    """Return the rows of availability.csv for one load: connections, and each link or direction of a link."""
+    asked = [each.asked_time for each in replications]
+    down = [each.down_time for each in replications]
+    outages = [each.outages for each in replications]
+    common = {"erlang": replications[0].erlang, "replications": len(replications)}
+    connections = {
+        **common,
+        "what": "connections",
+        "source": "",
+        "destination": "",
+        **_availability(down, asked, confidence),
+        "outages": sum(outages),
+        **_columns(
+            "outage_time",
+            ratio_estimate([each.outage_time for each in replications], outages, confidence),
+        ),
+        **_toll_columns(replications, confidence),
+    }
+    measured = [each.measured_time for each in replications]
+    nothing = dict.fromkeys(_toll_columns(replications, confidence), math.nan)
+    rows = [connections]
+    for link, (source, destination) in enumerate(scenario.links):
+        down = [float(each.link_down_time[link]) for each in replications]
+        outages = [int(each.link_outages[link]) for each in replications]
+        rows.append(
+            {
+                **common,
+                "what": "link",
+                "source": source,
+                "destination": destination,
+                **_availability(down, measured, confidence),
+                "outages": sum(outages),
+                **_columns("outage_time", ratio_estimate(down, outages, confidence)),
+                **nothing,
+            }
+        )
+    return rows
+
+
+def _availability(down: Sequence[float], asked: Sequence[float], confidence: float) -> Row:
+    """Return the availability with its interval in [0, 1], empty where nothing was ever down."""
+    out = blocking_estimate(down, asked, confidence)
+    if out.mean == 0.0:
+        out = out._replace(ci_lower=math.nan, ci_upper=math.nan)
+    whole = Estimate(1.0 - out.mean, 1.0 - out.ci_upper, 1.0 - out.ci_lower, out.replications)
+    return _columns("availability", whole)
+
+
+def _toll_columns(replications: Sequence[Replication], confidence: float) -> Row:
+    """Return what became of connections over failed links, and how long recovery took."""
     interrupted = [each.interrupted for each in replications]
     restored = [each.restored for each in replications]
     took = np.array(
         [each.recovery_ms if len(each.recovery_ms) else [math.nan] * 3 for each in replications]
     )
-    asked = [each.asked_time for each in replications]
-    carried = [each.asked_time - each.down_time for each in replications]
-    failure = {
+    row = {
         "interrupted": sum(interrupted),
         "switched": sum(each.switched for each in replications),
         "restored": sum(restored),
         "lost_gbps": sum(each.lost_gbps for each in replications),
         **_columns("restored_share", ratio_estimate(restored, interrupted, confidence)),
-        **_columns("availability", ratio_estimate(carried, asked, confidence)),
-        **{
-            name: cell
-            for index, what in enumerate(("mean", "p95", "max"))
-            for name, cell in _columns(
-                f"recovery_ms_{what}", mean_estimate(took[:, index], confidence)
-            ).items()
-        },
+    }
+    for index, what in enumerate(("mean", "p95", "max")):
+        row |= _columns(f"recovery_ms_{what}", mean_estimate(took[:, index], confidence))
+    return row
+
+
+def failure_rows(replications: Sequence[Replication], confidence: float) -> list[Row]:
+    """Return the rows of failures.csv for one load: before, during and after the failure."""
+    requested = np.array([each.phase_requests for each in replications])
+    blocked = np.array([each.phase_blocked for each in replications])
+    failure = {
+        **_toll_columns(replications, confidence),
+        **_availability(
+            [each.down_time for each in replications],
+            [each.asked_time for each in replications],
+            confidence,
+        ),
     }
     return [
         {

@@ -74,6 +74,7 @@ def _refusal(config: Config) -> str:
         (general, "max_segments", 1),
         (general, "is_grooming_enabled", False),
         (config.failure_settings, "failure_type", "none"),
+        (config.protection_settings, "protection_mode", "none"),
         (config.compatibility_settings, "conventions", "none"),
     ):
         value = getattr(section, key)

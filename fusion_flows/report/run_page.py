@@ -29,6 +29,7 @@ _FILES = (
     ("output/pairs.csv", "a row per load and pair of nodes"),
     ("output/bit_rates.csv", "a row per load and bit rate"),
     ("output/failures.csv", "a row per load and phase of the failure"),
+    ("output/availability.csv", "a row per load for connections, and for each link"),
     ("plots/", "the pictures, as PNG and SVG"),
     ("config.ini", "all settings"),
     ("run.json", "versions, seed, machine"),
@@ -182,8 +183,12 @@ def _links(config: Config, inputs: Inputs, results: Results) -> Section:
 
 
 def _failures(run: RunDirectory) -> list[Section]:
-    rows = read_rows(run.output / "failures.csv")
-    return [Section("The failure", (tables.failures_table(rows),))] if rows else []
+    phases = read_rows(run.output / "failures.csv")
+    rows = read_rows(run.output / "availability.csv")
+    shown = [tables.failures_table(phases)] if phases else []
+    if rows:
+        shown.append(tables.availability_table(rows))
+    return [Section("The failure" if phases else "Failures", tuple(shown))] if shown else []
 
 
 def _convergence(config: Config, results: Results) -> Section:

@@ -127,12 +127,42 @@ def failures_table(rows: Sequence[Row]) -> Table:
             "phase": Cell(str(row["phase"])),
             **_blocked(row),
             "interrupted": _value(row["interrupted"]),
+            "switched": _value(row["switched"]),
             "restored": _value(row["restored"]),
         }
         for row in rows
     ]
-    caption = "Blocking by phase of the failure; interrupted and restored lightpaths."
+    caption = (
+        "Blocking by phase of the failure; connections that were interrupted, carried on by their "
+        "backup, and restored."
+    )
     return _table(caption, cells, 3 * _BRIEF, "output/failures.csv")
+
+
+def availability_table(rows: Sequence[Row]) -> Table:
+    """Return the availability of connections by load. rows: of availability.csv."""
+    cells = [
+        {
+            "load (E)": _value(row["erlang"]),
+            "availability": _digits(row["availability"]),
+            "from": _digits(row["availability_ci_lower"]),
+            "to": _digits(row["availability_ci_upper"]),
+            "outages": _value(row["outages"]),
+            "mean outage": _digits(row["outage_time"]),
+            "interrupted": _value(row["interrupted"]),
+            "switched": _value(row["switched"]),
+            "restored": _value(row["restored"]),
+            "recovery (ms)": _number(row, "recovery_ms_mean"),
+            "95 %": _number(row, "recovery_ms_p95"),
+        }
+        for row in rows
+        if row["what"] == "connections"
+    ]
+    caption = (
+        "Carried over asked time of the connections that were admitted; times out of them, in the unit "
+        "of holding_time; how long switching and restoration took."
+    )
+    return _table(caption, cells, 3 * _BRIEF, "output/availability.csv")
 
 
 def _table(caption: str, rows: Sequence[Mapping[str, Cell]], brief: int, file: str) -> Table:
@@ -167,6 +197,11 @@ def _between(lower: float | None, upper: float | None) -> str:
 def _number(row: Row, column: str) -> Cell:
     value = row.get(column)
     return Cell("" if value is None else f"{value:.3f}", value)
+
+
+def _digits(value: float | None) -> Cell:
+    """Return a number with the digits that tell an availability from 1."""
+    return Cell("" if value is None else f"{value:.7g}", value)
 
 
 def _percent(share: float) -> Cell:

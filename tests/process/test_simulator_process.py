@@ -157,6 +157,11 @@ def test_a_failure_has_a_table_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     blocking = [float(row["blocking_probability"]) for row in rows[:3]]
     assert blocking[1] > blocking[0]
     assert int(rows[0]["interrupted"]) > int(rows[0]["restored"]) > 0
+    with (tmp_path / "output" / "availability.csv").open() as file:
+        available = list(csv.DictReader(file))
+    assert {row["what"] for row in available} == {"connections", "link"}
+    assert 0 < float(available[0]["availability"]) < 1
+    assert float(available[0]["recovery_ms_mean"]) > 100
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no sockets with a path")

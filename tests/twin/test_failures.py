@@ -20,6 +20,7 @@ from fusion.outages import _Run
 from fusion.policies import Policy, built_in_policy
 from fusion.region import links_in_region
 from fusion.replication import Replication, _Simulation, _SimulationOfConnections, replicate
+from fusion.replication_file import to_record
 from fusion.scenario import Scenario, make_scenario
 from fusion.slicing import PER_GBPS
 from fusion.statistics import blocking_estimate
@@ -490,6 +491,46 @@ def test_only_what_has_an_effect_is_part_of_the_content() -> None:
         "failure_settings.failure_type": "node",
         "failure_settings.failed_node_id": "1",
     }
+
+
+COMBINED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "sliced": {"max_segments": 3},
+    "groomed": {"is_grooming_enabled": True},
+    "all of it": {"max_segments": 3, "is_grooming_enabled": True, "can_partially_serve": True},
+    "ranked": {"route_method": "cong_aware"},
+}
+
+
+@pytest.mark.parametrize("name", [*COMBINED, "1plus1", "shared_backup"])
+def test_random_failures_go_with_all(name: str) -> None:
+    """The links fail at the same times whatever is done, and restoring is better than nothing."""
+    mode = name if name not in COMBINED else "none"
+    failure = {"failure_type": "random", "mtbf": 1500, "mttr": 0.02, "mtbf_of": "km"}
+    done = {}
+    for restoration in ("none", "reroute", "wait"):
+        if restoration == "wait" and COMBINED.get(name, {}).get("is_grooming_enabled"):
+            continue
+        config = load_config(
+            "nsfnet_100_slots",
+            {
+                "general_settings": {"num_requests": 3000, **COMBINED.get(name, {})},
+                "failure_settings": {**failure, "restoration": restoration},
+                "protection_settings": {"protection_mode": mode, "revert_to_primary": True},
+            },
+        )
+        one, again = (
+            replicate(make_scenario(config, read_inputs(config)), LOAD, 0, 1000) for _ in range(2)
+        )
+        assert to_record(one) == to_record(again)
+        assert 0 < one.down_time < one.asked_time
+        assert one.interrupted > 100
+        assert (one.switched > 0) == (mode != "none")
+        done[restoration] = one
+    down = {restoration: one.down_time / one.asked_time for restoration, one in done.items()}
+    if mode == "none":  # where connections need two paths, there are seldom any during a failure
+        assert down["reroute"] < down["none"]
+    assert len({tuple(one.link_down_time) for one in done.values()}) == 1
 
 
 def test_restoring_carries_on_most_and_costs_others_some() -> None:
