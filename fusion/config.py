@@ -21,6 +21,7 @@ from fusion.problems import ConfigError, Problem, brief, nearest, show
 from fusion.sections import (
     FAILURE_KEYS,
     HOME,
+    QUALITY_KEYS,
     SECTIONS,
     Config,
     Section,
@@ -139,6 +140,7 @@ def relevant_fields(config: Config) -> dict[str, object]:
     if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
         skipped.add("can_partially_serve")
     skipped |= _without_effect_in_a_failure(values)
+    skipped |= _without_effect_on_quality(values)
     if values["conventions"] == "fusion":
         skipped |= {"warmup_requests"}  # there is none
     if values["protection_mode"] == "none":
@@ -180,6 +182,20 @@ def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
     else:
         skipped |= {"t_fail_arrival_index", "t_repair_after_arrivals"}
     return skipped
+
+
+def _without_effect_on_quality(values: Mapping[str, Any]) -> set[str]:
+    """Return the keys of snr_settings that change nothing, and of what goes with them."""
+    kind = values["snr_type"]
+    used = {"snr_type", *QUALITY_KEYS[kind]}
+    if not values["egn_model"]:
+        used.discard("phi")
+    if not values["snr_recheck"]:
+        used -= {"recheck_adjacent_cores", "recheck_crossband"}
+    if kind != "xt_calculation" and not values["xt_noise"]:
+        used.discard("recheck_adjacent_cores")
+    unused = set(SECTIONS["snr_settings"].model_fields) - used
+    return unused if values["fixed_grid"] else unused | {"channel_capacity"}
 
 
 def _normal(value: object) -> object:

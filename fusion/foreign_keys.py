@@ -29,23 +29,16 @@ _SAVED = Foreign("every replication is written when it is finished")
 _CSV = Foreign("CSV and JSON results are always written, into the output directory")
 _OUTAGES = Foreign("blocking is written for before, during and after a failure")
 _PROTECTION = Foreign("False is as if it were not there")
-_QUALITY = Foreign("no signal quality model is on")
+_BOTH_WAYS = Foreign("link_directions says whether both directions share a spectrum")
 _AGENTS = Foreign("no learning agent takes part in a simulation run; see docs/learning.md")
 _MODELS = Foreign("no learned model takes part in a simulation run")
 _OFFLINE = Foreign("no transitions are logged")
 
 _KEYS: dict[str, dict[str, Foreign]] = {
     "general_settings": {
-        "dynamic_lps": _off(
-            "a request is served by one lightpath",
-            "dynamic slicing is not available yet; set dynamic_lps = False",
-        ),
-        "fixed_grid": _off(
-            "widths come from the modulation table",
-            "the fixed grid is not available yet; set fixed_grid = False",
-        ),
         "pre_calc_mod_selection": Foreign(
-            "the narrowest format in reach is used, and no wider one fits where it does not"
+            "the narrowest format in reach is used, and no wider one fits where it does not; with a "
+            "snr_type all formats in reach are tried"
         ),
         "filter_mods": Foreign("FUSION does not use it either"),
         "thread_erlangs": Foreign("simulation_settings.workers spreads loads and replications"),
@@ -74,8 +67,8 @@ _KEYS: dict[str, dict[str, Foreign]] = {
         ),
     },
     "topology_settings": {
-        "multi_fiber": _QUALITY,
-        "bi_directional": _QUALITY,
+        "multi_fiber": Foreign("in FUSION it chooses a table of signal quality"),
+        "bi_directional": _BOTH_WAYS,
     },
     "routing_settings": {
         "path_ordering": Foreign(
@@ -95,23 +88,15 @@ _KEYS: dict[str, dict[str, Foreign]] = {
     },
     "spectrum_settings": {},
     "snr_settings": {
-        "snr_type": _off(
-            "reach comes from the modulation table",
-            "signal quality and crosstalk models are not available yet; set snr_type = None",
+        "beta": Foreign("only nli_aware and xt_aware routing read it"),
+        "xt_type": Foreign("only xt_aware routing reads it"),
+        "theta": Foreign("FUSION does not use it either"),
+        "bi_directional": _BOTH_WAYS,
+        "snr_margin": Foreign(
+            "thresholds have no margin of their own",
+            _OFF,
+            "add it to the numbers of snr_thresholds instead",
         ),
-        "input_power": _QUALITY,
-        "egn_model": _QUALITY,
-        "phi": _QUALITY,
-        "beta": _QUALITY,
-        "theta": _QUALITY,
-        "requested_xt": _QUALITY,
-        "xt_type": _QUALITY,
-        "xt_noise": _QUALITY,
-        "snr_recheck": _QUALITY,
-        "recheck_adjacent_cores": _QUALITY,
-        "recheck_crossband": _QUALITY,
-        "bi_directional": _QUALITY,
-        "snr_margin": _QUALITY,
     },
     "file_settings": {
         "file_type": _CSV._replace(
@@ -180,6 +165,7 @@ REFUSED_VALUES: dict[str, frozenset[str]] = {
         }
     ),
     "allocation_method": frozenset({"xt_aware"}),
+    "snr_type": frozenset({"snr_e2e_external_resources"}),
 }
 """Values of FUSION, by key, that name something that is not available yet."""
 

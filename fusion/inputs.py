@@ -31,6 +31,7 @@ from fusion.path_file import PathFileError, read_paths
 from fusion.paths import GivenPaths
 from fusion.problems import show
 from fusion.protection import is_protected, km_of_best_pairs
+from fusion.quality import quality_problems
 from fusion.sections import HOME
 from fusion.slicing import PER_GBPS, lightpath_rates, slices
 from fusion.text_files import read_text
@@ -41,6 +42,7 @@ from fusion.topology import (
     load_topology,
     topology_names,
 )
+from fusion.ways import make_ways
 
 RESULTS_VERSION = 1
 """Part of every content key: raised when the same inputs give other numbers than before."""
@@ -102,6 +104,8 @@ def read_inputs(
     as_fusion = config.compatibility_settings.conventions == "fusion"
     if modulation is not None and as_fusion:
         problems += _unusable_table(config, modulation)
+    if modulation is not None and config.snr_settings.snr_type != "None":
+        _check_quality(config, modulation, problems)
     if topology is not None and modulation is not None and not problems and not as_fusion:
         _check_reach(config, Inputs(topology, modulation, matrix), problems)
     if problems or topology is None or modulation is None:
@@ -215,7 +219,7 @@ def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | No
     width_ghz = config.topology_settings.bw_per_slot
     try:
         table = load_modulation(general.mod_assumption, path)
-        lightpath_widths(table, [0.0], list(rates), width_ghz)
+        lightpath_widths(table, [0.0], list(rates), width_ghz, _channel_capacity(config))
         if config.routing_settings.path_order == "hops_per_bit":
             bits_per_symbol_steps(table, tuple(rates), tuple(rates.values()), width_ghz)
     except ModulationError as error:
@@ -233,6 +237,30 @@ def _unusable_table(config: Config, table: ModulationTable) -> list[Problem]:
         slices=general.max_segments > 1,
     )
     return [_problem(config, key, message) for key, message in found]
+
+
+def _channel_capacity(config: Config) -> Mapping[str, float] | None:
+    general = config.general_settings
+    return general.channel_capacity if general.fixed_grid else None
+
+
+def _lightpath_rates(config: Config, table: ModulationTable) -> list[float]:
+    rates = list(config.bit_rate_shares)
+    return lightpath_rates(rates, table) if config.general_settings.max_segments > 1 else rates
+
+
+def _check_quality(config: Config, table: ModulationTable, problems: list[Problem]) -> None:
+    ways = make_ways(
+        table,
+        [0.0],
+        _lightpath_rates(config, table),
+        config.topology_settings.bw_per_slot,
+        channel_capacity=_channel_capacity(config),
+        fills_channels=False,
+    )
+    problems += [
+        _problem(config, key, message) for key, message in quality_problems(config, table, ways)
+    ]
 
 
 def _paths(config: Config, topology: Topology, problems: list[Problem]) -> GivenPaths | None:
@@ -259,7 +287,7 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
     width_ghz = config.topology_settings.bw_per_slot
     general = config.general_settings
     every = lightpath_rates(rates, inputs.modulation) if general.max_segments > 1 else rates
-    slots, _ = lightpath_widths(inputs.modulation, km, every, width_ghz)
+    slots, _ = lightpath_widths(inputs.modulation, km, every, width_ghz, _channel_capacity(config))
     spectrum = config.spectrum_settings
     largest = max(getattr(spectrum, band) for band in type(spectrum).model_fields)
     single = (slots > 0) & (slots + general.guard_slots <= largest)
@@ -267,7 +295,10 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
     units = [round(rate * PER_GBPS) for rate in every]
     for index, rate in enumerate(units[: len(rates)] if general.max_segments > 1 else []):
         for lower, _ in slices(
-            units, rate, general.max_segments, partial=general.can_partially_serve
+            units,
+            rate,
+            general.max_segments,
+            partial=general.can_partially_serve or general.dynamic_lps,
         ):
             fits[:, index] |= single[:, lower]
     pairs_by_rate = fits.sum(axis=0)

@@ -87,8 +87,10 @@ def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
         "sim_lp_utilization_list": [_utilisation(each)],
         "block_reasons_dict": {
             "distance": reach,
-            "congestion": None if reach is None else 1.0 - reach,
-            "xt_threshold": 0.0 if blocked else None,
+            "congestion": None
+            if reach is None
+            else 1.0 - reach - each.blocked_by_quality / blocked,
+            "xt_threshold": each.blocked_by_quality / blocked if blocked else None,
         },
         "hops_mean": each.hops / each.lightpaths if each.lightpaths else None,
         "lengths_mean": round(each.length_km / each.lightpaths, 2) if each.lightpaths else None,

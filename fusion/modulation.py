@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -34,9 +34,12 @@ __all__ = [
     "ModulationTable",
     "bits_per_symbol",
     "bits_per_symbol_steps",
+    "first_in_reach",
+    "lightpath_formats",
     "lightpath_widths",
     "load_modulation",
     "modulation_names",
+    "value_of",
 ]
 
 _PER_UNIT = 1_000_000
@@ -63,25 +66,83 @@ def lightpath_widths(
     length_km: ArrayLike,
     bit_rates_gbps: Sequence[float],
     slot_width_ghz: float,
+    channel_capacity: Mapping[str, float] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return slots int32[path, class] and format int32[path, class] for each path and bit rate.
 
     Of the formats that reach as far as the path is long, the one with the fewest slots is taken, of
     equals the one with the shortest reach. Slots are without guard band, 0 where no format reaches;
     formats are indices into table.formats, -1 where none reaches. length_km: float64[path].
-
-    Raise ModulationError for bit rates that a listed table lacks and for slots that are not of the
-    width it was counted in: scaled numbers would not be the ones its author would have found.
+    channel_capacity: see `lightpath_formats`, which says what is raised, too.
     """
+    choices = lightpath_formats(table, bit_rates_gbps, slot_width_ghz, channel_capacity)
+    return first_in_reach(choices, length_km)
+
+
+def lightpath_formats(
+    table: ModulationTable,
+    bit_rates_gbps: Sequence[float],
+    slot_width_ghz: float,
+    channel_capacity: Mapping[str, float] | None = None,
+) -> list[list[Entry]]:
+    """Return for each bit rate the formats in order of preference, with their slots.
+
+    channel_capacity: format -> Gb/s, in a fixed grid: each lightpath has one slot, and formats that carry
+    less than the bit rate are left out. None: the flexible grid.
+
+    Raise ModulationError for bit rates that a listed table lacks, for a format without a capacity, and
+    in the flexible grid for slots that are not of the width the table was counted in: scaled numbers would
+    not be the ones its author would have found.
+    """
+    if channel_capacity is None:
+        return _choices(table, bit_rates_gbps, slot_width_ghz)
+    capacity = [value_of(channel_capacity, each.name) for each in table.formats]
+    missing = [
+        f"{table.name}: {show(each.name)}: channel_capacity does not have this format"
+        for each, value in zip(table.formats, capacity, strict=True)
+        if value is None
+    ]
+    if missing:
+        raise ModulationError(missing)
+    width = (
+        table.slot_width_ghz or slot_width_ghz
+    )  # slots are channels here, whatever the table counts
+    return [
+        sorted(
+            (
+                entry._replace(slots=1)
+                for entry in entries
+                if _micro(capacity[entry.format] or 0.0) >= _micro(rate)
+            ),
+            key=_preference,
+        )
+        for rate, entries in zip(
+            bit_rates_gbps, _choices(table, bit_rates_gbps, width), strict=True
+        )
+    ]
+
+
+def first_in_reach(
+    choices: Sequence[Sequence[Entry]], length_km: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return slots and format int32[path, class] of the first entry of each class that reaches."""
     micro_km = np.rint(np.asarray(length_km, dtype=np.float64) * _PER_UNIT).astype(np.int64)
-    slots = np.zeros((len(micro_km), len(bit_rates_gbps)), dtype=np.int32)
+    slots = np.zeros((len(micro_km), len(choices)), dtype=np.int32)
     formats = np.full_like(slots, -1)
-    for column, choices in enumerate(_choices(table, bit_rates_gbps, slot_width_ghz)):
-        for choice in reversed(choices):
-            within = micro_km <= _micro(choice.reach_km)
-            slots[within, column] = choice.slots
-            formats[within, column] = choice.format
+    for column, entries in enumerate(choices):
+        for entry in reversed(entries):
+            within = micro_km <= _micro(entry.reach_km)
+            slots[within, column] = entry.slots
+            formats[within, column] = entry.format
     return slots, formats
+
+
+def value_of(by_format: Mapping[str, float], name: str) -> float | None:
+    """Return the number of a format, by its name in capitals and without hyphens, or None."""
+    plain = name.upper().replace("-", "")
+    return next(
+        (value for key, value in by_format.items() if key.upper().replace("-", "") == plain), None
+    )
 
 
 def bits_per_symbol(

@@ -20,8 +20,9 @@ from fusion.kernel.arrays import (
     new_state,
     new_tally,
 )
-from fusion.kernel.connection_loop import serve_connections
+from fusion.kernel.connection_loop import serve_connections, serve_with_quality
 from fusion.kernel.connections import (
+    BLOCKED_BY_QUALITY,
     CONNECTION,
     COUNTDOWN,
     ENDED,
@@ -65,6 +66,8 @@ class Replication(NamedTuple):
     that lightpaths carry which were there already. sliced: requests carried by several lightpaths.
     partly_served: requests of which a part is not served; that part is in blocked_gbps. ended, lightpath_use:
     lightpaths that have ended, and the sum over these of the mean share of their bit rate that was in use.
+    blocked_by_quality: blocked requests for which there was room, but not the signal quality.
+    noise_to_signal: sum over lightpaths, as they are set up.
     phase_requests, phase_blocked: int64[3], before, during and after a failure, or empty. interrupted:
     connections that were carried over failed links. switched: those of them that their backup carries on.
     restored: those that found another way. recovery_ms: mean, 95th percentile and greatest of the times that
@@ -115,6 +118,8 @@ class Replication(NamedTuple):
     link_down_time: Floats = _NO_TIMES
     link_outages: Int64s = _NO_PHASES
     measured_time: float = 0.0
+    blocked_by_quality: int = 0
+    noise_to_signal: float = 0.0
     fusion: dict[str, Any] | None = None
 
     @property
@@ -129,6 +134,8 @@ def is_compiled(loop: Loop) -> bool:
         needed = [serve_protected, *((switch_over, come_back, drop, rows_in) if loop.fails else ())]
     elif loop.connections and loop.as_fusion:
         needed = [serve_as_fusion]
+    elif loop.quality:
+        needed = [serve_with_quality]
     elif loop.connections:
         needed = [serve_connections, *((interrupt_connections, rows_in) if loop.fails else ())]
     else:
@@ -334,6 +341,7 @@ class _SimulationOfConnections:
             scenario = scenario._replace(network=self.links.network)
         network = scenario.network
         self._scenario, self._service = scenario, service
+        self._serve = serve_connections if service.quality is None else serve_with_quality
         self._state = new_connections(
             network,
             service,
@@ -347,7 +355,7 @@ class _SimulationOfConnections:
 
     def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
         scenario = self._scenario
-        serve_connections(
+        self._serve(
             scenario.network,
             self._service,
             self._state,
@@ -531,12 +539,12 @@ def replication_of(
     row_slots = np.maximum(network.width - scenario.guard_slots, 0)
     slot_time = per_link(network.first_hop, network.links, tally.busy_by_path, len(scenario.links))
     by_format = np.zeros((len(scenario.formats), len(scenario.bit_rates_gbps)), dtype=np.int64)
-    rows, rates = np.nonzero(scenario.format_by_row >= 0)
+    rows, columns = np.nonzero(scenario.format_by_row >= 0)
     of_column = scenario.rate_of_column
     np.add.at(
         by_format,
-        (scenario.format_by_row[rows, rates], of_column[rates]),
-        tally.served_by_row[rows, rates],
+        (scenario.format_by_row[rows, columns], of_column[columns]),
+        tally.served_by_row[rows, columns],
     )
     ranks = int(scenario.rank.max(initial=0)) + 1
     requested = len(scenario.traffic.bit_rate_shares)
@@ -570,6 +578,8 @@ def replication_of(
         partly_served=int(count.number[PARTLY_SERVED]),
         ended=int(count.number[ENDED]),
         lightpath_use=float(count.use[0]),
+        blocked_by_quality=int(count.number[BLOCKED_BY_QUALITY]),
+        noise_to_signal=float(count.noise[0]),
     )
 
 

@@ -141,4 +141,7 @@ def describe_point(point: Mapping[str, Any]) -> str:
     if point["blocked_out_of_reach"]:
         share = point["blocked_out_of_reach"] / point["blocked"]
         replications += f"; {share:.0%} of it out of reach of every modulation format"
+    if point["blocked_by_quality"]:
+        share = point["blocked_by_quality"] / point["blocked"]
+        replications += f"; {share:.0%} of it had slots and not the signal quality"
     return f"{point['erlang']:g} Erlang: blocking {mean:.4g} {interval} ({percent}, {replications})"

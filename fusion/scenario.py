@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fusion.config import Config
 from fusion.conventions.paths import paths_as_listed
@@ -34,10 +34,12 @@ from fusion.protection import (
     make_protection,
     protected_paths,
 )
+from fusion.quality import make_quality
 from fusion.recovery import RecoveryTimes
 from fusion.service import make_service
-from fusion.slicing import lightpath_rates
+from fusion.slicing import PER_GBPS, lightpath_rates
 from fusion.traffic import TrafficModel
+from fusion.ways import Ways, make_ways
 
 BANDS = ("c", "l", "s", "o", "e")
 
@@ -54,12 +56,13 @@ class Scenario(NamedTuple):
     """A run without its loads. Arrays are read only by agreement.
 
     hops: int32[path]. length_km: float64[path]. rank: int32[path], place among the candidates of its pair.
-    format_by_row: int32[row, bit rate], index into `formats`, -1 = none reaches; rows as in
-    `network.width_row`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate], those of
+    format_by_row: int32[row, column], index into `formats`, -1 = none reaches; rows and columns as in
+    `network.width`. guard_slots: included in `network.width`. bit_rates_gbps: float64[bit rate], those of
     lightpaths; those of requests come first, as in `traffic`. service: how requests may be served beside by
-    one lightpath of their own; None: not at all. failure: of links, in each replication. protection: of
-    connections; then candidates come in pairs, see `disjoint`, and a pair has one rank. conventions: of the
-    original FUSION, if a replication is to follow them.
+    one lightpath of their own, and the signal quality it needs; None: not at all, and any. failure: of links,
+    in each replication. protection: of connections; then candidates come in pairs, see `disjoint`, and a pair
+    has one rank. conventions: of the original FUSION, if a replication is to follow them. rate_of_column:
+    int32[column], index of its bit rate in `bit_rates_gbps`.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
 
@@ -77,6 +80,7 @@ class Scenario(NamedTuple):
     formats: tuple[str, ...]
     guard_slots: int
     bit_rates_gbps: NDArray[np.float64]
+    rate_of_column: NDArray[np.int32]
     pairs: tuple[tuple[str, str], ...]
     links: tuple[tuple[str, str], ...]
     link_km: tuple[float, ...]
@@ -86,40 +90,44 @@ class Scenario(NamedTuple):
     conventions: Conventions | None = None
 
     @property
-    def rate_of_column(self) -> NDArray[np.int32]:
-        """int32[column of network.width], index of its bit rate in `bit_rates_gbps`."""
-        if self.conventions is not None:
-            return self.conventions.columns.of
-        return np.arange(len(self.bit_rates_gbps), dtype=np.int32)
-
-    @property
     def slots_per_link(self) -> int:
         """Slots of one link over all cores and bands."""
         return sum(plane.slots for plane in self.planes)
 
 
 class Loop(NamedTuple):
-    """Which event loop a config needs: for connections with a backup, for others (FUSION's), or plain."""
+    """Which event loop a config needs.
+
+    For connections with a backup, for others (FUSION's; with signal quality), or plain.
+    """
 
     protected: bool
     connections: bool
     fails: bool
     as_fusion: bool
+    quality: bool
 
 
 def loop_of(config: Config) -> Loop:
     """Return which event loop a config needs, and whether links fail in it."""
     fails = config.failure_settings.failure_type != "none"
     as_fusion = config.compatibility_settings.conventions == "fusion"
-    return Loop(is_protected(config), takes_connections(config), fails, as_fusion)
+    return Loop(
+        is_protected(config), takes_connections(config), fails, as_fusion, needs_quality(config)
+    )
 
 
 def takes_connections(config: Config) -> bool:
-    """Return whether a request may take several lightpaths, or a part of one."""
+    """Return whether a request may take several lightpaths, a part of one, or one that must be good."""
     general = config.general_settings
     # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
     grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
-    return general.max_segments > 1 or grooms
+    return general.max_segments > 1 or grooms or needs_quality(config)
+
+
+def needs_quality(config: Config) -> bool:
+    """Return whether lightpaths need some signal quality."""
+    return config.snr_settings.snr_type != "None"
 
 
 def make_scenario(config: Config, inputs: Inputs) -> Scenario:
@@ -131,6 +139,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     rates = list(shares)
     columns: Columns | None = None
     paths = _paths(config, inputs, separate)
+    ways: Ways | None = None
     if config.compatibility_settings.conventions == "fusion":
         columns = make_columns(config, inputs.modulation)
         rates = columns.gbps
@@ -139,12 +148,17 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         if general.max_segments > 1:
             rates = lightpath_rates(rates, inputs.modulation)
         same_format = protected and config.protection_settings.backup_slots == "same"
-        slots, formats = lightpath_widths(
-            inputs.modulation,
-            longest_of_pair(paths).length_km if same_format else paths.length_km,
-            rates,
-            config.topology_settings.bw_per_slot,
-        )
+        if needs_quality(config):
+            ways = _ways(config, inputs, paths.length_km, rates)
+            slots, formats = ways.slots, ways.format
+        else:
+            slots, formats = lightpath_widths(
+                inputs.modulation,
+                longest_of_pair(paths).length_km if same_format else paths.length_km,
+                rates,
+                config.topology_settings.bw_per_slot,
+                general.channel_capacity if general.fixed_grid else None,
+            )
     width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
     # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
     rows, width_row = np.unique(np.hstack([width, formats]), axis=0, return_inverse=True)
@@ -152,14 +166,14 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     n_links = len(topology.links) * (2 if separate else 1)
     names = topology.nodes
     forward = tuple((names[a], names[b]) for a, b, _ in topology.links)
-    link_km = tuple(km for _, _, km in topology.links)
+    link_km = tuple(km for _, _, km in topology.links) * (2 if separate else 1)
     candidates = np.diff(paths.first_path)
     network = make_network(
         paths.first_path,
         paths.first_hop,
         paths.links,
         width_row.ravel().astype(np.int64),
-        rows[:, : len(rates)],
+        rows[:, : width.shape[1]],
         n_links,
         [plane.slots for plane in planes],
         _path_cost(config, paths),
@@ -175,9 +189,17 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             grooms=general.is_grooming_enabled,
             partial=general.can_partially_serve,
             separate_directions=separate,
+            uneven=general.dynamic_lps,
         )
         if columns is not None:
             service = service_as_fusion(config, service, inputs.modulation)
+        if ways is not None:
+            service = _with_quality(config, inputs, service, ways, planes, link_km)
+    bit_rates, of_column = np.array(rates), np.arange(len(rates), dtype=np.int32)
+    if columns is not None:
+        bit_rates, of_column = np.array(columns.rates), columns.of
+    if ways is not None:
+        bit_rates, of_column = np.array(ways.bit_rates_gbps), ways.rate
     return Scenario(
         network=network if failure is None else able_to_fail(network),
         traffic=TrafficModel(
@@ -204,18 +226,49 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             (np.arange(candidates.sum()) - np.repeat(paths.first_path[:-1], candidates))
             // (2 if protected else 1)
         ).astype(np.int32),
-        format_by_row=np.ascontiguousarray(rows[:, len(rates) :], dtype=np.int32),
+        format_by_row=np.ascontiguousarray(rows[:, width.shape[1] :], dtype=np.int32),
         formats=tuple(each.name for each in inputs.modulation.formats),
         guard_slots=general.guard_slots,
-        bit_rates_gbps=np.array(rates if columns is None else columns.rates),
+        bit_rates_gbps=bit_rates,
+        rate_of_column=of_column,
         pairs=tuple((names[s], names[d]) for s, d in paths.pairs),
         links=forward + tuple((b, a) for a, b in forward) if separate else forward,
-        link_km=link_km * 2 if separate else link_km,
+        link_km=link_km,
         seed=config.simulation_settings.seed,
         num_requests=general.num_requests,
         sample_every=general.frag_calc_step,
         conventions=None if columns is None else make_conventions(config, inputs, paths, columns),
     )
+
+
+def _ways(config: Config, inputs: Inputs, length_km: ArrayLike, rates: Sequence[float]) -> Ways:
+    general = config.general_settings
+    return make_ways(
+        inputs.modulation,
+        length_km,
+        rates,
+        config.topology_settings.bw_per_slot,
+        channel_capacity=general.channel_capacity if general.fixed_grid else None,
+        fills_channels=general.fixed_grid and general.dynamic_lps,
+    )
+
+
+def _with_quality(
+    config: Config,
+    inputs: Inputs,
+    service: Service,
+    ways: Ways,
+    planes: Sequence[Plane],
+    link_km: Sequence[float],
+) -> Service:
+    """Return a service whose lightpaths need some signal quality."""
+    if ways.any_rate >= 0:
+        tiers = np.full((len(config.bit_rate_shares), 1), ways.any_rate, dtype=np.int32)
+        service = service._replace(tiers=tiers)
+    units = np.rint(np.array(ways.bit_rates_gbps) * PER_GBPS).astype(np.int64)
+    cores = [(plane.core, plane.band) for plane in planes]
+    quality = make_quality(config, inputs.modulation, ways, cores, link_km)
+    return service._replace(rate=units[ways.rate], quality=quality)
 
 
 def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:

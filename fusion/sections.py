@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from fusion.conventions.limits import contradictions_with_fusion
 from fusion.values import (
+    ByFormat,
     Flag,
     Integer,
     IntegerOrAuto,
@@ -39,8 +40,19 @@ FAILURE_KEYS: dict[str, tuple[str, ...]] = {
     "random": ("mtbf", "mtbf_of", "mttr"),
 }
 """Keys that say what fails, by failure_type."""
+_OF_NOISE = ("input_power", "egn_model", "phi", "snr_thresholds", "xt_noise", "snr_recheck")
+_RECHECKS = ("recheck_adjacent_cores", "recheck_crossband")
+QUALITY_KEYS: dict[str, tuple[str, ...]] = {
+    "None": (),
+    "snr_calc_nli": (*_OF_NOISE, "recheck_adjacent_cores"),
+    "gsnr": (*_OF_NOISE, *_RECHECKS),
+    "xt_calculation": ("requested_xt", "snr_recheck", "recheck_adjacent_cores"),
+}
+"""Keys of snr_settings that have an effect, by snr_type."""
 RANKING = ("cong_aware", "least_congested", "frag_aware")
 """Routing methods that order the candidate paths anew for each request."""
+NOISE_MODELS = ("snr_calc_nli", "gsnr")
+"""Values of snr_type whose signal quality is computed from noise."""
 _BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
 
 Slots = Annotated[int, Field(ge=0, le=10_000), Integer]
@@ -156,6 +168,29 @@ class GeneralSettings(Section):
         description="With slicing or grooming: serve a part of a request where there is no room for "
         "all of it; the rest counts as blocked bit rate.",
     )
+    fixed_grid: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Fixed grid: each lightpath takes one slot of bw_per_slot, a channel, in a format "
+        "that reaches and whose channel_capacity is enough.",
+    )
+    channel_capacity: ByFormat = Field(
+        default={
+            "16-QAM": 600.0,
+            "32-QAM": 700.0,
+            "64-QAM": 800.0,
+            "8-QAM": 500.0,
+            "BPSK": 200.0,
+            "QPSK": 400.0,
+        },
+        description="Bit rate in Gb/s that a channel carries in each format (fixed_grid).",
+    )
+    dynamic_lps: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Dynamic lightpaths, with a snr_type. In a fixed grid a lightpath has the "
+        "channel_capacity of the best format that its signal quality allows, and what a request leaves "
+        "of it can be groomed; slices are such channels. Otherwise slices have bit rates that may "
+        "differ: for what is left of the request the highest that is not above it.",
+    )
     frag_calc_step: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
         default=1000,
         description="Requests from one sample of the links' fragmentation to the next.",
@@ -231,6 +266,75 @@ class SpectrumSettings(Section):
     s_band: Slots = Field(default=0, description="Slots of the S band.")
     o_band: Slots = Field(default=0, description="Slots of the O band.")
     e_band: Slots = Field(default=0, description="Slots of the E band.")
+
+
+class SnrSettings(Section):
+    """Signal quality: noise and crosstalk that decide, beside the reach, whether a lightpath is good."""
+
+    snr_type: Annotated[
+        Literal["None", "snr_calc_nli", "xt_calculation", "gsnr"],
+        Word,
+        BeforeValidator(lambda kind: "None" if str(kind).lower() in ("none", "") else kind),
+    ] = Field(
+        default="None",
+        description="Model: None; snr_calc_nli (noise of amplifiers and nonlinear interference by the "
+        "GN model, one band, a link has length / 100 km spans); gsnr (the same with whole spans; with "
+        "C and L band lit also Raman scattering); xt_calculation (crosstalk between cores). "
+        "The formats of a bit rate are tried from the "
+        "fewest slots up, and a lightpath is only set up in one whose threshold it reaches.",
+    )
+    input_power: Annotated[float, Field(gt=0, le=10), Number] = Field(
+        default=1e-3,
+        description="Launch power of each lightpath, in W (snr_calc_nli, gsnr).",
+    )
+    egn_model: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Correct the nonlinear interference for the formats of the neighbours; False: the "
+        "GN model, in which all light is Gaussian noise (snr_calc_nli, gsnr).",
+    )
+    phi: ByFormat = Field(
+        default={
+            "16-QAM": 17 / 25,
+            "32-QAM": 69 / 100,
+            "64-QAM": 13 / 21,
+            "8-QAM": 2 / 3,
+            "BPSK": 1.0,
+            "QPSK": 1.0,
+        },
+        description="phi of each format, from 0 to 1: 2 - E|a|^4 / (E|a|^2)^2 (egn_model).",
+    )
+    snr_thresholds: ByFormat = Field(
+        default={
+            "16-QAM": 13.24,
+            "32-QAM": 16.16,
+            "64-QAM": 19.01,
+            "8-QAM": 10.84,
+            "BPSK": 3.71,
+            "QPSK": 6.72,
+        },
+        description="Least signal-to-noise ratio of each format, in dB in the bandwidth of the "
+        "lightpath (snr_calc_nli, gsnr).",
+    )
+    requested_xt: ByFormat = Field(
+        default={"16-QAM": -36.69, "64-QAM": -41.69, "QPSK": -26.19},
+        description="Crosstalk below which each format must stay, in dB (xt_calculation).",
+    )
+    xt_noise: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Count the crosstalk from adjacent cores as noise (snr_calc_nli, gsnr).",
+    )
+    snr_recheck: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Set a lightpath up only if those that it disturbs still reach their thresholds.",
+    )
+    recheck_adjacent_cores: Annotated[bool, Flag] = Field(
+        default=True,
+        description="Among these also the ones in adjacent cores (snr_recheck with crosstalk).",
+    )
+    recheck_crossband: Annotated[bool, Flag] = Field(
+        default=True,
+        description="Among these also the ones in the other band (snr_recheck with C and L band).",
+    )
 
 
 class TrafficSettings(Section):
@@ -482,6 +586,7 @@ class Config(BaseModel):
     topology_settings: TopologySettings = Field(default_factory=TopologySettings)
     routing_settings: RoutingSettings = Field(default_factory=RoutingSettings)
     spectrum_settings: SpectrumSettings = Field(default_factory=SpectrumSettings)
+    snr_settings: SnrSettings = Field(default_factory=SnrSettings)
     traffic_settings: TrafficSettings = Field(default_factory=TrafficSettings)
     simulation_settings: SimulationSettings = Field(default_factory=SimulationSettings)
     statistics_settings: StatisticsSettings = Field(default_factory=StatisticsSettings)
@@ -545,6 +650,7 @@ SECTIONS: dict[str, type[Section]] = {
     "topology_settings": TopologySettings,
     "routing_settings": RoutingSettings,
     "spectrum_settings": SpectrumSettings,
+    "snr_settings": SnrSettings,
     "traffic_settings": TrafficSettings,
     "simulation_settings": SimulationSettings,
     "statistics_settings": StatisticsSettings,
@@ -617,6 +723,13 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if values["paths_file"] and not external:
             yield "paths_file", "is only read with route_method = external_ksp"
     yield from _contradictions_of_protection(values)
+    if values.get("snr_type", "None") != "None":
+        yield from _contradictions_of_quality(values)
+    elif values.get("dynamic_lps") and "snr_type" in values:
+        yield (
+            "dynamic_lps",
+            "must be False with snr_type = None: it needs a model of signal quality",
+        )
     if values.get("failure_type", "none") != "none":
         yield from _contradictions_of_a_failure(values)
     yield from contradictions_with_fusion(values)
@@ -649,6 +762,24 @@ def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[s
             yield "revert_to_primary", f"must be True {told}: the backup is not theirs alone"
         if values.get("backup_slots") == "same":
             yield "backup_slots", f"must be own {told}"
+
+
+def _contradictions_of_quality(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = values["snr_type"]
+    if kind in NOISE_MODELS:
+        for band in ("s_band", "o_band", "e_band"):
+            if values.get(band):
+                yield band, f"must be 0 with snr_type = {kind}, which knows C and L band alone"
+    if kind == "snr_calc_nli" and values.get("c_band") and values.get("l_band"):
+        yield (
+            "l_band",
+            "must be 0 with snr_type = snr_calc_nli, which knows one band; gsnr knows both",
+        )
+    if values.get("path_choice") == "all" and values.get("allocation_method") == "random_fit":
+        yield "path_choice", f"must be in_order with random_fit and snr_type = {kind}"
+    for key in ("failure_type", "protection_mode"):
+        if values.get(key, "none") != "none":
+            yield key, f"must be none with snr_type = {kind}: not available together yet"
 
 
 def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

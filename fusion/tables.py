@@ -135,6 +135,10 @@ def replication_row(replication: Replication) -> Row:
         "sliced": replication.sliced,
         "partly_served": replication.partly_served,
         "lightpath_utilisation": replication.lightpath_use / (replication.ended or math.nan),
+        "blocked_by_quality": replication.blocked_by_quality,
+        "mean_snr_db": -10.0 * math.log10(replication.noise_to_signal / served)
+        if replication.noise_to_signal > 0.0
+        else math.nan,
     }
 
 
@@ -164,6 +168,7 @@ def point_row(
         "warmup_requests": outcomes[0].warmup_requests,
         "blocked": sum(each.blocked for each in outcomes),
         "blocked_out_of_reach": sum(each.blocked_out_of_reach for each in outcomes),
+        "blocked_by_quality": sum(each.blocked_by_quality for each in replications),
         **_columns("blocking_probability", blocking),
         "relative_precision": blocking.relative_precision,
     }

@@ -142,6 +142,41 @@ def _shares(value: object) -> dict[float, float]:
     return dict(sorted(shares.items()))
 
 
+def _by_format(value: object) -> dict[str, float]:
+    """Read {modulation format: number} from a mapping or its text, as Python or JSON writes it."""
+    form = 'a dictionary of modulation format and number, like {"QPSK": 6.72, "16-QAM": 13.24}'
+    pairs: list[tuple[object, object]] = []
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.startswith("{") and text.endswith("}")):
+            raise told(f"must be {form}")
+        for item in filter(str.strip, text[1:-1].split(",")):
+            match = _SHARE.fullmatch(item)
+            if match is None:
+                raise told(f"must be {form}; '{show(item.strip(), 40)}' is no such pair")
+            pairs.append((match[2].strip(), match[4]))
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        raise told(f"must be {form}")
+    if not 1 <= len(pairs) <= _MAX_SHARES:
+        raise told(f"must have 1 to {_MAX_SHARES} formats, not {len(pairs)}")
+    numbers: dict[str, float] = {}
+    for raw_name, raw_number in pairs:
+        name = _text(raw_name)
+        try:
+            number = _number(raw_number)
+        except ValueError:
+            number = math.inf
+        if not name or not abs(number) <= 1e9:
+            pair = f"{show(raw_name, 30)}: {show(raw_number, 30)}"
+            raise told(f"must be {form}; '{pair}' is no such pair")
+        if name in numbers:
+            raise told(f"must have every format once; {show(name, 30)} is there twice")
+        numbers[name] = number
+    return dict(sorted(numbers.items()))
+
+
 def _node(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # nodes often have numbers for names
@@ -202,6 +237,7 @@ NodeName = Annotated[str, BeforeValidator(_node)]
 Links = Annotated[str, BeforeValidator(_links)]
 Point = Annotated[str, BeforeValidator(_point)]
 Shares = Annotated[dict[float, float], BeforeValidator(_shares)]
+ByFormat = Annotated[dict[str, float], BeforeValidator(_by_format)]
 IntegerOrAuto = Annotated[
     Annotated[int, Field(ge=0, le=10**12)] | Literal["auto"], BeforeValidator(_integer_or_auto)
 ]

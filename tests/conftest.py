@@ -22,7 +22,11 @@ def fault_tests() -> set[tuple[str, str]]:
     return set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", FAULTS.read_text(encoding="utf-8")))
 
 
-COMPILED = ("{}", "{'general_settings': {'max_segments': 4}}")
+COMPILED = (
+    "{}",
+    "{'general_settings': {'max_segments': 4}}",
+    "{'snr_settings': {'snr_type': 'gsnr'}}",
+)
 """Overrides of the template `quick` that need an event loop each."""
 
 

@@ -70,6 +70,7 @@ def link_model(
         formats=("any",),
         guard_slots=0,
         bit_rates_gbps=np.ones(1),
+        rate_of_column=np.zeros(1, dtype=np.int32),
         service=None,
         failure=None,
         pairs=tuple((f"class {number}", "") for number in range(len(classes))),

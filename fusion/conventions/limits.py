@@ -29,6 +29,12 @@ _ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     "stopping_rule": (("fixed",), "it has a rule of its own; is_training = True switches that off"),
     "failure_type": (("none",), "every kind crashes there"),
     "protection_mode": (("none",), "it crashes or protects nothing there"),
+    "snr_type": (
+        ("None",),
+        "its models of signal quality are not available yet; ours work without it",
+    ),
+    "fixed_grid": ((False,), "not available yet; it works without it"),
+    "dynamic_lps": ((False,), "not available yet; it works without it"),
 }
 _SWITCHES = ("load_per_core", "is_training", "pre_calc_mod_selection")
 

@@ -1,7 +1,7 @@
-"""The event loop for connections: slicing, grooming and service in part.
+"""The event loop for connections: slicing, grooming, service in part, and signal quality.
 
-Where a request takes one lightpath of its own it does the same as `event_loop.serve`, which is kept apart
-because it is several times faster.
+Where a request takes one lightpath of its own and any quality is good it does the same as `event_loop.serve`,
+which is kept apart because it is several times faster.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import CACHE_DIR, compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally
 from fusion.kernel.connections import (
+    BLOCKED_BY_QUALITY,
     CONNECTION,
     COUNTDOWN,
     GROOMED,
@@ -31,11 +32,13 @@ from fusion.kernel.connections import (
     take_row,
 )
 from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.quality import Quality, count_noise, forget_refusals, was_refused
+from fusion.kernel.quality_search import place_well, search_all_well
 from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots, path_score
 from fusion.kernel.search import RANDOM_FIT, find_start, search_all, search_random
 
 
-@compiled
+@inner
 def end_until(
     network: Network,
     service: Service,
@@ -64,7 +67,7 @@ def end_until(
     state.cursor[REACHED] = present
 
 
-@compiled
+@inner
 def put_in_order(network: Network, state: Connections, slots: int, choice: int, pair: int) -> int:
     """Put the candidates of a pair in the order in which they are tried, and return how many there are."""
     first, end = network.first_path[pair], network.first_path[pair + 1]
@@ -89,11 +92,22 @@ def put_in_order(network: Network, state: Connections, slots: int, choice: int, 
     return int(end - first)
 
 
-@compiled
+@inner
 def place_on(
-    network: Network, state: Connections, fit: int, path: int, column: int, tie: float
+    network: Network,
+    quality: Quality | None,
+    state: Connections,
+    fit: int,
+    path: int,
+    column: int,
+    tie: float,
 ) -> Any:
-    """Return (plane, start) of a lightpath on a path, on the first plane with room; else -1s."""
+    """Return (plane, start, column) of a lightpath on a path, on the first plane with room; else -1s.
+
+    The column is that of the format where there is a choice of formats.
+    """
+    if quality is not None:
+        return place_well(quality, network, state, fit, path, column, tie)
     width = network.width[network.width_row[path], column]
     if width > 0:
         for plane in range(state.free.shape[0]):
@@ -110,31 +124,25 @@ def place_on(
                 tie,
             )
             if start >= 0:
-                return np.int64(plane), np.int64(start)
-    return np.int64(-1), np.int64(-1)
+                return np.int64(plane), np.int64(start), np.int64(column)
+    return np.int64(-1), np.int64(-1), np.int64(-1)
 
 
-@compiled
-def search(
+@inner
+def search_all_paths(
     network: Network,
+    quality: Quality | None,
     state: Connections,
     fit: int,
-    choice: int,
-    candidates: int,
     pair: int,
     bit_rate: int,
     tie: float,
 ) -> Any:
-    """Return (path, plane, start) of one lightpath for the whole request; else -1s."""
-    if choice != ALL_PATHS:
-        for place in range(candidates):
-            path = np.int64(state.order[place])
-            plane, start = place_on(network, state, fit, path, bit_rate, tie)
-            if start >= 0:
-                return path, plane, start
-        return np.int64(-1), np.int64(-1), np.int64(-1)
+    """Return (path, plane, start, column) of the lightpath that the fit likes best of all paths; else -1s."""
+    if quality is not None:
+        return search_all_well(quality, network, state, fit, pair, bit_rate)
     if fit == RANDOM_FIT:
-        return search_random(
+        path, plane, start = search_random(
             state.free,
             network.first_path,
             network.first_hop,
@@ -146,22 +154,47 @@ def search(
             bit_rate,
             tie,
         )
-    return search_all(
-        state.free,
-        state.usage,
-        network.first_path,
-        network.first_hop,
-        network.links,
-        network.width_row,
-        network.width,
-        network.shifts,
-        fit,
-        pair,
-        bit_rate,
-    )
+    else:
+        path, plane, start = search_all(
+            state.free,
+            state.usage,
+            network.first_path,
+            network.first_hop,
+            network.links,
+            network.width_row,
+            network.width,
+            network.shifts,
+            fit,
+            pair,
+            bit_rate,
+        )
+    return path, plane, start, np.int64(bit_rate)
 
 
-@compiled
+@inner
+def search(
+    network: Network,
+    service: Service,
+    state: Connections,
+    fit: int,
+    choice: int,
+    candidates: int,
+    pair: int,
+    bit_rate: int,
+    tie: float,
+) -> Any:
+    """Return (path, plane, start, column) of one lightpath for the whole request; else -1s."""
+    if choice == ALL_PATHS:
+        return search_all_paths(network, service.quality, state, fit, pair, bit_rate, tie)
+    for place in range(candidates):
+        path = np.int64(state.order[place])
+        plane, start, column = place_on(network, service.quality, state, fit, path, bit_rate, tie)
+        if start >= 0:
+            return path, plane, start, column
+    return np.int64(-1), np.int64(-1), np.int64(-1), np.int64(-1)
+
+
+@inner
 def groom(
     network: Network, service: Service, state: Connections, connection: int, pair: int, left: int
 ) -> Any:
@@ -195,7 +228,7 @@ def groom(
     return left, best
 
 
-@compiled
+@inner
 def slice_onto(
     network: Network,
     service: Service,
@@ -214,17 +247,87 @@ def slice_onto(
     for _ in range(number):
         if left == 0:
             break
-        plane, start = place_on(network, state, fit, path, column, tie)
+        plane, start, one = place_on(network, service.quality, state, fit, path, column, tie)
         if start < 0:
             break
-        row = set_up(network, service, state, pair, path, plane, start, column, now)
-        rate = min(left, service.rate[column])
+        row = set_up(network, service, state, pair, path, plane, start, one, now)
+        rate = min(left, service.rate[one])
         add_part(state, connection, row, rate, True)
         left -= rate
     return left
 
 
-@compiled
+@inner
+def fill(
+    network: Network,
+    service: Service,
+    state: Connections,
+    fit: int,
+    connection: int,
+    pair: int,
+    path: int,
+    bit_rate: int,
+    tie: float,
+    now: float,
+) -> Any:
+    """Set up lightpaths on a path that need not be alike; return what of a request they do not carry.
+
+    As long as there is room for them those of the highest bit rate that is not above what is left; of the
+    last tier also one for a remainder.
+    """
+    left = np.int64(service.rate[bit_rate])
+    tier, number = np.int64(0), np.int64(0)
+    while left > 0 and number < service.max_segments and tier < service.tiers.shape[1]:
+        column = np.int64(service.tiers[bit_rate, tier])
+        if column < 0:
+            break
+        is_last = tier + 1 == service.tiers.shape[1] or service.tiers[bit_rate, tier + 1] < 0
+        start = np.int64(-1)
+        if is_last or left >= service.rate[column]:
+            plane, start, one = place_on(network, service.quality, state, fit, path, column, tie)
+            if start >= 0:
+                row = set_up(network, service, state, pair, path, plane, start, one, now)
+                rate = min(left, service.rate[one])
+                add_part(state, connection, row, rate, True)
+                left -= rate
+                number += 1
+        if start < 0:
+            tier += 1
+    return left
+
+
+@inner
+def slice_unevenly(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    fit: int,
+    candidates: int,
+    connection: int,
+    pair: int,
+    bit_rate: int,
+    in_part: bool,
+    tie: float,
+    now: float,
+) -> Any:
+    """Serve a request by lightpaths that need not be alike, as `slice_request` does by such that are."""
+    total = service.rate[bit_rate]
+    best_path, least = np.int64(-1), np.int64(total)
+    for place in range(candidates):
+        path = np.int64(state.order[place])
+        left = fill(network, service, state, fit, connection, pair, path, bit_rate, tie, now)
+        if left == 0:
+            return left
+        if left < least:
+            best_path, least = path, np.int64(left)
+        drop_parts(network, service, state, pair_of_path, connection)
+    if in_part and best_path >= 0:
+        return fill(network, service, state, fit, connection, pair, best_path, bit_rate, tie, now)
+    return total
+
+
+@inner
 def slice_request(
     network: Network,
     service: Service,
@@ -244,12 +347,28 @@ def slice_request(
     The first path in order on which the whole request fits, and there the highest bit rate. in_part: the one
     on which most of it does.
     """
+    if service.tiers.shape[0] > 0:
+        return slice_unevenly(
+            network,
+            service,
+            state,
+            pair_of_path,
+            fit,
+            candidates,
+            connection,
+            pair,
+            bit_rate,
+            in_part,
+            tie,
+            now,
+        )
     total = service.rate[bit_rate]
     best_path, best_option, least = np.int64(-1), np.int64(-1), np.int64(total)
     for place in range(candidates):
         path = np.int64(state.order[place])
         for option in range(service.slices.shape[1]):
-            column, number = service.slices[bit_rate, option]
+            column = np.int64(service.slices[bit_rate, option, 0])
+            number = np.int64(service.slices[bit_rate, option, 1])
             if number == 0 or (number > service.max_segments and not in_part):
                 break
             most = min(number, service.max_segments)
@@ -262,7 +381,8 @@ def slice_request(
                 best_path, best_option, least = path, np.int64(option), np.int64(left)
             drop_parts(network, service, state, pair_of_path, connection)
     if in_part and best_path >= 0:
-        column, number = service.slices[bit_rate, best_option]
+        column = np.int64(service.slices[bit_rate, best_option, 0])
+        number = np.int64(service.slices[bit_rate, best_option, 1])
         most = min(number, service.max_segments)
         return slice_onto(
             network,
@@ -281,7 +401,7 @@ def slice_request(
     return total
 
 
-@compiled
+@inner
 def serve_request(
     network: Network,
     service: Service,
@@ -305,56 +425,48 @@ def serve_request(
             return left
         groomed = left
         if left < total:
-            plane, start = place_on(network, state, fit, path, bit_rate, tie)
+            plane, start, column = place_on(
+                network, service.quality, state, fit, path, bit_rate, tie
+            )
             if start >= 0:
-                row = set_up(network, service, state, pair, path, plane, start, bit_rate, now)
+                row = set_up(network, service, state, pair, path, plane, start, column, now)
                 add_part(state, connection, row, left, True)
                 return np.int64(0)
             drop_parts(network, service, state, pair_of_path, connection)
     candidates = put_in_order(network, state, slots, choice, pair)
-    path, plane, start = search(network, state, fit, choice, candidates, pair, bit_rate, tie)
+    path, plane, start, column = search(
+        network, service, state, fit, choice, candidates, pair, bit_rate, tie
+    )
     if path >= 0:
-        row = set_up(network, service, state, pair, path, plane, start, bit_rate, now)
+        row = set_up(network, service, state, pair, path, plane, start, column, now)
         add_part(state, connection, row, total, True)
         return np.int64(0)
     left = np.int64(total)
     if service.max_segments > 1:
-        left = slice_request(
-            network,
-            service,
-            state,
-            pair_of_path,
-            fit,
-            candidates,
-            connection,
-            pair,
-            bit_rate,
-            False,
-            tie,
-            now,
-        )
-    if left > 0 and service.partial and service.max_segments > 1:
-        left = slice_request(
-            network,
-            service,
-            state,
-            pair_of_path,
-            fit,
-            candidates,
-            connection,
-            pair,
-            bit_rate,
-            True,
-            tie,
-            now,
-        )
+        for attempt in range(2 if service.partial else 1):
+            left = slice_request(
+                network,
+                service,
+                state,
+                pair_of_path,
+                fit,
+                candidates,
+                connection,
+                pair,
+                bit_rate,
+                attempt == 1,
+                tie,
+                now,
+            )
+            if left == 0:
+                break
     if service.partial and groomed < left:
         drop_parts(network, service, state, pair_of_path, connection)
         left, path = groom(network, service, state, connection, pair, total)
     return left
 
 
-@compiled
+@inner
 def count_served(
     network: Network,
     service: Service,
@@ -380,6 +492,7 @@ def count_served(
             tally.served_by_path[path] += 1
             tally.served_by_row[network.width_row[path], state.column[lightpath]] += 1
             tally.served_by_plane[state.plane[lightpath]] += 1
+            count_noise(state.noise, count, lightpath)
         part = state.next_part[part]
     if new == 0:
         count.number[GROOMED] += 1
@@ -390,8 +503,8 @@ def count_served(
         count.number[UNSERVED] += left
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
-def serve_connections(
+@inner
+def serve_each(
     network: Network,
     service: Service,
     state: Connections,
@@ -408,11 +521,7 @@ def serve_connections(
     tie: Floats,
     decision: Int32s,
 ) -> None:
-    """Serve requests in order, changing `state` and adding to `tally` and `count`.
-
-    pair_of_path: int32[path]. The rest as for `event_loop.serve`; decision receives the first of several
-    lightpaths, and (-2, -2, -2) where lightpaths that were there carry the request.
-    """
+    """Serve requests in order; see `serve_connections`."""
     slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
     mask = state.bucket.shape[0] - 1
     for i in range(arrival.shape[0]):
@@ -429,6 +538,7 @@ def serve_connections(
         tally.offered_by_bit_rate[b] += 1
         connection = take_row(state.cursor, CONNECTION, state.next_connection)
         state.first_part[connection] = -1
+        forget_refusals(state.noise)
         t = tie[i] if fit == RANDOM_FIT else 0.0
         left = serve_request(
             network, service, state, pair_of_path, fit, choice, slots, connection, p, b, t, now
@@ -456,6 +566,8 @@ def serve_connections(
             give_row(state.cursor, CONNECTION, state.next_connection, connection)
             tally.blocked_by_pair[p] += 1
             tally.blocked_by_bit_rate[b] += 1
+            if was_refused(state.noise):
+                count.number[BLOCKED_BY_QUALITY] += 1
             reachable = False
             for candidate in range(network.first_path[p], network.first_path[p + 1]):
                 row = network.width_row[candidate]
@@ -467,9 +579,98 @@ def serve_connections(
                         within = number <= service.max_segments or service.partial
                         if number > 0 and within and network.width[row, column] != 0:
                             reachable = True
+                    if service.tiers.shape[0] > 0:
+                        for tier in range(service.tiers.shape[1]):
+                            column = service.tiers[b, tier]
+                            if column >= 0 and network.width[row, column] != 0:
+                                reachable = True
             if not reachable:
                 tally.events[0] += 1
         if decision.shape[0] > 0:
             decision[i, 0] = path
             decision[i, 1] = plane
             decision[i, 2] = start
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def serve_connections(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    fit: int,
+    choice: int,
+    sample_every: int,
+    arrival: Floats,
+    holding: Floats,
+    pair: Int32s,
+    bit_rate: Int32s,
+    tie: Floats,
+    decision: Int32s,
+) -> None:
+    """Serve requests in order, changing `state` and adding to `tally` and `count`.
+
+    service: one without quality. pair_of_path: int32[path]. The rest as for `event_loop.serve`; decision
+    receives the first of several lightpaths, and (-2, -2, -2) where lightpaths that were there carry the
+    request.
+    """
+    serve_each(
+        network,
+        service,
+        state,
+        pair_of_path,
+        tally,
+        count,
+        fit,
+        choice,
+        sample_every,
+        arrival,
+        holding,
+        pair,
+        bit_rate,
+        tie,
+        decision,
+    )
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def serve_with_quality(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    fit: int,
+    choice: int,
+    sample_every: int,
+    arrival: Floats,
+    holding: Floats,
+    pair: Int32s,
+    bit_rate: Int32s,
+    tie: Floats,
+    decision: Int32s,
+) -> None:
+    """Serve requests as `serve_connections` does, with a service that has quality.
+
+    One function for each keeps the cache able to say which of them is compiled.
+    """
+    serve_each(
+        network,
+        service,
+        state,
+        pair_of_path,
+        tally,
+        count,
+        fit,
+        choice,
+        sample_every,
+        arrival,
+        holding,
+        pair,
+        bit_rate,
+        tie,
+        decision,
+    )

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import compiled
+from fusion.kernel import inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
+from fusion.kernel.quality import Quality, add_noise, new_noise, take_noise
 from fusion.kernel.spectrum import WORD_BITS, toggle
 
 CONNECTION, PART, LIGHTPATH = 0, 2, 4
@@ -20,7 +21,7 @@ CONNECTION, PART, LIGHTPATH = 0, 2, 4
 REACHED, COUNTDOWN = 6, 7
 """Places in `Connections.cursor`: bucket reached; requests until the next sample of fragmentation."""
 
-GROOMED, SLICED, PARTLY_SERVED, UNSERVED, ENDED = range(5)
+GROOMED, SLICED, PARTLY_SERVED, UNSERVED, ENDED, BLOCKED_BY_QUALITY = range(6)
 """Places in `Count.number`."""
 
 
@@ -42,16 +43,24 @@ class Service(NamedTuple):
     """int32[pair]: pairs with the same number share their lightpaths."""
     route: Int32s
     """int32[path]: paths of a group over the same links have the same number."""
+    tiers: Int32s
+    """int32[bit rate, option]: columns of the lightpaths that a request may be sliced into, which need not be
+    alike, highest bit rate first; -1 behind the last. Of size 0 where all slices of a request are alike."""
+    quality: Quality | None
+    """The signal quality that lightpaths need; None: any."""
 
 
 class Count(NamedTuple):
     """What is counted beside `Tally`."""
 
     number: Int64s
-    """int64[5]: requests carried by lightpaths that were there alone; requests carried by several lightpaths;
-    requests carried in part; bit rate that these were not given; lightpaths that have ended."""
+    """int64[6]: requests carried by lightpaths that were there alone; requests carried by several lightpaths;
+    requests carried in part; bit rate that these were not given; lightpaths that have ended; blocked requests
+    for which there was room, but not the signal quality."""
     use: Floats
     """float64[1]: sum over lightpaths that have ended of the mean share of their bit rate that was in use."""
+    noise: Floats
+    """float64[1]: sum over lightpaths of noise to signal as they are set up."""
 
 
 class Connections(NamedTuple):
@@ -115,6 +124,8 @@ class Connections(NamedTuple):
     """int64[8]: see CONNECTION ... COUNTDOWN."""
     clock: Floats
     """float64[3]: time of the last arrival; buckets per unit of time; since when is measured."""
+    noise: Any  # a Noise or None; the two are compiled apart
+    """See `quality.Noise`; None where any signal quality is good."""
 
 
 def new_connections(
@@ -171,15 +182,16 @@ def new_connections(
         next_part=ints(parts),
         cursor=np.array([-1, 0, -1, 0, -1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time, 0.0]),
+        noise=None if service.quality is None else new_noise(service.quality, network, lightpaths),
     )
 
 
 def new_count() -> Count:
     """Return counters that are all zero."""
-    return Count(np.zeros(5, dtype=np.int64), np.zeros(1))
+    return Count(np.zeros(6, dtype=np.int64), np.zeros(1), np.zeros(1))
 
 
-@compiled
+@inner
 def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
     """Return a row that is not in use. kind: CONNECTION, PART or LIGHTPATH."""
     row = cursor[kind]
@@ -191,21 +203,21 @@ def take_row(cursor: Int64s, kind: int, following: Int32s) -> Any:
     return row
 
 
-@compiled
+@inner
 def give_row(cursor: Int64s, kind: int, following: Int32s, row: int) -> None:
     """Give a row back."""
     following[row] = cursor[kind]
     cursor[kind] = row
 
 
-@compiled
+@inner
 def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
     """Add `change` to the number of links on which each slot of a run is taken."""
     for slot in range(start, start + width):
         usage[plane, slot] += change
 
 
-@compiled
+@inner
 def set_up(
     network: Network,
     service: Service,
@@ -243,14 +255,16 @@ def set_up(
     else:
         state.oldest[group] = row
     state.newest[group] = row
+    add_noise(service.quality, network, state, row)
     return row
 
 
-@compiled
+@inner
 def tear_down(
     network: Network, service: Service, state: Connections, pair_of_path: Int32s, row: int
 ) -> None:
     """Give back the slots and the row of a lightpath."""
+    take_noise(service.quality, network, state, row)
     path = state.path[row]
     plane, start, width = np.int64(state.plane[row]), np.int64(state.start[row]), state.width[row]
     hop, end = network.first_hop[path], network.first_hop[path + 1]
@@ -270,7 +284,7 @@ def tear_down(
     give_row(state.cursor, LIGHTPATH, state.following, row)
 
 
-@compiled
+@inner
 def add_part(state: Connections, connection: int, lightpath: int, rate: int, is_new: bool) -> None:
     """Have a lightpath carry some bit rate of a connection."""
     part = take_row(state.cursor, PART, state.next_part)
@@ -283,7 +297,7 @@ def add_part(state: Connections, connection: int, lightpath: int, rate: int, is_
     state.users[lightpath] += 1
 
 
-@compiled
+@inner
 def drop_parts(
     network: Network,
     service: Service,
@@ -305,7 +319,7 @@ def drop_parts(
     state.first_part[connection] = -1
 
 
-@compiled
+@inner
 def end_connection(
     network: Network,
     service: Service,
@@ -330,7 +344,7 @@ def end_connection(
     give_row(state.cursor, CONNECTION, state.next_connection, connection)
 
 
-@compiled
+@inner
 def end_early(
     network: Network,
     service: Service,
@@ -351,7 +365,7 @@ def end_early(
     end_connection(network, service, state, pair_of_path, tally, count, connection)
 
 
-@compiled
+@inner
 def count_ended(
     service: Service, state: Connections, tally: Tally, count: Count, lightpath: int
 ) -> None:

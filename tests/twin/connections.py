@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from fusion.kernel.arrays import Network
 from fusion.kernel.connections import Service
@@ -152,25 +154,31 @@ class ConnectionTwin:
                 self.spectrum.give_back(lightpath.choice, lightpath.width)
                 self.live.remove(lightpath)
 
-    def _place(self, connection: Connection, path: int, column: int, rate: int) -> bool:
-        """Set up a lightpath on a path, if it fits, for `rate` of a connection."""
+    def _place(self, connection: Connection, path: int, column: int, left: int) -> int:
+        """Set up a lightpath on a path, if it fits, and return what it carries of a connection."""
         choices = self.spectrum.choices_on([path], column, self._fit, in_order=True)
-        return self._set_up(choices, connection, column, rate)
+        return self._set_up(choices, connection, column, left)
 
-    def _set_up(
-        self, choices: list[Choice], connection: Connection, column: int, rate: int
-    ) -> bool:
+    def _place_on_any(
+        self, connection: Connection, pair: int, paths: list[int], column: int, left: int
+    ) -> int:
+        """Set up a lightpath on one of the paths, in their order, for all of a connection."""
+        choices = self.spectrum.choices(pair, column, self._fit, self._path_choice)
+        return self._set_up(choices, connection, column, left)
+
+    def _set_up(self, choices: list[Choice], connection: Connection, column: int, left: int) -> int:
         if not choices:
-            return False
+            return 0
         choice = choices[int(self._tie * len(choices))]
         width = self.spectrum.width[choice.path][column]
         self.spectrum.take(choice, width)
         lightpath = Lightpath(
             choice, width, column, int(self.service.rate[column]), connection.arrival
         )
-        lightpath.parts.append((connection, rate))
+        carried = min(left, lightpath.rate)
+        lightpath.parts.append((connection, carried))
         self.live.append(lightpath)
-        return True
+        return carried
 
     def _groom(self, connection: Connection, pair: int, total: int) -> tuple[int, int]:
         """Use what is spare on the route with most of it; return what is left, and a path over it."""
@@ -204,33 +212,41 @@ class ConnectionTwin:
                 return
             self._drop(connection)
         paths = self.spectrum.ordered(pair, self._path_choice)
-        choices = self.spectrum.choices(pair, bit_rate, self._fit, self._path_choice)
-        if self._set_up(choices, connection, bit_rate, total):
+        if self._place_on_any(connection, pair, paths, bit_rate, total):
             return
-        most = self.service.max_segments
-        options = [
-            (path, column, number)
-            for path in paths
-            for column, number in self.service.slices[bit_rate].tolist()
-            if number
-        ]
-        if most > 1:
-            for path, column, number in options:
-                if number <= most:
-                    if self._slice(connection, path, column, number, total) == total:
-                        return
-                    self._drop(connection)
+        for slice_it in self._slicings(connection, paths, bit_rate, in_part=False):
+            if slice_it() == total:
+                return
+            self._drop(connection)
         if not self.service.partial:
             return
+        slicings = self._slicings(connection, paths, bit_rate, in_part=True)
         served = []
-        for path, column, number in options if most > 1 else []:
-            served.append(self._slice(connection, path, column, min(number, most), total))
+        for slice_it in slicings:
+            served.append(slice_it())
             self._drop(connection)
         if groomed > max(served, default=0):
             self._groom(connection, pair, total)
         elif any(served):
-            path, column, number = options[served.index(max(served))]
-            self._slice(connection, path, column, min(number, most), total)
+            slicings[served.index(max(served))]()
+
+    def _slicings(
+        self, connection: Connection, paths: list[int], bit_rate: int, *, in_part: bool
+    ) -> list[Callable[[], int]]:
+        """Return the ways to slice a request, in order; each sets lightpaths up, returns what they carry."""
+        most = self.service.max_segments
+        if most == 1:
+            return []
+        total = int(self.service.rate[bit_rate])
+        if self.service.tiers.size:
+            tiers = [column for column in self.service.tiers[bit_rate].tolist() if column >= 0]
+            return [partial(self._fill, connection, path, tiers, total) for path in paths]
+        return [
+            partial(self._slice, connection, path, column, min(number, most), total)
+            for path in paths
+            for column, number in self.service.slices[bit_rate].tolist()
+            if number and (in_part or number <= most)
+        ]
 
     def _slice(
         self, connection: Connection, path: int, column: int, number: int, total: int
@@ -238,10 +254,27 @@ class ConnectionTwin:
         """Set up as many of some lightpaths as fit on a path; return what they carry."""
         left = total
         for _ in range(number):
-            rate = min(left, int(self.service.rate[column]))
-            if not rate or not self._place(connection, path, column, rate):
+            carried = self._place(connection, path, column, left) if left else 0
+            if not carried:
                 break
-            left -= rate
+            left -= carried
+        return total - left
+
+    def _fill(self, connection: Connection, path: int, tiers: list[int], total: int) -> int:
+        """Set up lightpaths of the tiers in turn, each as often as it fits and is not above what is left.
+
+        Of the last tier one may carry a remainder.
+        """
+        left, number = total, 0
+        for column in tiers:
+            while left and number < self.service.max_segments:
+                if left < self.service.rate[column] and column != tiers[-1]:
+                    break
+                carried = self._place(connection, path, column, left)
+                if not carried:
+                    break
+                left -= carried
+                number += 1
         return total - left
 
     def _reachable(self, pair: int, bit_rate: int) -> bool:
@@ -249,6 +282,8 @@ class ConnectionTwin:
         for column, number in self.service.slices[bit_rate].tolist():
             if number and most > 1 and (number <= most or self.service.partial):
                 columns.append(column)
+        if self.service.tiers.size and most > 1:
+            columns += [column for column in self.service.tiers[bit_rate].tolist() if column >= 0]
         return any(
             self.spectrum.width[path][column]
             for path in self.spectrum.candidates[pair]

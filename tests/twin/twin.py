@@ -122,27 +122,36 @@ class Spectrum:
         else:
             searched = [(paths, plane) for plane in range(self.planes)]
         for some_paths, plane in searched:
-            feasible = [
-                (self._score(fit, plane, start, size, width), Choice(path, plane, start))
-                for path in some_paths
-                for width in [self.width[path][bit_rate]]
-                for block, size in free_blocks(self._free_on_all_links(path, plane))
-                for start in range(block, block + size - width + 1)
-            ]
-            if feasible and fit == "random_fit":
-                return [choice for _, choice in feasible]
-            if feasible:
-                return [min(feasible, key=lambda item: (item[0], item[1].start, item[1].path))[1]]
+            if choices := self.choices_in(some_paths, plane, bit_rate, fit):
+                return choices
         return []
+
+    def choices_in(self, paths: list[int], plane: int, bit_rate: int, fit: str) -> list[Choice]:
+        """Return the choices as `choices` does, on some paths in one plane."""
+        feasible = [
+            (self.score(fit, plane, start, size, width), Choice(path, plane, start))
+            for path in paths
+            for width in [self.width[path][bit_rate]]
+            if width > 0 and not self.fails(path)
+            for block, size in self.blocks(path, plane)
+            for start in range(block, block + size - width + 1)
+        ]
+        if feasible and fit != "random_fit":
+            return [min(feasible, key=lambda item: (item[0], item[1].start, item[1].path))[1]]
+        return [choice for _, choice in feasible]
 
     def fails(self, path: int) -> bool:
         """Return whether a link of the path is down."""
         return bool(self.down & set(self.route[path]))
 
+    def blocks(self, path: int, plane: int) -> list[tuple[int, int]]:
+        """Return (start, size) of the maximal runs of slots that are free on every link of a path."""
+        return free_blocks(self._free_on_all_links(path, plane))
+
     def _free_on_all_links(self, path: int, plane: int) -> set[int]:
         return set.intersection(*(self.free[plane, link] for link in self.route[path]))
 
-    def _score(self, fit: str, plane: int, start: int, block_size: int, width: int) -> float:
+    def score(self, fit: str, plane: int, start: int, block_size: int, width: int) -> float:
         """Return what the fit wants least of; equal scores go to the lower start."""
         if fit == "first_fit":
             return start

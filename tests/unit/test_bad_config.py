@@ -135,7 +135,7 @@ def test_contradictions(overrides: dict[str, Any], key: str, message: str) -> No
 def test_all_problems_at_once(write: Write) -> None:
     path = write(
         "[general_settings]\nmax_iters = x\nnum_request = 5\nerlang_start = 9\nerlang_stop = 3\n"
-        "[topology_setting]\nnetwork = NSFNet\n[snr_settings]\nsnr_type = gsnr\n"
+        "[topology_setting]\nnetwork = NSFNet\n[snr_settings]\nsnr_type = snr\n"
         "[s2]\nk_paths = 3\n[routing_settings]\nno equals sign\nk_paths = 3\nk_paths = 3\n"
     )
     found = problems({"spectrum_settings": {"c_band": "wide"}, "erlang_stop": 5}, path)
@@ -157,7 +157,7 @@ def test_all_problems_at_once(write: Write) -> None:
     assert f"{path}, line 2" in told["general_settings", "max_iters"]
     assert "did you mean 'num_requests'" in told["general_settings", "num_request"]
     assert "did you mean 'topology_settings'" in told["topology_setting", ""]
-    assert "set snr_type = None" in told["snr_settings", "snr_type"]
+    assert "did you mean 'gsnr'" in told["snr_settings", "snr_type"]
     assert "overrides" in told["spectrum_settings", "c_band"]
     assert "key of general_settings" in told["", "erlang_stop"]
     assert "further processes" in told["s2", ""]
@@ -183,13 +183,11 @@ def test_a_key_in_the_wrong_section_is_an_error(write: Write) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "hint"),
     [
-        ("general_settings", "dynamic_lps", "True", "dynamic_lps = False"),
-        ("general_settings", "fixed_grid", "True", "fixed_grid = False"),
         ("general_settings", "save_start_end_slots", "True", "save_start_end_slots = False"),
         ("topology_settings", "save_start_end_slots", "True", "save_start_end_slots = False"),
         ("general_settings", "request_seeds", [1, 2], "seed"),
         ("general_settings", "erlangs", "{'start': 300}", "erlang_start"),
-        ("snr_settings", "snr_type", "gsnr", "snr_type = None"),
+        ("snr_settings", "snr_margin", 1.0, "snr_thresholds"),
         ("file_settings", "file_type", "xlsx", "file_type = json"),
         ("ml_settings", "deploy_model", "True", "not available"),
         ("protection_settings", "protection_enabled", "perhaps", "must be True or False"),

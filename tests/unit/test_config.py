@@ -304,7 +304,7 @@ def test_a_file_of_fusion_loads(write: Write, caplog: pytest.LogCaptureFixture) 
     assert config.routing_settings.k_paths == 4
     assert config.bit_rate_shares == {50.0: 0.3, 100.0: 0.5, 400.0: 0.2}
     ignored = {(p.section, p.key) for p in ignored_keys(path)}
-    assert {("general_settings", "save_step"), ("snr_settings", "phi")} <= ignored
+    assert {("general_settings", "save_step"), ("topology_settings", "multi_fiber")} <= ignored
     given = {line.partition("=")[0].strip() for line in FUSION_STYLE.splitlines() if "=" in line}
     assert {key for _, key in ignored} | set(HOME) >= given
     assert load_config(write(to_ini(config))) == config
@@ -373,7 +373,7 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just("fixed")
     if key in ("failure_type", "conventions", "protection_mode"):
         return st.just("none")
-    if key in ("load_per_core", "is_training", "pre_calc_mod_selection"):
+    if key in ("snr_type", "dynamic_lps", "load_per_core", "is_training", "pre_calc_mod_selection"):
         return st.just(schema["default"])
     if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
         return st.sampled_from(["", "1", "Berlin"])
@@ -385,6 +385,9 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.one_of(st.just("auto"), st.integers(0, 10**12))
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if schema["type"] == "object":
+        names = st.sampled_from(["QPSK", "16-QAM", "my format"])
+        return st.dictionaries(names, st.floats(-50, 1000), min_size=1)
     if schema["type"] == "boolean":
         return st.booleans()
     if schema["type"] == "integer":

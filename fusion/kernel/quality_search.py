@@ -1,0 +1,106 @@
+"""The search for a lightpath whose signal quality is good: path, format, plane and start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fusion.kernel import inner
+from fusion.kernel.arrays import Network
+from fusion.kernel.quality import Quality, is_good
+from fusion.kernel.search import find_start
+
+if TYPE_CHECKING:
+    from fusion.kernel.connections import Connections
+
+
+@inner
+def place_well(
+    quality: Quality,
+    network: Network,
+    state: Connections,
+    fit: int,
+    path: int,
+    column: int,
+    tie: float,
+) -> Any:
+    """Return (plane, start, column of the format) of a good lightpath on a path; else -1s.
+
+    The first format in order, and for it the first plane, on which the start that the fit chooses is good.
+    """
+    for option in range(quality.options.shape[1]):
+        one = np.int64(quality.options[column, option])
+        if one < 0:
+            break
+        width = network.width[network.width_row[path], one]
+        if width <= 0:
+            continue
+        for plane in range(state.free.shape[0]):
+            start, _ = find_start(
+                state.free,
+                state.usage,
+                network.first_hop,
+                network.links,
+                network.shifts,
+                fit,
+                plane,
+                path,
+                width,
+                tie,
+            )
+            if start >= 0:
+                if is_good(quality, network, state, np.int64(path), plane, start, one):
+                    return np.int64(plane), np.int64(start), one
+                state.noise.refused[0] += 1
+    return np.int64(-1), np.int64(-1), np.int64(-1)
+
+
+@inner
+def search_all_well(
+    quality: Quality, network: Network, state: Connections, fit: int, pair: int, column: int
+) -> Any:
+    """Return (path, plane, start, column of the format) on the first plane with a good lightpath; else -1s.
+
+    There each path offers its first format in order that is good, and the lowest (score, start) wins. Equal
+    scores and starts: the earlier path. Not for random fit.
+    """
+    for plane in range(state.free.shape[0]):
+        best_path, best_start, best_column = np.int64(-1), np.int64(-1), np.int64(-1)
+        best_score = 0.0
+        for path in range(network.first_path[pair], network.first_path[pair + 1]):
+            for option in range(quality.options.shape[1]):
+                one = np.int64(quality.options[column, option])
+                if one < 0:
+                    break
+                width = network.width[network.width_row[path], one]
+                if width <= 0:
+                    continue
+                start, score = find_start(
+                    state.free,
+                    state.usage,
+                    network.first_hop,
+                    network.links,
+                    network.shifts,
+                    fit,
+                    plane,
+                    np.int64(path),
+                    width,
+                    0.0,
+                )
+                if start < 0:
+                    continue
+                if not is_good(quality, network, state, np.int64(path), plane, start, one):
+                    state.noise.refused[0] += 1
+                    continue
+                if (
+                    best_path < 0
+                    or score < best_score
+                    or (score == best_score and start < best_start)
+                ):
+                    best_path, best_start = np.int64(path), np.int64(start)
+                    best_score, best_column = score, one
+                break
+        if best_path >= 0:
+            return best_path, np.int64(plane), best_start, best_column
+    return np.int64(-1), np.int64(-1), np.int64(-1), np.int64(-1)

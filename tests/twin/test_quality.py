@@ -1,0 +1,241 @@
+"""The loop with signal quality decides as its slow twin does, and keeps the noise that the formulas give."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fusion.config import Config, load_config
+from fusion.inputs import Inputs
+from fusion.kernel.arrays import Int32s, Tally, new_tally
+from fusion.kernel.connection_loop import serve_with_quality
+from fusion.kernel.connections import (
+    BLOCKED_BY_QUALITY,
+    GROOMED,
+    PARTLY_SERVED,
+    SLICED,
+    UNSERVED,
+    Connections,
+    Count,
+    new_connections,
+    new_count,
+)
+from fusion.modulation import ModulationTable
+from fusion.modulation_tables import Entry, ModulationFormat
+from fusion.scenario import Scenario, make_scenario
+from fusion.traffic import Requests
+from tests.twin.cases import first_requests, topologies
+from tests.twin.quality import QualityTwin
+from tests.twin.twin import as_list
+
+FORMATS = ("64-QAM", "16-QAM", "QPSK")
+RATES = (50.0, 100.0, 200.0)
+POLICIES = (
+    ("first_fit", "in_order"),
+    ("first_fit", "all"),
+    ("best_fit", "all"),
+    ("random_fit", "in_order"),
+    ("most_used", "in_order"),
+    ("last_fit", "cong_aware"),
+)
+
+
+class Case(NamedTuple):
+    """A config with what it is served on, and requests."""
+
+    config: Config
+    scenario: Scenario
+    requests: Requests
+    load: float
+
+
+class Done(NamedTuple):
+    decision: Int32s
+    state: Connections
+    tally: Tally
+    count: Count
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    """Overrides for every model, with thresholds near what a few spans and neighbours leave."""
+    kind = draw(st.sampled_from(["gsnr", "gsnr", "snr_calc_nli", "xt_calculation"]))
+    two_bands = kind == "gsnr" and draw(st.booleans())
+    slots = st.integers(5, 14)
+    crosstalk = kind == "xt_calculation" or draw(st.booleans())
+    cores = draw(st.sampled_from([4, 7] if crosstalk else [1, 1, 2]))
+    slicing = draw(st.sampled_from([1, 1, 3]))
+    fit, choice = draw(st.sampled_from(POLICIES))
+    lowest = draw(st.sampled_from([9.0, 12.0, 15.0]))
+    return {
+        "general_settings": {
+            "request_distribution": {"50": 0.3, "100": 0.4, "200": 0.3},
+            "guard_slots": draw(st.integers(0, 1)),
+            "allocation_method": fit,
+            "route_method": choice if choice == "cong_aware" else "k_shortest_path",
+            "max_segments": slicing,
+            "is_grooming_enabled": draw(st.booleans()),
+            "can_partially_serve": draw(st.booleans()),
+            "fixed_grid": draw(st.booleans()),
+            "dynamic_lps": draw(st.booleans()),
+            "channel_capacity": {"QPSK": 100, "16-QAM": 200, "64-QAM": 300},
+        },
+        "traffic_settings": {"bit_rates": "distribution"},
+        "topology_settings": {
+            "cores_per_link": cores,
+            "link_directions": draw(st.sampled_from(["shared", "separate"])),
+            "bw_per_slot": draw(st.sampled_from([12.5, 25.0, 50.0])),
+        },
+        "routing_settings": {
+            "k_paths": draw(st.integers(1, 3)),
+            "path_choice": choice if choice == "all" else "in_order",
+        },
+        "spectrum_settings": {
+            "c_band": draw(slots) if cores < 4 else 6,
+            "l_band": draw(slots) if two_bands else 0,
+        },
+        "snr_settings": {
+            "snr_type": kind,
+            "input_power": draw(st.sampled_from([5e-4, 2e-3, 4e-3])),
+            "egn_model": draw(st.booleans()),
+            "snr_thresholds": {"QPSK": lowest, "16-QAM": lowest + 4, "64-QAM": lowest + 8},
+            "requested_xt": {"QPSK": -30, "16-QAM": -34, "64-QAM": -38},
+            "xt_noise": crosstalk,
+            "snr_recheck": draw(st.booleans()),
+            "recheck_adjacent_cores": draw(st.booleans()),
+            "recheck_crossband": draw(st.booleans()),
+        },
+    }
+
+
+@st.composite
+def cases(draw: st.DrawFn, most_requests: int = 80) -> Case:
+    config = load_config("quick", draw(configs()))
+    topology = draw(topologies())
+    topology = topology._replace(links=tuple((a, b, 130.0 * km) for a, b, km in topology.links))
+    reach = (9e9, 9e9, 9e9)  # the tilt of C and L band is that of all formats in the table
+    if not config.spectrum_settings.l_band:
+        reach = draw(st.sampled_from([(400.0, 800.0, 9e9), reach]))
+    table = ModulationTable(
+        "test",
+        tuple(ModulationFormat(name, bits) for name, bits in zip(FORMATS, (6, 4, 2), strict=True)),
+        (),
+        tuple(
+            (rate, tuple(Entry(n, reach[n], -(-int(rate) // (50 * (3 - n)))) for n in range(3)))
+            for rate in RATES
+        ),
+        None,
+    )
+    scenario = make_scenario(config, Inputs(topology, table, None))
+    load = draw(st.sampled_from([4.0, 10.0, 25.0]))
+    count = draw(st.integers(1, most_requests))
+    requests = first_requests(scenario.traffic, load, draw(st.integers(0, 2**32)), 0, count)
+    return Case(config, scenario, requests, load)
+
+
+def run(case: Case) -> Done:
+    scenario = case.scenario
+    service = scenario.service
+    assert service is not None
+    done = Done(
+        np.full((len(case.requests.arrival), 3), -9, dtype=np.int32),
+        new_connections(
+            scenario.network,
+            service,
+            case.load,
+            scenario.traffic.mean_holding_time,
+            keep_usage=scenario.policy.needs_usage,
+        ),
+        new_tally(scenario.network),
+        new_count(),
+    )
+    serve(case, done, case.requests, done.decision)
+    return done
+
+
+def serve(case: Case, done: Done, requests: Requests, decision: Int32s) -> None:
+    scenario = case.scenario
+    candidates = np.diff(scenario.network.first_path)
+    serve_with_quality(
+        scenario.network,
+        scenario.service,
+        done.state,
+        np.repeat(np.arange(len(candidates), dtype=np.int32), candidates),
+        done.tally,
+        done.count,
+        scenario.policy.fit,
+        scenario.policy.choice,
+        1000,
+        *requests,
+        decision,
+    )
+
+
+def twin_of(case: Case) -> QualityTwin:
+    general, routing = case.config.general_settings, case.config.routing_settings
+    ranks = general.route_method == "cong_aware"
+    choice = "cong_aware" if ranks else routing.path_choice
+    return QualityTwin(case.config, case.scenario, general.allocation_method, choice)
+
+
+def rows_up(case: Case, state: Connections) -> list[int]:
+    rows = []
+    for row in state.oldest.tolist():
+        while row >= 0:
+            rows.append(row)
+            row = int(state.following[row])
+    return rows
+
+
+@given(case=cases())
+@settings(derandomize=True, deadline=None, max_examples=80)
+def test_same_decisions_as_the_twin(case: Case) -> None:
+    done, twin = run(case), twin_of(case)
+    twin.serve(case.requests)
+    assert done.decision.tolist() == [list(decision) for decision in twin.decisions]
+    number = done.count.number
+    assert number[[GROOMED, SLICED, PARTLY_SERVED, UNSERVED, BLOCKED_BY_QUALITY]].tolist() == [
+        *(twin.groomed, twin.sliced, twin.partly_served, twin.unserved, twin.blocked_by_quality)
+    ]
+    assert done.count.noise[0] == pytest.approx(twin.noise_at_set_up, rel=1e-9)
+    columns = range(case.scenario.network.width.shape[1])
+    assert done.tally.served_by_row.sum(axis=0).tolist() == as_list(twin.served_by_column, columns)
+    assert done.tally.events[0] == twin.out_of_reach
+
+    # What was added and taken away comes to what there is.
+    state = done.state
+    up = {
+        (int(state.path[row]), int(state.plane[row]), int(state.start[row])): state.noise.ratio[row]
+        for row in rows_up(case, state)
+    }
+    assert up.keys() == {tuple(one.choice) for one in twin.live}
+    for one in twin.live:
+        assert up[tuple(one.choice)] == pytest.approx(twin.noise(one, twin.live), rel=1e-9)
+    snr = case.config.snr_settings
+    if snr.snr_recheck and snr.recheck_adjacent_cores and snr.recheck_crossband:
+        assert all(twin.works(one, twin.live) for one in twin.live)
+
+
+@given(case=cases())
+@settings(derandomize=True, deadline=None, max_examples=40)
+def test_nothing_is_left_when_all_have_ended(case: Case) -> None:
+    done = run(case)
+    end = float((case.requests.arrival + case.requests.holding).max())
+    # From one node to another without any way to go there the last request asks for nothing.
+    last = case.requests.part(0, 1)._replace(arrival=np.array([end]), holding=np.array([1e-9]))
+    serve(case, done, last, done.decision[:1])
+    last = last._replace(arrival=np.array([end + 1.0]))
+    nothing = case.scenario.network._replace(width=case.scenario.network.width * 0)
+    empty = case._replace(scenario=case.scenario._replace(network=nothing))
+    serve(empty, done, last, done.decision[:1])
+    assert done.decision[0].tolist() == [-1, -1, -1]
+    noise = done.state.noise
+    assert np.array_equal(done.state.free, case.scenario.network.spectrum)
+    assert not noise.members.any()
+    assert not noise.shared.any()
+    assert not noise.added.any()
+    assert (noise.owner == -1).all()
