@@ -10,7 +10,15 @@ from fusion.kernel.connections import Count, new_count
 from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, rows_in
 from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
-from fusion.kernel.protection import BACKUP, COUNTDOWN, NEITHER, ROWS, Protection, new_protected
+from fusion.kernel.protection import (
+    BACKUP,
+    COUNTDOWN,
+    NEITHER,
+    ROWS,
+    WORKING,
+    Protection,
+    new_protected,
+)
 from fusion.outages import Toll
 from fusion.recovery import restoration_ms, switchover_ms
 from fusion.scenario import Scenario
@@ -87,19 +95,19 @@ class SimulationOfProtected:
         left = self._state.departure[self._up()] - now
         return left[left > 0.0]
 
-    def _longest_first(self, now: float) -> Int32s:
-        """Return the connections that are up, those that would stay longest first."""
-        row = self._up()
-        row = row[self._state.departure[row] > now]
-        departure = self._state.departure[row]
-        return row[np.lexsort((self._state.bit_rate[row], self._state.path[row], -departure))]
+    def _longest_first(self, row: Int32s, now: float) -> Int32s:
+        """Return those of some connections that have not ended, those that would stay longest first."""
+        state = self._state
+        row = row[state.departure[row] > now]
+        return row[np.lexsort((state.bit_rate[row], state.path[row], -state.departure[row]))]
 
     def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Switch what is up on some paths over, restore what can be. hit: bool[path]."""
         state, down = self._state, self.links.path_down
-        row = self._longest_first(now)
+        row = self._up()
         carries = state.carries[row]
         row = row[(carries != NEITHER) & hit[state.path[row] + np.minimum(carries, BACKUP)]]
+        row = self._longest_first(row, now)
         before = state.carries[row].copy()
         switched = np.zeros(len(row), dtype=np.bool_)
         switch_over(self._scenario.network, self._protection, state, down, row, switched)
@@ -169,7 +177,8 @@ class SimulationOfProtected:
 
     def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
         """Have connections be carried again, and return their departures; others go back to working paths."""
-        row = self._longest_first(now)
+        row = self._up()
+        row = self._longest_first(row[self._state.carries[row] != WORKING], now)
         resumed = np.zeros(len(row), dtype=np.bool_)
         come_back(
             self._scenario.network,

@@ -54,13 +54,17 @@ def switchover_ms(
 
 def km_to_failure(links: Links, link_km: Floats, path: Int32s) -> Floats:
     """Return the km from the source of each path to the first of its links that is down."""
-    km = np.empty(len(path))
+    if not len(path):
+        return np.empty(0)
     network = links.network
-    for i, each in enumerate(path.tolist()):
-        over = network.links[network.first_hop[each] : network.first_hop[each + 1]]
-        first = int(np.argmax(links.down[over] > 0))
-        km[i] = link_km[over[:first]].sum()
-    return km
+    first, hops = network.first_hop[path], np.diff(network.first_hop)[path]
+    start = np.cumsum(hops) - hops  # of each path among the hops of all
+    hop = np.arange(hops.sum()) + np.repeat(first - start, hops)
+    length = link_km[network.links[hop]]
+    before = np.cumsum(length) - length
+    before -= np.repeat(before[start], hops)
+    failed = np.where(links.down[network.links[hop]] > 0, before, np.inf)
+    return np.asarray(np.minimum.reduceat(failed, start))
 
 
 def km_of(network: Network, link_km: Floats, path: Int32s) -> Floats:
