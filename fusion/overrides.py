@@ -25,7 +25,11 @@ def read_overrides(path: str | Path) -> dict[str, object]:
     if parse is None:
         raise _refuse(path, "an overrides file ends in .json or .toml")
     try:
-        overrides = parse(read_text(path, MAX_BYTES))
+        text = read_text(path, MAX_BYTES)
+    except ValueError as error:
+        raise _refuse(path, show(str(error), 200)) from None
+    try:
+        overrides = parse(text)
     except RecursionError:
         raise _refuse(path, "is nested too deeply; overrides are sections of keys") from None
     except ValueError as error:  # JSONDecodeError and TOMLDecodeError are, with line and column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
@@ -182,14 +183,19 @@ def read_sweep(path: Path | str) -> Sweep:
     A template that is an INI file is looked for in the folder of the sweep's file first.
     """
     path = Path(path)
+    kind = path.suffix[1:].upper()
+    if kind not in ("TOML", "JSON"):
+        message = "a sweep's file ends in .toml or .json; `fusion run` takes an INI file"
+        raise ConfigError([Problem("", "", None, message, str(path))])
     try:
         text = read_text(path, _MAX_BYTES)
-        data = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except ValueError as error:
-        kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
-        raise ConfigError(
-            [Problem("", "", None, f"is not valid {kind}: {show(str(error), 200)}", str(path))]
-        ) from None
+        raise ConfigError([Problem("", "", None, show(str(error), 200), str(path))]) from None
+    try:
+        data = json.loads(text) if kind == "JSON" else tomllib.loads(text)
+    except ValueError as error:
+        message = f"is not valid {kind}: {show(str(error), 200)}"
+        raise ConfigError([Problem("", "", None, message, str(path))]) from None
     sweep = make_sweep(data, str(path))
     template = path.parent / sweep.template
     if template.suffix == ".ini" and template.is_file():
@@ -202,14 +208,30 @@ def make_sweep(data: object, source: str) -> Sweep:
     try:
         return Sweep.model_validate(data)
     except ValidationError as error:
-        raise ConfigError([_problem(each, source) for each in error.errors()]) from None
+        told = [each for each in error.errors() if _is_meant(each["loc"], data)]
+        raise ConfigError([_problem(each, source) for each in told or error.errors()]) from None
+
+
+def _is_meant(place: tuple[Any, ...], data: Any) -> bool:
+    """Say whether an error is of what an axis was meant to be: values in a list, or from start to stop."""
+    for part in place:
+        steps, values = ("Steps" in str(part)), str(part).startswith("list[")
+        if steps or values:
+            return steps is isinstance(data, Mapping)
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return True
+    return True
 
 
 def _problem(error: Any, source: str) -> Problem:
     place = ".".join(
-        str(part) for part in error["loc"] if not str(part).startswith(("list[", "Steps"))
+        str(part) for part in error["loc"] if "list[" not in str(part) and "Steps" not in str(part)
     )
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "too_short":
+        message = "must have one value at least"
     if error["type"] == "extra_forbidden":
         message = "is no key of a sweep" + nearest(place, list(Sweep.model_fields))
     return Problem("", place, error["input"] if place else None, message, source)

@@ -175,7 +175,8 @@ def _filter(sweep: Sweep) -> Any:
         try:
             return bool(evaluator.eval(sweep.where))
         except Exception as error:  # what people write in an expression may go wrong in any way
-            message = f"{show(str(error), 200)}; the axes are {', '.join(axes)}"
+            said = error.msg if isinstance(error, SyntaxError) else str(error)
+            message = f"{show(said, 200)}; the axes are {', '.join(axes)}"
             raise ConfigError([Problem("", "where", sweep.where, message, "the sweep")]) from None
 
     return wanted

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from pydantic import ValidationError
 
 from fusion.config import ConfigError
@@ -81,6 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
         code = app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
+    except UnusedCliTokensError as error:
+        words = " ".join(error.unused_tokens or ())
+        print_problem(f"too many words: {words}\n`fusion {_verb(error)}--help` says what there is.")
+        return BAD_INPUT
     except CycloptsError as error:
         print_problem(f"{error}\n`fusion {_verb(error)}--help` says what there is.")
         return BAD_INPUT

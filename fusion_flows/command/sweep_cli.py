@@ -39,6 +39,7 @@ def add_to(app: App, group: Group) -> None:
 
 def _plan(
     file: Path,
+    /,
     *,
     every: All = False,
     json: Json = False,
@@ -76,6 +77,7 @@ def _plan(
 
 def _sweep(
     file: Path,
+    /,
     *,
     name: str = "",
     engine: str = "local",
@@ -98,7 +100,7 @@ def _sweep(
     return 0
 
 
-def _compare(file: Path, axis: str, *, base: str = "", json: Json = False) -> int:
+def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) -> int:
     rows = sweeps.compare(file, axis, base=base)
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
@@ -135,7 +137,7 @@ def _compare(file: Path, axis: str, *, base: str = "", json: Json = False) -> in
     return 0
 
 
-def _loads_at(file: Path, target: float, *, json: Json = False) -> int:
+def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
     rows = sweeps.loads_at(file, target)
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
@@ -163,6 +165,7 @@ def _loads_at(file: Path, target: float, *, json: Json = False) -> int:
 def _find_load(
     file: Path,
     target: float,
+    /,
     *,
     precision: float = 0.01,
     max_requests: float = 1e8,
@@ -194,6 +197,7 @@ def _find_load(
 
 def _plot(
     file: Path,
+    /,
     *,
     metric: str = "",
     against: str = "",
@@ -224,7 +228,7 @@ def _finite(value: object) -> object:
     return None if value != value else value
 
 
-def _diff(one: str, other: str, *, json: Json = False) -> int:
+def _diff(one: str, other: str, /, *, json: Json = False) -> int:
     found = sweeps.diff(one, other)
     if json:
         print_json(found)
@@ -236,7 +240,7 @@ def _diff(one: str, other: str, *, json: Json = False) -> int:
     return 0
 
 
-def _merge(folder: Path) -> int:
+def _merge(folder: Path, /) -> int:
     print(f"{sweeps.merge(folder)} new replications")
     return 0
 

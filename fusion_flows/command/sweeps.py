@@ -374,6 +374,12 @@ def merge(folder: Path) -> int:
         folder: The other store.
 
     Raises:
+        ArgumentError: There is no store in that folder.
         StoreError: The two do not match; nothing is added then.
     """
+    if not any((folder / part).is_dir() for part in ("points", "outcomes")):
+        raise ArgumentError(
+            f"{folder} is no store: it has no folders points and outcomes; a store is `store` in a "
+            "folder of runs, or FUSION_STORE_DIR"
+        )
     return Store(Settings().store).merge(Store(folder))

@@ -26,6 +26,7 @@ import psutil
 
 from fusion_flows import server_address
 from fusion_flows.log_stream import tail
+from fusion_flows.periods import ArgumentError
 from fusion_flows.process import ProcessTree
 from fusion_flows.server_address import LivingServer, ServerFile
 from fusion_flows.settings import Settings
@@ -161,11 +162,12 @@ def up(
         say: Told what happens, in lines.
 
     Raises:
+        ArgumentError: A number or an address that cannot be.
         UpError: Something cannot be started, or ended by itself.
         AlreadyUpError: Another one is running.
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
-        raise UpError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")
+        raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")
     folder = server_address.folder()
     runs_dir = (runs_dir or Settings().runs_dir).expanduser().absolute()
     _check_runs_dir(runs_dir)
@@ -237,11 +239,13 @@ def _place(host: str, port: int | None) -> tuple[str, tuple[str, int] | None]:
 
 def _check_port(host: str, port: int) -> None:
     if not 1 <= port <= 65_535:
-        raise UpError(f"--port {port}: must be 1 to 65535")
+        raise ArgumentError(f"--port {port}: must be 1 to 65535")
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
-        raise UpError(f"--host {host}: is no address of this machine ({error.strerror})") from None
+        raise ArgumentError(
+            f"--host {host}: is no address of this machine ({error.strerror})"
+        ) from None
     with socket.socket(family, kind) as probe:
         if sys.platform != "win32":  # there it would take a port that is in use
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -170,6 +170,14 @@ def test_lists_of_templates_and_topologies(
         (["cancel"], "name a run"),
         (["show"], "RUN"),
         (["set-up", "--max-concurrent-runs", "0"], "must be 1 or more"),
+        (["up", "--max-concurrent-runs", "0"], "must be 1 or more"),
+        (["up", "--port", "99999"], "must be 1 to 65535"),
+        (["run", "quick", "more"], "too many words: more"),
+        (["run", "quick", "--overrides", "none.json"], "fusion: cannot be read: No such file"),
+        (["plan"], "FILE"),
+        (["plan", "none.toml"], "fusion: cannot be read: No such file"),
+        (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),
+        (["merge", "/none"], "/none is no store"),
     ],
 )
 def test_bad_words_are_told_in_a_paragraph(

@@ -93,6 +93,21 @@ def test_what_is_wrong_is_told(data: dict[str, Any], told: list[str]) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([], "grid.k_paths = []: must have one value at least (from here)"),
+        ({"start": 1, "stop": 2}, "give step or count, and not both (from here)"),
+        (3, "Input should be a valid list (from here)"),
+    ],
+)
+def test_values_of_an_axis_are_told_as_what_they_are_meant_to_be(values: Any, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        make_sweep({"grid": {"k_paths": values}}, "here")
+    assert len(error.value.problems) == 1
+    assert told in str(error.value)
+
+
 def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
     file = tmp_path / "sweep.toml"
     for text in ("grid = [", "\x00", "a = 1\na = 2"):
