@@ -1,4 +1,4 @@
-"""The picture of a sweep while it runs: drawn seldom, and in a thread, so that nothing waits for it."""
+"""The picture of a run or sweep while it goes on: drawn seldom, in a thread, so that nothing waits for it."""
 
 import base64
 import threading
@@ -22,14 +22,20 @@ _RESOLUTIONS = (160, 110, 70)  # dots per inch; the next where a picture is too 
 class LivePlot:
     """Draws again and again, and says when there is a new picture."""
 
-    def __init__(self, draw: Callable[[int], bytes], points: int) -> None:
+    def __init__(
+        self,
+        draw: Callable[[int], bytes],
+        points: int,
+        told: str = "what there is by now, over load",
+    ) -> None:
         """draw: returns a PNG with so many dots per inch, or nothing; called in a thread.
 
-        points: that the picture may have.
+        points: that the picture may have. told: what it shows, for somebody who does not see it.
         """
         self.error: Exception | None = None
         """Why nothing is drawn any more."""
         self._draw = draw
+        self._told = told
         self._thread: threading.Thread | None = None
         self._picture = b""
         self._was_shown = False
@@ -64,7 +70,7 @@ class LivePlot:
             return ""
         self._was_shown = True
         data = base64.b64encode(picture).decode()
-        return f"![what there is by now, over load](data:image/png;base64,{data})"
+        return f"![{self._told}](data:image/png;base64,{data})"
 
     def stop(self, error: Exception) -> None:
         """Draw no more."""

@@ -23,6 +23,7 @@ from fusion.progress import ProgressReader, ProgressState
 from fusion_flows import onlooker
 from fusion_flows.artifacts import Artifacts, live_rows, news, now, table
 from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.live_plot import LivePlot
 from fusion_flows.log_stream import Batch, LogStream
 from fusion_flows.onlooker import Bar, News
 from fusion_flows.process import ProcessTree
@@ -114,6 +115,35 @@ class ChangedArtifacts:
         self._not_before[kind] = time.monotonic() + _SHARE * (time.thread_time() - began)
 
 
+class PlotArtifact:
+    """Sends a picture again and again while something goes on."""
+
+    def __init__(
+        self, artifacts: Artifacts, plot: LivePlot, logger: Logger | LoggerAdapter[Any]
+    ) -> None:
+        """logger: is told when there will be no picture any more."""
+        self._artifacts = artifacts
+        self._plot = plot
+        self._logger = logger
+        self._is_given_up = False
+
+    def show(self, text: str, *, last: bool) -> None:
+        """Send a picture if there is a new one; nothing here can end the run. Raises Unreachable.
+
+        text: the news. last: see `LivePlot.look`.
+        """
+        if picture := self._plot.look(last=last):
+            try:
+                self._artifacts.put("plot", "markdown", picture, text)
+            except Unreachable:
+                raise
+            except Exception as error:  # Prefect says no
+                self._plot.stop(error)
+        if (reason := self._plot.error) is not None and not self._is_given_up:
+            self._is_given_up = True
+            self._logger.warning("cannot draw while it goes on: %s", reason)
+
+
 def follow(
     tree: ProcessTree,
     look: Callable[[], None],
@@ -174,10 +204,11 @@ class Follower:
         *,
         confidence: float,
         max_log_bytes: int,
+        draw: Callable[[int], bytes],
     ) -> None:
         """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated.
 
-        confidence: of the intervals shown.
+        confidence: of the intervals shown. draw: see `LivePlot`; the network as it is now.
         """
         self.state = ProgressState()
         self.artifacts = Artifacts(connection, flow_run_id)
@@ -190,6 +221,8 @@ class Follower:
         self._logger = logger
         self._confidence = confidence
         self._put = ChangedArtifacts(self.artifacts).put
+        told = "the network by now, links coloured by utilisation"
+        self._plot = PlotArtifact(self.artifacts, LivePlot(draw, 0, told), logger)
 
     def look(self, *, last: bool = False) -> None:
         """Pass on what is new. `last`: nothing more will come, so nothing is held back."""
@@ -233,3 +266,4 @@ class Follower:
             if rows:
                 done = f"{len(self.state.completed)} of {self.state.total_erlangs} loads"
                 self._put("points", "table", table(rows), f"{done}, running", last)
+        self._plot.show(text, last=last)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from fusion.problems import show
 from fusion_flows import rundir
 from fusion_flows.rundir import RunDirectory
+from fusion_flows.server_address import connect
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -106,6 +107,26 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
     if found:
         raise NoSuchRunError(_ambiguous(text, found))
     raise NoSuchRunError(_unknown(client, text, runs_dir))
+
+
+def find_directory(run: str, runs_dir: Path) -> RunDirectory:
+    """Return the directory of the run that is called so; the server is asked only for a name.
+
+    Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError.
+    """
+    text = run.strip().lower()
+    if _PREFIX.fullmatch(text):
+        here = [one for one in rundir.list_runs(runs_dir) if one.run_id.startswith(text)]
+        if len(here) == 1:
+            return here[0]
+    with connect() as client:
+        found = find(client, run, runs_dir)
+    if found.directory is None:
+        raise rundir.RunDirectoryError(
+            f"run {found.run_id} has no directory in {rundir.absolute(runs_dir)}; FUSION_RUNS_DIR "
+            "names another place"
+        )
+    return found.directory
 
 
 def refresh(client: "SyncPrefectClient", found: Found) -> Found:

@@ -23,6 +23,7 @@ from fusion_flows.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
+from fusion_flows.live_network import LiveNetwork
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.publish import Findings
@@ -129,6 +130,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
             logger,
             confidence=config.statistics_settings.confidence,
             max_log_bytes=settings.max_log_size_bytes,
+            draw=LiveNetwork(run, config, inputs).draw,
         )
         watch = Watch(connection, flow_run_id)
         try:

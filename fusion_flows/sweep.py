@@ -44,7 +44,7 @@ from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory
 from fusion_flows.settings import Settings
 from fusion_flows.sweep_follower import SweepFollower
-from fusion_flows.sweep_report import report, write_parquet
+from fusion_flows.sweep_report import SweepFindings, find, write_parquet
 from fusion_flows.watch import Watch, is_abandoned, silence
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class SweepResult(BaseModel):
     """A row per replication that counts."""
     plot: Path | None
     """Picture of the metric over load, as PNG; None where nothing could be drawn."""
+    report: Path | None
+    """The report, as one HTML file; None where it could not be written."""
     store: Path
     points: int
 
@@ -205,7 +207,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
             failure += f"\n{missing} points are not complete, though nothing failed; run it again."
         others = sum(not state.is_done for state in states) - missing
         waiting = f"{others} other points wait for a run of all points" if others else ""
-        plot = _show_last(
+        findings = _show_last(
             follower, run, record, sweep, states, failure or waiting, 1 if failure else 0
         )
     if failure:
@@ -215,7 +217,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
         run_dir=run.path,
         points_csv=run.output / POINTS,
         replications_csv=run.output / REPLICATIONS,
-        plot=plot,
+        plot=findings.plot if findings else None,
+        report=findings.report if findings else None,
         store=store.folder,
         points=len(points),
     )
@@ -283,7 +286,7 @@ def _show_last(
     states: Sequence[PointState],
     partial: str,
     exit_code: int = 1,
-) -> Path | None:
+) -> SweepFindings | None:
     """Write and show what there is when a run has ended; nothing here can end it worse."""
     logger = get_run_logger()
     try:
@@ -291,21 +294,17 @@ def _show_last(
         follower.look(last=True)
         write_tables(run.output, states, sweep.axes)
         write_parquet(run.output)
-        text, rows, plot = report(run, sweep, states, redact(partial))
+        findings = find(run, sweep, states, redact(partial))
     except OSError as error:
         logger.warning("cannot write or draw what was finished: %s", error)
         return None
-    done = sum(state.stop_reason is not None for state in states)
-    headline = f"{done} of {len(states)} points" + (", partial" if partial else "")
     try:
-        if rows:
-            follower.artifacts.put("points", "table", rows, headline)
-        follower.artifacts.put("report", "markdown", text, headline)
+        findings.publish(follower.artifacts)
     except Unreachable:
         logger.warning("the Prefect server is away; the report is missing, the files are there")
     except Exception as error:  # Prefect says no; the results are worth more than their picture
         logger.warning("Prefect did not take the report: %s", redact(str(error)))
-    return plot
+    return findings
 
 
 def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:

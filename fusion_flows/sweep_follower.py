@@ -22,11 +22,10 @@ from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.live_plot import LivePlot
 from fusion_flows.log_stream import LogStream
 from fusion_flows.onlooker import Bar, News
-from fusion_flows.reporting import ChangedArtifacts, LogForwarder
+from fusion_flows.report.sweep_page import SHOWN_POINTS
+from fusion_flows.report.tables import sweep_point_cells
+from fusion_flows.reporting import ChangedArtifacts, LogForwarder, PlotArtifact
 from fusion_flows.rundir import RunDirectory
-
-SHOWN_POINTS = 200
-"""Rows of the live table: more of them nobody reads, and each update has all of them."""
 
 _MEASURED_SECONDS = 3.0  # before the speed is believed
 
@@ -66,8 +65,7 @@ class SweepFollower:
         self._since: float | None = None
         self._rows: dict[str, tuple[int, bool, Row]] = {}
         self._logger = logger
-        self._plot = LivePlot(self._draw, len(states))
-        self._plot_is_given_up = False
+        self._plot = PlotArtifact(self.artifacts, LivePlot(self._draw, len(states)), logger)
 
     @property
     def requests_per_second(self) -> float:
@@ -161,20 +159,7 @@ class SweepFollower:
         if rows and not last:
             beyond = f", the first {SHOWN_POINTS}" if len(states) > SHOWN_POINTS else ""
             self._put("points", "table", table(rows, self._sweep), f"{text}{beyond}", last)
-        self._show_plot(text, last)
-
-    def _show_plot(self, text: str, last: bool) -> None:
-        """Show how far the curves are; nothing here can end the run."""
-        if picture := self._plot.look(last=last):
-            try:
-                self.artifacts.put("plot", "markdown", picture, text)
-            except Unreachable:
-                raise
-            except Exception as error:  # Prefect says no
-                self._plot.stop(error)
-        if (reason := self._plot.error) is not None and not self._plot_is_given_up:
-            self._plot_is_given_up = True
-            self._logger.warning("cannot draw the sweep while it runs: %s", reason)
+        self._plot.show(text, last=last)
 
     def _draw(self, dots_per_inch: int) -> bytes:
         """Return the picture of what there is as PNG. In a thread: states grow while it reads them."""
@@ -240,23 +225,9 @@ def _stage(state: PointState) -> str:
 
 def table(rows: Sequence[Row], sweep: Sweep) -> str:
     """Return points as the data of a table artifact: a few columns with readable names."""
-    return json.dumps([shown(row, sweep) for row in rows])
-
-
-def shown(row: Row, sweep: Sweep) -> dict[str, str]:
-    """Return a row as a person reads it."""
-    names = {"erlang": "load (E)"}
-    axes = {names.get(axis, axis): _text(row[axis]) for axis in sweep.axes}
-    lower, upper = row["ci_lower"], row["ci_upper"]
-    estimate = f"< {upper:.2g}" if row["estimate"] == 0 and upper else f"{row['estimate']:.4g}"
-    return {
-        **axes,
-        "blocking": estimate,
-        "interval": "" if lower is None else f"{lower:.3g} to {upper:.3g}",
-        "replications": str(row["replications"]),
-        "blocked / requests": f"{row['blocked']:,} / {row['requests']:,}",
-        "stop": row["stop_reason"] or "running",
-    }
+    return json.dumps(
+        [{name: cell.text for name, cell in sweep_point_cells(row, sweep).items()} for row in rows]
+    )
 
 
 def _text(value: object) -> str:

@@ -1,46 +1,54 @@
-"""The report of a sweep: table, picture and where the files are."""
+"""What is left and shown when a sweep ends: tables, picture and report."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import POINTS, REPLICATIONS, Row, point_rows
+from fusion_flows.artifacts import Artifacts
+from fusion_flows.report.html import write_html
+from fusion_flows.report.markdown import markdown
+from fusion_flows.report.page import Page
+from fusion_flows.report.sweep_page import PICTURE, SHOWN_POINTS, sweep_page
 from fusion_flows.rundir import RunDirectory
-from fusion_flows.sweep_follower import SHOWN_POINTS, shown, table
-
-_PICTURE_BYTES = 700_000  # Prefect refuses an artifact that is much larger
+from fusion_flows.sweep_follower import table
 
 
-def report(
+class SweepFindings(NamedTuple):
+    """What there is to show of a sweep, complete or not."""
+
+    page: Page
+    table: str
+    """Data of the table artifact; empty where there is no point."""
+    headline: str
+    plot: Path | None
+    """The picture as PNG; None where nothing could be drawn."""
+    report: Path
+    """The page as an HTML file."""
+
+    def publish(self, artifacts: Artifacts) -> None:
+        """Send table and report. Raises Unreachable, and what Prefect says against them."""
+        if self.table:
+            artifacts.put("points", "table", self.table, self.headline)
+        artifacts.put("report", "markdown", markdown(self.page), self.headline)
+
+
+def find(
     run: RunDirectory, sweep: Sweep, states: Sequence[PointState], partial: str
-) -> tuple[str, str, Path | None]:
-    """Return the report in markdown, the data of the table artifact, and where the picture is.
+) -> SweepFindings:
+    """Draw a sweep, and write picture and report into its run directory.
 
-    partial: why results are missing, or empty. Raises OSError when the picture cannot be written.
+    partial: why results are missing, or empty. Raises OSError when a file cannot be written.
     """
     rows = point_rows(states, [sweep.metric])
-    parts = [f"**{len(states)} points** of `{sweep.template}` over {', '.join(sweep.axes)}"]
-    if partial:
-        parts.append(f"**Partial results**: {partial}")
     plot = _draw(run, sweep, rows) if rows else None
-    if plot is not None and plot.stat().st_size < _PICTURE_BYTES:
-        data = base64.b64encode(plot.read_bytes()).decode()
-        parts.append(f"![{sweep.metric} over load](data:image/png;base64,{data})")
-    if rows:
-        cells = [shown(row, sweep) for row in rows[:SHOWN_POINTS]]
-        lines = [list(cells[0]), ["---:"] * len(cells[0]), *(list(row.values()) for row in cells)]
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        if len(rows) > SHOWN_POINTS:
-            parts.append(
-                f"The first {SHOWN_POINTS} of {len(rows)} points; the file has all of them."
-            )
-    parts.append(
-        f"Files in `{run.path}`: `output/points.csv` (a row per point and metric), "
-        "`output/replications.csv`, `plots/sweep.pdf`, `logs/sim.log`, `sweep.json`."
-    )
-    return "\n\n".join(parts), table(rows[:SHOWN_POINTS], sweep) if rows else "", plot
+    page = sweep_page(sweep, states, partial, run=run, drawing=plot)
+    done = sum(state.stop_reason is not None for state in states)
+    headline = f"{done} of {len(states)} points" + (", partial" if partial else "")
+    shown = table(rows[:SHOWN_POINTS], sweep) if rows else ""
+    return SweepFindings(page, shown, headline, plot, write_html(page, run.report))
 
 
 def write_parquet(folder: Path) -> None:
@@ -55,10 +63,14 @@ def write_parquet(folder: Path) -> None:
         temporary.replace(target)
 
 
-def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path:
+def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path | None:
+    """Write the picture, and return it as PNG; None where it cannot be drawn. Raises OSError."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
 
-    figure = sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
-    save_with_data(figure, rows, run.plots, "sweep", dpi=200)  # the paper takes the PDF
-    return run.plots / "sweep.png"
+    try:
+        figure = sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
+        save_with_data(figure, rows, run.plots, PICTURE, dpi=200)  # the paper takes the PDF
+    except (ValueError, RuntimeError, MemoryError):  # the page says which
+        return None
+    return run.plots / f"{PICTURE}.png"

@@ -18,7 +18,16 @@ from pydantic import ValidationError
 from fusion.config import ConfigError
 from fusion.sweep.store import StoreError
 from fusion_flows import runs
-from fusion_flows.command import catalogue, doctor, run_here, submission, sweep_cli, terminal, up
+from fusion_flows.command import (
+    catalogue,
+    doctor,
+    picture_cli,
+    run_here,
+    submission,
+    sweep_cli,
+    terminal,
+    up,
+)
 from fusion_flows.command.examples import EXAMPLES, FIRST_STEPS, epilogue
 from fusion_flows.command.terminal import (
     is_live,
@@ -69,6 +78,7 @@ _SERVER, _SETTINGS, _RUNS, _SWEEPS = (
     Group.create_ordered(name) for name in ("Server", "Settings", "Runs", "Sweeps")
 )
 sweep_cli.add_to(app, _SWEEPS)
+picture_cli.add_to(app, _SETTINGS, _RUNS)
 
 
 def main(arguments: list[str] | None = None) -> int:

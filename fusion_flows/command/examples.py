@@ -20,6 +20,12 @@ EXAMPLES: dict[str, str] = {
     "topologies": """
   fusion topologies
 """,
+    "topology": """
+  fusion topology jpn48                  # a shipped one
+  fusion topology my_network.graphml     # yours
+  fusion topology 9f0f                   # a run: how full its links are
+  fusion topology 9f0f --metric fragmentation --load 160
+""",
     "validate": """
   fusion validate quick
   fusion validate my.ini
@@ -46,6 +52,11 @@ EXAMPLES: dict[str, str] = {
     "logs": """
   fusion logs 9f0f --lines 20
   fusion logs 9f0f --follow              # until the run is over
+""",
+    "report": """
+  fusion report 9f0f                     # report.html in its directory
+  fusion report 9f0f --to five_paths.html
+  fusion report my_sweep.toml            # of what the store has
 """,
     "cancel": """
   fusion cancel 9f0f

@@ -71,7 +71,7 @@ def plan(file: SweepSource) -> Plan:
         ConfigError: All that is wrong with the sweep.
         StoreError: The store contradicts itself.
     """
-    sweep, states, store = _states(file)
+    sweep, states, store = states_of(file)
     workers = max(state.point.config.simulation_settings.workers for state in states)
     failed = failed_points(store, states)
     return Plan(
@@ -102,7 +102,8 @@ def _sweep_of(source: SweepSource) -> Sweep:
     return source if isinstance(source, Sweep) else make_sweep(source, "the sweep")
 
 
-def _states(file: SweepSource) -> tuple[Sweep, list[PointState], Store]:
+def states_of(file: SweepSource) -> tuple[Sweep, list[PointState], Store]:
+    """Return a sweep, what the store has of its points, and the store. Raises as `plan` does."""
     settings = Settings()
     sweep = _sweep_of(file)
     points = sweep_points(sweep, **settings.places(remote=False))
@@ -200,7 +201,7 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
     """
     import pandas
 
-    sweep, states, _ = _states(file)
+    sweep, states, _ = states_of(file)
     rows = point_rows(states, *([metrics] if metrics else []))
     return pandas.DataFrame(rows, columns=[*sweep.axes, *POINT_COLUMNS])
 
@@ -219,7 +220,7 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
         ConfigError: All that is wrong with the sweep; an axis or a value that is none.
         StoreError: The store contradicts itself.
     """
-    sweep, states, _ = _states(file)
+    sweep, states, _ = states_of(file)
     return compare_states(states, sweep, axis, base or None)
 
 
@@ -236,7 +237,7 @@ def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
         ArgumentError: The target is no probability.
     """
     _check_target(target)
-    sweep, states, _ = _states(file)
+    sweep, states, _ = states_of(file)
     return loads_of_states(states, sweep, target)
 
 
@@ -275,7 +276,7 @@ def find_loads(
     from fusion_flows.command.run_here import InterruptedRunError
     from fusion_flows.load_search import search_loads
 
-    sweep, states, store = _states(file)
+    sweep, states, store = states_of(file)
     try:
         return search_loads(
             sweep,
@@ -329,7 +330,7 @@ def plot(
         raise ArgumentError("--against and --heat-map are two pictures: give one of them")
     if base and not against:
         raise ArgumentError("--base is a value on the axis of --against: give that, too")
-    sweep, states, _ = _states(file)
+    sweep, states, _ = states_of(file)
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
 

@@ -10,10 +10,11 @@ _FEW_CURVES, _MOST_PANELS = 6, 12
 MOST_CURVES = 8
 """Curves of one panel that can be told apart."""
 
-_POLICY = {
+POLICY = {
     *("k_paths", "path_order", "path_choice", "route_method"),
     *("allocation_method", "spectrum_priority"),
-}  # axes that are compared, so that they are curves of one panel rather than panels
+}
+"""Axes that are compared, so that they are curves of one panel rather than panels."""
 
 
 def panel_axes(
@@ -29,7 +30,7 @@ def panel_axes(
         curves = len(grouped(rows, labels, values))
         if labels and panels <= _MOST_PANELS:
             split = tuple(sorted(split, key=lambda axis: axis != "network"))
-            policies = sum(axis in _POLICY for axis in split)
+            policies = sum(axis in POLICY for axis in split)
             crowded = max(0, curves - MOST_CURVES)
             without = "network" in varying and "network" not in split
             choices.append((crowded, without, len(split), policies, panels, split))

@@ -79,7 +79,7 @@ def inline_svg(picture: Picture) -> "Markup":
     svg = re.sub(r'(?<=url\(#)|(?<=href="#)', f"{picture.name}-", svg)
     width = re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)
     most = round(1.9 * float(width[1])) if width else 980
-    name = f'<svg role="img" aria-label="{escape(picture.told)}" style="max-width: {most}px"'
+    name = f'<svg role="img" aria-label="{escape(picture.told)}" style="--most: {most}px"'
     return _markup(svg.replace("<svg", name, 1))
 
 

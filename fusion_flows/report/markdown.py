@@ -71,7 +71,8 @@ def _table(table: Table) -> str:
         *(_line(cell.text for cell in row) for row in rows),
     ]
     cut = len(table.rows) > len(rows)
-    rest = f" The first {len(rows)} of {len(table.rows)}; all are in `{table.file}`." if cut else ""
+    rest = f" The first {len(rows)} of {len(table.rows)}" if cut else ""
+    rest += f"; all are in `{table.file}`." if cut and table.file else "." if cut else ""
     return "\n".join(lines) + f"\n\n*{table.caption}{rest}*"
 
 

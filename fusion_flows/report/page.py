@@ -3,7 +3,8 @@
 Texts may have **bold** and `code`; everything else in them is shown as it is.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class Picture(NamedTuple):
@@ -34,7 +35,7 @@ class Table(NamedTuple):
     rows: tuple[tuple[Cell, ...], ...]
     brief: int
     file: str
-    """That has all rows."""
+    """That has all rows; empty where none has."""
 
 
 class Text(NamedTuple):
@@ -73,3 +74,21 @@ class Page(NamedTuple):
     sections: tuple[Section, ...]
     about: str
     """What made it, and when."""
+
+
+def numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Give the captions of pictures and tables their numbers."""
+    counts = {Picture: 0, Table: 0}
+    names = {Picture: "Figure", Table: "Table"}
+    found = []
+    for section in sections:
+        parts: list[Any] = []
+        for part in section.parts:
+            if isinstance(part, Picture | Table):
+                counts[type(part)] += 1
+                number = f"{names[type(part)]} {counts[type(part)]}"
+                parts.append(part._replace(caption=f"{number}: {part.caption}"))
+            else:
+                parts.append(part)
+        found.append(Section(section.title, tuple(parts)))
+    return tuple(found)

@@ -1,9 +1,27 @@
-"""The pictures of a report as files."""
+"""The pictures of a report: drawn for it, and as files."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fusion.files import write_atomic
-from fusion_flows.report.page import Page, Picture
+from fusion_flows.report.page import Page, Picture, Text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 200
+
+
+def drawn(name: str, caption: str, told: str, draw: Callable[[], "Figure"]) -> Picture | Text:
+    """Return a picture, or why there is none: results are worth more than their picture."""
+    try:
+        from fusion_flows.pictures.files import images  # here, as matplotlib is slow to load
+
+        png, svg = images(draw(), ("png", "svg"), DOTS_PER_INCH)
+        return Picture(name, caption, told, png, svg.decode())
+    except Exception as error:
+        return Text(f"The picture {name} cannot be drawn: {error!r}.")
 
 
 def pictures_of(page: Page) -> list[Picture]:

@@ -1,17 +1,17 @@
 """The report of a run: read from its directory, drawn, and put on a page."""
 
-import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fusion.config import Config
 from fusion.inputs import Inputs
-from fusion.topology import Topology
 from fusion_flows.pictures.words import between
 from fusion_flows.report import tables
-from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text
+from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text, numbered
+from fusion_flows.report.pictures import drawn
+from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
 from fusion_flows.report.setting import run_name, setting_lines
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
@@ -20,7 +20,6 @@ from fusion_flows.rundir import RunDirectory
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DOTS_PER_INCH = 200
 _BLOCKING = "blocking_probability"
 _FILES = (
     ("output/points.csv", "a row per load"),
@@ -59,26 +58,32 @@ def run_page(run: RunDirectory, config: Config, inputs: Inputs, partial: str) ->
         complete = sum(row["stop_reason"] != "interrupted" for row in results.points)
         loads = len(config.loads)
         missing = f"{partial.strip()} ({complete} of {loads} loads are complete)"
-    return Page(title, setting_lines(config, inputs), missing, _numbered(sections), _about(run))
+    return Page(title, setting_lines(config, inputs), missing, numbered(sections), about(run))
 
 
-def topology_picture(
-    topology: Topology,
+def network_figure(
+    config: Config,
+    inputs: Inputs,
     results: Results,
-    title: str,
-    *,
     metric: str = "utilisation",
-    path: Callable[[str, str], tuple[str, ...]] = lambda source, destination: (),
+    *,
+    so_far: int = 0,
 ) -> "Figure":
-    """Return the picture of a network with the results of a run. path: of a pair, as nodes."""
+    """Return the picture of a run's network at the load of the results, which has links.
+
+    so_far: replications that there are by now, where more are to come.
+    """
     from fusion_flows.pictures.topology import Worst, topology_figure
 
     pair = worst_pair(results.pairs)
     worst = None
     if pair is not None:
         ends = str(pair["source"]), str(pair["destination"])
-        worst = Worst(*ends, path(*ends), blocking_told(pair))
-    return topology_figure(topology, title, links=results.links, metric=metric, worst=worst)
+        worst = Worst(*ends, first_path(config, inputs, *ends), blocking_told(pair))
+    title = f"{_short_title(config)}, {results.load:g} E"
+    if so_far:
+        title += f", {so_far} {'replication' if so_far == 1 else 'replications'} so far"
+    return topology_figure(inputs.topology, title, links=results.links, metric=metric, worst=worst)
 
 
 def _blocking(config: Config, results: Results) -> Section:
@@ -96,7 +101,7 @@ def _blocking(config: Config, results: Results) -> Section:
     return Section(
         "Blocking over load",
         (
-            _picture(
+            drawn(
                 "blocking",
                 f"Blocking probability over load, with {level} intervals over replications.",
                 f"Curve of the blocking probability over load: {told}.",
@@ -124,7 +129,7 @@ def _where(config: Config, results: Results) -> Section:
                 return bit_rate_figure(results.bit_rates, confidence, _short_title(config))
 
             told = "Blocking probability over the bit rate, a curve for each load."
-            parts.append(_picture("bit_rates", told, f"{told} The table has the numbers.", draw))
+            parts.append(drawn("bit_rates", told, f"{told} The table has the numbers.", draw))
         parts.append(tables.bit_rates_table(results.bit_rates, load))
         parts.append(tables.pairs_table(rows, load))
     return Section("Where blocking happens", tuple(parts))
@@ -153,14 +158,6 @@ def _links(config: Config, inputs: Inputs, results: Results) -> Section:
     full = sorted(results.links, key=lambda row: float(row["utilisation"]))
     least, most = full[0], full[-1]
 
-    def draw() -> "Figure":
-        return topology_picture(
-            inputs.topology,
-            results,
-            f"{_short_title(config)}, {load:g} E",
-            path=lambda *ends: first_path(config, inputs, *ends),
-        )
-
     mean = sum(float(row["utilisation"]) for row in full) / len(full)
     told = (
         f"At {load:g} E the mean utilisation is {mean:.2f}; the fullest link is "
@@ -171,11 +168,11 @@ def _links(config: Config, inputs: Inputs, results: Results) -> Section:
         "How full the links are",
         (
             Text(told),
-            _picture(
+            drawn(
                 "topology",
                 f"The network at {load:g} E: colour and width of a link are its utilisation.",
                 f"Map of the network, links coloured by utilisation. {told}",
-                draw,
+                lambda: network_figure(config, inputs, results),
             ),
             tables.links_table(results.links, load),
         ),
@@ -210,7 +207,7 @@ def _convergence(config: Config, results: Results) -> Section:
         "Convergence over replications",
         (
             Text(told),
-            _picture(
+            drawn(
                 "convergence",
                 "The mean over the first n replications with its interval, over n.",
                 "For each load, the blocking probability of the first n replications over n: "
@@ -236,52 +233,6 @@ def _again(run: RunDirectory, is_partial: bool) -> Section:
         Code(f"fusion-sim --config {shlex.quote(str(run.config))} --output-dir again"),
     ]
     return Section("How to reproduce it", tuple(parts))
-
-
-def _about(run: RunDirectory) -> str:
-    try:
-        record = json.loads(run.provenance.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    revision = record.get("code_revision")
-    seconds = "to".join(f" {record[key]} " for key in ("started", "ended") if key in record).strip()
-    parts = [
-        f"FUSION {record.get('fusion_version')}" + (f" ({revision[:10]})" if revision else ""),
-        f"Python {record.get('python')}",
-        *(f"{name} {version}" for name, version in record.get("packages", {}).items()),
-        seconds,
-        f"content key {str(record.get('content_key'))[:12]}",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def _picture(name: str, caption: str, told: str, draw: Callable[[], "Figure"]) -> Picture | Text:
-    """Draw a picture, or say why there is none: results are worth more than their picture."""
-    try:
-        from fusion_flows.pictures.files import images  # here, as matplotlib is slow to load
-
-        png, svg = images(draw(), ("png", "svg"), DOTS_PER_INCH)
-        return Picture(name, caption, told, png, svg.decode())
-    except Exception as error:
-        return Text(f"The picture {name} cannot be drawn: {error!r}.")
-
-
-def _numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
-    """Give the captions of pictures and tables their numbers."""
-    counts = {Picture: 0, Table: 0}
-    names = {Picture: "Figure", Table: "Table"}
-    found = []
-    for section in sections:
-        parts: list[Any] = []
-        for part in section.parts:
-            if isinstance(part, Picture | Table):
-                counts[type(part)] += 1
-                number = f"{names[type(part)]} {counts[type(part)]}"
-                parts.append(part._replace(caption=f"{number}: {part.caption}"))
-            else:
-                parts.append(part)
-        found.append(Section(section.title, tuple(parts)))
-    return tuple(found)
 
 
 def _short_title(config: Config) -> str:

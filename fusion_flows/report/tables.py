@@ -58,6 +58,35 @@ def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int) -> Table:
     return _table(f"The points: {sweep.metric}.", cells, brief, "output/points.csv")
 
 
+def comparison_table(rows: Sequence[Row], axis: str) -> Table:
+    """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
+    others = list(rows[0])[: list(rows[0]).index("a")]
+    cells = [
+        {
+            **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
+            axis: _value(row["a"]),
+            "against": _value(row["b"]),
+            "verdict": Cell(_verdict(row, axis)),
+            "difference": Cell(f"{row['difference']:+.3g}", row["difference"]),
+            "interval": Cell(f"{row['ci_lower']:+.3g} to {row['ci_upper']:+.3g}", row["ci_upper"]),
+            "blocking": Cell(f"{row['estimate_a']:.4g}", row["estimate_a"]),
+            "its blocking": Cell(f"{row['estimate_b']:.4g}", row["estimate_b"]),
+            "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
+        }
+        for row in rows[:_MOST_ROWS]
+    ]
+    caption = f"Differences along {axis}; those with common random numbers are paired."
+    return _table(caption, cells, 3 * _BRIEF, "")
+
+
+def _verdict(row: Row, axis: str) -> str:
+    side = {"a blocks less": "a", "b blocks less": "b"}.get(row["verdict"])
+    if side is None:
+        return str(row["verdict"])
+    value = _value(row[side]).text
+    return f"{value if isinstance(row[side], str) else f'{axis} = {value}'} blocks less"
+
+
 def pairs_table(rows: Sequence[Row], load: float) -> Table:
     """Return the node pairs, those that surely block most first: by the lower end of the interval."""
     total = sum(row["blocked"] for row in rows) or 1

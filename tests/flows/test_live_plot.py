@@ -16,6 +16,7 @@ from fusion_flows import live_plot
 from fusion_flows.live_plot import LivePlot
 
 from .prefect_server import Prefect, wait_for
+from .started import GOING_ON
 from .test_sweep import LONG
 
 CALL = """
@@ -135,3 +136,21 @@ def test_a_picture_that_fails_or_is_too_large_ends_nothing() -> None:
     assert isinstance(plot.error, MemoryError)
     assert plot.look() == plot.look(last=True) == ""
     assert len(asked) == 3
+
+
+def test_a_running_run_shows_how_full_its_links_are(server: Prefect, tmp_path: Path) -> None:
+    script = tmp_path / "call.py"
+    script.write_text(
+        "from fusion_flows import fusion, live_plot\n"
+        "live_plot.FIRST_SECONDS, live_plot.LEAST_SECONDS, live_plot.SHARE = 1, 1, 1\n"
+        f"fusion(overrides={GOING_ON!r}, name={str(tmp_path)!r})\n"
+    )
+    process = server.call(str(script))
+    run_id = server.named(str(tmp_path))
+    shown = wait_for(lambda: server.artifacts(run_id).get("plot"), 60, "a picture")
+    assert server.run(run_id)["state_type"] == "RUNNING"
+    assert picture(shown["data"]).width > 400
+    assert len(shown["data"]) < 200_000
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert not any("cannot draw" in line for _, line in server.log(run_id))

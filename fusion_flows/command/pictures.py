@@ -1,0 +1,173 @@
+"""Networks drawn, and reports written, at the command."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fusion.config import Config, ConfigError, Problem, load_config
+from fusion.inputs import Inputs, read_inputs
+from fusion.problems import nearest
+from fusion.sweep.definition import Sweep, read_sweep
+from fusion.sweep.point_state import PointState
+from fusion.topology import FUSION_NETWORKS, Topology, TopologyError, load_topology, topology_names
+from fusion_flows import run_lock, rundir
+from fusion_flows.command.sweeps import states_of
+from fusion_flows.periods import ArgumentError
+from fusion_flows.run_lookup import find_directory
+from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.settings import Settings
+
+
+def topology(
+    network: str,
+    /,
+    *,
+    metric: str = "",
+    load: float | None = None,
+    to: Path | str = "",
+) -> list[Path]:
+    """Draw a network as PNG and SVG, or how full its links were in a run; return the files.
+
+    Nodes are at their coordinates, or in a layout that is the same each time. Of a run, links are coloured
+    by what it has by now, and the pair of nodes that blocks most is marked with its first path.
+
+    Args:
+        network: Name of a shipped topology (`fusion topologies` lists them), file of one of your own, or run:
+            its id or the first 4 digits of it or more, its name, its directory.
+        metric: What colours the links of a run: utilisation or fragmentation; nothing: utilisation.
+        load: At which load, in Erlang; nothing: the highest that there is.
+        to: Folder for the files; nothing: plots, of a run its own.
+
+    Raises:
+        ConfigError: The file is no topology.
+        ArgumentError: There is no such metric or load, or the folder cannot be written.
+        NoSuchRunError: It is no topology, no file and no run, or several runs.
+        NoServerError: A run is named by its name, and no server answers.
+    """
+    from fusion_flows.pictures.files import save  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.topology import METRICS, topology_figure
+
+    shown = metric or METRICS[0]
+    if shown not in METRICS:
+        near = nearest(shown, METRICS)
+        raise ArgumentError(f"--metric {shown}: must be one of {', '.join(METRICS)}{near}")
+    found = _network(network)
+    if found is not None:
+        if metric or load is not None:
+            raise ArgumentError("--metric and --load are of a run; this is a topology")
+        figure, folder, name = topology_figure(found, found.name), Path(to or "plots"), found.name
+    else:
+        from fusion_flows.report.results import read_results
+        from fusion_flows.report.run_page import network_figure
+
+        run = _run(network)
+        config, inputs = _read(run)
+        results = read_results(run, load)
+        if results.load is None:
+            loads = ", ".join(f"{row['erlang']:g}" for row in results.points) or "none yet"
+            asked = "" if load is None else f"--load {load:g}: "
+            raise ArgumentError(f"{asked}run {run.run_id} has results at these loads: {loads}")
+        figure = network_figure(config, inputs, results, shown)
+        folder = Path(to) if to else run.plots
+        name = "topology" + (f"-{shown}" if metric else "")
+        name += f"-{load:g}" if load is not None else ""
+    try:
+        return save(figure, folder, name, ("png", "svg"), dpi=200)
+    except OSError as error:
+        raise ArgumentError(f"--to {folder}: {error.strerror or error}") from None
+
+
+def report(what: str, /, *, to: Path | str = "") -> Path:
+    """Write the report of a run or a sweep as one HTML file, with what there is by now; return the file.
+
+    It opens from disk and without a network. A run and a sweep write theirs when they end; this one is of
+    any moment, and says what is missing and why.
+
+    Args:
+        what: A run: its id or the first 4 digits of it or more, its name, its directory. Or the TOML or JSON
+            file of a sweep, of which the store is read.
+        to: The file; nothing: report.html in the directory of the run, NAME-report.html for a sweep's file.
+
+    Raises:
+        ConfigError: All that is wrong with the sweep; an input of the run that is gone.
+        StoreError: The store contradicts itself.
+        NoSuchRunError: No run is called that, or more than one.
+        ArgumentError: The file cannot be written.
+        NoServerError: A run is named by its name, and no server answers.
+    """
+    from fusion_flows.report.html import write_html
+    from fusion_flows.report.sweep_page import sweep_page
+
+    if Path(what).suffix.lower() in (".toml", ".json") or Path(what).is_file():
+        sweep, states = _of_file(Path(what))
+        page = sweep_page(sweep, states, _missing(states), file=Path(what))
+        target = Path(to or f"{Path(what).stem}-report.html")
+    else:
+        run = _run(what)
+        target = Path(to) if to else run.report
+        if run.sweep.is_file():
+            sweep, states = _of_file(run.sweep)
+            page = sweep_page(sweep, states, _missing(states), run=run)
+        else:
+            from fusion_flows.report.run_page import run_page
+
+            page = run_page(run, *_read(run), why_partial(run))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return write_html(page, target)
+    except OSError as error:
+        raise ArgumentError(f"--to {target}: {error.strerror or error}") from None
+
+
+def why_partial(run: RunDirectory) -> str:
+    """Return why results of a run are missing, or nothing when none is."""
+    if run_lock.in_use(run):
+        return "the run is going on"
+    try:
+        record: dict[str, Any] = json.loads(run.provenance.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "the simulator has not begun"
+    if record.get("exit_code") == 0:
+        return ""
+    return str(record.get("exit_reason") or "the simulator was killed")
+
+
+def _network(name: str) -> Topology | None:
+    """Return the topology of this name or in this file; None where the name is not even like one."""
+    known = (*topology_names(), *FUSION_NETWORKS)
+    if name not in known and not Path(name).is_file() and not nearest(name, known):
+        return None
+    try:
+        return load_topology(name)
+    except TopologyError as error:
+        problems = [Problem("", "topology", name, text, "topology") for text in error.problems]
+        raise ConfigError(problems) from None
+
+
+def _run(name: str) -> RunDirectory:
+    """Return the directory of a run: by its path, by its id without a server, else by its name."""
+    if (path := rundir.absolute(name)).is_dir():
+        run = RunDirectory(path)
+        if run.config.is_file() or run.sweep.is_file():
+            return run
+        raise RunDirectoryError(
+            f"{path} is no run directory: it has no config.ini and no sweep.json"
+        )
+    return find_directory(name, Settings().runs_dir)
+
+
+def _read(run: RunDirectory) -> tuple[Config, Inputs]:
+    if not run.config.is_file():
+        raise RunDirectoryError(f"{run.path} is of a sweep, which has many networks")
+    config = load_config(run.config)
+    return config, read_inputs(config)
+
+
+def _of_file(file: Path) -> tuple[Sweep, list[PointState]]:
+    sweep, states, _ = states_of(read_sweep(file))
+    return sweep, states
+
+
+def _missing(states: list[PointState]) -> str:
+    done = sum(state.stop_reason is not None for state in states)
+    return "" if done == len(states) else "not all points are computed"

@@ -1,0 +1,23 @@
+"""What made the results, in a line."""
+
+import json
+
+from fusion_flows.rundir import RunDirectory
+
+
+def about(run: RunDirectory) -> str:
+    """Return versions, times and content key, from run.json; nothing where it is not there."""
+    try:
+        record = json.loads(run.provenance.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    revision = record.get("code_revision")
+    seconds = "to".join(f" {record[key]} " for key in ("started", "ended") if key in record).strip()
+    parts = [
+        f"FUSION {record.get('fusion_version')}" + (f" ({revision[:10]})" if revision else ""),
+        f"Python {record.get('python')}",
+        *(f"{name} {version}" for name, version in record.get("packages", {}).items()),
+        seconds,
+        f"content key {record['content_key'][:12]}" if record.get("content_key") else "",
+    ]
+    return ", ".join(filter(None, parts))

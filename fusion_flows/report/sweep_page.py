@@ -1,0 +1,154 @@
+"""The report of a sweep: its axes, the picture, which values block less, the points."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusion.sweep.compare import compare
+from fusion.sweep.definition import ERLANG, Sweep
+from fusion.sweep.point_state import PointState
+from fusion.sweep.results import Row, point_rows
+from fusion_flows.pictures.panels import POLICY
+from fusion_flows.pictures.rows import text_of
+from fusion_flows.pictures.words import named
+from fusion_flows.report import tables
+from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
+from fusion_flows.report.pictures import drawn
+from fusion_flows.report.provenance import about
+from fusion_flows.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURE = "sweep"
+"""What the files of the picture are called."""
+
+SHOWN_POINTS = 200
+"""Rows of the points in an artifact: more of them nobody reads."""
+
+_MOST_COMPARED = 2  # axes
+_SHOWN_VALUES = 12  # of an axis
+_FILES = (
+    ("output/points.csv", "a row per point and metric; also as .parquet"),
+    ("output/replications.csv", "a row per replication; also as .parquet"),
+    ("plots/", "the picture as PNG, PDF and SVG, its numbers as CSV"),
+    ("failed/", "points that failed, as INI files"),
+    ("sweep.json", "the sweep"),
+    ("run.json", "versions, machine, engine"),
+    ("logs/sim.log", "what the simulators printed"),
+)
+
+
+def sweep_page(
+    sweep: Sweep,
+    states: Sequence[PointState],
+    partial: str,
+    *,
+    run: RunDirectory | None = None,
+    file: Path | None = None,
+    drawing: Path | None = None,
+) -> Page:
+    """Return the report of a sweep, with what there is of it by now.
+
+    states: of all points. partial: why results are missing, or empty. run: whose files are listed, where
+    there is one. file: of the sweep, to compute it again. drawing: the picture as PNG, beside it as SVG;
+    None: it is drawn here.
+    """
+    rows = point_rows(states, [sweep.metric])
+    title = f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"
+    again = file or (run.sweep if run else None)
+    sections = [
+        _results(sweep, rows, drawing),
+        *([_comparison(sweep, states)] if rows else []),
+        *([_files(run)] if run else []),
+        *([_again(again)] if again else []),
+    ]
+    missing = ""
+    if partial:
+        done = sum(state.stop_reason is not None for state in states)
+        missing = f"{partial.strip()} ({done} of {len(states)} points are complete)"
+    return Page(
+        title,
+        _setting(sweep, states),
+        missing,
+        numbered([section for section in sections if section.parts]),
+        about(run) if run else "",
+    )
+
+
+def _setting(sweep: Sweep, states: Sequence[PointState]) -> tuple[str, ...]:
+    first = f"**{len(states)} points** of `{sweep.template}` over {', '.join(sweep.axes)}"
+    if sweep.where:
+        first += f", where `{sweep.where}`"
+    lines = [first, *(f"{axis}: {_values(states, axis)}" for axis in sweep.axes)]
+    changed = [
+        f"{key} = {value}" for keys in sweep.overrides.values() for key, value in keys.items()
+    ]
+    if changed:
+        lines.append(f"for all points: {', '.join(changed)}")
+    return tuple(lines)
+
+
+def _values(states: Sequence[PointState], axis: str) -> str:
+    values = list(dict.fromkeys(text_of(state.point.axes[axis]) for state in states))
+    if len(values) > _SHOWN_VALUES:
+        return f"{len(values)} values, {values[0]} to {values[-1]}"
+    return ", ".join(values)
+
+
+def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None) -> Section:
+    title = f"{named(sweep.metric).capitalize()} over load"
+    if not rows:
+        return Section(title, (Text("There is no result yet."),))
+
+    def draw() -> "Figure":
+        from fusion_flows.pictures.curves import sweep_figure
+
+        return sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
+
+    others = ", ".join(axis for axis in sweep.axes if axis != ERLANG)
+    level = f"{100 * rows[0]['confidence']:.4g} % intervals over replications"
+    caption = f"{title}, with {level}"
+    if others:
+        caption += f", a curve for each combination of {others}"
+    estimates = [row["estimate"] for row in rows]
+    told = f"{caption}. The estimates go from {min(estimates):.3g} to {max(estimates):.3g}."
+    picture: Picture | Text
+    if drawing is None:
+        picture = drawn(PICTURE, f"{caption}.", told, draw)
+    else:
+        svg = drawing.with_suffix(".svg").read_text(encoding="utf-8")
+        picture = Picture(PICTURE, f"{caption}.", told, drawing.read_bytes(), svg)
+    return Section(title, (picture, tables.sweep_table(rows, sweep, SHOWN_POINTS)))
+
+
+def _comparison(sweep: Sweep, states: Sequence[PointState]) -> Section:
+    """Compare the values on axes that are policies: on others requests differ, or something else does."""
+    several = [
+        axis
+        for axis in sweep.axes
+        if axis in POLICY and len({str(state.point.axes[axis]) for state in states}) > 1
+    ]
+    compared = {axis: compare(states, sweep, axis) for axis in several[:_MOST_COMPARED]}
+    found = [tables.comparison_table(rows, axis) for axis, rows in compared.items() if rows]
+    return Section("Which blocks less", tuple(found))
+
+
+def _files(run: RunDirectory) -> Section:
+    there = [(name, what) for name, what in _FILES if (run.path / name).exists()]
+    items = tuple(f"`{name}`: {what}" for name, what in there)
+    return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
+
+
+def _again(file: Path) -> Section:
+    name = shlex.quote(str(file))
+    return Section(
+        "How to reproduce it",
+        (
+            Text("To compute what is missing; what is in the store is not computed again:"),
+            Code(f"fusion sweep {name}"),
+            Text("To draw it for a paper:"),
+            Code(f"fusion plot {name}"),
+        ),
+    )

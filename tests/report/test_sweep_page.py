@@ -1,0 +1,153 @@
+"""What the report of a sweep says, and the verbs that write reports and draw networks."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fusion.config import ConfigError
+from fusion.outcome import Outcome
+from fusion.sweep.definition import Sweep
+from fusion.sweep.point_state import point_states
+from fusion.sweep.points import sweep_points
+from fusion_flows import run_lock
+from fusion_flows.command.cli import main
+from fusion_flows.command.pictures import report, topology, why_partial
+from fusion_flows.periods import ArgumentError
+from fusion_flows.report.html import html
+from fusion_flows.report.markdown import markdown
+from fusion_flows.report.page import Page, Table
+from fusion_flows.report.pictures import pictures_of
+from fusion_flows.report.sweep_page import sweep_page
+from fusion_flows.rundir import RunDirectory
+
+from .conftest import Done
+
+SWEEP = Sweep(
+    template="quick",
+    grid={"k_paths": [1, 3], "path_order": ["km", "hops"], "erlang": [150, 200]},
+    where="k_paths > 1 or path_order == 'km'",
+    overrides={"general_settings": {"num_requests": 1000, "max_iters": 3}},
+)
+
+
+def outcome(replication: int, blocked: int) -> Outcome:
+    numbers = dict.fromkeys(Outcome._fields, 1)
+    return Outcome(**{**numbers, "replication": replication, "requests": 1000, "blocked": blocked})
+
+
+def page_of(missing: int = 0, partial: str = "") -> Page:
+    points = sweep_points(SWEEP)
+    outcomes = {
+        point.key: {
+            n: outcome(n, 100 // point.axes["k_paths"] + n * place % 3)
+            for n in range(3 if place >= missing else 0)
+        }
+        for place, point in enumerate(points)
+    }
+    return sweep_page(
+        SWEEP, point_states(points, outcomes, SWEEP.metric), partial, file=Path("my sweep.toml")
+    )
+
+
+def tables(page: Page) -> list[Table]:
+    return [part for section in page.sections for part in section.parts if isinstance(part, Table)]
+
+
+def test_a_sweep_is_a_page() -> None:
+    page = page_of()
+    assert page.title == "quick over k_paths x path_order x erlang"
+    assert page.setting[0].startswith("**6 points** of `quick`")
+    assert "k_paths: 1, 3" in page.setting
+    assert "for all points: num_requests = 1000, max_iters = 3" in page.setting
+    assert [one.name for one in pictures_of(page)] == ["sweep"]
+    points, *compared = tables(page)
+    assert len(points.rows) == 6
+    assert [one.columns[:1] for one in compared] == [("path_order",), ("k_paths",)]
+    by_paths = compared[0]
+    verdict = by_paths.columns.index("verdict")
+    assert {row[verdict].text for row in by_paths.rows} == {"k_paths = 3 blocks less"}
+    for text in (markdown(page), html(page)):
+        assert (
+            "fusion sweep &#39;my sweep.toml&#39;" in text or "fusion sweep 'my sweep.toml'" in text
+        )
+        assert "Which blocks less" in text
+
+
+def test_a_sweep_that_is_not_complete_says_so() -> None:
+    page = page_of(missing=2, partial="Cancelled")
+    assert page.partial == "Cancelled (4 of 6 points are complete)"
+    assert len(tables(page)[0].rows) == 4
+    nothing = page_of(missing=6, partial="Cancelled")
+    assert "There is no result yet." in markdown(nothing)
+    assert [section.title for section in nothing.sections] == [
+        *("Blocking probability over load", "How to reproduce it")
+    ]
+
+
+def test_a_report_is_written_at_any_time(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path))
+    run = RunDirectory(shutil.copytree(done.run.path, tmp_path / "0123456789ab"))
+    assert main(["report", "0123"]) == 0
+    assert capsys.readouterr().out == f"{run.report}\n"
+    whole = run.report.read_text()
+    assert "Partial results" not in whole
+    assert report(str(run.path), to=tmp_path / "new" / "mine.html").read_text() == whole
+    with run_lock.hold(run):
+        assert "Partial results:</strong> the run is going on" in report("0123").read_text()
+    record = json.loads(run.provenance.read_text())
+    run.provenance.write_text(json.dumps({**record, "exit_code": 143, "exit_reason": "SIGTERM"}))
+    assert "SIGTERM (3 of 3 loads are complete)" in report("0123").read_text()
+    del record["exit_code"], record["exit_reason"]
+    run.provenance.write_text(json.dumps(record))
+    assert why_partial(run) == "the simulator was killed"
+    (tmp_path / "file").write_text("")
+    assert main(["report", "0123", "--to", str(tmp_path / "file" / "x.html")]) == 2
+
+
+def test_a_report_of_a_sweeps_file_is_of_what_the_store_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSION_STORE_DIR", str(tmp_path / "store"))
+    Path("mine.json").write_text(SWEEP.model_dump_json())
+    written = report("mine.json")
+    assert written == Path("mine-report.html")
+    assert "not all points are computed (0 of 6 points are complete)" in written.read_text()
+    with pytest.raises(ConfigError):
+        report("gone.toml")
+
+
+def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(done.run.path.parent))
+    assert topology("NSFNet") == [Path("plots/fusion_nsfnet.png"), Path("plots/fusion_nsfnet.svg")]
+    Path("mine.txt").write_text("A B 10\nB C 20\n")
+    for path in topology("mine.txt", to="here"):
+        assert path.parent == Path("here")
+        assert path.stat().st_size > 1000
+    png, svg = topology("0123", metric="fragmentation", load=140)
+    assert png == done.run.plots / "topology-fragmentation-140.png"
+    assert "140 E" in svg.read_text()
+    assert "blocks most" in svg.read_text()
+    assert main(["topology", "0123", "--to", str(tmp_path / "run")]) == 0
+    assert "run/topology.png" in capsys.readouterr().out
+    for wrong, said in (
+        (["nsfnet_deeprmsb"], "did you mean 'nsfnet_deeprmsa'"),
+        (["0123", "--load", "999"], "has results at these loads: 140, 160, 180"),
+        (["0123", "--metric", "utilization"], "did you mean 'utilisation'"),
+        (["jpn48", "--load", "10"], "are of a run"),
+        (["mine.txt", "--to", "mine.txt/plots"], "--to mine.txt/plots"),
+    ):
+        assert main(["topology", *wrong]) == 2
+        assert said in capsys.readouterr().err
+    Path("bad.txt").write_text("A B ten\n")
+    with pytest.raises(ConfigError, match="ten"):
+        topology("bad.txt")
+    with pytest.raises(ArgumentError):
+        topology("0123", metric="nothing")
