@@ -169,7 +169,11 @@ REFUSED_VALUES: dict[str, frozenset[str]] = {
 }
 """Values of FUSION, by key, that name something that is not available yet."""
 
-OF_CONVENTIONS = (("rl_settings", "is_training"), ("general_settings", "pre_calc_mod_selection"))
+OF_CONVENTIONS = (
+    ("rl_settings", "is_training"),
+    ("general_settings", "pre_calc_mod_selection"),
+    ("general_settings", "save_start_end_slots"),
+)
 """Keys that count with conventions = fusion, and where FUSION has them; they are ignored without."""
 
 ALSO_IN: dict[str, frozenset[str]] = {

@@ -501,6 +501,11 @@ class CompatibilitySettings(Section):
         description="FUSION's switch in [general_settings]: a path is tried with the one format that its "
         "length calls for, instead of all that reach (fusion).",
     )
+    save_start_end_slots: Annotated[bool, Flag] = Field(
+        default=False,
+        description="FUSION's switch in [general_settings]: its file lists the slots of every lightpath "
+        "(fusion).",
+    )
 
 
 class ProtectionSettings(Section):

@@ -62,8 +62,7 @@ def iteration_record(
         **_rounded("lengths", np.round(scenario.length_km[path], 2)),
         **{f"route_times_{name}": 0.0 for name in ("mean", "min", "max")},
         **{f"{what}_{name}": None for what in ("xt", "snr") for name in ("mean", "min", "max")},
-        "start_slot_list": [],
-        "end_slot_list": [],
+        **_slots(scenario, conventions, found),
         "bands_list": [],
         "modulation_list": [],
         "bandwidth_list": [],
@@ -73,6 +72,20 @@ def iteration_record(
         "failure_induced_blocks": 0,
         "switchover_times": [],
     }
+
+
+def _slots(scenario: Scenario, conventions: Conventions, found: Trajectory) -> dict[str, list[int]]:
+    """Return first and last slots of lightpaths, as FUSION numbers them, if it is to list them.
+
+    The last is that of the lightpath without guard band, and one behind the guard slot with one.
+    """
+    if not conventions.lists_slots:
+        return {"start_slot_list": [], "end_slot_list": []}
+    _, path, _, start, column = found.lightpath.T
+    network = scenario.network
+    width = network.width[network.width_row[path], column]
+    end = start + width - (0 if scenario.guard_slots else 1)
+    return {"start_slot_list": start.tolist(), "end_slot_list": end.tolist()}
 
 
 def link_usage(scenario: Scenario, found: Trajectory) -> dict[str, dict[str, float]]:

@@ -36,7 +36,7 @@ _ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     "fixed_grid": ((False,), "not available yet; it works without it"),
     "dynamic_lps": ((False,), "not available yet; it works without it"),
 }
-_SWITCHES = ("load_per_core", "is_training", "pre_calc_mod_selection")
+_SWITCHES = ("load_per_core", "is_training", "pre_calc_mod_selection", "save_start_end_slots")
 
 
 def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ class Conventions(NamedTuple):
 
     stream: its requests. columns: of the network. tiers: bit rates of the table, in its order. formats: for
     each of these the names of its formats. shares: bit rate -> share of the requests. k_paths, cores,
-    partial, is_training: as in the config.
+    partial, is_training, lists_slots: as in the config.
     """
 
     stream: Stream
@@ -52,6 +52,7 @@ class Conventions(NamedTuple):
     cores: int
     partial: bool
     is_training: bool
+    lists_slots: bool
 
     def of_one_request(self) -> Conventions:
         """Return the same with a single request, of the first bit rate that there is."""
@@ -134,6 +135,7 @@ def make_conventions(
         cores=cores,
         partial=general.can_partially_serve,
         is_training=config.compatibility_settings.is_training,
+        lists_slots=config.compatibility_settings.save_start_end_slots,
     )
 
 

@@ -373,7 +373,9 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just("fixed")
     if key in ("failure_type", "conventions", "protection_mode"):
         return st.just("none")
-    if key in ("snr_type", "dynamic_lps", "load_per_core", "is_training", "pre_calc_mod_selection"):
+    if key in ("snr_type", "dynamic_lps", "load_per_core", "is_training"):
+        return st.just(schema["default"])
+    if key in ("pre_calc_mod_selection", "save_start_end_slots"):
         return st.just(schema["default"])
     if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
         return st.sampled_from(["", "1", "Berlin"])

@@ -22,6 +22,7 @@ from fusion.conventions.counters import described
 from fusion.conventions.formats import by_length, by_reach, first_that_reaches
 from fusion.conventions.load_file import write_load_file_as_fusion
 from fusion.conventions.paths import paths_as_listed
+from fusion.conventions.replication import trajectory
 from fusion.conventions.requests import draw_requests
 from fusion.conventions.scenario import segments
 from fusion.conventions.stopping import FusionRule, half_width, width_percent
@@ -159,7 +160,9 @@ def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:
         assert key in [problem.key for problem in problems(**changes)], changes
 
 
-@pytest.mark.parametrize("key", ["load_per_core", "is_training", "pre_calc_mod_selection"])
+@pytest.mark.parametrize(
+    "key", ["load_per_core", "is_training", "pre_calc_mod_selection", "save_start_end_slots"]
+)
 def test_its_switches_are_refused_without(key: str) -> None:
     with pytest.raises(ConfigError, match="only read with conventions = fusion"):
         load_config("quick", {"compatibility_settings": {key: True}})
@@ -311,6 +314,26 @@ def test_a_single_replication_has_fusions_zeros(tmp_path: Path) -> None:
     file = json.loads((tmp_path / "a").read_text())
     assert file["blocking_mean"] == done.blocking_probability
     assert (file["blocking_variance"], file["ci_rate_block"], file["ci_percent_block"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("guard", "behind"), [(0, -1), (1, 1)])
+def test_slots_of_lightpaths_are_listed_as_fusion_does(guard: int, behind: int) -> None:
+    listing = {"save_start_end_slots": "True", "guard_slots": guard}
+    scenario = fusion_scenario(general_settings=listing)
+    record = replicate(scenario, 300.0, 0, 0).fusion
+    assert scenario.conventions is not None
+    assert record is not None
+    found = trajectory(scenario, scenario.conventions, 300.0, 0)
+    assert record["start_slot_list"] == found.lightpath[:, 3].tolist()
+    slots = scenario.network.width - guard
+    wanted = [
+        start + slots[scenario.network.width_row[path], column] + behind
+        for _, path, _, start, column in found.lightpath.tolist()
+    ]
+    assert record["end_slot_list"] == wanted
+    silent = replicate(fusion_scenario(), 300.0, 0, 0).fusion
+    assert silent is not None
+    assert silent["start_slot_list"] == silent["end_slot_list"] == []
 
 
 def test_grooming_changes_nothing_as_no_lightpath_has_anything_to_spare() -> None:
