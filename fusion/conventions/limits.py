@@ -8,7 +8,7 @@ from typing import Any
 MOST_REQUESTS = 10_000_000
 """All requests of a replication are held in memory."""
 
-_ONLY: dict[str, tuple[tuple[object, ...], str]] = {
+ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     "route_method": (
         ("k_shortest_path", "shortest_path"),
         "its other methods crash or serve beyond the reach of the format; they work without it",
@@ -35,7 +35,10 @@ _ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "fixed_grid": ((False,), "not available yet; it works without it"),
     "dynamic_lps": ((False,), "not available yet; it works without it"),
+    "policy": (("",), "it has none from a file"),
 }
+"""Key -> the values that it may have, and what FUSION does with others."""
+
 _SWITCHES = ("load_per_core", "is_training", "pre_calc_mod_selection", "save_start_end_slots")
 
 
@@ -46,7 +49,7 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
             if values.get(key):
                 yield key, "is only read with conventions = fusion"
         return
-    for key, (allowed, why) in _ONLY.items():
+    for key, (allowed, why) in ONLY.items():
         if key in values and values[key] not in allowed:
             wanted = " or ".join(str(value) or "empty" for value in allowed)
             yield key, f"must be {wanted} with conventions = fusion: {why}"

@@ -20,6 +20,7 @@ from fusion.config import (
 )
 from fusion.conventions.counters import described
 from fusion.conventions.formats import by_length, by_reach, first_that_reaches
+from fusion.conventions.limits import ONLY
 from fusion.conventions.load_file import write_load_file_as_fusion
 from fusion.conventions.paths import paths_as_listed
 from fusion.conventions.replication import trajectory
@@ -31,6 +32,7 @@ from fusion.modulation import load_modulation
 from fusion.replication import replicate
 from fusion.replication_file import from_record, to_record
 from fusion.scenario import Scenario, make_scenario
+from fusion.sections import HOME, SECTIONS
 from fusion.stopping import make_rule
 from fusion.topology import load_topology
 
@@ -129,6 +131,38 @@ def test_what_cannot_be_had_is_refused(section: str, key: str, value: object, hi
     assert [problem.key for problem in found] == [key]
     assert "conventions = fusion" in found[0].message
     assert hint.replace("50: ", "'50': 10") in found[0].message
+
+
+HONOURED = {
+    *("erlang_start", "erlang_stop", "erlang_step", "holding_time", "num_requests", "max_iters"),
+    *(
+        "request_distribution",
+        "mod_assumption",
+        "mod_assumption_path",
+        "guard_slots",
+        "route_method",
+    ),
+    *("allocation_method", "spectrum_priority", "max_segments", "is_grooming_enabled"),
+    *("can_partially_serve", "frag_calc_step", "network", "cores_per_link", "bw_per_slot"),
+    *("const_link_weight", "is_only_core_node", "k_paths", "workers", "confidence"),
+    *("c_band", "l_band", "s_band", "o_band", "e_band"),
+}
+WITHOUT_EFFECT = {
+    *("paths_file", "congestion_weight", "bit_rate_min", "bit_rate_max", "bit_rate_step"),
+    *("relative_precision", "absolute_precision", "min_replications", "look_ahead"),
+}
+"""As what they belong to is refused; and so are the other keys of failures and protection."""
+
+
+def test_what_becomes_of_every_key_is_known() -> None:
+    idle = {
+        key
+        for section in ("failure_settings", "protection_settings")
+        for key in SECTIONS[section].model_fields
+    }
+    ours = set(SECTIONS["compatibility_settings"].model_fields)
+    unknown = set(HOME) - HONOURED - WITHOUT_EFFECT - idle - ours - set(ONLY)
+    assert not unknown, f"say in conventions/limits.py what becomes of {unknown}"
 
 
 def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:
