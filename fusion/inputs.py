@@ -235,13 +235,16 @@ def _unusable_table(config: Config, table: ModulationTable) -> list[Problem]:
         general.request_distribution,
         by_length=config.compatibility_settings.pre_calc_mod_selection,
         slices=general.max_segments > 1,
+        one_slot=general.fixed_grid,
     )
     return [_problem(config, key, message) for key, message in found]
 
 
 def _channel_capacity(config: Config) -> Mapping[str, float] | None:
     general = config.general_settings
-    return general.channel_capacity if general.fixed_grid else None
+    # By FUSION's conventions a channel carries any bit rate.
+    as_fusion = config.compatibility_settings.conventions == "fusion"
+    return general.channel_capacity if general.fixed_grid and not as_fusion else None
 
 
 def _lightpath_rates(config: Config, table: ModulationTable) -> list[float]:

@@ -33,7 +33,6 @@ ONLY: dict[str, tuple[tuple[object, ...], str]] = {
         ("None",),
         "its models of signal quality are not available yet; ours work without it",
     ),
-    "fixed_grid": ((False,), "not available yet; it works without it"),
     "dynamic_lps": ((False,), "not available yet; it works without it"),
     "policy": (("",), "it has none from a file"),
 }

@@ -74,13 +74,13 @@ def make_widths(config: Config, table: ModulationTable, length_km: NDArray[np.fl
     """Return slots and formats of every path and column."""
     requested = list(config.bit_rate_shares)
     single = config.compatibility_settings.pre_calc_mod_selection
-    alone = (by_length if single else first_that_reaches)(table, requested, length_km)
-    if config.general_settings.max_segments == 1:
-        return alone
-    sliced = by_length(table, _tiers(table), length_km)
-    return Widths(
-        np.hstack([alone.slots, sliced.slots]), np.hstack([alone.formats, sliced.formats])
-    )
+    parts = [(by_length if single else first_that_reaches)(table, requested, length_km)]
+    if config.general_settings.max_segments > 1:
+        parts.append(by_length(table, _tiers(table), length_km))
+    slots = np.hstack([part.slots for part in parts])
+    if config.general_settings.fixed_grid:
+        slots = np.minimum(slots, np.int32(1))
+    return Widths(slots, np.hstack([part.formats for part in parts]))
 
 
 def segments(requested: Sequence[float], tiers: Sequence[float]) -> NDArray[np.int32]:

@@ -15,10 +15,12 @@ def unusable_table(
     *,
     by_length: bool,
     slices: bool,
+    one_slot: bool,
 ) -> Iterator[tuple[str, str]]:
     """Yield (key, message) for what FUSION's conventions need of a modulation table.
 
     shares: bit rate -> share of the requests. by_length: whether a request has one format, by length.
+    one_slot: whether a lightpath takes a slot in any format.
     """
     if table.rule:
         yield "mod_assumption", f"{table.name} has no bit rates, which conventions = fusion needs"
@@ -45,7 +47,7 @@ def unusable_table(
                 f"needs {', '.join(BY_LENGTH)} with conventions = fusion; {table.name} lacks "
                 f"{', '.join(gaps[:10])}",
             )
-    if not by_length:
+    if not by_length and not one_slot:
         wider = list(retries(table, tiers))
         if wider:
             yield (

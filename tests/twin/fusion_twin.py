@@ -33,6 +33,7 @@ class Setting(NamedTuple):
     guard: int = 1
     priority: str = "None"
     pre_calc: bool = False
+    fixed_grid: bool = False
     max_segments: int = 1
     partial: bool = False
     holding_time: float = 0.2
@@ -211,7 +212,8 @@ class FusionTwin:
     def place(self, path: tuple[str, ...], rate: str, name: str) -> Lightpath | None:
         """Set up a lightpath on the lowest slots that are free on every link, or return None."""
         setting = self.setting
-        width = int(setting.table[rate][name]["slots_needed"]) + setting.guard
+        slots = 1 if setting.fixed_grid else int(setting.table[rate][name]["slots_needed"])
+        width = slots + setting.guard
         order = [(core, band) for core in range(setting.cores) for band, _ in setting.bands]
         if setting.priority == "BSC":
             order = [(core, band) for band, _ in setting.bands for core in range(setting.cores)]

@@ -75,6 +75,7 @@ def make(setting: Setting, network: str, table_file: Path | None = None) -> Scen
             "max_segments": setting.max_segments,
             "can_partially_serve": setting.partial,
             "pre_calc_mod_selection": setting.pre_calc,
+            "fixed_grid": setting.fixed_grid,
         },
         "topology_settings": {
             "network": network,
@@ -218,6 +219,7 @@ def random_cases(draw: st.DrawFn) -> tuple[Setting, int]:
         guard=draw(st.integers(0, 1)),
         priority=draw(st.sampled_from(["None", "CSB", "BSC"])),
         pre_calc=draw(st.booleans()),
+        fixed_grid=draw(st.booleans()),
         max_segments=draw(st.sampled_from([1, 2, 4, 8])),
         partial=draw(st.booleans()),
         holding_time=draw(st.sampled_from([0.2, 3600.0])),

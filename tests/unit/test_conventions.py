@@ -143,21 +143,34 @@ HONOURED = {
         "route_method",
     ),
     *("allocation_method", "spectrum_priority", "max_segments", "is_grooming_enabled"),
-    *("can_partially_serve", "frag_calc_step", "network", "cores_per_link", "bw_per_slot"),
+    *(
+        "fixed_grid",
+        "can_partially_serve",
+        "frag_calc_step",
+        "network",
+        "cores_per_link",
+        "bw_per_slot",
+    ),
     *("const_link_weight", "is_only_core_node", "k_paths", "workers", "confidence"),
     *("c_band", "l_band", "s_band", "o_band", "e_band"),
 }
 WITHOUT_EFFECT = {
     *("paths_file", "congestion_weight", "bit_rate_min", "bit_rate_max", "bit_rate_step"),
-    *("relative_precision", "absolute_precision", "min_replications", "look_ahead"),
+    *(
+        "channel_capacity",
+        "relative_precision",
+        "absolute_precision",
+        "min_replications",
+        "look_ahead",
+    ),
 }
-"""As what they belong to is refused; and so are the other keys of failures and protection."""
+"""As what they belong to is refused; and so are the other keys of failures, protection and quality."""
 
 
 def test_what_becomes_of_every_key_is_known() -> None:
     idle = {
         key
-        for section in ("failure_settings", "protection_settings")
+        for section in ("failure_settings", "protection_settings", "snr_settings")
         for key in SECTIONS[section].model_fields
     }
     ours = set(SECTIONS["compatibility_settings"].model_fields)
