@@ -154,6 +154,8 @@ def relevant_fields(config: Config) -> dict[str, object]:
         skipped.add("route_method")  # its protection_mode is 1plus1
     if values["route_method"] != "cong_aware":
         skipped.add("congestion_weight")
+    if values["policy"]:
+        skipped |= {"path_choice", "allocation_method"}
     if values["spectrum_priority"] == "CSB":
         skipped.add("spectrum_priority")  # the same as None
     return {
@@ -517,10 +519,9 @@ def _take_outside(values: dict[str, Any], folders: InputFolders, ours: Entries) 
     """Take files outside the folders from the values; return a problem for each."""
     problems = []
     for key in named_files.KEYS:
-        path = values.get(key, "")
+        path = named_files.file_of(key, values.get(key, ""))
         if os.path.isabs(path) and not folders.hold(path):
-            del values[key]
-            problems.append(_problem(key, path, folders.refusal(), ours))
+            problems.append(_problem(key, values.pop(key), folders.refusal(), ours))
     return problems
 
 
@@ -531,9 +532,9 @@ def _not_found(values: Mapping[str, Any], ours: Entries) -> list[Problem]:
     """
     problems = []
     for key in named_files.KEYS:
-        path = values.get(key, "")
+        path = named_files.file_of(key, values.get(key, ""))
         if os.path.isabs(path) and not os.path.isfile(path):
-            problems.append(_problem(key, path, "there is no such file", ours))
+            problems.append(_problem(key, values[key], "there is no such file", ours))
     network = values.get("network", "")
     if network and not os.path.isabs(network) and network not in _shipped("topologies"):
         from fusion.topology import FUSION_NETWORKS, topology_names  # here: it takes its time

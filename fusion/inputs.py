@@ -26,9 +26,18 @@ from fusion.modulation import (
     lightpath_widths,
     load_modulation,
 )
-from fusion.named_files import KEYS, InputFolders, first_problems, input_folders, quote, told_value
+from fusion.named_files import (
+    KEYS,
+    InputFolders,
+    file_of,
+    first_problems,
+    input_folders,
+    quote,
+    told_value,
+)
 from fusion.path_file import PathFileError, read_paths
 from fusion.paths import GivenPaths
+from fusion.policy_source import PolicySource
 from fusion.problems import show
 from fusion.protection import is_protected, km_of_best_pairs
 from fusion.quality import quality_problems
@@ -62,13 +71,14 @@ class Inputs(NamedTuple):
 
     traffic_matrix: float64[node, node], share of the requests from row to column, sums to 1; None:
     the same for all ordered pairs of endpoints. paths: (source, destination) -> paths, as node indices, of
-    the pairs that a file has paths of; None: no file.
+    the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's.
     """
 
     topology: Topology
     modulation: ModulationTable
     traffic_matrix: NDArray[np.float64] | None
     paths: GivenPaths | None = None
+    policy: PolicySource | None = None
 
 
 def read_inputs(
@@ -84,7 +94,8 @@ def read_inputs(
     of one file the first ten: files that cannot be used, bit rates without modulation, bit rates
     that no pair of nodes can have, tables that do not fit the slot width.
     """
-    problems = _outside(config, input_folders(input_dirs, templates_dir))
+    folders = input_folders(input_dirs, templates_dir)
+    problems = _outside(config, folders)
     if problems:
         raise ConfigError(problems)
     topology = _topology(config, problems)
@@ -95,6 +106,9 @@ def read_inputs(
     paths = None
     if topology is not None and config.routing_settings.paths_file:
         paths = _paths(config, topology, problems)
+    policy = None
+    if config.routing_settings.policy:
+        policy = _policy(config, folders, problems)
     if topology is not None and config.failure_settings.failure_type != "none":
         try:
             failed_links(config.failure_settings, topology)
@@ -110,7 +124,7 @@ def read_inputs(
         _check_reach(config, Inputs(topology, modulation, matrix), problems)
     if problems or topology is None or modulation is None:
         raise ConfigError(problems)
-    return Inputs(topology, modulation, matrix, paths)
+    return Inputs(topology, modulation, matrix, paths, policy)
 
 
 def content(config: Config, inputs: Inputs) -> dict[str, object]:
@@ -140,6 +154,8 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         found["paths"] = _digest(sorted(inputs.paths.items()))
     if config.compatibility_settings.conventions == "fusion":
         found["endpoints_as_listed"] = topology.endpoints_as_listed
+    if inputs.policy is not None:
+        found["policy"] = inputs.policy.key
     return cast("dict[str, object]", _canonical(found))
 
 
@@ -194,7 +210,7 @@ def _outside(config: Config, folders: InputFolders | None) -> list[Problem]:
 
 def _may_be_read(key: str, value: str, folders: InputFolders) -> bool:
     if os.path.isabs(value):
-        return folders.hold(value)
+        return folders.hold(file_of(key, value))
     # `load_config` leaves no relative path, which would have started from the working directory.
     return not value or (key == "network" and value in {*topology_names(), *FUSION_NETWORKS})
 
@@ -272,6 +288,21 @@ def _paths(config: Config, topology: Topology, problems: list[Problem]) -> Given
     except PathFileError as error:
         problems += _file_problems(config, "paths_file", error.problems)
         return None
+
+
+def _policy(
+    config: Config, folders: InputFolders | None, problems: list[Problem]
+) -> PolicySource | None:
+    from fusion.policy_file import PolicyFileError, read_policy  # here: it takes its time
+    from fusion.policy_trial import conditions_of, try_out
+
+    try:
+        source = read_policy(config.routing_settings.policy, folders)
+        wrong = try_out(source, conditions_of(config))
+    except PolicyFileError as error:
+        wrong = error.problems
+    problems += _file_problems(config, "policy", wrong)
+    return None if wrong else source
 
 
 def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> None:

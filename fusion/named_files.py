@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fusion.problems import Problem, brief, show
 
-KEYS = ("network", "mod_assumption_path", "traffic_matrix", "paths_file")
+KEYS = ("network", "mod_assumption_path", "traffic_matrix", "paths_file", "policy")
 """The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
 
 MOST_PROBLEMS = 10
@@ -73,6 +73,17 @@ def input_folders(
     folders = [*input_dirs, *([] if templates_dir is None else [templates_dir])]
     named = dict.fromkeys(os.path.abspath(folder) for folder in folders)
     return InputFolders(tuple(named), tuple(Path(os.path.realpath(name)) for name in named))
+
+
+def split_policy(value: str) -> tuple[str, str]:
+    """Return file and function of a policy, which is named as `file.py:function`."""
+    file, _, function = value.rpartition(":")
+    return file, function
+
+
+def file_of(key: str, value: str) -> str:
+    """Return the file in the value of a key of KEYS."""
+    return split_policy(value)[0] if key == "policy" and value else value
 
 
 def told_value(key: str, value: object) -> object:

@@ -46,15 +46,19 @@ CHOICES = {"in_order": IN_ORDER, "all": ALL_PATHS} | RANKS
 
 
 class Policy(NamedTuple):
-    """fit: a code of `fusion.kernel.search`. choice: a code of `fusion.kernel.routing`."""
+    """fit: a code of `fusion.kernel.search`. choice: a code of `fusion.kernel.routing`.
+
+    draws: whether it reads a random number per request whatever the codes say, as a user's policy may.
+    """
 
     fit: int
     choice: int
+    draws: bool = False
 
     @property
     def needs_ties(self) -> bool:
         """Whether the policy reads a random number per request."""
-        return self.fit == RANDOM_FIT
+        return self.draws or self.fit == RANDOM_FIT
 
     @property
     def needs_usage(self) -> bool:

@@ -37,11 +37,12 @@ from fusion.kernel.connections import (
     new_connections,
     new_count,
 )
-from fusion.kernel.event_loop import NO_DECISIONS, serve
+from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, interrupt, interrupt_connections, rows_in
 from fusion.kernel.fusion_loop import serve_as_fusion
 from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
 from fusion.outages import Toll, serve_through_failures
+from fusion.own_loop import Serve, event_loop, is_loop_cached
 from fusion.pool import Stopped
 from fusion.protected import SimulationOfProtected
 from fusion.recovery import restoration_ms
@@ -139,7 +140,9 @@ def is_compiled(loop: Loop) -> bool:
     elif loop.connections:
         needed = [serve_connections, *((interrupt_connections, rows_in) if loop.fails else ())]
     else:
-        needed = [serve, *((interrupt,) if loop.fails else ())]
+        needed = [interrupt] if loop.fails else []
+        if not is_loop_cached(loop.policy):
+            return False
     return all(map(is_cached, needed))
 
 
@@ -247,6 +250,7 @@ class _Simulation:
             self.links = Links(scenario.network)
             scenario = scenario._replace(network=self.links.network)
         self._scenario = scenario
+        self._loop = event_loop(scenario)
         self._state = new_state(
             scenario.network,
             load,
@@ -256,7 +260,7 @@ class _Simulation:
         self._tally = new_tally(scenario.network)
 
     def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
-        serve_chunk(self._scenario, self._state, self._tally, chunk, decision)
+        serve_chunk(self._scenario, self._state, self._tally, chunk, decision, loop=self._loop)
 
     def begin_measuring(self) -> float:
         network = self._scenario.network
@@ -295,7 +299,7 @@ class _Simulation:
         if failure.restoration == "reroute":
             pair = np.searchsorted(network.first_path, path, side="right") - 1
             countdown, again = int(state.cursor[3]), new_tally(network)
-            serve(
+            self._loop(
                 network,
                 state,
                 again,
@@ -484,13 +488,17 @@ def serve_chunk(
     tally: Tally,
     chunk: Requests,
     decision: Int32s = NO_DECISIONS,
+    *,
+    loop: Serve | None = None,
 ) -> None:
     """Serve requests with the policy of a scenario, changing `state` and adding to `tally`.
 
-    decision: int32[request, 3], receives what was decided, see `event_loop.serve`; or empty.
+    decision: int32[request, 3], receives what was decided, see `event_loop.serve`; or empty. loop: that of
+    the scenario; None: it is made for this call.
     """
     policy = scenario.policy
-    serve(
+    loop = event_loop(scenario) if loop is None else loop
+    loop(
         scenario.network,
         state,
         tally,

@@ -25,9 +25,14 @@ from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
 from fusion.kernel.failures import able_to_fail
 from fusion.kernel.protection import Protection
+from fusion.kernel.request import Facts
+from fusion.kernel.routing import IN_ORDER
+from fusion.kernel.search import FIRST_FIT
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.paths import PathTable, k_shortest_paths
 from fusion.policies import RANKS, Policy, built_in_policy
+from fusion.policy_build import reads_random
+from fusion.policy_source import PolicySource
 from fusion.protection import (
     is_protected,
     longest_of_pair,
@@ -52,6 +57,13 @@ class Plane(NamedTuple):
     slots: int
 
 
+class OwnPolicy(NamedTuple):
+    """A policy of the user's, and what it may know of the network."""
+
+    source: PolicySource
+    facts: Facts
+
+
 class Scenario(NamedTuple):
     """A run without its loads. Arrays are read only by agreement.
 
@@ -62,7 +74,8 @@ class Scenario(NamedTuple):
     one lightpath of their own, and the signal quality it needs; None: not at all, and any. failure: of links,
     in each replication. protection: of connections; then candidates come in pairs, see `disjoint`, and a pair
     has one rank. conventions: of the original FUSION, if a replication is to follow them. rate_of_column:
-    int32[column], index of its bit rate in `bit_rates_gbps`.
+    int32[column], index of its bit rate in `bit_rates_gbps`. own: a policy of the user's, which chooses in
+    place of `policy`.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
 
@@ -88,6 +101,7 @@ class Scenario(NamedTuple):
     num_requests: int
     sample_every: int
     conventions: Conventions | None = None
+    own: OwnPolicy | None = None
 
     @property
     def slots_per_link(self) -> int:
@@ -99,6 +113,7 @@ class Loop(NamedTuple):
     """Which event loop a config needs.
 
     For connections with a backup, for others (FUSION's; with signal quality), or plain.
+    policy: of the user's, for which there is a plain loop of its own.
     """
 
     protected: bool
@@ -106,15 +121,16 @@ class Loop(NamedTuple):
     fails: bool
     as_fusion: bool
     quality: bool
+    policy: PolicySource | None
 
 
-def loop_of(config: Config) -> Loop:
-    """Return which event loop a config needs, and whether links fail in it."""
+def loop_of(config: Config, policy: PolicySource | None) -> Loop:
+    """Return which event loop a config needs with a policy of its inputs, and whether links fail in it."""
     fails = config.failure_settings.failure_type != "none"
     as_fusion = config.compatibility_settings.conventions == "fusion"
-    return Loop(
-        is_protected(config), takes_connections(config), fails, as_fusion, needs_quality(config)
-    )
+    quality = needs_quality(config)
+    connections = takes_connections(config)
+    return Loop(is_protected(config), connections, fails, as_fusion, quality, policy)
 
 
 def takes_connections(config: Config) -> bool:
@@ -162,7 +178,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     width = np.where(slots > 0, slots + general.guard_slots, 0).astype(np.int32)
     # Paths that the reaches do not tell apart share a row, so that the table stays in the first cache level.
     rows, width_row = np.unique(np.hstack([width, formats]), axis=0, return_inverse=True)
-    planes = _planes(config)
+    planes = planes_of(config)
     n_links = len(topology.links) * (2 if separate else 1)
     names = topology.nodes
     forward = tuple((names[a], names[b]) for a, b, _ in topology.links)
@@ -208,12 +224,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             mean_holding_time=general.holding_time,
             holding_distribution=config.traffic_settings.holding_distribution,
         ),
-        policy=built_in_policy(
-            general.allocation_method,
-            general.route_method
-            if general.route_method in RANKS
-            else config.routing_settings.path_choice,
-        ),
+        policy=_policy(config, inputs),
         service=service,
         failure=failure,
         protection=make_protection(config, topology, paths, _group(config, inputs))
@@ -238,6 +249,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         num_requests=general.num_requests,
         sample_every=general.frag_calc_step,
         conventions=None if columns is None else make_conventions(config, inputs, paths, columns),
+        own=_own_policy(inputs, paths, planes, bit_rates[of_column]),
     )
 
 
@@ -269,6 +281,31 @@ def _with_quality(
     cores = [(plane.core, plane.band) for plane in planes]
     quality = make_quality(config, inputs.modulation, ways, cores, link_km)
     return service._replace(rate=units[ways.rate], quality=quality)
+
+
+def _policy(config: Config, inputs: Inputs) -> Policy:
+    general, routing = config.general_settings, config.routing_settings
+    if inputs.policy is not None:
+        return Policy(FIRST_FIT, IN_ORDER, draws=reads_random(inputs.policy))
+    ranks = general.route_method in RANKS
+    return built_in_policy(
+        general.allocation_method, general.route_method if ranks else routing.path_choice
+    )
+
+
+def _own_policy(
+    inputs: Inputs, paths: PathTable, planes: Sequence[Plane], rates: NDArray[np.float64]
+) -> OwnPolicy | None:
+    if inputs.policy is None:
+        return None
+    facts = Facts(
+        source=np.ascontiguousarray(paths.pairs[:, 0], dtype=np.int32),
+        destination=np.ascontiguousarray(paths.pairs[:, 1], dtype=np.int32),
+        bit_rate_gbps=np.asarray(rates, dtype=np.float64),
+        length_km=np.asarray(paths.length_km, dtype=np.float64),
+        plane=np.array([(p.core, BANDS.index(p.band), p.slots) for p in planes], dtype=np.int32),
+    )
+    return OwnPolicy(inputs.policy, facts)
 
 
 def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
@@ -347,13 +384,14 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
     return failure._replace(fails_at=time, repaired_at=time + until if until else None)
 
 
-def _planes(config: Config) -> tuple[Plane, ...]:
+def planes_of(config: Config) -> tuple[Plane, ...]:
     """Return the planes in order of search: cores outer and bands inner, or with BSC the reverse."""
     spectrum = config.spectrum_settings
     slots = [(band, getattr(spectrum, f"{band}_band")) for band in BANDS]
     bands = [(band, count) for band, count in slots if count]
     cores: Sequence[int] = range(config.topology_settings.cores_per_link)
-    if config.general_settings.allocation_method.startswith("priority"):
+    own = bool(config.routing_settings.policy)
+    if not own and config.general_settings.allocation_method.startswith("priority"):
         cores = apart(len(cores))
     if config.general_settings.spectrum_priority == "BSC":
         return tuple(Plane(core, band, count) for band, count in bands for core in cores)

@@ -6,6 +6,7 @@ The descriptions are what a person reads in a form and in the reference.
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,6 +23,7 @@ from fusion.values import (
     Number,
     OptionalPath,
     Point,
+    PolicyName,
     Shares,
     Word,
     link_pairs,
@@ -255,6 +257,12 @@ class RoutingSettings(Section):
         default="in_order",
         description="Take the first path in order that has room (kspff), or of all paths the one "
         "that allocation_method likes best, such as the lowest free start (ffksp).",
+    )
+    policy: PolicyName = Field(
+        default="",
+        description="A policy of your own: a Python file and a function in it, such as "
+        "my_policy.py:choose, that picks path, core, band and slots of each request in place of "
+        "path_choice and allocation_method; empty: those.",
     )
 
 
@@ -607,7 +615,12 @@ class Config(BaseModel):
 
     @property
     def policy(self) -> str:
-        """Return the label of routing x allocation_method, such as kspff or ffksp (path_choice = all)."""
+        """Return the label of routing x allocation_method, such as kspff or ffksp (path_choice = all).
+
+        Of a policy of the user's it is file and function.
+        """
+        if own := self.routing_settings.policy:
+            return PurePath(own).name
         words = self.general_settings.allocation_method.split("_")
         fit = "".join(word[0] for word in words)
         route = {
@@ -717,6 +730,8 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "path_choice",
             f"must be in_order with route_method = {method}, which orders the paths",
         )
+    if values.get("policy"):
+        yield from _contradictions_of_a_policy(values)
     if known("route_method", "path_order") and (
         values["route_method"] == "least_congested" and values["path_order"] != "hops"
     ):
@@ -834,6 +849,22 @@ def _contradictions_of_its_time(values: Mapping[str, Any]) -> Iterator[tuple[str
         yield "t_fail_time", told
     elif fails + values.get("t_repair_after_time", 0) >= end:
         yield "t_repair_after_time", f"and t_fail_time {told}; 0 is never repaired"
+
+
+def _contradictions_of_a_policy(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    method = values.get("route_method")
+    if method in RANKING:
+        yield "policy", f"orders the paths itself, and so does route_method = {method}"
+    if values.get("max_segments", 1) > 1:
+        yield "policy", "is not available with max_segments above 1"
+    if values.get("is_grooming_enabled"):
+        yield "policy", "is not available with is_grooming_enabled = True"
+    mode = values.get("protection_mode", "none")
+    if mode != "none":
+        yield "policy", f"is not available with protection_mode = {mode}"
+    model = values.get("snr_type", "None")
+    if model != "None":
+        yield "policy", f"is not available with snr_type = {model}"
 
 
 def _steps(start: float, stop: float, step: float) -> tuple[float, ...]:

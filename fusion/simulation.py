@@ -80,8 +80,11 @@ def run(
         return None
 
     unfinished = any(not report.has_finished(state) for state in states.values())
-    if unfinished and not is_compiled(loop_of(config)):
-        log.info("compiling the event loop, once per installation: 10 to 30 s")
+    if unfinished and not is_compiled(loop_of(config, inputs.policy)):
+        once = "once per installation: 10 to 30 s"
+        if inputs.policy is not None:
+            once = f"with {inputs.policy.label}, once until it is edited: some 5 s"
+        log.info("compiling the event loop, %s", once)
         # Here, so that the workers of a pool find it in the cache and do not each compile it.
         compile_for(scenario)
     for replication in run_tasks(

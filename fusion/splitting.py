@@ -168,6 +168,8 @@ def estimate_scenario(
         raise ValueError(
             "importance splitting is not there for slicing, grooming, failures and protection"
         )
+    if scenario.own is not None:
+        raise ValueError("importance splitting is not there for a policy of your own")
     budget = scenario.num_requests
     plan, pilot = make_plan(scenario, load, warmup_requests, replications * budget, stopped)
     main = max(1, min(budget, round(budget / plan.trajectories)))

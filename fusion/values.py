@@ -26,6 +26,7 @@ _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
+_POLICY = re.compile(r".+\.py:[A-Za-z]\w*")
 _MAX_TEXT = 4096
 _MAX_SHARES = 1000
 
@@ -95,6 +96,13 @@ def _word(value: object) -> str:
 
 def _integer_or_auto(value: object) -> int | str:
     return "auto" if isinstance(value, str) and value.strip().lower() == "auto" else _integer(value)
+
+
+def _policy(value: object) -> str:
+    text = _optional_text(value)
+    if text and not _POLICY.fullmatch(text):
+        raise told("must be a Python file and a function in it, such as my_policy.py:choose")
+    return text
 
 
 def _shares(value: object) -> dict[float, float]:
@@ -233,6 +241,7 @@ Flag = BeforeValidator(_flag)
 Word = BeforeValidator(_word)  # for a Literal; Python's None is the word None, as in FUSION's files
 Name = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
 OptionalPath = Annotated[str, BeforeValidator(_optional_text)]
+PolicyName = Annotated[str, BeforeValidator(_policy)]
 NodeName = Annotated[str, BeforeValidator(_node)]
 Links = Annotated[str, BeforeValidator(_links)]
 Point = Annotated[str, BeforeValidator(_point)]

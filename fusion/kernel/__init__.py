@@ -92,3 +92,12 @@ def inner(function: Any) -> Any:
     What Python would call it by is left out, which for functions of large tuples is half of the work.
     """
     return compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+INSIDE = {
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "boundscheck": False,  # or it is that of the caller for which numba happens to compile it first
+}
+"""Options of functions that become a part of their callers, and are never called from Python."""

@@ -94,7 +94,7 @@ class Scenarios:
 
     def compile(self, points: Iterable[Point]) -> None:
         """Compile what points need and the cache has not, so that the workers of a pool do not each do it."""
-        first = {loop_of(point.config): point for point in points}
+        first = {loop_of(point.config, point.inputs.policy): point for point in points}
         for loop, point in first.items():
             if not is_compiled(loop):
                 with suppress(Exception):  # an error of this point is told when it is its turn

@@ -14,10 +14,12 @@ from fusion.config import Config
 from fusion.files import write_atomic
 from fusion.inputs import Inputs
 from fusion.modulation_tables import ModulationTable
+from fusion.policy_source import PolicySource
 from fusion.sweep.points import Point, make_point
 from fusion.topology import Topology
 
 _TOPOLOGY, _MODULATION = TypeAdapter(Topology), TypeAdapter(ModulationTable)
+_POLICY = TypeAdapter(PolicySource)
 
 
 def write_points(path: Path, points: Sequence[Point], metric: str) -> None:
@@ -79,14 +81,23 @@ def _to_record(inputs: Inputs) -> dict[str, Any]:
         "modulation": _MODULATION.dump_python(inputs.modulation, mode="json"),
         "traffic_matrix": None if matrix is None else matrix.tolist(),
         "paths": None if inputs.paths is None else sorted(inputs.paths.items()),
+        "policy": None if inputs.policy is None else inputs.policy._replace(folder=""),
     }
 
 
 def _from_record(record: dict[str, Any]) -> Inputs:
-    matrix, paths = record["traffic_matrix"], record["paths"]
+    matrix, paths, policy = (record[name] for name in ("traffic_matrix", "paths", "policy"))
     return Inputs(
         _TOPOLOGY.validate_python(record["topology"]),
         _MODULATION.validate_python(record["modulation"]),
         None if matrix is None else np.array(matrix, dtype=np.float64),
         None if paths is None else {tuple(pair): tuple(map(tuple, of)) for pair, of in paths},
+        None if policy is None else _checked(policy),
     )
+
+
+def _checked(record: Any) -> PolicySource:
+    """Return the source of a policy, if it can do nothing but choose. Raises ValueError."""
+    from fusion.policy_file import checked  # here: it takes its time
+
+    return checked(_POLICY.validate_python(record))

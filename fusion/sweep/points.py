@@ -154,6 +154,8 @@ def _value(config: Config, axis: str) -> Any:
     """Return the value on an axis, as the configuration has it: one word for one thing."""
     if axis == ERLANG:
         return config.loads[0]
+    if axis == "policy":  # that of the config where there is none of the user's
+        return config.policy
     value = getattr(getattr(config, HOME[axis]), axis)
     if axis in KEYS:  # the same file has the same name, wherever it lies
         return PurePath(value).name

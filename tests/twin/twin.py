@@ -216,11 +216,18 @@ class Twin:
             self._release(arrival)
             if len(self.decisions) % self._sample_every == 0:
                 self.fragmentation.append(self.fragmentation_now())
-            choices = self.spectrum.choices(pair, bit_rate, self._fit, self._path_choice)
-            if choices:
-                self._set_up(choices[int(tie * len(choices))], arrival, holding, bit_rate)
+            choice = self.choose(arrival, holding, pair, bit_rate, tie)
+            if choice is not None:
+                self._set_up(choice, arrival, holding, bit_rate)
             else:
                 self._block(pair, bit_rate)
+
+    def choose(
+        self, arrival: float, holding: float, pair: int, bit_rate: int, tie: float
+    ) -> Choice | None:
+        """Return where the lightpath of a request goes, or None."""
+        choices = self.spectrum.choices(pair, bit_rate, self._fit, self._path_choice)
+        return choices[int(tie * len(choices))] if choices else None
 
     def fragmentation_now(self) -> list[float]:
         """Return for each link 1 - largest free block / free slots, mean over planes, full ones 0."""

@@ -383,6 +383,8 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.sampled_from(["", "-74.0, 40.7"])
     if key == "srlg_links":
         return st.sampled_from(["", "[(1, 2)]", "[(a, b), (2, 3)]"])
+    if key == "policy":
+        return st.sampled_from(["", "none"])
     if key == "warmup_requests":
         return st.one_of(st.just("auto"), st.integers(0, 10**12))
     if "enum" in schema:

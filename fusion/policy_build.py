@@ -1,0 +1,65 @@
+"""A user's policy from its source to a function, in plain Python or for compiled code."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import builtins
+import math
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from fusion.kernel.user_policy import Chooser
+from fusion.policy_rules import DEBUGGING, ERRORS, FUNCTIONS, OFFERED, PLAIN, read_rules
+from fusion.policy_source import PolicySource
+
+_BUILTINS = {
+    name: getattr(builtins, name) for name in (*FUNCTIONS, *ERRORS, *(DEBUGGING if PLAIN else ()))
+}
+
+
+def build(
+    source: PolicySource,
+    wrap: Callable[[Any], Any] = lambda function: function,
+    answers: Mapping[Any, Any] | None = None,
+) -> Any:
+    """Return the function of a policy.
+
+    wrap: is applied to each function of its files; as it is for plain Python. answers: what the functions of
+    `fusion.request` are replaced by.
+    """
+    built: dict[str, dict[str, Any]] = {}
+    for file in reversed(source.files):
+        rules = read_rules(file.text, debugging=PLAIN)
+        # numba finds the module of a function again by its name when it loads compiled code.
+        module = ModuleType(f"fusion_policy_{source.key[:32]}_{file.name}")
+        sys.modules.setdefault(module.__name__, module)
+        space = vars(module)
+        space |= {"__builtins__": _BUILTINS, "math": math}
+        for each in rules.imports:
+            of = OFFERED.get(each.module) or built[each.module]
+            value = of[each.name]
+            space[each.as_name] = (answers or {}).get(value, value) if callable(value) else value
+        body = [
+            node for node in rules.tree.body if not isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        tree = ast.Module(body, type_ignores=[])
+        flags = __future__.annotations.compiler_flag
+        exec(compile(tree, source.path(file), "exec", flags, dont_inherit=True), space)
+        space.update({name: wrap(space[name]) for name in rules.functions})
+        built[file.name] = space
+    return built[source.files[0].name][source.function]
+
+
+@lru_cache(maxsize=100)
+def chooser_of(source: PolicySource) -> Chooser:
+    """Return a policy as the event loop takes it."""
+    return Chooser(source.key, build(source), lambda wrap, answers: build(source, wrap, answers))
+
+
+def reads_random(source: PolicySource) -> bool:
+    """Return whether a policy reads a random number per request."""
+    return any(read_rules(file.text, debugging=PLAIN).reads_random for file in source.files)

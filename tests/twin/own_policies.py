@@ -1,0 +1,156 @@
+"""Policies as a user writes them, and their slow twin."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fusion.kernel.arrays import Network, new_state, new_tally
+from fusion.kernel.request import BLOCKED, Facts, Request
+from fusion.own_loop import OwnLoop
+from fusion.policy_build import build
+from fusion.policy_file import checked
+from fusion.policy_source import PolicyFile, PolicySource
+from fusion.scenario import OwnPolicy
+from tests.twin.cases import Case, Served
+from tests.twin.twin import Choice, Twin
+
+FIRST_FIT = """
+from fusion.request import BLOCKED, first_fit
+
+def choose(request):
+    for path in range(request.paths):
+        for plane in range(request.planes):
+            start = first_fit(request, path, plane)
+            if start >= 0:
+                return path, plane, start
+    return BLOCKED
+"""
+LAST_FIT = FIRST_FIT.replace("first_fit", "last_fit")
+BEST_FIT = FIRST_FIT.replace("first_fit", "best_fit")
+EVERYTHING = """
+# Asks every question on every path and plane, and lets each answer decide.
+from math import inf
+from fusion.request import (
+    BLOCKED, band, best_fit, congestion, core, first_fit, fragmentation, free_slots, hops, is_free,
+    largest_block, last_fit, length_km, link_free_slots, link_is_free, link_largest_block, next_block,
+    slots, width,
+)
+
+def choose(request):
+    best, least = BLOCKED, inf
+    for path in range(request.paths):
+        for plane in range(request.planes):
+            rest = answers(request, path, plane)
+            for fit in range(4):
+                start = start_by(request, path, plane, fit)
+                if is_free(request, path, plane, start, width(request, path)):
+                    score = (rest * (3 + fit) + start * 7.0) % 1009.0
+                    if score < least:
+                        best, least = (path, plane, start), score
+    if request.random < 0.1 or (request.holding_time > 2 and request.bit_rate_gbps > 50):
+        return BLOCKED
+    return best
+
+def answers(request, path, plane):
+    total = 11.0 * hops(request, path) + 13.0 * length_km(request, path)
+    total += 17.0 * core(request, plane) + 19.0 * band(request, plane) + 23.0 * slots(request, plane)
+    total += 29.0 * free_slots(request, path, plane) + 31.0 * largest_block(request, path, plane)
+    total += 37.0 * congestion(request, path) + 41.0 * fragmentation(request, path, plane)
+    total += request.source * 2.0 + request.destination * 3.0 + request.arrival_time
+    for hop in range(hops(request, path)):
+        total += link_free_slots(request, path, plane, hop) * 43.0
+        total += link_largest_block(request, path, plane, hop) * 47.0
+        for slot in range(-1, slots(request, plane) + 2, 5):
+            if link_is_free(request, path, plane, hop, slot):
+                total += slot * 53.0
+    return total
+
+def start_by(request, path, plane, fit):
+    if fit == 0:
+        return first_fit(request, path, plane)
+    if fit == 1:
+        return last_fit(request, path, plane)
+    if fit == 2:
+        return best_fit(request, path, plane)
+    start, size = next_block(request, path, plane, -1)
+    while 0 < size < width(request, path):
+        start, size = next_block(request, path, plane, start + size + 1)
+    return start + size - width(request, path)
+"""
+
+
+def source_of(text: str, function: str = "choose", **others: str) -> PolicySource:
+    """Return a policy. others: text of files beside it."""
+    files = (PolicyFile("policy", text), *(PolicyFile(*file) for file in others.items()))
+    return checked(PolicySource(function, files))
+
+
+def facts_of(case: Case) -> Facts:
+    """Return facts about a case; cores and bands are any."""
+    planes, rates = case.network.spectrum.shape[0], case.network.width.shape[1]
+    slots = np.bitwise_count(case.network.spectrum[:, :1]).sum(axis=(1, 2))
+    return Facts(
+        source=np.ascontiguousarray(case.paths.pairs[:, 0], dtype=np.int32),
+        destination=np.ascontiguousarray(case.paths.pairs[:, 1], dtype=np.int32),
+        bit_rate_gbps=25.0 * np.arange(1, rates + 1),
+        length_km=case.paths.length_km,
+        plane=np.array([(n % 2, n // 2, slots[n]) for n in range(planes)], dtype=np.int32),
+    )
+
+
+def serve_own(case: Case, source: PolicySource) -> Served:
+    """Serve the requests of a case with a policy compiled into the event loop."""
+    network, requests, count = case.network, case.requests, len(case.requests.arrival)
+    mean = case.traffic.mean_holding_time
+    served = Served(
+        np.full((count, 3), -9, dtype=np.int32),
+        new_state(network, case.wheel_load, mean, keep_usage=False),
+        new_tally(network),
+    )
+    pairs = [(str(a), str(b)) for a, b in case.paths.pairs]
+    loop = OwnLoop(OwnPolicy(source, facts_of(case)), pairs)
+    loop(network, served.state, served.tally, 0, 0, case.sample_every, *requests, served.decision)
+    return served
+
+
+class OwnTwin(Twin):
+    """The twin with a policy of the user's, in plain Python, on what the twin's own sets say is free."""
+
+    def __init__(self, case: Case, source: PolicySource) -> None:
+        super().__init__(case.network, "", "", case.sample_every)
+        self._network, self._facts = case.network, facts_of(case)
+        self._choose = build(source)
+
+    def choose(
+        self, arrival: float, holding: float, pair: int, bit_rate: int, tie: float
+    ) -> Choice | None:
+        candidates = self.spectrum.candidates[pair]
+        path, plane, start = self._choose(
+            Request(
+                source=int(self._facts.source[pair]),
+                destination=int(self._facts.destination[pair]),
+                bit_rate_gbps=float(self._facts.bit_rate_gbps[bit_rate]),
+                arrival_time=arrival,
+                holding_time=holding,
+                paths=len(candidates),
+                planes=self.spectrum.planes,
+                random=tie,
+                first_path=candidates.start,
+                bit_rate=bit_rate,
+                free=free_words(self._network, self.spectrum.free),
+                network=self._network,
+                facts=self._facts,
+            )
+        )
+        if (path, plane, start) == BLOCKED:
+            return None
+        return Choice(candidates[path], plane, start)
+
+
+def free_words(network: Network, free: dict[tuple[int, int], set[int]]) -> np.ndarray:
+    """Return sets of free slots as the event loop keeps them."""
+    words = np.zeros_like(network.spectrum)
+    for (plane, link), slots in free.items():
+        for slot in slots:
+            words[plane, link, slot // 64] |= np.uint64(1) << np.uint64(slot % 64)
+    return words

@@ -1,0 +1,41 @@
+"""A policy of the user's decides compiled as in plain Python, and as a built-in one that does the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from tests.twin.cases import Case, arrays_equal, cases, serve_case
+from tests.twin.own_policies import (
+    BEST_FIT,
+    EVERYTHING,
+    FIRST_FIT,
+    LAST_FIT,
+    OwnTwin,
+    serve_own,
+    source_of,
+)
+from tests.twin.test_twin import assert_same_tally
+
+BUILT_IN = {"first_fit": FIRST_FIT, "last_fit": LAST_FIT, "best_fit": BEST_FIT}
+
+
+@pytest.mark.parametrize("fit", BUILT_IN)
+@given(case=cases())
+@settings(derandomize=True, deadline=None, max_examples=30)
+def test_a_fit_in_ten_lines_decides_as_the_built_in_one(fit: str, case: Case) -> None:
+    built_in = serve_case(case, fit, "in_order")
+    own = serve_own(case, source_of(BUILT_IN[fit]))
+    assert own.decision.tolist() == built_in.decision.tolist()
+    assert arrays_equal(own.tally, built_in.tally)
+
+
+@given(case=cases(most_requests=120))
+@settings(derandomize=True, deadline=None, max_examples=40)
+def test_compiled_and_in_plain_python_every_question_has_the_same_answer(case: Case) -> None:
+    source = source_of(EVERYTHING)
+    own = serve_own(case, source)
+    twin = OwnTwin(case, source)
+    twin.serve(case.requests)
+    assert own.decision.tolist() == [list(decision) for decision in twin.decisions]
+    assert_same_tally(case.network, twin, own.tally)
