@@ -73,6 +73,7 @@ def link_model(
         rate_of_column=np.zeros(1, dtype=np.int32),
         service=None,
         failure=None,
+        protection=None,
         pairs=tuple((f"class {number}", "") for number in range(len(classes))),
         links=tuple((f"link {number}", "") for number in range(n_links)),
         link_km=(1.0,) * n_links,

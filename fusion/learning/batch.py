@@ -114,12 +114,7 @@ class Batch:
 
         Raises ValueError for an action that is none.
         """
-        layout = self._setting.layout
-        action = np.asarray(action)
-        if action.dtype != np.int64:
-            action = action.astype(np.int64, casting="same_kind")
-        if action.shape != (self._count,):
-            raise ValueError(f"{action.shape} actions for {self._count} environments")
+        layout, action = self._setting.layout, self._actions(action)
         shown = Shown(
             features=np.empty((self._count, layout.size), dtype=np.float32),
             free=np.empty((self._count, *self._free_shape), dtype=np.int8),
@@ -139,9 +134,7 @@ class Batch:
             task,
         )
         if waiting < 0:
-            raise ValueError(
-                f"an action is none of 0 to {layout.actions - 1}: {action.min()} to {action.max()}"
-            )
+            self.check(action)
         if waiting > 0:
             at_last = (task != REST) & (self._episodes.position == self._episodes.last)
             for row in np.flatnonzero(
@@ -149,6 +142,13 @@ class Batch:
             ).tolist():
                 self._draw(row)
         return shown
+
+    def check(self, action: NDArray[np.integer]) -> None:
+        """Raise ValueError for an action that is none, as `step` does before it does anything."""
+        action, actions = self._actions(action), self._setting.layout.actions
+        wrong = action[(action < 0) | (action >= actions)]
+        if len(wrong):
+            raise ValueError(f"action {wrong[0]} is none of 0 to {actions - 1}")
 
     def blocking_probability(self) -> NDArray[np.float64]:
         """Return float64[environment], blocked over offered requests measured so far; 0 before."""
@@ -174,6 +174,14 @@ class Batch:
             setting.warmup_requests,
             seconds=ended - began,
         )
+
+    def _actions(self, action: NDArray[np.integer]) -> Int64s:
+        action = np.asarray(action)
+        if action.shape != (self._count,):
+            raise ValueError(
+                f"actions are of shape {action.shape}: must be one for each of {self._count}"
+            )
+        return action.astype(np.int64, casting="same_kind", copy=False)
 
     def _draw(self, environment: int) -> None:
         """Draw more requests for an environment that has decided all but the last one drawn, or none."""

@@ -104,8 +104,11 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
     ) -> tuple[Any, dict[str, Any]]:
         """Begin replication `seed`, or where there is no seed the next one; the first one is 0.
 
-        options: none are known. The info has the mask of the first request and the number of the replication.
+        The info has the mask of the first request and the number of the replication. Raises ValueError for
+        options: none are known.
         """
+        if options:
+            raise ValueError(f"options = {options!r}: none are known")
         super().reset(seed=seed)
         self._replication = self._replication + self._stride if seed is None else int(seed)
         self._batch.begin(0, self._replication)

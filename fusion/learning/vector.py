@@ -32,7 +32,7 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     """As many environments as wanted, each as `EonEnv` and in another replication.
 
     `reset(seed=n)` begins replications n, n + 1, ...; a list of seeds names each. The next episode of an
-    environment is the replication num_envs further, so none is met twice. Whether an environment whose
+    environment is the replication num_envs further, so that none comes twice. Whether an environment whose
     episode has ended begins the next one in the same step or in the next, `autoreset_mode` says; infos are
     those of `gymnasium.vector.SyncVectorEnv`.
     """
@@ -101,8 +101,11 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode in every environment, with the replications that the seeds name.
 
-        An environment without a seed begins the one that is its next; options: none are known.
+        An environment without a seed begins the one that is its next. Raises ValueError for options, of which
+        none are known, and another number of seeds than of environments.
         """
+        if options:
+            raise ValueError(f"options = {options!r}: none are known")
         super().reset(seed=seed if isinstance(seed, int) else None)
         if isinstance(seed, int):
             seed = range(seed, seed + self.num_envs)
@@ -154,6 +157,8 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
 
     def _begin(self, new: NDArray[np.bool_], actions: NDArray[np.int64] | None = None) -> Shown:
         """Begin the next episode of some environments; the others act, or rest where there are no actions."""
+        if actions is not None and new.any():
+            self._batch.check(actions)
         for row in np.flatnonzero(new).tolist():
             self._batch.begin(row, int(self._next[row]))
             self._next[row] += self.num_envs

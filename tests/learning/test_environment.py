@@ -223,6 +223,9 @@ REFUSED = {
     "failure_type": {
         "failure_settings": {"failure_type": "node", "failed_node_id": "3"},
     },
+    "protection_mode": {"protection_settings": {"protection_mode": "1plus1"}},
+    "snr_type": {"snr_settings": {"snr_type": "gsnr"}},
+    "fixed_grid": {"general_settings": {"fixed_grid": True}},
     "conventions": {
         "compatibility_settings": {"conventions": "fusion"},
         "topology_settings": {"link_directions": "shared"},
@@ -288,8 +291,10 @@ def test_what_is_asked_at_the_wrong_time() -> None:
         env.measured()
     env.reset(seed=0)
     for action in (-1, env.layout.actions):
-        with pytest.raises(ValueError, match="an action is none of 0 to 5"):
+        with pytest.raises(ValueError, match=f"action {action} is none of 0 to 5"):
             env.step(action)
+    with pytest.raises(ValueError, match="none are known"):
+        env.reset(options={"load": 3})
     with pytest.raises(TypeError):
         env.step(0.5)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="0 of 60 requests have been decided"):

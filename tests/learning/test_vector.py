@@ -126,3 +126,16 @@ def test_bad_actions_and_seeds() -> None:
     again = EonVectorEnv(3, "quick", SHORT, load=LOAD)
     again.reset(seed=0)
     assert np.array_equal(after[0], again.step(actions)[0])
+    with pytest.raises(ValueError, match="none are known"):
+        env.reset(options={"reset_mask": np.ones(3, dtype=np.bool_)})
+
+
+def test_a_bad_action_as_the_next_episode_begins_does_nothing() -> None:
+    env = EonVectorEnv(2, "quick", SHORT, load=LOAD)
+    env.reset(seed=0)
+    ended = np.zeros(2, dtype=np.bool_)
+    while not ended.any():
+        ended = env.step(np.zeros(2, dtype=np.int64))[3]
+    with pytest.raises(ValueError, match="action 9 is none of 0 to 5"):
+        env.step(np.array([0, 9]))
+    assert env.step(np.zeros(2, dtype=np.int64))[4]["replication"].tolist() == [2, 3]
