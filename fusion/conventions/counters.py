@@ -5,14 +5,13 @@ Lists that grow from one iteration to the next are left to `load_file`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.conventions.moments import NONE, described, in_cents, rounded
 from fusion.kernel.fusion_loop import PATH, PLACE, TRANSPONDERS
 from fusion.slicing import PER_GBPS
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from fusion.conventions.replication import Trajectory
     from fusion.conventions.scenario import Conventions
     from fusion.scenario import Scenario
-
-_NONE = {"mean": None, "std": None, "min": None, "max": None}
 
 
 def iteration_record(
@@ -57,9 +54,9 @@ def iteration_record(
             "xt_threshold": 0.0 if blocked.any() else 0,
         },
         "link_usage_dict": links,
-        **_rounded("trans", np.array([transponders])),
-        **_rounded("hops", scenario.hops[path].astype(float)),
-        **_rounded("lengths", np.round(scenario.length_km[path], 2)),
+        **rounded("trans", np.array([transponders])),
+        **rounded("hops", scenario.hops[path].astype(float)),
+        **rounded("lengths", np.round(scenario.length_km[path], 2)),
         **{f"route_times_{name}": 0.0 for name in ("mean", "min", "max")},
         **{f"{what}_{name}": None for what in ("xt", "snr") for name in ("mean", "min", "max")},
         **_slots(scenario, conventions, found),
@@ -160,8 +157,8 @@ class _Lightpaths:
         by_band = {band: mine & (self._band == number) for number, band in enumerate(self._bands)}
         groups = {"overall": mine} | by_band
         return {
-            "length": {key: _in_cents(self._km[group]) for key, group in groups.items()},
-            "hop": {key: _in_cents(self._hops[group]) for key, group in groups.items()},
+            "length": {key: in_cents(self._km[group]) for key, group in groups.items()},
+            "hop": {key: in_cents(self._hops[group]) for key, group in groups.items()},
             "snr": {key: [] for key in groups},
             "xt_cost": {key: [] for key in groups},
             **{band: int(group.sum()) for band, group in by_band.items()},
@@ -171,7 +168,7 @@ class _Lightpaths:
         found: dict[str, Any] = {
             _key(tier): {
                 band: {
-                    str(core): _in_cents(
+                    str(core): in_cents(
                         self._use[
                             (self._rate == tier) & (self._band == number) & (self._core == core)
                         ]
@@ -182,10 +179,10 @@ class _Lightpaths:
             }
             for tier in self._conventions.tiers
         }
-        return found | {"overall": _in_cents(self._use)}
+        return found | {"overall": in_cents(self._use)}
 
     def mean_utilization(self) -> list[float]:
-        return [_in_cents(self._use)["mean"]] if len(self._use) else []
+        return [in_cents(self._use)["mean"]] if len(self._use) else []
 
     def _tables(self) -> zip[tuple[float, tuple[str, ...]]]:
         return zip(self._conventions.tiers, self._conventions.formats, strict=True)
@@ -193,40 +190,6 @@ class _Lightpaths:
     def _of(self, tier: float, name: str) -> NDArray[np.bool_]:
         of_format = self._format == self._names.index(name)
         return np.asarray((self._rate == tier) & of_format)
-
-
-def described(values: NDArray[np.float64]) -> dict[str, float | None]:
-    """Return mean, sample standard deviation (0 of one value), least and most; rounded once, at the end."""
-    if len(values) == 0:
-        return dict(_NONE)
-    found, counts = np.unique(values, return_counts=True)
-    # Exact sums, as FUSION's: of integers where the values are, which is much faster than of fractions.
-    number: type[int] | type[Fraction] = int if np.array_equal(found, np.rint(found)) else Fraction
-    terms = [
-        (number(value), count) for value, count in zip(found.tolist(), counts.tolist(), strict=True)
-    ]
-    total = len(values)
-    first = sum(value * count for value, count in terms)
-    second = sum(value * value * count for value, count in terms)
-    spread = Fraction(second * total - first * first, total * (total - 1)) if total > 1 else 0
-    return {
-        "mean": float(Fraction(first, total)),
-        "std": math.sqrt(spread),
-        "min": float(found[0]),
-        "max": float(found[-1]),
-    }
-
-
-def _in_cents(values: NDArray[np.float64]) -> dict[str, Any]:
-    return {
-        name: None if value is None else round(value, 2)
-        for name, value in described(values).items()
-    }
-
-
-def _rounded(name: str, values: NDArray[np.float64]) -> dict[str, float | None]:
-    found = _in_cents(values)
-    return {f"{name}_{what}": found[what] for what in ("mean", "min", "max")}
 
 
 def _realized(scenario: Scenario, conventions: Conventions, found: Trajectory) -> dict[str, Any]:
@@ -249,7 +212,7 @@ def _realized(scenario: Scenario, conventions: Conventions, found: Trajectory) -
 
 def _ratios(values: NDArray[np.float64], requests: float) -> Mapping[str, float | None]:
     if len(values) == 0:
-        return dict(_NONE)
+        return dict(NONE)
     full = int((values == 1.0).sum())
     found = described(values)
     return {

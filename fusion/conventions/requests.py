@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from fusion.kernel.fusion_stream import read_requests
 from fusion.traffic import Requests
 
-MOST_REQUESTS = 10_000_000
-"""All requests of a replication are held in memory."""
-
 _NUMBERS_PER_REQUEST = 6
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 from fusion.config import load_config, relevant_fields
@@ -34,3 +35,36 @@ def test_load_that_was_just_finished_is_in_the_tables(tmp_path: Path) -> None:
     assert [(row["erlang"], row["replications"], row["stop_reason"]) for row in rows] == [
         ("140.0", "2", "fixed")
     ]
+
+
+def test_with_fusions_conventions_a_load_stops_by_its_rule_for_any_number_of_workers(
+    tmp_path: Path,
+) -> None:
+    for workers in (1, 2):
+        config = load_config(
+            "default",
+            {
+                "general_settings": {"max_iters": 60, "erlang_start": 600, "erlang_stop": 600},
+                "spectrum_settings": {"c_band": 40},
+                "topology_settings": {"cores_per_link": 1},
+                "simulation_settings": {"workers": workers, "warmup_requests": "auto"},
+                "compatibility_settings": {"conventions": "fusion"},
+            },
+        )
+        inputs, folder = read_inputs(config), tmp_path / str(workers)
+        folder.mkdir()
+        key = content_key(config, inputs)
+        file = ReplicationFile(folder / "replications.jsonl", key, relevant_fields(config))
+        progress = ProgressWriter(folder / "progress.jsonl")
+        assert run(config, inputs, folder, file, progress, lambda: False)
+        file.close()
+        progress.close()
+    for name in ("points.csv", "replications.jsonl", "bit_rates.csv", "600_erlang.json"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    with (tmp_path / "1" / "points.csv").open(newline="") as table:
+        (row,) = csv.DictReader(table)
+    there = json.loads((tmp_path / "1" / "600_erlang.json").read_text(encoding="utf-8"))
+    assert row["stop_reason"] == "precision"
+    assert len(there["iter_stats"]) == int(row["replications"]) < 60
+    assert there["ci_percent_block"] <= 5
+    assert float(row["blocking_probability"]) == there["blocking_mean"]

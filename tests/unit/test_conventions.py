@@ -18,10 +18,10 @@ from fusion.config import (
     relevant_fields,
     to_ini,
 )
-from fusion.conventions.counters import described
 from fusion.conventions.formats import by_length, by_reach, first_that_reaches
 from fusion.conventions.limits import ONLY
 from fusion.conventions.load_file import write_load_file_as_fusion
+from fusion.conventions.moments import described
 from fusion.conventions.paths import paths_as_listed
 from fusion.conventions.replication import trajectory
 from fusion.conventions.requests import draw_requests
