@@ -1,0 +1,77 @@
+"""The report of a run as an HTML file, opened from disk."""
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from report.conftest import simulate
+
+from fusion_flows import publish
+
+from .pages import keep
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the report of a run."""
+    run, config, inputs = simulate(tmp_path_factory.mktemp("runs"), "0123456789ab")
+    return publish.find(run, config, inputs, "").report
+
+
+def test_it_needs_no_network_and_its_pictures_are_drawn(report: Path, page: Page) -> None:
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(report.as_uri())
+    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+    drawings = page.locator("figure svg")
+    expect(drawings.first).to_be_visible()
+    widths = drawings.evaluate_all("all => all.map(each => each.getBoundingClientRect().width)")
+    assert len(widths) > 2
+    assert min(widths) > 200
+    assert said == []
+
+
+def test_a_table_is_sorted_and_a_picture_zoomed(report: Path, page: Page) -> None:
+    page.goto(report.as_uri())
+    table = page.locator("table").first
+    loads = table.locator("tbody tr td:first-child")
+    heading = table.get_by_role("columnheader").first
+    expect(loads).to_have_text(["140", "160", "180"])
+    for order, shown in (
+        ("descending", ["180", "160", "140"]),
+        ("ascending", ["140", "160", "180"]),
+    ):
+        heading.get_by_role("button").click()
+        expect(heading).to_have_attribute("aria-sort", order)
+        expect(loads).to_have_text(shown)
+    picture = page.locator("figure").first
+    picture.get_by_label("Zoom in").click()
+    expect(picture.locator("svg")).to_have_attribute("style", re.compile(r"scale\(1\.\d"))
+    picture.get_by_role("button", name="Reset").click()
+    expect(picture.locator("svg")).to_have_attribute("style", re.compile(r"scale\(1\)"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_any_reader(report: Path, page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(report.as_uri())
+    found = Axe().run(page).response["violations"]
+    grave = [each for each in found if each["impact"] in ("serious", "critical")]
+    told = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in grave]
+    assert told == []
+    keep(page, f"html_report_{scheme}")
+
+
+def test_it_prints(report: Path, page: Page) -> None:
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(report.as_uri())
+    expect(page.get_by_label("Zoom in").first).to_be_hidden()
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
+    keep(page, "html_report_printed")
+    assert page.pdf().startswith(b"%PDF")

@@ -1,0 +1,75 @@
+"""A run of the deployment fusion-sweep/sweep, from its form to its report, as a person sees it."""
+
+import re
+
+import pytest
+from flows.prefect_server import Prefect
+from playwright.sync_api import Page, expect
+
+from .pages import (
+    PATIENCE_SECONDS,
+    address,
+    field,
+    json_field,
+    keep,
+    open_artifact,
+    open_form,
+    pictures,
+    submit,
+    write_json,
+)
+
+
+def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page) -> None:
+    open_form(page, worker, "sweep")
+    expect(json_field(page, "grid")).to_contain_text(re.compile('"path_order".*"km".*"hops"', re.S))
+    titles = page.locator("label").all_inner_texts()
+    order = [titles.index(f"{title} (Optional)") for title in ("grid", "where", "erlang_start")]
+    assert order == sorted(order), "what makes it a sweep before sixty keys"
+    write_json(page, "grid", '{"k_paths": [1, 3], "erlang": [150, 200]}')
+    field(page, "num_requests").fill("2000")
+    field(page, "max_iters").fill("3")
+    keep(page, "form_of_a_sweep")
+    submit(page)
+
+    run_id = worker.named("quick over k_paths x erlang")
+    run = worker.finished(run_id, PATIENCE_SECONDS)
+    assert run["state_type"] == "COMPLETED", worker.log(run_id)
+    assert run["parameters"]["sweep"]["grid"] == {"k_paths": [1, 3], "erlang": [150, 200]}
+    assert run["parameters"]["sweep"]["overrides"] == {
+        "general_settings": {"num_requests": 2000, "max_iters": 3}
+    }
+    assert set(run["tags"]) == {"fusion", "sweep", "quick", "nsfnet_deeprmsa", "kspff"}
+    open_artifact(page, worker, run_id, "points")
+    expect(page.get_by_role("row")).to_have_count(1 + 4)
+    open_artifact(page, worker, run_id, "report")
+    assert pictures(page) >= 1
+    keep(page, "report_of_a_sweep")
+
+
+def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) -> None:
+    open_form(page, worker, "sweep", version=1)
+    expect(field(page, "grid")).to_have_value(re.compile('"path_order".*"km".*"hops"', re.S))
+    field(page, "grid").fill('{"k_path": [1, 3]}')
+    field(page, "Run Name").fill("a sweep with a mistake")
+    keep(page, "form_of_a_sweep_v1")
+    submit(page)
+    run_id = worker.named("a sweep with a mistake")
+    assert worker.finished(run_id, PATIENCE_SECONDS)["state_type"] == "FAILED"
+    page.goto(address(worker, f"/runs/flow-run/{run_id}", version=1))
+    told = re.compile("'k_path' is no axis; did you mean 'k_paths'")
+    expect(page.get_by_text(told).first).to_be_visible()
+    keep(page, "sweep_with_a_mistake_v1")
+
+
+@pytest.mark.slow
+def test_portions_of_a_sweep(worker: Prefect, page: Page) -> None:
+    sweep = {"template": "quick", "grid": {"k_paths": [1, 2, 3]}}
+    run_id = worker.submit("fusion-sweep/sweep", sweep=sweep, engine="fusion-points/points")
+    run = worker.finished(run_id, 4 * PATIENCE_SECONDS)
+    assert run["state_type"] == "COMPLETED", worker.log(run_id)
+    page.goto(address(worker, "/runs"))
+    expect(page.get_by_text(run["name"]).first).to_be_visible()
+    keep(page, "portions")
+    open_artifact(page, worker, run_id, "report")
+    assert pictures(page) >= 1
