@@ -38,7 +38,15 @@ from fusion.kernel.connections import (
     new_count,
 )
 from fusion.kernel.event_loop import NO_DECISIONS
-from fusion.kernel.failures import Flags, Links, interrupt, interrupt_connections, rows_in
+from fusion.kernel.failures import (
+    Flags,
+    Links,
+    all_up,
+    interrupt,
+    interrupt_connections,
+    interrupt_with_quality,
+    rows_in,
+)
 from fusion.kernel.fusion_loop import serve_as_fusion
 from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
 from fusion.outages import Toll, serve_through_failures
@@ -136,9 +144,13 @@ def is_compiled(loop: Loop) -> bool:
     elif loop.connections and loop.as_fusion:
         needed = [serve_as_fusion]
     elif loop.quality:
-        needed = [serve_with_quality]
+        needed = [
+            serve_with_quality,
+            *((interrupt_with_quality, rows_in, all_up) if loop.fails else ()),
+        ]
     elif loop.connections:
-        needed = [serve_connections, *((interrupt_connections, rows_in) if loop.fails else ())]
+        after = (interrupt_connections, rows_in, all_up) if loop.fails else ()
+        needed = [serve_connections, *after]
     else:
         needed = [interrupt] if loop.fails else []
         if not is_loop_cached(loop.policy):
@@ -345,7 +357,9 @@ class _SimulationOfConnections:
             scenario = scenario._replace(network=self.links.network)
         network = scenario.network
         self._scenario, self._service = scenario, service
-        self._serve = serve_connections if service.quality is None else serve_with_quality
+        self._serve, self._interrupt = serve_connections, interrupt_connections
+        if service.quality is not None:
+            self._serve, self._interrupt = serve_with_quality, interrupt_with_quality
         self._state = new_connections(
             network,
             service,
@@ -396,7 +410,7 @@ class _SimulationOfConnections:
         rows, waits = int(state.cursor[CONNECTION + 1]), failure.restoration == "wait"
         pair, bit_rate, path = (np.empty(rows, dtype=np.int32) for _ in range(3))
         rate, departure = np.empty(rows, dtype=np.int64), np.empty(rows)
-        count = interrupt_connections(
+        count = self._interrupt(
             scenario.network,
             self._service,
             state,
@@ -404,6 +418,7 @@ class _SimulationOfConnections:
             self._tally,
             self._count,
             hit,
+            self.links.path_down & ~hit,
             now,
             waits,
             pair,
@@ -421,7 +436,7 @@ class _SimulationOfConnections:
         if failure.restoration == "reroute":
             countdown = int(state.cursor[COUNTDOWN])
             state.cursor[COUNTDOWN] = 1 << 62
-            serve_connections(
+            self._serve(
                 scenario.network,
                 self._service,
                 state,
@@ -450,12 +465,13 @@ class _SimulationOfConnections:
         return restoration_ms(failure.recovery, self.links, link_km, old, new)
 
     def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
-        """Return the departures of the connections that are carried again: all of one are on one path."""
-        state = self._state
+        """Return the departures of the connections all of whose lightpaths are up: some are carried again."""
         row, count = self._up()
         row = row[:count]
-        departure, lightpath = state.departure[row], state.part_of[state.first_part[row]]
-        return departure[(departure > now) & mended[state.path[lightpath]]]
+        found = np.zeros(count, dtype=np.bool_)
+        all_up(self._state, self.links.path_down, row, found)
+        departure = self._state.departure[row]
+        return departure[found & (departure > now)]
 
     def begin_measuring(self) -> float:
         self._state.cursor[COUNTDOWN] = min(

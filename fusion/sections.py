@@ -797,9 +797,10 @@ def _contradictions_of_quality(values: Mapping[str, Any]) -> Iterator[tuple[str,
         )
     if values.get("path_choice") == "all" and values.get("allocation_method") == "random_fit":
         yield "path_choice", f"must be in_order with random_fit and snr_type = {kind}"
-    for key in ("failure_type", "protection_mode"):
-        if values.get(key, "none") != "none":
-            yield key, f"must be none with snr_type = {kind}: not available together yet"
+    if values.get("protection_mode", "none") != "none":
+        yield "protection_mode", f"must be none with snr_type = {kind}"
+    if values.get("failure_type", "none") != "none" and values.get("restoration") == "wait":
+        yield "restoration", f"must be none or reroute with snr_type = {kind}"
 
 
 def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -813,8 +814,6 @@ def _contradictions_of_a_failure(values: Mapping[str, Any]) -> Iterator[tuple[st
         yield "geo_center_point", "needs geo_radius_km above 0; geo_hop_radius counts from a node"
     if kind == "geo" and point and values.get("geo_center_node"):
         yield "geo_center_point", "must be empty where geo_center_node is given"
-    if values.get("restoration") == "wait" and values.get("is_grooming_enabled"):
-        yield "restoration", "must be none or reroute with is_grooming_enabled = True"
     if kind == "random":
         for key in ("mtbf", "mttr"):
             if values.get(key) == 0:

@@ -207,7 +207,9 @@ def groom(
     best, most = np.int64(-1), np.int64(0)
     row = state.oldest[group]
     while row >= 0:
-        state.spare_on[service.route[state.path[row]]] += state.spare[row]
+        path = state.path[row]
+        if network.width[network.width_row[path], state.column[row]] > 0:  # no link of it is down
+            state.spare_on[service.route[path]] += state.spare[row]
         row = state.following[row]
     row = state.oldest[group]
     while row >= 0:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import CACHE_DIR, compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
 from fusion.kernel.connections import Connections, Count, Service, end_connection, end_early
 from fusion.kernel.event_loop import change_usage
@@ -114,8 +114,8 @@ def rows_in(bucket: Int32s, following: Int32s, row: Int32s) -> Any:
     return count
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
-def interrupt_connections(
+@inner
+def interrupt_each(
     network: Network,
     service: Service,
     state: Connections,
@@ -123,6 +123,7 @@ def interrupt_connections(
     tally: Tally,
     count: Count,
     hit: Flags,
+    was_down: Flags,
     now: float,
     keeps: bool,
     pair: Int32s,
@@ -131,12 +132,7 @@ def interrupt_connections(
     path: Int32s,
     departure: Floats,
 ) -> Any:
-    """End the connections that have a lightpath on some paths, whole, and return how many they were.
-
-    hit: bool[path]. now: not before the last arrival; what has ended by then ends as ever. keeps: only look
-    at the others, which stay. pair, bit_rate, rate, path, departure: [connection], receive what those were;
-    rate is what was carried, path one of their paths that is hit.
-    """
+    """End connections; see `interrupt_connections`."""
     found = np.int64(0)
     for slot in range(state.bucket.shape[0]):
         connection = state.bucket[slot]
@@ -147,15 +143,17 @@ def interrupt_connections(
                 end_connection(network, service, state, pair_of_path, tally, count, connection)
                 connection = following
                 continue
-            is_hit, carried = False, np.int64(0)
+            is_hit, was_out, carried = False, False, np.int64(0)
             part = state.first_part[connection]
             while part >= 0:
                 if hit[state.path[state.part_of[part]]]:
                     is_hit = True
                     path[found] = state.path[state.part_of[part]]
+                if was_down[state.path[state.part_of[part]]]:
+                    was_out = True
                 carried += state.part_rate[part]
                 part = state.next_part[part]
-            if is_hit:
+            if is_hit and not was_out:
                 pair[found] = state.pair[connection]
                 bit_rate[found] = state.bit_rate[connection]
                 rate[found] = carried
@@ -180,3 +178,100 @@ def interrupt_connections(
                 part = state.next_part[part]
             connection = state.next_connection[connection]
     return found
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def interrupt_connections(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    hit: Flags,
+    was_down: Flags,
+    now: float,
+    keeps: bool,
+    pair: Int32s,
+    bit_rate: Int32s,
+    rate: Int64s,
+    path: Int32s,
+    departure: Floats,
+) -> Any:
+    """End the connections that have a lightpath on some paths, whole, and return how many they were.
+
+    service: one without quality. hit: bool[path], those that have gone down; was_down: those that were
+    before. now: not before the last arrival; what has ended by then ends as ever. keeps: only look at the
+    others, which stay; who was out already does not count. pair, bit_rate, rate, path, departure:
+    [connection], receive what those were; rate is what was carried, path one of their paths that is hit.
+    """
+    return interrupt_each(
+        network,
+        service,
+        state,
+        pair_of_path,
+        tally,
+        count,
+        hit,
+        was_down,
+        now,
+        keeps,
+        pair,
+        bit_rate,
+        rate,
+        path,
+        departure,
+    )
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def interrupt_with_quality(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    hit: Flags,
+    was_down: Flags,
+    now: float,
+    keeps: bool,
+    pair: Int32s,
+    bit_rate: Int32s,
+    rate: Int64s,
+    path: Int32s,
+    departure: Floats,
+) -> Any:
+    """End connections as `interrupt_connections` does, with a service that has quality."""
+    return interrupt_each(
+        network,
+        service,
+        state,
+        pair_of_path,
+        tally,
+        count,
+        hit,
+        was_down,
+        now,
+        keeps,
+        pair,
+        bit_rate,
+        rate,
+        path,
+        departure,
+    )
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def all_up(state: Connections, path_down: Flags, row: Int32s, found: Flags) -> None:
+    """Find out of which connections all lightpaths are up.
+
+    row: int32[connection]. found: bool[connection], receives it.
+    """
+    for i in range(row.shape[0]):
+        found[i] = True
+        part = state.first_part[row[i]]
+        while part >= 0:
+            if path_down[state.path[state.part_of[part]]]:
+                found[i] = False
+            part = state.next_part[part]

@@ -187,6 +187,7 @@ class ConnectionTwin:
             lightpath
             for lightpath in self.live
             if group[self.pair_of_path[lightpath.choice.path]] == group[pair]
+            and not self.spectrum.fails(lightpath.choice.path)
         ]
         spare: Counter[int] = Counter()
         for lightpath in mine:

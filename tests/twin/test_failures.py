@@ -172,8 +172,6 @@ def test_sliced_and_groomed_connections_are_those_of_the_twin(
     options: dict[str, Any],
     policy: tuple[str, str],
 ) -> None:
-    if restoration == "wait":
-        options["grooms"] = False
     service, chosen = service_of(case, **options), built_in_policy(*policy)
     happening = data.draw(events(case))
     simulation = _SimulationOfConnections(made_for(case, chosen, service), service, case.load)
@@ -397,11 +395,6 @@ def test_a_failure_that_cannot_be_is_told(failure: dict[str, Any], told: str) ->
     assert told in str(caught.value)
 
 
-def test_who_waits_is_not_groomed() -> None:
-    with pytest.raises(ConfigError, match="none or reroute with is_grooming_enabled = True"):
-        scenario({**LINK, "restoration": "wait"}, is_grooming_enabled=True)
-
-
 def test_a_region_by_km_needs_coordinates() -> None:
     config = load_config(
         "default",
@@ -509,8 +502,6 @@ def test_random_failures_go_with_all(name: str) -> None:
     failure = {"failure_type": "random", "mtbf": 1500, "mttr": 0.02, "mtbf_of": "km"}
     done = {}
     for restoration in ("none", "reroute", "wait"):
-        if restoration == "wait" and COMBINED.get(name, {}).get("is_grooming_enabled"):
-            continue
         config = load_config(
             "nsfnet_100_slots",
             {
