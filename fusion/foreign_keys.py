@@ -67,7 +67,9 @@ _KEYS: dict[str, dict[str, Foreign]] = {
         ),
     },
     "topology_settings": {
-        "multi_fiber": Foreign("in FUSION it chooses a table of signal quality"),
+        "multi_fiber": Foreign(
+            "in FUSION it chooses a table of signal quality; quality_file is one"
+        ),
         "bi_directional": _BOTH_WAYS,
     },
     "routing_settings": {
@@ -165,7 +167,6 @@ REFUSED_VALUES: dict[str, frozenset[str]] = {
         }
     ),
     "allocation_method": frozenset({"xt_aware"}),
-    "snr_type": frozenset({"snr_e2e_external_resources"}),
 }
 """Values of FUSION, by key, that name something that is not available yet."""
 

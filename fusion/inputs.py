@@ -10,6 +10,7 @@ import logging
 import math
 import os.path
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -41,6 +42,7 @@ from fusion.policy_source import PolicySource
 from fusion.problems import show
 from fusion.protection import is_protected, km_of_best_pairs
 from fusion.quality import quality_problems
+from fusion.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.sections import HOME
 from fusion.slicing import PER_GBPS, lightpath_rates, slices
 from fusion.text_files import read_text
@@ -71,7 +73,8 @@ class Inputs(NamedTuple):
 
     traffic_matrix: float64[node, node], share of the requests from row to column, sums to 1; None:
     the same for all ordered pairs of endpoints. paths: (source, destination) -> paths, as node indices, of
-    the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's.
+    the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's. quality:
+    of the paths, from a file; None: no file.
     """
 
     topology: Topology
@@ -79,6 +82,7 @@ class Inputs(NamedTuple):
     traffic_matrix: NDArray[np.float64] | None
     paths: GivenPaths | None = None
     policy: PolicySource | None = None
+    quality: QualityTable | None = None
 
 
 def read_inputs(
@@ -120,11 +124,14 @@ def read_inputs(
         problems += _unusable_table(config, modulation)
     if modulation is not None and config.snr_settings.snr_type != "None":
         _check_quality(config, modulation, problems)
+    quality = None
+    if topology is not None and config.snr_settings.quality_file:
+        quality = _quality(config, topology, problems)
     if topology is not None and modulation is not None and not problems and not as_fusion:
         _check_reach(config, Inputs(topology, modulation, matrix), problems)
     if problems or topology is None or modulation is None:
         raise ConfigError(problems)
-    return Inputs(topology, modulation, matrix, paths, policy)
+    return Inputs(topology, modulation, matrix, paths, policy, quality)
 
 
 def content(config: Config, inputs: Inputs) -> dict[str, object]:
@@ -150,6 +157,10 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         found["failures_version"] = _FAILURES_VERSION
         # A region by km follows from coordinates, which are no part of the topology otherwise.
         found["failed_links"] = failed_links(config.failure_settings, topology)
+    if inputs.quality is not None:
+        found["quality"] = _digest(
+            sorted((place, sorted(spots.items())) for place, spots in inputs.quality.items())
+        )
     if inputs.paths is not None:
         found["paths"] = _digest(sorted(inputs.paths.items()))
     if config.compatibility_settings.conventions == "fusion":
@@ -280,6 +291,27 @@ def _check_quality(config: Config, table: ModulationTable, problems: list[Proble
     problems += [
         _problem(config, key, message) for key, message in quality_problems(config, table, ways)
     ]
+
+
+def _quality(config: Config, topology: Topology, problems: list[Problem]) -> QualityTable | None:
+    settings, spectrum = config.snr_settings, config.spectrum_settings
+    slots = {
+        key.removesuffix("_band"): getattr(spectrum, key) for key in type(spectrum).model_fields
+    }
+    try:
+        table = read_quality(Path(settings.quality_file), topology, slots, settings.snr_thresholds)
+    except QualityFileError as error:
+        problems += _file_problems(config, "quality_file", error.problems)
+        return None
+    there = {frozenset(place[:2]) for place in table}
+    pairs = {frozenset(pair) for pair in combinations(topology.endpoints, 2)}
+    if missing := len(pairs - there):
+        _log.warning(
+            "quality_file has no path between %s of %s pairs of nodes: always blocked",
+            f"{missing:,}",
+            f"{len(pairs):,}",
+        )
+    return table
 
 
 def _paths(config: Config, topology: Topology, problems: list[Problem]) -> GivenPaths | None:

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from fusion.problems import Problem, brief, show
 
-KEYS = ("network", "mod_assumption_path", "traffic_matrix", "paths_file", "policy")
+KEYS = (
+    "network",
+    "mod_assumption_path",
+    "traffic_matrix",
+    "paths_file",
+    "policy",
+    "quality_file",
+)
 """The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
 
 MOST_PROBLEMS = 10

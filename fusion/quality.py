@@ -17,6 +17,7 @@ from fusion.physics.fibre import MULTI_BAND_FIBRE, Fibre, Grid, make_grid, span_
 from fusion.physics.gsnr import from_db, noise_tables
 from fusion.physics.raman import raman_tables
 from fusion.problems import show
+from fusion.quality_file import FromFile
 from fusion.sections import NOISE_MODELS
 from fusion.ways import Ways
 
@@ -122,12 +123,11 @@ def make_quality(
     ways: Ways,
     planes: Sequence[tuple[int, str]],
     link_km: ArrayLike,
-    from_file: tuple[NDArray[np.float64], NDArray[np.int8]] | None = None,
+    from_file: FromFile | None = None,
 ) -> Quality:
     """Return the signal quality of a config as arrays.
 
-    planes: core and band of each. link_km: km of each spectrum. from_file: see `Quality.file_ratio` and
-    `Quality.file_rank`.
+    planes: core and band of each. link_km: km of each spectrum. from_file: of snr_e2e_external_resources.
     """
     settings, physics = config.snr_settings, physics_of(config)
     metres = np.asarray(link_km, dtype=np.float64) * 1e3
@@ -142,7 +142,7 @@ def make_quality(
         adjacent = adjacency(cores)
         neighbours = np.arange(int(adjacent.sum(axis=0).max()) + 1)
         crosstalk = mean_crosstalk(neighbours, metres[:, None], physics.coupling)
-    ratio, rank = from_file or (np.zeros((0, 0, 0)), np.zeros((0, 0, 0), dtype=np.int8))
+    from_file = from_file or FromFile(np.zeros((0, 0, 0)), np.zeros((0, 0, 0), dtype=np.int8))
     return Quality(
         options=ways.options,
         kind=np.array(kind, dtype=np.int32),
@@ -167,8 +167,8 @@ def make_quality(
         xci=noise.xci,
         xci_by_slot=noise.xci_by_slot,
         crosstalk=crosstalk,
-        file_ratio=ratio,
-        file_rank=rank,
+        file_ratio=from_file.ratio,
+        file_rank=from_file.rank,
         rank=np.array([_rank(config, table, one) for one in _formats(ways)], dtype=np.int32),
         rechecks=settings.snr_recheck,
         rechecks_bands=settings.recheck_crossband,
@@ -231,7 +231,7 @@ def _noise(physics: Physics, widths: Sequence[int], phi: Sequence[float]) -> _No
 def _limit(config: Config, table: ModulationTable, index: int) -> float:
     """Return the greatest noise to signal with which a format works."""
     settings = config.snr_settings
-    if index < 0:
+    if index < 0 or settings.snr_type == "snr_e2e_external_resources":
         return float("inf")
     name = table.formats[index].name
     if settings.snr_type == "xt_calculation":  # below it, where others reach it

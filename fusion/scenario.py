@@ -40,6 +40,7 @@ from fusion.protection import (
     protected_paths,
 )
 from fusion.quality import make_quality
+from fusion.quality_file import quality_of_paths
 from fusion.recovery import RecoveryTimes
 from fusion.service import make_service
 from fusion.slicing import PER_GBPS, lightpath_rates
@@ -183,7 +184,6 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     names = topology.nodes
     forward = tuple((names[a], names[b]) for a, b, _ in topology.links)
     link_km = tuple(km for _, _, km in topology.links) * (2 if separate else 1)
-    candidates = np.diff(paths.first_path)
     network = make_network(
         paths.first_path,
         paths.first_hop,
@@ -210,7 +210,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         if columns is not None:
             service = service_as_fusion(config, service, inputs.modulation)
         if ways is not None:
-            service = _with_quality(config, inputs, service, ways, planes, link_km)
+            service = _with_quality(config, inputs, service, ways, paths, planes, link_km)
     bit_rates, of_column = np.array(rates), np.arange(len(rates), dtype=np.int32)
     if columns is not None:
         bit_rates, of_column = np.array(columns.rates), columns.of
@@ -233,10 +233,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         planes=planes,
         hops=np.diff(paths.first_hop),
         length_km=paths.length_km,
-        rank=(
-            (np.arange(candidates.sum()) - np.repeat(paths.first_path[:-1], candidates))
-            // (2 if protected else 1)
-        ).astype(np.int32),
+        rank=_ranks(paths) // np.int32(2 if protected else 1),
         format_by_row=np.ascontiguousarray(rows[:, width.shape[1] :], dtype=np.int32),
         formats=tuple(each.name for each in inputs.modulation.formats),
         guard_slots=general.guard_slots,
@@ -251,6 +248,12 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         conventions=None if columns is None else make_conventions(config, inputs, paths, columns),
         own=_own_policy(inputs, paths, planes, bit_rates[of_column]),
     )
+
+
+def _ranks(paths: PathTable) -> NDArray[np.int32]:
+    """Return int32[path]: the place of each among the candidates of its pair."""
+    first = np.repeat(paths.first_path[:-1], np.diff(paths.first_path))
+    return (np.arange(len(first)) - first).astype(np.int32)
 
 
 def _ways(config: Config, inputs: Inputs, length_km: ArrayLike, rates: Sequence[float]) -> Ways:
@@ -270,6 +273,7 @@ def _with_quality(
     inputs: Inputs,
     service: Service,
     ways: Ways,
+    paths: PathTable,
     planes: Sequence[Plane],
     link_km: Sequence[float],
 ) -> Service:
@@ -279,7 +283,18 @@ def _with_quality(
         service = service._replace(tiers=tiers)
     units = np.rint(np.array(ways.bit_rates_gbps) * PER_GBPS).astype(np.int64)
     cores = [(plane.core, plane.band) for plane in planes]
-    quality = make_quality(config, inputs.modulation, ways, cores, link_km)
+    from_file = None
+    if inputs.quality is not None:
+        candidates = np.diff(paths.first_path)
+        from_file = quality_of_paths(
+            inputs.quality,
+            np.repeat(paths.pairs, candidates, axis=0),
+            _ranks(paths),
+            cores,
+            max(plane.slots for plane in planes),
+            config.snr_settings.snr_thresholds,
+        )
+    quality = make_quality(config, inputs.modulation, ways, cores, link_km, from_file)
     return service._replace(rate=units[ways.rate], quality=quality)
 
 

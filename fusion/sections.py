@@ -49,6 +49,7 @@ QUALITY_KEYS: dict[str, tuple[str, ...]] = {
     "snr_calc_nli": (*_OF_NOISE, "recheck_adjacent_cores"),
     "gsnr": (*_OF_NOISE, *_RECHECKS),
     "xt_calculation": ("requested_xt", "snr_recheck", "recheck_adjacent_cores"),
+    "snr_e2e_external_resources": ("snr_thresholds", "quality_file"),
 }
 """Keys of snr_settings that have an effect, by snr_type."""
 RANKING = ("cong_aware", "least_congested", "frag_aware")
@@ -280,15 +281,15 @@ class SnrSettings(Section):
     """Signal quality: noise and crosstalk that decide, beside the reach, whether a lightpath is good."""
 
     snr_type: Annotated[
-        Literal["None", "snr_calc_nli", "xt_calculation", "gsnr"],
+        Literal["None", "snr_calc_nli", "xt_calculation", "gsnr", "snr_e2e_external_resources"],
         Word,
         BeforeValidator(lambda kind: "None" if str(kind).lower() in ("none", "") else kind),
     ] = Field(
         default="None",
         description="Model: None; snr_calc_nli (noise of amplifiers and nonlinear interference by the "
         "GN model, one band, a link has length / 100 km spans); gsnr (the same with whole spans; with "
-        "C and L band lit also Raman scattering); xt_calculation (crosstalk between cores). "
-        "The formats of a bit rate are tried from the "
+        "C and L band lit also Raman scattering); xt_calculation (crosstalk between cores); "
+        "snr_e2e_external_resources (quality_file). The formats of a bit rate are tried from the "
         "fewest slots up, and a lightpath is only set up in one whose threshold it reaches.",
     )
     input_power: Annotated[float, Field(gt=0, le=10), Number] = Field(
@@ -321,7 +322,7 @@ class SnrSettings(Section):
             "QPSK": 6.72,
         },
         description="Least signal-to-noise ratio of each format, in dB in the bandwidth of the "
-        "lightpath (snr_calc_nli, gsnr).",
+        "lightpath (snr_calc_nli, gsnr, snr_e2e_external_resources).",
     )
     requested_xt: ByFormat = Field(
         default={"16-QAM": -36.69, "64-QAM": -41.69, "QPSK": -26.19},
@@ -342,6 +343,11 @@ class SnrSettings(Section):
     recheck_crossband: Annotated[bool, Flag] = Field(
         default=True,
         description="Among these also the ones in the other band (snr_recheck with C and L band).",
+    )
+    quality_file: OptionalPath = Field(
+        default="",
+        description="CSV file with the signal quality of each path, band and slot "
+        "(snr_e2e_external_resources); docs/physics.md has its columns.",
     )
 
 
@@ -743,6 +749,10 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if values["paths_file"] and not external:
             yield "paths_file", "is only read with route_method = external_ksp"
     yield from _contradictions_of_protection(values)
+    if known("snr_type", "quality_file") and (
+        values["quality_file"] and values["snr_type"] != "snr_e2e_external_resources"
+    ):
+        yield "quality_file", "is only read with snr_type = snr_e2e_external_resources"
     if values.get("snr_type", "None") != "None":
         yield from _contradictions_of_quality(values)
     elif values.get("dynamic_lps") and "snr_type" in values:
@@ -795,6 +805,8 @@ def _contradictions_of_quality(values: Mapping[str, Any]) -> Iterator[tuple[str,
             "l_band",
             "must be 0 with snr_type = snr_calc_nli, which knows one band; gsnr knows both",
         )
+    if kind == "snr_e2e_external_resources" and values.get("quality_file") == "":
+        yield "quality_file", f"must name a file with snr_type = {kind}"
     if values.get("path_choice") == "all" and values.get("allocation_method") == "random_fit":
         yield "path_choice", f"must be in_order with random_fit and snr_type = {kind}"
     if values.get("protection_mode", "none") != "none":

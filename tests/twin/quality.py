@@ -25,6 +25,7 @@ from fusion.physics.raman import (
     raman_self_channel_noise,
 )
 from fusion.quality import physics_of
+from fusion.quality_file import QualityTable, SlotQuality, Spot
 from fusion.scenario import Scenario
 from tests.twin.connections import Connection, ConnectionTwin, Lightpath
 from tests.twin.twin import Choice
@@ -33,11 +34,20 @@ from tests.twin.twin import Choice
 class QualityTwin(ConnectionTwin):
     """Serves requests as `ConnectionTwin` does, by lightpaths that are good."""
 
-    def __init__(self, config: Config, scenario: Scenario, fit: str, path_choice: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        scenario: Scenario,
+        table: QualityTable | None,
+        fit: str,
+        path_choice: str,
+    ) -> None:
+        """table: what a file says, in place of the formulas."""
         assert scenario.service is not None
         super().__init__(scenario.network, scenario.service, fit, path_choice)
         assert scenario.service.quality is not None
         self._settings = config.snr_settings
+        self._table = table
         self._physics = physics_of(config)
         self._cores = config.topology_settings.cores_per_link
         self._scenario = scenario
@@ -117,6 +127,9 @@ class QualityTwin(ConnectionTwin):
 
     def noise(self, one: Lightpath, others: Sequence[Lightpath]) -> float:
         """Return the noise to signal of a lightpath among others, one of which it may be."""
+        if self._table is not None:
+            ratios = [10 ** (-spot.gsnr_db / 10) for spot in self._spots(one) if spot is not None]
+            return max(ratios)
         total = 0.0
         core, band, _ = self._scenario.planes[one.choice.plane]
         start, width = one.choice.start, one.width - self._guard
@@ -146,6 +159,35 @@ class QualityTwin(ConnectionTwin):
                 total += float(mean_crosstalk(most, metres, self._physics.coupling))
         return total
 
+    def _spots(self, one: Lightpath) -> list[SlotQuality | None]:
+        """Return what a file says of the slots of a lightpath."""
+        assert self._table is not None
+        core, band, _ = self._scenario.planes[one.choice.plane]
+        pair = self.pair_of_path[one.choice.path]
+        ends = [
+            int(name) for name in self._scenario.pairs[pair]
+        ]  # nodes are named by their numbers
+        number = one.choice.path - self.spectrum.candidates[pair].start + 1
+        of_path = self._table.get((ends[0], ends[1], number)) or self._table.get(
+            (ends[1], ends[0], number), {}
+        )
+        slots = range(one.choice.start, one.choice.start + one.width - self._guard)
+        return [
+            of_path.get(Spot(core, band, slot)) or of_path.get(Spot(-1, band, slot))
+            for slot in slots
+        ]
+
+    def _is_allowed(self, spot: SlotQuality | None, name: str) -> bool:
+        """Return whether a format works in a slot of a file."""
+        needed = value_of(self._settings.snr_thresholds, name)
+        assert needed is not None
+        if spot is None or spot.format == "":
+            return False
+        if spot.format is None:
+            return spot.gsnr_db >= needed
+        best = value_of(self._settings.snr_thresholds, spot.format)
+        return best is not None and best >= needed
+
     def _leaks(self, core: int, band: str, slot: int, other: Lightpath) -> bool:
         """Return whether a lightpath has light in the slot of a core that is next to its own."""
         other_core, other_band, _ = self._scenario.planes[other.choice.plane]
@@ -155,6 +197,8 @@ class QualityTwin(ConnectionTwin):
 
     def works(self, one: Lightpath, others: Sequence[Lightpath]) -> bool:
         """Return whether a lightpath reaches the threshold of its format."""
+        if self._table is not None:
+            return all(self._is_allowed(spot, self.format_of(one)) for spot in self._spots(one))
         decibels = 10 * np.log10(max(self.noise(one, others), 1e-300))
         name = self.format_of(one)
         if self._settings.snr_type == "xt_calculation":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,9 @@ from fusion.kernel.connections import (
 )
 from fusion.modulation import ModulationTable
 from fusion.modulation_tables import Entry, ModulationFormat
+from fusion.quality_file import QualityTable, SlotQuality, Spot
 from fusion.scenario import Scenario, make_scenario
+from fusion.topology import Topology
 from fusion.traffic import Requests
 from tests.twin.cases import first_requests, topologies
 from tests.twin.quality import QualityTwin
@@ -34,6 +37,7 @@ from tests.twin.twin import as_list
 
 FORMATS = ("64-QAM", "16-QAM", "QPSK")
 RATES = (50.0, 100.0, 200.0)
+KINDS = ("gsnr", "gsnr", "snr_calc_nli", "xt_calculation", "snr_e2e_external_resources")
 POLICIES = (
     ("first_fit", "in_order"),
     ("first_fit", "all"),
@@ -49,6 +53,7 @@ class Case(NamedTuple):
 
     config: Config
     scenario: Scenario
+    table: QualityTable | None
     requests: Requests
     load: float
 
@@ -63,7 +68,7 @@ class Done(NamedTuple):
 @st.composite
 def configs(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     """Overrides for every model, with thresholds near what a few spans and neighbours leave."""
-    kind = draw(st.sampled_from(["gsnr", "gsnr", "snr_calc_nli", "xt_calculation"]))
+    kind = draw(st.sampled_from(KINDS))
     two_bands = kind == "gsnr" and draw(st.booleans())
     slots = st.integers(5, 14)
     crosstalk = kind == "xt_calculation" or draw(st.booleans())
@@ -108,7 +113,39 @@ def configs(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
             "snr_recheck": draw(st.booleans()),
             "recheck_adjacent_cores": draw(st.booleans()),
             "recheck_crossband": draw(st.booleans()),
+            # It is there, and not read: the table is made below.
+            "quality_file": __file__ if kind == KINDS[-1] else "",
         },
+    }
+
+
+@st.composite
+def tables(draw: st.DrawFn, config: Config, topology: Topology) -> QualityTable:
+    """What a file may say of some paths and slots: best formats, or GSNR alone."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    names = [None] if draw(st.booleans()) else ["", "QPSK", "16-QAM", "64-QAM"]
+    by_core = draw(st.booleans())
+    share = draw(st.sampled_from([0.7, 1.0]))
+    planes = [
+        (core, band, slots)
+        for core in (range(config.topology_settings.cores_per_link) if by_core else [-1])
+        for band, slots in (
+            ("c", config.spectrum_settings.c_band),
+            ("l", config.spectrum_settings.l_band),
+        )
+    ]
+    return {
+        (a, b, number): {
+            Spot(core, band, slot): SlotQuality(
+                float(random.uniform(8, 28)), names[random.integers(len(names))]
+            )
+            for core, band, slots in planes
+            for slot in range(slots)
+            if random.random() < share
+        }
+        for a, b in permutations(range(len(topology.nodes)), 2)
+        if a < b or random.random() < 0.5  # of the others the direction that is there counts
+        for number in range(1, 4)
     }
 
 
@@ -130,11 +167,12 @@ def cases(draw: st.DrawFn, most_requests: int = 80) -> Case:
         ),
         None,
     )
-    scenario = make_scenario(config, Inputs(topology, table, None))
+    qualities = draw(tables(config, topology)) if config.snr_settings.quality_file else None
+    scenario = make_scenario(config, Inputs(topology, table, None, quality=qualities))
     load = draw(st.sampled_from([4.0, 10.0, 25.0]))
     count = draw(st.integers(1, most_requests))
     requests = first_requests(scenario.traffic, load, draw(st.integers(0, 2**32)), 0, count)
-    return Case(config, scenario, requests, load)
+    return Case(config, scenario, qualities, requests, load)
 
 
 def run(case: Case) -> Done:
@@ -179,7 +217,7 @@ def twin_of(case: Case) -> QualityTwin:
     general, routing = case.config.general_settings, case.config.routing_settings
     ranks = general.route_method == "cong_aware"
     choice = "cong_aware" if ranks else routing.path_choice
-    return QualityTwin(case.config, case.scenario, general.allocation_method, choice)
+    return QualityTwin(case.config, case.scenario, case.table, general.allocation_method, choice)
 
 
 def rows_up(case: Case, state: Connections) -> list[int]:

@@ -353,7 +353,14 @@ def test_override_files(tmp_path: Path) -> None:
 
 def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
     """Return values that a key takes, whatever the others are."""
-    if key in ("network", "mod_assumption", "mod_assumption_path", "traffic_matrix", "paths_file"):
+    if key in (
+        "network",
+        "mod_assumption",
+        "mod_assumption_path",
+        "traffic_matrix",
+        "paths_file",
+        "quality_file",
+    ):
         return st.just(schema["default"])
     if key in ("erlang_start", "erlang_step"):
         return st.floats(0.5, 500)

@@ -64,7 +64,7 @@ def test_defaults_are_those_of_the_physics() -> None:
         (snr("gsnr", egn_model=True, phi={"QPSK": 1}), "phi", "not there: BPSK"),
         (snr("gsnr", snr_thresholds="QPSK = 7"), "snr_thresholds", "a dictionary of modulation"),
         (snr("gsnr", input_power=0), "input_power", "above 0"),
-        (snr("snr_e2e_external_resources"), "snr_type", "not available yet"),
+        (snr("snr_e2e_external_resources"), "quality_file", "must name a file"),
         (
             snr("gsnr")
             | {
