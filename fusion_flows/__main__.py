@@ -27,7 +27,7 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(f"\n{results(result.points)}")
-    print(f"\nResults: {result.output_dir}\nPicture: {result.plot}")
+    print(f"\nResults: {result.output_dir}\nPicture: {result.plot}\nReport:  {result.report}")
     return 0
 
 

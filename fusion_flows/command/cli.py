@@ -318,7 +318,7 @@ def _run(
     else:
         if not (is_live() and sys.stdout.isatty()):  # there they were shown as they came
             print(f"\n{results(result.points)}")
-        print(f"\nResults: {result.output_dir}\nPicture: {result.plot}")
+        print(f"\nResults: {result.output_dir}\nPicture: {result.plot}\nReport:  {result.report}")
     return DONE
 
 

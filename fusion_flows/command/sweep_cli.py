@@ -96,7 +96,8 @@ def _sweep(
     if json:
         print_json(result)
     else:
-        print(f"\n{result.points} points: {result.points_csv}\nPicture: {result.plot}")
+        print(f"\n{result.points} points: {result.points_csv}")
+        print(f"Picture: {result.plot}\nReport:  {result.report}")
     return 0
 
 

@@ -35,7 +35,8 @@ _THIN, _THICK, _BAND = (
 )  # points: of the emptiest and the fullest link, and behind them
 _ID, _KM = 6.5, 6.2  # points: type in nodes and of lengths
 _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
-_LONG = 4  # letters of an id that has room in its node
+_LONG = 3  # letters of ids that have room in their nodes
+_MANY = 60  # links; of more they are thinner
 
 
 class Worst(NamedTuple):
@@ -76,6 +77,7 @@ def topology_figure(
         )
         for a, b, _ in topology.links
     }
+    thickest = _THICK * min(1.0, math.sqrt(_MANY / len(topology.links)))
     norm, colors = Normalize(0.0, _top(values.values())), _colors()
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, size[1] / 72 + 0.35), layout="constrained")
@@ -86,7 +88,7 @@ def topology_figure(
             if (band := ways.get(hop, ways.get(hop[::-1]))) is not None:
                 _line(place, band, _HALO, _BAND, 1).set_solid_capstyle("round")
         for (ends, way), (*_, km) in zip(ways.items(), topology.links, strict=True):
-            _draw_link(place, ends, way, km, values, norm, metric)
+            _draw_link(place, ends, way, km, values, norm, metric, thickest)
         left_out = _draw_words(place, topology, nodes, ways, size, worst, bool(values))
         for artist in (*place.lines, *place.texts):
             artist.set_in_layout(False)  # their places are known, and asking each takes its time
@@ -108,6 +110,11 @@ def topology_figure(
 _ENDS = {"utilisation": "0: empty, 1: full", "fragmentation": "0: one free block"}
 
 
+def has_room(topology: Topology) -> bool:
+    """Tell whether ids are so short that they are written into their nodes."""
+    return max(map(len, topology.nodes)) <= _LONG
+
+
 def _boxes(topology: Topology, wide: float) -> tuple[dict[str, Box], tuple[float, float]]:
     """Return the nodes in a picture that is so many points wide, and its size."""
     places = positions(topology)
@@ -115,11 +122,11 @@ def _boxes(topology: Topology, wide: float) -> tuple[dict[str, Box], tuple[float
     up = max(y for _, y in places.values()) or 0.3
     scale = min((wide - 2 * _MARGIN) / across, _HIGHEST * wide / up)
     left = (wide - scale * across) / 2
+    inside = has_room(topology)
     boxes = {}
     for node, (x, y) in places.items():
-        side = max(width_of(node, _ID) + 6, 12.0) if len(node) <= _LONG else 6.0
-        high = 12.0 if len(node) <= _LONG else 6.0
-        boxes[node] = Box(left + scale * x, _MARGIN + scale * y, side, high)
+        side = max(width_of(node, _ID) + 6, 12.0) if inside else 6.0
+        boxes[node] = Box(left + scale * x, _MARGIN + scale * y, side, side)
     return boxes, (wide, scale * up + 2 * _MARGIN)
 
 
@@ -141,6 +148,7 @@ def _draw_link(
     values: Mapping[tuple[str, str], float],
     norm: Normalize,
     metric: str,
+    thickest: float,
 ) -> None:
     lanes = [
         (one, value, direction)
@@ -153,7 +161,7 @@ def _draw_link(
         return
     for (source, destination), value, direction in lanes:
         share = 1.0 if len(lanes) == 1 else 0.7
-        thick = share * (_THIN + (_THICK - _THIN) * float(norm(value)))
+        thick = share * (_THIN + (thickest - _THIN) * float(norm(value)))
         lane = way if len(lanes) == 1 else beside(way, direction * (thick / 2 + 0.8))
         color = _colors()(norm(value))
         _line(place, lane, _INK, thick + 0.9, 2)
@@ -183,12 +191,13 @@ def _draw_words(
     ends = {topology.nodes[i] for i in topology.endpoints}
     frame = Box(size[0] / 2, size[1] / 2, *size)
     thick = _THICK + 2 if is_coloured else 1.0
+    inside = has_room(topology)
     room = Room(nodes.values(), segments(list(ways.values())), thick, frame)
     for node, box in nodes.items():
-        _draw_node(place, node, box, is_end=node in ends, is_marked=node in marked)
+        _draw_node(place, node, box, inside, is_end=node in ends, is_marked=node in marked)
     nameless, left_out = 0, 0
     for node, box in nodes.items():
-        words = topology.names.get(node, "") if len(node) <= _LONG else node
+        words = topology.names.get(node, "") if inside else node
         if words:
             shown = words if len(words) <= 24 else f"{words[:23]}…"
             spot = room.beside(box, width_of(shown, SMALL) + 1, SMALL + 1)
@@ -210,14 +219,16 @@ def _draw_words(
     return nameless, left_out
 
 
-def _draw_node(place: Axes, node: str, box: Box, *, is_end: bool, is_marked: bool) -> None:
+def _draw_node(
+    place: Axes, node: str, box: Box, inside: bool, *, is_end: bool, is_marked: bool
+) -> None:
     paper, ink = ("black", "white") if is_end else ("white", "black")
     dot = Line2D(
         [box.x],
         [box.y],
         linestyle="none",
         marker="s" if is_marked else "o",
-        markersize=box.wide if len(node) <= _LONG else 6.0,
+        markersize=box.wide,
         markerfacecolor=paper,
         markeredgecolor="black",
         markeredgewidth=0.8,
@@ -225,7 +236,7 @@ def _draw_node(place: Axes, node: str, box: Box, *, is_end: bool, is_marked: boo
     )
     place.add_line(dot)
     tell(dot, f"node {node}")
-    if len(node) <= _LONG:
+    if inside:
         place.text(
             box.x,
             box.y,

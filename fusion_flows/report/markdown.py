@@ -10,6 +10,7 @@ MOST_BYTES = 480_000
 """Of all pictures together: in markdown they are a third larger, and Prefect refuses what is too large."""
 
 _COLORS = 128  # of a picture; what it loses is not seen
+_WHITE = 252  # paper that has become a little darker is white again
 
 
 def markdown(page: Page) -> str:
@@ -42,7 +43,10 @@ def small(png: bytes) -> bytes:
     data = io.BytesIO()
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     method = Image.Quantize.FASTOCTREE
-    picture.quantize(_COLORS, method, dither=Image.Dither.NONE).save(data, "PNG")
+    fewer = picture.quantize(_COLORS, method, dither=Image.Dither.NONE)
+    palette = fewer.getpalette() or []
+    fewer.putpalette([255 if part >= _WHITE else part for part in palette])
+    fewer.save(data, "PNG")
     return min(png, data.getvalue(), key=len)
 
 

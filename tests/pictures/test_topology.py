@@ -89,6 +89,10 @@ def test_a_file_of_ones_own_is_laid_out_the_same_each_time(tmp_path: Path) -> No
     assert faults(np.array(list(places.values())), ends) < 1, "a square with a tail"
     figure = tidy(topology_figure(topology, "mine"))
     assert {"A", "B", "C", "D", "Emden", "100", "50"} <= set(words(figure))
+    assert (
+        len({line.get_markersize() for line in figure.axes[0].lines if line.get_marker() == "o"})
+        == 1
+    )
     large = topology._replace(
         nodes=tuple(map(str, range(500))), links=tuple((i, i + 1, 1.0) for i in range(499))
     )

@@ -1,5 +1,6 @@
 """What the report of a run says, and what it is written as."""
 
+import io
 import re
 import shutil
 from html.parser import HTMLParser
@@ -8,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from fusion_flows.report import markdown as md
 from fusion_flows.report.html import html, rich
@@ -156,6 +158,8 @@ def test_pictures_fit_into_an_artifact(page: Page, monkeypatch: pytest.MonkeyPat
     assert len(markdown(page)) < 700_000
     smaller = [len(md.small(one.png)) / len(one.png) for one in pictures_of(page)]
     assert max(smaller) < 0.6
+    shown = Image.open(io.BytesIO(md.small(pictures_of(page)[2].png))).convert("RGB")
+    assert shown.getpixel((1, 1)) == (255, 255, 255), "paper stays white"
     monkeypatch.setattr(md, "MOST_BYTES", 40_000)
     text = markdown(page)
     assert 0 < text.count("data:image/png") < 4
