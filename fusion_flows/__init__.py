@@ -38,9 +38,10 @@ _HOMES = {
 }
 
 
-# The embedded server, which a call from Python may start, reports usage to its makers and logs long
-# errors where it cannot; and from a cold disk it starts more slowly than it allows itself. Without
-# heartbeats nobody sees that a machine is gone with its runs.
+# Prefect, and the embedded server, which a call from Python may start, report usage to their makers; the
+# server logs long errors where it cannot, and from a cold disk it starts more slowly than it allows itself.
+# Without heartbeats nobody sees that a machine is gone with its runs.
+os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")

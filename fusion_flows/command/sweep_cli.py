@@ -60,6 +60,7 @@ def _plan(
             )
             for point in shown
         ],
+        numbers=True,
     )
     if len(shown) < len(planned.points):
         print_note(f"... and {len(planned.points) - len(shown)} more; --all shows all of them")
@@ -134,6 +135,7 @@ def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) ->
             )
             for row in rows
         ],
+        numbers=True,
     )
     return 0
 
@@ -159,6 +161,7 @@ def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
             )
             for row in rows
         ],
+        numbers=True,
     )
     return 0
 
@@ -192,6 +195,7 @@ def _find_load(
             )
             for row in rows
         ],
+        numbers=True,
     )
     return 0
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -48,14 +49,19 @@ def print_submitted(submitted: "Submitted") -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    numbers: bool = False,
 ) -> None:
     """Print a table: with colours and fitted to the width in a terminal, else aligned and whole.
 
-    right: columns that are aligned to the right.
+    right: columns that are aligned to the right. numbers: no cell may be broken, so that a terminal that is
+    too narrow gets it whole, too.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or (numbers and not _fits([list(header), *cells])):
         for line in _plain([list(header), *cells], [name in right for name in header]):
             print(line)
         return
@@ -70,6 +76,11 @@ def print_table(
     for row in cells:
         table.add_row(*(Text(cell, style=_STYLES.get(cell.upper(), "")) for cell in row))
     Console().print(table)
+
+
+def _fits(rows: list[list[str]]) -> bool:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return sum(widths) + 3 * (len(widths) - 1) <= shutil.get_terminal_size().columns
 
 
 def _plain(rows: list[list[str]], right: list[bool]) -> Iterable[str]:

@@ -41,14 +41,14 @@ class Block(NamedTuple):
 
     @property
     def commands(self) -> list[tuple[str, str]]:
-        """Commands with what is shown below each; remarks after two blanks and # are left out."""
+        """Commands with what is shown below each; remarks after # are left out."""
         found: list[tuple[str, str]] = []
         shown = any(line.startswith("$ ") for line in self.text.splitlines())
         for line in re.sub(r"\\\n\s*", "", self.text).splitlines():
             if shown and not line.startswith("$ "):
                 command, output = found.pop()
                 found.append((command, f"{output}{line}\n"))
-            elif command := re.sub(r"(^|\s\s+)#.*", "", line.removeprefix("$ ")).strip():
+            elif command := re.sub(r"(^|\s+)#.*", "", line.removeprefix("$ ")).strip():
                 found.append((command, ""))
         return found
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from fusion.cli import run_sim
+from fusion.config import ConfigError, Problem, load_config
+from fusion.named_files import KEYS as FILES
 from fusion_flows.command import cli, examples
 
 from .blocks import MARKS, PAGES, Block, agrees, blocks
@@ -75,6 +77,8 @@ def run(block: Block, names: dict[str, object], environment: dict[str, str]) -> 
     if block.mark == "file":
         Path(block.reason).parent.mkdir(parents=True, exist_ok=True)
         Path(block.reason).write_text(block.text, encoding="utf-8")
+        if block.reason.endswith(".ini"):
+            assert all(problem.key in FILES for problem in problems_of(block.reason))
     elif block.mark == "run" and block.language == "python":
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(block.text, f"line {block.line}", "exec"), names)
@@ -82,6 +86,15 @@ def run(block: Block, names: dict[str, object], environment: dict[str, str]) -> 
         for command, shown in block.commands:
             came = typed(command, environment)
             assert not shown or agrees(shown, came), f"{command}\n{came}"
+
+
+def problems_of(path: str) -> list[Problem]:
+    """Return what is wrong with an INI file; a part of one need not name files that are there."""
+    try:
+        load_config(path)
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def typed(command: str, environment: dict[str, str]) -> str:
