@@ -138,7 +138,7 @@ def is_free(request: Any, path: int, plane: int, start: int, size: int) -> Any:
     return run_is_free(request.free, plane, network.links, hop, end, start, size)
 
 
-@compiled(**INSIDE)
+@compiled(forceinline=True)  # Python calls it, too, where a policy runs in plain Python
 def run_is_free(
     free: Any, plane: int, links: Any, hop: int, end: int, start: int, size: int
 ) -> Any:

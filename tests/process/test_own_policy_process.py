@@ -1,0 +1,120 @@
+"""A policy of the user's in processes: never stale, in plain Python the same, ended when it never ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.twin.own_policies import FIRST_FIT
+
+CONFIG = """[general_settings]
+erlang_start = 200
+erlang_stop = 200
+num_requests = {requests}
+max_iters = 2
+[topology_settings]
+network = nsfnet_deeprmsa
+[spectrum_settings]
+c_band = 60
+[simulation_settings]
+warmup_requests = 400
+workers = {workers}
+[routing_settings]
+policy = mine.py:choose
+"""
+HELPED = "from helper import FIRST\n" + FIRST_FIT.replace("range(request.paths)", "range(FIRST, 3)")
+
+
+def command(folder: Path, output: str, *, requests: int = 600, workers: int = 1) -> list[str]:
+    config = folder / "mine.ini"
+    config.write_text(CONFIG.format(requests=requests, workers=workers))
+    program = [sys.executable, "-m", "fusion.cli.run_sim", "--config", str(config)]
+    return [*program, "--output-dir", str(folder / output)]
+
+
+def simulate(folder: Path, output: str, **variables: str) -> tuple[str, str]:
+    """Return the table of points, and what was said."""
+    done = subprocess.run(
+        command(folder, output),
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return (folder / output / "points.csv").read_text(), done.stderr
+
+
+def test_an_edit_of_any_of_its_files_counts_at_once(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(HELPED.replace("FIRST, 3", "min(FIRST, 2), request.paths"))
+    (tmp_path / "helper.py").write_text("FIRST = 0\n")
+    first, said = simulate(tmp_path, "1")
+    again, said_again = simulate(tmp_path, "2")
+    assert again == first
+    assert "compiling" not in said_again
+    assert "policy mine.py:choose" in said
+    # The helper alone, with the size and the time of the file as they were.
+    before = (tmp_path / "helper.py").stat()
+    (tmp_path / "helper.py").write_text("FIRST = 1\n")
+    os.utime(tmp_path / "helper.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    helped, _ = simulate(tmp_path, "3")
+    assert helped != first
+    text = (tmp_path / "mine.py").read_text()
+    (tmp_path / "mine.py").write_text(text.replace("first_fit", "best_fit"))
+    edited, _ = simulate(tmp_path, "4")
+    assert edited not in (first, helped)
+    # Other results are not mixed with those that are there.
+    done = subprocess.run(command(tmp_path, "1"), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+
+
+def test_plain_python_gives_the_same_bytes_and_may_print(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FIRST_FIT)
+    compiled, _ = simulate(tmp_path, "compiled")
+    printing = FIRST_FIT.replace("    for path", "    print('asked')\n    for path", 1)
+    (tmp_path / "mine.py").write_text(printing)
+    done = subprocess.run(
+        command(tmp_path, "plain"),
+        env={**os.environ, "FUSION_PLAIN_POLICY": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (tmp_path / "plain" / "points.csv").read_text() == compiled
+    assert "compiling" not in done.stderr
+    assert done.stdout.count("asked") > 2 * 1000
+
+
+@pytest.mark.slow
+def test_one_that_never_ends_is_ended_by_a_signal(tmp_path: Path) -> None:
+    endless = "    while request.arrival_time > 7:\n        pass\n    for path"
+    (tmp_path / "mine.py").write_text(FIRST_FIT.replace("    for path", endless, 1))
+    for workers in (2, 1):
+        process = subprocess.Popen(
+            command(tmp_path, str(workers), requests=10**6, workers=workers),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        while "mine.py" not in process.stderr.readline():
+            pass
+        time.sleep(6)  # it compiles first
+        assert process.poll() is None
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+        assert time.monotonic() - began < 5
+
+
+def test_a_wrong_one_is_told_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def choose(request):\n    return 0, 0, 0\n")
+    done = subprocess.run(command(tmp_path, "no"), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "mine.py, line 2: choose returned (0, 0, 0)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "no").exists()
