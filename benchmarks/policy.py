@@ -75,18 +75,18 @@ def loop_before() -> Any:
     function = tree.body[0]
     assert isinstance(function, ast.FunctionDef)
     function.decorator_list = []
-    function.args.args = function.args.args[:-1]
+    function.args.args = function.args.args[:-2]
     function.args.defaults = []
 
     class Without(ast.NodeTransformer):
         def visit_If(self, node: ast.If) -> Any:
             self.generic_visit(node)
-            if ast.unparse(node.test) in ("policy is not None", "fit is None"):
+            if ast.unparse(node.test) in ("chooser is not None", "fit is None"):
                 return node.orelse
             return node
 
     without = ast.fix_missing_locations(Without().visit(tree))
-    assert "policy" not in ast.unparse(without.body[0].body[1:])
+    assert "chooser" not in ast.unparse(without.body[0].body[1:])
     names = dict(vars(event_loop))
     exec(compile(without, "event_loop.py", "exec"), names)
     return compiled(nogil=True)(names["serve"])

@@ -10,7 +10,7 @@ import numpy as np
 from fusion.kernel import is_cached
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
 from fusion.kernel.event_loop import serve
-from fusion.kernel.user_policy import REQUEST, WRONG, UserPolicy, in_python, loop_with, make_request
+from fusion.kernel.user_policy import REQUEST, WRONG, Asked, in_python, loop_with, make_request
 from fusion.policy_build import chooser_of
 from fusion.policy_rules import PLAIN
 from fusion.policy_source import PolicySource
@@ -45,7 +45,7 @@ class OwnLoop:
         chooser = chooser_of(own.source)
         self._own, self._pairs = own, pairs
         self._loop = serve.py_func if PLAIN else loop_with(serve, chooser)
-        self._policy = UserPolicy(chooser, own.facts, np.zeros(2, dtype=np.int64))
+        self._chooser, self._asked = chooser, Asked(own.facts, np.zeros(2, dtype=np.int64))
 
     def __call__(
         self,
@@ -64,12 +64,12 @@ class OwnLoop:
     ) -> None:
         """Serve requests as `event_loop.serve` does. Raises WrongPolicyError."""
         requests = (arrival, holding, pair, bit_rate, tie)
-        at = self._policy.at
+        at = self._asked.at
         try:
             self._loop(
                 *(network, state, tally, None, None, sample_every),
                 *requests,
-                *(decision, self._policy),
+                *(decision, self._chooser, self._asked),
             )
         except Exception as error:
             raise self._error(network, state, requests, int(at[REQUEST]), error) from None

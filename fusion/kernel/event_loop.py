@@ -6,6 +6,8 @@ input or output and draws no random number: a replication is a pure function of 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fusion.kernel import CACHE_DIR, compiled
@@ -20,7 +22,7 @@ from fusion.kernel.search import (
     search_ranked,
 )
 from fusion.kernel.spectrum import first_fit, free_and_largest_block, toggle
-from fusion.kernel.user_policy import WRONG, UserPolicy, ask, make_request
+from fusion.kernel.user_policy import WRONG, Chooser, ask, make_request
 
 NO_DECISIONS = np.empty((0, 3), dtype=np.int32)
 
@@ -58,7 +60,8 @@ def serve(
     bit_rate: Int32s,
     tie: Floats,
     decision: Int32s,
-    policy: UserPolicy | None = None,
+    chooser: Chooser | None = None,
+    asked: Any = None,
 ) -> None:
     """Serve requests in order, changing `state` and adding to `tally`.
 
@@ -66,8 +69,8 @@ def serve(
     fragmentation. arrival: float64[request], ascending, not before the last arrival served so far. holding:
     float64[request], same unit of time. pair, bit_rate: int32[request]. tie: float64[request], uniform in
     [0, 1), or empty unless fit is RANDOM_FIT. decision: int32[request, 3], receives (path, plane, start) or
-    three times -1; or empty. policy: chooses, and fit and choice are None; where it chooses what cannot be,
-    the loop ends at that request, see `user_policy.ask`.
+    three times -1; or empty. chooser: a user's policy; then fit and choice are None, asked is what it is
+    asked with, and the loop ends at a request for which it chooses what cannot be, see `user_policy.ask`.
     """
     first_path = network.first_path
     first_hop = network.first_hop
@@ -144,11 +147,11 @@ def serve(
         offered_by_bit_rate[b] += 1
 
         path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
-        if policy is not None:
+        if chooser is not None:
             t = tie[i] if tie.shape[0] > 0 else 0.0
-            request = make_request(network, policy.facts, free, p, b, now, holding[i], t)
-            path, plane, start = ask(policy, request, i)
-            if policy.at[WRONG] != 0:
+            request = make_request(network, asked.facts, free, p, b, now, holding[i], t)
+            path, plane, start = ask(chooser, request, asked.at, i)
+            if asked.at[WRONG] != 0:
                 break
         elif fit is None:
             pass  # known to the compiler, which leaves the searches below out of a user's loop

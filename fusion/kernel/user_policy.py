@@ -108,16 +108,15 @@ def _call(chooser: Any, request: Any) -> Any:
     return implementation
 
 
-class UserPolicy(NamedTuple):
-    """What the event loop needs of a policy. at: int64[2], see `ask`."""
+class Asked(NamedTuple):
+    """What goes with a chooser into the event loop, and comes back. at: int64[2], see `ask`."""
 
-    chooser: Chooser
     facts: Facts
     at: Int64s
 
 
 REQUEST, WRONG = range(2)
-"""Places of `UserPolicy.at`."""
+"""Places of `Asked.at`."""
 
 
 @register_jitable(_nrt=False, **INSIDE)
@@ -151,13 +150,13 @@ def make_request(
 
 
 @register_jitable(_nrt=False, **INSIDE)
-def ask(policy: UserPolicy, request: Request, i: int) -> Any:
+def ask(chooser: Chooser, request: Request, at: Int64s, i: int) -> Any:
     """Return (path, plane, start) that a policy chooses, path a number of the network; or -1s.
 
-    i: number of the request, which `policy.at` receives; and 1, if the choice is none that can be made.
+    i: number of the request. at: receives it; and 1, if the choice is none that can be made.
     """
-    policy.at[REQUEST] = i
-    path, plane, start = call(policy.chooser, request)
+    at[REQUEST] = i
+    path, plane, start = call(chooser, request)
     if path == -1 and plane == -1 and start == -1:
         return path, plane, start
     if 0 <= path < request.paths and 0 <= plane < request.planes:
@@ -166,7 +165,7 @@ def ask(policy: UserPolicy, request: Request, i: int) -> Any:
         hop, end = network.first_hop[number], network.first_hop[number + 1]
         if run_is_free(request.free, plane, network.links, hop, end, start, width):
             return number, plane, start
-    policy.at[WRONG] = 1
+    at[WRONG] = 1
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 

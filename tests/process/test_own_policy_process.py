@@ -101,8 +101,7 @@ def test_one_that_never_ends_is_ended_by_a_signal(tmp_path: Path) -> None:
             text=True,
         )
         assert process.stderr is not None
-        while "mine.py" not in process.stderr.readline():
-            pass
+        assert any("policy mine.py" in line for line in process.stderr)
         time.sleep(6)  # it compiles first
         assert process.poll() is None
         began = time.monotonic()
