@@ -108,7 +108,13 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
         expired_runs=expired,
         half_deleted=run_removal.remove_leftovers(runs_dir),
     )
-    create_markdown_artifact(_report(found, runs_dir), key="fusion-maintenance")
+    create_markdown_artifact(
+        _report(found, runs_dir),
+        key="fusion-maintenance",
+        description=f"{socket.gethostname()}: {len(found.lost_runs)} lost runs, "
+        f"{sum(found.left_over_processes.values())} left-over processes, "
+        f"{len(found.expired_runs)} expired",
+    )
     return found
 
 

@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run as current
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from fusion.sweep.chunks import next_chunk, seconds_left
@@ -221,7 +222,7 @@ class _Orders:
         for state in chunk:
             del self._waiting[state.point.key]
         self._sent += 1
-        name = f"{len(chunk)} points, portion {self._sent}"
+        name = f"portion {self._sent} of {current.name}: {len(chunk)} points"
         self._unsent = chunk, order, name, f"{self._sweep_run}-{uuid4()}"
         self._submit()
 

@@ -33,7 +33,7 @@ class Findings(NamedTuple):
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
         complete = sum(row["stop_reason"] != "interrupted" for row in self.rows)
         partial = ", partial" if self.page.partial else ""
-        headline = f"{complete} of {self.loads} loads{partial}"
+        headline = f"{complete} of {self.loads} loads{partial}, {self.page.title}"
         if self.rows:
             artifacts.put("points", "table", table(self.rows), headline)
         artifacts.put("report", "markdown", markdown(self.page), headline)

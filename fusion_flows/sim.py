@@ -187,7 +187,7 @@ def _load(
     remote = deployment.id is not None
     if not resume:
         return load_config(template, overrides, **settings.places(remote=remote)), None
-    if overrides or template != _DEFAULT_TEMPLATE:
+    if any(overrides.values()) or template != _DEFAULT_TEMPLATE:  # a form sends empty sections
         raise RunDirectoryError(
             "a resumed run has its frozen configuration: leave template and overrides out"
         )

@@ -46,7 +46,7 @@ def find(
     plot = _draw(run, sweep, rows) if rows else None
     page = sweep_page(sweep, states, partial, run=run, drawing=plot)
     done = sum(state.stop_reason is not None for state in states)
-    headline = f"{done} of {len(states)} points" + (", partial" if partial else "")
+    headline = f"{done} of {len(states)} points{', partial' if partial else ''}, {page.title}"
     shown = table(rows[:SHOWN_POINTS], sweep) if rows else ""
     return SweepFindings(page, shown, headline, plot, write_html(page, run.report))
 

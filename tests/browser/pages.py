@@ -65,6 +65,11 @@ def choose(page: Page, title: str, value: str) -> None:
     page.get_by_role("option", name=value, exact=True).click()
 
 
+def filled(overrides: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """Return what a form has sent without the sections that it has sent empty."""
+    return {section: keys for section, keys in overrides.items() if keys}
+
+
 def submit(page: Page) -> None:
     """Submit the form; again, as a person does, where a busy server did not take it."""
     for _ in range(3):

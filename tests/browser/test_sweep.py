@@ -10,6 +10,7 @@ from .pages import (
     PATIENCE_SECONDS,
     address,
     field,
+    filled,
     json_field,
     keep,
     open_artifact,
@@ -36,7 +37,7 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
     run = worker.finished(run_id, PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
     assert run["parameters"]["sweep"]["grid"] == {"k_paths": [1, 3], "erlang": [150, 200]}
-    assert run["parameters"]["sweep"]["overrides"] == {
+    assert filled(run["parameters"]["sweep"]["overrides"]) == {
         "general_settings": {"num_requests": 2000, "max_iters": 3}
     }
     assert set(run["tags"]) == {"fusion", "sweep", "quick", "nsfnet_deeprmsa", "kspff"}
@@ -69,7 +70,7 @@ def test_portions_of_a_sweep(worker: Prefect, page: Page) -> None:
     run = worker.finished(run_id, 4 * PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
     page.goto(address(worker, "/runs"))
-    expect(page.get_by_text(run["name"]).first).to_be_visible()
+    expect(page.get_by_text(f"portion 1 of {run['name']}: 15 points")).to_be_visible()
     keep(page, "portions")
     open_artifact(page, worker, run_id, "report")
     assert pictures(page) >= 1

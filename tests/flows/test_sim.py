@@ -119,7 +119,7 @@ result = fusion(template="quick", overrides={SMALL!r}, name="mine")
 assert isinstance(result, SimResult)
 assert [point["erlang"] for point in result.points] == [140, 160, 180, 200, 220]
 assert isinstance(result.points[0]["blocking_probability"], float)
-again = fusion(resume=result.run_id)
+again = fusion(resume=result.run_id, overrides={{"snr_settings": {{}}}})  # as from a form
 assert again.run_dir == result.run_dir and again.points == result.points
 assert fusion(template=str(result.run_dir / "config.ini")).points == result.points
 try:
