@@ -24,6 +24,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.learning
 	$(BIN)/python -m benchmarks.conventions
+	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.submission

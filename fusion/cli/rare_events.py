@@ -75,6 +75,7 @@ def _refusal(config: Config) -> str:
         (general, "is_grooming_enabled", False),
         (config.failure_settings, "failure_type", "none"),
         (config.protection_settings, "protection_mode", "none"),
+        (config.snr_settings, "snr_type", "None"),
         (config.compatibility_settings, "conventions", "none"),
     ):
         value = getattr(section, key)

@@ -61,6 +61,7 @@ def test_a_wrong_config_is_told_before_anything_starts(tmp_path: Path) -> None:
     for key, value, told in (
         ("max_iters", 1, "max_iters is 1: must be at least 2"),
         ("max_segments", 2, "max_segments = 2: must be 1"),
+        ("snr_type", "gsnr", "snr_type = gsnr: must be None"),
     ):
         done = run(write_config(tmp_path / "config.ini", **{key: value}))
         assert done.returncode == 2
