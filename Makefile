@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 REPEAT ?= 1
 
-.PHONY: sim test faults validate bench lint clean
+.PHONY: sim test faults validate bench docs lint clean
 
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 	@$(BIN)/python -m fusion_flows
@@ -31,6 +31,10 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.lag
 	$(BIN)/python -m benchmarks.sweep
+
+docs: $(VENV)/.installed  ## write the pages that are made from the code
+	$(BIN)/python docs/make_config_reference.py
+	$(BIN)/python docs/make_api_reference.py
 
 lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/ruff check .
