@@ -95,10 +95,22 @@ def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
         "hops_mean": each.hops / each.lightpaths if each.lightpaths else None,
         "lengths_mean": round(each.length_km / each.lightpaths, 2) if each.lightpaths else None,
         "path_index_list": each.lightpaths_by_rank.tolist(),
+        **_failures(each, scenario),
         "link_usage_dict": {
             f"{source}-{destination}": {"utilisation": value}
             for (source, destination), value in zip(
                 scenario.links, each.utilisation.tolist(), strict=True
             )
         },
+    }
+
+
+def _failures(each: Replication, scenario: Scenario) -> dict[str, int]:
+    """Return what failures did by FUSION's names; who waits for a repair is not lost."""
+    if scenario.failure is None:
+        return {}
+    waits = scenario.failure.restoration == "wait"
+    return {
+        "protection_switchovers": each.switched,
+        "failure_induced_blocks": 0 if waits else each.interrupted - each.switched - each.restored,
     }

@@ -69,6 +69,8 @@ class Protected(NamedTuple):
     """uint64[plane, link, word]: slots that carry a connection whose working path has failed."""
     offer: Words
     """uint64[plane, link, word]: overwritten; on a backup path, slots that are free or may be shared."""
+    left: Floats
+    """float64[plane, link, slot]: when the last of those left that had it for backup and have it no more."""
     claimed_time: Floats
     """float64[link]: sum over slots of the time for which they were a shared backup, see `claim`."""
     cursor: Int64s
@@ -113,6 +115,7 @@ def new_protected(
         covers=np.zeros((protection.number_of_risks, *shared), dtype=np.uint64),
         lit=np.zeros(shared, dtype=np.uint64),
         offer=np.zeros(shared, dtype=np.uint64),
+        left=np.zeros(slots),
         claimed_time=np.zeros(links),
         cursor=np.array([-1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time]),
@@ -151,7 +154,8 @@ def claim(
     """Make the slots of a connection's backup its own (change = 1), or give them back (-1).
 
     claimed_time takes each slot off at the time when it becomes a backup and adds it when it is none any
-    more, so that with the slots that are one at the end, times the end, it is the sum of times.
+    more, so that with the slots that are one at the end, times the end, it is the sum of times. Connections
+    that end between two arrivals do so in any order: the last of them counts.
     """
     working = state.path[row]
     plane, start, width = state.plane[row, 1], state.start[row, 1], state.width[row, 1]
@@ -163,10 +167,12 @@ def claim(
             word, bit = slot >> 6, ONE << np.uint64(slot & 63)
             for r in range(first, last):
                 state.covers[protection.risks[r], plane, link, word] ^= bit
+            last_left = max(state.left[plane, link, slot], now)
+            state.left[plane, link, slot] = last_left
             if state.claims[plane, link, slot] == before:
                 state.claimed[plane, link, word] ^= bit
                 state.free[plane, link, word] ^= bit
-                state.claimed_time[link] -= change * now
+                state.claimed_time[link] -= change * (now if change > 0 else last_left)
                 if state.usage.shape[1] > 0:
                     state.usage[plane, slot] += change
             state.claims[plane, link, slot] += change

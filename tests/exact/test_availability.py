@@ -33,7 +33,7 @@ def network(folder: Path, links: str, failure: dict[str, Any], **sections: Any) 
     (folder / "links.txt").write_text(links)
     settings: dict[str, dict[str, Any]] = {
         "general_settings": {
-            "num_requests": 4000,
+            "num_requests": 2500,
             "holding_time": 1,
             "request_distribution": {25: 1},
             "max_segments": 1,
@@ -63,7 +63,7 @@ def assert_availability(replications: list[Replication], exact: float) -> None:
     carried = [each.asked_time - each.down_time for each in replications]
     estimate = ratio_estimate(carried, asked, 0.999)
     assert estimate.ci_lower < exact < estimate.ci_upper
-    assert estimate.ci_upper - estimate.ci_lower < 0.03
+    assert estimate.ci_upper - estimate.ci_lower < 0.04
 
 
 def chain(links: int) -> tuple[np.ndarray[Any, Any], list[tuple[bool, ...]]]:
@@ -134,8 +134,10 @@ def test_one_link(tmp_path: Path, restoration: str) -> None:
         assert mean == pytest.approx(1 / (1 + B), rel=0.1)
 
 
-@pytest.mark.parametrize("mode", ["own", "same", "shared"])
-@pytest.mark.parametrize("restoration", ["none", "wait"])
+@pytest.mark.parametrize(
+    ("restoration", "mode"),
+    [("none", "own"), ("wait", "own"), ("wait", "same"), ("none", "shared"), ("wait", "shared")],
+)
 def test_two_disjoint_paths(tmp_path: Path, restoration: str, mode: str) -> None:
     """One link here and two there: a connection is carried while either path is up.
 

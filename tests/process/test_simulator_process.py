@@ -157,6 +157,10 @@ def test_a_failure_has_a_table_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     blocking = [float(row["blocking_probability"]) for row in rows[:3]]
     assert blocking[1] > blocking[0]
     assert int(rows[0]["interrupted"]) > int(rows[0]["restored"]) > 0
+    each = json.loads(next((tmp_path / "output").glob("*_erlang.json")).read_text())["iter_stats"]
+    assert all(one["protection_switchovers"] == 0 for one in each.values())
+    lost = sum(one["failure_induced_blocks"] for one in each.values())
+    assert lost == int(rows[0]["interrupted"]) - int(rows[0]["restored"])
     with (tmp_path / "output" / "availability.csv").open() as file:
         available = list(csv.DictReader(file))
     assert {row["what"] for row in available} == {"connections", "link"}

@@ -27,6 +27,7 @@ from fusion.statistics import blocking_estimate
 from fusion.traffic import Requests, draw_requests
 from tests.twin.cases import POLICIES, Case, cases, first_requests
 from tests.twin.failures import BreakableConnectionTwin, BreakableTwin, FailureRun
+from tests.twin.own_policies import FIRST_FIT
 from tests.twin.test_connections import OPTIONS, service_of, shaped_cases
 from tests.twin.twin import as_list
 from validation.exact import erlang_b
@@ -61,7 +62,8 @@ def events(draw: st.DrawFn, case: Case) -> list[Event]:
     found = []
     for _ in range(draw(st.integers(1, 4))):
         links = np.zeros(spectra, dtype=np.bool_)
-        links[list(draw(st.sets(st.integers(0, spectra - 1), min_size=1)))] = True
+        most = draw(st.sampled_from([1, 1, 1, 2, spectra]))
+        links[list(draw(st.sets(st.integers(0, spectra - 1), min_size=1, max_size=most)))] = True
         first, last = sorted(draw(st.tuples(*[st.floats(0, 1.2)] * 2)))
         found.append(Event(first * end, links, True))
         if draw(st.booleans()):
@@ -144,7 +146,7 @@ def run_with(
 
 @pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
 @given(data=st.data(), case=cases(), policy=st.sampled_from(POLICIES))
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 def test_decisions_are_those_of_the_twin(
     restoration: str, data: st.DataObject, case: Case, policy: tuple[str, str]
 ) -> None:
@@ -164,7 +166,7 @@ def test_decisions_are_those_of_the_twin(
 
 @pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
 @given(data=st.data(), case=shaped_cases(), options=OPTIONS, policy=st.sampled_from(POLICIES))
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 def test_sliced_and_groomed_connections_are_those_of_the_twin(
     restoration: str,
     data: st.DataObject,
@@ -522,6 +524,26 @@ def test_random_failures_go_with_all(name: str) -> None:
     if mode == "none":  # where connections need two paths, there are seldom any during a failure
         assert down["reroute"] < down["none"]
     assert len({tuple(one.link_down_time) for one in done.values()}) == 1
+
+
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+def test_a_policy_of_the_user_s_meets_no_path_that_is_down(
+    tmp_path: Path, restoration: str
+) -> None:
+    """First fit as a policy in a file does what first fit does, before, during and after."""
+    (tmp_path / "mine.py").write_text(FIRST_FIT)
+    own = {"routing_settings": {"policy": f"{tmp_path / 'mine.py'}:choose"}}
+    done = []
+    for routing in ({}, own):
+        overrides: dict[str, Any] = {
+            "general_settings": {"num_requests": REQUESTS},
+            "failure_settings": {**LINK, "restoration": restoration},
+            **routing,
+        }
+        config = load_config("nsfnet_100_slots", overrides)
+        done.append(replicate(make_scenario(config, read_inputs(config)), LOAD, 0, 500))
+    assert done[0].interrupted > 5
+    assert to_record(done[0]) == to_record(done[1])
 
 
 def test_restoring_carries_on_most_and_costs_others_some() -> None:

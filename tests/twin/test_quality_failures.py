@@ -30,7 +30,7 @@ class BreakableQualityTwin(QualityTwin):
 
 @pytest.mark.parametrize("restoration", ["none", "reroute"])
 @given(data=st.data(), case=cases())
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=12)
 def test_decisions_are_those_of_the_twin(restoration: str, data: st.DataObject, case: Case) -> None:
     scenario = case.scenario
     assert scenario.service is not None
