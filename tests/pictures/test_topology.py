@@ -61,7 +61,7 @@ def test_every_shipped_topology_is_drawn_whole(name: str) -> None:
     figure = tidy(topology_figure(topology, name))
     assert set(topology.nodes) <= set(words(figure))
     assert len(lanes(figure)) == len(topology.links)
-    assert topology_figure(topology, name).get_size_inches()[0] <= 7.2
+    assert figure.get_size_inches()[0] <= 7.2
     places = positions(topology)
     assert set(places) == set(topology.nodes)
     assert places == positions(topology)
