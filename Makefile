@@ -22,6 +22,7 @@ validate: $(VENV)/.installed  ## compare with published and independent figures:
 
 bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flow, ends and news of a run
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.policy
 	$(BIN)/python -m benchmarks.learning
 	$(BIN)/python -m benchmarks.conventions
 	$(BIN)/python -m benchmarks.quality

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from fusion.kernel.user_policy import Chooser
+from fusion.kernel.user_policy import Chooser, module_name
 from fusion.policy_rules import DEBUGGING, ERRORS, FUNCTIONS, OFFERED, PLAIN, read_rules
 from fusion.policy_source import PolicySource
 
@@ -32,10 +32,9 @@ def build(
     `fusion.request` are replaced by.
     """
     built: dict[str, dict[str, Any]] = {}
-    for file in reversed(source.files):
+    for number, file in reversed(list(enumerate(source.files))):
         rules = read_rules(file.text, debugging=PLAIN)
-        # numba finds the module of a function again by its name when it loads compiled code.
-        module = ModuleType(f"fusion_policy_{source.key[:32]}_{file.name}")
+        module = ModuleType(module_name(source.key, number))
         sys.modules.setdefault(module.__name__, module)
         space = vars(module)
         space |= {"__builtins__": _BUILTINS, "math": math}

@@ -169,6 +169,15 @@ def ask(chooser: Chooser, request: Request, at: Int64s, i: int) -> Any:
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 
+def module_name(key: str, number: int) -> str:
+    """Return the name of the module of one of a policy's files.
+
+    numba finds the modules of functions by their names when it loads compiled code, which may have been made
+    where the files had other names: they are told apart by the policy's content and their place in it.
+    """
+    return f"fusion_policy_{key[:32]}_{number}"
+
+
 def check_types(chooser: Chooser, request: Request) -> None:
     """Compile a policy's function for requests like this one. Raises CompileError."""
     function = chooser.compiled()

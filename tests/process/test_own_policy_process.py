@@ -58,6 +58,19 @@ def test_an_edit_of_any_of_its_files_counts_at_once(tmp_path: Path) -> None:
     assert again == first
     assert "compiling" not in said_again
     assert "policy mine.py:choose" in said
+    # The same under another name, as another user may have it.
+    (tmp_path / "mine.py").rename(tmp_path / "other.py")
+    (tmp_path / "mine.py").write_text((tmp_path / "other.py").read_text())
+    config = (tmp_path / "mine.ini").read_text().replace("mine.py", "other.py")
+    (tmp_path / "other.ini").write_text(config)
+    other = subprocess.run(
+        [each.replace("mine.ini", "other.ini") for each in command(tmp_path, "other")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "compiling" not in other.stderr
+    assert (tmp_path / "other" / "points.csv").read_text() == first
     # The helper alone, with the size and the time of the file as they were.
     before = (tmp_path / "helper.py").stat()
     (tmp_path / "helper.py").write_text("FIRST = 1\n")
