@@ -16,7 +16,7 @@ def main() -> int:
 
     from fusion.config import ConfigError, read_overrides
     from fusion_flows.flow_ends import SimulationError
-    from fusion_flows.result_lines import results
+    from fusion_flows.result_lines import places, results
     from fusion_flows.rundir import RunDirectoryError
     from fusion_flows.sim import fusion
 
@@ -27,7 +27,7 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(f"\n{results(result.points)}")
-    print(f"\nResults: {result.output_dir}\nPicture: {result.plot}\nReport:  {result.report}")
+    print(f"\n{places(result.output_dir, result.plot, result.report)}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Results as lines for a terminal: a line per load."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 HEADER = " load (E)   blocking probability   interval             replications"
@@ -9,6 +10,12 @@ HEADER = " load (E)   blocking probability   interval             replications"
 def results(points: Iterable[Mapping[str, Any]]) -> str:
     """Return a table of results. points: rows of points.csv."""
     return "\n".join([HEADER, *map(result_line, points)])
+
+
+def places(output: Path, plot: Path | None, report: Path | None) -> str:
+    """Return where results, picture and report are, a line each of what there is."""
+    found = {"Results": output, "Picture": plot, "Report": report}
+    return "\n".join(f"{what + ':':<8} {path}" for what, path in found.items() if path)
 
 
 def result_line(point: Mapping[str, Any]) -> str:

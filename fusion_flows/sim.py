@@ -28,6 +28,7 @@ from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.publish import Findings
 from fusion_flows.redaction import redact, without_secrets
+from fusion_flows.report.results import read_rows
 from fusion_flows.report.setting import run_name
 from fusion_flows.reporting import Follower, follow
 from fusion_flows.run_labels import add_tags, given_name
@@ -56,8 +57,8 @@ class SimResult(BaseModel):
     points_csv: Path
     plot: Path | None
     """Picture of blocking over load, as PNG; None where nothing could be drawn."""
-    report: Path
-    """The report, as one HTML file."""
+    report: Path | None
+    """The report, as one HTML file; None where it could not be written."""
     log: Path
     exit_code: int
     points: list[dict[str, Any]]
@@ -165,17 +166,16 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
         findings = _show_last(follower, run, config, inputs, failure)
     if failure:
         raise SimulationError(failure, end)
-    assert findings is not None
     return SimResult(
         run_id=run.run_id,
         run_dir=run.path,
         output_dir=run.output,
         points_csv=run.points,
-        plot=findings.plot,
-        report=findings.report,
+        plot=findings and findings.plot,
+        report=findings and findings.report,
         log=run.log,
         exit_code=end,
-        points=findings.rows,
+        points=findings.rows if findings else read_rows(run.points),
     )
 
 

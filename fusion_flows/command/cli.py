@@ -42,7 +42,7 @@ from fusion_flows.command.terminal import (
 )
 from fusion_flows.load_search import SearchFailedError
 from fusion_flows.periods import ArgumentError
-from fusion_flows.result_lines import results
+from fusion_flows.result_lines import places, results
 from fusion_flows.run_files import Preview
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.server_address import AlreadyUpError, NoServerError
@@ -318,7 +318,7 @@ def _run(
     else:
         if not (is_live() and sys.stdout.isatty()):  # there they were shown as they came
             print(f"\n{results(result.points)}")
-        print(f"\nResults: {result.output_dir}\nPicture: {result.plot}\nReport:  {result.report}")
+        print(f"\n{places(result.output_dir, result.plot, result.report)}")
     return DONE
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .prefect_server import Prefect, wait_for
-from .started import GOING_ON, replications, script, simulators
+from .started import GOING_ON, SMALL, replications, script, simulators
 
 SPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 """A name space in which anybody may mount a small disk."""
@@ -123,3 +123,17 @@ def test_no_place_for_a_run(server: Prefect, tmp_path: Path) -> None:
     message = server.run(server.named(tmp_path.name))["state"]["message"]
     assert "cannot make the run directory" in message
     assert "FUSION_RUNS_DIR" in message
+
+
+def test_a_report_that_cannot_be_written_costs_no_result(server: Prefect, tmp_path: Path) -> None:
+    code = (
+        f"result = fusion(overrides={SMALL!r}, name={str(tmp_path)!r})\n"
+        "result.report.unlink()\n"
+        "result.report.mkdir()\n"
+        f"again = fusion(resume=result.run_id, name={'again ' + str(tmp_path)!r})\n"
+        "assert again.report is None and again.points == result.points, again\n"
+    )
+    assert server.call(script(tmp_path, code)).wait(90) == 0
+    run_id = server.named("again " + str(tmp_path))
+    assert server.run(run_id)["state_type"] == "COMPLETED"
+    assert any("cannot read or draw" in line for _, line in server.log(run_id))
