@@ -33,7 +33,7 @@ def pictures_of(page: Page) -> list[Picture]:
 
 def write_pictures(page: Page, folder: Path) -> dict[str, Path]:
     """Write the pictures of a page as PNG and SVG; return the PNG by its name. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # a run directory that somebody removed stays away
     written = {}
     for picture in pictures_of(page):
         written[picture.name] = folder / f"{picture.name}.png"

@@ -136,4 +136,5 @@ def test_a_sweep_is_shown_and_its_output_is_for_programs(server: Prefect, tmp_pa
     assert json.loads(shown.out)["points"] == 4
     assert re.search(r"points +━+ +4/4", shown.text)
     assert re.search(r"replications +━+ +12/12", shown.text)
+    print(max(re.split(r"[\r\n]+", shown.text), key=len))
     assert any(len(line) > 100 for line in re.split(r"[\r\n]+", shown.text))
