@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from .prefect_server import ROOT, Prefect
 
 SMALL = ("-s", "general_settings.num_requests=20000", "-s", "general_settings.max_iters=4")
@@ -138,3 +140,16 @@ def test_a_sweep_is_shown_and_its_output_is_for_programs(server: Prefect, tmp_pa
     assert json.loads(shown.out)["points"] == 4
     assert re.search(r"points +━+ +4/4", shown.text)
     assert re.search(r"replications +━+ +12/12", shown.text)
+
+
+@pytest.mark.slow
+def test_bars_are_as_wide_as_the_terminal(server: Prefect, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    shown = in_terminal(
+        server,
+        *("sweep", str(tmp_path / "sweep.toml"), "--json"),
+        columns=120,
+        piped=True,
+        FUSION_STORE_DIR=str(tmp_path / "store"),
+    )
+    assert any(len(line) > 100 for line in re.split(r"[\r\n]+", shown.text)), shown.text
