@@ -26,11 +26,12 @@ from fusion_flows.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
+from fusion_flows.log_forwarder import LogForwarder
 from fusion_flows.log_stream import LogStream
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.redaction import without_secrets
-from fusion_flows.reporting import LogForwarder, follow
+from fusion_flows.reporting import follow
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
 from fusion_flows.watch import Watch, is_abandoned, silence

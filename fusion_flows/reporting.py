@@ -3,95 +3,30 @@
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from itertools import islice
 from logging import Logger, LoggerAdapter
 from types import FrameType
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import LogCreate
 from prefect.client.schemas.objects import State
-from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED
 
 from fusion.progress import ProgressReader, ProgressState
 from fusion_flows import onlooker
 from fusion_flows.artifacts import Artifacts, live_rows, news, now, table
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.live_plot import LivePlot
-from fusion_flows.log_stream import Batch, LogStream
+from fusion_flows.log_forwarder import LogForwarder
+from fusion_flows.log_stream import LogStream
 from fusion_flows.onlooker import Bar, News
 from fusion_flows.process import ProcessTree
-from fusion_flows.redaction import redact
 from fusion_flows.result_lines import result_line
 from fusion_flows.rundir import RunDirectory
 
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
 _SHARE = 100.0  # an artifact takes this share of a core at most, however long its table
-_BATCHES_PER_CALL = 20
-_SIMULATOR = "fusion.simulator"  # the name of its log lines in Prefect
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class LogForwarder:
-    """Sends the lines of sim.log to Prefect, in order, none twice, none lost while it is away.
-
-    Prefect's own handler drops what it cannot send for a minute.
-    """
-
-    def __init__(
-        self,
-        stream: LogStream,
-        connection: Connection,
-        flow_run_id: UUID,
-        logger: Logger | LoggerAdapter[Any],
-    ) -> None:
-        """logger: for the terminal only."""
-        self._stream = stream
-        self._connection = connection
-        self._flow_run_id = flow_run_id
-        self._logger = logger
-        self._waiting: deque[LogCreate] = deque()  # read, and not taken by the server yet
-        self._time = datetime.now(UTC)
-
-    def forward(self, *, last: bool = False) -> None:
-        """Send what is new. What was read waits here, the rest in the file. Raises Unreachable."""
-        self._send()
-        while True:
-            for level, text in self._stream.read(last=last):
-                batch = Batch(level, redact(text))
-                self._logger.log(batch.level, "%s", batch.text, extra={"send_to_api": False})
-                if PREFECT_LOGGING_TO_API_ENABLED.value():
-                    self._waiting.append(self._record(batch))
-            self._send()
-            if self._stream.at_end:
-                return
-
-    def _record(self, batch: Batch) -> LogCreate:
-        # Prefect sorts by time, so no two have the same.
-        self._time = max(datetime.now(UTC), self._time + _MICROSECOND)
-        return LogCreate.model_validate(
-            {
-                "name": _SIMULATOR,
-                "level": batch.level,
-                "message": batch.text,
-                "timestamp": self._time,
-                "flow_run_id": self._flow_run_id,
-            }
-        )
-
-    def _send(self) -> None:
-        while self._waiting:
-            records = list(islice(self._waiting, _BATCHES_PER_CALL))
-            self._connection.call(partial(SyncPrefectClient.create_logs, logs=records))
-            for _ in records:
-                self._waiting.popleft()
 
 
 class ChangedArtifacts:

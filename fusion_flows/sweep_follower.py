@@ -20,11 +20,12 @@ from fusion_flows import onlooker
 from fusion_flows.artifacts import Artifacts, clock
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.live_plot import LivePlot
+from fusion_flows.log_forwarder import LogForwarder
 from fusion_flows.log_stream import LogStream
 from fusion_flows.onlooker import Bar, News
 from fusion_flows.report.sweep_page import SHOWN_POINTS
 from fusion_flows.report.tables import sweep_point_cells
-from fusion_flows.reporting import ChangedArtifacts, LogForwarder, PlotArtifact
+from fusion_flows.reporting import ChangedArtifacts, PlotArtifact
 from fusion_flows.rundir import RunDirectory
 
 _MEASURED_SECONDS = 3.0  # before the speed is believed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import pty
@@ -10,10 +9,8 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -32,6 +29,7 @@ from fusion_flows.periods import ArgumentError, moment
 from fusion_flows.server_address import AlreadyUpError, LivingServer, ServerFile
 
 from .prefect_server import ROOT, Prefect, plain_environment, wait_for
+from .proxy import Proxy
 from .started import GOING_ON, simulating, simulators
 
 
@@ -552,45 +550,6 @@ def test_a_terminal_gets_a_table_and_no_color_is_respected(tmp_path: Path) -> No
 
 
 # --- runs that go on and end -----------------------------------------------------------------------
-
-
-class Proxy:
-    """Passes connections on to a server, until it is closed; then it can be opened again."""
-
-    def __init__(self, url: str) -> None:
-        self._target = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._pairs: list[socket.socket] = []
-        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
-
-    def _serve(self, listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                ends = [listener.accept()[0], socket.create_connection(self._target)]
-                self._pairs += ends
-                for one, other in itertools.permutations(ends):
-                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for end in self._pairs:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def open(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
 
 def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Prefect) -> None:

@@ -1,0 +1,42 @@
+"""Lines reach the server once, also when nobody hears that they have."""
+
+import logging
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.log_forwarder import LogForwarder
+from fusion_flows.log_stream import LogStream
+
+from .prefect_server import Prefect, wait_for
+from .proxy import Proxy
+
+
+def test_lines_whose_arrival_was_not_heard_of_are_not_sent_again(
+    server: Prefect, tmp_path: Path
+) -> None:
+    proxy, run_id, log = Proxy(server.url), uuid4(), tmp_path / "sim.log"
+    logger = logging.getLogger("test")
+
+    def told() -> list[str]:
+        return [line for _, line in server.log(str(run_id))]
+
+    url = f"http://127.0.0.1:{proxy.port}/api"
+    with temporary_settings({PREFECT_API_URL: url}), Connection(logger) as connection:
+        forwarder = LogForwarder(LogStream(log, 1000), connection, run_id, logger)
+        log.write_text("first\n")
+        forwarder.forward()
+        proxy.passes_answers = False
+        log.write_text("first\nsecond\nWARNING third\n")
+        with pytest.raises(Unreachable):
+            forwarder.forward()
+        wait_for(lambda: len(told()) == 3, 20, "the lines")
+        proxy.passes_answers = True
+        log.write_text("first\nsecond\nWARNING third\nWARNING fourth\n")
+        assert connection.wait(20)
+        forwarder.forward()
+    proxy.close()
+    assert told() == ["first", "second", "WARNING third", "WARNING fourth"]
