@@ -16,8 +16,8 @@ import time
 from fusion.config import load_config
 from fusion.inputs import read_inputs
 from fusion.kernel.arrays import new_state, new_tally
+from fusion.plain import serve_chunk
 from fusion.policies import FITS
-from fusion.replication import serve_chunk
 from fusion.scenario import Scenario, make_scenario
 from fusion.traffic import CHUNK, draw_requests
 

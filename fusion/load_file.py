@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fusion.files import atomic_file
-from fusion.replication import Replication
+from fusion.measured import Replication
 from fusion.scenario import Scenario
 from fusion.statistics import Estimate, mean_estimate
 

@@ -64,17 +64,17 @@ class Simulation(Protocol):
 class Outage(NamedTuple):
     """What failures did in one replication, after the warm-up.
 
-    requests, blocked: int64[3], before, during and after the failure, or empty where links fail at random.
-    interrupted, switched, restored, lost_gbps: as in `Toll`. recovery_ms: mean, 95th percentile and greatest,
-    or empty. asked_time: sum over connections of the time that they were to be carried, as far as it is
-    measured; down_time: that of it in which they were not. outages, outage_time: number and sum of the
-    durations of the times out of connections that have ended. link_down_time, link_outages: float64[link],
-    int64[link], the time for which each link was down, and how often it failed. measured_time: from the end
-    of the warm-up.
+    phase_requests, phase_blocked: int64[3], before, during and after the failure, or empty where links fail
+    at random. interrupted, switched, restored, lost_gbps: as in `Toll`. recovery_ms: mean, 95th percentile
+    and greatest, or empty. asked_time: sum over connections of the time that they were to be carried, as far
+    as it is measured; down_time: that of it in which they were not. outages, outage_time: number and sum of
+    the durations of the times out of connections that have ended. link_down_time, link_outages:
+    float64[link], int64[link], the time for which each link was down, and how often it failed.
+    measured_time: from the end of the warm-up.
     """
 
-    requests: Int64s
-    blocked: Int64s
+    phase_requests: Int64s
+    phase_blocked: Int64s
     interrupted: int
     switched: int
     restored: int
@@ -205,8 +205,8 @@ class _Run:
         if self._failure.lifetimes is not None:
             counts = counts[:0]
         return Outage(
-            requests=counts[:, 0],
-            blocked=counts[:, 1],
+            phase_requests=counts[:, 0],
+            phase_blocked=counts[:, 1],
             interrupted=sum(toll.interrupted for toll in self._tolls),
             switched=sum(toll.switched for toll in self._tolls),
             restored=sum(toll.restored for toll in self._tolls),

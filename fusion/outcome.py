@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
 
 if TYPE_CHECKING:  # who only reads outcomes need not load the compiled kernel
-    from fusion.replication import Replication
+    from fusion.measured import Replication
 
 
 class Outcome(NamedTuple):

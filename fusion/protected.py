@@ -6,7 +6,7 @@ import numpy as np
 
 from fusion.failures import Failure
 from fusion.kernel.arrays import Floats, Int32s, Tally, new_tally
-from fusion.kernel.connections import Count, new_count
+from fusion.kernel.connections import new_count
 from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, rows_in
 from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
@@ -19,13 +19,14 @@ from fusion.kernel.protection import (
     Protection,
     new_protected,
 )
+from fusion.measured import Counted
 from fusion.outages import Toll
 from fusion.recovery import restoration_ms, switchover_ms
 from fusion.scenario import Scenario
 from fusion.traffic import Requests
 
 
-class SimulationOfProtected:
+class ProtectedSimulation:
     """Requests that each take a working lightpath and a backup."""
 
     def __init__(self, scenario: Scenario, protection: Protection, load: float) -> None:
@@ -42,8 +43,6 @@ class SimulationOfProtected:
         )
         self._tally = new_tally(scenario.network)
         self._claimed_before = np.zeros(scenario.network.spectrum.shape[1])
-        self.shared_time = self._claimed_before
-        """float64[link]: when measuring has ended, the time times slots of shared backups."""
 
     def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
         """Serve requests; decision: as for `serve_protected`."""
@@ -71,11 +70,11 @@ class SimulationOfProtected:
         self._claimed_before = self._claimed_time()
         return self.now()
 
-    def end_measuring(self) -> tuple[float, Tally, Count]:
-        """Return the time and what was counted."""
+    def end_measuring(self) -> Counted:
+        """Return what was counted."""
         self._tally.busy_by_path[:] -= self._busy_from_now()
-        self.shared_time = self._claimed_time() - self._claimed_before
-        return self.now(), self._tally, new_count()
+        shared_time = self._claimed_time() - self._claimed_before
+        return Counted(self.now(), self._tally, new_count(), shared_time)
 
     def now(self) -> float:
         """Return the time of the last arrival."""

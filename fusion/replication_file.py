@@ -18,7 +18,7 @@ import numpy as np
 from fusion.file_lock import lock
 from fusion.files import atomic_file
 from fusion.logging_config import get_logger
-from fusion.replication import Replication
+from fusion.measured import Replication
 
 log = get_logger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from fusion.config import Config
 from fusion.logging_config import get_logger
+from fusion.measured import Replication
 from fusion.progress import ProgressWriter
-from fusion.replication import Replication
 from fusion.stopping import LoadState
 
 log = get_logger("fusion.simulation")

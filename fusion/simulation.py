@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fusion.compilation import compile_for, is_compiled
 from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.logging_config import get_logger
+from fusion.measured import Replication
 from fusion.pool import run_tasks, usable_cpus
 from fusion.progress import ProgressWriter
-from fusion.replication import Replicate, Replication, compile_for, is_compiled
+from fusion.replication import Replicate
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
 from fusion.scenario import loop_of, make_scenario

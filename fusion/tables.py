@@ -15,8 +15,8 @@ import numpy as np
 from fusion.conventions.load_file import write_load_file_as_fusion
 from fusion.files import atomic_file
 from fusion.load_file import load_file_name, write_load_file
+from fusion.measured import Replication
 from fusion.outcome import METRICS, outcome_of
-from fusion.replication import Replication
 from fusion.scenario import Scenario
 from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
 from fusion.stopping import LoadState

@@ -133,3 +133,25 @@ def _holding_times(
     holding = stream.standard_exponential(size)
     holding *= model.mean_holding_time
     return holding
+
+
+def split(
+    chunks: Iterator[Requests], first: int, total: int
+) -> tuple[Iterator[Requests], Iterator[Requests]]:
+    """Return the first requests of a stream and those after them up to `total`, both in chunks.
+
+    The first part must be read to its end before the second.
+    """
+    rest: list[Requests] = []
+
+    def take(wanted: int) -> Iterator[Requests]:
+        while wanted > 0:
+            chunk = rest.pop() if rest else next(chunks)
+            size = len(chunk.arrival)
+            if size > wanted:
+                rest.append(chunk.part(wanted, size))
+                chunk = chunk.part(0, wanted)
+            wanted -= len(chunk.arrival)
+            yield chunk
+
+    return take(first), take(total - first)

@@ -37,7 +37,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     script = (
         "from fusion.config import load_config; from fusion.inputs import read_inputs\n"
-        "from fusion.replication import compile_for; from fusion.scenario import make_scenario\n"
+        "from fusion.compilation import compile_for; from fusion.scenario import make_scenario\n"
         "config = load_config('quick', {})\n"
         "compile_for(make_scenario(config, read_inputs(config)))\n"
     )

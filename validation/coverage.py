@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.replication import serve_chunk
+from fusion.plain import serve_chunk
 from fusion.scenario import Scenario
 from fusion.statistics import blocking_estimate, mean_estimate
 from fusion.stopping import Precision

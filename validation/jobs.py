@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
-from fusion.replication import Replication, replicate
+from fusion.measured import Replication
+from fusion.replication import replicate
 from fusion.scenario import Scenario
 
 REQUESTS_PER_TASK = 2_000_000

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fusion.compilation import is_compiled
 from fusion.config import load_config
 from fusion.inputs import read_inputs
-from fusion.replication import Replication, is_compiled
+from fusion.measured import Replication
 from fusion.scenario import Scenario, make_scenario
 from fusion.statistics import CLUSTER_SIZE, Estimate, blocking_estimate, mean_estimate
 from validation.coverage import (

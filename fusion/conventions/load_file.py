@@ -10,7 +10,7 @@ from typing import Any
 
 from fusion.conventions.stopping import half_width
 from fusion.files import atomic_file
-from fusion.replication import Replication
+from fusion.measured import Replication
 
 
 def write_load_file_as_fusion(

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from fusion.conventions.counters import iteration_record
 from fusion.conventions.requests import draw_requests
 from fusion.conventions.scenario import Conventions
-from fusion.kernel.arrays import Tally, busy_from_now, new_state, new_tally
+from fusion.kernel.arrays import busy_from_now, new_state, new_tally
 from fusion.kernel.connections import (
     COUNTDOWN,
-    Count,
     Service,
     add_busy_so_far,
     new_connections,
     new_count,
 )
 from fusion.kernel.fusion_loop import new_ledger, serve_as_fusion
+from fusion.measured import Counted, Replication, per_link, replication_of
+from fusion.plain import serve_chunk
 from fusion.pool import Stopped
-from fusion.replication import Replication, per_link, replication_of, serve_chunk
 from fusion.scenario import Scenario
 from fusion.traffic import CHUNK, Requests
 
@@ -41,14 +41,6 @@ class Trajectory(NamedTuple):
     setups: NDArray[np.int64]
 
 
-class _Done(NamedTuple):
-    """tally, counted: of all requests up to the last arrival."""
-
-    trajectory: Trajectory
-    tally: Tally
-    counted: Count
-
-
 def replicate_as_fusion(
     scenario: Scenario,
     conventions: Conventions,
@@ -58,17 +50,9 @@ def replicate_as_fusion(
 ) -> Replication:
     """Simulate one replication at a load in Erlang. Raises Stopped when `stopped` says yes."""
     requests = draw_requests(conventions.stream, load, replication)
-    done = _serve(scenario, conventions, load, requests, stopped)
-    measured = replication_of(
-        scenario,
-        done.tally,
-        done.counted,
-        load,
-        replication,
-        0,
-        seconds=float(requests.arrival[-1]),
-    )
-    return measured._replace(fusion=iteration_record(scenario, conventions, done.trajectory))
+    found, counted = _serve(scenario, conventions, load, requests, stopped)
+    measured = replication_of(scenario, counted, load, replication, 0, seconds=counted.time)
+    return measured._replace(fusion=iteration_record(scenario, conventions, found))
 
 
 def trajectory(
@@ -76,7 +60,7 @@ def trajectory(
 ) -> Trajectory:
     """Return what is decided in one replication at a load in Erlang."""
     requests = draw_requests(conventions.stream, load, replication)
-    return _serve(scenario, conventions, load, requests, lambda: False).trajectory
+    return _serve(scenario, conventions, load, requests, lambda: False)[0]
 
 
 def _serve(
@@ -85,7 +69,7 @@ def _serve(
     load: float,
     requests: Requests,
     stopped: Callable[[], bool],
-) -> _Done:
+) -> tuple[Trajectory, Counted]:
     load *= conventions.stream.per_load
     if scenario.service is None:
         return _serve_alone(scenario, load, requests, stopped)
@@ -94,7 +78,7 @@ def _serve(
 
 def _serve_alone(
     scenario: Scenario, load: float, requests: Requests, stopped: Callable[[], bool]
-) -> _Done:
+) -> tuple[Trajectory, Counted]:
     """Serve requests that each take one lightpath of their own: FUSION does nothing else there."""
     network, count = scenario.network, len(requests.arrival)
     state = new_state(network, load, scenario.traffic.mean_holding_time, keep_usage=False)
@@ -122,7 +106,7 @@ def _serve_alone(
         lightpath.astype(np.int32),
         setups.astype(np.int64),
     )
-    return _Done(found, tally, new_count())
+    return found, Counted(float(requests.arrival[-1]), tally, new_count())
 
 
 def _serve_connections(
@@ -132,7 +116,7 @@ def _serve_connections(
     load: float,
     requests: Requests,
     stopped: Callable[[], bool],
-) -> _Done:
+) -> tuple[Trajectory, Counted]:
     """Serve requests that are sliced."""
     network, number = scenario.network, len(requests.arrival)
     state = new_connections(
@@ -167,4 +151,4 @@ def _serve_connections(
         ledger.lightpath[: ledger.cursor[1]].copy(),
         ledger.setups,
     )
-    return _Done(found, tally, count)
+    return found, Counted(float(requests.arrival[-1]), tally, count)

@@ -19,8 +19,9 @@ from fusion.kernel.environment_loop import (
 )
 from fusion.learning.layout import make_view
 from fusion.learning.setting import Setting
-from fusion.replication import Replication, replication_of, serve_chunk, split
-from fusion.traffic import Requests, draw_requests
+from fusion.measured import Counted, Replication, replication_of
+from fusion.plain import serve_chunk
+from fusion.traffic import Requests, draw_requests, split
 
 _DRAWN = 1024
 """Requests of an environment drawn at a time: 24 kB each, so that a thousand environments stay small."""
@@ -167,8 +168,7 @@ class Batch:
         began, ended = self._episodes.span[row].tolist()
         return replication_of(
             setting.scenario,
-            Tally(*(each[row].copy() for each in self._tallies)),
-            new_count(),
+            Counted(ended, Tally(*(each[row].copy() for each in self._tallies)), new_count()),
             setting.load,
             int(self._replication[row]),
             setting.warmup_requests,

@@ -21,7 +21,7 @@ from fusion.learning.setting import (
     WarmUp,
     make_setting,
 )
-from fusion.replication import Replication
+from fusion.measured import Replication
 from fusion.scenario import Scenario
 
 

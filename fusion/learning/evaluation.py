@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fusion.comparison import Difference, blocking_difference
 from fusion.learning.setting import ConfigLike
 from fusion.learning.vector import EonVectorEnv
+from fusion.measured import Replication
 from fusion.outcome import METRICS, outcome_of
-from fusion.replication import Replication
 from fusion.statistics import Estimate
 
 Agent = Callable[[Any, NDArray[np.int8]], NDArray[np.integer[Any]]]

@@ -22,7 +22,7 @@ from fusion.learning.setting import (
     WarmUp,
     make_setting,
 )
-from fusion.replication import Replication
+from fusion.measured import Replication
 from fusion.scenario import Scenario
 
 _ALL = slice(None)

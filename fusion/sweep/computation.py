@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from fusion.compilation import compile_for, is_compiled
 from fusion.outcome import Outcome, outcome_of
 from fusion.pool import Stopped, run_tasks, usable_cpus
-from fusion.replication import compile_for, is_compiled, replicate
+from fusion.replication import replicate
 from fusion.scenario import Scenario, loop_of, make_scenario
 from fusion.stopping import Task
 from fusion.sweep.point_state import Failure, PointState

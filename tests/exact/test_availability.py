@@ -18,7 +18,8 @@ from fusion.config import Config, ConfigError, load_config, relevant_fields
 from fusion.failures import random_events
 from fusion.inputs import read_inputs
 from fusion.lifetimes import Lifetimes
-from fusion.replication import Replication, replicate
+from fusion.measured import Replication
+from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
 from fusion.statistics import ratio_estimate
 from fusion.tables import availability_rows

@@ -10,7 +10,8 @@ import pytest
 from fusion.config import Config, load_config
 from fusion.conventions.load_file import write_load_file_as_fusion
 from fusion.inputs import read_inputs
-from fusion.replication import Replication, replicate
+from fusion.measured import Replication
+from fusion.replication import replicate
 from fusion.scenario import make_scenario
 
 PUBLISHED = json.loads(

@@ -10,7 +10,8 @@ import pytest
 
 from fusion.config import Config, ConfigError, load_config, relevant_fields
 from fusion.inputs import read_inputs
-from fusion.replication import Replication, replicate
+from fusion.measured import Replication
+from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
 from fusion.splitting import estimate_scenario
 from fusion.statistics import blocking_estimate

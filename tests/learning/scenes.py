@@ -11,8 +11,8 @@ from fusion.config import load_config
 from fusion.learning.environment import EonEnv
 from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
+from fusion.measured import Replication
 from fusion.policies import built_in_policy
-from fusion.replication import Replication
 from fusion.scenario import Plane, Scenario
 from tests.twin.cases import Case
 from tests.twin.twin import Choice, Spectrum, free_blocks

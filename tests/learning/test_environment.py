@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from fusion.config import ConfigError, load_config, template_names
 from fusion.learning import ID, EonEnv, EonVectorEnv
+from fusion.plain import serve_chunk
 from fusion.policies import FITS
-from fusion.replication import replicate, serve_chunk
+from fusion.replication import replicate
 from fusion.scenario import Scenario
 from fusion.traffic import draw_requests
 from tests.learning.scenes import equal, play

@@ -14,7 +14,7 @@ from fusion.failures import Event
 from fusion.kernel.arrays import make_network
 from fusion.paths import PathTable
 from fusion.policies import FITS, built_in_policy
-from fusion.protected import SimulationOfProtected
+from fusion.protected import ProtectedSimulation
 from fusion.protection import make_protection
 from fusion.topology import Topology
 from fusion.traffic import Requests, TrafficModel
@@ -145,7 +145,7 @@ def compare(
     protection = make_protection(config, topology, case.paths, [])
     policy = built_in_policy(fit, "in_order")
     made = made_for(case, policy, None)._replace(protection=protection)
-    simulation = SimulationOfProtected(made, protection, case.load)
+    simulation = ProtectedSimulation(made, protection, case.load)
     twin = ProtectedTwin(
         case.network,
         fit,
@@ -182,7 +182,7 @@ def compare(
     return slow.switched
 
 
-def assert_shared_once(simulation: SimulationOfProtected) -> None:
+def assert_shared_once(simulation: ProtectedSimulation) -> None:
     """No two connections that one failure hits have a backup slot in common; each slot has one use."""
     network, protection, state = (
         simulation._scenario.network,

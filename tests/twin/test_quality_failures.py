@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.config import ConfigError, load_config
+from fusion.connections import ConnectionSimulation
 from fusion.kernel.failures import able_to_fail
-from fusion.replication import _SimulationOfConnections
 from tests.twin.connections import Connection
 from tests.twin.quality import QualityTwin
 from tests.twin.test_failures import ONCE, events, run_with
@@ -46,7 +46,7 @@ def test_decisions_are_those_of_the_twin(restoration: str, data: st.DataObject, 
     )
     happening = data.draw(events(served))
     made = scenario._replace(network=able_to_fail(scenario.network), failure=ONCE)
-    simulation = _SimulationOfConnections(made, scenario.service, case.load)
+    simulation = ConnectionSimulation(made, scenario.service, case.load)
     ties = made.policy.needs_ties
     run_with(simulation, twin, served, happening, restoration, ties)
     # What was added and taken away comes to what there is.

@@ -11,7 +11,8 @@ import pytest
 
 from fusion.config import Config, ConfigError, load_config, relevant_fields
 from fusion.inputs import content_key, read_inputs
-from fusion.replication import Replication, replicate
+from fusion.measured import Replication
+from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
 from fusion.statistics import blocking_estimate
 from validation.exact import erlang_b

@@ -10,10 +10,11 @@ import pytest
 from fusion.config import Config, ConfigError, load_config, relevant_fields
 from fusion.cores import LAYOUTS
 from fusion.inputs import content_key, read_inputs
+from fusion.measured import Replication
 from fusion.physics.crosstalk import CROSSTALK_THRESHOLDS_DB
 from fusion.physics.gn import PHI
 from fusion.physics.gsnr import GSNR_THRESHOLDS_DB
-from fusion.replication import Replication, replicate
+from fusion.replication import replicate
 from fusion.scenario import make_scenario
 from fusion.sections import SnrSettings
 from validation.exact import erlang_b

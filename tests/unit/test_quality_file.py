@@ -8,8 +8,9 @@ import pytest
 
 from fusion.config import ConfigError, load_config
 from fusion.inputs import content_key, read_inputs
+from fusion.measured import Replication
 from fusion.quality_file import SlotQuality, Spot
-from fusion.replication import Replication, replicate
+from fusion.replication import replicate
 from fusion.scenario import make_scenario
 
 HEADER = "source,destination,path,band,slot,gsnr_db"
