@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from flows.prefect_server import no_server, server, session_worker, worker
+from flows.prefect_server import no_server, server, session_worker, used_home, worker
 
 __all__ = ["no_server", "server", "session_worker", "worker"]  # fixtures of all tests
 
@@ -31,7 +31,7 @@ COMPILED = (
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile the event loops once, before several processes of tests would each do it."""
+    """Do once what several processes of tests would each do: compile, and make a database."""
     is_one_of_several = hasattr(session.config, "workerinput")
     if is_one_of_several or not getattr(session.config.option, "numprocesses", None):
         return
@@ -44,6 +44,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     scripts = [script.format(overrides) for overrides in COMPILED]
     scripts.append("from fusion.learning import EonEnv; EonEnv('quick').reset()")
     calls = [subprocess.Popen([sys.executable, "-c", each]) for each in scripts]
+    used_home()
     for call in calls:
         call.wait()  # what does not compile fails where it is tested
 

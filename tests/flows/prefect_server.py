@@ -3,6 +3,8 @@
 The fixtures are those of all tests: one server for each process of tests.
 """
 
+import atexit
+import functools
 import json
 import os
 import shutil
@@ -10,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +25,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 POOL = "fusion"
+USED_HOME = "TESTS_PREFECT_HOME"
+"""Environment variable that tells the other processes of tests of `used_home`."""
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -198,6 +203,29 @@ class Prefect(NamedTuple):
 
 def plain_environment(folder: Path) -> dict[str, str]:
     """Return an environment with our package, a Prefect home of its own, and no server."""
+    if not (folder / "prefect").exists():
+        shutil.copytree(used_home(), folder / "prefect")
+    return _environment(folder)
+
+
+@functools.cache
+def used_home() -> Path:
+    """Return a Prefect home with the database that a server makes when it starts for the first time.
+
+    To make one takes 5 s of CPU; all processes of tests share this one, as a pattern.
+    """
+    if known := os.environ.get(USED_HOME):
+        return Path(known)
+    folder = Path(tempfile.mkdtemp(prefix="fusion-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    url = f"http://127.0.0.1:{free_port()}/api"
+    prefect = Prefect(url, folder, {**_environment(folder), "PREFECT_API_URL": url})
+    stop(start_server(prefect))
+    os.environ[USED_HOME] = str(folder / "prefect")
+    return folder / "prefect"
+
+
+def _environment(folder: Path) -> dict[str, str]:
     environment = {
         name: value
         for name, value in os.environ.items()

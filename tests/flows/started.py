@@ -11,8 +11,8 @@ SMALL = {
     "general_settings": {"num_requests": 2000, "max_iters": 3},
     "simulation_settings": {"workers": 1},
 }
-ENDLESS = {
-    "general_settings": {"num_requests": 10**8, "max_iters": 1000},
+ENDLESS = {  # in a pool, of which one worker has nothing to do, on one core
+    "general_settings": {"num_requests": 10**8, "max_iters": 1, "erlang_stop": 140},
     "simulation_settings": {"workers": 2},
 }
 
