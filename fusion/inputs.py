@@ -37,10 +37,10 @@ from fusion.named_files import (
     told_value,
 )
 from fusion.path_file import PathFileError, read_paths
-from fusion.paths import GivenPaths
+from fusion.paths import GivenPaths, PathTable
 from fusion.policy_source import PolicySource
 from fusion.problems import show
-from fusion.protection import is_protected, km_of_best_pairs
+from fusion.protection import is_protected, km_of_best_pairs, protected_paths
 from fusion.quality import quality_problems
 from fusion.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.sections import HOME
@@ -74,7 +74,8 @@ class Inputs(NamedTuple):
     traffic_matrix: float64[node, node], share of the requests from row to column, sums to 1; None:
     the same for all ordered pairs of endpoints. paths: (source, destination) -> paths, as node indices, of
     the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's. quality:
-    of the paths, from a file; None: no file.
+    of the paths, from a file; None: no file. disjoint: the candidate paths of protected connections, see
+    `protected_paths`, where they have been found already; they follow from the others.
     """
 
     topology: Topology
@@ -83,6 +84,7 @@ class Inputs(NamedTuple):
     paths: GivenPaths | None = None
     policy: PolicySource | None = None
     quality: QualityTable | None = None
+    disjoint: PathTable | None = None
 
 
 def read_inputs(
@@ -127,11 +129,14 @@ def read_inputs(
     quality = None
     if topology is not None and config.snr_settings.quality_file:
         quality = _quality(config, topology, problems)
+    disjoint = None
     if topology is not None and modulation is not None and not problems and not as_fusion:
-        _check_reach(config, Inputs(topology, modulation, matrix), problems)
+        if is_protected(config):
+            disjoint = protected_paths(config, topology)
+        _check_reach(config, Inputs(topology, modulation, matrix, disjoint=disjoint), problems)
     if problems or topology is None or modulation is None:
         raise ConfigError(problems)
-    return Inputs(topology, modulation, matrix, paths, policy, quality)
+    return Inputs(topology, modulation, matrix, paths, policy, quality, disjoint)
 
 
 def content(config: Config, inputs: Inputs) -> dict[str, object]:
@@ -343,8 +348,8 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
     traffic = ~np.eye(len(endpoints), dtype=np.bool_)
     if inputs.traffic_matrix is not None:
         traffic &= inputs.traffic_matrix[np.ix_(endpoints, endpoints)] > 0
-    if is_protected(config):
-        km = _protected_km(config, inputs.topology, traffic, problems)
+    if inputs.disjoint is not None:
+        km = _protected_km(config, inputs.topology, inputs.disjoint, traffic, problems)
     else:
         km = _shortest_km(inputs.topology)[np.ix_(endpoints, endpoints)][traffic]
     if not len(km):
@@ -406,11 +411,15 @@ def _check_lifetimes(config: Config, topology: Topology) -> None:
 
 
 def _protected_km(
-    config: Config, topology: Topology, traffic: NDArray[np.bool_], problems: list[Problem]
+    config: Config,
+    topology: Topology,
+    paths: PathTable,
+    traffic: NDArray[np.bool_],
+    problems: list[Problem],
 ) -> NDArray[np.float64]:
     """Return the km that the longer of two disjoint paths has at least, for the pairs that have two."""
     endpoints = np.array(topology.endpoints)
-    km = km_of_best_pairs(config, topology)[np.ix_(endpoints, endpoints)]
+    km = km_of_best_pairs(topology, paths)[np.ix_(endpoints, endpoints)]
     kind = config.protection_settings.disjointness_type
     missing = np.argwhere(np.isnan(km) & traffic)
     if len(missing) == traffic.sum():

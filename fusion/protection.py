@@ -63,12 +63,11 @@ def longest_of_pair(paths: PathTable) -> PathTable:
     return paths._replace(length_km=np.repeat(km.max(axis=1), 2))
 
 
-def km_of_best_pairs(config: Config, topology: Topology) -> NDArray[np.float64]:
+def km_of_best_pairs(topology: Topology, paths: PathTable) -> NDArray[np.float64]:
     """Return float64[node, node], the km of the longer path in the candidate where it is shortest.
 
-    NaN where there is no candidate.
+    NaN where there is no candidate. paths: of `protected_paths`.
     """
-    paths = protected_paths(config, topology)
     longer = longest_of_pair(paths).length_km
     km = np.full((len(topology.nodes),) * 2, np.nan)
     for (source, destination), (first, end) in zip(

@@ -41,11 +41,17 @@ def checked(request: Any, plane: int) -> Any:
 
 
 @compiled(**INSIDE)
+def ends(request: Any, path: int) -> Any:
+    """Return the places in `network.links` where the links of a path begin and end."""
+    q = number(request, path)
+    return request.network.first_hop[q], request.network.first_hop[q + 1]
+
+
+@compiled(**INSIDE)
 def link(request: Any, path: int, hop: int) -> Any:
     """Return a link of a path."""
-    q = number(request, path)
-    first = request.network.first_hop[q]
-    if hop < 0 or hop >= request.network.first_hop[q + 1] - first:
+    first, end = ends(request, path)
+    if hop < 0 or hop >= end - first:
         raise IndexError("there is no hop of this number")
     return request.network.links[first + hop]
 
@@ -53,8 +59,8 @@ def link(request: Any, path: int, hop: int) -> Any:
 @compiled(**INSIDE)
 def hops(request: Any, path: int) -> Any:
     """Answer `request.hops`."""
-    q = number(request, path)
-    return np.int64(request.network.first_hop[q + 1] - request.network.first_hop[q])
+    first, end = ends(request, path)
+    return np.int64(end - first)
 
 
 @compiled(**INSIDE)
@@ -91,12 +97,10 @@ def slots(request: Any, plane: int) -> Any:
 @compiled(**INSIDE)
 def first_fit(request: Any, path: int, plane: int) -> Any:
     """Answer `request.first_fit`."""
-    q, network = number(request, path), request.network
-    need = network.width[network.width_row[q], request.bit_rate]
+    (hop, end), need, network = ends(request, path), width(request, path), request.network
     plane = checked(request, plane)
-    if need <= 0:
+    if need == 0:
         return np.int64(-1)
-    hop, end = network.first_hop[q], network.first_hop[q + 1]
     return np.int64(
         spectrum.first_fit(request.free, plane, network.links, hop, end, network.shifts, need)
     )
@@ -105,12 +109,10 @@ def first_fit(request: Any, path: int, plane: int) -> Any:
 @compiled(**INSIDE)
 def last_fit(request: Any, path: int, plane: int) -> Any:
     """Answer `request.last_fit`."""
-    q, network = number(request, path), request.network
-    need = network.width[network.width_row[q], request.bit_rate]
+    (hop, end), need, network = ends(request, path), width(request, path), request.network
     plane = checked(request, plane)
-    if need <= 0:
+    if need == 0:
         return np.int64(-1)
-    hop, end = network.first_hop[q], network.first_hop[q + 1]
     return np.int64(
         spectrum.last_fit(request.free, plane, network.links, hop, end, network.shifts, need)
     )
@@ -119,23 +121,19 @@ def last_fit(request: Any, path: int, plane: int) -> Any:
 @compiled(**INSIDE)
 def best_fit(request: Any, path: int, plane: int) -> Any:
     """Answer `request.best_fit`."""
-    q, network = number(request, path), request.network
-    need = network.width[network.width_row[q], request.bit_rate]
+    (hop, end), need = ends(request, path), width(request, path)
     plane = checked(request, plane)
-    if need <= 0:
+    if need == 0:
         return np.int64(-1)
-    hop, end = network.first_hop[q], network.first_hop[q + 1]
-    start, _ = spectrum.best_fit(request.free, plane, network.links, hop, end, need)
+    start, _ = spectrum.best_fit(request.free, plane, request.network.links, hop, end, need)
     return start
 
 
 @compiled(**INSIDE)
 def is_free(request: Any, path: int, plane: int, start: int, size: int) -> Any:
     """Answer `request.is_free`."""
-    q, network = number(request, path), request.network
-    plane = checked(request, plane)
-    hop, end = network.first_hop[q], network.first_hop[q + 1]
-    return run_is_free(request.free, plane, network.links, hop, end, start, size)
+    (hop, end), plane = ends(request, path), checked(request, plane)
+    return run_is_free(request.free, plane, request.network.links, hop, end, start, size)
 
 
 @compiled(forceinline=True)  # Python calls it, too, where a policy runs in plain Python
@@ -160,10 +158,8 @@ def run_is_free(
 @compiled(**INSIDE)
 def next_block(request: Any, path: int, plane: int, slot: int) -> Any:
     """Answer `request.next_block`."""
-    q, network = number(request, path), request.network
-    plane = checked(request, plane)
-    hop, end = network.first_hop[q], network.first_hop[q + 1]
-    return block_from(request.free, plane, network.links, hop, end, slot)
+    (hop, end), plane = ends(request, path), checked(request, plane)
+    return block_from(request.free, plane, request.network.links, hop, end, slot)
 
 
 @compiled
@@ -196,20 +192,10 @@ def block_from(free: Any, plane: int, links: Any, hop: int, end: int, slot: int)
 @compiled(**INSIDE)
 def free_slots(request: Any, path: int, plane: int) -> Any:
     """Answer `request.free_slots`."""
-    q, network = number(request, path), request.network
-    plane = checked(request, plane)
+    (hop, end), plane = ends(request, path), checked(request, plane)
     total = np.int64(0)
     for word in range(request.free.shape[2]):
-        total += count_ones(
-            common_word(
-                request.free,
-                plane,
-                network.links,
-                network.first_hop[q],
-                network.first_hop[q + 1],
-                word,
-            )
-        )
+        total += count_ones(common_word(request.free, plane, request.network.links, hop, end, word))
     return total
 
 

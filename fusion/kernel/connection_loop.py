@@ -523,7 +523,11 @@ def serve_each(
     tie: Floats,
     decision: Int32s,
 ) -> None:
-    """Serve requests in order; see `serve_connections`."""
+    """Serve requests in order, changing `state` and adding to `tally` and `count`.
+
+    pair_of_path: int32[path]. The rest as for `event_loop.serve`; decision receives the first of several
+    lightpaths, and (-2, -2, -2) where lightpaths that were there carry the request.
+    """
     slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
     mask = state.bucket.shape[0] - 1
     for i in range(arrival.shape[0]):
@@ -595,84 +599,15 @@ def serve_each(
 
 
 @compiled(cache=CACHE_DIR is not None, nogil=True)
-def serve_connections(
-    network: Network,
-    service: Service,
-    state: Connections,
-    pair_of_path: Int32s,
-    tally: Tally,
-    count: Count,
-    fit: int,
-    choice: int,
-    sample_every: int,
-    arrival: Floats,
-    holding: Floats,
-    pair: Int32s,
-    bit_rate: Int32s,
-    tie: Floats,
-    decision: Int32s,
-) -> None:
-    """Serve requests in order, changing `state` and adding to `tally` and `count`.
-
-    service: one without quality. pair_of_path: int32[path]. The rest as for `event_loop.serve`; decision
-    receives the first of several lightpaths, and (-2, -2, -2) where lightpaths that were there carry the
-    request.
-    """
-    serve_each(
-        network,
-        service,
-        state,
-        pair_of_path,
-        tally,
-        count,
-        fit,
-        choice,
-        sample_every,
-        arrival,
-        holding,
-        pair,
-        bit_rate,
-        tie,
-        decision,
-    )
+def serve_connections(*arguments: Any) -> None:
+    """Serve requests as `serve_each` does, with a service without quality."""
+    serve_each(*arguments)
 
 
 @compiled(cache=CACHE_DIR is not None, nogil=True)
-def serve_with_quality(
-    network: Network,
-    service: Service,
-    state: Connections,
-    pair_of_path: Int32s,
-    tally: Tally,
-    count: Count,
-    fit: int,
-    choice: int,
-    sample_every: int,
-    arrival: Floats,
-    holding: Floats,
-    pair: Int32s,
-    bit_rate: Int32s,
-    tie: Floats,
-    decision: Int32s,
-) -> None:
-    """Serve requests as `serve_connections` does, with a service that has quality.
+def serve_with_quality(*arguments: Any) -> None:
+    """Serve requests as `serve_each` does, with a service that has quality.
 
     One function for each keeps the cache able to say which of them is compiled.
     """
-    serve_each(
-        network,
-        service,
-        state,
-        pair_of_path,
-        tally,
-        count,
-        fit,
-        choice,
-        sample_every,
-        arrival,
-        holding,
-        pair,
-        bit_rate,
-        tie,
-        decision,
-    )
+    serve_each(*arguments)

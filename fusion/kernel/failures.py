@@ -132,7 +132,13 @@ def interrupt_each(
     path: Int32s,
     departure: Floats,
 ) -> Any:
-    """End connections; see `interrupt_connections`."""
+    """End the connections that have a lightpath on some paths, whole, and return how many they were.
+
+    hit: bool[path], those that have gone down; was_down: those that were before. now: not before the last
+    arrival; what has ended by then ends as ever. keeps: only look at the others, which stay; who was out
+    already does not count. pair, bit_rate, rate, path, departure: [connection], receive what those were; rate
+    is what was carried, path one of their paths that is hit.
+    """
     found = np.int64(0)
     for slot in range(state.bucket.shape[0]):
         connection = state.bucket[slot]
@@ -181,85 +187,15 @@ def interrupt_each(
 
 
 @compiled(cache=CACHE_DIR is not None, nogil=True)
-def interrupt_connections(
-    network: Network,
-    service: Service,
-    state: Connections,
-    pair_of_path: Int32s,
-    tally: Tally,
-    count: Count,
-    hit: Flags,
-    was_down: Flags,
-    now: float,
-    keeps: bool,
-    pair: Int32s,
-    bit_rate: Int32s,
-    rate: Int64s,
-    path: Int32s,
-    departure: Floats,
-) -> Any:
-    """End the connections that have a lightpath on some paths, whole, and return how many they were.
-
-    service: one without quality. hit: bool[path], those that have gone down; was_down: those that were
-    before. now: not before the last arrival; what has ended by then ends as ever. keeps: only look at the
-    others, which stay; who was out already does not count. pair, bit_rate, rate, path, departure:
-    [connection], receive what those were; rate is what was carried, path one of their paths that is hit.
-    """
-    return interrupt_each(
-        network,
-        service,
-        state,
-        pair_of_path,
-        tally,
-        count,
-        hit,
-        was_down,
-        now,
-        keeps,
-        pair,
-        bit_rate,
-        rate,
-        path,
-        departure,
-    )
+def interrupt_connections(*arguments: Any) -> Any:
+    """Interrupt connections as `interrupt_each` does, with a service without quality."""
+    return interrupt_each(*arguments)
 
 
 @compiled(cache=CACHE_DIR is not None, nogil=True)
-def interrupt_with_quality(
-    network: Network,
-    service: Service,
-    state: Connections,
-    pair_of_path: Int32s,
-    tally: Tally,
-    count: Count,
-    hit: Flags,
-    was_down: Flags,
-    now: float,
-    keeps: bool,
-    pair: Int32s,
-    bit_rate: Int32s,
-    rate: Int64s,
-    path: Int32s,
-    departure: Floats,
-) -> Any:
-    """End connections as `interrupt_connections` does, with a service that has quality."""
-    return interrupt_each(
-        network,
-        service,
-        state,
-        pair_of_path,
-        tally,
-        count,
-        hit,
-        was_down,
-        now,
-        keeps,
-        pair,
-        bit_rate,
-        rate,
-        path,
-        departure,
-    )
+def interrupt_with_quality(*arguments: Any) -> Any:
+    """Interrupt connections as `interrupt_each` does, with a service that has quality."""
+    return interrupt_each(*arguments)
 
 
 @compiled(cache=CACHE_DIR is not None, nogil=True)

@@ -212,7 +212,7 @@ def serve_as_fusion(
     """Serve requests in order by first fit, changing `state` and adding to `tally`, `count` and `ledger`.
 
     k_paths: candidates that were asked for; there may be fewer. service.slices: the lightpaths that FUSION
-    takes. The rest as for `connection_loop.serve_connections`; paths are tried as they are listed.
+    takes. The rest as for `connection_loop.serve_each`; paths are tried as they are listed.
     """
     mask = state.bucket.shape[0] - 1
     for i in range(arrival.shape[0]):

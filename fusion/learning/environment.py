@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import EllipsisType
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
@@ -16,9 +16,8 @@ from fusion.learning.batch import Batch
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
-    ObservationKind,
+    Options,
     Setting,
-    WarmUp,
     make_setting,
 )
 from fusion.measured import Replication
@@ -47,39 +46,19 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         config: ConfigLike = "nsfnet_100_slots",
         overrides: Mapping[str, object] | None = None,
         *,
-        load: float | None = None,
-        blocks: int = 1,
-        observation: ObservationKind = "features",
-        shows_holding: bool = False,
-        warm_up: WarmUp = "agent",
-        may_block: bool = False,
-        blocked_reward: float = -1.0,
         stride: int = 1,
         render_mode: str | None = None,
+        **options: Unpack[Options],
     ) -> None:
         """Read a config; an environment takes any that asks for nothing which it does not model.
 
-        config, overrides: as for `fusion.config.load_config`, or a Config. load: Erlang; None: erlang_start.
-        blocks: free blocks of a path among which an action chooses. observation: "features", or
-        "spectrum" for these and the free slots of every link. shows_holding: whether the holding time is in
-        the features. warm_up: who decides the requests before measuring starts, "agent" in steps
-        or "policy" (the one of the config) within `reset`. may_block: whether the mask lets an agent block a
-        request that has room. stride: replications from one episode to the next. Raises ConfigError,
-        ValueError.
+        config, overrides: as for `fusion.config.load_config`, or a Config. stride: replications from one
+        episode to the next. options: of `fusion.learning.setting.Options`, such as load. Raises ConfigError,
+        ValueError, TypeError for an option that is none.
         """
         if render_mode is not None:
             raise ValueError(f"render_mode = {render_mode!r}: there is nothing to see")
-        self.setting: Setting = make_setting(
-            config,
-            overrides,
-            load=load,
-            blocks=blocks,
-            observation=observation,
-            shows_holding=shows_holding,
-            warm_up=warm_up,
-            may_block=may_block,
-            blocked_reward=blocked_reward,
-        )
+        self.setting: Setting = make_setting(config, overrides, **options)
         if stride < 1:
             raise ValueError(f"stride = {stride}: must be at least 1")
         self.observation_space = observation_space(self.setting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 from fusion.config import Config, ConfigError, Problem, load_config, relevant_fields, source_of
 from fusion.inputs import read_inputs
@@ -71,6 +71,25 @@ _MODELLED: dict[str, frozenset[str] | None] = {
 }
 
 
+class Options(TypedDict, total=False):
+    """Keyword arguments of an environment: what an agent sees, and what it may do.
+
+    load: Erlang; None: erlang_start. blocks: free blocks of a path among which an action chooses.
+    observation: "features", or "spectrum" for these and the free slots of every link. shows_holding: whether
+    the holding time is in the features. warm_up: who decides the requests before measuring starts, "agent" in
+    steps or "policy" (the one of the config) within `reset`. may_block: whether the mask lets an agent block
+    a request that has room. blocked_reward: reward for a request that is not served.
+    """
+
+    load: float | None
+    blocks: int
+    observation: ObservationKind
+    shows_holding: bool
+    warm_up: WarmUp
+    may_block: bool
+    blocked_reward: float
+
+
 class Setting(NamedTuple):
     """What is the same in all episodes.
 
@@ -102,7 +121,7 @@ def make_setting(
     may_block: bool = False,
     blocked_reward: float = -1.0,
 ) -> Setting:
-    """Return the setting of a config and of the arguments of `EonEnv`, where they are described.
+    """Return the setting of a config and of `Options`.
 
     Raises ConfigError for a config that is wrong or asks for what environments do not model, ValueError for
     another argument.

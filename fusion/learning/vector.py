@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from gymnasium import spaces
@@ -17,9 +17,8 @@ from fusion.learning.environment import observation_space, observations
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
-    ObservationKind,
+    Options,
     Setting,
-    WarmUp,
     make_setting,
 )
 from fusion.measured import Replication
@@ -43,15 +42,9 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         config: ConfigLike = "nsfnet_100_slots",
         overrides: Mapping[str, object] | None = None,
         *,
-        load: float | None = None,
-        blocks: int = 1,
-        observation: ObservationKind = "features",
-        shows_holding: bool = False,
-        warm_up: WarmUp = "agent",
-        may_block: bool = False,
-        blocked_reward: float = -1.0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        **options: Unpack[Options],
     ) -> None:
         """Read a config; the arguments are those of `EonEnv`. Raises ConfigError, ValueError."""
         if render_mode is not None:
@@ -62,17 +55,7 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         if self._mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode must be NextStep or SameStep")
         self.metadata = {"render_modes": [], "autoreset_mode": self._mode}
-        self.setting: Setting = make_setting(
-            config,
-            overrides,
-            load=load,
-            blocks=blocks,
-            observation=observation,
-            shows_holding=shows_holding,
-            warm_up=warm_up,
-            may_block=may_block,
-            blocked_reward=blocked_reward,
-        )
+        self.setting: Setting = make_setting(config, overrides, **options)
         self.num_envs = num_envs
         self.single_observation_space = observation_space(self.setting)
         self.single_action_space = spaces.Discrete(self.setting.layout.actions)

@@ -276,6 +276,11 @@ def test_bad_arguments(options: dict[str, Any], message: str) -> None:
         EonEnv(**{"config": "quick", **options})
 
 
+def test_an_option_that_is_none() -> None:
+    with pytest.raises(TypeError, match="block_size"):
+        EonEnv("quick", block_size=3)  # type: ignore[call-arg]
+
+
 def test_a_config_that_is_read_already() -> None:
     config = load_config("quick", SHORT)
     a, b = EonEnv(config), EonEnv("quick", SHORT)

@@ -131,6 +131,20 @@ def test_other_keys_of_protection_are_no_content_without_it() -> None:
     assert content_key(on, inputs) == content_key(times, inputs) != content_key(plain, inputs)
 
 
+def test_pairs_of_paths_are_found_once() -> None:
+    config = load_config("quick", {"protection_settings": {"protection_mode": "1plus1"}})
+    inputs = read_inputs(config)
+    assert inputs.disjoint is not None
+    # What a scenario is made of is what was found in checking: with fewer paths there are fewer candidates.
+    fewer = config.model_copy(
+        update={"routing_settings": config.routing_settings.model_copy(update={"k_paths": 1})}
+    )
+    of_fewer = read_inputs(fewer)
+    assert len(make_scenario(config, of_fewer).hops) == len(make_scenario(fewer, of_fewer).hops)
+    anew = make_scenario(config, of_fewer._replace(disjoint=None))
+    assert np.array_equal(anew.network.links, make_scenario(config, inputs).network.links)
+
+
 def test_nodes_that_no_two_paths_join(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ConfigError, match="no two nodes are joined by two paths without a common"):
         read_inputs(network(tmp_path, "A\tB\t100\nB\tC\t200\n"))
