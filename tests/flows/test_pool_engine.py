@@ -15,10 +15,11 @@ from .started import simulators
 from .test_sweep import LONG, computed, result, start
 
 ENGINE = "fusion-points/points"
-SWEEP = {
-    **LONG,
+SWEEP = {  # few points, as each becomes a run of its own
+    "template": "quick",
+    "grid": {"erlang": [150, 180, 200]},
     "overrides": {
-        "general_settings": {"num_requests": 100_000, "max_iters": 150},
+        "general_settings": {"num_requests": 100_000, "max_iters": 100},
         "simulation_settings": {"workers": 1},
     },
 }
@@ -107,10 +108,14 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
     assert start(machines.server, alone, SWEEP).wait(200) == 0
     process = start(machines.server, together, SWEEP, engine=ENGINE)
     sweep_run = machines.server.named(str(together))
-    machine = machines.workers[0]
-    folder = machines.folders[0]
-    wait_for(lambda: process.poll() is not None or computing(folder), 100, "a portion")
+
+    def at_work() -> list[psutil.Process]:
+        found = zip(machines.workers, machines.folders, strict=True)
+        return [worker for worker, folder in found if computing(folder)]
+
+    wait_for(lambda: process.poll() is not None or at_work(), 100, "a portion")
     assert process.poll() is None
+    machine = at_work()[0]
     family = machine.children(recursive=True) if whole else []
     for each in (machine, *family):
         each.kill()

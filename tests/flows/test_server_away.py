@@ -24,7 +24,7 @@ def settings(seconds: float) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seconds", [8, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [5, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.timeout(900)
 def test_a_server_that_is_away_costs_a_run_nothing(tmp_path: Path, seconds: int) -> None:
     own = prefect_in(tmp_path)

@@ -112,12 +112,13 @@ def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:
 
 
 def test_called_from_python_with_no_server(no_server: dict[str, str], tmp_path: Path) -> None:
+    small = {**SMALL, "general_settings": {**SMALL["general_settings"], "erlang_stop": 160}}
     code = f"""
 from fusion_flows import SimResult
 from fusion.config import ConfigError
-result = fusion(template="quick", overrides={SMALL!r}, name="mine")
+result = fusion(template="quick", overrides={small!r}, name="mine")
 assert isinstance(result, SimResult)
-assert [point["erlang"] for point in result.points] == [140, 160, 180, 200, 220]
+assert [point["erlang"] for point in result.points] == [140, 160]
 assert isinstance(result.points[0]["blocking_probability"], float)
 again = fusion(resume=result.run_id, overrides={{"snr_settings": {{}}}})  # as from a form
 assert again.run_dir == result.run_dir and again.points == result.points

@@ -20,7 +20,7 @@ from fusion_flows.command import up
 from fusion_flows.command.up import UpError
 from fusion_flows.periods import ArgumentError
 
-from .prefect_server import ROOT, Prefect, free_port, plain_environment, wait_for
+from .prefect_server import ROOT, Prefect, Worker, free_port, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
 from .test_cli import changes, here, no_command_is_left
 
@@ -135,33 +135,9 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert prefect.finished(run["flow_run_id"])["state_type"] == "COMPLETED"
     assert (folder / "runs" / run["run_id"] / "output" / "points.csv").exists()
 
-    # Another one in the same home is refused; those of other homes end as they do, one because its
-    # worker dies, one at once because a second signal comes. Nothing else suffers.
     again = answer(one, "up", "--port", str(free_port()))
     assert again.returncode == 1
     assert f"running already (process {one.process.pid}, {url}/api)" in again.stderr
-    mine = workers(prefect)
-    others = []
-    for name in ("dying", "hurried"):
-        (folder / name).mkdir()
-        others.append(Up(folder / name, PREFECT_API_URL=f"{url}/api"))
-    ended.extend(others)
-    for other in others:
-        wait_for(other.is_up, 60, "a second worker")
-        assert other.server_processes() == []
-    dying, hurried = others
-    dying.worker().kill()
-    hurried.process.send_signal(signal.SIGTERM)
-    hurried.process.send_signal(signal.SIGINT)
-    assert hurried.process.wait(15) == 0
-    assert "at once" in hurried.said()
-    assert dying.process.wait(30) == 1
-    assert "the worker has ended by itself with exit code 137" in dying.said()
-    assert str(folder / "dying" / "prefect" / "fusion-up" / "worker.log") in dying.said()
-    assert [*dying.processes(), *hurried.processes()] == []
-
-    for name in workers(prefect) - mine:  # what is killed counts as alive for a while
-        prefect.api("DELETE", f"work_pools/fusion/workers/{name}")
 
     going_on = prefect.submit(overrides=GOING_ON, name="going on")
     directory = prefect.directory(going_on)
@@ -190,6 +166,33 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert f"{directory.name} going on: ended" in one.said()
     assert "Traceback" not in one.said()
     assert kept.read_bytes().count(b"\n") > 2
+
+
+def test_at_a_server_of_others_only_the_own_worker_ends(
+    session_worker: Worker, tmp_path: Path, ended: list[Up]
+) -> None:
+    theirs, server = session_worker.ensure(), session_worker.prefect
+    known = workers(server)
+    (tmp_path / "dying").mkdir()
+    (tmp_path / "hurried").mkdir()
+    dying = Up(tmp_path / "dying", PREFECT_API_URL=server.url)
+    hurried = Up(tmp_path / "hurried", PREFECT_API_URL=server.url)
+    ended += [dying, hurried]
+    for one in (dying, hurried):
+        wait_for(one.is_up, 90, "a second worker")
+        assert one.server_processes() == []
+    dying.worker().kill()
+    hurried.process.send_signal(signal.SIGTERM)
+    hurried.process.send_signal(signal.SIGINT)  # a second signal
+    assert hurried.process.wait(15) == 0
+    assert "at once" in hurried.said()
+    assert dying.process.wait(30) == 1
+    assert "the worker has ended by itself with exit code 137" in dying.said()
+    assert str(tmp_path / "dying" / "prefect" / "fusion-up" / "worker.log") in dying.said()
+    assert [*dying.processes(), *hurried.processes()] == []
+    assert theirs.poll() is None
+    for name in workers(server) - known:  # what is killed counts as alive for a while
+        server.api("DELETE", f"work_pools/fusion/workers/{name}")
 
 
 def workers(prefect: Prefect) -> set[str]:
