@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from fusion.failures import Scheduled
 from fusion.kernel import is_cached
 from fusion.kernel.connection_loop import serve_connections, serve_with_quality
 from fusion.kernel.failures import (
@@ -43,7 +46,9 @@ def compile_for(scenario: Scenario) -> None:
     """Compile what a scenario needs by serving one request, and put it into the cache."""
     failure = scenario.failure
     if failure is not None:
-        failure = failure._replace(fails_before=0, repaired_before=1, fails_at=None, lifetimes=None)
+        failure = failure._replace(
+            schedule=(Scheduled(np.zeros(failure.spectra, dtype=np.bool_), 0, 1),), lifetimes=None
+        )
     conventions = scenario.conventions
     if conventions is not None:
         conventions = conventions.of_one_request()

@@ -14,17 +14,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from fusion import foreign_keys, named_files
+from fusion.failure_settings import FAILURE_KEYS
 from fusion.ini import Entries, Entry, format_value, read_ini
 from fusion.named_files import InputFolders, input_folders, told_value
 from fusion.overrides import override_entries, read_overrides
-from fusion.problems import ConfigError, Problem, brief, nearest, show
+from fusion.problems import ConfigError, Problem, brief, nearest, show, words
+from fusion.section import Section
 from fusion.sections import (
-    FAILURE_KEYS,
     HOME,
     QUALITY_KEYS,
     SECTIONS,
     Config,
-    Section,
     contradictions,
     flat,
 )
@@ -173,7 +173,7 @@ def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
     own = FAILURE_KEYS[kind]
     skipped = {key for keys in FAILURE_KEYS.values() for key in keys if key not in own}
     if kind == "random":
-        skipped |= {"t_fail_arrival_index", "t_repair_after_arrivals"}
+        skipped |= {"further_failures", "t_fail_arrival_index", "t_repair_after_arrivals"}
         skipped |= {"t_fail_time", "t_repair_after_time"}
     if values["geo_radius_km"] > 0:
         skipped.add("geo_hop_radius")
@@ -482,32 +482,12 @@ def _validate(ours: Entries) -> tuple[dict[str, Section], dict[str, Any], list[P
 
 def _allowed(key: str, value: object, schema: dict[str, Any]) -> str:
     """Return what a key takes, from its JSON schema, and the value that was nearly given."""
-    text = f"must be {_kind(schema)}"
+    text = f"must be {words(schema)}"
     if "enum" not in schema or not isinstance(value, str):
         return text
     if value in foreign_keys.REFUSED_VALUES.get(key, ()):
         return f"is a {key} of FUSION that is not available yet; {text}"
     return text + nearest(value, schema["enum"])
-
-
-def _kind(schema: dict[str, Any]) -> str:
-    if "anyOf" in schema:
-        return " or ".join(map(_kind, schema["anyOf"]))
-    if "const" in schema:
-        return f"'{schema['const']}'"
-    if "enum" in schema:
-        return f"one of {', '.join(schema['enum'])}"
-    words = {"integer": "an integer", "number": "a number", "boolean": "True or False"}
-    text = words.get(schema["type"], "text")
-    if schema.get("minLength"):
-        text += ", not empty"
-    if "exclusiveMinimum" in schema:
-        text += f" above {schema['exclusiveMinimum']:,}"
-    if "minimum" in schema:
-        text += f" from {schema['minimum']:,}"
-    if "maximum" in schema:
-        text += f" to {schema['maximum']:,}"
-    return text
 
 
 def _outside(template: Path, folders: InputFolders) -> Problem:

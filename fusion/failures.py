@@ -5,17 +5,20 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.arrays import Int64s
 from fusion.lifetimes import Lifetimes, link_changes
 from fusion.recovery import RecoveryTimes
 from fusion.region import links_in_region
 
 if TYPE_CHECKING:
-    from fusion.sections import FailureSettings
+    from fusion.failure_settings import FailureSettings
     from fusion.topology import Topology
 
 
@@ -28,35 +31,60 @@ class FailureError(ValueError):
         self.key = key
 
 
-class Failure(NamedTuple):
-    """When which links fail, and what becomes of connections that nothing protects.
+class Scheduled(NamedTuple):
+    """A failure that happens once.
 
-    links: bool[link], spectra that fail together. restoration: none, reroute or wait. fails_before: measured
-    request, from 0, before whose arrival they fail, and repaired_before that before whose arrival they are
-    repaired, or None: never. fails_at, repaired_at: with fails_at None nothing; else these times after the
-    warm-up decide, and the two numbers of requests do not count. lifetimes: links fail at random instead,
-    from the start, and nothing of the above but restoration counts; links then says how many there are.
-    recovery: how long recovery takes. reverts: whether connections on their backup go back to a working path
-    that is repaired.
+    links: bool[link], spectra that fail together. fails_before: measured request, from 0, before whose
+    arrival they fail, and repaired_before that before whose arrival they are repaired, or None: never.
+    fails_at, repaired_at: with fails_at None nothing; else these times after the warm-up decide, and the two
+    numbers of requests do not count.
     """
 
     links: NDArray[np.bool_]
-    restoration: str
     fails_before: int
     repaired_before: int | None
     fails_at: float | None = None
     repaired_at: float | None = None
+
+
+class Failure(NamedTuple):
+    """When which links fail in a replication, and what becomes of connections that nothing protects.
+
+    restoration: none, reroute or wait. spectra: how many links there are. schedule: failures that happen
+    once. lifetimes: links fail at random instead, from the start. recovery: how long recovery takes.
+    reverts: whether connections on their backup go back to a working path that is repaired.
+    """
+
+    restoration: str
+    spectra: int
+    schedule: tuple[Scheduled, ...] = ()
     lifetimes: Lifetimes | None = None
     recovery: RecoveryTimes = RecoveryTimes()
     reverts: bool = False
 
 
 class Event(NamedTuple):
-    """Links that fail or are repaired at a time. links: bool[link], spectra."""
+    """Links that fail or are repaired at a time.
+
+    links: bool[link], spectra; or int64[link], how many of their failures begin or end.
+    """
 
     time: float
-    links: NDArray[np.bool_]
+    links: NDArray[np.bool_] | Int64s
     fails: bool
+
+
+def links_of_failures(settings: FailureSettings, topology: Topology) -> list[list[int]]:
+    """Return `failed_links` of a failure and the further ones. Raise FailureError."""
+    first, *further = settings.each
+    found = [failed_links(first, topology)]
+    for number, each in enumerate(further, start=1):
+        try:
+            found.append(failed_links(each, topology))
+        except FailureError as error:
+            message = f"number {number}: {error.key}: {error}"
+            raise FailureError("further_failures", message) from None
+    return found
 
 
 def failed_links(settings: FailureSettings, topology: Topology) -> list[int]:
@@ -148,18 +176,61 @@ def as_spectra(links: Iterable[int], count: int, *, separate: bool) -> NDArray[n
     return np.tile(failed, 2 if separate else 1)
 
 
-def scheduled_events(failure: Failure, began: float) -> Iterator[Event]:
-    """Yield the events of a failure at a time. began: when measuring began."""
-    assert failure.fails_at is not None
-    yield Event(began + failure.fails_at, failure.links, True)
-    if failure.repaired_at is not None:
-        yield Event(began + failure.repaired_at, failure.links, False)
+def scheduled(
+    settings: FailureSettings, topology: Topology, requests: int, *, separate: bool
+) -> Scheduled:
+    """Return a failure that happens once. requests: measured ones; separate: as in `as_spectra`."""
+    at, repair = settings.t_fail_arrival_index, settings.t_repair_after_arrivals
+    at = requests // 2 if at == -1 else at
+    links = as_spectra(failed_links(settings, topology), len(topology.links), separate=separate)
+    failure = Scheduled(links, at, at + repair if repair else None)
+    if settings.t_fail_time < 0:
+        return failure
+    time, until = settings.t_fail_time, settings.t_repair_after_time
+    return failure._replace(fails_at=time, repaired_at=time + until if until else None)
+
+
+def events_at_times(schedule: Iterable[Scheduled], began: float) -> Iterator[Event]:
+    """Yield the events that have a time, in its order. began: when measuring began."""
+    changes: list[tuple[float, bool, NDArray[np.bool_]]] = []
+    for each in schedule:
+        if each.fails_at is not None:
+            changes.append((began + each.fails_at, True, each.links))
+            if each.repaired_at is not None:
+                changes.append((began + each.repaired_at, False, each.links))
+    yield from (Event(*each) for each in _together(changes))
+
+
+def events_at_requests(
+    schedule: Iterable[Scheduled],
+) -> Iterator[tuple[float, NDArray[np.int64], bool]]:
+    """Yield (measured request, links, whether they fail) of the others; links as in `Event`."""
+    changes: list[tuple[float, bool, NDArray[np.bool_]]] = []
+    for each in schedule:
+        if each.fails_at is None:
+            changes.append((each.fails_before, True, each.links))
+            if each.repaired_before is not None:
+                changes.append((each.repaired_before, False, each.links))
+    yield from _together(changes)
+
+
+def _together(
+    changes: Iterable[tuple[float, bool, NDArray[np.bool_]]],
+) -> Iterator[tuple[float, NDArray[np.int64], bool]]:
+    """Yield changes in order, those of one moment together; failures before repairs.
+
+    So nobody is restored onto a link that fails at the same moment, and what fails when an earlier failure of
+    it is repaired is not up between the two.
+    """
+    ordered = sorted(changes, key=lambda change: (change[0], not change[1]))
+    for (moment, fails), group in groupby(ordered, key=itemgetter(0, 1)):
+        yield moment, np.sum([links for _, _, links in group], axis=0, dtype=np.int64), fails
 
 
 def random_events(failure: Failure, seed: int, load: float, replication: int) -> Iterator[Event]:
     """Yield the failures and repairs of links that fail at random; every policy has the same."""
     assert failure.lifetimes is not None
-    count, spectra = len(failure.lifetimes.mean_up), len(failure.links)
+    count, spectra = len(failure.lifetimes.mean_up), failure.spectra
     seeds = stream_of(seed, load, replication, 7)
     for time, link, fails in link_changes(failure.lifetimes, seeds):
         links = np.zeros(spectra, dtype=np.bool_)

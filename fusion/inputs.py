@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
 from fusion.conventions.table_limits import unusable_table
-from fusion.failures import FailureError, failed_links, lifetimes_of
+from fusion.failures import FailureError, lifetimes_of, links_of_failures
 from fusion.modulation import (
     ModulationError,
     ModulationTable,
@@ -117,7 +117,7 @@ def read_inputs(
         policy = _policy(config, folders, problems)
     if topology is not None and config.failure_settings.failure_type != "none":
         try:
-            failed_links(config.failure_settings, topology)
+            links_of_failures(config.failure_settings, topology)
             _check_lifetimes(config, topology)
         except FailureError as error:
             problems.append(_problem(config, error.key, str(error)))
@@ -161,7 +161,10 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
     if config.failure_settings.failure_type != "none":
         found["failures_version"] = _FAILURES_VERSION
         # A region by km follows from coordinates, which are no part of the topology otherwise.
-        found["failed_links"] = failed_links(config.failure_settings, topology)
+        links, *further = links_of_failures(config.failure_settings, topology)
+        found["failed_links"] = links
+        if further:
+            found["further_failed_links"] = further
     if inputs.quality is not None:
         found["quality"] = _digest(
             sorted((place, sorted(spots.items())) for place, spots in inputs.quality.items())

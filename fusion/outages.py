@@ -8,7 +8,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.failures import Event, Failure, random_events, restoration_stream, scheduled_events
+from fusion.failures import (
+    Event,
+    Failure,
+    events_at_requests,
+    events_at_times,
+    random_events,
+    restoration_stream,
+)
 from fusion.kernel.arrays import Floats, Int32s, Int64s
 from fusion.kernel.failures import Flags, Links
 from fusion.traffic import Requests
@@ -64,13 +71,13 @@ class Simulation(Protocol):
 class Outage(NamedTuple):
     """What failures did in one replication, after the warm-up.
 
-    phase_requests, phase_blocked: int64[3], before, during and after the failure, or empty where links fail
-    at random. interrupted, switched, restored, lost_gbps: as in `Toll`. recovery_ms: mean, 95th percentile
-    and greatest, or empty. asked_time: sum over connections of the time that they were to be carried, as far
-    as it is measured; down_time: that of it in which they were not. outages, outage_time: number and sum of
-    the durations of the times out of connections that have ended. link_down_time, link_outages:
-    float64[link], int64[link], the time for which each link was down, and how often it failed.
-    measured_time: from the end of the warm-up.
+    phase_requests, phase_blocked: int64[3], before the first failure, while any link is down, and while none
+    is any more; or empty where links fail at random. interrupted, switched, restored, lost_gbps: as in
+    `Toll`. recovery_ms: mean, 95th percentile and greatest, or empty. asked_time: sum over connections of the
+    time that they were to be carried, as far as it is measured; down_time: that of it in which they were not.
+    outages, outage_time: number and sum of the durations of the times out of connections that have ended.
+    link_down_time, link_outages: float64[link], int64[link], the time for which each link was down, and how
+    often it failed. measured_time: from the end of the warm-up.
     """
 
     phase_requests: Int64s
@@ -106,16 +113,11 @@ def serve_through_failures(
         run.events = random_events(failure, *key)
     run.serve_until(warmup_requests)
     began = run.begin_measuring()
-    if failure.lifetimes is not None:
-        pass
-    elif failure.fails_at is not None:
-        run.events = scheduled_events(failure, began)
-    else:
-        run.serve_until(warmup_requests + failure.fails_before)
-        run.happen(Event(simulation.now(), failure.links, True))
-        if failure.repaired_before is not None:
-            run.serve_until(warmup_requests + failure.repaired_before)
-            run.happen(Event(simulation.now(), failure.links, False))
+    if failure.lifetimes is None:
+        run.events = events_at_times(failure.schedule, began)
+        for number, links, fails in events_at_requests(failure.schedule):
+            run.serve_until(warmup_requests + int(number))
+            run.happen(Event(simulation.now(), links, fails))
     run.serve_until(warmup_requests + num_requests)
     return began, run.end()
 
@@ -157,7 +159,8 @@ class _Run:
         self._simulation, self._failure = simulation, failure
         self._feed, self._stream = _Feed(requests), stream
         self._asked, self._link_times = Asked(), LinkTimes(simulation.links)
-        self._phases: list[tuple[int, int]] = []
+        self._phase, self._counted = 0, np.zeros(2, dtype=np.int64)
+        self._by_phase = np.zeros((3, 2), dtype=np.int64)
         self._tolls: list[Toll] = []
 
     def serve_until(self, number: int) -> None:
@@ -178,7 +181,8 @@ class _Run:
         began = self._simulation.begin_measuring()
         self._asked.begin(began, self._simulation.remaining(began))
         self._link_times.begin(began)
-        self._tolls, self._phases = [], []
+        self._tolls = []
+        self._counted, self._by_phase = np.zeros(2, dtype=np.int64), self._by_phase * 0
         return began
 
     def happen(self, event: Event) -> None:
@@ -192,18 +196,22 @@ class _Run:
             self._asked.interrupted(event.time, toll.departure, gone=toll.gone)
         else:
             self._asked.resumed(event.time, simulation.repair(changed, event.time, self._failure))
-        if self._failure.lifetimes is None:
-            self._phases.append(simulation.offered_and_blocked())
+        self._end_phase()
+        self._phase = 1 if simulation.links.down.any() else 2
+
+    def _end_phase(self) -> None:
+        """Count what was offered and blocked since the last event as that of the phase that it was."""
+        counted = np.array(self._simulation.offered_and_blocked())
+        self._by_phase[self._phase] += counted - self._counted
+        self._counted = counted
 
     def end(self) -> Outage:
         """Return what has been counted."""
         now = self._simulation.now()
         asked, down = self._asked.end(now, self._simulation.remaining(now))
         self._link_times.changed(now)
-        phases = [(0, 0), *self._phases, self._simulation.offered_and_blocked()][:4]
-        counts = np.diff(np.array(phases + phases[-1:] * (4 - len(phases))), axis=0)
-        if self._failure.lifetimes is not None:
-            counts = counts[:0]
+        self._end_phase()
+        counts = self._by_phase if self._failure.lifetimes is None else self._by_phase[:0]
         return Outage(
             phase_requests=counts[:, 0],
             phase_blocked=counts[:, 1],

@@ -1,9 +1,9 @@
 """What is wrong with a configuration, as a person is told it: everything at once."""
 
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _SHOWN_CHARACTERS = 80
 _SHOWN_PROBLEMS = 100
@@ -72,3 +72,24 @@ def nearest(name: str, valid: Sequence[str]) -> str:
     by_lower = {choice.lower(): choice for choice in valid}
     matches = get_close_matches(name.lower()[:200], by_lower, n=1)
     return f"; did you mean '{by_lower[matches[0]]}'?" if matches else ""
+
+
+def words(schema: Mapping[str, Any]) -> str:
+    """Return what a key takes, from its JSON schema."""
+    if "anyOf" in schema:
+        return " or ".join(map(words, schema["anyOf"]))
+    if "const" in schema:
+        return f"'{schema['const']}'"
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    kinds = {"integer": "an integer", "number": "a number", "boolean": "True or False"}
+    text = kinds.get(schema["type"], "text")
+    if schema.get("minLength"):
+        text += ", not empty"
+    if "exclusiveMinimum" in schema:
+        text += f" above {schema['exclusiveMinimum']:,}"
+    if "minimum" in schema:
+        text += f" from {schema['minimum']:,}"
+    if "maximum" in schema:
+        text += f" to {schema['maximum']:,}"
+    return text

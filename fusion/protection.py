@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -32,18 +32,18 @@ def protected_paths(config: Config, topology: Topology) -> PathTable:
 
 
 def make_protection(
-    config: Config, topology: Topology, paths: PathTable, group: list[int]
+    config: Config, topology: Topology, paths: PathTable, groups: Sequence[Collection[int]]
 ) -> Protection:
     """Return how connections are protected.
 
-    paths: of `disjoint_pairs`. group: links, as indices into topology.links, that share a risk of their own.
+    paths: of `disjoint_pairs`. groups: links, as indices into topology.links, that share a risk of their own.
     """
     settings = config.protection_settings
     first_risk, risks = [0], list[int]()
     by_nodes = settings.disjointness_type == "node"
     shared = settings.protection_mode == "shared_backup"
     for path in range(len(paths.length_km)) if shared else ():
-        risks += _risks(topology, paths, path, set(group), by_nodes=by_nodes)
+        risks += _risks(topology, paths, path, groups, by_nodes=by_nodes)
         first_risk.append(len(risks))
     joint_hop = paths.first_hop.copy()
     joint_hop[1::2] = paths.first_hop[2::2]
@@ -53,7 +53,7 @@ def make_protection(
         joint_hop=joint_hop,
         first_risk=np.array(first_risk, dtype=np.int32),
         risks=np.array(risks, dtype=np.int32),
-        number_of_risks=len(topology.links) + len(topology.nodes) + 1 if shared else 0,
+        number_of_risks=len(topology.links) + len(topology.nodes) + len(groups) if shared else 0,
     )
 
 
@@ -79,9 +79,14 @@ def km_of_best_pairs(topology: Topology, paths: PathTable) -> NDArray[np.float64
 
 
 def _risks(
-    topology: Topology, paths: PathTable, path: int, group: set[int], *, by_nodes: bool
+    topology: Topology,
+    paths: PathTable,
+    path: int,
+    groups: Sequence[Collection[int]],
+    *,
+    by_nodes: bool,
 ) -> Iterator[int]:
-    """Yield the numbers of the risks of a path: links, inner nodes, and the group."""
+    """Yield the numbers of the risks of a path: links, inner nodes, and groups."""
     count = len(topology.links)
     links = [
         int(link) % count for link in paths.links[paths.first_hop[path] : paths.first_hop[path + 1]]
@@ -91,5 +96,6 @@ def _risks(
         for one, other in pairwise(links):
             (node,) = set(topology.links[one][:2]) & set(topology.links[other][:2])
             yield count + node
-    if group & set(links):
-        yield count + len(topology.nodes)
+    for number, group in enumerate(groups):
+        if not set(links).isdisjoint(group):
+            yield count + len(topology.nodes) + number

@@ -19,7 +19,7 @@ from fusion.conventions.scenario import (
     service_as_fusion,
 )
 from fusion.cores import apart
-from fusion.failures import Failure, as_spectra, failed_links, lifetimes_of
+from fusion.failures import Failure, failed_links, lifetimes_of, scheduled
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
@@ -227,7 +227,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         policy=_policy(config, inputs),
         service=service,
         failure=failure,
-        protection=make_protection(config, topology, paths, _group(config, inputs))
+        protection=make_protection(config, topology, paths, _groups(config, inputs))
         if protected
         else None,
         planes=planes,
@@ -363,10 +363,13 @@ def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
     )
 
 
-def _group(config: Config, inputs: Inputs) -> list[int]:
-    """Return the links that are told to share a risk."""
-    settings = config.failure_settings
-    return failed_links(settings, inputs.topology) if settings.failure_type == "srlg" else []
+def _groups(config: Config, inputs: Inputs) -> list[list[int]]:
+    """Return the groups of links that are told to share a risk."""
+    return [
+        failed_links(each, inputs.topology)
+        for each in config.failure_settings.each
+        if each.failure_type == "srlg"
+    ]
 
 
 def _path_cost(config: Config, paths: PathTable) -> NDArray[np.float64] | None:
@@ -382,17 +385,11 @@ def _path_cost(config: Config, paths: PathTable) -> NDArray[np.float64] | None:
 
 
 def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
-    settings, requests = config.failure_settings, config.general_settings.num_requests
+    settings, topology = config.failure_settings, inputs.topology
     if settings.failure_type == "none":
         return None
     protection = config.protection_settings
-    at = settings.t_fail_arrival_index
-    at = requests // 2 if at == -1 else at
-    repair = settings.t_repair_after_arrivals
     failure = Failure(
-        links=as_spectra(
-            failed_links(settings, inputs.topology), len(inputs.topology.links), separate=separate
-        ),
         restoration=settings.restoration,
         recovery=RecoveryTimes(
             protection.protection_switchover_ms,
@@ -400,15 +397,16 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
             protection.signalling_ms_per_km,
         ),
         reverts=protection.revert_to_primary,
-        fails_before=at,
-        repaired_before=at + repair if repair else None,
+        spectra=len(topology.links) * (2 if separate else 1),
     )
     if settings.failure_type == "random":
-        return failure._replace(lifetimes=lifetimes_of(settings, inputs.topology))
-    if settings.t_fail_time < 0:
-        return failure
-    time, until = settings.t_fail_time, settings.t_repair_after_time
-    return failure._replace(fails_at=time, repaired_at=time + until if until else None)
+        return failure._replace(lifetimes=lifetimes_of(settings, topology))
+    requests = config.general_settings.num_requests
+    return failure._replace(
+        schedule=tuple(
+            scheduled(each, topology, requests, separate=separate) for each in settings.each
+        )
+    )
 
 
 def planes_of(config: Config) -> tuple[Plane, ...]:

@@ -4,11 +4,12 @@ Python's own conversions take too much (True as 1, "1_000", NaN) or fail in thei
 of 5,000 digits, deep nesting), so every type says here what it takes.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -28,6 +29,7 @@ _FLAGS = {
 }
 _POLICY = re.compile(r".+\.py:[A-Za-z]\w*")
 _MAX_TEXT = 4096
+_MAX_JSON = 65_536
 _MAX_SHARES = 1000
 
 TOLD = "told"
@@ -216,6 +218,54 @@ def _links(value: object) -> str:
     return "[" + ", ".join(f"({one}, {other})" for one, other in pairs) + "]" if pairs else ""
 
 
+def dictionaries(text: str) -> list[dict[str, Any]]:
+    """Return the dictionaries in a value of the type `Dictionaries`."""
+    return json.loads(text) if text else []
+
+
+def _dictionaries(value: object) -> str:
+    """Return a list of flat dictionaries as one text in JSON, however it is written."""
+    form = 'must be a list of dictionaries such as [{"failed_node_id": 3, "t_fail_time": 12}]'
+    if isinstance(value, str) or value is None:
+        text = " ".join((value or "").split())
+        if text.lower() in ("", "none"):
+            return ""
+        if len(text) > _MAX_JSON:
+            raise told(f"must have at most {_MAX_JSON:,} characters")
+        try:
+            # Python's quotes are as good, as in other dictionaries.
+            value = json.loads(
+                text if '"' in text else text.replace("'", '"'), object_pairs_hook=_each_once
+            )
+        except RecursionError:
+            raise told(form) from None
+        except json.JSONDecodeError as error:
+            raise told(f"{form}; {error.msg} at character {error.pos + 1}") from None
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
+        raise told(form)
+    found = []
+    for number, each in enumerate(value, start=1):
+        for key, item in each.items():
+            flat = isinstance(item, bool | int | float | list | tuple) or item is None
+            if not isinstance(key, str) or not (flat or isinstance(item, str)):
+                raise told(f"{form}; number {number} has {show(item, 40)} for {show(key, 40)}")
+        found.append(dict(sorted(each.items())))
+    text = json.dumps(found, ensure_ascii=False) if found else ""
+    if len(text) > _MAX_JSON or not text.isprintable():
+        raise told(f"must have at most {_MAX_JSON:,} characters, and no control characters")
+    return text
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a dictionary of pairs; Raise for a key that is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise told(
+            f"must have every key of a dictionary once; not {', '.join(k for k, _ in pairs)}"
+        )
+    return found
+
+
 def _point(value: object) -> str:
     """Return longitude, latitude as one text, however it is written."""
     form = "must be longitude, latitude in degrees, such as -74.0, 40.7"
@@ -244,6 +294,7 @@ OptionalPath = Annotated[str, BeforeValidator(_optional_text)]
 PolicyName = Annotated[str, BeforeValidator(_policy)]
 NodeName = Annotated[str, BeforeValidator(_node)]
 Links = Annotated[str, BeforeValidator(_links)]
+Dictionaries = Annotated[str, BeforeValidator(_dictionaries)]
 Point = Annotated[str, BeforeValidator(_point)]
 Shares = Annotated[dict[float, float], BeforeValidator(_shares)]
 ByFormat = Annotated[dict[str, float], BeforeValidator(_by_format)]

@@ -38,9 +38,13 @@ class Links:
         self._up_row = network.width_row
         self._rows = network.width.shape[0] // 2
 
-    def change(self, links: Flags, *, fails: bool) -> Flags:
-        """Have links fail or be repaired; return bool[path], those that go down, or that come up again."""
-        self.down[links] += 1 if fails else -1
+    def change(self, links: Flags | Int64s, *, fails: bool) -> Flags:
+        """Have links fail or be repaired; return bool[path], those that go down, or that come up again.
+
+        links: [link], which; or how many of their failures begin or end. A link is up when all have ended.
+        """
+        change = links.astype(np.int64)
+        self.down += change if fails else -change
         network, before = self.network, self.path_down
         over = (self.down > 0)[network.links]
         self.path_down = np.logical_or.reduceat(over, network.first_hop[:-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -101,7 +102,7 @@ class FailureRun:
         """Departure -> when a connection came and when it was to end."""
         self.out: list[tuple[float, float]] = []
         """When a connection went out, and when it came back or was to end."""
-        self._failures: list[set[int]] = []
+        self._failures: Counter[int] = Counter()
         self._waiting: dict[float, float] = {}
 
     def serve(self, requests: Requests, events: Sequence[Event], ties: Sequence[float]) -> None:
@@ -131,12 +132,9 @@ class FailureRun:
         for departure in [each for each in self._waiting if each <= now]:
             self.out.append((self._waiting.pop(departure), departure))
         before = [each for each in twin.connections() if twin.is_hit(each)]
-        links = {i for i, fails in enumerate(event.links.tolist()) if fails}
-        if event.fails:
-            self._failures.append(links)
-        else:
-            self._failures.remove(links)
-        twin.spectrum.down = set().union(*self._failures)
+        for link, failures in enumerate(event.links.tolist()):
+            self._failures[link] += failures if event.fails else -failures
+        twin.spectrum.down = {link for link, failures in self._failures.items() if failures > 0}
         for each in before:
             if not twin.is_hit(each):
                 self.out.append((self._waiting.pop(each.departure), now))

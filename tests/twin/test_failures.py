@@ -91,7 +91,7 @@ def made_for(case: Case, policy: Policy, service: Service | None) -> Scenario:
     )
 
 
-ONCE = Failure(np.zeros(0, dtype=np.bool_), "none", 0, None)
+ONCE = Failure("none", 0)
 
 
 class Chosen:
@@ -229,16 +229,17 @@ def test_nothing_is_on_a_failed_link(restoration: str) -> None:
     simulation = PlainSimulation(made, LOAD)
     chunk = next(draw_requests(made.traffic, LOAD, 1, 0, ties=False))
     simulation.serve(chunk.part(0, 2000))
-    hit = simulation.links.change(made.failure.links, fails=True)
+    links = made.failure.schedule[0].links
+    hit = simulation.links.change(links, fails=True)
     toll = simulation.fail(hit, simulation.now(), made.failure, restoration_stream(1, LOAD, 0))
     assert toll.interrupted > 5
     assert (toll.restored > 0) == (restoration == "reroute")
-    (failed,) = np.flatnonzero(made.failure.links)
+    (failed,) = np.flatnonzero(links)
     free, spectrum = simulation._state.free[:, failed], made.network.spectrum[:, failed]
     for end in (2500, 3000):
         simulation.serve(chunk.part(end - 500, end))
         assert np.array_equal(free, spectrum)
-    simulation.links.change(made.failure.links, fails=False)
+    simulation.links.change(links, fails=False)
     simulation.serve(chunk.part(3000, 3500))
     assert not np.array_equal(free, spectrum)
 
@@ -328,8 +329,9 @@ def test_a_link_without_a_detour_blocks_all_while_it_is_down(tmp_path: Path) -> 
 def test_what_fails(failure: dict[str, Any], links: set[tuple[str, str]]) -> None:
     made = scenario({"t_repair_after_arrivals": 0, **failure})
     assert made.failure is not None
-    assert {made.links[i] for i in np.flatnonzero(made.failure.links)} == links
-    assert (made.failure.fails_before, made.failure.repaired_before) == (REQUESTS // 2, None)
+    (once,) = made.failure.schedule
+    assert {made.links[i] for i in np.flatnonzero(once.links)} == links
+    assert (once.fails_before, once.repaired_before) == (REQUESTS // 2, None)
 
 
 @pytest.mark.parametrize(
@@ -443,7 +445,8 @@ def test_a_failure_may_have_a_time(restoration: str, max_segments: int) -> None:
     assert timed.failure is not None
     # The links fail with the arrival before; then those that come at that time are still served.
     at = np.nextafter([fails, ends], np.inf) - start
-    timed = timed._replace(failure=timed.failure._replace(fails_at=at[0], repaired_at=at[1]))
+    once = timed.failure.schedule[0]._replace(fails_at=at[0], repaired_at=at[1])
+    timed = timed._replace(failure=timed.failure._replace(schedule=(once,)))
     one, other = (replicate(each, LOAD, 0, 500) for each in (before, timed))
     assert one.interrupted > 5
     for name in ("phase_requests", "phase_blocked", "interrupted", "restored", "lost_gbps"):

@@ -390,6 +390,8 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.sampled_from(["", "-74.0, 40.7"])
     if key == "srlg_links":
         return st.sampled_from(["", "[(1, 2)]", "[(a, b), (2, 3)]"])
+    if key == "further_failures":
+        return st.sampled_from(["", "[{'failed_node_id': 3}]", [{"t_fail_time": 2.5}, {}]])
     if key == "policy":
         return st.sampled_from(["", "none"])
     if key == "warmup_requests":
