@@ -43,18 +43,28 @@ def draw_points(
 
 def draw_intervals(place: Axes, rows: Sequence[Row], look: Look) -> None:
     """Draw the intervals of a curve: bars, or a band where there are many loads."""
-    ends = [
+    if len(ends := _ends(rows)) <= MOST_BARS:
+        draw_bars(place, rows, look)
+        return
+    loads, _, lowers, uppers = zip(*ends, strict=True)
+    place.fill_between(loads, lowers, uppers, color=look.color, alpha=0.2, linewidth=0)
+
+
+def _ends(rows: Sequence[Row]) -> list[tuple[float, float, float, float]]:
+    """Return load, estimate and both ends of the intervals that there are."""
+    return [
         (float(row["erlang"]), float(row["estimate"]), lower, upper)
         for row in rows
         if (lower := finite(row, "ci_lower")) is not None
         and (upper := finite(row, "ci_upper")) is not None
     ]
-    if not ends:
+
+
+def draw_bars(place: Axes, rows: Sequence[Row], look: Look) -> None:
+    """Draw each interval as a bar, however many there are."""
+    if not (ends := _ends(rows)):
         return
     loads, means, lowers, uppers = zip(*ends, strict=True)
-    if len(loads) > MOST_BARS:
-        place.fill_between(loads, lowers, uppers, color=look.color, alpha=0.2, linewidth=0)
-        return
     place.errorbar(
         loads,
         means,

@@ -9,6 +9,8 @@ Row = Mapping[str, Any]
 Names = tuple[str, ...]
 """Values on some axes, as text."""
 
+_MOST_BIT_RATES = 20
+
 
 def check(rows: Sequence[Row], axes: Sequence[str], metric: str) -> None:
     """Raise ValueError for rows of another metric, and for two with the same values on the axes."""
@@ -78,3 +80,8 @@ def kind_of(row: Row, log: bool) -> str:
 def is_blocking(metric: str) -> bool:
     """Return whether a metric is on a log axis, where zero is a bound."""
     return metric.endswith("blocking_probability")
+
+
+def has_many_bit_rates(rows: Sequence[Row]) -> bool:
+    """Say whether there are too many bit rates for curves over them. rows: of bit_rates.csv."""
+    return len({row["bit_rate_gbps"] for row in rows}) > _MOST_BIT_RATES

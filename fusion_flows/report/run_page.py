@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fusion.config import Config
 from fusion.inputs import Inputs
+from fusion_flows.pictures.rows import has_many_bit_rates
 from fusion_flows.pictures.words import between
 from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text, numbered
@@ -128,7 +129,12 @@ def _where(config: Config, results: Results) -> Section:
                 confidence = config.statistics_settings.confidence
                 return bit_rate_figure(results.bit_rates, confidence, _short_title(config))
 
-            told = "Blocking probability over the bit rate, a curve for each load."
+            told = "Blocking probability over the bit rate"
+            told += (
+                f", at {load:g} E."
+                if has_many_bit_rates(results.bit_rates)
+                else ", a curve for each load."
+            )
             parts.append(drawn("bit_rates", told, f"{told} The table has the numbers.", draw))
         parts.append(tables.bit_rates_table(results.bit_rates, load))
         parts.append(tables.pairs_table(rows, load))
@@ -201,6 +207,9 @@ def _convergence(config: Config, results: Results) -> Section:
     precisions = [row["relative_precision"] for row in results.points]
     widest = max((value for value in precisions if value is not None), default=None)
     told = f"{span} replications per load."
+    if not any(row["blocked"] for row in results.replications):
+        told += " Nothing is blocked in any of them, so there is nothing to converge."
+        return Section("Convergence over replications", (Text(told),))
     if widest is not None:
         told += f" Half the widest interval is {widest:.1%} of its mean."
     return Section(

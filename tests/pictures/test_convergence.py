@@ -1,4 +1,4 @@
-import pytest
+from matplotlib.collections import LineCollection
 
 from fusion.statistics import blocking_estimate
 from fusion_flows.pictures.bit_rates import bit_rate_figure
@@ -54,15 +54,26 @@ def bit_rate(load: float, rate: float, blocked: int) -> Row:
     }
 
 
-@pytest.mark.parametrize("rates", [3, 40])
-def test_blocking_over_the_bit_rate(rates: int) -> None:
-    rows = [bit_rate(load, 25 * n, load * n) for load in (1, 2) for n in range(rates)]
+def test_blocking_over_the_bit_rate() -> None:
+    rows = [bit_rate(load, 25 * n, load * n) for load in (1, 2) for n in range(3)]
     figure = tidy(bit_rate_figure(rows, 0.95, ""))
     (place,) = figure.axes
     assert place.get_yscale() == "log"
     assert place.get_xlabel() == "bit rate (Gb/s)"
     curves = [line for line in place.lines if line.get_linewidth() == 1.1]
-    assert [len(line.get_xdata()) for line in curves] == [rates - 1] * 2
+    assert [len(line.get_xdata()) for line in curves] == [2, 2]
     assert said(figure) == ["1 E", "2 E", "95 % interval", "left out: nothing blocked"]
-    many = [bit_rate(load, 25, load) for load in range(1, 12)]
+    many = [bit_rate(load, rate, load) for load in range(1, 12) for rate in (25, 50)]
     assert said(tidy(bit_rate_figure(many, 0.95, "")))[:5] == ["1 E", "3 E", "6 E", "9 E", "11 E"]
+
+
+def test_of_many_bit_rates_the_highest_load_has_points_with_bars() -> None:
+    rows = [bit_rate(load, 25 * n, load * n) for load in (1, 2) for n in range(40)]
+    figure = tidy(bit_rate_figure(rows, 0.95, ""))
+    (place,) = figure.axes
+    (points,) = [line for line in place.lines if line.get_linewidth() == 1.1]
+    assert points.get_linestyle() == "None"
+    assert [*points.get_ydata()] == [2 * n / 1000 for n in range(1, 40)]
+    (bars,) = [found for found in place.collections if isinstance(found, LineCollection)]
+    assert len(bars.get_segments()) == 39
+    assert said(figure) == ["2 E", "95 % interval", "left out: nothing blocked"]

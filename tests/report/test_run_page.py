@@ -127,9 +127,10 @@ def test_the_first_path_is_that_of_the_simulator(done: Done) -> None:
 
 def test_where_nothing_is_blocked_nothing_is_marked(idle: Done) -> None:
     page = run_page(*idle, "")
-    assert [one.name for one in pictures_of(page)] == ["blocking", "topology", "convergence"]
+    assert [one.name for one in pictures_of(page)] == ["blocking", "topology"]
     text = markdown(page)
     assert "At 2 E nothing is blocked." in text
+    assert "so there is nothing to converge" in text
     assert "blocks most" not in html(page)
     assert "| < " in text
 
