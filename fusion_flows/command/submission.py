@@ -23,6 +23,9 @@ from fusion_flows.server_address import NoServerError, connect
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+
     from fusion.inputs import Inputs
 
 DEPLOYMENT = "fusion/sim"
@@ -180,23 +183,16 @@ def need_server() -> None:
     if not server_address.configure():
         raise NoServerError(
             "no Prefect server is running that a worker listens to: start one with `fusion up`, or set "
-            f"{server_address.URL}; without --detach the run goes on here"
+            f"{server_address.URL}; `fusion run` and `fusion sweep` without --detach need none"
         )
 
 
 def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Submitted:
     """Make a run of a deployment; call `need_server` first. Raises RunError and NoServerError."""
     with connect() as client:
-        from prefect.exceptions import ObjectNotFound
         from prefect.utilities.urls import url_for
 
-        try:
-            deployment = client.read_deployment_by_name(deployment_name)
-        except ObjectNotFound:
-            raise RunError(
-                f"the Prefect server at {client.api_url} has no deployment {deployment_name}: "
-                "`fusion up` or `fusion set-up` makes it; without --detach the run goes on here"
-            ) from None
+        deployment = find_deployment(client, deployment_name)
         flow_run = client.create_flow_run_from_deployment(
             deployment.id, parameters=parameters, name=name
         )
@@ -209,6 +205,19 @@ def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Su
             url=url_for("flow-run", obj_id=flow_run.id) or "",
             workers_online=sum(worker.status.value == "ONLINE" for worker in workers),
         )
+
+
+def find_deployment(client: "SyncPrefectClient", name: str) -> "DeploymentResponse":
+    """Return a deployment of the server. Raises RunError."""
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        raise RunError(
+            f"the Prefect server at {client.api_url} has no deployment {name}: "
+            "`fusion up` or `fusion set-up` makes it"
+        ) from None
 
 
 def settings_as_sent(template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
-from fusion_flows.command import sweeps
+from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
     print_json,
     print_note,
@@ -26,6 +26,7 @@ def add_to(app: App, group: Group) -> None:
     for verb, function, name in (
         (_plan, sweeps.plan, "plan"),
         (_sweep, sweeps.sweep_here, "sweep"),
+        (_schedule, schedules.schedule_sweep, "schedule"),
         (_compare, sweeps.compare, "compare"),
         (_loads_at, sweeps.loads_at, "loads-at"),
         (_find_load, sweeps.find_loads, "find-load"),
@@ -99,6 +100,25 @@ def _sweep(
     else:
         print(f"\n{result.points} points: {result.points_csv}")
         print(f"Picture: {result.plot}\nReport:  {result.report}")
+    return 0
+
+
+def _schedule(
+    file: Path,
+    cron: str,
+    /,
+    *,
+    timezone: str = "UTC",
+    name: str = "",
+    engine: str = "local",
+    json: Json = False,
+) -> int:
+    made = schedules.schedule_sweep(file, cron, timezone=timezone, name=name, engine=engine)
+    if json:
+        print_json(made)
+        return 0
+    print(f"{made.name}  {made.cron}  {made.timezone}{'  (replaced)' if made.replaced else ''}")
+    print_note(f"Switch it off or delete it at {made.url}")
     return 0
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from fusion_flows.sweep import SweepResult
 
 
+SWEEP_DEPLOYMENT = "fusion-sweep/sweep"
+
 SweepSource = Path | str | Sweep | Mapping[str, Any]
 """A TOML or JSON file with a sweep, the sweep itself, or what the file would hold."""
 
@@ -175,17 +177,25 @@ def submit_sweep(
         RunError: The server has no such deployment.
         NoServerError: No server answers, or none is known but the embedded one.
     """
-    from fusion_flows.command.submission import hand_over, need_server, settings_as_sent
+    from fusion_flows.command.submission import hand_over, need_server
 
     need_server()
+    parameters = sweep_parameters(file, name=name, engine=engine, failed=failed)
+    return hand_over(SWEEP_DEPLOYMENT, parameters, parameters["name"])
+
+
+def sweep_parameters(
+    file: SweepSource, *, name: str = "", engine: str = "local", failed: bool = False
+) -> dict[str, Any]:
+    """Return what the deployment of sweeps takes, checked. Raises ConfigError."""
+    from fusion_flows.command.submission import settings_as_sent
 
     sweep = _sweep_of(file)
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)
     given = name or f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
-    parameters = {"sweep": sent, "name": given, "engine": engine, "failed": failed}
-    return hand_over("fusion-sweep/sweep", parameters, given)
+    return {"sweep": sent, "name": given, "engine": engine, "failed": failed}
 
 
 def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFrame":

@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from .prefect_server import Prefect
+from .prefect_server import Prefect, wait_for
 from .test_sweep import computed
 
 SWEEP = """
@@ -24,7 +25,13 @@ network = NSFNet
 
 
 def fusion(server: Prefect, folder: Path, *words: str) -> str:
-    done = subprocess.run(
+    done = called(server, folder, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def called(server: Prefect, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "fusion_flows.command.cli", *words],
         cwd=folder,
         env=server.environment,
@@ -32,9 +39,8 @@ def fusion(server: Prefect, folder: Path, *words: str) -> str:
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_sweep_is_handed_to_a_worker_and_shown_as_other_runs_are(
@@ -54,3 +60,57 @@ def test_a_sweep_is_handed_to_a_worker_and_shown_as_other_runs_are(
     assert "output/points.csv" in shown
     assert "150" in shown
     assert computed(worker.runs).total() >= 12
+
+
+def test_a_scheduled_sweep_is_started_by_the_server_and_outlives_an_upgrade(
+    worker: Prefect, tmp_path: Path
+) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    (tmp_path / "mine.ini").write_text(MINE)
+
+    def schedule(cron: str, *words: str) -> Any:
+        told = fusion(worker, tmp_path, "schedule", "sweep.toml", cron, "--json", *words)
+        return json.loads(told)
+
+    name = ("--name", "Each Night")
+    first = schedule("0 2 * * *", *name, "--timezone", "Europe/Berlin")
+    assert (first["name"], first["replaced"]) == ("each-night", False)
+    (tmp_path / "mine.ini").write_text(MINE.replace("3000", "2000"))
+    assert schedule("30 3 * * *", *name)["replaced"]
+    schedule("0 7 * * 1", "--name", "weekly")
+    worker.command("--no-prompt", "deploy", "--name", "sweep")
+    deployment = worker.api("GET", "deployments/name/fusion-sweep/sweep")
+    found = {one["slug"]: one for one in deployment["schedules"]}
+    assert set(found) == {"each-night", "weekly"}
+    assert found["each-night"]["schedule"]["cron"] == "30 3 * * *"
+    assert found["weekly"]["schedule"]["timezone"] == "UTC"
+    sent = found["each-night"]["parameters"]["sweep"]
+    assert sent["overrides"]["general_settings"]["num_requests"] == 2000
+
+    asked = {
+        "deployments": {"id": {"any_": [deployment["id"]]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+
+    def made() -> Any:
+        runs = worker.api("POST", "flow_runs/filter", asked)
+        return [run for run in runs if run["parameters"]["name"] == "Each Night"]
+
+    run = wait_for(made, 30, "a run of the schedule")[0]
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2026-01-01T00:00:00Z"}}
+    worker.api("POST", f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+    assert worker.finished(run["id"])["state_type"] == "COMPLETED"
+    for one in found.values():
+        worker.api("DELETE", f"deployments/{deployment['id']}/schedules/{one['id']}")
+
+
+def test_a_schedule_that_cannot_be_is_refused(worker: Prefect, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP.replace('"mine.ini"', '"quick"'))
+    for words, message in (
+        (("0 25 * * *",), "cron 0 25 * * *: must be minute, hour, day, month and weekday"),
+        (("0 2 * * *", "--timezone", "Berlin"), "timezone Berlin: must be a zone such as UTC"),
+    ):
+        refused = called(worker, tmp_path, "schedule", "sweep.toml", *words)
+        assert refused.returncode == 2
+        assert message in refused.stderr
+    assert worker.api("GET", "deployments/name/fusion-sweep/sweep")["schedules"] == []

@@ -1,0 +1,93 @@
+"""Sweeps that a server starts by itself: schedules of the deployment `fusion-sweep/sweep`."""
+
+import re
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fusion.problems import show
+from fusion_flows import server_address
+from fusion_flows.command.submission import find_deployment, need_server
+from fusion_flows.command.sweeps import SWEEP_DEPLOYMENT, SweepSource, sweep_parameters
+from fusion_flows.periods import ArgumentError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.schedules import CronSchedule
+
+
+class ScheduledSweep(BaseModel):
+    """A sweep that is started again and again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    cron: str
+    timezone: str
+    schedule_id: UUID
+    replaced: bool
+    """Whether there was a schedule of this name."""
+    url: str
+    """The page of the deployment in Prefect, where schedules are switched off and deleted."""
+
+
+def schedule_sweep(
+    file: SweepSource, cron: str, *, timezone: str = "UTC", name: str = "", engine: str = "local"
+) -> ScheduledSweep:
+    """Have a sweep run at certain times, by a schedule of the deployment `fusion-sweep/sweep`.
+
+    It is checked here first, and sent as it is now; the schedule is on at once. One of the same name is
+    replaced. What was computed is not computed again: where nothing has changed, nothing is computed.
+
+    Args:
+        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        cron: Minute, hour, day, month and weekday, such as "0 2 * * *" for each night at 2.
+        timezone: Zone of these times, such as Europe/Berlin.
+        name: Name of the schedule and of its runs; nothing: the template and the axes.
+        engine: What computes; see `sweep_here`.
+
+    Raises:
+        ArgumentError: A cron text or a zone that is none.
+        ConfigError: All that is wrong with the sweep.
+        RunError: The server has no such deployment.
+        NoServerError: No server answers, or none is known but the embedded one.
+    """
+    need_server()
+    schedule = _schedule(cron, timezone)
+    parameters = sweep_parameters(file, name=name, engine=engine)
+    slug = re.sub(r"\W+", "-", parameters["name"].lower()).strip("-")
+    with server_address.connect() as client:
+        from prefect.client.schemas.actions import DeploymentScheduleCreate
+        from prefect.utilities.urls import url_for
+
+        deployment = find_deployment(client, SWEEP_DEPLOYMENT)
+        before = [one for one in deployment.schedules if one.slug == slug]
+        for one in before:
+            client.delete_deployment_schedule(deployment.id, one.id)
+        (made,) = client.create_deployment_schedules(
+            deployment.id,
+            [DeploymentScheduleCreate(schedule=schedule, slug=slug, parameters=parameters)],
+        )
+        return ScheduledSweep(
+            name=slug,
+            cron=cron,
+            timezone=timezone,
+            schedule_id=made.id,
+            replaced=bool(before),
+            url=url_for("deployment", obj_id=deployment.id) or "",
+        )
+
+
+def _schedule(cron: str, timezone: str) -> "CronSchedule":
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        return CronSchedule(cron=cron, timezone=timezone)
+    except ValidationError as error:
+        if any("timezone" in problem["loc"] for problem in error.errors()):
+            raise ArgumentError(
+                f"timezone {show(timezone)}: must be a zone such as UTC or Europe/Berlin"
+            ) from None
+        raise ArgumentError(
+            f"cron {show(cron)}: must be minute, hour, day, month and weekday, such as '0 2 * * *'"
+        ) from None
