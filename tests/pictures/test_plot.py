@@ -1,8 +1,9 @@
 """`fusion plot`: a sweep drawn from what the store has of it."""
 
+import contextlib
 import csv
+import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from fusion.sweep.point_file import write_points
 from fusion.sweep.points import sweep_points
 from fusion.sweep.store import Store
 from fusion_flows.command import sweeps
+from fusion_flows.command.cli import main
 from fusion_flows.periods import ArgumentError
 
 SWEEP = """
@@ -51,22 +53,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plot(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fusion_flows.command.cli", "plot", "sweep.toml", *words],
-        cwd=folder,
-        env={**os.environ, "FUSION_STORE_DIR": str(folder / "store")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def plot(folder: Path, *words: str) -> str:
+    """Return what the command says."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.chdir(folder)
+        patch.setenv("FUSION_STORE_DIR", str(folder / "store"))
+        assert main(["plot", "sweep.toml", *words]) == 0
+    return said.getvalue()
 
 
 def drawn(folder: Path, *words: str) -> dict[str, Path]:
     """Return the files that are made, by name."""
-    done = plot(folder, *words, "--json")
-    assert done.returncode == 0, done.stderr
-    return {Path(path).name: folder / path for path in json.loads(done.stdout)}
+    paths = json.loads(plot(folder, *words, "--json"))
+    return {Path(path).name: folder / path for path in paths}
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -88,7 +88,7 @@ def test_curves_with_what_is_unfinished_and_what_is_bounded(folder: Path) -> Non
     with Image.open(files[f"{name}.png"]) as image:
         assert image.width == 1050
     assert files[f"{name}.pdf"].read_bytes().startswith(b"%PDF")
-    said = plot(folder, "--metric", "utilisation", "--to", "elsewhere").stdout.splitlines()
+    said = plot(folder, "--metric", "utilisation", "--to", "elsewhere").splitlines()
     assert "elsewhere/sweep-utilisation.png" in said
 
 
@@ -140,12 +140,11 @@ def test_what_cannot_be_drawn_is_told(
 
 
 def test_of_a_sweep_without_results_nothing_is_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "sweep.toml").write_text(SWEEP)
-    done = plot(tmp_path)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "nothing to draw yet" in done.stderr
+    assert plot(tmp_path) == ""
+    assert "nothing to draw yet" in capsys.readouterr().err
     monkeypatch.setenv("FUSION_STORE_DIR", str(tmp_path / "store"))
     monkeypatch.chdir(tmp_path)
     assert sweeps.plot("sweep.toml", against="path_order") == []

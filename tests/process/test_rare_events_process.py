@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from fusion.cli.rare_events import main
 from fusion.config import load_config, to_ini
 from fusion.inputs import read_inputs
 from fusion.splitting import estimate_rare_blocking
@@ -37,7 +38,7 @@ def run(config: Path, *more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_tells_the_estimate_whatever_the_number_of_workers(tmp_path: Path, workers: int) -> None:
     path = write_config(tmp_path / "config.ini", workers)
     config = load_config(str(write_config(tmp_path / "other.ini")))
@@ -57,16 +58,27 @@ def test_a_line_for_a_person(tmp_path: Path) -> None:
     assert line.startswith("90 ")
 
 
-def test_a_wrong_config_is_told_before_anything_starts(tmp_path: Path) -> None:
-    for key, value, told in (
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
         ("max_iters", 1, "max_iters is 1: must be at least 2"),
         ("max_segments", 2, "max_segments = 2: must be 1"),
         ("snr_type", "gsnr", "snr_type = gsnr: must be None"),
-    ):
-        done = run(write_config(tmp_path / "config.ini", **{key: value}))
-        assert done.returncode == 2
-        assert told in done.stderr
-        assert not done.stdout
+    ],
+)
+def test_a_wrong_config_is_told_before_anything_starts(
+    key: str, value: object, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        config = write_config(tmp_path / "config.ini", **{key: value})
+        assert main(["--config", str(config)]) == 2
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
+            signal.signal(number, handler)
+    output = capsys.readouterr()
+    assert told in output.err
+    assert not output.out
 
 
 def test_an_interrupt_leaves_no_process(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,18 +90,24 @@ def until_something_is_there(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def test_outcomes_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of small points that one worker has computed."""
+    folder = tmp_path_factory.mktemp("one")
+    finish(folder, points_of(), 1)
+    assert len(lines(folder)) == 4 * 4
+    return folder
+
+
+def test_outcomes_do_not_depend_on_the_number_of_workers(one: Path, tmp_path: Path) -> None:
     points = points_of()
-    finish(tmp_path / "one", points, 1)
     finish(tmp_path / "two", points, 2)
-    assert len(lines(tmp_path / "one")) == 4 * 4
-    assert lines(tmp_path / "one") == lines(tmp_path / "two")
+    assert lines(one) == lines(tmp_path / "two")
     assert {event["key"] for event in events(tmp_path / "two", "point")} == {p.key for p in points}
 
 
-def test_outcomes_are_those_of_a_run(tmp_path: Path) -> None:
+def test_outcomes_are_those_of_a_run(one: Path, tmp_path: Path) -> None:
     points = points_of()
-    finish(tmp_path / "points", points)
     config = tmp_path / "run.ini"
     loads = {"erlang_start": 150, "erlang_stop": 200, "erlang_step": 50}
     overrides = {
@@ -112,7 +119,7 @@ def test_outcomes_are_those_of_a_run(tmp_path: Path) -> None:
     subprocess.run([*command, "--output-dir", str(tmp_path / "run")], check=True)
     with (tmp_path / "run" / "replications.csv").open() as file:
         rows = list(csv.DictReader(file))
-    store = Store(tmp_path / "points" / "store")
+    store = Store(one / "store")
     outcomes = store.read(point.key for point in points)
     hops = {point.erlang: point for point in points if point.axes["path_order"] == "hops"}
     assert len(rows) == 8
@@ -123,18 +130,18 @@ def test_outcomes_are_those_of_a_run(tmp_path: Path) -> None:
         assert mine.hops / mine.lightpaths == float(row["mean_hops"])
 
 
-def test_what_is_there_is_not_computed_again(tmp_path: Path) -> None:
-    finish(tmp_path, points_of({**SMALL, "max_iters": 2}))
+def test_what_is_there_is_not_computed_again(one: Path, tmp_path: Path) -> None:
+    shutil.copytree(one / "store", tmp_path / "store")
     before = lines(tmp_path)
-    finish(tmp_path, points_of({**SMALL, "max_iters": 2}))
+    finish(tmp_path, points_of())
     assert lines(tmp_path) == before
     assert len(list((tmp_path / "store" / "outcomes").iterdir())) == 1, "nothing, and no file"
-    finish(tmp_path, points_of(SMALL))
-    assert len(lines(tmp_path)) == 16
+    finish(tmp_path, points_of({**SMALL, "max_iters": 6}))
+    assert len(lines(tmp_path)) == 4 * 6
     assert set(before) < set(lines(tmp_path))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_killed_and_started_again_it_computes_nothing_twice(tmp_path: Path, workers: int) -> None:
     points = points_of({"num_requests": 20_000, "max_iters": 30})
     finish(tmp_path / "undisturbed", points, 2)

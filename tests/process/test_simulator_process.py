@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 
 from fusion.progress import ProgressReader, ProgressState
 
+SLOW = pytest.mark.slow
+OTHER_MOMENTS = ((1, 1), (1, 33), (2, 12))
 TABLES = ("points.csv", "replications.csv", "links.csv", "pairs.csv", "bit_rates.csv")
 
 CONFIG = """
@@ -133,7 +136,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return read_tables(directory)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [pytest.param(2, marks=SLOW), 3])
 def test_number_of_workers_changes_no_byte(
     workers: int, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -142,9 +145,7 @@ def test_number_of_workers_changes_no_byte(
     assert read_tables(tmp_path) == undisturbed
 
 
-def test_a_failure_has_a_table_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the compiling on, as on a new machine."""
-    monkeypatch.setenv("FUSION_CACHE_DIR", str(tmp_path / "cache"))
+def test_a_failure_has_a_table_of_its_own(tmp_path: Path) -> None:
     config = write_config(tmp_path, workers=2)
     failure = "failure_type = node\nfailed_node_id = 5\nt_repair_after_arrivals = 100\n"
     with config.open("a") as file:
@@ -181,8 +182,10 @@ def test_a_long_name_of_the_folder_for_temporary_files_does_not_matter(
     assert read_tables(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kill_after", [1, 12, 33])
+@pytest.mark.parametrize(
+    ("workers", "kill_after"),
+    [(1, 12), (2, 1), (2, 33), *(pytest.param(*each, marks=SLOW) for each in OTHER_MOMENTS)],
+)
 def test_kill_and_restart_give_the_same_bytes(
     workers: int, kill_after: int, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -225,8 +228,15 @@ def test_torn_line_is_dropped(undisturbed: dict[str, bytes], tmp_path: Path) -> 
     assert [event["type"] for event in events][:2] == ["start", "iteration"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("workers", "number", "exit_code"),
+    [
+        (1, signal.SIGINT, 130),
+        (2, signal.SIGTERM, 143),
+        pytest.param(2, signal.SIGINT, 130, marks=SLOW),
+        pytest.param(1, signal.SIGTERM, 143, marks=SLOW),
+    ],
+)
 def test_first_signal_keeps_what_is_done(
     workers: int, number: signal.Signals, exit_code: int, tmp_path: Path
 ) -> None:
@@ -291,18 +301,32 @@ def test_dead_worker_is_told(tmp_path: Path) -> None:
     assert "worker process died" in error[0]["message"]
 
 
-def test_directory_of_another_config_is_refused(tmp_path: Path) -> None:
-    assert simulate(write_config(tmp_path, requests=1000), tmp_path).returncode == 0
-    before = read_tables(tmp_path)
-    result = simulate(write_config(tmp_path, requests=2000), tmp_path)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small run that has ended."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = write_config(folder, requests=1000, replications=3, rule="fixed")
+    assert simulate(config, folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def finished_copy(finished: Path, tmp_path: Path) -> Path:
+    shutil.copytree(finished, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_directory_of_another_config_is_refused(finished_copy: Path) -> None:
+    before = read_tables(finished_copy)
+    result = simulate(write_config(finished_copy, requests=2000), finished_copy)
     assert result.returncode == 2
     assert "general_settings.num_requests: 1000 there, 2000 here" in result.stderr
     assert "Traceback" not in result.stderr
-    assert read_tables(tmp_path) == before
+    assert read_tables(finished_copy) == before
 
 
 def test_two_simulators_in_one_directory(tmp_path: Path) -> None:
-    config = write_config(tmp_path, requests=1_000_000, replications=1000)
+    config = write_config(tmp_path, requests=100_000, replications=10_000, rule="fixed")
     process = start(config, tmp_path)
     wait_for_replications(tmp_path, 1)
     result = simulate(config, tmp_path)
@@ -314,24 +338,20 @@ def test_two_simulators_in_one_directory(tmp_path: Path) -> None:
     assert {event["type"] for event in events} <= {"start", "erlang_start", "iteration"}
 
 
-def test_finished_run_is_not_computed_again(tmp_path: Path) -> None:
-    config = write_config(tmp_path, requests=1000)
-    assert simulate(config, tmp_path).returncode == 0
-    before = read_tables(tmp_path)
-    size = (tmp_path / "progress.jsonl").stat().st_size
-    assert simulate(config, tmp_path).returncode == 0
-    assert read_tables(tmp_path) == before
-    added = list(ProgressReader(tmp_path / "progress.jsonl").read())
-    assert size > 0
-    assert [e["type"] for e in added].count("start") == 2
-    second = added[[e["type"] for e in added].index("complete") + 1 :]
-    assert all(e.get("resumed") for e in second if e["type"] == "iteration")
+def test_finished_run_is_not_computed_again(finished_copy: Path) -> None:
+    before = read_tables(finished_copy)
+    first = list(ProgressReader(finished_copy / "progress.jsonl").read())
+    assert simulate(finished_copy / "config.ini", finished_copy).returncode == 0
+    assert read_tables(finished_copy) == before
+    events = list(ProgressReader(finished_copy / "progress.jsonl").read())
+    assert events[: len(first)] == first
+    second = events[len(first) :]
+    assert [event["type"] for event in second] == [event["type"] for event in first]
+    assert all(event["resumed"] for event in second if event["type"] == "iteration")
 
 
-def test_progress_tells_the_whole_story(tmp_path: Path) -> None:
-    config = write_config(tmp_path, requests=1000, replications=3, rule="fixed")
-    assert simulate(config, tmp_path).returncode == 0
-    events = list(ProgressReader(tmp_path / "progress.jsonl").read())
+def test_progress_tells_the_whole_story(finished: Path) -> None:
+    events = list(ProgressReader(finished / "progress.jsonl").read())
     state = ProgressState()
     for event in events:
         state.add(event)
@@ -350,11 +370,13 @@ def test_progress_tells_the_whole_story(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("[general_settings]\nerlang_strat = 3\n", "erlang_start"),
-        ("[general_settings]\nnum_requests = many\n", "num_requests"),
-        ("[general_settings]\nerlang_start = 300\nerlang_stop = 200\n", "erlang_stop"),
+        pytest.param("[general_settings]\nnum_requests = many\n", "num_requests", marks=SLOW),
         ("[topology_settings]\nnetwork = NSFNett\n", "NSFNet"),
         ("\x00\x01binary", ""),
-        ("[general_settings]\nguard_slots = %(x)s\n", "guard_slots"),
+        pytest.param("[general_settings]\nguard_slots = %(x)s\n", "guard_slots", marks=SLOW),
+        pytest.param(
+            "[general_settings]\nerlang_start = 300\nerlang_stop = 200\n", "erlang_stop", marks=SLOW
+        ),
     ],
 )
 def test_bad_config_exits_2_before_anything_is_computed(

@@ -25,6 +25,10 @@ def choose(request):
                 return path, plane, start
     return BLOCKED
 """
+HELPED = "from helper import FIRST\n" + FIRST_FIT.replace(
+    "range(request.paths)", "range(min(FIRST, 2), request.paths)"
+)
+"""First fit from a path on that a file beside it says."""
 LAST_FIT = FIRST_FIT.replace("first_fit", "last_fit")
 BEST_FIT = FIRST_FIT.replace("first_fit", "best_fit")
 EVERYTHING = """

@@ -108,7 +108,7 @@ def serve(
 
 @pytest.mark.parametrize(("fit", "choice"), POLICIES)
 @given(case=shaped_cases(), options=OPTIONS)
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=20)
 def test_same_decisions_as_the_twin(
     fit: str, choice: str, case: Case, options: dict[str, Any]
 ) -> None:
@@ -149,7 +149,7 @@ def test_same_decisions_as_the_twin(
 
 @pytest.mark.parametrize(("fit", "choice"), POLICIES)
 @given(case=cases(most_requests=500))
-@settings(derandomize=True, deadline=None, max_examples=15)
+@settings(derandomize=True, deadline=None, max_examples=10)
 def test_one_lightpath_a_request_is_what_the_plain_loop_does(
     fit: str, choice: str, case: Case
 ) -> None:

@@ -22,7 +22,7 @@ from tests.twin.cases import Case, first_requests
 from tests.twin.protection import ProtectedRun, ProtectedTwin
 from tests.twin.test_failures import made_for, run_with
 
-CASES = 25
+CASES = 16
 FIT = [fit for fit in FITS if not fit.startswith("priority")]
 MODES = {
     "own": {"protection_mode": "1plus1"},

@@ -43,7 +43,7 @@ def assert_same_tally(network: Network, twin: Twin, tally: Tally) -> None:
 
 @pytest.mark.parametrize(("fit", "path_choice"), POLICIES)
 @given(case=cases())
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=25)
 def test_same_decisions_on_random_networks(fit: str, path_choice: str, case: Case) -> None:
     served = serve_case(case, fit, path_choice)
     twin = Twin(case.network, fit, path_choice, case.sample_every)
@@ -74,16 +74,16 @@ def nsfnet() -> Scenario:
 
 @pytest.mark.parametrize(("fit", "path_choice"), POLICIES)
 def test_same_decisions_on_nsfnet(nsfnet: Scenario, fit: str, path_choice: str) -> None:
-    """From an empty network to a few thousand blocked requests, at 300 Erlang."""
+    """From an empty network to a thousand blocked requests, at 300 Erlang."""
     network, load, sample_every = nsfnet.network, 300.0, 1000
-    requests = first_requests(nsfnet.traffic, load, seed=1, replication=0, count=20_000)
+    requests = first_requests(nsfnet.traffic, load, seed=1, replication=0, count=8_000)
     policy = built_in_policy(fit, path_choice)
     served = serve_all(network, policy, requests, load, nsfnet.traffic.mean_holding_time)
     twin = Twin(network, fit, path_choice, sample_every)
     twin.serve(requests)
     assert served.decision.tolist() == [list(decision) for decision in twin.decisions]
     assert_same_tally(network, twin, served.tally)
-    assert served.tally.blocked_by_pair.sum() > 2000
+    assert served.tally.blocked_by_pair.sum() > 800
 
 
 def test_replication_measures_what_the_twin_sees_after_the_warm_up() -> None:

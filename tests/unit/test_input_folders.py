@@ -468,7 +468,7 @@ def _check(worlds: Worlds, opened: list[str], template: str, **keys: str) -> Non
     assert "secret3" not in told[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(SECTION_OF)), _PATHS)
 @example("network", "../allowed/net.json")
 @example("network", "../outside/../allowed/inner.json")
@@ -489,7 +489,7 @@ def test_whatever_is_taken_lies_inside(
         assert any(folder in real.parents for folder in folders)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_PATHS)
 @example("../allowed/mine.ini")
 def test_whatever_template_is_read_lies_inside(

@@ -18,7 +18,7 @@ from fusion.scenario import make_scenario
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import from_text, to_text
 from fusion.sweep.points import sweep_points
-from tests.twin.own_policies import FIRST_FIT
+from tests.twin.own_policies import FIRST_FIT, HELPED
 
 HEAD = "from fusion.request import BLOCKED, first_fit, width\n"
 
@@ -227,10 +227,9 @@ def test_the_content_of_all_files_counts_and_not_where_they_lie(tmp_path: Path) 
 
 def test_points_take_the_source_with_them(tmp_path: Path) -> None:
     """Two policies and the built-in one on an axis; elsewhere the points are the same without the files."""
-    limit = "from limit import LIMIT\n" + FIRST_FIT.replace("start >= 0", "start >= LIMIT")
-    inputs_of(tmp_path / "limited.py", limit, limit="LIMIT = 5\n")
+    inputs_of(tmp_path / "helped.py", HELPED, helper="FIRST = 1\n")
     inputs_of(tmp_path / "mine.py", FIRST_FIT)
-    policies = ["", *(f"{tmp_path / name}.py:choose" for name in ("mine", "limited"))]
+    policies = ["", *(f"{tmp_path / name}.py:choose" for name in ("mine", "helped"))]
     general = {"num_requests": 2000, "max_iters": 1}
     sweep = Sweep(
         template="quick",
@@ -239,7 +238,7 @@ def test_points_take_the_source_with_them(tmp_path: Path) -> None:
     )
     points = sweep_points(sweep)
     names = [point.axes["policy"] for point in points]
-    assert names == ["kspff", "mine.py:choose", "limited.py:choose"]
+    assert names == ["kspff", "mine.py:choose", "helped.py:choose"]
     assert [point.config.policy for point in points] == names
     assert len({point.key for point in points}) == 3
     text = to_text(points, "blocking_probability")

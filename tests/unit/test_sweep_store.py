@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -118,34 +119,33 @@ def test_a_key_is_found_by_its_start(tmp_path: Path) -> None:
 
 WRITE = """
 import sys
+import time
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from test_sweep_store import OutcomeWriter, POINTS, Store, outcome
-store = Store(Path(sys.argv[1]))
-store.describe(POINTS)
-with OutcomeWriter(store.new_file()) as writer:
-    print("up", flush=True)
-    for number in range(1_000_000):
-        writer.append([(POINTS[0].key, outcome(number))])
+from fusion.outcome import Outcome
+from fusion.sweep.store import OutcomeWriter, Store
+key, like = sys.argv[2], Outcome(*eval(sys.argv[3]))
+with OutcomeWriter(Store(Path(sys.argv[1])).new_file()) as writer:
+    for number in range(3000):
+        writer.append([(key, like._replace(replication=number))])
+        if number == 0:
+            print("up", flush=True)
+    time.sleep(100)
 """
 
 
 def test_a_writer_killed_at_any_moment_leaves_whole_lines(tmp_path: Path) -> None:
-    here = str(Path(__file__).parent)
-    writers = []
-    for _ in range(3):
-        command = [sys.executable, "-c", WRITE, str(tmp_path), here]
-        writers.append(subprocess.Popen(command, stdout=subprocess.PIPE))
-    chance, store = random.Random(1), Store(tmp_path)
+    chance, store, (key, *_) = random.Random(1), Store(tmp_path), (point.key for point in POINTS)
+    store.describe(POINTS)
+    command = [sys.executable, "-c", WRITE, str(tmp_path), key, repr(tuple(outcome(0)))]
+    writers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
     for writer in writers:
         assert writer.stdout is not None
         writer.stdout.readline()
-    for writer in writers:
-        for _ in range(chance.randrange(3)):
-            store.read([POINTS[0].key])  # beside those who write
+        time.sleep(chance.uniform(0, 0.03))
+        store.read([key])  # beside those who write
         writer.send_signal(signal.SIGKILL)
         writer.communicate()
-    found = store.read([POINTS[0].key])[POINTS[0].key]
-    assert sorted(found) == list(range(len(found)))
-    assert all(found[number] == outcome(number) for number in found)
+    found = store.read([key])[key]
+    assert found
+    assert found == {number: outcome(number) for number in range(len(found))}
     assert set(store.contents()) == {point.key for point in POINTS}
