@@ -126,15 +126,19 @@ class FailureRun:
 
         return sum(map(overlap, self.asked.values())), sum(map(overlap, self.out))
 
+    def _down_after(self, event: Event) -> set[int]:
+        """Return the links that are down after this: those with a failure that is not repaired."""
+        for link, failures in enumerate(event.links.tolist()):
+            self._failures[link] += failures if event.fails else -failures
+        return {link for link, failures in self._failures.items() if failures > 0}
+
     def _happen(self, event: Event, ties: Any) -> None:
         twin, now = self.twin, event.time
         twin.end_until(now)
         for departure in [each for each in self._waiting if each <= now]:
             self.out.append((self._waiting.pop(departure), departure))
         before = [each for each in twin.connections() if twin.is_hit(each)]
-        for link, failures in enumerate(event.links.tolist()):
-            self._failures[link] += failures if event.fails else -failures
-        twin.spectrum.down = {link for link, failures in self._failures.items() if failures > 0}
+        twin.spectrum.down = self._down_after(event)
         for each in before:
             if not twin.is_hit(each):
                 self.out.append((self._waiting.pop(each.departure), now))

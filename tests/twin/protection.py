@@ -198,12 +198,7 @@ class ProtectedRun(FailureRun):
         twin.end_until(now)
         for departure in [each for each in self._waiting if each <= now]:
             self.out.append((self._waiting.pop(departure), departure))
-        links = {i for i, fails in enumerate(event.links.tolist()) if fails}
-        if event.fails:
-            self._failures.append(links)
-        else:
-            self._failures.remove(links)
-        twin.spectrum.down = set().union(*self._failures)
+        twin.spectrum.down = self._down_after(event)
         in_order = sorted(twin.connections(), key=lambda each: -each.departure)
         if not event.fails:
             self._repaired(in_order, now)
