@@ -30,6 +30,7 @@ from fusion_flows.command import (
 )
 from fusion_flows.command.examples import EXAMPLES, FIRST_STEPS, epilogue
 from fusion_flows.command.terminal import (
+    help_of,
     is_live,
     local,
     print_json,
@@ -140,7 +141,7 @@ def _text_of(function: Callable[..., Any]) -> Callable[[Verb], Verb]:
     """Give a verb the docstring of its function."""
 
     def give(verb: Verb) -> Verb:
-        verb.__doc__ = function.__doc__
+        verb.__doc__ = help_of(function)
         return verb
 
     return give

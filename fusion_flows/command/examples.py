@@ -78,8 +78,8 @@ EXAMPLES: dict[str, str] = {
   fusion sweep my_sweep.toml --engine fusion-points/points   # more machines
 """,
     "schedule": """
-  fusion schedule my_sweep.toml "0 2 * * *"                  # each night at 2, UTC
-  fusion schedule my_sweep.toml "0 7 * * 1" --timezone Europe/Berlin --name weekly
+  fusion schedule my_sweep.toml "0 2 * * *"   # each night at 2, UTC
+  fusion schedule my_sweep.toml "0 7 * * 1" --timezone Europe/Berlin
 """,
     "compare": """
   fusion compare examples/path_orders.toml path_order

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Group, Parameter
 
 from fusion_flows.command import pictures
-from fusion_flows.command.terminal import print_json
+from fusion_flows.command.terminal import help_of, print_json
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 
@@ -17,7 +17,7 @@ def add_to(app: App, settings: Group, runs: Group) -> None:
         (_topology, pictures.topology, "topology", settings),
         (_report, pictures.report, "report", runs),
     ):
-        verb.__doc__ = function.__doc__
+        verb.__doc__ = help_of(function)
         app.command(verb, name=name, group=group)
 
 

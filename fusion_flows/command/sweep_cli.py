@@ -8,6 +8,7 @@ from cyclopts import App, Group, Parameter
 
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
+    help_of,
     print_json,
     print_note,
     print_submitted,
@@ -34,7 +35,7 @@ def add_to(app: App, group: Group) -> None:
         (_diff, sweeps.diff, "diff"),
         (_merge, sweeps.merge, "merge"),
     ):
-        verb.__doc__ = function.__doc__
+        verb.__doc__ = help_of(function)
         app.command(verb, name=name, group=group)
 
 

@@ -1,13 +1,14 @@
 """How values look in a terminal: tables and times; plain text where the output is no terminal."""
 
+import inspect
 import json
 import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic_core import to_jsonable_python
 
@@ -33,6 +34,19 @@ _STYLES = {
 def is_live() -> bool:
     """Say whether the standard error is a terminal whose lines can be drawn anew."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def help_of(function: Callable[..., Any]) -> str:
+    """Return a docstring with each paragraph and each argument in one line, for a terminal to break."""
+    lines: list[str] = []
+    for line in inspect.cleandoc(function.__doc__ or "").splitlines():
+        indent = len(line) - len(line.lstrip())
+        goes_on = indent == 0 or indent > 4  # 4: an argument begins
+        if lines and lines[-1] and line and goes_on:
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def print_json(value: object) -> None:
