@@ -109,6 +109,19 @@ def blocking_estimate(
     return Estimate(p, lower, upper, n)
 
 
+def availability_estimate(down: ArrayLike, asked: ArrayLike, confidence: float) -> Estimate:
+    """Return 1 - sum(down) / sum(asked) with its interval in [0, 1]; it has none where nothing was down.
+
+    down, asked: float64[replication], times.
+    """
+    out = blocking_estimate(down, asked, confidence)
+    if not out.replications:
+        return NOTHING
+    if out.mean == 0.0:
+        out = out._replace(ci_lower=math.nan, ci_upper=math.nan)
+    return Estimate(1.0 - out.mean, 1.0 - out.ci_upper, 1.0 - out.ci_lower, out.replications)
+
+
 def _ratio(sums: ArrayLike, counts: ArrayLike) -> tuple[float, float, int]:
     """Return ratio, standard error (NaN for one replication) and number of replications (0: no ratio)."""
     total = np.asarray(sums, dtype=np.float64)
@@ -142,4 +155,4 @@ def upper_bound_of_zero(requests: float, confidence: float) -> float:
 
     -ln(1 - confidence) * CLUSTER_SIZE / requests: the chance to see no cluster is exp(-requests p / size).
     """
-    return min(1.0, -math.log1p(-confidence) * CLUSTER_SIZE / requests)
+    return min(1.0, -math.log1p(-confidence) * CLUSTER_SIZE / requests) if requests else 1.0

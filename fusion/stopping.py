@@ -145,15 +145,19 @@ class LoadState(Generic[F]):
         most: int,
         rule: StoppingRule,
         value: Callable[[F], float] = attrgetter("blocking_probability"),
+        requests: Callable[[F], float] = attrgetter("requests"),
     ) -> None:
-        """erlang: the load. most: replications that are ever started. value: what the rule judges."""
+        """erlang: the load. most: replications that are ever started.
+
+        value, requests: what the rule judges, and of how many requests it is the share.
+        """
         self.erlang = erlang
         self.warmup_requests = warmup_requests
         self.done: dict[int, F] = {}
         self.stop_reason: str | None = None
         self._most = most
         self._rule = rule
-        self._value = value
+        self._value, self._requests = value, requests
         self._judged = 0
         self._next = 0
 
@@ -162,7 +166,7 @@ class LoadState(Generic[F]):
         self.done[replication.replication] = replication
         while self.stop_reason is None and self._judged in self.done:
             judged = self.done[self._judged]
-            self.stop_reason = self._rule.add(self._value(judged), judged.requests)
+            self.stop_reason = self._rule.add(self._value(judged), self._requests(judged))
             self._judged += 1
 
     def next_task(self) -> Task | None:

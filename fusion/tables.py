@@ -16,9 +16,15 @@ from fusion.conventions.load_file import write_load_file_as_fusion
 from fusion.files import atomic_file
 from fusion.load_file import load_file_name, write_load_file
 from fusion.measured import Replication
-from fusion.outcome import METRICS, outcome_of
+from fusion.outcome import AVAILABILITY, METRICS, outcome_of
 from fusion.scenario import Scenario
-from fusion.statistics import Estimate, blocking_estimate, mean_estimate, ratio_estimate
+from fusion.statistics import (
+    Estimate,
+    availability_estimate,
+    blocking_estimate,
+    mean_estimate,
+    ratio_estimate,
+)
 from fusion.stopping import LoadState
 from fusion.traffic import offered_load
 
@@ -158,7 +164,11 @@ def point_row(
 ) -> Row:
     """Return one row of points.csv: the replications of one load."""
     outcomes = [outcome_of(each) for each in replications]
-    estimates = {name: metric(outcomes, confidence) for name, metric in METRICS.items()}
+    estimates = {
+        name: metric(outcomes, confidence)
+        for name, metric in METRICS.items()
+        if name != AVAILABILITY  # which has a file of its own
+    }
     blocking = estimates.pop("blocking_probability")
     row: Row = {
         "erlang": replications[0].erlang,
@@ -293,12 +303,7 @@ def availability_rows(
 
 
 def _availability(down: Sequence[float], asked: Sequence[float], confidence: float) -> Row:
-    """Return the availability with its interval in [0, 1], empty where nothing was ever down."""
-    out = blocking_estimate(down, asked, confidence)
-    if out.mean == 0.0:
-        out = out._replace(ci_lower=math.nan, ci_upper=math.nan)
-    whole = Estimate(1.0 - out.mean, 1.0 - out.ci_upper, 1.0 - out.ci_lower, out.replications)
-    return _columns("availability", whole)
+    return _columns("availability", availability_estimate(down, asked, confidence))
 
 
 def _toll_columns(replications: Sequence[Replication], confidence: float) -> Row:

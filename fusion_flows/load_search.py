@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fusion.progress import Event, ProgressReader
-from fusion.sweep.definition import ERLANG, Sweep
+from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import Point
 from fusion.sweep.store import Store
@@ -46,6 +46,7 @@ def search_loads(
     measured; simulated, those that were not in the store. Raises ArgumentError for a curve with one load,
     and SearchFailedError. What was simulated is in the store, however it ends.
     """
+    needs_blocking(sweep, "a load")
     others = sweep.axes[:-1]
     told = [axis for axis in others if len({str(point.axes[axis]) for point in points}) > 1]
     _check_ranges(points, told)

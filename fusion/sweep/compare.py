@@ -9,7 +9,7 @@ from fusion.capacity import load_at
 from fusion.comparison import blocking_difference
 from fusion.config import ConfigError, Problem
 from fusion.problems import nearest, show
-from fusion.sweep.definition import ERLANG, Sweep
+from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import Point
 from fusion.sweep.store import differences
@@ -43,6 +43,7 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
     a and b (values on `axis`, b is the base), both estimates, difference a - b with its interval,
     replications, method, verdict. Raises ConfigError for an axis or a value that is none.
     """
+    needs_blocking(sweep, "a comparison")
     if axis not in sweep.axes or axis == ERLANG:
         known = [name for name in sweep.axes if name != ERLANG]
         message = f"is no axis to compare along; there are {', '.join(known) or 'none'}"
@@ -114,6 +115,7 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
     `fusion.capacity.load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
     no probability.
     """
+    needs_blocking(sweep, "a load")
     others = sweep.axes[:-1]
     curves: dict[tuple[Any, ...], list[PointState]] = {}
     for state in states:

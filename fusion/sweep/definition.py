@@ -107,9 +107,13 @@ class Sweep(BaseModel):
         description="Which combinations are wanted: an expression over the axes, such as "
         "k_paths > 1 or path_order == 'km'.",
     )
-    metric: Literal["blocking_probability", "bit_rate_blocking_probability"] = Field(
-        default="blocking_probability",
-        description="What stopping_rule = precision looks at, and what is drawn and compared.",
+    metric: Literal["blocking_probability", "bit_rate_blocking_probability", "availability"] = (
+        Field(
+            default="blocking_probability",
+            description="What stopping_rule = precision looks at, and what is drawn and compared. "
+            "availability needs links that fail; the rule looks at what is missing of it, and nothing is "
+            "compared.",
+        )
     )
 
     @model_validator(mode="after")
@@ -171,6 +175,13 @@ class Sweep(BaseModel):
         if self.points:
             choices.append(self.points)
         return choices
+
+
+def needs_blocking(sweep: Sweep, what: str) -> None:
+    """Raise ConfigError for a sweep whose metric is no blocking. what: looks at it."""
+    if not sweep.metric.endswith("blocking_probability"):
+        message = f"must be blocking_probability or bit_rate_blocking_probability for {what}"
+        raise ConfigError([Problem("", "metric", sweep.metric, message, "the sweep")])
 
 
 def _values(values: list[Value] | Steps) -> list[Any]:

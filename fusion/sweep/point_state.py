@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from operator import attrgetter
 from typing import NamedTuple
 
-from fusion.outcome import METRICS, Outcome
+from fusion.outcome import AVAILABILITY, METRICS, Outcome, judged
 from fusion.stopping import LoadState, Task, make_rule
 from fusion.sweep.points import Point
 from fusion.sweep.store import Outcomes
@@ -43,7 +42,7 @@ class PointState:
             point.warmup_requests,
             self._most,
             make_rule(point.config),
-            attrgetter(metric),
+            *judged(metric),
         )
         for _, outcome in sorted(outcomes.items()):
             self._load.add(outcome)
@@ -87,10 +86,11 @@ class PointState:
         """Return the replications after which the interval will be narrow, as it shrinks with 1/sqrt(n)."""
         statistics = self.point.config.statistics_settings
         estimate = METRICS[self._metric](have, statistics.confidence)
-        if estimate.mean in (0.0, 1.0):
+        mean = 1.0 - estimate.mean if self._metric == AVAILABILITY else estimate.mean
+        if not 0.0 < mean < 1.0:
             return self._most
         half = 0.5 * (estimate.ci_upper - estimate.ci_lower)
-        wanted = max(statistics.relative_precision * estimate.mean, statistics.absolute_precision)
+        wanted = max(statistics.relative_precision * mean, statistics.absolute_precision)
         return min(self._most, int(len(have) * (half / wanted) ** 2) + statistics.look_ahead)
 
     @property

@@ -10,11 +10,14 @@ from fusion.config import Config, ConfigError, Problem, load_config
 from fusion.ini import format_value
 from fusion.inputs import Inputs, content, key_of, read_inputs
 from fusion.named_files import KEYS
+from fusion.outcome import AVAILABILITY
 from fusion.problems import show
 from fusion.sections import HOME, GeneralSettings, SimulationSettings, StatisticsSettings
 from fusion.sweep.definition import ERLANG, Assignment, Sweep
 
 _MOST_PROBLEMS = 20
+_OUTCOMES_VERSION = 2
+"""Part of the key of points with failures: 2 since their outcomes say how long connections were out."""
 
 
 class Point(NamedTuple):
@@ -76,6 +79,11 @@ def sweep_points(
                     raise ConfigError(problems) from None
                 continue
         config, inputs = read[together]
+        if sweep.metric == AVAILABILITY and config.failure_settings.failure_type == "none":
+            message = "needs links that fail, and failure_type is none"
+            problem = Problem("", "metric", sweep.metric, message, "the sweep")
+            problems.append(_at(problem, assignment))
+            continue
         for load in config.loads if erlang is None else (erlang,):
             try:
                 at_load = _at_load(config, load)
@@ -101,6 +109,8 @@ def sweep_points(
 def make_point(config: Config, inputs: Inputs, axes: Mapping[str, Any] | None = None) -> Point:
     """Return the point of a configuration with one load."""
     what = content(_one_replication(config), inputs)
+    if config.failure_settings.failure_type != "none":
+        what["outcomes_version"] = _OUTCOMES_VERSION
     given = {ERLANG: config.loads[0]} if axes is None else axes
     return Point(key_of(what), given, config, what, inputs)
 

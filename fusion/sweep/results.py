@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.files import atomic_file
-from fusion.outcome import METRICS, Outcome
+from fusion.outcome import AVAILABILITY, METRICS, Outcome
 from fusion.statistics import Estimate
 from fusion.sweep.point_state import PointState
 
@@ -20,7 +20,7 @@ REPLICATIONS = "replications.csv"
 
 
 def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METRICS)) -> list[Row]:
-    """Return a row for each point that has a replication, and each metric.
+    """Return a row for each point that has a replication, and each metric; availability where links fail.
 
     Columns: the axes; metric; estimate with ci_lower and ci_upper (None where there is none; an estimate of
     0 means that nothing was blocked, and ci_upper is the bound); replications, requests and blocked that
@@ -32,7 +32,9 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
         outcomes = state.outcomes
         if not outcomes:
             continue
-        confidence = state.point.config.statistics_settings.confidence
+        config = state.point.config
+        confidence = config.statistics_settings.confidence
+        links_fail = config.failure_settings.failure_type != "none"
         rows += [
             {
                 **state.point.axes,
@@ -48,6 +50,7 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
                 "key": state.point.key,
             }
             for metric in metrics
+            if links_fail or metric != AVAILABILITY
         ]
     return rows
 

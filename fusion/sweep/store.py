@@ -28,6 +28,8 @@ from fusion.sweep.points import Point
 _KEY = re.compile(r'"key": "([0-9a-f]{64})"')
 _HEADER = ("key", *Outcome._fields)
 _TYPES = tuple(get_type_hints(Outcome).values())
+_FIRST = 14
+"""Columns of the first version of these files, which had none of failures."""
 
 Outcomes = dict[int, Outcome]
 """Replication number to outcome."""
@@ -166,10 +168,17 @@ class OutcomeWriter:
 
 
 def read_outcomes(path: Path, offset: int = 0) -> Iterator[tuple[str, Outcome]]:
-    """Yield key and outcome of each whole line of a file; offset: bytes to leave out."""
+    """Yield key and outcome of each whole line of a file; offset: bytes to leave out.
+
+    What is appended while it is read is left for the next time: who writes may be faster than who reads.
+    """
     with path.open("rb") as file:
         file.seek(offset)
+        left = os.fstat(file.fileno()).st_size - offset
         for line in file:
+            left -= len(line)
+            if left < 0:
+                return
             if line.endswith(b"\n") and (row := parse_line(line)) is not None:
                 yield row
 
@@ -177,11 +186,11 @@ def read_outcomes(path: Path, offset: int = 0) -> Iterator[tuple[str, Outcome]]:
 def parse_line(line: bytes) -> tuple[str, Outcome] | None:
     """Return key and outcome, or None for a header and for a line that is damaged."""
     cells = line.decode(errors="replace").rstrip("\n").split(",")
-    if len(cells) != len(_HEADER) or len(cells[0]) != 64:
+    if len(cells) not in (_FIRST, len(_HEADER)) or len(cells[0]) != 64:
         return None
     try:
-        return cells[0], Outcome._make(
-            kind(cell) for kind, cell in zip(_TYPES, cells[1:], strict=True)
+        return cells[0], Outcome(
+            *(kind(cell) for kind, cell in zip(_TYPES, cells[1:], strict=False))
         )
     except ValueError:
         return None

@@ -10,7 +10,7 @@ from fusion.sweep.definition import ERLANG, Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
 from fusion_flows.pictures.panels import POLICY
-from fusion_flows.pictures.rows import text_of
+from fusion_flows.pictures.rows import is_blocking, text_of
 from fusion_flows.pictures.words import named
 from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
@@ -128,7 +128,9 @@ def _comparison(sweep: Sweep, states: Sequence[PointState]) -> Section:
     several = [
         axis
         for axis in sweep.axes
-        if axis in POLICY and len({str(state.point.axes[axis]) for state in states}) > 1
+        if is_blocking(sweep.metric)
+        and axis in POLICY
+        and len({str(state.point.axes[axis]) for state in states}) > 1
     ]
     compared = {axis: compare(states, sweep, axis) for axis in several[:_MOST_COMPARED]}
     found = [tables.comparison_table(rows, axis) for axis, rows in compared.items() if rows]
