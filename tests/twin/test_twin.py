@@ -98,13 +98,13 @@ def test_replication_measures_what_the_twin_sees_after_the_warm_up() -> None:
     )
     inputs = read_inputs(config)
     scenario = make_scenario(config, inputs)
-    load, warmup = 500.0, 2000
+    load, warmup = 500.0, 2001
     measured = replicate(scenario, load, 3, warmup)
-    requests = first_requests(scenario.traffic, load, scenario.seed, 3, 5000)
+    requests = first_requests(scenario.traffic, load, scenario.seed, 3, warmup + 3000)
     # A sample shows what a request finds. The first one measured is the 700th after the warm-up.
-    twin = Twin(scenario.network, "first_fit", "in_order", sample_every=1)
+    twin = Twin(scenario.network, "first_fit", "in_order", sample_every=100)
     twin.serve(requests)
-    fragmentation = twin.fragmentation[warmup + 699 :: 700]
+    fragmentation = twin.fragmentation[(warmup + 699) // 100 :: 7]
 
     began, ended = requests.arrival[warmup - 1], requests.arrival[-1]
     after = slice(warmup, None)
