@@ -8,6 +8,7 @@ m exp(-m t) P(carried at t), whatever the others do.
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from fusion.lifetimes import Lifetimes
 from fusion.measured import Replication
 from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import ratio_estimate
+from fusion.statistics import ratio_estimate, student_t
 from fusion.tables import availability_rows
+from tests.exact.availability_theory import Availability, exact_availability
 
-MTBF, MTTR = 3.0, 0.5
+MTBF, MTTR, LOAD = 3.0, 0.5, 8.0
 A, B = 1 / MTBF, 1 / MTTR
 UP = MTBF / (MTBF + MTTR)
 LINK, RING = "A\tB\t100\n", "A\tB\t100\nB\tC\t200\nC\tA\t300\n"
@@ -56,15 +58,24 @@ def network(folder: Path, links: str, failure: dict[str, Any], **sections: Any) 
 
 def done(config: Config, count: int = 20) -> tuple[Scenario, list[Replication]]:
     scenario = make_scenario(config, read_inputs(config))
-    return scenario, [replicate(scenario, 8.0, number, 80) for number in range(count)]
+    return scenario, [replicate(scenario, LOAD, number, 80) for number in range(count)]
 
 
-def assert_availability(replications: list[Replication], exact: float) -> None:
+def assert_availability(replications: list[Replication], exact: Availability) -> None:
+    """The estimate is within 4 standard deviations of it, and its interval as wide as it should be.
+
+    The width of an interval over n replications varies as the root of chi² of n - 1 degrees of freedom, by
+    1 / sqrt(2 (n - 1)) of itself.
+    """
     asked = [each.asked_time for each in replications]
     carried = [each.asked_time - each.down_time for each in replications]
-    estimate = ratio_estimate(carried, asked, 0.999)
-    assert estimate.ci_lower < exact < estimate.ci_upper
-    assert estimate.ci_upper - estimate.ci_lower < 0.04
+    time = sum(each.measured_time for each in replications)
+    deviation = math.sqrt(exact.variance / time)
+    estimate = ratio_estimate(carried, asked, 0.95)
+    assert estimate.mean == pytest.approx(exact.mean, abs=4 * deviation)
+    half, count = 0.5 * (estimate.ci_upper - estimate.ci_lower), len(replications)
+    wanted = student_t(0.95, count - 1) * deviation
+    assert half == pytest.approx(wanted, rel=4 / math.sqrt(2 * (count - 1)))
 
 
 def chain(links: int) -> tuple[np.ndarray[Any, Any], list[tuple[bool, ...]]]:
@@ -79,7 +90,7 @@ def chain(links: int) -> tuple[np.ndarray[Any, Any], list[tuple[bool, ...]]]:
     return rates, states
 
 
-def availability(links: int, paths: list[set[int]], *, waits: bool) -> float:
+def availability(links: int, paths: list[set[int]], *, waits: bool) -> Availability:
     """Return the availability of connections that any path carries, all of whose links are up at first.
 
     waits: they are carried again after a repair; if not, they are gone as soon as no path is up.
@@ -88,11 +99,22 @@ def availability(links: int, paths: list[set[int]], *, waits: bool) -> float:
     carried = np.array(
         [any(all(state[link] for link in path) for path in paths) for state in states], dtype=float
     )
+    comes = np.array([LOAD if all(state) else 0.0 for state in states])
+    exact = exact_availability(rates, carried, comes, waits=waits)
+    assert exact.mean == pytest.approx(seen_by_one(rates, carried, waits=waits))
+    return exact
+
+
+def seen_by_one(
+    rates: np.ndarray[Any, Any], carried: np.ndarray[Any, Any], *, waits: bool
+) -> float:
+    """Return the same mean from the life of one connection."""
+    left = np.diag(rates)
     if not waits:  # a state in which nothing is carried is left no more, and is no state
         rates = rates * carried[:, None] * carried[None, :]
-        np.fill_diagonal(rates, np.diag(chain(links)[0]))
+        np.fill_diagonal(rates, left)
     # The integral of m exp(-m t) exp(rates t) is m (m - rates)^-1, here with m = 1.
-    return float(np.linalg.solve(np.eye(len(states)) - rates, carried)[0])
+    return float(np.linalg.solve(np.eye(len(rates)) - rates, carried)[0])
 
 
 def test_links_are_up_as_often_as_they_should(tmp_path: Path) -> None:
@@ -122,12 +144,15 @@ def test_one_link(tmp_path: Path, restoration: str) -> None:
     """Waiting for the repair: UP + (1 - UP) m / (m + a + b). Gone with the first failure: m / (m + a)."""
     exact = availability(1, [{0}], waits=restoration == "wait")
     known = UP + (1 - UP) / (1 + A + B) if restoration == "wait" else 1 / (1 + A)
-    assert exact == pytest.approx(known)
+    assert exact.mean == pytest.approx(known)
     _, replications = done(network(tmp_path, LINK, {"restoration": restoration}))
     assert_availability(replications, exact)
     blocked = sum(int(each.blocked.sum()) for each in replications)
     asked = sum(each.requests for each in replications)
-    assert blocked / asked == pytest.approx(1 - UP, abs=0.01)
+    # The share of a time that a chain of two states is down has the variance 2 a b / (a + b)³ over it.
+    time = sum(each.measured_time for each in replications)
+    variance = 2 * A * B / (A + B) ** 3 / time + UP * (1 - UP) / asked
+    assert blocked / asked == pytest.approx(1 - UP, abs=4 * math.sqrt(variance))
     if restoration == "wait":
         # A time out ends with the repair or with the connection.
         outages = sum(each.outages for each in replications)
