@@ -10,6 +10,8 @@ import pytest
 from fusion.config import ConfigError, ignored_keys, load_config
 from fusion.cores import LAYOUTS, adjacency, apart
 from fusion.inputs import content_key, read_inputs
+from fusion.kernel.routing import path_score
+from fusion.policies import RANKS
 from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
 from fusion.sweep.point_file import from_text, to_text
@@ -61,6 +63,15 @@ def test_ranking_paths_blocks_less_than_their_fixed_order(method: str) -> None:
     assert ranked.lightpaths_by_rank[1:].sum() > fixed.lightpaths_by_rank[1:].sum()
     if method == "cong_aware":
         assert 0 < ranked.blocked.sum() < 0.9 * fixed.blocked.sum()
+
+
+def test_a_plane_that_is_full_counts_as_wholly_fragmented() -> None:
+    """Links with (free slots, largest block) of (4, 2) and none, and of (2, 2) and (3, 1)."""
+    free = np.array([[[0b110101], [0b11]], [[0], [0b10101]]], dtype=np.uint64)
+    links = np.array([0, 1], dtype=np.int32)
+    fragmented = (1 - 2 / 4 + 1) / 2 + (0 + 1 - 1 / 3) / 2
+    for hop, end, score in ((0, 1, 0.75), (0, 2, fragmented)):
+        assert path_score(free, links, hop, end, 12, RANKS["frag_aware"]) == pytest.approx(score)
 
 
 def test_congestion_is_weighed_against_length() -> None:
