@@ -6,7 +6,12 @@ import numpy as np
 
 from fusion.failures import Scheduled
 from fusion.kernel import is_cached
-from fusion.kernel.connection_loop import serve_connections, serve_with_quality
+from fusion.kernel.connection_loop import (
+    serve_connections,
+    serve_impaired,
+    serve_impaired_with_quality,
+    serve_with_quality,
+)
 from fusion.kernel.failures import (
     all_up,
     interrupt,
@@ -27,6 +32,10 @@ def is_compiled(loop: Loop) -> bool:
         needed = [serve_protected, *((switch_over, come_back, drop, rows_in) if loop.fails else ())]
     elif loop.connections and loop.as_fusion:
         needed = [serve_as_fusion]
+    elif loop.impaired:
+        if loop.fails:
+            return False  # what interrupts is compiled for each kind of connections, under one name
+        needed = [serve_impaired_with_quality if loop.quality else serve_impaired]
     elif loop.quality:
         needed = [
             serve_with_quality,

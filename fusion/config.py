@@ -22,6 +22,7 @@ from fusion.problems import ConfigError, Problem, brief, nearest, show, words
 from fusion.section import Section
 from fusion.sections import (
     HOME,
+    LINK_COST_KEYS,
     QUALITY_KEYS,
     SECTIONS,
     Config,
@@ -189,7 +190,9 @@ def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
 def _without_effect_on_quality(values: Mapping[str, Any]) -> set[str]:
     """Return the keys of snr_settings that change nothing, and of what goes with them."""
     kind = values["snr_type"]
-    used = {"snr_type", *QUALITY_KEYS[kind]}
+    used = {"snr_type", *QUALITY_KEYS[kind], *LINK_COST_KEYS.get(values["route_method"], ())}
+    if values["xt_type"] == "without_length" and values["route_method"] == "xt_aware":
+        used.discard("beta")
     if not values["egn_model"]:
         used.discard("phi")
     if not values["snr_recheck"]:
@@ -485,8 +488,6 @@ def _allowed(key: str, value: object, schema: dict[str, Any]) -> str:
     text = f"must be {words(schema)}"
     if "enum" not in schema or not isinstance(value, str):
         return text
-    if value in foreign_keys.REFUSED_VALUES.get(key, ()):
-        return f"is a {key} of FUSION that is not available yet; {text}"
     return text + nearest(value, schema["enum"])
 
 

@@ -6,7 +6,12 @@ import numpy as np
 
 from fusion.failures import Failure
 from fusion.kernel.arrays import Floats, Int32s, new_tally
-from fusion.kernel.connection_loop import serve_connections, serve_with_quality
+from fusion.kernel.connection_loop import (
+    serve_connections,
+    serve_impaired,
+    serve_impaired_with_quality,
+    serve_with_quality,
+)
 from fusion.kernel.connections import (
     CONNECTION,
     COUNTDOWN,
@@ -45,6 +50,9 @@ class ConnectionSimulation:
         self._serve, self._interrupt = serve_connections, interrupt_connections
         if service.quality is not None:
             self._serve, self._interrupt = serve_with_quality, interrupt_with_quality
+        if service.impairments is not None:
+            plain = service.quality is None
+            self._serve = serve_impaired if plain else serve_impaired_with_quality
         self._state = new_connections(
             network,
             service,

@@ -49,11 +49,18 @@ def apart(cores: int) -> list[int]:
     No two cores of a colour are neighbours; a hexagonal lattice has three colours. For 7 cores 0, 2, 4, 1, 3,
     5, 6: every other core of the ring, the rest of it, the centre. Cores without a layout are a ring.
     """
+    colour = colours(cores)
+    return sorted(range(cores), key=lambda core: (colour[core], core))
+
+
+def colours(cores: int) -> list[int]:
+    """Return the colour of each core, numbered as they first appear; no two neighbours have the same."""
     if cores in LAYOUTS and cores > 4:
-        colours = [_lattice_colour(x, y) for x, y in core_positions(cores).tolist()]
+        found = [_lattice_colour(x, y) for x, y in core_positions(cores).tolist()]
     else:
-        colours = [2 if cores % 2 and core == cores - 1 else core % 2 for core in range(cores)]
-    return sorted(range(cores), key=lambda core: (colours.index(colours[core]), core))
+        found = [2 if cores % 2 and core == cores - 1 else core % 2 for core in range(cores)]
+    numbers = list(dict.fromkeys(found))
+    return [numbers.index(colour) for colour in found]
 
 
 def _lattice_colour(x: float, y: float) -> int:

@@ -90,8 +90,6 @@ _KEYS: dict[str, dict[str, Foreign]] = {
     },
     "spectrum_settings": {},
     "snr_settings": {
-        "beta": Foreign("only nli_aware and xt_aware routing read it"),
-        "xt_type": Foreign("only xt_aware routing reads it"),
         "theta": Foreign("FUSION does not use it either"),
         "bi_directional": _BOTH_WAYS,
         "snr_margin": Foreign(
@@ -158,17 +156,6 @@ for _name in ("dataset_logging", "recovery_timing", "reporting"):
     _KEYS[_name] = _KEYS[f"{_name}_settings"]  # FUSION's examples leave the ending out
 
 SECTIONS: frozenset[str] = frozenset(_KEYS)
-
-REFUSED_VALUES: dict[str, frozenset[str]] = {
-    "route_method": frozenset(
-        {
-            "nli_aware",
-            "xt_aware",
-        }
-    ),
-    "allocation_method": frozenset({"xt_aware"}),
-}
-"""Values of FUSION, by key, that name something that is not available yet."""
 
 OF_CONVENTIONS = (
     ("rl_settings", "is_training"),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
 from fusion.conventions.table_limits import unusable_table
 from fusion.failures import FailureError, lifetimes_of, links_of_failures
+from fusion.impairments import impairment_problems
 from fusion.modulation import (
     ModulationError,
     ModulationTable,
@@ -126,6 +127,7 @@ def read_inputs(
         problems += _unusable_table(config, modulation)
     if modulation is not None and config.snr_settings.snr_type != "None":
         _check_quality(config, modulation, problems)
+    problems += [_problem(config, key, message) for key, message in impairment_problems(config)]
     quality = None
     if topology is not None and config.snr_settings.quality_file:
         quality = _quality(config, topology, problems)

@@ -8,10 +8,13 @@ from fusion.kernel.routing import (
     ALL_PATHS,
     BY_BOTTLENECK,
     BY_CONGESTION,
+    BY_CROSSTALK,
     BY_FRAGMENTATION,
+    BY_INTERFERENCE,
     IN_ORDER,
 )
 from fusion.kernel.search import (
+    APART,
     BEST_FIT,
     EXACT_FIT,
     FIRST_FIT,
@@ -41,7 +44,13 @@ RANKS = {
 }
 """Routing methods that rank the candidate paths for each request."""
 
-CHOICES = {"in_order": IN_ORDER, "all": ALL_PATHS} | RANKS
+IMPAIRMENT_FITS = {"xt_aware": APART}
+"""Allocation methods that look at impairments: only the loop for connections has them."""
+
+IMPAIRMENT_RANKS = {"nli_aware": BY_INTERFERENCE, "xt_aware": BY_CROSSTALK}
+"""The same of routing methods; they rank the candidate paths, too."""
+
+CHOICES = {"in_order": IN_ORDER, "all": ALL_PATHS} | RANKS | IMPAIRMENT_RANKS
 """Values of path_choice, and of route_method where that decides."""
 
 
@@ -71,4 +80,4 @@ def built_in_policy(allocation_method: str, choice: str) -> Policy:
 
     Raises KeyError for what does not exist (the config has checked it).
     """
-    return Policy(fit=FITS[allocation_method], choice=CHOICES[choice])
+    return Policy(fit=(FITS | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice])

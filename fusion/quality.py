@@ -150,13 +150,13 @@ def make_quality(
         limit=np.array([_limit(config, table, one) for one in _formats(ways)]),
         band=np.array([bands.index(band) for _, band in planes], dtype=np.int32),
         first_slot=np.array([first_slot.get(band, 0) for _, band in planes], dtype=np.int32),
-        together=_lists(
+        together=lists_as_array(
             [
                 [here, *(p for p in _same_core(planes, here) if p != here and physics.tilts)]
                 for here in range(len(planes))
             ]
         ),
-        adjacent=_lists(
+        adjacent=lists_as_array(
             [
                 [p for p, (c, b) in enumerate(planes) if b == band and adjacent[core, c]]
                 for core, band in planes
@@ -257,7 +257,7 @@ def _same_core(planes: Sequence[tuple[int, str]], here: int) -> list[int]:
     return [plane for plane, (core, _) in enumerate(planes) if core == planes[here][0]]
 
 
-def _lists(lists: Sequence[Sequence[int]]) -> NDArray[np.int32]:
+def lists_as_array(lists: Sequence[Sequence[int]]) -> NDArray[np.int32]:
     """Return lists as the rows of an array, -1 behind the last."""
     most = max(map(len, lists))
     return np.array(

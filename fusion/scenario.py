@@ -20,6 +20,7 @@ from fusion.conventions.scenario import (
 )
 from fusion.cores import apart
 from fusion.failures import Failure, failed_links, lifetimes_of, scheduled
+from fusion.impairments import looks_at_impairments, make_impairments
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
@@ -30,7 +31,7 @@ from fusion.kernel.routing import IN_ORDER
 from fusion.kernel.search import FIRST_FIT
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.paths import PathTable, k_shortest_paths
-from fusion.policies import RANKS, Policy, built_in_policy
+from fusion.policies import IMPAIRMENT_RANKS, RANKS, Policy, built_in_policy
 from fusion.policy_build import reads_random
 from fusion.policy_source import PolicySource
 from fusion.protection import (
@@ -48,6 +49,9 @@ from fusion.traffic import TrafficModel
 from fusion.ways import Ways, make_ways
 
 BANDS = ("c", "l", "s", "o", "e")
+
+KEEP_APART = ("priority_first", "priority_last", "xt_aware")
+"""Allocation methods that search the cores in an order in which neighbours come late."""
 
 
 class Plane(NamedTuple):
@@ -113,7 +117,7 @@ class Scenario(NamedTuple):
 class Loop(NamedTuple):
     """Which event loop a config needs.
 
-    For connections with a backup, for others (FUSION's; with signal quality), or plain.
+    For connections with a backup, for others (FUSION's; with signal quality; by impairments), or plain.
     policy: of the user's, for which there is a plain loop of its own.
     """
 
@@ -122,6 +126,7 @@ class Loop(NamedTuple):
     fails: bool
     as_fusion: bool
     quality: bool
+    impaired: bool
     policy: PolicySource | None
 
 
@@ -130,16 +135,20 @@ def loop_of(config: Config, policy: PolicySource | None) -> Loop:
     fails = config.failure_settings.failure_type != "none"
     as_fusion = config.compatibility_settings.conventions == "fusion"
     quality = needs_quality(config)
-    connections = takes_connections(config)
-    return Loop(is_protected(config), connections, fails, as_fusion, quality, policy)
+    connections, impaired = takes_connections(config), looks_at_impairments(config)
+    return Loop(is_protected(config), connections, fails, as_fusion, quality, impaired, policy)
 
 
 def takes_connections(config: Config) -> bool:
-    """Return whether a request may take several lightpaths, a part of one, or one that must be good."""
+    """Return whether a request may take several lightpaths, a part of one, or one that must be good.
+
+    Or one that is placed by impairments: only the loop for these knows where light is.
+    """
     general = config.general_settings
     # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
     grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
-    return general.max_segments > 1 or grooms or needs_quality(config)
+    many = general.max_segments > 1 or grooms
+    return many or needs_quality(config) or looks_at_impairments(config)
 
 
 def needs_quality(config: Config) -> bool:
@@ -211,6 +220,9 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
             service = service_as_fusion(config, service, inputs.modulation)
         if ways is not None:
             service = _with_quality(config, inputs, service, ways, paths, planes, link_km)
+        if looks_at_impairments(config):
+            on = [(plane.core, plane.band) for plane in planes]
+            service = service._replace(impairments=make_impairments(config, on, link_km))
     bit_rates, of_column = np.array(rates), np.arange(len(rates), dtype=np.int32)
     if columns is not None:
         bit_rates, of_column = np.array(columns.rates), columns.of
@@ -314,7 +326,7 @@ def _policy(config: Config, inputs: Inputs) -> Policy:
     general, routing = config.general_settings, config.routing_settings
     if inputs.policy is not None:
         return Policy(FIRST_FIT, IN_ORDER, draws=reads_random(inputs.policy))
-    ranks = general.route_method in RANKS
+    ranks = general.route_method in RANKS | IMPAIRMENT_RANKS
     return built_in_policy(
         general.allocation_method, general.route_method if ranks else routing.path_choice
     )
@@ -416,7 +428,7 @@ def planes_of(config: Config) -> tuple[Plane, ...]:
     bands = [(band, count) for band, count in slots if count]
     cores: Sequence[int] = range(config.topology_settings.cores_per_link)
     own = bool(config.routing_settings.policy)
-    if not own and config.general_settings.allocation_method.startswith("priority"):
+    if not own and config.general_settings.allocation_method in KEEP_APART:
         cores = apart(len(cores))
     if config.general_settings.spectrum_priority == "BSC":
         return tuple(Plane(core, band, count) for band, count in bands for core in cores)

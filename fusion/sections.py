@@ -41,7 +41,9 @@ QUALITY_KEYS: dict[str, tuple[str, ...]] = {
     "snr_e2e_external_resources": ("snr_thresholds", "quality_file"),
 }
 """Keys of snr_settings that have an effect, by snr_type."""
-RANKING = ("cong_aware", "least_congested", "frag_aware")
+LINK_COST_KEYS = {"nli_aware": ("beta",), "xt_aware": ("beta", "xt_type")}
+"""Further keys of snr_settings that have an effect, by route_method."""
+RANKING = ("cong_aware", "least_congested", "frag_aware", *LINK_COST_KEYS)
 """Routing methods that order the candidate paths anew for each request."""
 NOISE_MODELS = ("snr_calc_nli", "gsnr")
 """Values of snr_type whose signal quality is computed from noise."""
@@ -100,6 +102,8 @@ class GeneralSettings(Section):
             "cong_aware",
             "least_congested",
             "frag_aware",
+            "nli_aware",
+            "xt_aware",
             "external_ksp",
             "1plus1_protection",
         ],
@@ -109,9 +113,10 @@ class GeneralSettings(Section):
         default="k_shortest_path",
         description="Candidate paths of a node pair, and their order: the k_paths shortest "
         "(path_order says what is short), the shortest alone, or those of paths_file "
-        "(external_ksp). cong_aware, least_congested and frag_aware order the k_paths shortest anew "
-        "for each request: by congestion and km, by the free slots of the fullest link (of paths "
-        "with at most one hop more than the fewest), by fragmentation. 1plus1_protection is "
+        "(external_ksp). cong_aware, least_congested, frag_aware, nli_aware and xt_aware order the "
+        "k_paths shortest anew for each request: by congestion and km, by the free slots of the fullest "
+        "link (of paths with at most one hop more than the fewest), by fragmentation, by nonlinear "
+        "interference or light in adjacent cores and km (beta, xt_type). 1plus1_protection is "
         "k_shortest_path with protection_mode = 1plus1.",
     )
     allocation_method: Annotated[
@@ -125,6 +130,7 @@ class GeneralSettings(Section):
             "exact_fit",
             "priority_first",
             "priority_last",
+            "xt_aware",
         ],
         Word,
     ] = Field(
@@ -132,7 +138,9 @@ class GeneralSettings(Section):
         description="Slots of a lightpath: the lowest free start, the highest, the one in the "
         "smallest gap, any at random, the one whose slots are in use on most or fewest links, the "
         "lowest gap that it fills or else the lowest start. priority_first and priority_last are "
-        "first and last fit with the cores in an order that keeps neighbours apart.",
+        "first and last fit with the cores in an order that keeps neighbours apart; xt_aware takes in "
+        "this order the core in which fewest lightpaths of adjacent cores have the same slots, with "
+        "first fit in some cores and last fit in their neighbours.",
     )
     spectrum_priority: Annotated[Literal["None", "CSB", "BSC"], Word] = Field(
         default="None",
@@ -326,6 +334,20 @@ class SnrSettings(Section):
     recheck_crossband: Annotated[bool, Flag] = Field(
         default=True,
         description="Among these also the ones in the other band (snr_recheck with C and L band).",
+    )
+    beta: Annotated[float, Field(ge=0, le=1), Number] = Field(
+        default=0.5,
+        description="Weight of a link's km, over those of the longest link, against its nonlinear "
+        "interference (nli_aware) or the light in adjacent cores (xt_aware, with_length).",
+    )
+    xt_type: Annotated[
+        Literal["with_length", "without_length"],
+        Word,
+        BeforeValidator(lambda kind: "with_length" if str(kind).lower() in ("none", "") else kind),
+    ] = Field(
+        default="with_length",
+        description="Cost of a link by the share of adjacent cores with light: weighed against its km by "
+        "beta, or times its spans (xt_aware routing).",
     )
     quality_file: OptionalPath = Field(
         default="",
@@ -526,6 +548,8 @@ class Config(BaseModel):
             "cong_aware": "ca",
             "least_congested": "lc",
             "frag_aware": "fa",
+            "nli_aware": "na",
+            "xt_aware": "xa",
             "external_ksp": "eksp",
         }.get(self.general_settings.route_method, "ksp")
         route = {"1plus1": "1p1", "shared_backup": "sbpp"}.get(
@@ -631,6 +655,11 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     if values.get("policy"):
         yield from _contradictions_of_a_policy(values)
+    elif values.get("allocation_method") == "xt_aware" and values.get("path_choice") == "all":
+        yield (
+            "path_choice",
+            "must be in_order with allocation_method = xt_aware, which compares the cores of a path",
+        )
     if known("route_method", "path_order") and (
         values["route_method"] == "least_congested" and values["path_order"] != "hops"
     ):
@@ -674,6 +703,11 @@ def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[s
     allowed = ("k_shortest_path", "shortest_path", "1plus1_protection")
     if method not in (None, *allowed):
         yield "route_method", f"must be {', '.join(allowed[:2])} or {allowed[2]} {told}"
+    if values.get("allocation_method") == "xt_aware":
+        yield (
+            "allocation_method",
+            f"must not be xt_aware {told}: it does not place a working path and its backup",
+        )
     for key, only in (("path_order", ("km", "hops")), ("path_choice", ("in_order",))):
         if values.get(key) not in (None, *only):
             yield key, f"must be {' or '.join(only)} {told}"

@@ -166,8 +166,8 @@ def estimate_scenario(
     """
     if scenario.service or scenario.failure or scenario.protection:
         raise ValueError(
-            "importance splitting is not there for slicing, grooming, signal quality, failures and "
-            "protection"
+            "importance splitting is not there for slicing, grooming, signal quality, nli_aware and "
+            "xt_aware, failures and protection"
         )
     if scenario.own is not None:
         raise ValueError("importance splitting is not there for a policy of your own")

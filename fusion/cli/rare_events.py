@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+from fusion.sections import LINK_COST_KEYS
 
 if TYPE_CHECKING:
     from fusion.config import Config
@@ -81,6 +82,10 @@ def _refusal(config: Config) -> str:
         value = getattr(section, key)
         if value != off:
             return f"{key} = {value}: must be {off} for importance splitting"
+    for key in ("route_method", "allocation_method"):
+        value = getattr(general, key)
+        if value in LINK_COST_KEYS and not config.routing_settings.policy:
+            return f"{key} = {value}: is not available for importance splitting"
     return ""
 
 

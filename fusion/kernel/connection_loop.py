@@ -32,10 +32,11 @@ from fusion.kernel.connections import (
     take_row,
 )
 from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.impairments import Impairments, cost_of_links, next_apart
 from fusion.kernel.quality import Quality, count_noise, forget_refusals, was_refused
 from fusion.kernel.quality_search import place_well, search_all_well
-from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots, path_score
-from fusion.kernel.search import RANDOM_FIT, find_start, search_all, search_random
+from fusion.kernel.routing import ALL_PATHS, BY_INTERFERENCE, IN_ORDER, free_slots, path_score
+from fusion.kernel.search import APART, RANDOM_FIT, find_start, search_all, search_random
 
 
 @inner
@@ -68,21 +69,52 @@ def end_until(
 
 
 @inner
-def put_in_order(network: Network, state: Connections, slots: int, choice: int, pair: int) -> int:
+def rank_of(
+    network: Network,
+    impairments: Impairments | None,
+    state: Connections,
+    slots: int,
+    choice: int,
+    path: int,
+    bit_rate: int,
+) -> Any:
+    """Return what a path should have little of at the moment."""
+    hop, end = network.first_hop[path], network.first_hop[path + 1]
+    if impairments is not None:
+        width = np.int64(network.width[network.width_row[path], bit_rate])
+        if choice >= BY_INTERFERENCE:
+            return cost_of_links(
+                state.free,
+                state.light.lit,
+                state.light.first,
+                network.links,
+                network.shifts,
+                impairments,
+                choice,
+                hop,
+                end,
+                width,
+            )
+    return network.path_cost[path] + path_score(state.free, network.links, hop, end, slots, choice)
+
+
+@inner
+def put_in_order(
+    network: Network,
+    service: Service,
+    state: Connections,
+    slots: int,
+    choice: int,
+    pair: int,
+    bit_rate: int,
+) -> int:
     """Put the candidates of a pair in the order in which they are tried, and return how many there are."""
     first, end = network.first_path[pair], network.first_path[pair + 1]
     order, score = state.order, state.score
     for path in range(first, end):
         place = np.int64(path - first)
         if choice != IN_ORDER and choice != ALL_PATHS:
-            value = network.path_cost[path] + path_score(
-                state.free,
-                network.links,
-                network.first_hop[path],
-                network.first_hop[path + 1],
-                slots,
-                choice,
-            )
+            value = rank_of(network, service.impairments, state, slots, choice, path, bit_rate)
             while place > 0 and score[place - 1] > value:
                 score[place] = score[place - 1]
                 order[place] = order[place - 1]
@@ -96,6 +128,7 @@ def put_in_order(network: Network, state: Connections, slots: int, choice: int, 
 def place_on(
     network: Network,
     quality: Quality | None,
+    impairments: Impairments | None,
     state: Connections,
     fit: int,
     path: int,
@@ -104,11 +137,29 @@ def place_on(
 ) -> Any:
     """Return (plane, start, column) of a lightpath on a path, on the first plane with room; else -1s.
 
-    The column is that of the format where there is a choice of formats.
+    With the fit APART on the first of these by `next_apart`. The column is that of the format where there is
+    a choice of formats.
     """
     if quality is not None:
-        return place_well(quality, network, state, fit, path, column, tie)
+        return place_well(quality, impairments, network, state, fit, path, column, tie)
     width = network.width[network.width_row[path], column]
+    if impairments is not None:
+        keeps_apart = width > 0 and fit == APART
+        if keeps_apart:
+            plane, start, _ = next_apart(
+                state.free,
+                state.light.lit,
+                state.light.first,
+                network.links,
+                network.shifts,
+                impairments,
+                network.first_hop[path],
+                network.first_hop[path + 1],
+                np.int64(width),
+                np.int64(-1),
+                np.int64(-1),
+            )
+            return plane, start, np.int64(column)
     if width > 0:
         for plane in range(state.free.shape[0]):
             start, _ = find_start(
@@ -188,7 +239,9 @@ def search(
         return search_all_paths(network, service.quality, state, fit, pair, bit_rate, tie)
     for place in range(candidates):
         path = np.int64(state.order[place])
-        plane, start, column = place_on(network, service.quality, state, fit, path, bit_rate, tie)
+        plane, start, column = place_on(
+            network, service.quality, service.impairments, state, fit, path, bit_rate, tie
+        )
         if start >= 0:
             return path, plane, start, column
     return np.int64(-1), np.int64(-1), np.int64(-1), np.int64(-1)
@@ -249,7 +302,9 @@ def slice_onto(
     for _ in range(number):
         if left == 0:
             break
-        plane, start, one = place_on(network, service.quality, state, fit, path, column, tie)
+        plane, start, one = place_on(
+            network, service.quality, service.impairments, state, fit, path, column, tie
+        )
         if start < 0:
             break
         row = set_up(network, service, state, pair, path, plane, start, one, now)
@@ -286,7 +341,9 @@ def fill(
         is_last = tier + 1 == service.tiers.shape[1] or service.tiers[bit_rate, tier + 1] < 0
         start = np.int64(-1)
         if is_last or left >= service.rate[column]:
-            plane, start, one = place_on(network, service.quality, state, fit, path, column, tie)
+            plane, start, one = place_on(
+                network, service.quality, service.impairments, state, fit, path, column, tie
+            )
             if start >= 0:
                 row = set_up(network, service, state, pair, path, plane, start, one, now)
                 rate = min(left, service.rate[one])
@@ -428,14 +485,14 @@ def serve_request(
         groomed = left
         if left < total:
             plane, start, column = place_on(
-                network, service.quality, state, fit, path, bit_rate, tie
+                network, service.quality, service.impairments, state, fit, path, bit_rate, tie
             )
             if start >= 0:
                 row = set_up(network, service, state, pair, path, plane, start, column, now)
                 add_part(state, connection, row, left, True)
                 return np.int64(0)
             drop_parts(network, service, state, pair_of_path, connection)
-    candidates = put_in_order(network, state, slots, choice, pair)
+    candidates = put_in_order(network, service, state, slots, choice, pair, bit_rate)
     path, plane, start, column = search(
         network, service, state, fit, choice, candidates, pair, bit_rate, tie
     )
@@ -610,4 +667,16 @@ def serve_with_quality(*arguments: Any) -> None:
 
     One function for each keeps the cache able to say which of them is compiled.
     """
+    serve_each(*arguments)
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def serve_impaired(*arguments: Any) -> None:
+    """Serve requests as `serve_each` does, with a service that has impairments, without quality."""
+    serve_each(*arguments)
+
+
+@compiled(cache=CACHE_DIR is not None, nogil=True)
+def serve_impaired_with_quality(*arguments: Any) -> None:
+    """Serve requests as `serve_each` does, with a service that has impairments and quality."""
     serve_each(*arguments)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fusion.kernel import inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
+from fusion.kernel.impairments import Impairments, new_light, switch_light
 from fusion.kernel.quality import Quality, add_noise, new_noise, take_noise
 from fusion.kernel.spectrum import WORD_BITS, toggle
 
@@ -48,6 +49,8 @@ class Service(NamedTuple):
     alike, highest bit rate first; -1 behind the last. Of size 0 where all slices of a request are alike."""
     quality: Quality | None
     """The signal quality that lightpaths need; None: any."""
+    impairments: Impairments | None = None
+    """What a policy knows that looks at impairments; None: another policy."""
 
 
 class Count(NamedTuple):
@@ -126,6 +129,8 @@ class Connections(NamedTuple):
     """float64[3]: time of the last arrival; buckets per unit of time; since when is measured."""
     noise: Any  # a Noise or None; the two are compiled apart
     """See `quality.Noise`; None where any signal quality is good."""
+    light: Any  # a Light or None, in the same way
+    """See `impairments.Light`; None where no policy looks at impairments."""
 
 
 def new_connections(
@@ -183,6 +188,7 @@ def new_connections(
         cursor=np.array([-1, 0, -1, 0, -1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time, 0.0]),
         noise=None if service.quality is None else new_noise(service.quality, network, lightpaths),
+        light=None if service.impairments is None else new_light(network),
     )
 
 
@@ -235,6 +241,7 @@ def set_up(
     toggle(state.free, plane, network.links, hop, end, start, width)
     if state.usage.shape[1] > 0:
         change_usage(state.usage, plane, start, width, end - hop)
+    switch_light(service.impairments, state.light, network.links, plane, hop, end, start, width)
     row = take_row(state.cursor, LIGHTPATH, state.following)
     state.path[row] = path
     state.plane[row] = plane
@@ -271,6 +278,7 @@ def tear_down(
     toggle(state.free, plane, network.links, hop, end, start, width)
     if state.usage.shape[1] > 0:
         change_usage(state.usage, plane, start, width, hop - end)
+    switch_light(service.impairments, state.light, network.links, plane, hop, end, start, width)
     group = service.group[pair_of_path[path]]
     before, after = state.preceding[row], state.following[row]
     if before >= 0:

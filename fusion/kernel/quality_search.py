@@ -8,16 +8,65 @@ import numpy as np
 
 from fusion.kernel import inner
 from fusion.kernel.arrays import Network
+from fusion.kernel.impairments import Impairments, next_apart
 from fusion.kernel.quality import Quality, is_good
-from fusion.kernel.search import find_start
+from fusion.kernel.search import APART, find_start
 
 if TYPE_CHECKING:
     from fusion.kernel.connections import Connections
 
 
 @inner
+def place_in_turn(
+    network: Network,
+    impairments: Impairments,
+    state: Connections,
+    fit: int,
+    path: int,
+    width: int,
+    tie: float,
+    turn: int,
+    overlaps: int,
+    plane: int,
+) -> Any:
+    """Return (plane, start, overlaps) of the place on a path that is tried after so many others.
+
+    start is -1 if there is none. That of the fit in the plane number `turn`, or with APART what `next_apart`
+    has behind the place before.
+    """
+    if fit == APART:
+        return next_apart(
+            state.free,
+            state.light.lit,
+            state.light.first,
+            network.links,
+            network.shifts,
+            impairments,
+            network.first_hop[path],
+            network.first_hop[path + 1],
+            width,
+            overlaps,
+            plane,
+        )
+    start, _ = find_start(
+        state.free,
+        state.usage,
+        network.first_hop,
+        network.links,
+        network.shifts,
+        fit,
+        turn,
+        path,
+        width,
+        tie,
+    )
+    return np.int64(turn), np.int64(start), np.int64(-1)
+
+
+@inner
 def place_well(
     quality: Quality,
+    impairments: Impairments | None,
     network: Network,
     state: Connections,
     fit: int,
@@ -27,31 +76,39 @@ def place_well(
 ) -> Any:
     """Return (plane, start, column of the format) of a good lightpath on a path; else -1s.
 
-    The first format in order, and for it the first plane, on which the start that the fit chooses is good.
+    The first format in order, and for it the first plane, on which the start that the fit chooses is good;
+    with the fit APART planes are in the order of `next_apart`.
     """
     for option in range(quality.options.shape[1]):
         one = np.int64(quality.options[column, option])
         if one < 0:
             break
-        width = network.width[network.width_row[path], one]
+        width = np.int64(network.width[network.width_row[path], one])
         if width <= 0:
             continue
-        for plane in range(state.free.shape[0]):
-            start, _ = find_start(
-                state.free,
-                state.usage,
-                network.first_hop,
-                network.links,
-                network.shifts,
-                fit,
-                plane,
-                path,
-                width,
-                tie,
-            )
+        plane, overlaps = np.int64(-1), np.int64(-1)
+        for turn in range(state.free.shape[0]):
+            if impairments is None:
+                plane = np.int64(turn)
+                start, _ = find_start(
+                    state.free,
+                    state.usage,
+                    network.first_hop,
+                    network.links,
+                    network.shifts,
+                    fit,
+                    plane,
+                    path,
+                    width,
+                    tie,
+                )
+            else:
+                plane, start, overlaps = place_in_turn(
+                    network, impairments, state, fit, path, width, tie, turn, overlaps, plane
+                )
             if start >= 0:
                 if is_good(quality, network, state, np.int64(path), plane, start, one):
-                    return np.int64(plane), np.int64(start), one
+                    return plane, np.int64(start), one
                 state.noise.refused[0] += 1
     return np.int64(-1), np.int64(-1), np.int64(-1)
 

@@ -13,6 +13,9 @@ from fusion.kernel.spectrum import count_ones, free_and_largest_block
 IN_ORDER, ALL_PATHS, BY_CONGESTION, BY_BOTTLENECK, BY_FRAGMENTATION = range(5)
 """Paths are tried as they are listed; or compared all at once; or tried by `path_score`, lowest first."""
 
+BY_INTERFERENCE, BY_CROSSTALK = 5, 6
+"""Or by `impairments.path_cost`, in the loop for connections."""
+
 
 @compiled
 def path_score(free: Words, links: Int32s, hop: int, end: int, slots: int, choice: int) -> Any:

@@ -21,6 +21,9 @@ from fusion.kernel.spectrum import (
 
 FIRST_FIT, LAST_FIT, BEST_FIT, RANDOM_FIT, MOST_USED, LEAST_USED, EXACT_FIT = range(7)
 
+APART = 7
+"""The fit of `impairments.place_apart`, in the loop for connections."""
+
 
 @compiled
 def find_start(

@@ -226,6 +226,8 @@ REFUSED = {
     },
     "protection_mode": {"protection_settings": {"protection_mode": "1plus1"}},
     "snr_type": {"snr_settings": {"snr_type": "gsnr"}},
+    "route_method": {"general_settings": {"route_method": "nli_aware"}},
+    "allocation_method": {"general_settings": {"allocation_method": "xt_aware"}},
     "fixed_grid": {"general_settings": {"fixed_grid": True}},
     "conventions": {
         "compatibility_settings": {"conventions": "fusion"},

@@ -152,8 +152,12 @@ def tables(draw: st.DrawFn, config: Config, topology: Topology) -> QualityTable:
 
 
 @st.composite
-def cases(draw: st.DrawFn, most_requests: int = 80) -> Case:
-    config = load_config("quick", draw(configs()))
+def cases(
+    draw: st.DrawFn,
+    most_requests: int = 80,
+    overrides: st.SearchStrategy[dict[str, dict[str, Any]]] | None = None,
+) -> Case:
+    config = load_config("quick", draw(configs() if overrides is None else overrides))
     topology = draw(topologies())
     topology = topology._replace(links=tuple((a, b, 130.0 * km) for a, b, km in topology.links))
     reach = (9e9, 9e9, 9e9)  # the tilt of C and L band is that of all formats in the table

@@ -188,6 +188,8 @@ def test_policy_warmup_and_bit_rates() -> None:
     assert {"kspff", "ffksp", "lfksp", "kspmu", "ksppl"} <= labels
     ranked = {"general_settings": {"route_method": "congestion_aware"}}
     assert load_config("quick", ranked).policy == "caff"
+    aware = {"general_settings": {"route_method": "nli_aware", "allocation_method": "xt_aware"}}
+    assert load_config("quick", aware).policy == "naxa"
     assert config.warmup_requests(300) == 0
     assert load_config("quick").warmup_requests(0.07) == 2
     assert load_config("quick").warmup_requests(170) == 3400

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fusion.config import ConfigError, ignored_keys, load_config
-from fusion.cores import LAYOUTS, adjacency, apart
+from fusion.cores import LAYOUTS, adjacency, apart, colours
 from fusion.inputs import content_key, read_inputs
 from fusion.kernel.routing import path_score
 from fusion.policies import RANKS
@@ -47,7 +47,7 @@ def candidates(made: Scenario, source: str, destination: str) -> list[list[str]]
     return [nodes_of(made, path) for path in range(first, end)]
 
 
-@pytest.mark.parametrize("method", ["cong_aware", "least_congested", "frag_aware"])
+@pytest.mark.parametrize("method", ["cong_aware", "least_congested", "frag_aware", "nli_aware"])
 def test_ranking_paths_blocks_less_than_their_fixed_order(method: str) -> None:
     """At a load at which the shortest are often full."""
     fixed = replicate(scenario({"num_requests": 40_000}, k_paths=3), 170.0, 0, 3400)
@@ -185,6 +185,16 @@ def test_a_path_file_that_cannot_be_used_is_told(tmp_path: Path, text: str, told
             "path_order = km: must be hops",
         ),
         ({"route_method": "external_ksp"}, {}, "paths_file = .*: must name a file"),
+        (
+            {"route_method": "nli_aware"},
+            {"path_choice": "all"},
+            "path_choice = all: must be in_order",
+        ),
+        (
+            {"allocation_method": "xt_aware"},
+            {"path_choice": "all"},
+            "must be in_order with allocation_method = xt_aware",
+        ),
         ({}, {"congestion_weight": 0}, "congestion_weight = 0: must be a number above 0 to 1"),
         ({}, {"ca_alpha": 0.5}, "use congestion_weight instead"),
     ],
@@ -245,3 +255,71 @@ def test_an_order_of_the_cores_keeps_neighbours_apart(count: int) -> None:
     first = [core for place, core in enumerate(order) if not near[core, order[:place]].any()]
     assert order[: len(first)] == first
     assert len(first) >= {1: 1, 4: 2, 7: 3, 13: 3, 19: 6}[count]
+
+
+@pytest.mark.parametrize("key", ["route_method", "allocation_method"])
+def test_crosstalk_needs_cores_whose_neighbours_are_known(key: str) -> None:
+    overrides = {
+        "general_settings": {key: "xt_aware"},
+        "topology_settings": {"cores_per_link": 3},
+    }
+    config = load_config("nsfnet_100_slots", overrides)
+    with pytest.raises(ConfigError, match=rf"one of 1, 4, 7, 13, 19 with {key} = xt_aware"):
+        read_inputs(config)
+
+
+@pytest.mark.parametrize(
+    ("general", "other", "told"),
+    [
+        ({"route_method": "nli_aware"}, {}, "route_method = nli_aware: must be k_shortest_path"),
+        ({"allocation_method": "xt_aware"}, {}, "must not be xt_aware with protection_mode"),
+        (
+            {"route_method": "xt_aware"},
+            {"routing_settings": {"policy": f"{__file__}:choose"}, "protection_settings": {}},
+            "orders the paths itself, and so does route_method = xt_aware",
+        ),
+        (
+            {"route_method": "nli_aware"},
+            {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
+            "route_method = nli_aware: must be k_shortest_path or shortest_path with conventions",
+        ),
+        (
+            {"allocation_method": "xt_aware"},
+            {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
+            "allocation_method = xt_aware: must be first_fit or priority_first with conventions",
+        ),
+    ],
+)
+def test_what_impairments_do_not_go_with(
+    general: dict[str, object], other: dict[str, dict[str, object]], told: str
+) -> None:
+    overrides = {"protection_settings": {"protection_mode": "1plus1"}, **other}
+    with pytest.raises(ConfigError, match=told):
+        load_config("nsfnet_100_slots", {"general_settings": general, **overrides})
+
+
+def test_weights_of_link_costs_count_where_they_are_read() -> None:
+    def key(method: str, **settings: object) -> str:
+        config = load_config(
+            "nsfnet_100_slots",
+            {"general_settings": {"route_method": method}, "snr_settings": settings},
+        )
+        return content_key(config, read_inputs(config))
+
+    other = {"beta": 0.7, "xt_type": "without_length"}
+    assert key("k_shortest_path") == key("k_shortest_path", **other)
+    assert (
+        key("nli_aware") == key("nli_aware", xt_type="without_length") != key("nli_aware", **other)
+    )
+    assert key("xt_aware") == key("xt_aware", xt_type=None) != key("xt_aware", beta=0.7)
+    assert key("xt_aware", **other) == key("xt_aware", xt_type="without_length") != key("xt_aware")
+
+
+def test_cores_that_are_taken_from_the_top_are_next_to_those_from_the_bottom() -> None:
+    for count in LAYOUTS:
+        near, colour = adjacency(count), colours(count)
+        assert not any(
+            near[a, b] for a in range(count) for b in range(count) if colour[a] == colour[b]
+        )
+        if count == 7:
+            assert colour == [0, 1, 0, 1, 0, 1, 2]
