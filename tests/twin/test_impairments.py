@@ -67,8 +67,9 @@ def impaired(draw: st.DrawFn, *, quality: bool) -> dict[str, dict[str, Any]]:
         }
     cores = overrides["topology_settings"]["cores_per_link"]
     if "xt_aware" in (route, fit):
-        cores = draw(st.sampled_from([1, 4, 7])) if cores < 4 else cores
-        overrides["spectrum_settings"]["c_band"] = draw(st.sampled_from([5, 7]))
+        # So little room that light is in all cores.
+        cores = draw(st.sampled_from([1, 4, 4, 7])) if cores < 4 or not quality else cores
+        overrides["spectrum_settings"]["c_band"] = draw(st.sampled_from([4, 6, 7]))
     overrides["topology_settings"]["cores_per_link"] = cores
     overrides["general_settings"] |= {
         "route_method": route,
@@ -152,8 +153,8 @@ def assert_same(case: Case) -> None:
         assert first[plane][link] == {one.start for one in channels}
 
 
-@given(case=cases(60, impaired(quality=False)))
-@settings(derandomize=True, deadline=None, max_examples=90)
+@given(case=cases(150, impaired(quality=False)))
+@settings(derandomize=True, deadline=None, max_examples=150)
 def test_same_decisions_as_the_twin(case: Case) -> None:
     assert_same(case)
 
@@ -317,6 +318,27 @@ def test_the_core_with_fewest_overlaps_is_taken() -> None:
     # The third overlaps in core 1 as in core 3. The fourth would overlap with that in cores 0, 2 and 1; the
     # last does so with one lightpath in core 0 and in core 2, below the fourth in core 3 with one, too.
     assert places == [(0, 0), (2, 0), (1, 1), (3, 3), (0, 2)]
+
+
+@pytest.mark.parametrize("cores", [4, 7, 13, 19])
+@pytest.mark.parametrize("slots", [9, 70])
+def test_cores_that_fill_and_empty(cores: int, slots: int) -> None:
+    """So full that most cores are used and places of the same request differ in what they overlap."""
+    case = by_hand(TRIANGLE, slots, cores, 0.5, allocation_method="xt_aware")
+    random, count = np.random.default_rng(cores), 400
+    requests = Requests(
+        np.cumsum(random.exponential(1.0, count)),
+        random.exponential(0.6 * cores * slots, count),
+        random.integers(0, 6, count).astype(np.int32),
+        random.integers(0, 3, count).astype(np.int32),
+        np.zeros(count),
+    )
+    done, twin = new_run(case._replace(requests=requests)), twin_of(case)
+    serve(case, done, requests, done.decision)
+    twin.serve(requests)
+    assert done.decision.tolist() == [list(decision) for decision in twin.decisions]
+    used = {plane for _, plane, _ in twin.decisions}
+    assert slots == 70 or len(used - {-1}) > 2 * cores // 3
 
 
 def shortest(topology: Topology, cost: list[float], source: int, destination: int) -> float:
