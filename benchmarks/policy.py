@@ -21,7 +21,7 @@ from fusion.config import load_config
 from fusion.inputs import read_inputs
 from fusion.kernel import compiled, event_loop
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.own_loop import event_loop as loop_of
+from fusion.own_policy.loop import event_loop as loop_of
 from fusion.plain import serve_chunk
 from fusion.scenario import Scenario, make_scenario
 from fusion.traffic import draw_requests

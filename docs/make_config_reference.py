@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fusion
-from fusion.sections import SECTIONS
+from fusion.settings.sections import SECTIONS
 
 TARGET = Path(__file__).with_name("config.md")
 TEMPLATES = Path(__file__).with_name("templates.md")
@@ -21,7 +21,7 @@ keys are refused by name, with what to do instead, or reported as ignored as the
 
 A key is set in a template, and overrides change it: `{"general_settings": {"erlang_start": 50}}`.
 
-This page is made from the models in `fusion/sections.py` by `python docs/make_config_reference.py`.
+This page is made from the models in `fusion/settings/sections.py` by `python docs/make_config_reference.py`.
 """
 
 

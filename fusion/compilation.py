@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.failures import Scheduled
 from fusion.kernel import is_cached
 from fusion.kernel.connection_loop import (
     serve_connections,
@@ -21,9 +20,10 @@ from fusion.kernel.failures import (
 )
 from fusion.kernel.fusion_loop import serve_as_fusion
 from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
-from fusion.own_loop import is_loop_cached
+from fusion.own_policy.loop import is_loop_cached
 from fusion.replication import replicate
 from fusion.scenario import Loop, Scenario
+from fusion.survivability.failures import Scheduled
 
 
 def is_compiled(loop: Loop) -> bool:

@@ -13,14 +13,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fusion import foreign_keys, named_files
-from fusion.failure_settings import FAILURE_KEYS
-from fusion.ini import Entries, Entry, format_value, read_ini
-from fusion.named_files import InputFolders, input_folders, told_value
-from fusion.overrides import override_entries, read_overrides
 from fusion.problems import ConfigError, Problem, brief, nearest, show, words
-from fusion.section import Section
-from fusion.sections import (
+from fusion.settings import foreign_keys, named_files
+from fusion.settings.failure_settings import FAILURE_KEYS
+from fusion.settings.ini import Entries, Entry, format_value, read_ini
+from fusion.settings.named_files import InputFolders, input_folders, told_value
+from fusion.settings.overrides import override_entries, read_overrides
+from fusion.settings.section import Section
+from fusion.settings.sections import (
     HOME,
     LINK_COST_KEYS,
     QUALITY_KEYS,
@@ -29,7 +29,7 @@ from fusion.sections import (
     contradictions,
     flat,
 )
-from fusion.values import TOLD
+from fusion.settings.values import TOLD
 
 __all__ = [
     "Config",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.failures import Failure
 from fusion.kernel.arrays import Floats, Int32s, new_tally
 from fusion.kernel.connection_loop import (
     serve_connections,
@@ -31,10 +30,11 @@ from fusion.kernel.failures import (
     rows_in,
 )
 from fusion.measured import Counted
-from fusion.outages import Toll
-from fusion.recovery import restoration_ms
 from fusion.scenario import Scenario
 from fusion.slicing import PER_GBPS
+from fusion.survivability.failures import Failure
+from fusion.survivability.outages import Toll
+from fusion.survivability.recovery import restoration_ms
 from fusion.traffic import Requests
 
 

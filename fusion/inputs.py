@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
 from fusion.conventions.table_limits import unusable_table
-from fusion.failures import FailureError, lifetimes_of, links_of_failures
 from fusion.impairments import impairment_problems
 from fusion.modulation import (
     ModulationError,
@@ -28,7 +27,13 @@ from fusion.modulation import (
     lightpath_widths,
     load_modulation,
 )
-from fusion.named_files import (
+from fusion.own_policy.source import PolicySource
+from fusion.path_file import PathFileError, read_paths
+from fusion.paths import GivenPaths, PathTable
+from fusion.problems import show
+from fusion.quality import quality_problems
+from fusion.quality_file import QualityFileError, QualityTable, read_quality
+from fusion.settings.named_files import (
     KEYS,
     InputFolders,
     file_of,
@@ -37,15 +42,10 @@ from fusion.named_files import (
     quote,
     told_value,
 )
-from fusion.path_file import PathFileError, read_paths
-from fusion.paths import GivenPaths, PathTable
-from fusion.policy_source import PolicySource
-from fusion.problems import show
-from fusion.protection import is_protected, km_of_best_pairs, protected_paths
-from fusion.quality import quality_problems
-from fusion.quality_file import QualityFileError, QualityTable, read_quality
-from fusion.sections import HOME
+from fusion.settings.sections import HOME
 from fusion.slicing import PER_GBPS, lightpath_rates, slices
+from fusion.survivability.failures import FailureError, lifetimes_of, links_of_failures
+from fusion.survivability.protection import is_protected, km_of_best_pairs, protected_paths
 from fusion.text_files import read_text
 from fusion.topology import (
     FUSION_NETWORKS,
@@ -335,8 +335,8 @@ def _paths(config: Config, topology: Topology, problems: list[Problem]) -> Given
 def _policy(
     config: Config, folders: InputFolders | None, problems: list[Problem]
 ) -> PolicySource | None:
-    from fusion.policy_file import PolicyFileError, read_policy  # here: it takes its time
-    from fusion.policy_trial import conditions_of, try_out
+    from fusion.own_policy.file import PolicyFileError, read_policy  # here: it takes its time
+    from fusion.own_policy.trial import conditions_of, try_out
 
     try:
         source = read_policy(config.routing_settings.policy, folders)

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.named_files import quote
 from fusion.problems import nearest, show
+from fusion.settings.named_files import quote
 from fusion.text_files import read_text
 
 FUSION_SLOT_WIDTH_GHZ = 12.5

@@ -6,8 +6,8 @@ import csv
 from itertools import pairwise
 from pathlib import Path
 
-from fusion.named_files import quote
 from fusion.paths import GivenPaths
+from fusion.settings.named_files import quote
 from fusion.text_files import read_text
 from fusion.topology import Topology
 

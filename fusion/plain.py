@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.failures import Failure
 from fusion.kernel.arrays import (
     Floats,
     Int32s,
@@ -18,10 +17,11 @@ from fusion.kernel.connections import new_count
 from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, interrupt
 from fusion.measured import Counted
-from fusion.outages import Toll
-from fusion.own_loop import Serve, event_loop
-from fusion.recovery import restoration_ms
+from fusion.own_policy.loop import Serve, event_loop
 from fusion.scenario import Scenario
+from fusion.survivability.failures import Failure
+from fusion.survivability.outages import Toll
+from fusion.survivability.recovery import restoration_ms
 from fusion.traffic import Requests
 
 

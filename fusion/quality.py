@@ -18,7 +18,7 @@ from fusion.physics.gsnr import from_db, noise_tables
 from fusion.physics.raman import raman_tables
 from fusion.problems import show
 from fusion.quality_file import FromFile
-from fusion.sections import NOISE_MODELS
+from fusion.settings.sections import NOISE_MODELS
 from fusion.ways import Ways
 
 MOST_BYTES = 2**30

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.modulation import value_of
-from fusion.named_files import quote
+from fusion.settings.named_files import quote
 from fusion.text_files import read_text
 from fusion.topology import Topology
 

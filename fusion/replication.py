@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from fusion.connections import ConnectionSimulation
 from fusion.conventions.replication import replicate_as_fusion
 from fusion.measured import Replication, replication_of
-from fusion.outages import serve_through_failures
 from fusion.plain import PlainSimulation
 from fusion.pool import Stopped
-from fusion.protected import ProtectedSimulation
 from fusion.scenario import Scenario
 from fusion.stopping import Task
+from fusion.survivability.outages import serve_through_failures
+from fusion.survivability.protected import ProtectedSimulation
 from fusion.traffic import Requests, draw_requests, split
 
 

@@ -19,7 +19,6 @@ from fusion.conventions.scenario import (
     service_as_fusion,
 )
 from fusion.cores import apart
-from fusion.failures import Failure, failed_links, lifetimes_of, scheduled
 from fusion.impairments import looks_at_impairments, make_impairments
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
@@ -30,21 +29,22 @@ from fusion.kernel.request import Facts
 from fusion.kernel.routing import IN_ORDER
 from fusion.kernel.search import FIRST_FIT
 from fusion.modulation import bits_per_symbol_steps, lightpath_widths
+from fusion.own_policy.build import reads_random
+from fusion.own_policy.source import PolicySource
 from fusion.paths import PathTable, k_shortest_paths
 from fusion.policies import IMPAIRMENT_RANKS, RANKS, Policy, built_in_policy
-from fusion.policy_build import reads_random
-from fusion.policy_source import PolicySource
-from fusion.protection import (
+from fusion.quality import make_quality
+from fusion.quality_file import quality_of_paths
+from fusion.service import make_service
+from fusion.slicing import PER_GBPS, lightpath_rates
+from fusion.survivability.failures import Failure, failed_links, lifetimes_of, scheduled
+from fusion.survivability.protection import (
     is_protected,
     longest_of_pair,
     make_protection,
     protected_paths,
 )
-from fusion.quality import make_quality
-from fusion.quality_file import quality_of_paths
-from fusion.recovery import RecoveryTimes
-from fusion.service import make_service
-from fusion.slicing import PER_GBPS, lightpath_rates
+from fusion.survivability.recovery import RecoveryTimes
 from fusion.traffic import TrafficModel
 from fusion.ways import Ways, make_ways
 

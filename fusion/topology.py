@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.named_files import quote
 from fusion.problems import nearest, show
+from fusion.settings.named_files import quote
 from fusion.text_files import read_text
 from fusion.topology_files import LENGTH_KEYS, Link, Network, read_network
 

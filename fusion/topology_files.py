@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion.named_files import quote
+from fusion.settings.named_files import quote
 
 LENGTH_KEYS = ("length_km", "length", "distance", "weight")
 """Names under which a link may have its length in km; the first that is there counts."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from fusion.config import template_names
 from fusion.modulation_tables import modulation_names
-from fusion.sections import SECTIONS
+from fusion.settings.sections import SECTIONS
 from fusion.sweep.definition import Sweep
 from fusion.topology import topology_names
 from fusion_flows.settings import Settings

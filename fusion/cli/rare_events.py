@@ -13,7 +13,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
-from fusion.sections import LINK_COST_KEYS
+from fusion.settings.sections import LINK_COST_KEYS
 
 if TYPE_CHECKING:
     from fusion.config import Config

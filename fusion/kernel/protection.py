@@ -1,9 +1,9 @@
 """Connections with a backup: what they hold, and the sharing of backup slots.
 
-A connection has two lightpaths, one on path w and its backup on path w + 1 (`fusion.disjoint`). A dedicated
-backup holds its slots as any lightpath does. Shared ones hold theirs together: a slot of a link may be the
-backup of several connections as long as no *risk* (a link, or a node) is common to any two of their working
-paths, so that one failure never wants it twice.
+A connection has two lightpaths, one on path w and its backup on path w + 1 (`fusion.survivability.disjoint`).
+A dedicated backup holds its slots as any lightpath does. Shared ones hold theirs together: a slot of a link
+may be the backup of several connections as long as no *risk* (a link, or a node) is common to any two of
+their working paths, so that one failure never wants it twice.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fusion.problems import ConfigError, Problem, nearest, show
-from fusion.sections import HOME
+from fusion.settings.sections import HOME
 from fusion.text_files import read_text
 
 MAX_POINTS = 100_000

@@ -15,8 +15,8 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from fusion.inputs import key_of
-from fusion.named_files import KEYS
-from fusion.sections import HOME
+from fusion.settings.named_files import KEYS
+from fusion.settings.sections import HOME
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
 from fusion.sweep.store import Store

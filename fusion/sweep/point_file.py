@@ -14,7 +14,7 @@ from fusion.config import Config
 from fusion.files import write_atomic
 from fusion.inputs import Inputs
 from fusion.modulation_tables import ModulationTable
-from fusion.policy_source import PolicySource
+from fusion.own_policy.source import PolicySource
 from fusion.sweep.points import Point, make_point
 from fusion.topology import Topology
 
@@ -98,6 +98,6 @@ def _from_record(record: dict[str, Any]) -> Inputs:
 
 def _checked(record: Any) -> PolicySource:
     """Return the source of a policy, if it can do nothing but choose. Raises ValueError."""
-    from fusion.policy_file import checked  # here: it takes its time
+    from fusion.own_policy.file import checked  # here: it takes its time
 
     return checked(_POLICY.validate_python(record))

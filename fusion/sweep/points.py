@@ -7,12 +7,12 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from fusion.config import Config, ConfigError, Problem, load_config
-from fusion.ini import format_value
 from fusion.inputs import Inputs, content, key_of, read_inputs
-from fusion.named_files import KEYS
 from fusion.outcome import AVAILABILITY
 from fusion.problems import show
-from fusion.sections import HOME, GeneralSettings, SimulationSettings, StatisticsSettings
+from fusion.settings.ini import format_value
+from fusion.settings.named_files import KEYS
+from fusion.settings.sections import HOME, GeneralSettings, SimulationSettings, StatisticsSettings
 from fusion.sweep.definition import ERLANG, Assignment, Sweep
 
 _MOST_PROBLEMS = 20

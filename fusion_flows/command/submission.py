@@ -14,9 +14,9 @@ from fusion.config import (
     read_overrides,
     template_names,
 )
-from fusion.ini import parse_ini
 from fusion.problems import nearest
-from fusion.sections import HOME
+from fusion.settings.ini import parse_ini
+from fusion.settings.sections import HOME
 from fusion_flows import rundir, server_address
 from fusion_flows.run_lookup import RunError, find
 from fusion_flows.server_address import NoServerError, connect

@@ -11,7 +11,7 @@ import pytest
 
 import fusion.request
 from fusion.kernel.request import PUBLIC, QUESTIONS
-from fusion.policy_file import read_policy
+from fusion.own_policy.file import read_policy
 from fusion.sweep.definition import read_sweep
 from fusion.sweep.points import Point, sweep_points
 from tests.twin.cases import Case, cases

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from fusion.config import Config, ConfigError, load_config, relevant_fields
-from fusion.failures import random_events
 from fusion.inputs import read_inputs
-from fusion.lifetimes import Lifetimes
 from fusion.measured import Replication
 from fusion.replication import replicate
 from fusion.scenario import Scenario, make_scenario
 from fusion.statistics import ratio_estimate, student_t
+from fusion.survivability.failures import random_events
+from fusion.survivability.lifetimes import Lifetimes
 from fusion.tables import availability_rows
 from tests.exact.availability_theory import Availability, exact_availability
 
@@ -217,7 +217,7 @@ def test_events_are_in_order_and_of_two_states() -> None:
 
 
 def done_failure(lifetimes: Lifetimes) -> Any:
-    from fusion.failures import Failure
+    from fusion.survivability.failures import Failure
 
     return Failure("none", 3, lifetimes=lifetimes)
 

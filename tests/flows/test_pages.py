@@ -15,7 +15,7 @@ import pytest
 
 from fusion.cli import run_sim
 from fusion.config import ConfigError, Problem, load_config
-from fusion.named_files import KEYS as FILES
+from fusion.settings.named_files import KEYS as FILES
 from fusion_flows.command import cli, examples
 
 from .blocks import MARKS, PAGES, Block, agrees, blocks

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from fusion.failures import Event
 from fusion.kernel.arrays import Network
 from fusion.kernel.connections import Service
+from fusion.survivability.failures import Event
 from fusion.traffic import Requests
 from tests.twin.connections import Connection, ConnectionTwin
 from tests.twin.twin import Choice, Lightpath, Twin

@@ -6,10 +6,10 @@ import numpy as np
 
 from fusion.kernel.arrays import Network, new_state, new_tally
 from fusion.kernel.request import BLOCKED, Facts, Request
-from fusion.own_loop import OwnLoop
-from fusion.policy_build import build
-from fusion.policy_file import checked
-from fusion.policy_source import PolicyFile, PolicySource
+from fusion.own_policy.build import build
+from fusion.own_policy.file import checked
+from fusion.own_policy.loop import OwnLoop
+from fusion.own_policy.source import PolicyFile, PolicySource
 from fusion.scenario import OwnPolicy
 from tests.twin.cases import Case, Served
 from tests.twin.twin import Choice, Twin

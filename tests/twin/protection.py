@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fusion.failures import Event
 from fusion.kernel.arrays import Network
+from fusion.survivability.failures import Event
 from fusion.traffic import Requests
 from tests.twin.failures import FailureRun
 from tests.twin.twin import Choice, Spectrum

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.config import ConfigError, load_config, relevant_fields, to_ini
-from fusion.failures import Event, Scheduled
 from fusion.inputs import content_key, read_inputs
 from fusion.measured import Replication
-from fusion.outages import serve_through_failures
 from fusion.plain import PlainSimulation
 from fusion.policies import built_in_policy
 from fusion.replication import replicate
 from fusion.scenario import make_scenario
+from fusion.survivability.failures import Event, Scheduled
+from fusion.survivability.outages import serve_through_failures
 from tests.twin.cases import Case, cases
 from tests.twin.failures import BreakableTwin, FailureRun
 from tests.twin.test_failures import ONCE, lonely_link, made_for, scenario

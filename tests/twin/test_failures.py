@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 
 from fusion.config import ConfigError, load_config, relevant_fields
 from fusion.connections import ConnectionSimulation
-from fusion.failures import Event, Failure, restoration_stream
 from fusion.inputs import read_inputs
 from fusion.kernel.connections import ENDED, Service
 from fusion.kernel.failures import able_to_fail
 from fusion.measured import Replication
-from fusion.outages import _Run
 from fusion.plain import PlainSimulation
 from fusion.policies import Policy, built_in_policy
-from fusion.region import links_in_region
 from fusion.replication import replicate
 from fusion.replication_file import to_record
 from fusion.scenario import Scenario, make_scenario
 from fusion.slicing import PER_GBPS
 from fusion.statistics import blocking_estimate
+from fusion.survivability.failures import Event, Failure, restoration_stream
+from fusion.survivability.outages import _Run
+from fusion.survivability.region import links_in_region
 from fusion.traffic import Requests, draw_requests
 from tests.twin.cases import POLICIES, Case, cases, first_requests
 from tests.twin.failures import BreakableConnectionTwin, BreakableTwin, FailureRun

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fusion.config import load_config
-from fusion.disjoint import disjoint_pairs
-from fusion.failures import Event
 from fusion.kernel.arrays import make_network
 from fusion.paths import PathTable
 from fusion.policies import FITS, built_in_policy
-from fusion.protected import ProtectedSimulation
-from fusion.protection import make_protection
+from fusion.survivability.disjoint import disjoint_pairs
+from fusion.survivability.failures import Event
+from fusion.survivability.protected import ProtectedSimulation
+from fusion.survivability.protection import make_protection
 from fusion.topology import Topology
 from fusion.traffic import Requests, TrafficModel
 from tests.twin.cases import Case, first_requests

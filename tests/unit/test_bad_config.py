@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion.config import ConfigError, Problem, load_config, read_overrides
-from fusion.foreign_keys import find
 from fusion.problems import show
+from fusion.settings.foreign_keys import find
 
 Write = Callable[[str], Path]
 

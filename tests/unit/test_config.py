@@ -25,10 +25,10 @@ from fusion.config import (
     template_names,
     to_ini,
 )
-from fusion.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
-from fusion.foreign_keys import SECTIONS as FOREIGN_SECTIONS
 from fusion.policies import FITS
-from fusion.sections import HOME, SECTIONS
+from fusion.settings.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
+from fusion.settings.foreign_keys import SECTIONS as FOREIGN_SECTIONS
+from fusion.settings.sections import HOME, SECTIONS
 
 Write = Callable[[str], Path]
 

@@ -32,7 +32,7 @@ from fusion.modulation import load_modulation
 from fusion.replication import replicate
 from fusion.replication_file import from_record, to_record
 from fusion.scenario import Scenario, make_scenario
-from fusion.sections import HOME, SECTIONS
+from fusion.settings.sections import HOME, SECTIONS
 from fusion.stopping import make_rule
 from fusion.topology import load_topology
 

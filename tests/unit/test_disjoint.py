@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.disjoint import disjoint_pairs
+from fusion.survivability.disjoint import disjoint_pairs
 from fusion.topology import Topology, load_topology, topology_names
 from tests.twin.cases import topologies
 

@@ -11,8 +11,8 @@ import pytest
 
 from fusion.config import Config, ConfigError, load_config
 from fusion.inputs import Inputs, content_key, read_inputs
-from fusion.policy_file import PolicyFileError, checked
-from fusion.policy_source import PolicyFile, PolicySource
+from fusion.own_policy.file import PolicyFileError, checked
+from fusion.own_policy.source import PolicyFile, PolicySource
 from fusion.replication import replicate
 from fusion.scenario import make_scenario
 from fusion.sweep.definition import Sweep

@@ -16,7 +16,7 @@ from fusion.physics.gn import PHI
 from fusion.physics.gsnr import GSNR_THRESHOLDS_DB
 from fusion.replication import replicate
 from fusion.scenario import make_scenario
-from fusion.sections import SnrSettings
+from fusion.settings.sections import SnrSettings
 from validation.exact import erlang_b
 
 Overrides = dict[str, dict[str, Any]]

@@ -212,7 +212,7 @@ def test_a_file_of_paths_that_nothing_reads_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_name_of_fusion_means_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "fusion.ini"
+    path = tmp_path / "fusion.settings.ini"
     path.write_text("[general_settings]\nroute_method = congestion_aware\n")
     config = load_config(path)
     assert config.general_settings.route_method == "cong_aware"

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusion.compile_errors import in_words
 from fusion.config import Config
 from fusion.kernel import is_cached
 from fusion.kernel.arrays import make_network
 from fusion.kernel.event_loop import serve
 from fusion.kernel.request import BLOCKED, Facts, Request, is_free, width
 from fusion.kernel.user_policy import CompileError, check_types, loop_with
+from fusion.own_policy.build import build, chooser_of
+from fusion.own_policy.errors import in_words
+from fusion.own_policy.rules import PLAIN
+from fusion.own_policy.source import PolicySource
 from fusion.paths import k_shortest_paths
-from fusion.policy_build import build, chooser_of
-from fusion.policy_rules import PLAIN
-from fusion.policy_source import PolicySource
 from fusion.problems import show
 from fusion.scenario import BANDS, planes_of
 from fusion.topology import Topology

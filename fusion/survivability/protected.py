@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fusion.failures import Failure
 from fusion.kernel.arrays import Floats, Int32s, Tally, new_tally
 from fusion.kernel.connections import new_count
 from fusion.kernel.event_loop import NO_DECISIONS
@@ -20,9 +19,10 @@ from fusion.kernel.protection import (
     new_protected,
 )
 from fusion.measured import Counted
-from fusion.outages import Toll
-from fusion.recovery import restoration_ms, switchover_ms
 from fusion.scenario import Scenario
+from fusion.survivability.failures import Failure
+from fusion.survivability.outages import Toll
+from fusion.survivability.recovery import restoration_ms, switchover_ms
 from fusion.traffic import Requests
 
 

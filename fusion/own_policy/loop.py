@@ -11,10 +11,10 @@ from fusion.kernel import is_cached
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
 from fusion.kernel.event_loop import serve
 from fusion.kernel.user_policy import REQUEST, WRONG, Asked, in_python, loop_with, make_request
-from fusion.policy_build import chooser_of
-from fusion.policy_rules import PLAIN
-from fusion.policy_source import PolicySource
-from fusion.policy_trial import Traced, WrongPolicyError
+from fusion.own_policy.build import chooser_of
+from fusion.own_policy.rules import PLAIN
+from fusion.own_policy.source import PolicySource
+from fusion.own_policy.trial import Traced, WrongPolicyError
 from fusion.scenario import OwnPolicy, Scenario
 
 Serve = Callable[..., None]

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fusion.ini import MAX_BYTES, Entries, Entry
 from fusion.problems import ConfigError, Problem, brief, show
-from fusion.sections import HOME
+from fusion.settings.ini import MAX_BYTES, Entries, Entry
+from fusion.settings.sections import HOME
 from fusion.text_files import read_text
 
 _MAX_OVERRIDES = 1000

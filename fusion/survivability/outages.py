@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.failures import (
+from fusion.kernel.arrays import Floats, Int32s, Int64s
+from fusion.kernel.failures import Flags, Links
+from fusion.survivability.failures import (
     Event,
     Failure,
     events_at_requests,
@@ -16,8 +18,6 @@ from fusion.failures import (
     random_events,
     restoration_stream,
 )
-from fusion.kernel.arrays import Floats, Int32s, Int64s
-from fusion.kernel.failures import Flags, Links
 from fusion.traffic import Requests
 
 _NOTHING = np.empty(0)

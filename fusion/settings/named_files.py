@@ -24,7 +24,7 @@ MOST_PROBLEMS = 10
 """Problems of one file that are told, each with a piece or two of its content."""
 
 _SHIPPED = tuple(
-    Path(__file__).parent / name for name in ("templates", "topologies", "modulations")
+    Path(__file__).parents[1] / name for name in ("templates", "topologies", "modulations")
 )
 _QUOTED_CHARACTERS = 60
 _SHOWN_CHARACTERS = 80

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.named_files import MOST_PROBLEMS, quote
 from fusion.problems import ConfigError, Problem, brief, show
+from fusion.settings.named_files import MOST_PROBLEMS, quote
 from fusion.text_files import read_text
 
 MAX_BYTES = 1 << 20  # 1 MiB; the longest INI files of FUSION have 7 KiB

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.disjoint import disjoint_pairs
 from fusion.kernel.protection import Protection
 from fusion.paths import PathTable
-from fusion.sections import Config
+from fusion.settings.sections import Config
+from fusion.survivability.disjoint import disjoint_pairs
 from fusion.topology import Topology
 
 

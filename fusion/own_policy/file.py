@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fusion.named_files import InputFolders, quote, split_policy
-from fusion.policy_rules import OFFERED, PLAIN, Rules, read_rules
-from fusion.policy_source import PolicyFile, PolicySource
+from fusion.own_policy.rules import OFFERED, PLAIN, Rules, read_rules
+from fusion.own_policy.source import PolicyFile, PolicySource
 from fusion.problems import nearest
+from fusion.settings.named_files import InputFolders, quote, split_policy
 from fusion.text_files import read_text
 
 _MAX_BYTES = 1 << 20

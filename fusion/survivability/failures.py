@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import Int64s
-from fusion.lifetimes import Lifetimes, link_changes
-from fusion.recovery import RecoveryTimes
-from fusion.region import links_in_region
+from fusion.survivability.lifetimes import Lifetimes, link_changes
+from fusion.survivability.recovery import RecoveryTimes
+from fusion.survivability.region import links_in_region
 
 if TYPE_CHECKING:
-    from fusion.failure_settings import FailureSettings
+    from fusion.settings.failure_settings import FailureSettings
     from fusion.topology import Topology
 
 

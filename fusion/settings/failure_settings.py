@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from fusion.problems import nearest, show, words
-from fusion.section import Section
-from fusion.values import (
+from fusion.settings.section import Section
+from fusion.settings.values import (
     TOLD,
     Dictionaries,
     Integer,

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fusion.conventions.limits import contradictions_with_fusion
-from fusion.failure_settings import FailureSettings, contradictions_of_failures
-from fusion.section import Section
-from fusion.values import (
+from fusion.settings.failure_settings import FailureSettings, contradictions_of_failures
+from fusion.settings.section import Section
+from fusion.settings.values import (
     ByFormat,
     Flag,
     Integer,

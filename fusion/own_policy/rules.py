@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fusion.kernel.request import BLOCKED, PUBLIC, QUESTIONS, Request
-from fusion.named_files import quote
 from fusion.problems import nearest
+from fusion.settings.named_files import quote
 
 PLAIN = os.environ.get("FUSION_PLAIN_POLICY", "0") not in ("", "0")
 """Whether policies run in plain Python, a thousand times slower, so that a debugger can follow them."""

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from fusion.kernel.user_policy import Chooser, module_name
-from fusion.policy_rules import DEBUGGING, ERRORS, FUNCTIONS, OFFERED, PLAIN, read_rules
-from fusion.policy_source import PolicySource
+from fusion.own_policy.rules import DEBUGGING, ERRORS, FUNCTIONS, OFFERED, PLAIN, read_rules
+from fusion.own_policy.source import PolicySource
 
 _BUILTINS = {
     name: getattr(builtins, name) for name in (*FUNCTIONS, *ERRORS, *(DEBUGGING if PLAIN else ()))

@@ -1,0 +1,1 @@
+"""A policy of the user's: read, checked, tried out, and made a part of the event loop."""

@@ -1,0 +1,1 @@
+"""Failures, restoration and protection."""
