@@ -98,8 +98,12 @@ def _run_name() -> str:
         sweep = make_sweep(given["sweep"], "sweep")
     except ConfigError:  # the run itself will say so
         return "sweep"
-    axes = " x ".join(axis for axis in sweep.axes)
-    return f"{sweep.template} over {axes}"[:80]
+    return default_name(sweep)
+
+
+def default_name(sweep: Sweep) -> str:
+    """Return the name in lists of a run without one: the template, without its folder, and the axes."""
+    return f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
 
 
 @interruptible_flow("fusion-sweep", _run_name)

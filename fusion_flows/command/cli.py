@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 from pydantic import ValidationError
+from rich.console import Console
 
 from fusion.config import ConfigError
 from fusion.sweep.store import StoreError
@@ -69,6 +70,7 @@ app = App(
     version=lambda: f"fusion {metadata.version('fusion-eon')}",
     help_format="plaintext",
     help_formatter="default" if sys.stdout.isatty() else "plain",
+    console=None if sys.stdout.isatty() else Console(width=1000),  # a line each: no terminal to fit
     default_parameter=Parameter(negative=(), show_default=False),
     suppress_keyboard_interrupt=False,
     result_action="return_value",
