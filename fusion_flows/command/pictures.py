@@ -26,7 +26,7 @@ def topology(
     load: float | None = None,
     to: Path | str = "",
 ) -> list[Path]:
-    """Draw a network as PNG and SVG, or how full its links were in a run; return the files.
+    """Draw a network as PNG, PDF and SVG, or how full its links were in a run; return the files.
 
     Nodes are at their coordinates, or in a layout that is the same each time. Of a run, links are coloured
     by what it has by now, and the pair of nodes that blocks most is marked with its first path.
@@ -72,7 +72,7 @@ def topology(
         name = "topology" + (f"-{shown}" if metric else "")
         name += f"-{load:g}" if load is not None else ""
     try:
-        return save(figure, folder, name, ("png", "svg"), dpi=200)
+        return save(figure, folder, name, ("png", "pdf", "svg"), dpi=200)
     except OSError as error:
         raise ArgumentError(f"--to {folder}: {error.strerror or error}") from None
 

@@ -127,12 +127,15 @@ def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FUSION_RUNS_DIR", str(done.run.path.parent))
-    assert topology("NSFNet") == [Path("plots/fusion_nsfnet.png"), Path("plots/fusion_nsfnet.svg")]
+    assert topology("NSFNet") == [
+        Path(f"plots/fusion_nsfnet.{form}") for form in ("png", "pdf", "svg")
+    ]
+    assert Path("plots/fusion_nsfnet.pdf").read_bytes().startswith(b"%PDF")
     Path("mine.txt").write_text("A B 10\nB C 20\n")
     for path in topology("mine.txt", to="here"):
         assert path.parent == Path("here")
         assert path.stat().st_size > 1000
-    png, svg = topology("0123", metric="fragmentation", load=140)
+    png, _, svg = topology("0123", metric="fragmentation", load=140)
     assert png == done.run.plots / "topology-fragmentation-140.png"
     assert "140 E" in svg.read_text()
     assert "blocks most" in svg.read_text()
