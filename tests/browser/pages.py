@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.prefect_server import ROOT, Prefect, wait_for
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 PATIENCE_SECONDS = 90  # for what takes one on a machine that is busy with other tests
@@ -52,17 +52,30 @@ def json_field(page: Page, title: str) -> Locator:
 
 
 def write_json(page: Page, title: str, text: str) -> None:
-    """Replace what is in a JSON editor."""
-    editor = json_field(page, title)
-    editor.click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(text)
+    """Replace what is in a JSON editor; again, as a person does, where the form is drawn anew meanwhile."""
+    for _ in range(3):
+        editor = json_field(page, title)
+        editor.click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(text)
+        with suppress(AssertionError):
+            expect(editor).to_contain_text(text, timeout=5_000)
+            return
+    raise AssertionError(f"{text} cannot be written into {title}")
 
 
 def choose(page: Page, title: str, value: str) -> None:
-    """Choose from a list, in the second version."""
-    page.get_by_label(f"Select {title}", exact=True).click()
-    page.get_by_role("option", name=value, exact=True).click()
+    """Choose from a list, in the second version; again where it closes as the form is drawn anew."""
+    button = page.get_by_label(f"Select {title}", exact=True)
+    option = page.get_by_role("option", name=value, exact=True)
+    for _ in range(3):
+        with suppress(PlaywrightTimeoutError, AssertionError):
+            if not option.is_visible():
+                button.click(timeout=10_000)
+            option.click(timeout=10_000)
+            expect(button).to_contain_text(value, timeout=5_000)
+            return
+    raise AssertionError(f"{value} cannot be chosen as {title}")
 
 
 def filled(overrides: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:

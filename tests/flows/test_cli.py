@@ -342,7 +342,8 @@ def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
 
 
 def test_no_run_is_handed_to_a_server_that_no_worker_listens_to(tmp_path: Path) -> None:
-    environment = plain_environment(tmp_path)
+    environment = {**plain_environment(tmp_path), "PREFECT_HOME": str(tmp_path / "none")}
+    shutil.rmtree(tmp_path / "prefect")
     command = here("run", "quick", "--detach", environment=environment, cwd=tmp_path)
     out, error = command.communicate(timeout=60)
     assert (command.returncode, out) == (1, "")
