@@ -11,6 +11,9 @@ from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+LAST_NEWS_SECONDS = 3.0
+"""How long a run that is ended waits for the server, which may be busy at that moment, to take its report."""
+
 _TIMEOUT_SECONDS = 20.0
 _PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)  # between two attempts, while nobody answers
 _LOCALLY = {"send_to_api": False}  # what is said about an absent server cannot be sent to it

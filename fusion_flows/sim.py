@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from fusion.config import Config, ignored_keys, load_config, to_ini
 from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir
-from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.flow_ends import (
     SimulationError,
     failure_of,
@@ -146,9 +146,11 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
+            connection.wait(LAST_NEWS_SECONDS)
             _show_last(follower, run, config, inputs, "the run was ended before its time")
             raise
         if isinstance(end, State):
+            connection.wait(LAST_NEWS_SECONDS)
             _show_last(follower, run, config, inputs, end.message or end.name or "")
             return cast(SimResult, end)
         connection.wait(settings.server_wait_seconds)

@@ -27,7 +27,7 @@ from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
 from fusion_flows import form, run_lock, rundir
-from fusion_flows.connection import Connection, Unreachable
+from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.dask_engine import compute_on_dask
 from fusion_flows.flow_ends import (
     SimulationError,
@@ -199,9 +199,11 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
+            connection.wait(LAST_NEWS_SECONDS)
             _show_last(follower, run, record, sweep, states, "the run was ended before its time")
             raise
         if isinstance(end, State):
+            connection.wait(LAST_NEWS_SECONDS)
             _show_last(follower, run, record, sweep, states, end.message or end.name or "")
             return cast(SweepResult, end)
         connection.wait(settings.server_wait_seconds)
