@@ -17,13 +17,15 @@ _NAMES = {
 }
 
 
+_UNCLEAR = frozenset({"", "True", "False", "None", "none", "all", "in_order"})
+"""Words that say nothing without their axis."""
+
+
 def label(axes: Sequence[str], names: Names, values: Mapping[str, Sequence[str]]) -> str:
     """Return the values as people say them: numbers with their axis, words alone if they are clear."""
     known = Counter(text for texts in values.values() for text in texts)
     return ", ".join(
-        f"{axis} = {text}"
-        if is_numeric([text]) or text in ("True", "False", "None", "") or known[text] > 1
-        else text
+        f"{axis} = {text}" if is_numeric([text]) or text in _UNCLEAR or known[text] > 1 else text
         for axis, text in zip(axes, names, strict=True)
     )
 

@@ -39,6 +39,9 @@ def test_labels_have_the_axes_that_change_and_no_others() -> None:
     assert said(draw(rows, "k_paths", "network", "path_order"))[:4] == words
     clear = sweep({"bit_rates": ["uniform"], "holding": ["uniform", "exponential"], "csb": [True]})
     assert said(draw(clear, "bit_rates", "holding", "csb"))[0] == "holding = uniform"
+    choices = sweep({"path_choice": ["in_order", "all"], "path_order": ["km"]})
+    words = ["path_choice = in_order", "path_choice = all"]
+    assert said(draw(choices, "path_choice", "path_order"))[:2] == words
 
 
 def test_curves_are_told_apart_in_grey_and_by_all_kinds_of_sight() -> None:
