@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config import Config
 from fusion.cores import LAYOUTS, adjacency, colours
-from fusion.kernel.impairments import Impairments
 from fusion.physics.fibre import Fibre
-from fusion.policies import IMPAIRMENT_FITS, IMPAIRMENT_RANKS
 from fusion.quality import lists_as_array
+
+if TYPE_CHECKING:
+    from fusion.kernel.impairments import Impairments
 
 POWER = 1e-3
 """W: launch power for which the interference of a link is taken, whatever input_power is."""
@@ -26,6 +28,8 @@ That in the middle channel of 86 side by side, of 37.5 GHz and POWER each: (POWE
 
 def looks_at_impairments(config: Config) -> bool:
     """Return whether the paths or the cores of a config are ranked by impairments."""
+    from fusion.policies import IMPAIRMENT_FITS, IMPAIRMENT_RANKS
+
     general = config.general_settings
     if config.routing_settings.policy:
         return False
@@ -35,7 +39,7 @@ def looks_at_impairments(config: Config) -> bool:
 def impairment_problems(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (key, message) for what such a policy cannot be had with."""
     general, cores = config.general_settings, config.topology_settings.cores_per_link
-    if not looks_at_impairments(config) or cores in LAYOUTS:
+    if config.routing_settings.policy or cores in LAYOUTS:
         return
     for key in ("route_method", "allocation_method"):
         if getattr(general, key) == "xt_aware":
@@ -54,6 +58,8 @@ def make_impairments(
 
     planes: core and band of each. link_km: km of each spectrum.
     """
+    from fusion.kernel.impairments import Impairments  # loads numba; checks need none
+
     general, settings = config.general_settings, config.snr_settings
     km = np.asarray(link_km, dtype=np.float64)
     spans = km * 1e3 / Fibre().span_length

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fusion.config import Config
 from fusion.cores import LAYOUTS, adjacency
-from fusion.kernel.quality import Quality
 from fusion.modulation import ModulationTable, value_of
 from fusion.physics.crosstalk import mean_crosstalk, power_coupling
 from fusion.physics.fibre import MULTI_BAND_FIBRE, Fibre, Grid, make_grid, span_count
@@ -20,6 +19,9 @@ from fusion.problems import show
 from fusion.quality_file import FromFile
 from fusion.settings.sections import NOISE_MODELS
 from fusion.ways import Ways
+
+if TYPE_CHECKING:
+    from fusion.kernel.quality import Quality
 
 MOST_BYTES = 2**30
 """Of the table of Raman scattering, which has an entry for each two kinds of carriers and two slots."""
@@ -129,6 +131,8 @@ def make_quality(
 
     planes: core and band of each. link_km: km of each spectrum. from_file: of snr_e2e_external_resources.
     """
+    from fusion.kernel.quality import Quality  # loads numba; checks need none
+
     settings, physics = config.snr_settings, physics_of(config)
     metres = np.asarray(link_km, dtype=np.float64) * 1e3
     kinds, kind = _kinds(config, table, ways)

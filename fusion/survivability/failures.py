@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel.arrays import Int64s
 from fusion.survivability.lifetimes import Lifetimes, link_changes
 from fusion.survivability.recovery import RecoveryTimes
 from fusion.survivability.region import links_in_region
 
 if TYPE_CHECKING:
+    from fusion.kernel.arrays import Int64s
     from fusion.settings.failure_settings import FailureSettings
     from fusion.topology import Topology
 

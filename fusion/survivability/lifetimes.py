@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fusion.kernel.arrays import Floats
+if TYPE_CHECKING:
+    from fusion.kernel.arrays import Floats
 
 
 class Lifetimes(NamedTuple):

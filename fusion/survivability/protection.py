@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel.protection import Protection
 from fusion.paths import PathTable
 from fusion.settings.sections import Config
 from fusion.survivability.disjoint import disjoint_pairs
 from fusion.topology import Topology
+
+if TYPE_CHECKING:
+    from fusion.kernel.protection import Protection
 
 
 def is_protected(config: Config) -> bool:
@@ -38,6 +41,8 @@ def make_protection(
 
     paths: of `disjoint_pairs`. groups: links, as indices into topology.links, that share a risk of their own.
     """
+    from fusion.kernel.protection import Protection  # loads numba; checks need none
+
     settings = config.protection_settings
     first_risk, risks = [0], list[int]()
     by_nodes = settings.disjointness_type == "node"

@@ -8,12 +8,13 @@ link, and to set up the new path, over its length; both add what light takes for
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fusion.kernel.arrays import Floats, Int32s, Network
-from fusion.kernel.failures import Links
+if TYPE_CHECKING:
+    from fusion.kernel.arrays import Floats, Int32s, Network
+    from fusion.kernel.failures import Links
 
 
 class RecoveryTimes(NamedTuple):

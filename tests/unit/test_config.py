@@ -480,3 +480,14 @@ def test_importing_is_cheap() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "numba", "networkx", "pandas", "prefect", "configparser"}
+
+
+def test_checking_all_of_a_config_loads_no_compiler() -> None:
+    """The flow and the command line check what the simulator, another process, will compute."""
+    code = (
+        "import sys; from fusion.config import load_config; from fusion.inputs import read_inputs\n"
+        "over = {'snr_settings': {'snr_type': 'gsnr'}, 'general_settings': {'route_method': 'nli_aware'}}\n"
+        "read_inputs(load_config('quick', over)); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"numba", "pandas", "matplotlib", "prefect"}
