@@ -61,19 +61,22 @@ def schedule_sweep(
         from prefect.utilities.urls import url_for
 
         deployment = find_deployment(client, SWEEP_DEPLOYMENT)
-        before = [one for one in deployment.schedules if one.slug == slug]
-        for one in before:
-            client.delete_deployment_schedule(deployment.id, one.id)
-        (made,) = client.create_deployment_schedules(
-            deployment.id,
-            [DeploymentScheduleCreate(schedule=schedule, slug=slug, parameters=parameters)],
-        )
+        known = next((one for one in deployment.schedules if one.slug == slug), None)
+        if known is not None:
+            client.update_deployment_schedule(
+                deployment.id, known.id, active=True, schedule=schedule, parameters=parameters
+            )
+            schedule_id = known.id
+        else:
+            wanted = DeploymentScheduleCreate(schedule=schedule, slug=slug, parameters=parameters)
+            (made,) = client.create_deployment_schedules(deployment.id, [wanted])
+            schedule_id = made.id
         return ScheduledSweep(
             name=slug,
             cron=cron,
             timezone=timezone,
-            schedule_id=made.id,
-            replaced=bool(before),
+            schedule_id=schedule_id,
+            replaced=known is not None,
             url=url_for("deployment", obj_id=deployment.id) or "",
         )
 

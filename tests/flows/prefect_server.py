@@ -45,7 +45,7 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
             return value
         deadline += max(0.0, time.monotonic() - asked - PATIENCE)
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -335,7 +335,7 @@ def session_worker(server: Prefect) -> Iterator[Worker]:
     """Deploy from prefect.yaml, and end the worker at the end."""
     server.command("work-pool", "create", POOL, "--type", "process")
     server.command("--no-prompt", "deploy", "--all")
-    server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "1"
+    server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "2"
     worker = Worker(server)
     try:
         yield worker

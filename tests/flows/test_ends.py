@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,7 @@ from .started import (
     simulators,
 )
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
 GONE_SECONDS = 3.0  # the grace time of two seconds and one more
 
 
@@ -51,7 +53,7 @@ def keeps_what_was_finished(server: Prefect, run_id: str) -> bool:
     return "Partial results" in server.artifacts(run_id)["report"]["data"] and bool(table)
 
 
-@pytest.mark.parametrize("way", ["cli", "api"])
+@pytest.mark.parametrize("way", [slow("cli"), "api"])
 def test_cancelled_on_a_worker(worker: Prefect, way: str) -> None:
     run_id, directory = start(worker)
     flow = flow_process(run_id)
@@ -71,7 +73,7 @@ def test_cancelled_on_a_worker(worker: Prefect, way: str) -> None:
     [
         (signal.SIGTERM, "termination signal"),
         (signal.SIGKILL, "SIGKILL"),
-        (signal.SIGSEGV, "status code: -11"),
+        slow(signal.SIGSEGV, "status code: -11"),
     ],
     ids=["SIGTERM", "SIGKILL", "crash"],
 )
@@ -155,7 +157,7 @@ def test_a_deleted_flow_run_ends(server: Prefect, tmp_path: Path) -> None:
     process.wait(30)
 
 
-@pytest.mark.parametrize("group", [True, False], ids=["terminal", "process"])
+@pytest.mark.parametrize("group", [True, slow(False)], ids=["terminal", "process"])
 def test_ctrl_c_ends_a_run_called_from_python(
     server: Prefect, tmp_path: Path, *, group: bool
 ) -> None:
@@ -195,7 +197,7 @@ def test_a_ctrl_c_that_python_ignores_ends_a_run(server: Prefect, tmp_path: Path
     assert not simulators(server.directory(run_id))
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("pause", [slow(0.0), 0.3, slow(1.0)])
 def test_ctrl_c_twice_ends_a_run_called_from_python(
     server: Prefect, tmp_path: Path, pause: float
 ) -> None:
@@ -209,7 +211,7 @@ def test_ctrl_c_twice_ends_a_run_called_from_python(
     assert state in ("CANCELLED", "CRASHED")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, slow(signal.SIGTERM), slow(signal.SIGHUP)])
 def test_a_python_process_that_called_the_flow_is_ended(
     server: Prefect, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -239,7 +241,7 @@ def served(server: Prefect) -> Iterator[subprocess.Popen[bytes]]:
         stop(process)
 
 
-@pytest.mark.parametrize("how", ["cancel", "kill"])
+@pytest.mark.parametrize("how", [slow("cancel"), "kill"])
 def test_served_without_a_worker(
     server: Prefect, served: subprocess.Popen[bytes], how: str
 ) -> None:
