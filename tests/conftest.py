@@ -50,7 +50,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them."""
+    """Mark them, and put those first that take longest, so that all processes end together."""
+    items.sort(key=lambda item: item.path.parent.name not in ("browser", "flows"))
     named = fault_tests()
     for item in items:
         if (item.path.name, item.name.partition("[")[0]) in named:

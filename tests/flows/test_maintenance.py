@@ -37,6 +37,15 @@ print("found", maintenance(settle_seconds=1).model_dump_json())
     return found
 
 
+def long_sweep(server: Prefect, folder: Path) -> tuple[Any, str, Path]:
+    """Start a sweep; return its process, its flow run and its directory once it computes."""
+    process = start(server, folder, LONG)
+    run_id = server.named(str(folder))
+    directory = server.directory(run_id)
+    wait_for(lambda: simulators(directory), 60, "the simulator")
+    return process, run_id, directory
+
+
 def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
     server: Prefect, tmp_path: Path
 ) -> None:
@@ -44,16 +53,22 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
     dead, dead_id, directory = endless_call(server, tmp_path / "dead")
     dead.kill()
     dead.wait()
+    sweep, sweep_id, sweep_directory = long_sweep(server, tmp_path / "sweep")
+    sweep.kill()
+    sweep.wait()
     (tmp_path / "alive").mkdir()
     alive, alive_id, alive_directory = endless_call(server, tmp_path / "alive")
-    assert server.run(dead_id)["state_type"] == "RUNNING", "nobody was there to say otherwise"
+    for lost in (dead_id, sweep_id):
+        assert server.run(lost)["state_type"] == "RUNNING", "nobody was there to say otherwise"
     try:
         found = maintain(server)
-        assert directory.name in found["lost_runs"]  # beside what other tests on this server left
-        assert alive_directory.name not in found["lost_runs"]
-        run = server.run(dead_id)
-        assert run["state_type"] == "CRASHED"
-        assert "process is gone" in run["state"]["message"]
+        lost_runs = set(found["lost_runs"])  # beside what other tests on this server left
+        assert {directory.name, sweep_directory.name} <= lost_runs
+        assert alive_directory.name not in lost_runs
+        for lost in (dead_id, sweep_id):
+            run = server.run(lost)
+            assert run["state_type"] == "CRASHED"
+            assert "process is gone" in run["state"]["message"]
         assert server.run(alive_id)["state_type"] == "RUNNING"
         assert simulators(alive_directory)
         assert directory.name not in maintain(server)["lost_runs"]
@@ -85,13 +100,10 @@ def test_processes_that_outlived_their_run_are_ended(server: Prefect, tmp_path: 
 def test_directories_without_a_flow_run_are_reported_and_old_ones_deleted_when_asked(
     server: Prefect, tmp_path: Path
 ) -> None:
-    names = []
-    for number in range(2):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        call = script(folder, f"fusion(overrides={SMALL!r}, name={str(folder)!r})")
-        assert server.call(call).wait(60) == 0
-        names.append(server.named(str(folder)))
+    called = [f"{tmp_path} {number}" for number in range(2)]
+    code = "\n".join(f"fusion(overrides={SMALL!r}, name={name!r})" for name in called)
+    assert server.call(script(tmp_path, code)).wait(90) == 0
+    names = [server.named(name) for name in called]
     old, young = (server.directory(name) for name in names)
     stranger = server.runs / "00000000beef"
     stranger.mkdir()
@@ -128,15 +140,3 @@ def test_a_run_that_never_started_gets_a_final_state(server: Prefect, tmp_path: 
     run = server.run(run["id"])
     assert run["state_type"] == "CRASHED"
     assert "never started" in run["state"]["message"]
-
-
-def test_a_sweep_whose_process_is_gone_gets_a_final_state(server: Prefect, tmp_path: Path) -> None:
-    process = start(server, tmp_path, LONG)
-    run_id = server.named(str(tmp_path))
-    directory = server.directory(run_id)
-    wait_for(lambda: simulators(directory), 60, "the simulator")
-    process.kill()
-    process.wait()
-    assert directory.name in maintain(server)["lost_runs"]
-    assert server.run(run_id)["state_type"] == "CRASHED"
-    assert not simulators(directory)
