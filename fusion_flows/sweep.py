@@ -39,6 +39,7 @@ from fusion_flows.pool_engine import compute_on_workers
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.redaction import redact, without_secrets
+from fusion_flows.report.setting import sweep_name
 from fusion_flows.reporting import follow
 from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory
@@ -98,12 +99,7 @@ def _run_name() -> str:
         sweep = make_sweep(given["sweep"], "sweep")
     except ConfigError:  # the run itself will say so
         return "sweep"
-    return default_name(sweep)
-
-
-def default_name(sweep: Sweep) -> str:
-    """Return the name in lists of a run without one: the template, without its folder, and the axes."""
-    return f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
+    return sweep_name(sweep)
 
 
 @interruptible_flow("fusion-sweep", _run_name)

@@ -36,7 +36,7 @@ def topology(
             its id or the first 4 digits of it or more, its name, its directory.
         metric: What colours the links of a run: utilisation or fragmentation; nothing: utilisation.
         load: At which load, in Erlang; nothing: the highest that there is.
-        to: Folder for the files; nothing: plots, of a run its own.
+        to: Folder for the files, which are named after network and run; nothing: plots, of a run its own.
 
     Raises:
         ConfigError: The file is no topology.
@@ -69,7 +69,8 @@ def topology(
             raise ArgumentError(f"{asked}run {run.run_id} has results at these loads: {loads}")
         figure = network_figure(config, inputs, results, shown)
         folder = Path(to) if to else run.plots
-        name = "topology" + (f"-{shown}" if metric else "")
+        name = f"{inputs.topology.name}-{run.run_id}" if to else "topology"
+        name += f"-{shown}" if metric else ""
         name += f"-{load:g}" if load is not None else ""
     try:
         return save(figure, folder, name, ("png", "pdf", "svg"), dpi=200)

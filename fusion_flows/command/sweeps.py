@@ -189,13 +189,13 @@ def sweep_parameters(
 ) -> dict[str, Any]:
     """Return what the deployment of sweeps takes, checked. Raises ConfigError."""
     from fusion_flows.command.submission import settings_as_sent
+    from fusion_flows.report.setting import sweep_name
 
     sweep = _sweep_of(file)
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)
-    given = name or f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
-    return {"sweep": sent, "name": given, "engine": engine, "failed": failed}
+    return {"sweep": sent, "name": name or sweep_name(sweep), "engine": engine, "failed": failed}
 
 
 def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFrame":

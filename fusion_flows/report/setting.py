@@ -5,12 +5,18 @@ from pathlib import Path
 
 from fusion.config import Config
 from fusion.inputs import Inputs
+from fusion.sweep.definition import Sweep
 
 
 def run_name(config: Config) -> str:
     """Return what a run is called in lists: topology, policy and loads."""
     network = Path(config.topology_settings.network).stem
     return f"{network} {config.policy} {span_text(config.loads)} E"
+
+
+def sweep_name(sweep: Sweep) -> str:
+    """Return what a sweep is called in lists: the template, without its folder, and the axes."""
+    return f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
 
 
 def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:

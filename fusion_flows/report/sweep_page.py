@@ -16,6 +16,7 @@ from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
+from fusion_flows.report.setting import sweep_name
 from fusion_flows.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ def sweep_page(
     None: it is drawn here.
     """
     rows = point_rows(states, [sweep.metric])
-    title = f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"
     again = file or (run.sweep if run else None)
     sections = [
         _results(sweep, rows, drawing),
@@ -69,7 +69,7 @@ def sweep_page(
         done = sum(state.stop_reason is not None for state in states)
         missing = f"{partial.strip()} ({done} of {len(states)} points are complete)"
     return Page(
-        title,
+        sweep_name(sweep),
         _setting(sweep, states),
         missing,
         numbered([section for section in sections if section.parts]),

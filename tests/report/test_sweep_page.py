@@ -140,7 +140,7 @@ def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
     assert "140 E" in svg.read_text()
     assert "blocks most" in svg.read_text()
     assert main(["topology", "0123", "--to", str(tmp_path / "run")]) == 0
-    assert "run/topology.png" in capsys.readouterr().out
+    assert f"run/nsfnet_deeprmsa-{done.run.run_id}.png" in capsys.readouterr().out
     for wrong, said in (
         (["nsfnet_deeprmsb"], "did you mean 'nsfnet_deeprmsa'"),
         (["0123", "--load", "999"], "has results at these loads: 140, 160, 180"),

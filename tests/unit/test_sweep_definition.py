@@ -128,9 +128,9 @@ def test_toml_and_json_say_the_same_and_a_template_lies_beside_them(tmp_path: Pa
 
 
 def test_a_run_without_a_name_is_called_by_its_file_without_the_folder() -> None:
-    from fusion_flows.sweep import default_name
+    from fusion_flows.report.setting import sweep_name
 
     sweep = make_sweep(
         {"template": "/some/folder/ring.ini", "grid": {"k_paths": [1, 2], "erlang": [50]}}, "t"
     )
-    assert default_name(sweep) == "ring over k_paths x erlang"
+    assert sweep_name(sweep) == "ring over k_paths x erlang"
