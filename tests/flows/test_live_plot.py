@@ -17,7 +17,7 @@ from fusion_flows.live_plot import LivePlot
 
 from .prefect_server import Prefect, wait_for
 from .started import GOING_ON
-from .test_sweep import LONG
+from .test_sweep import ON_ONE_CORE
 
 CALL = """
 import os
@@ -39,7 +39,7 @@ def test_a_running_sweep_shows_a_picture_that_changes_with_it(
 ) -> None:
     script = tmp_path / "call.py"
     store = str(tmp_path / "store")
-    script.write_text(CALL.format(store=store, sweep=LONG, name=str(tmp_path)))
+    script.write_text(CALL.format(store=store, sweep=ON_ONE_CORE, name=str(tmp_path)))
     process = server.call(str(script))
     run_id = server.named(str(tmp_path))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, script, simulators
-from .test_sweep import LONG, start
+from .test_sweep import ON_ONE_CORE, start
 
 
 def maintain(server: Prefect, before: str = "", **environment: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ print("found", maintenance(settle_seconds=1).model_dump_json())
 
 def long_sweep(server: Prefect, folder: Path) -> tuple[Any, str, Path]:
     """Start a sweep; return its process, its flow run and its directory once it computes."""
-    process = start(server, folder, LONG)
+    process = start(server, folder, ON_ONE_CORE)
     run_id = server.named(str(folder))
     directory = server.directory(run_id)
     wait_for(lambda: simulators(directory), 60, "the simulator")

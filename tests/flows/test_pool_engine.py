@@ -12,7 +12,7 @@ from fusion_flows.deploy import POINTS_QUEUE, POOL
 
 from .prefect_server import Prefect, Worker, wait_for
 from .started import simulators
-from .test_sweep import LONG, computed, result, start
+from .test_sweep import ON_ONE_CORE, computed, result, start
 
 ENGINE = "fusion-points/points"
 SWEEP = {  # few points, as each becomes a run of its own
@@ -175,7 +175,7 @@ def test_a_sweep_that_is_killed_goes_on_with_what_its_workers_had_delivered(
 
 @pytest.mark.timeout(240)
 def test_cancelling_ends_the_work_everywhere(machines: Machines, tmp_path: Path) -> None:
-    process = start(machines.server, tmp_path, LONG, engine=ENGINE)
+    process = start(machines.server, tmp_path, ON_ONE_CORE, engine=ENGINE)
     sweep_run = machines.server.named(str(tmp_path))
     # A portion that a worker has taken and does not start goes to another one after a minute.
     wait_for(lambda: process.poll() is not None or machines.computing(), 150, "work")

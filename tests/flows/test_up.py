@@ -168,6 +168,7 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert kept.read_bytes().count(b"\n") > 2
 
 
+@pytest.mark.slow
 def test_at_a_server_of_others_only_the_own_worker_ends(
     session_worker: Worker, tmp_path: Path, ended: list[Up]
 ) -> None:

@@ -33,7 +33,7 @@ def test_a_fit_in_ten_lines_decides_as_the_built_in_one(fit: str, case: Case) ->
 
 
 @given(case=cases(most_requests=120))
-@settings(derandomize=True, deadline=None, max_examples=20)
+@settings(derandomize=True, deadline=None, max_examples=12)
 def test_compiled_and_in_plain_python_every_question_has_the_same_answer(case: Case) -> None:
     source = source_of(EVERYTHING)
     own = serve_own(case, source)
