@@ -4,8 +4,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from flows.prefect_server import no_server, server, session_worker, used_home, worker
 
@@ -42,11 +46,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         "compile_for(make_scenario(config, read_inputs(config)))\n"
     )
     scripts = [script.format(overrides) for overrides in COMPILED]
+    threading.Thread(target=let_long_simulations_wait, daemon=True).start()
     scripts.append("from fusion.learning import EonEnv; EonEnv('quick').reset()")
     calls = [subprocess.Popen([sys.executable, "-c", each]) for each in scripts]
     used_home()
     for call in calls:
         call.wait()  # what does not compile fails where it is tested
+
+
+def let_long_simulations_wait() -> None:
+    """Give way to all else where tests have simulations that go on until they are ended.
+
+    They would take a core each from the tests beside them, which then take longer, and so do they.
+    """
+    while True:
+        time.sleep(1)
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                is_simulator = any(word.startswith("fusion.cli.") for word in process.cmdline())
+                if is_simulator and process.cpu_times().user > 2.5 and process.nice() == 0:
+                    process.nice(10)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

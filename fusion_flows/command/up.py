@@ -317,7 +317,7 @@ class _Parts:
             shown = socket.gethostname() if host in ("0.0.0.0", "::") else host
             environment.setdefault("PREFECT_UI_API_URL", f"http://{shown}:{port}/api")
         self._say(f"Starting the Prefect server at {_page(url)} ...")
-        command = ["-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+        command = ["-m", "fusion_flows.server", "start", "--host", host, "--port", str(port)]
         self._server = self._start("server", command, self._trees, environment)
         self._wait(lambda: _answers(url), "the server to answer", self._server)
 

@@ -266,7 +266,7 @@ def start_server(prefect: Prefect) -> subprocess.Popen[bytes]:
     """Start the server of this URL and wait until it answers."""
     port = prefect.url.split(":")[2].split("/")[0]
     process = prefect.start(
-        *("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port),
+        *("-m", "fusion_flows.server", "start", "--host", "127.0.0.1", "--port", port),
         log="server.log",
     )
 

@@ -66,7 +66,11 @@ class Up:
         return found
 
     def server_processes(self) -> list[psutil.Process]:
-        return [one for one in self.processes() if {"server", "start"} <= set(one.cmdline())]
+        return [
+            one
+            for one in self.processes()
+            if {"fusion_flows.server", "start"} <= set(one.cmdline())
+        ]
 
     def worker(self) -> psutil.Process:
         """Return the process of Prefect's worker, below the guards."""

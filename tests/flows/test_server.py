@@ -1,0 +1,96 @@
+"""Prefect's server as we start it: requests that are cut short do not hang it."""
+
+import json
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .prefect_server import Prefect, prefect_in, start_server, stop, wait_for
+
+RUBBISH = """
+import threading, time
+from fusion_flows.server import collect_in_a_thread_of_its_own
+
+freed = []
+
+class Rubbish:
+    def __del__(self):
+        freed.append(threading.current_thread().name)
+
+def leave():
+    rubbish = Rubbish()
+    rubbish.itself = rubbish
+
+collect_in_a_thread_of_its_own()
+deadline = time.monotonic() + 20
+while not freed and time.monotonic() < deadline:
+    leave()
+    kept = [[] for _ in range(100_000)]  # so many that Python would collect here
+    time.sleep(0.1)
+print(*set(freed), sep=",")
+"""
+
+
+def test_garbage_is_collected_by_a_thread_that_does_nothing_else() -> None:
+    done = subprocess.run([sys.executable, "-c", RUBBISH], capture_output=True, text=True)
+    assert done.stdout == "garbage collection\n", done.stderr
+
+
+@pytest.mark.slow
+def test_requests_that_are_cut_short_do_not_hang_it(tmp_path: Path) -> None:
+    own = prefect_in(tmp_path)
+    process = start_server(own)
+    try:
+        flow = own.api("POST", "flows/", {"name": "of nobody"})["id"]
+        run = {"flow_id": flow, "state": {"type": "SCHEDULED"}}
+        longest = 0.0
+        with cut_short(own, "flow_runs/", run) as number:
+            began = time.monotonic()
+            while time.monotonic() < began + 90:
+                asked = time.monotonic()
+                own.api("POST", "flow_runs/count", {})
+                longest = max(longest, time.monotonic() - asked)
+                time.sleep(0.05)
+        assert number[0] > 1000
+        assert longest < 10
+        wait_for(lambda: own.api("POST", "flow_runs/", run), 60, "a run that is taken")
+    finally:
+        stop(process)
+
+
+@contextmanager
+def cut_short(server: Prefect, path: str, body: object) -> Iterator[list[int]]:
+    """Send requests and leave before the answer, all the time; yield how many, in a list."""
+    port = int(server.url.split(":")[2].split("/")[0])
+    data = json.dumps(body).encode()
+    head = (
+        f"POST /api/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(data)}\r\n\r\n"
+    )
+    number, over = [0], threading.Event()
+
+    def go_on() -> None:
+        chance = random.Random(threading.current_thread().name)
+        while not over.is_set():
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(head.encode() + data)
+                time.sleep(chance.uniform(0, 0.06))
+            number[0] += 1
+
+    threads = [threading.Thread(target=go_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield number
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
