@@ -20,6 +20,9 @@ _YOUNG_SECONDS = 0.5
 _OLD_EVERY = 20
 """Each so many is one of everything."""
 
+_STARTED_AFTER = 120
+"""Collections after which what is there counts as the program itself, which no later one looks at."""
+
 
 def main() -> None:
     """Run `prefect server` with the arguments of this process."""
@@ -37,10 +40,13 @@ def collect_in_a_thread_of_its_own() -> None:
 
 
 def _collect() -> None:
+    number = 0
     while True:
-        for generation in (1,) * (_OLD_EVERY - 1) + (2,):
-            time.sleep(_YOUNG_SECONDS)
-            gc.collect(generation)
+        time.sleep(_YOUNG_SECONDS)
+        number += 1
+        gc.collect(1 if number % _OLD_EVERY else 2)
+        if number == _STARTED_AFTER:
+            gc.freeze()
 
 
 if __name__ == "__main__":

@@ -27,16 +27,19 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
     titles = page.locator("label").all_inner_texts()
     order = [titles.index(f"{title} (Optional)") for title in ("grid", "where", "erlang_start")]
     assert order == sorted(order), "what makes it a sweep before sixty keys"
-    write_json(page, "grid", '{"erlang": [150, 200], "k_paths": [1, 3]}')
+    write_json(page, "grid", '{"path_order": ["km", "hops"], "erlang": [150, 200]}')
     field(page, "num_requests").fill("2000")
     field(page, "max_iters").fill("3")
     keep(page, "form_of_a_sweep")
     submit(page)
 
-    run_id = worker.named("quick over erlang x k_paths")
+    run_id = worker.named("quick over path_order x erlang")
     run = worker.finished(run_id, PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
-    assert run["parameters"]["sweep"]["grid"] == {"erlang": [150, 200], "k_paths": [1, 3]}
+    assert run["parameters"]["sweep"]["grid"] == {
+        "path_order": ["km", "hops"],
+        "erlang": [150, 200],
+    }
     assert filled(run["parameters"]["sweep"]["overrides"]) == {
         "general_settings": {"num_requests": 2000, "max_iters": 3}
     }
