@@ -20,33 +20,30 @@ _YOUNG_SECONDS = 0.5
 _OLD_EVERY = 20
 """Each so many is one of everything."""
 
-_STARTED_AFTER = 120
-"""Collections after which what is there counts as the program itself, which no later one looks at."""
-
 
 def main() -> None:
     """Run `prefect server` with the arguments of this process."""
-    collect_in_a_thread_of_its_own()
-    from prefect.cli import app  # here, as what it leaves is collected, too
+    import prefect.server.api.server  # noqa: F401 - most of what no collection needs to look at
+    from prefect.cli import app
 
+    collect_in_a_thread_of_its_own()
     sys.argv[:1] = ["prefect", "server"]
     app()
 
 
 def collect_in_a_thread_of_its_own() -> None:
-    """Have a thread, and no other, collect garbage from now on."""
+    """Have a thread, and no other, collect garbage from now on. What is there now is no garbage."""
+    gc.collect()
+    gc.freeze()
     gc.disable()
     threading.Thread(target=_collect, name="garbage collection", daemon=True).start()
 
 
 def _collect() -> None:
-    number = 0
     while True:
-        time.sleep(_YOUNG_SECONDS)
-        number += 1
-        gc.collect(1 if number % _OLD_EVERY else 2)
-        if number == _STARTED_AFTER:
-            gc.freeze()
+        for generation in (1,) * (_OLD_EVERY - 1) + (2,):
+            time.sleep(_YOUNG_SECONDS)
+            gc.collect(generation)
 
 
 if __name__ == "__main__":
