@@ -69,8 +69,7 @@ def let_long_simulations_wait() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them, and put those first that take longest, so that all processes end together."""
-    items.sort(key=lambda item: item.path.parent.name not in ("browser", "flows"))
+    """Mark them."""
     named = fault_tests()
     for item in items:
         if (item.path.name, item.name.partition("[")[0]) in named:

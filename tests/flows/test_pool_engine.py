@@ -10,7 +10,7 @@ import pytest
 
 from fusion_flows.deploy import POINTS_QUEUE, POOL
 
-from .prefect_server import Prefect, Worker, wait_for
+from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import simulators
 from .test_sweep import ON_ONE_CORE, computed, result, start
 
@@ -86,6 +86,8 @@ def computing(folder: Path) -> list[psutil.Process]:
 @pytest.fixture
 def machines(session_worker: Worker, tmp_path: Path) -> Iterator[Machines]:
     """Give two workers that take points only, each in a folder of its own."""
+    if session_worker.process is not None:  # it would take points, too
+        stop(session_worker.process)
     found = Machines(session_worker.prefect, tmp_path)
     try:
         found.start()

@@ -237,13 +237,12 @@ def test_a_cancelled_sweep_leaves_no_process_and_keeps_what_it_has(
     directory = worker.directory(run_id)
     wait_for(lambda: (directory / "progress.jsonl").exists(), 60, "the simulator")
     store = Store(worker.runs / "store")
-    wait_for(store.files, 60, "outcomes")
+    keys = [point.key for point in sweeps.sweep_points(sweeps.Sweep.model_validate(LONG))]
+    wait_for(lambda: sum(map(len, store.read(keys).values())), 60, "outcomes")
     worker.cancel(run_id)
     wait_for(lambda: not simulators(directory), 10, "the end of the processes")
     run = worker.finished(run_id)
     assert run["state_type"] == "CANCELLED"
-    again = sweeps.Sweep.model_validate(LONG)
-    keys = [point.key for point in sweeps.sweep_points(again)]
     assert sum(map(len, store.read(keys).values())) > 0
 
 
