@@ -28,7 +28,7 @@ That in the middle channel of 86 side by side, of 37.5 GHz and POWER each: (POWE
 
 def looks_at_impairments(config: Config) -> bool:
     """Return whether the paths or the cores of a config are ranked by impairments."""
-    from fusion.policies import IMPAIRMENT_FITS, IMPAIRMENT_RANKS
+    from fusion.policies import IMPAIRMENT_FITS, IMPAIRMENT_RANKS  # loads numba; checks need none
 
     general = config.general_settings
     if config.routing_settings.policy:

@@ -28,24 +28,14 @@ POOL = "fusion"
 USED_HOME = "TESTS_PREFECT_HOME"
 """Environment variable that tells the other processes of tests of `used_home`."""
 
-PATIENCE = 5.0
-"""Seconds that a server which works may take for an answer."""
-
 
 def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait until a condition is true and return its value; fail when it never is.
-
-    Where one question alone takes longer than `PATIENCE` seconds it is the server that hangs, see
-    docs/prefect.md, and what it takes does not count.
-    """
+    """Wait until a condition is true and return its value; fail when it never is."""
     deadline = time.monotonic() + seconds
-    while True:
-        asked = time.monotonic()
-        if value := condition():
-            return value
-        deadline += max(0.0, time.monotonic() - asked - PATIENCE)
+    while not (value := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.2)
+    return value
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

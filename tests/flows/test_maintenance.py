@@ -71,6 +71,7 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
             assert "process is gone" in run["state"]["message"]
         assert server.run(alive_id)["state_type"] == "RUNNING"
         assert simulators(alive_directory)
+        assert not simulators(sweep_directory)
         assert directory.name not in maintain(server)["lost_runs"]
     finally:
         alive.send_signal(signal.SIGINT)
