@@ -61,11 +61,12 @@ def ours(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("OF_TEST") == str(folder):
+            is_ours = process.environ().get("OF_TEST") == str(folder)
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:
             continue
-    return [each for each in found if each.status() != psutil.STATUS_ZOMBIE]
+    return found
 
 
 @pytest.fixture(scope="module")
