@@ -96,11 +96,15 @@ def now(state: ProgressState, confidence: float) -> str:
 
 
 def live_rows(
-    state: ProgressState, confidence: float, loads: Iterable[float] | None = None
+    state: ProgressState,
+    confidence: float,
+    loads: Iterable[float] | None = None,
+    unfinished: str = "running",
 ) -> list[dict[str, Any]]:
-    """Return a row per load that has a replication, with what is known of it while the run goes on.
+    """Return a row per load that has a replication, with what its events tell of it.
 
-    loads: those that are wanted, in this order; None: all, the lowest first.
+    loads: those that are wanted, in this order; None: all, the lowest first. unfinished: the stop
+    reason of a load that has none.
     """
     rows = []
     wanted = sorted(state.finished.keys() | state.completed.keys()) if loads is None else loads
@@ -116,7 +120,7 @@ def live_rows(
                 "replications": metrics.get("replications", len(counts)),
                 "blocked": metrics.get("blocked", sum(blocked for blocked, _ in counts)),
                 "requests": metrics.get("requests", sum(offered for _, offered in counts)),
-                "stop_reason": metrics.get("stop_reason", "running"),
+                "stop_reason": metrics.get("stop_reason", unfinished),
             }
         )
     return rows

@@ -1,5 +1,6 @@
 """Show what a run has found: the table, the pictures and the report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,9 @@ class Findings(NamedTuple):
     loads: int
     """How many the run has when it is complete."""
     rows: list[Row]
+    """Of points.csv."""
+    unwritten: Sequence[Row]
+    """Of loads that had replications and no row there, as the simulator was killed."""
     plot: Path | None
     """Picture of blocking over load; None where nothing could be drawn."""
     report: Path
@@ -34,18 +38,27 @@ class Findings(NamedTuple):
         complete = sum(row["stop_reason"] != "interrupted" for row in self.rows)
         partial = ", partial" if self.page.partial else ""
         headline = f"{complete} of {self.loads} loads{partial}, {self.page.title}"
-        if self.rows:
-            artifacts.put("points", "table", table(self.rows), headline)
+        if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
+            artifacts.put("points", "table", table(rows), headline)
         artifacts.put("report", "markdown", markdown(self.page), headline)
 
 
-def find(run: RunDirectory, config: Config, inputs: Inputs, partial: str) -> Findings:
+def find(
+    run: RunDirectory,
+    config: Config,
+    inputs: Inputs,
+    partial: str,
+    told: Sequence[Row] = (),
+) -> Findings:
     """Read the tables of a run, draw them, and write pictures and report into its directory.
 
-    partial: why results are missing, or empty. Raises OSError when a file cannot be written.
+    partial: why results are missing, or empty. told: a row per load that the run told of. Raises
+    OSError when a file cannot be written.
     """
     page = run_page(run, config, inputs, partial)
     pictures = write_pictures(page, run.plots)
     report = write_html(page, run.report)
     rows = read_rows(run.points)
-    return Findings(page, len(config.loads), rows, pictures.get("blocking"), report)
+    written = {float(row["erlang"]) for row in rows}
+    unwritten = [row for row in told if row["erlang"] not in written]
+    return Findings(page, len(config.loads), rows, unwritten, pictures.get("blocking"), report)

@@ -169,6 +169,10 @@ class Follower:
         except Unreachable:
             pass  # it is all in files, and the next look goes on from here
 
+    def rows_at_the_end(self) -> list[dict[str, Any]]:
+        """Return a row per load that was told of, when nothing more will come; see `live_rows`."""
+        return live_rows(self.state, self._confidence, unfinished="interrupted")
+
     def glance(self) -> None:
         """Read what is new, and tell it to who looks on in this process."""
         for event in self._events.read():

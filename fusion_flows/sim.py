@@ -207,7 +207,7 @@ def _show_last(
     logger = get_run_logger()
     try:
         follower.look(last=True)
-        findings = publish.find(run, config, inputs, redact(partial))
+        findings = publish.find(run, config, inputs, redact(partial), follower.rows_at_the_end())
     except OSError as error:
         logger.warning("cannot read or draw what was finished: %s", error)
         return None

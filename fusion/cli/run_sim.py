@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 FAILED = 1
 ORDERLY_SECONDS = 1.5
-"""From the first signal to the end of a process that could not end in order: in the middle of compiling,
-or of a replication whose requests take very long."""
+"""From the first signal to the end of a process that cannot end in order: in the middle of compiling, or of
+a replication whose requests take very long. Who has heard of the signal may write what there is."""
 
 
 def _directory(text: str) -> Path:
@@ -79,6 +79,7 @@ class Signals:
         """Take over both signals, and Ctrl-Break, which is what Windows has in their place."""
         self.received: int | None = None
         self._received_at = 0.0
+        self._is_heeded = False
         for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._handle)
@@ -90,12 +91,15 @@ class Signals:
         self._received_at = time.monotonic()
 
     def stopped(self) -> bool:
-        """Say whether a signal has come."""
-        return self.received is not None
+        """Say whether a signal has come; who asks ends in order then."""
+        self._is_heeded = self.received is not None
+        return self._is_heeded
 
     def overdue(self) -> bool:
-        """Say whether a signal came so long ago that an orderly end is no longer waited for."""
-        return self.stopped() and time.monotonic() - self._received_at > ORDERLY_SECONDS
+        """Say whether a signal came so long ago that nobody is waited for any more who has not asked."""
+        if self.received is None or self._is_heeded:
+            return False
+        return time.monotonic() - self._received_at > ORDERLY_SECONDS
 
     @property
     def exit_code(self) -> int:

@@ -98,7 +98,9 @@ def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:
     run = worker.finished(run_id)
     assert run["state_type"] == "FAILED"
     assert "SIGKILL" in run["state"]["message"]
-    assert "Partial results" in worker.artifacts(run_id)["report"]["data"]
+    artifacts = worker.artifacts(run_id)
+    assert "Partial results" in artifacts["report"]["data"]
+    assert [row["stop"] for row in json.loads(artifacts["points"]["data"])] == ["interrupted"]
     before = finished.read_text().splitlines()
 
     worker.api("POST", f"flow_runs/{run_id}/set_state", {"state": {"type": "SCHEDULED"}})
