@@ -6,6 +6,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 REPEAT ?= 1
 
+# The jobs here start hundreds of processes, each of which would compile our files again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: sim test faults validate bench docs lint clean
 
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server

@@ -323,7 +323,7 @@ class Worker:
 @pytest.fixture(scope="session")
 def session_worker(server: Prefect) -> Iterator[Worker]:
     """Deploy from prefect.yaml, and end the worker at the end."""
-    server.command("work-pool", "create", POOL, "--type", "process")
+    server.api("POST", "work_pools/", {"name": POOL, "type": "process"})
     server.command("--no-prompt", "deploy", "--all")
     server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "2"
     worker = Worker(server)

@@ -65,6 +65,7 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
     assert set(computed(together).values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_told(server: Prefect, tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
     assert start(server, tmp_path, SWEEP, engine=address).wait(100) == 1

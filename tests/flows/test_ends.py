@@ -241,7 +241,8 @@ def served(server: Prefect) -> Iterator[subprocess.Popen[bytes]]:
         stop(process)
 
 
-@pytest.mark.parametrize("how", [slow("cancel"), "kill"])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["cancel", "kill"])
 def test_served_without_a_worker(
     server: Prefect, served: subprocess.Popen[bytes], how: str
 ) -> None:

@@ -34,6 +34,7 @@ def picture(markdown: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(match[1])))
 
 
+@pytest.mark.slow
 def test_a_running_sweep_shows_a_picture_that_changes_with_it(
     server: Prefect, tmp_path: Path
 ) -> None:

@@ -175,6 +175,7 @@ def test_a_sweep_that_is_killed_goes_on_with_what_its_workers_had_delivered(
     assert set(computed(tmp_path).values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_cancelling_ends_the_work_everywhere(machines: Machines, tmp_path: Path) -> None:
     process = start(machines.server, tmp_path, ON_ONE_CORE, engine=ENGINE)

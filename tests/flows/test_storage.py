@@ -81,6 +81,7 @@ def test_a_full_disk(server: Prefect, tmp_path: Path) -> None:
     assert intact(tmp_path) > 2
 
 
+@pytest.mark.slow
 @needs_mount
 def test_a_run_directory_made_read_only(server: Prefect, tmp_path: Path) -> None:
     # What is open stays open for writing, or the disk could not become read-only.
