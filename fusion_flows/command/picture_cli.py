@@ -27,10 +27,11 @@ def _topology(
     *,
     metric: str = "",
     load: float | None = None,
+    title: str | None = None,
     to: str = "",
     json: Json = False,
 ) -> int:
-    paths = pictures.topology(network, metric=metric, load=load, to=to)
+    paths = pictures.topology(network, metric=metric, load=load, title=title, to=to)
     if json:
         print_json(paths)
     else:

@@ -24,6 +24,7 @@ def topology(
     *,
     metric: str = "",
     load: float | None = None,
+    title: str | None = None,
     to: Path | str = "",
 ) -> list[Path]:
     """Draw a network as PNG, PDF and SVG, or how full its links were in a run; return the files.
@@ -36,6 +37,7 @@ def topology(
             its id or the first 4 digits of it or more, its name, its directory.
         metric: What colours the links of a run: utilisation or fragmentation; nothing: utilisation.
         load: At which load, in Erlang; nothing: the highest that there is.
+        title: Above the picture; nothing: network, policy and load. "": none, as a caption says it.
         to: Folder for the files, which are named after network and run; nothing: plots, of a run its own.
 
     Raises:
@@ -55,7 +57,8 @@ def topology(
     if found is not None:
         if metric or load is not None:
             raise ArgumentError("--metric and --load are of a run; this is a topology")
-        figure, folder, name = topology_figure(found, found.name), Path(to or "plots"), found.name
+        given = found.name if title is None else title
+        figure, folder, name = topology_figure(found, given), Path(to or "plots"), found.name
     else:
         from fusion_flows.report.results import read_results
         from fusion_flows.report.run_page import network_figure
@@ -67,7 +70,7 @@ def topology(
             loads = ", ".join(f"{row['erlang']:g}" for row in results.points) or "none yet"
             asked = "" if load is None else f"--load {load:g}: "
             raise ArgumentError(f"{asked}run {run.run_id} has results at these loads: {loads}")
-        figure = network_figure(config, inputs, results, shown)
+        figure = network_figure(config, inputs, results, shown, title=title)
         folder = Path(to) if to else run.plots
         name = f"{inputs.topology.name}-{run.run_id}" if to else "topology"
         name += f"-{shown}" if metric else ""

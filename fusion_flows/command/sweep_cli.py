@@ -229,10 +229,13 @@ def _plot(
     against: str = "",
     base: str = "",
     heat_map: tuple[str, str] | None = None,
+    title: str | None = None,
     to: Path = Path("plots"),
     json: Json = False,
 ) -> int:
-    paths = sweeps.plot(file, metric=metric, against=against, base=base, heat_map=heat_map, to=to)
+    paths = sweeps.plot(
+        file, metric=metric, against=against, base=base, heat_map=heat_map, title=title, to=to
+    )
     if json:
         print_json(paths)
     elif paths:

@@ -317,6 +317,7 @@ def plot(
     against: str = "",
     base: str = "",
     heat_map: tuple[str, str] | None = None,
+    title: str | None = None,
     to: Path | str = "plots",
 ) -> list[Path]:
     """Draw a sweep from what the store has by now: PNG, PDF, SVG, and the numbers as CSV.
@@ -329,6 +330,7 @@ def plot(
         against: The axis whose values are compared, such as path_order: a picture of the differences.
         base: The value that the others are compared with; nothing: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
+        title: Above the picture; nothing: the template's name. "": none, as a caption says it.
         to: Folder for the files.
 
     Raises:
@@ -344,7 +346,7 @@ def plot(
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
 
-    shown, title = metric or sweep.metric, Path(sweep.template).stem
+    shown, title = metric or sweep.metric, Path(sweep.template).stem if title is None else title
     if against:
         drawn = pictures.differences(states, sweep, shown, against, base, title)
     elif heat_map:

@@ -37,7 +37,11 @@ def scale_blocking(place: Axes, rows: Sequence[Row]) -> None:
         place.set_ylim(1e-6, 1)
         return
     low, high = math.log10(min(ends)), math.log10(max(ends))
-    bounded = any(kind_of(row, log=True) == "none" for row in rows)
+    kinds = {kind_of(row, log=True) for row in rows}
+    if "seen" not in kinds:  # bounds alone are mostly the same, and would fill an axis of two ticks
+        place.set_ylim(10.0 ** math.floor(low - 0.16), 10.0 ** (math.floor(high) + 1))
+        return
+    bounded = "none" in kinds
     room = max(high - low, 0.5)
     place.set_ylim(10 ** (low - (0.16 if bounded else 0.05) * room), 10 ** (high + 0.05 * room))
 

@@ -101,7 +101,7 @@ def heat_maps(
         at = "".join(f"-{axis}={name}" for axis, name in zip(others, names, strict=True))
         name = re.sub(r"[^\w.=+-]+", "_", f"{metric}-{x}-{y}{at}")
         told = label(others, names, values)
-        figure = heat_map(of_group, x, y, metric, f"{title}, {told}" if told else title)
+        figure = heat_map(of_group, x, y, metric, ", ".join(filter(None, (title, told))))
         pictures.append(Picture(figure, list(of_group), name))
     return pictures
 

@@ -68,11 +68,13 @@ def network_figure(
     results: Results,
     metric: str = "utilisation",
     *,
+    title: str | None = None,
     so_far: int = 0,
 ) -> "Figure":
     """Return the picture of a run's network at the load of the results, which has links.
 
-    so_far: replications that there are by now, where more are to come.
+    title: None: what the picture is of. so_far: replications that there are by now, where more are
+    to come.
     """
     from fusion_flows.pictures.topology import Worst, topology_figure
 
@@ -81,9 +83,10 @@ def network_figure(
     if pair is not None:
         ends = str(pair["source"]), str(pair["destination"])
         worst = Worst(*ends, first_path(config, inputs, *ends), blocking_told(pair))
-    title = f"{_short_title(config)}, {results.load:g} E"
-    if so_far:
-        title += f", {so_far} {'replication' if so_far == 1 else 'replications'} so far"
+    if title is None:
+        title = f"{_short_title(config)}, {results.load:g} E"
+        if so_far:
+            title += f", {so_far} {'replication' if so_far == 1 else 'replications'} so far"
     return topology_figure(inputs.topology, title, links=results.links, metric=metric, worst=worst)
 
 

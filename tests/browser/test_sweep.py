@@ -51,6 +51,7 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
     keep(page, "report_of_a_sweep")
 
 
+@pytest.mark.slow
 def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) -> None:
     open_form(page, worker, "sweep", version=1)
     expect(field(page, "grid")).to_have_value(re.compile('"path_order".*"km".*"hops"', re.S))

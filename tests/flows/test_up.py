@@ -204,6 +204,7 @@ def workers(prefect: Prefect) -> set[str]:
     return {one["name"] for one in prefect.api("POST", "work_pools/fusion/workers/filter", {})}
 
 
+@pytest.mark.slow
 def test_what_waited_goes_on_and_a_kill_leaves_nothing(folder: Path, ended: list[Up]) -> None:
     one = Up(folder, "--port", str(free_port()), "--runs-dir", str(folder / "elsewhere"))
     ended.append(one)

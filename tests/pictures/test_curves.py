@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from matplotlib.colors import to_rgb
 
@@ -143,6 +145,13 @@ def test_odd_rows_are_drawn(rows: list[Row]) -> None:
     low, high = place.get_ylim()
     assert low > 0
     assert high / low < 1e7
+
+
+def test_bounds_alone_are_between_powers_of_ten() -> None:
+    (place,) = draw([point(100, 0.0), point(200, 0.0)]).axes
+    ends = [math.log10(end) for end in place.get_ylim()]
+    assert ends == pytest.approx([round(end) for end in ends])
+    assert ends[0] < math.log10(BOUND) < ends[1]
 
 
 def test_long_words_and_dollars_fit() -> None:

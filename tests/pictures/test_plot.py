@@ -88,6 +88,10 @@ def test_curves_with_what_is_unfinished_and_what_is_bounded(folder: Path) -> Non
     with Image.open(files[f"{name}.png"]) as image:
         assert image.width == 1050
     assert files[f"{name}.pdf"].read_bytes().startswith(b"%PDF")
+    assert ">quick<" in words
+    untitled = drawn(folder, "--title", "", "--to", "untitled")[f"{name}.svg"].read_text()
+    assert ">quick<" not in untitled
+    assert "k_paths = 3, hops" in untitled
     said = plot(folder, "--metric", "utilisation", "--to", "elsewhere").splitlines()
     assert "elsewhere/sweep-utilisation.png" in said
 

@@ -139,6 +139,8 @@ def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
     assert png == done.run.plots / "topology-fragmentation-140.png"
     assert "140 E" in svg.read_text()
     assert "blocks most" in svg.read_text()
+    *_, titled = topology("0123", load=140, title="", to="untitled")
+    assert "140 E" not in titled.read_text()
     assert main(["topology", "0123", "--to", str(tmp_path / "run")]) == 0
     assert f"run/nsfnet_deeprmsa-{done.run.run_id}.png" in capsys.readouterr().out
     for wrong, said in (
