@@ -15,7 +15,7 @@ sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 	@$(BIN)/python -m fusion_flows
 
 test: $(VENV)/.installed  ## run all tests; several processes, as much of the time is spent waiting
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 faults: $(VENV)/.installed  ## every fault of docs/faults.md, also the slow ones; REPEAT=10 for ten times
 	@for round in $$(seq $(REPEAT)); do $(BIN)/python -m pytest -m 'fault or slow' || exit 1; done

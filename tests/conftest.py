@@ -68,23 +68,9 @@ def let_long_simulations_wait() -> None:
                     process.nice(10)
 
 
-ON_A_SECOND_SERVER = {
-    *("test_live_plot.py", "test_maintenance.py", "test_run.py", "test_storage.py"),
-    *("test_sweep.py", "test_sweep_command.py", "test_terminal.py"),
-}
-"""The files whose tests take the other half of the time, of those that need a server."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them, and begin with those that need a server: two processes have one, as each costs a minute."""
+    """Mark them."""
     named = fault_tests()
-    needs = {item: "server" in getattr(item, "fixturenames", ()) for item in items}
-    with_server = {item.path for item in items if needs[item]}
-    items.sort(key=lambda item: item.path not in with_server)
     for item in items:
-        group = str(item.path)
-        if item.path in with_server:
-            group = "second server" if item.path.name in ON_A_SECOND_SERVER else "first server"
-        item.add_marker(pytest.mark.xdist_group(group))
         if (item.path.name, item.name.partition("[")[0]) in named:
             item.add_marker(pytest.mark.fault)

@@ -97,7 +97,7 @@ EXAMPLES: dict[str, str] = {
   fusion plot examples/path_orders.toml --against path_order --base km
   fusion plot examples/path_orders.toml --heat-map erlang k_paths
   fusion plot examples/path_orders.toml --metric utilisation --to figures
-  fusion plot examples/path_orders.toml --title "" --to figures     # for a paper: the caption says it
+  fusion plot examples/path_orders.toml --title ""   # its caption says it
 """,
     "diff": """
   fusion plan my_sweep.toml              # its last column has the keys

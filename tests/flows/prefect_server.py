@@ -29,12 +29,15 @@ USED_HOME = "TESTS_PREFECT_HOME"
 """Environment variable that tells the other processes of tests of `used_home`."""
 
 
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait until a condition is true and return its value; fail when it never is."""
+def wait_for(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.2) -> Any:
+    """Wait until a condition is true and return its value; fail when it never is.
+
+    every: seconds between two looks.
+    """
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.2)
+        time.sleep(every)
     return value
 
 

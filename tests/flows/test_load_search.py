@@ -119,14 +119,14 @@ def test_what_is_there_is_not_simulated_again(
 def test_interrupted_it_leaves_no_process_and_goes_on_from_the_store(tmp_path: Path) -> None:
     words = ("0.002", "--precision", "0.002", "--max-requests", "4e6")
     process = start(tmp_path, *words, requests=50_000)
-    wait_for(lambda: computed(tmp_path).total() > 8, 60, "outcomes")
+    wait_for(lambda: computed(tmp_path).total() > 8, 60, "outcomes", every=0.02)
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "goes on from there" in told
     wait_for(lambda: not ours(tmp_path), 3, "the end of its processes")
     killed = start(tmp_path, *words, requests=50_000)
-    wait_for(lambda: len(ours(tmp_path)) > 1, 30, "its processes")
+    wait_for(lambda: len(ours(tmp_path)) > 1, 30, "its processes", every=0.02)
     killed.kill()
     killed.communicate()
     wait_for(lambda: not ours(tmp_path), 5, "the end of its processes")
