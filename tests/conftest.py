@@ -69,7 +69,14 @@ def let_long_simulations_wait() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark them."""
+    """Mark them, and put those that need a server at both ends.
+
+    Of two processes one begins with what mostly waits, and the other ends with it.
+    """
+    waiting = [item for item in items if "server" in getattr(item, "fixturenames", ())]
+    computing = [item for item in items if item not in waiting]
+    half = len(waiting) // 2
+    items[:] = [*waiting[:half], *computing, *waiting[half:]]
     named = fault_tests()
     for item in items:
         if (item.path.name, item.name.partition("[")[0]) in named:

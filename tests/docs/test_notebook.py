@@ -64,6 +64,7 @@ def wait_for_simulators(folder: Path, *, some: bool, seconds: float) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_an_interrupted_kernel_leaves_no_simulator(folder: Path) -> None:
     kernel = KernelManager(kernel_name="python3")

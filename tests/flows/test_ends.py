@@ -71,7 +71,7 @@ def test_cancelled_on_a_worker(worker: Prefect, way: str) -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (signal.SIGTERM, "termination signal"),
+        slow(signal.SIGTERM, "termination signal"),
         (signal.SIGKILL, "SIGKILL"),
         slow(signal.SIGSEGV, "status code: -11"),
     ],
@@ -117,6 +117,7 @@ def test_a_killed_worker_takes_its_run_along_and_a_retry_goes_on(session_worker:
     assert after[: len(before)] == before
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_the_run(server: Prefect, tmp_path: Path) -> None:
     code = f"fusion.with_options(timeout_seconds=6)(overrides={GOING_ON!r}, name={tmp_path.name!r})"
     process = server.call(script(tmp_path, code))

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, script, simulators
 from .test_sweep import ON_ONE_CORE, start
@@ -78,6 +80,7 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
         alive.wait(20)
 
 
+@pytest.mark.slow
 def test_processes_that_outlived_their_run_are_ended(server: Prefect, tmp_path: Path) -> None:
     process, run_id, directory = endless_call(server, tmp_path)
     process.send_signal(signal.SIGINT)

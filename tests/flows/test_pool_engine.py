@@ -19,7 +19,7 @@ SWEEP = {  # few points, as each becomes a run of its own
     "template": "quick",
     "grid": {"erlang": [150, 180, 200]},
     "overrides": {
-        "general_settings": {"num_requests": 100_000, "max_iters": 100},
+        "general_settings": {"num_requests": 100_000, "max_iters": 50},
         "simulation_settings": {"workers": 1},
     },
 }

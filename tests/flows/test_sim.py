@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from .prefect_server import Prefect, wait_for
@@ -146,6 +147,7 @@ except ConfigError as error:
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_with_no_server_ends_the_run_and_not_its_server_first(
     no_server: dict[str, str], tmp_path: Path
 ) -> None:

@@ -212,6 +212,7 @@ def test_killed_at_random_moments_a_sweep_computes_nothing_twice(
     assert set(computed(killed).values()) == {1}, "nothing was computed twice"
 
 
+@pytest.mark.slow
 def test_a_killed_simulator_is_started_again(server: Prefect, tmp_path: Path) -> None:
     sweep = {**LONG, "overrides": {"general_settings": {"num_requests": 50_000, "max_iters": 40}}}
     process = start(server, tmp_path, sweep)
