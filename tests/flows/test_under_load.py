@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from .prefect_server import Prefect, wait_for
-from .started import GOING_ON, endless_call, script
+from .started import GOING_ON, SMALL, endless_call, script
 
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "s3cret-of-the-cloud",
@@ -110,7 +110,9 @@ def test_a_run_of_a_deployment_reads_no_file_outside(
 def test_a_parameter_is_never_a_command(worker: Prefect, tmp_path: Path) -> None:
     made = tmp_path / "made"
     evil = f"$(touch {made}); `touch {made}`; ' \" & touch {made} | x"
-    run_id = worker.submit(template=evil, name=evil)
-    assert worker.finished(run_id)["state_type"] == "FAILED"
+    run_id = worker.submit(overrides=SMALL, name=evil)
+    assert worker.finished(run_id)["state_type"] == "COMPLETED"
     assert worker.run(run_id)["name"] == evil
+    run_id = worker.submit(template=evil)
+    assert worker.finished(run_id)["state_type"] == "FAILED"
     assert not made.exists()
