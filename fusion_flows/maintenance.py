@@ -32,11 +32,13 @@ from prefect.runtime import deployment
 from prefect.states import Cancelled, Crashed
 from pydantic import BaseModel, ConfigDict
 
+from fusion.counts import counted
 from fusion_flows import run_lock, run_removal, rundir, runs
 from fusion_flows.flow_ends import FLOWS
 from fusion_flows.process_marks import end_marked, marked_processes
 from fusion_flows.run_lookup import RunError
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.schedule_dates import bad_schedules
 from fusion_flows.settings import Settings
 
 _NEVER_STARTED = timedelta(minutes=5)  # in Pending: a process takes seconds to start
@@ -59,6 +61,8 @@ class Maintenance(BaseModel):
     """Deleted, flow run and directory, as FUSION_KEEP_DAYS and FUSION_KEEP_BYTES say."""
     half_deleted: int
     """Remains of deletions that were cut short, removed now."""
+    stopping_schedules: list[str] = []
+    """Schedules that stop all of their deployment; they are left alone, as they are somebody's."""
 
 
 class _Lost(NamedTuple):
@@ -81,6 +85,7 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
     logger = get_run_logger()
     with get_client(sync_client=True) as client:
         _drop_missed_schedules(client)
+        stopping = list(_stopping_schedules(client))
         suspects = {lost.flow_run.id for lost in _lost_runs(client, runs_dir)}
         orphans = set(_left_over(client, runs_dir))
         if suspects or orphans:
@@ -107,13 +112,15 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
         unknown_directories=unknown,
         expired_runs=expired,
         half_deleted=run_removal.remove_leftovers(runs_dir),
+        stopping_schedules=stopping,
     )
     create_markdown_artifact(
         _report(found, runs_dir),
         key="fusion-maintenance",
         description=f"{socket.gethostname()}: {len(found.lost_runs)} lost runs, "
         f"{sum(found.left_over_processes.values())} left-over processes, "
-        f"{len(found.expired_runs)} expired",
+        f"{len(found.expired_runs)} expired"
+        + (f", {counted(len(stopping), 'schedule')} to switch off" if stopping else ""),
     )
     return found
 
@@ -212,6 +219,18 @@ def _drop_missed_schedules(client: SyncPrefectClient) -> None:
         client.delete_flow_run(flow_run.id)
 
 
+def _stopping_schedules(client: SyncPrefectClient) -> Iterator[str]:
+    """Yield what to do about each schedule that keeps the server from planning those beside it."""
+    for one in bad_schedules(client):
+        if one.stops_others:
+            said = (
+                f"{one.name} of {one.deployment} {one.reason}, so no schedule of {one.deployment} starts "
+                f"a run any more; `{one.pause}` switches it off"
+            )
+            get_run_logger().warning("%s", said)
+            yield said
+
+
 def _delete_expired(settings: Settings) -> list[str]:
     deleted = []
     for run in run_removal.expired(
@@ -236,6 +255,7 @@ def _report(found: Maintenance, runs_dir: Path) -> str:
         ),
         ("Directories without a flow run, left alone", found.unknown_directories),
         ("Deleted, as they had expired", found.expired_runs),
+        ("Schedules that stop all of their deployment", found.stopping_schedules),
         ("Remains of deletions removed", [str(found.half_deleted)] if found.half_deleted else []),
     ):
         lines.append(f"- {title}: {', '.join(items) or 'none'}")

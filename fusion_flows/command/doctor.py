@@ -41,8 +41,8 @@ class Check(NamedTuple):
 def doctor() -> list[Check]:
     """Look at everything that a run needs, and say what is wrong and how to mend it.
 
-    Versions, the Prefect server with its database, work pool, workers, deployments and automation,
-    the folder of runs, the cache of the compiled event loop. Nothing is started or changed.
+    Versions, the Prefect server with its database, work pool, workers, deployments, schedules and
+    automation, the folder of runs, the cache of the compiled event loop. Nothing is started or changed.
     """
     return [*_versions(), *_server(), *_runs_folder(), _kernel_cache()]
 
@@ -210,6 +210,7 @@ def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
             continue
         paused = "it is paused: resume it in the UI" if deployment.paused else ""
         yield Check("deployment", "warning" if paused else "ok", name, paused)
+    yield from _schedules(client)
     yield _automation(client)
 
 
@@ -247,6 +248,21 @@ def _workers(client: "SyncPrefectClient", pool: str) -> Iterator[Check]:
         heard = f", the last was heard of {last.astimezone():%Y-%m-%d %H:%M %Z}" if last else ""
         mend = f"`fusion up`, or `prefect worker start --pool {pool}`, starts one"
         yield Check("worker", "problem", f"none is online{heard}: submitted runs wait", mend)
+
+
+def _schedules(client: "SyncPrefectClient") -> Iterator[Check]:
+    from fusion_flows.schedule_dates import bad_schedules
+
+    found = list(bad_schedules(client))
+    for one in found:
+        stops = (
+            f"; no schedule of {one.deployment} starts a run any more" if one.stops_others else ""
+        )
+        said = f"{one.name} of {one.deployment} {one.reason}{stops}"
+        verdict: Verdict = "problem" if one.stops_others else "warning"
+        yield Check("schedule", verdict, said, f"`{one.pause}` switches it off")
+    if not found:
+        yield Check("schedules", "ok", "all that are on can be planned")
 
 
 def _automation(client: "SyncPrefectClient") -> Check:

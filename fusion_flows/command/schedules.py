@@ -1,19 +1,25 @@
 """Sweeps that a server starts by itself: schedules of the deployment `fusion-sweep/sweep`."""
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fusion.counts import counted
 from fusion.problems import show
 from fusion_flows import server_address
 from fusion_flows.command.submission import find_deployment, need_server
 from fusion_flows.command.sweeps import SWEEP_DEPLOYMENT, SweepSource, sweep_parameters
 from fusion_flows.periods import ArgumentError
+from fusion_flows.schedule_dates import NoDateError, next_dates
 
 if TYPE_CHECKING:
     from prefect.client.schemas.schedules import CronSchedule
+
+_FIELDS = 5
+_FORM = "must be minute, hour, day, month and weekday, such as '0 2 * * *'"
 
 
 class ScheduledSweep(BaseModel):
@@ -24,6 +30,8 @@ class ScheduledSweep(BaseModel):
     name: str
     cron: str
     timezone: str
+    next_date: datetime
+    """When it is due for the first time."""
     schedule_id: UUID
     replaced: bool
     """Whether there was a schedule of this name."""
@@ -41,19 +49,19 @@ def schedule_sweep(
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        cron: Minute, hour, day, month and weekday, such as "0 2 * * *" for each night at 2.
+        cron: Minute, hour, day, month and weekday, five fields, such as "0 2 * * *" for each night at 2.
         timezone: Zone of these times, such as Europe/Berlin.
         name: Name of the schedule and of its runs; nothing: the template and the axes.
         engine: What computes; see `sweep_here`.
 
     Raises:
-        ArgumentError: A cron text or a zone that is none.
+        ArgumentError: A cron text or a zone that is invalid, or a date that never comes.
         ConfigError: All that is wrong with the sweep.
         RunError: The server has no such deployment.
         NoServerError: No server answers, or none is known but the embedded one.
     """
     need_server()
-    schedule = _schedule(cron, timezone)
+    schedule, next_date = make_schedule(cron, timezone)
     parameters = sweep_parameters(file, name=name, engine=engine)
     slug = re.sub(r"\W+", "-", parameters["name"].lower()).strip("-")
     with server_address.connect() as client:
@@ -75,22 +83,47 @@ def schedule_sweep(
             name=slug,
             cron=cron,
             timezone=timezone,
+            next_date=next_date,
             schedule_id=schedule_id,
             replaced=known is not None,
             url=url_for("deployment", obj_id=deployment.id) or "",
         )
 
 
-def _schedule(cron: str, timezone: str) -> "CronSchedule":
+def make_schedule(cron: str, timezone: str) -> "tuple[CronSchedule, datetime]":
+    """Return a schedule of Prefect's and its first date.
+
+    Raises ArgumentError for what Prefect refuses, and for what it takes and cannot plan.
+    """
     from prefect.client.schemas.schedules import CronSchedule
 
+    fields = cron.split()
+    if len(fields) != _FIELDS and not cron.startswith("@"):  # @daily and the like are five, too
+        raise ArgumentError(
+            f"cron {show(cron)}: has {counted(len(fields), 'field')}; {_FORM}{_seconds(fields)}"
+        )
     try:
-        return CronSchedule(cron=cron, timezone=timezone)
+        schedule = CronSchedule(cron=cron, timezone=timezone)
     except ValidationError as error:
         if any("timezone" in problem["loc"] for problem in error.errors()):
             raise ArgumentError(
                 f"timezone {show(timezone)}: must be a zone such as UTC or Europe/Berlin"
             ) from None
+        raise ArgumentError(f"cron {show(cron)}: {_FORM}") from None
+    try:
+        return schedule, next_dates(schedule)[0]
+    except (NoDateError, IndexError):
         raise ArgumentError(
-            f"cron {show(cron)}: must be minute, hour, day, month and weekday, such as '0 2 * * *'"
+            f"cron {show(cron)}: Prefect finds no date for it, now or later, and would plan no run of any "
+            f"schedule of {SWEEP_DEPLOYMENT} any more"
         ) from None
+
+
+def _seconds(fields: list[str]) -> str:
+    """Return what to say of a sixth field: elsewhere it is the first, in Prefect the last."""
+    if len(fields) != _FIELDS + 1:
+        return ""
+    return (
+        f". Prefect reads a sixth field, at the end, as seconds, and * there starts 60 runs in a minute; "
+        f"without the first it is '{' '.join(fields[1:])}', without the last '{' '.join(fields[:-1])}'"
+    )

@@ -119,6 +119,7 @@ def _schedule(
         print_json(made)
         return 0
     print(f"{made.name}  {made.cron}  {made.timezone}{'  (replaced)' if made.replaced else ''}")
+    print(f"First at {made.next_date:%Y-%m-%d %H:%M %Z}")
     print_note(f"Switch it off or delete it at {made.url}")
     return 0
 

@@ -1,12 +1,20 @@
 """Sweeps at the command, where a worker runs them."""
 
 import json
+import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fusion_flows.command.schedules import make_schedule
+from fusion_flows.periods import ArgumentError
+
 from .prefect_server import Prefect, wait_for
+from .test_maintenance import maintain
 from .test_sweep import computed
 
 SWEEP = """
@@ -108,9 +116,72 @@ def test_a_schedule_that_cannot_be_is_refused(worker: Prefect, tmp_path: Path) -
     (tmp_path / "sweep.toml").write_text(SWEEP.replace('"mine.ini"', '"quick"'))
     for words, message in (
         (("0 25 * * *",), "cron 0 25 * * *: must be minute, hour, day, month and weekday"),
+        (("0 2 30 2 *",), "cron 0 2 30 2 *: Prefect finds no date for it, now or later"),
         (("0 2 * * *", "--timezone", "Berlin"), "timezone Berlin: must be a zone such as UTC"),
     ):
         refused = called(worker, tmp_path, "schedule", "sweep.toml", *words)
         assert refused.returncode == 2
         assert message in refused.stderr
     assert worker.api("GET", "deployments/name/fusion-sweep/sweep")["schedules"] == []
+
+
+@pytest.mark.parametrize(
+    ("cron", "message"),
+    [
+        ("0 2 30 2 *", "Prefect finds no date for it, now or later"),
+        ("0 2 31 4,6,9,11 *", "Prefect finds no date for it, now or later"),
+        ("0 2 * * * *", "without the first it is '2 * * * *', without the last '0 2 * * *'"),
+        ("0 0 2 * * *", "without the first it is '0 2 * * *', without the last '0 0 2 * *'"),
+        ("0 2 * * * 0 2030", "has 7 fields; must be minute, hour, day, month and weekday"),
+        ("0", "has 1 field; must be"),
+        ("", "has 0 fields; must be"),
+        ("@reboot", "must be minute, hour, day, month and weekday"),
+    ],
+)
+def test_times_that_never_come_or_come_each_second_are_refused(cron: str, message: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(f"cron {cron}: ")) as refused:
+        make_schedule(cron, "Europe/Berlin")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("cron", ["0 2 * * *", "* * * * *", "0 2 29 2 *", "@daily", "0 2 * * 1#5"])
+def test_times_that_come_are_taken_and_said(cron: str) -> None:
+    schedule, first = make_schedule(cron, "Europe/Berlin")
+    assert schedule.cron == cron
+    assert first > datetime.now(UTC)
+
+
+def test_a_schedule_that_stops_others_is_found(worker: Prefect, tmp_path: Path) -> None:
+    deployment = worker.api("GET", "deployments/name/fusion-sweep/sweep")
+    path = f"deployments/{deployment['id']}/schedules"
+
+    def add(slug: str, cron: str) -> str:
+        wanted = {"schedule": {"cron": cron, "timezone": "UTC"}, "slug": slug}
+        return str(worker.api("POST", path, [wanted])[0]["id"])
+
+    def found() -> dict[str, Any]:
+        checks = json.loads(called(worker, tmp_path, "doctor", "--json").stdout)
+        return {one["found"].split()[0]: one for one in checks if "schedule" in one["subject"]}
+
+    never = add("never", "0 2 30 2 *")
+    made = [never, add("nightly", "0 3 * * *"), add("seconds", "0 2 * * * *")]
+    try:
+        checks = found()
+        assert set(checks) == {"never", "seconds"}
+        assert checks["never"]["verdict"] == "problem"
+        assert checks["never"]["found"].startswith(
+            "never (0 2 30 2 *) of fusion-sweep/sweep has no next date"
+        )
+        assert checks["seconds"]["verdict"] == "warning"
+        assert "starts runs 1 s apart" in checks["seconds"]["found"]
+        (stopping,) = maintain(worker)["stopping_schedules"]
+        assert "never (0 2 30 2 *) of fusion-sweep/sweep has no next date" in stopping
+
+        mend = checks["never"]["mend"].split("`")[1].split()
+        worker.command(*mend[1:])
+        assert set(found()) == {"seconds"}
+        assert maintain(worker)["stopping_schedules"] == []
+    finally:
+        for one in made:
+            worker.api("DELETE", f"{path}/{one}")
+    assert found()["all"]["verdict"] == "ok"
