@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusion.interval_text import between, interval_text
 from fusion_flows.command import sweeps
 from validation.operating_points import published_points
 
@@ -76,6 +77,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def percent(
+    estimate: float, lower: float, upper: float, *, signed: bool = False
+) -> tuple[str, str]:
+    """Return an estimate and its interval in percent."""
+    scaled = (100 * estimate, 100 * lower, 100 * upper)
+    return interval_text(*scaled, signed=signed).estimate, between(*scaled[1:], signed=signed)
+
+
 def loads() -> str:
     """Return the load at which each curve reaches the target."""
     found = {(row["k_paths"], row["path_order"]): row for row in sweeps.loads_at(SWEEP, TARGET)}
@@ -84,7 +93,8 @@ def loads() -> str:
     def cell(row: dict[str, Any]) -> str:
         if row["status"] != "inside":
             return str(row["status"])
-        return f"{row['load']:.1f} ({row['ci_lower']:.1f} to {row['ci_upper']:.1f})"
+        text = interval_text(row["load"], row["ci_lower"], row["ci_upper"])
+        return f"{text.estimate} ({text.lower} to {text.upper})"
 
     return table(
         ["k", *(f"`{order}`, Erlang" for order in orders)],
@@ -116,8 +126,7 @@ def verdicts() -> str:
                 f"`{row['a']}`",
                 f"{100 * row['estimate_a']:.3g}",
                 f"{100 * row['estimate_b']:.3g}",
-                f"{100 * row['difference']:+.3g}",
-                f"{100 * row['ci_lower']:+.3g} to {100 * row['ci_upper']:+.3g}",
+                *percent(row["difference"], row["ci_lower"], row["ci_upper"], signed=True),
                 f"{row['replications']} {row['method']}",
                 {"a blocks less": f"{row['a']} blocks less", "b blocks less": "km blocks less"}.get(
                     row["verdict"], row["verdict"]
@@ -143,8 +152,7 @@ def published() -> str:
                 f"`{point.path_order}`",
                 f"{point.load:g}",
                 f"{100 * point.published:.2f} ± {100 * point.published_std:.2f}",
-                f"{100 * row['estimate']:.3g}",
-                f"{100 * row['ci_lower']:.3g} to {100 * row['ci_upper']:.3g}",
+                *percent(row["estimate"], row["ci_lower"], row["ci_upper"]),
                 str(row["replications"]),
             ]
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config import Config
+from fusion.interval_text import with_interval
 from fusion.logging_config import get_logger
 from fusion.measured import Replication
 from fusion.progress import ProgressWriter
@@ -134,14 +135,14 @@ def describe_point(point: Mapping[str, Any]) -> str:
     count = point["replications"]
     replications = f"{count} replication" + ("" if count == 1 else "s")
     if not point["blocked"]:
-        bound = f"blocking below {upper:.3g} ({percent}, none blocked in {replications})"
+        bound = f"blocking below {upper:.2g} ({percent}, none blocked in {replications})"
         return f"{point['erlang']:g} Erlang: {bound}"
-    interval = f"[{lower:.4g}, {upper:.4g}]" if count > 1 else "with no interval"
     mean = point["blocking_probability"]
+    blocking = with_interval(mean, lower, upper) if count > 1 else f"{mean:.4g} with no interval"
     if point["blocked_out_of_reach"]:
         share = point["blocked_out_of_reach"] / point["blocked"]
         replications += f"; {share:.0%} of it out of reach of every modulation format"
     if point["blocked_by_quality"]:
         share = point["blocked_by_quality"] / point["blocked"]
         replications += f"; {share:.0%} of it had slots and not the signal quality"
-    return f"{point['erlang']:g} Erlang: blocking {mean:.4g} {interval} ({percent}, {replications})"
+    return f"{point['erlang']:g} Erlang: blocking {blocking} ({percent}, {replications})"

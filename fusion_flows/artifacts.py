@@ -14,6 +14,7 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
+from fusion.interval_text import with_interval
 from fusion.progress import ProgressState
 from fusion.statistics import Estimate
 from fusion_flows.connection import Connection
@@ -139,8 +140,7 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
         return "done"
     if mean == 0 and upper:
         return f"blocking below {upper:.2g}"
-    interval = "" if lower is None or upper is None else f" [{lower:.3g}, {upper:.3g}]"
-    return f"blocking {mean:.3g}{interval}"
+    return f"blocking {with_interval(mean, lower, upper)}"
 
 
 def clock(seconds: float) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fusion.interval_text import between, interval_text, plus_minus
+
 HEADER = " load (E)   blocking probability   interval             replications"
 
 
@@ -20,12 +22,12 @@ def places(output: Path, plot: Path | None, report: Path | None) -> str:
 
 def result_line(point: Mapping[str, Any]) -> str:
     """Return a line of the table."""
-    upper, lower = (point[f"blocking_probability_ci_{end}"] for end in ("upper", "lower"))
-    mean, interval = f"{point['blocking_probability']:.3e}", ""
-    if not point["blocked"]:
-        mean = f"< {upper:.1e}"
-    elif upper is not None:
-        interval = f"{lower:.3e} {upper:.3e}"
+    lower, upper = (point[f"blocking_probability_ci_{end}"] for end in ("lower", "upper"))
+    if point["blocked"]:
+        mean = interval_text(point["blocking_probability"], lower, upper).estimate
+        interval = between(lower, upper)
+    else:
+        mean, interval = f"< {upper:.2g}", ""
     return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
 
 
@@ -37,4 +39,4 @@ def so_far(mean: float | None, lower: float | None, upper: float | None) -> str:
         return "" if upper is None else f"< {upper:.2g}"
     if lower is None or upper is None:
         return f"{mean:.3g}"
-    return f"{mean:.3g} ± {(upper - lower) / 2:.2g}"
+    return plus_minus(mean, (upper - lower) / 2)

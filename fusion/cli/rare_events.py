@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+from fusion.interval_text import between, interval_text
 from fusion.settings.sections import LINK_COST_KEYS
 
 if TYPE_CHECKING:
@@ -105,10 +106,11 @@ def _estimate(config: Config, inputs: Inputs, signals: Signals, *, as_json: bool
 
 
 def _line(estimate: RareEstimate) -> str:
-    interval = f"{estimate.ci_lower:.3g} to {estimate.ci_upper:.3g}"
+    lower, upper = estimate.ci_lower, estimate.ci_upper
+    blocking = interval_text(estimate.blocking_probability, lower, upper).estimate
     excursions = f"{estimate.blocked_excursions:,} of {estimate.excursions:,}"
     return (
-        f"{estimate.erlang:<9g} {estimate.blocking_probability:<10.3g} {interval:<21} "
+        f"{estimate.erlang:<9g} {blocking:<10} {between(lower, upper):<21} "
         f"{excursions:<24} {estimate.requests:,}"
     )
 

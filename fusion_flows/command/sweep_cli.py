@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
+from fusion.interval_text import between, interval_text
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
     help_of,
@@ -150,8 +151,10 @@ def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) ->
                 *(_text(row[name]) for name in others),
                 *(_text(row["a"]), f"{row['estimate_a']:.4g}"),
                 *(_text(row["b"]), f"{row['estimate_b']:.4g}"),
-                f"{row['difference']:+.3g}",
-                f"{row['ci_lower']:+.3g} to {row['ci_upper']:+.3g}",
+                interval_text(
+                    row["difference"], row["ci_lower"], row["ci_upper"], signed=True
+                ).estimate,
+                between(row["ci_lower"], row["ci_upper"], signed=True),
                 f"{row['replications']} {row['method']}",
                 _verdict(row, axis),
             )
@@ -176,8 +179,8 @@ def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
         [
             (
                 *(_text(row[name]) for name in others),
-                "" if row["load"] != row["load"] else f"{row['load']:.1f}",
-                f"{row['ci_lower']:.1f} to {row['ci_upper']:.1f}",
+                interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
+                between(row["ci_lower"], row["ci_upper"]),
                 str(row["loads"]),
                 "" if row["status"] == "inside" else row["status"],
             )
@@ -209,8 +212,8 @@ def _find_load(
         [
             (
                 *(_text(row[name]) for name in others),
-                "" if row["load"] != row["load"] else f"{row['load']:.1f}",
-                f"{row['ci_lower']:.1f} to {row['ci_upper']:.1f}",
+                interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
+                between(row["ci_lower"], row["ci_upper"]),
                 f"{row['requests']:,}",
                 f"{row['simulated']:,}",
                 "" if row["status"] == "found" else row["status"],

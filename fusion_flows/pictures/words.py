@@ -44,10 +44,3 @@ def short(value: float) -> str:
     """Return a number with two digits in few characters: 0.012, 3.4e-5."""
     text = f"{value:#.2g}" if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.1e}"
     return text.rstrip(".").replace("e-0", "e-").replace("e+0", "e")
-
-
-def between(mean: float, lower: float | None, upper: float | None) -> str:
-    """Return an estimate with its interval: 0.013 [0.011, 0.015]."""
-    return f"{mean:.3g}" + (
-        "" if lower is None or upper is None else f" [{lower:.3g}, {upper:.3g}]"
-    )

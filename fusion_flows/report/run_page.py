@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from fusion.config import Config
 from fusion.inputs import Inputs
+from fusion.interval_text import with_interval
 from fusion_flows.pictures.rows import has_many_bit_rates
-from fusion_flows.pictures.words import between
 from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text, numbered
 from fusion_flows.report.pictures import drawn
@@ -259,4 +259,4 @@ def _value(row: Row) -> str:
     upper = row[f"{_BLOCKING}_ci_upper"]
     if not row[_BLOCKING]:
         return f"below {upper:.2g}" if upper else "0"
-    return between(row[_BLOCKING], row[f"{_BLOCKING}_ci_lower"], upper)
+    return with_interval(row[_BLOCKING], row[f"{_BLOCKING}_ci_lower"], upper)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fusion.interval_text import IntervalText, between, interval_text
 from fusion.sweep.definition import Sweep
 from fusion_flows.report.page import Cell, Table
 
@@ -30,12 +31,13 @@ def point_cells(row: Row) -> dict[str, Cell]:
 def sweep_point_cells(row: Row, sweep: Sweep) -> dict[str, Cell]:
     """Return a point of a sweep as a person reads it. row: of the sweep's points.csv, of one metric."""
     names = {"erlang": "load (E)"}
-    estimate, upper = row["estimate"], row["ci_upper"]
+    estimate, lower, upper = row["estimate"], row["ci_lower"], row["ci_upper"]
     bound = estimate == 0 and upper
+    text = f"< {upper:.2g}" if bound else interval_text(estimate, lower, upper).estimate
     return {
         **{names.get(axis, axis): _value(row[axis]) for axis in sweep.axes},
-        "blocking": Cell(f"< {upper:.2g}" if bound else f"{estimate:.4g}", estimate),
-        "interval": Cell(_between(row["ci_lower"], upper), upper),
+        "blocking": Cell(text, estimate),
+        "interval": Cell(between(lower, upper), upper),
         "replications": Cell(str(row["replications"]), row["replications"]),
         "blocked / requests": Cell(f"{row['blocked']:,} / {row['requests']:,}", row["blocked"]),
         "stop": Cell(row["stop_reason"] or "running"),
@@ -67,8 +69,10 @@ def comparison_table(rows: Sequence[Row], axis: str) -> Table:
             axis: _value(row["a"]),
             "against": _value(row["b"]),
             "verdict": Cell(_verdict(row, axis)),
-            "difference": Cell(f"{row['difference']:+.3g}", row["difference"]),
-            "interval": Cell(f"{row['ci_lower']:+.3g} to {row['ci_upper']:+.3g}", row["ci_upper"]),
+            "difference": Cell(_difference(row).estimate, row["difference"]),
+            "interval": Cell(
+                between(row["ci_lower"], row["ci_upper"], signed=True), row["ci_upper"]
+            ),
             "blocking": Cell(f"{row['estimate_a']:.4g}", row["estimate_a"]),
             "its blocking": Cell(f"{row['estimate_b']:.4g}", row["estimate_b"]),
             "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
@@ -77,6 +81,10 @@ def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     ]
     caption = f"Differences along {axis}; those with common random numbers are paired."
     return _table(caption, cells, 3 * _BRIEF, "")
+
+
+def _difference(row: Row) -> IntervalText:
+    return interval_text(row["difference"], row["ci_lower"], row["ci_upper"], signed=True)
 
 
 def _verdict(row: Row, axis: str) -> str:
@@ -139,7 +147,7 @@ def links_table(rows: Sequence[Row], load: float) -> Table:
             "from": _value(row["source"]),
             "to": _value(row["destination"]),
             "length (km)": _value(row["length_km"]),
-            "utilisation": _number(row, "utilisation"),
+            "utilisation": _estimate(row, "utilisation"),
             "interval": _interval(row, "utilisation"),
             "fragmentation": _number(row, "fragmentation"),
         }
@@ -173,9 +181,8 @@ def availability_table(rows: Sequence[Row]) -> Table:
     cells = [
         {
             "load (E)": _value(row["erlang"]),
-            "availability": _digits(row["availability"]),
-            "from": _digits(row["availability_ci_lower"]),
-            "to": _digits(row["availability_ci_upper"]),
+            "availability": _estimate(row, "availability"),
+            "interval": _interval(row, "availability"),
             "outages": _value(row["outages"]),
             "mean outage": _digits(row["outage_time"]),
             "interrupted": _value(row["interrupted"]),
@@ -211,16 +218,18 @@ def _probability(row: Row, column: str) -> Cell:
     value, upper = row.get(column), row.get(f"{column}_ci_upper")
     if value == 0 and upper:
         return Cell(f"< {upper:.2g}", 0.0)
-    return Cell("" if value is None else f"{value:.4g}", value)
+    return _estimate(row, column)
 
 
 def _interval(row: Row, column: str) -> Cell:
     lower, upper = row.get(f"{column}_ci_lower"), row.get(f"{column}_ci_upper")
-    return Cell(_between(lower, upper), upper)
+    return Cell(between(lower, upper), upper)
 
 
-def _between(lower: float | None, upper: float | None) -> str:
-    return "" if lower is None or upper is None else f"{lower:.3g} to {upper:.3g}"
+def _estimate(row: Row, column: str) -> Cell:
+    value = row.get(column)
+    ends = (row.get(f"{column}_ci_{end}") for end in ("lower", "upper"))
+    return Cell(interval_text(value, *ends).estimate, value)
 
 
 def _number(row: Row, column: str) -> Cell:

@@ -5,9 +5,9 @@ from typing import Any
 
 from fusion.config import Config
 from fusion.inputs import Inputs
+from fusion.interval_text import with_interval
 from fusion.modulation import bits_per_symbol_steps
 from fusion.paths import k_shortest_paths
-from fusion_flows.pictures.words import between
 from fusion_flows.report.tables import by_blocking
 
 Row = Mapping[str, Any]
@@ -22,7 +22,7 @@ def worst_pair(pairs: Sequence[Row]) -> Row | None:
 def blocking_told(row: Row) -> str:
     """Return blocking with its interval in few words."""
     name = "blocking_probability"
-    return between(row[name], row[f"{name}_ci_lower"], row[f"{name}_ci_upper"])
+    return with_interval(row[name], row[f"{name}_ci_lower"], row[f"{name}_ci_upper"])
 
 
 def first_path(config: Config, inputs: Inputs, source: str, destination: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fusion.interval_text import interval_text
 from fusion.sweep.computation import compute
 from fusion.sweep.definition import read_sweep
 from fusion.sweep.point_state import point_states
@@ -39,5 +40,5 @@ def test_the_page_says_what_the_program_finds() -> None:
     for row in rows:
         told = written[row["path_order"], row["erlang"]]
         # The same seeds and the same rule: the page has the same figures, to the digits it shows.
-        assert f"{100 * row['ci_lower']:.3g}" == told["lower"]
-        assert f"{100 * row['ci_upper']:.3g}" == told["upper"]
+        ends = interval_text(None, 100 * row["ci_lower"], 100 * row["ci_upper"])
+        assert (told["lower"], told["upper"]) == ends[1:]

@@ -63,7 +63,7 @@ def test_a_run_without_points_is_drawn_as_that() -> None:
 def test_tables_show_bounds(tmp_path: Path) -> None:
     shown = json.loads(table(ROWS))
     assert shown[0]["blocking"] == "< 3e-05"
-    assert shown[2]["interval"] == "0.007 to 0.009"
+    assert shown[2]["interval"] == "0.0070 to 0.0090"
 
 
 def test_news_of_a_run() -> None:

@@ -1,0 +1,81 @@
+"""Numbers with their uncertainty as a person reads them: no digit that the interval does not support."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+_DIGITS = 2  # of the width of an interval
+_SMALLEST_PLAIN = 1e-3  # below it with an exponent, as rows of zeros are hard to compare
+
+
+class IntervalText(NamedTuple):
+    """An estimate and the ends of its interval, all with the same number of decimals."""
+
+    estimate: str
+    lower: str
+    upper: str
+
+
+def interval_text(
+    estimate: float | None, lower: float | None, upper: float | None, *, signed: bool = False
+) -> IntervalText:
+    """Return three numbers as text, rounded to two significant digits of the interval's width.
+
+    0.01234, 0.01189 and 0.01203 have the width 0.00014 and become 0.01234, 0.01189, 0.01203. What is None
+    or NaN is an empty text, an open end is "inf" or "-inf"; without two different finite ends each number
+    has four significant digits. signed: a plus before what is positive.
+    """
+    sign = "+" if signed else ""
+    numbers = (estimate, lower, upper)
+    width = math.nan if lower is None or upper is None else upper - lower
+    if not (math.isfinite(width) and width > 0.0):
+        texts = ("" if n is None or math.isnan(n) else f"{n:{sign}.4g}" for n in numbers)
+        return IntervalText(*texts)
+    place = _last_place(width)
+    largest = max(abs(n) for n in numbers if n is not None and math.isfinite(n))
+    return IntervalText(*(_rounded(n, place, largest, sign) for n in numbers))
+
+
+def with_interval(estimate: float, lower: float | None, upper: float | None) -> str:
+    """Return an estimate with its interval: 0.0072 [0.0065, 0.0080]; alone where there is none."""
+    text = interval_text(estimate, lower, upper)
+    return (
+        f"{text.estimate} [{text.lower}, {text.upper}]"
+        if text.lower and text.upper
+        else text.estimate
+    )
+
+
+def between(lower: float | None, upper: float | None, *, signed: bool = False) -> str:
+    """Return an interval: 0.0065 to 0.0080; an empty text where there is none."""
+    text = interval_text(None, lower, upper, signed=signed)
+    return f"{text.lower} to {text.upper}" if text.lower and text.upper else ""
+
+
+def plus_minus(estimate: float, half_width: float) -> str:
+    """Return an estimate with half its interval, two digits of it: 0.0416 ± 0.0012."""
+    if not (math.isfinite(half_width) and half_width > 0.0):
+        return f"{estimate:.4g}"
+    place = _last_place(half_width)
+    largest = max(abs(estimate), half_width)
+    return " ± ".join(_rounded(number, place, largest, "") for number in (estimate, half_width))
+
+
+def _last_place(width: float) -> int:
+    """Return the power of ten of the last digit that is written for this width."""
+    # In the rounded text, as 0.0996 is written 0.10 and not 0.100.
+    return int(f"{width:.{_DIGITS - 1}e}".partition("e")[2]) - _DIGITS + 1
+
+
+def _rounded(number: float | None, place: int, largest: float, sign: str) -> str:
+    """Return a number to 10**place; with the exponent of the largest beside it if that is small."""
+    if number is None or math.isnan(number):
+        return ""
+    if math.isinf(number):
+        return f"{number:{sign}}"
+    if largest >= _SMALLEST_PLAIN or largest == 0.0:
+        text = f"{number:{sign}.{max(0, -place)}f}"
+        return text.lstrip("+-") if float(text) == 0.0 else text
+    exponent = math.floor(math.log10(largest))
+    return f"{number / 10.0**exponent:{sign}.{max(0, exponent - place)}f}e{exponent:03d}"
