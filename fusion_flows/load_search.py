@@ -13,6 +13,7 @@ from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import Point
 from fusion.sweep.store import Store
+from fusion_flows import known_stores
 from fusion_flows.log_stream import tail
 from fusion_flows.periods import ArgumentError
 from fusion_flows.process import ProcessTree
@@ -47,6 +48,7 @@ def search_loads(
     and SearchFailedError. What was simulated is in the store, however it ends.
     """
     needs_blocking(sweep, "a load")
+    known_stores.remember(store)
     others = sweep.axes[:-1]
     told = [axis for axis in others if len({str(point.axes[axis]) for point in points}) > 1]
     _check_ranges(points, told)

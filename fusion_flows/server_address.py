@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from fusion import file_lock
 
@@ -25,6 +26,7 @@ URL = "PREFECT_API_URL"
 
 _READERS_SECONDS = 0.5  # those that only look have the lock for a moment
 _LOOK_SECONDS = 0.02
+_LOCAL = dict.fromkeys(("127.0.0.1", "::1", "0.0.0.0", "::"), "localhost")
 
 
 class NoServerError(RuntimeError):
@@ -42,6 +44,13 @@ class LivingServer(NamedTuple):
     """Of the API; empty while the server is starting."""
     runs_dir: Path
     pid: int
+    store_dir: str = ""
+    """Where its worker keeps what sweeps compute; empty: `store` in the folder of the runs."""
+
+    @property
+    def store(self) -> Path:
+        """The store of its worker."""
+        return Path(self.store_dir) if self.store_dir else self.runs_dir / "store"
 
 
 class ServerFile:
@@ -97,7 +106,8 @@ def living() -> LivingServer | None:
                 if file_lock.lock(file, exclusive=False):
                     return None
                 said = json.loads(file.read())
-            return LivingServer(str(said["url"]), Path(said["runs_dir"]), int(said["pid"]))
+            places = Path(said["runs_dir"]), int(said["pid"]), str(said.get("store_dir", ""))
+            return LivingServer(str(said["url"]), *places)
         except OSError:
             return None
         except (ValueError, KeyError, TypeError):  # it is writing just now
@@ -115,29 +125,60 @@ def configured() -> str:
     return os.environ.get(URL) or _from_dotenv() or _from_project() or _from_profile()
 
 
+def meant() -> LivingServer | None:
+    """Return the living `fusion up` if its server is the one that is meant here, else None.
+
+    That is so where no server is configured, and where it is this one that is.
+    """
+    server = living()
+    if server is None or not server.url:
+        return None
+    given = configured()
+    return server if not given or _place_of(given) == _place_of(server.url) else None
+
+
 def configure() -> str:
     """Have Prefect talk to the configured server, else to that of a living `fusion up`.
 
     Return its address; empty: Prefect will start its embedded server. With that of `fusion up` come
-    its folder of runs and its password, where this process has none. Call it before Prefect is
-    imported; afterwards it says what Prefect does and changes nothing.
+    its folders and its password, where this process has none. Call it before Prefect is imported;
+    afterwards it says what Prefect does and changes nothing.
     """
+    server = meant()
+    if server is not None:
+        _take_folders(server)
     if "prefect" in sys.modules:
         from prefect.settings import get_current_settings
 
         return get_current_settings().api.url or ""
     if url := configured():
         return url
-    server = living()
-    if server is None or not server.url:
+    if server is None:
         # What the embedded one cannot write down at once it repeats; its log is this terminal.
         os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
         return ""
     os.environ[URL] = server.url
-    os.environ.setdefault("FUSION_RUNS_DIR", str(server.runs_dir))
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     return server.url
+
+
+def _take_folders(server: LivingServer) -> None:
+    """Keep its folders as long as this process lives, whether it does or not."""
+    if not os.environ.get("FUSION_RUNS_DIR"):
+        os.environ["FUSION_RUNS_DIR"] = str(server.runs_dir)
+        if not os.environ.get("FUSION_STORE_DIR"):
+            os.environ["FUSION_STORE_DIR"] = str(server.store)
+
+
+def _place_of(url: str) -> tuple[str, str, int | None, str]:
+    """Return what makes two addresses the same server."""
+    try:
+        parts = urlsplit(url.strip().rstrip("/"))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return url, "", None, ""
+    return parts.scheme, _LOCAL.get(host, host), port, parts.path
 
 
 @contextmanager

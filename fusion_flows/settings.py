@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypedDict
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fusion_flows import server_address
+
 
 class Places(TypedDict):
     """Where load_config may look."""
@@ -15,14 +17,21 @@ class Places(TypedDict):
     input_dirs: tuple[Path, ...] | None
 
 
+def _runs_dir() -> Path:
+    """Return the folder of the runs where FUSION_RUNS_DIR is not set."""
+    server = server_address.meant()
+    return Path("runs") if server is None else server.runs_dir
+
+
 class Settings(BaseSettings):
     """Places and limits that belong to a machine, not to a run."""
 
     model_config = SettingsConfigDict(env_prefix="FUSION_", frozen=True, extra="ignore")
 
     runs_dir: Path = Field(
-        default=Path("runs"),
-        description="Folder of the run directories; relative to where the flow runs.",
+        default_factory=_runs_dir,
+        description="Folder of the run directories; relative to where the flow runs. Not set: that of "
+        "the `fusion up` whose server is meant, else `runs`.",
     )
     templates_dir: Path | None = Field(
         default=None,
@@ -30,8 +39,8 @@ class Settings(BaseSettings):
     )
     store_dir: Path | None = Field(
         default=None,
-        description="Folder in which sweeps keep what they have computed, by content; `store` in "
-        "the folder of the runs where it is not set.",
+        description="Folder in which sweeps keep what they have computed, by content. Not set: that "
+        "of the `fusion up` whose folder of runs this is, else `store` in the folder of the runs.",
     )
     max_log_size_bytes: int = Field(
         default=10 * 1024**2,
@@ -74,8 +83,13 @@ class Settings(BaseSettings):
 
     @property
     def store(self) -> Path:
-        """The folder of the store."""
-        return self.runs_dir / "store" if self.store_dir is None else self.store_dir
+        """The folder of the store, the same for whoever asks: a verb, a flow, Python."""
+        if self.store_dir is not None:
+            return self.store_dir
+        server = server_address.meant()
+        if server is not None and self.runs_dir.expanduser().absolute() == server.runs_dir:
+            return server.store
+        return self.runs_dir / "store"
 
     def places(self, *, remote: bool) -> Places:
         """Return where files may be read. remote: for parameters that anybody may have sent."""

@@ -26,7 +26,7 @@ from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
-from fusion_flows import form, run_lock, rundir
+from fusion_flows import form, known_stores, run_lock, rundir
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.dask_engine import compute_on_dask
 from fusion_flows.flow_ends import (
@@ -144,6 +144,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
     )
     store = Store(settings.store)
     store.describe(points)
+    known_stores.remember(store)
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
     there = sum(state.is_done for state in states)
     logger.info("Run directory: %s", run.path)

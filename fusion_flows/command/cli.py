@@ -26,6 +26,7 @@ from fusion_flows.command import (
     run_here,
     submission,
     sweep_cli,
+    sweeps,
     terminal,
     up,
 )
@@ -126,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
 _TOLD = (
     runs.RunError,
     run_here.UnfinishedRunError,
+    sweeps.NothingFoundError,
     SearchFailedError,
     RunDirectoryError,
     NoServerError,

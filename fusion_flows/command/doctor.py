@@ -86,6 +86,7 @@ def _runs_folder() -> Iterator[Check]:
         return
     will = "" if there == folder else ", made by the first run"
     yield Check("runs folder", "ok", f"{folder}{will}")
+    yield Check("store", "ok", f"{Settings().store.expanduser().absolute()}, of sweeps")
     free = shutil.disk_usage(there).free
     verdict: Verdict = (
         "ok" if free > _LITTLE_SPACE else "warning" if free > _NO_SPACE else "problem"

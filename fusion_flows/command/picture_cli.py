@@ -40,7 +40,7 @@ def _topology(
 
 
 def _report(what: str, /, *, to: str = "", json: Json = False) -> int:
-    path: Path = pictures.report(what, to=to)
+    path: Path = pictures.report(what, to=to, empty=False)
     if json:
         print_json(path)
     else:

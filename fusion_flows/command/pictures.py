@@ -7,11 +7,11 @@ from typing import Any
 from fusion.config import Config, ConfigError, Problem, load_config
 from fusion.inputs import Inputs, read_inputs
 from fusion.problems import nearest
-from fusion.sweep.definition import Sweep, read_sweep
 from fusion.sweep.point_state import PointState
+from fusion.sweep.store import Store
 from fusion.topology import FUSION_NETWORKS, Topology, TopologyError, load_topology, topology_names
 from fusion_flows import run_lock, rundir
-from fusion_flows.command.sweeps import states_of
+from fusion_flows.command.sweeps import nothing_found, states_of
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_lookup import find_directory
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
@@ -81,7 +81,7 @@ def topology(
         raise ArgumentError(f"--to {folder}: {error.strerror or error}") from None
 
 
-def report(what: str, /, *, to: Path | str = "") -> Path:
+def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
     """Write the report of a run or a sweep as one HTML file, with what there is by now; return the file.
 
     It opens from disk and without a network. A run and a sweep write theirs when they end; this one is of
@@ -91,11 +91,13 @@ def report(what: str, /, *, to: Path | str = "") -> Path:
         what: A run: its id or the first 4 digits of it or more, its name, its directory. Or the TOML or JSON
             file of a sweep, of which the store is read.
         to: The file; nothing: report.html in the directory of the run, NAME-report.html for a sweep's file.
+        empty: Write it of a sweep without any result, too; the command does not.
 
     Raises:
         ConfigError: All that is wrong with the sweep; an input of the run that is gone.
         StoreError: The store contradicts itself.
         NoSuchRunError: No run is called that, or more than one.
+        NothingFoundError: The store has no result of the sweep, and `empty` is False; it says which store.
         ArgumentError: The file cannot be written.
         NoServerError: A run is named by its name, and no server answers.
     """
@@ -103,14 +105,19 @@ def report(what: str, /, *, to: Path | str = "") -> Path:
     from fusion_flows.report.sweep_page import sweep_page
 
     if Path(what).suffix.lower() in (".toml", ".json") or Path(what).is_file():
-        sweep, states = _of_file(Path(what))
+        sweep, states, store = states_of(Path(what))
+        if not empty and not any(state.outcomes for state in states):
+            raise nothing_found(states, store, "report")
         page = sweep_page(sweep, states, _missing(states), file=Path(what))
         target = Path(to or f"{Path(what).stem}-report.html")
     else:
         run = _run(what)
         target = Path(to) if to else run.report
         if run.sweep.is_file():
-            sweep, states = _of_file(run.sweep)
+            sweep, states, store = states_of(run.sweep, _store_of(run))
+            reason = why_partial(run)
+            if not (empty or reason or any(state.outcomes for state in states)):
+                raise nothing_found(states, store, "report")
             page = sweep_page(sweep, states, _missing(states), run=run)
         else:
             from fusion_flows.report.run_page import run_page
@@ -167,9 +174,14 @@ def _read(run: RunDirectory) -> tuple[Config, Inputs]:
     return config, read_inputs(config)
 
 
-def _of_file(file: Path) -> tuple[Sweep, list[PointState]]:
-    sweep, states, _ = states_of(read_sweep(file))
-    return sweep, states
+def _store_of(run: RunDirectory) -> Store | None:
+    """Return the store that a sweep's run wrote, if it is there still; None: nothing is known of it."""
+    try:
+        record: dict[str, Any] = json.loads(run.provenance.read_text(encoding="utf-8"))
+        folder = Path(str(record["store"]))
+    except (OSError, ValueError, LookupError):
+        return None
+    return Store(folder) if folder.is_dir() else None
 
 
 def _missing(states: list[PointState]) -> str:

@@ -95,13 +95,14 @@ def _sweep(
             print_json(submitted)
         else:
             print_submitted(submitted)
+            print_note(sweeps.where_it_goes())
         return 0
     result = sweeps.sweep_here(file, name=name, engine=engine, failed=failed)
     if json:
         print_json(result)
     else:
         print(f"\n{result.points} points: {result.points_csv}")
-        print(f"Picture: {result.plot}\nReport:  {result.report}")
+        print(f"Picture: {result.plot}\nReport:  {result.report}\nStore:   {result.store}")
     return 0
 
 
@@ -122,16 +123,16 @@ def _schedule(
     print(f"{made.name}  {made.cron}  {made.timezone}{'  (replaced)' if made.replaced else ''}")
     print(f"First at {made.next_date:%Y-%m-%d %H:%M %Z}")
     print_note(f"Switch it off or delete it at {made.url}")
+    print_note(sweeps.where_it_goes())
     return 0
 
 
 def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) -> int:
     rows = sweeps.compare(file, axis, base=base)
+    if not rows:
+        raise _nothing_found(file, "compare")
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
-        return 0
-    if not rows:
-        print_note("There is nothing to compare yet: `fusion sweep` computes it.")
         return 0
     others = list(rows[0])[: list(rows[0]).index("a")]
     print_table(
@@ -162,16 +163,16 @@ def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) ->
         ],
         numbers=True,
     )
+    _name_the_store()
     return 0
 
 
 def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
     rows = sweeps.loads_at(file, target)
+    if not rows:
+        raise _nothing_found(file, "interpolate")
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
-        return 0
-    if not rows:
-        print_note("There is no curve yet: `fusion sweep` computes it.")
         return 0
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
@@ -188,6 +189,7 @@ def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
         ],
         numbers=True,
     )
+    _name_the_store()
     return 0
 
 
@@ -222,6 +224,7 @@ def _find_load(
         ],
         numbers=True,
     )
+    print_note(f"\nWhat was simulated is in the store {sweeps.the_store().folder}")
     return 0
 
 
@@ -240,13 +243,23 @@ def _plot(
     paths = sweeps.plot(
         file, metric=metric, against=against, base=base, heat_map=heat_map, title=title, to=to
     )
+    if not paths:
+        raise _nothing_found(file, "draw")
     if json:
         print_json(paths)
-    elif paths:
-        print("\n".join(map(str, paths)))
     else:
-        print_note("There is nothing to draw yet: `fusion sweep` computes it.")
+        print("\n".join(map(str, paths)))
+        _name_the_store()
     return 0
+
+
+def _nothing_found(file: Path, what: str) -> sweeps.NothingFoundError:
+    _, states, store = sweeps.states_of(file)
+    return sweeps.nothing_found(states, store, what)
+
+
+def _name_the_store() -> None:
+    print_note(f"\nFrom the store {sweeps.the_store().folder}")
 
 
 def _verdict(row: dict[str, Any], axis: str) -> str:
@@ -274,7 +287,7 @@ def _diff(one: str, other: str, /, *, json: Json = False) -> int:
 
 
 def _merge(folder: Path, /) -> int:
-    print(f"{sweeps.merge(folder)} new replications")
+    print(f"{sweeps.merge(folder)} new replications in {sweeps.the_store().folder}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Sweeps at the command: planned, run, compared; keys of points explained."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,7 @@ from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store, differences
-from fusion_flows import server_address
+from fusion_flows import known_stores, server_address
 from fusion_flows.periods import ArgumentError
 from fusion_flows.settings import Settings
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fusion_flows.command.submission import Submitted
     from fusion_flows.sweep import SweepResult
 
+
+_log = logging.getLogger("fusion_flows.sweeps")
 
 SWEEP_DEPLOYMENT = "fusion-sweep/sweep"
 
@@ -104,12 +107,39 @@ def _sweep_of(source: SweepSource) -> Sweep:
     return source if isinstance(source, Sweep) else make_sweep(source, "the sweep")
 
 
-def states_of(file: SweepSource) -> tuple[Sweep, list[PointState], Store]:
-    """Return a sweep, what the store has of its points, and the store. Raises as `plan` does."""
+def the_store() -> Store:
+    """Return the store that is meant: one rule for all verbs, the flows and Python, see `Settings`."""
+    return Store(Settings().store)
+
+
+class NothingFoundError(RuntimeError):
+    """The store that is meant has nothing that could be shown; the message names it."""
+
+
+def nothing_found(states: Sequence[PointState], store: Store, what: str) -> NothingFoundError:
+    """Return what to tell when there is nothing to show. what: is done with it, such as draw."""
+    there = sum(bool(state.outcomes) for state in states)
+    message = (
+        f"there is nothing to {what} yet: the store {store.folder} has results of {there} of the "
+        f"{len(states)} points of this sweep; `fusion sweep` computes them"
+    )
+    keys = {state.point.key for state in states}
+    for folder, count in () if there else known_stores.others_with(keys, store)[:1]:
+        message += f". The store {folder} has {count}: FUSION_STORE_DIR={folder} makes it the one"
+    return NothingFoundError(message)
+
+
+def states_of(
+    file: SweepSource, store: Store | None = None
+) -> tuple[Sweep, list[PointState], Store]:
+    """Return a sweep, what the store has of its points, and the store. Raises as `plan` does.
+
+    store: None: the one that is meant.
+    """
     settings = Settings()
     sweep = _sweep_of(file)
     points = sweep_points(sweep, **settings.places(remote=False))
-    store = Store(settings.store)
+    store = the_store() if store is None else store
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
     return sweep, states, store
 
@@ -135,8 +165,9 @@ def sweep_here(
     from fusion_flows.command.live import live
     from fusion_flows.command.run_here import InterruptedRunError, UnfinishedRunError
 
+    url = server_address.configure()  # first, as it says which store is meant, too
     planned = plan(file)
-    if server_address.configure():
+    if url:
         with server_address.connect():
             pass  # it answers
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
@@ -198,10 +229,28 @@ def sweep_parameters(
     return {"sweep": sent, "name": name or sweep_name(sweep), "engine": engine, "failed": failed}
 
 
+def where_it_goes() -> str:
+    """Return in which store a sweep ends that is handed to a worker, and which one is read here."""
+    here = the_store().folder
+    server = server_address.meant()
+    if server is None:
+        return (
+            "What it computes goes to the store of the machine whose worker takes it; plan, plot and the "
+            f"others read {here}."
+        )
+    if server.store == here:
+        return f"What it computes goes to the store {here}."
+    return (
+        f"What it computes goes to the store of `fusion up`, {server.store}; plan, plot and the others "
+        f"read {here}, as FUSION_STORE_DIR or FUSION_RUNS_DIR says here."
+    )
+
+
 def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFrame":
     """Return what the store has of a sweep, complete or not, as a data frame; nothing is computed.
 
-    One row per point and metric, with the columns of points.csv.
+    One row per point and metric, with the columns of points.csv; `attrs["store"]` names the store. A frame
+    without rows comes with a warning in the log, which says where results are.
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
@@ -211,9 +260,13 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
     """
     import pandas
 
-    sweep, states, _ = states_of(file)
+    sweep, states, store = states_of(file)
     rows = point_rows(states, *([metrics] if metrics else []))
-    return pandas.DataFrame(rows, columns=[*sweep.axes, *POINT_COLUMNS])
+    if not rows:
+        _log.warning("%s", nothing_found(states, store, "load"))
+    frame = pandas.DataFrame(rows, columns=[*sweep.axes, *POINT_COLUMNS])
+    frame.attrs["store"] = str(store.folder)
+    return frame
 
 
 def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, Any]]:
@@ -376,7 +429,7 @@ def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
     Raises:
         StoreError: There is no such point, or several.
     """
-    store = Store(Settings().store)
+    store = the_store()
     return differences(store.content(one)[1], store.content(other)[1])
 
 
@@ -395,4 +448,4 @@ def merge(folder: Path) -> int:
             f"{folder} is no store: it has no folders points and outcomes; a store is `store` in a "
             "folder of runs, or FUSION_STORE_DIR"
         )
-    return Store(Settings().store).merge(Store(folder))
+    return the_store().merge(Store(folder))

@@ -158,7 +158,8 @@ def up(
             on; at first it is 1.
         host: Address to listen on: 127.0.0.1 unless you say another, and then set a password, too.
         port: Port of the server; that of PREFECT_API_URL, else 4200.
-        runs_dir: Folder of the run directories; FUSION_RUNS_DIR, else `runs` here.
+        runs_dir: Folder of the run directories; FUSION_RUNS_DIR, else `runs` here. Whoever uses this server
+            on this machine reads and writes there, too, whatever folder that is typed in.
         say: Told what happens, in lines.
 
     Raises:
@@ -179,14 +180,17 @@ def up(
             file.write(LivingServer("", runs_dir, os.getpid()))
             os.environ[server_address.URL] = url
             os.environ["FUSION_RUNS_DIR"] = str(runs_dir)
+            store = Settings().store.expanduser().absolute()
+            if os.environ.get("FUSION_STORE_DIR"):
+                os.environ["FUSION_STORE_DIR"] = str(store)
             _give_password()
             parts = _Parts(folder, trees, signals, say)
             try:
                 if listen is not None:
                     parts.start_server(url, *listen)
                 parts.start_worker(max_concurrent_runs)
-                file.write(LivingServer(url, runs_dir, os.getpid()))
-                _say_what_is_up(url, runs_dir, folder, say)
+                file.write(LivingServer(url, runs_dir, os.getpid(), str(store)))
+                _say_what_is_up(url, runs_dir, store, folder, say)
                 while not signals.count:
                     parts.check()
                     time.sleep(_LOOK_SECONDS)
@@ -505,7 +509,9 @@ def _delete_worker(client: "SyncPrefectClient") -> None:
         )
 
 
-def _say_what_is_up(url: str, runs_dir: Path, folder: Path, say: Callable[[str], None]) -> None:
+def _say_what_is_up(
+    url: str, runs_dir: Path, store: Path, folder: Path, say: Callable[[str], None]
+) -> None:
     from fusion_flows.deploy import POOL, RUNS_QUEUE
 
     with server_address.connect() as client:
@@ -517,6 +523,7 @@ def _say_what_is_up(url: str, runs_dir: Path, folder: Path, say: Callable[[str],
         f"  Prefect UI     {_page(url)}\n"
         f"  Runs           {limit}\n"
         f"  Runs folder    {runs_dir}\n"
+        f"  Store          {store}\n"
         f"  Logs           {folder}\n"
         f"Start a run in the UI (Deployments, sim, Run) or from another terminal:\n"
         f"  fusion run quick --detach\n"

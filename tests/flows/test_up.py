@@ -27,6 +27,17 @@ from .test_cli import changes, here, no_command_is_left
 __all__ = ["no_command_is_left"]  # a fixture that all tests here use, too
 
 
+SWEEP = """
+template = "quick"
+[grid]
+k_paths = [1, 3]
+erlang = [150]
+[overrides.general_settings]
+num_requests = 2000
+max_iters = 3
+"""
+
+
 class Up:
     """A `fusion up` with a PREFECT_HOME of its own, in a session of its own as in a terminal."""
 
@@ -138,6 +149,17 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     prefect = Prefect(f"{url}/api", folder, one.environment)
     assert prefect.finished(run["flow_run_id"])["state_type"] == "COMPLETED"
     assert (folder / "runs" / run["run_id"] / "output" / "points.csv").exists()
+
+    file = folder / "beside" / "sweep.toml"
+    file.parent.mkdir()
+    file.write_text(SWEEP)
+    swept = answer(one, "sweep", str(file))  # typed elsewhere, and computed where it is typed
+    assert swept.returncode == 0, swept.stderr
+    store = folder / "runs" / "store"
+    assert f"Store:   {store}" in swept.stdout
+    compared = answer(one, "compare", str(file), "k_paths")
+    assert compared.returncode == 0, compared.stderr
+    assert str(store) in compared.stderr
 
     again = answer(one, "up", "--port", str(free_port()))
     assert again.returncode == 1

@@ -147,10 +147,12 @@ def test_of_a_sweep_without_results_nothing_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "sweep.toml").write_text(SWEEP)
-    assert plot(tmp_path) == ""
-    assert "nothing to draw yet" in capsys.readouterr().err
     monkeypatch.setenv("FUSION_STORE_DIR", str(tmp_path / "store"))
     monkeypatch.chdir(tmp_path)
+    assert main(["plot", "sweep.toml"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"nothing to draw yet: the store {tmp_path / 'store'} has" in told.err
     assert sweeps.plot("sweep.toml", against="path_order") == []
     assert sweeps.plot("sweep.toml", heat_map=("erlang", "k_paths")) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.toml"]

@@ -1,0 +1,164 @@
+"""One rule says which store is meant, for every verb, a flow and Python, in whatever folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fusion.outcome import Outcome
+from fusion.sweep.definition import read_sweep
+from fusion.sweep.points import sweep_points
+from fusion.sweep.store import OutcomeWriter, Store
+from fusion_flows import known_stores, server_address
+from fusion_flows.command import pictures, sweeps
+from fusion_flows.command.cli import main
+from fusion_flows.server_address import LivingServer, ServerFile
+from fusion_flows.settings import Settings
+
+URL = "http://127.0.0.1:1/api"
+SWEEP = """
+template = "quick"
+[grid]
+path_order = ["km", "hops"]
+erlang = [150, 200]
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder with a sweep, in which we are; another one, `there`, has its results."""
+    environment = dict(os.environ)
+    for name in (
+        *("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"),
+        *("FUSION_RUNS_DIR", "FUSION_STORE_DIR"),
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("s.toml").write_text(SWEEP)
+    store = Store(tmp_path / "there" / "runs" / "store")
+    points = sweep_points(read_sweep("s.toml"))
+    store.describe(points)
+    with OutcomeWriter(store.new_file()) as writer:
+        for point in points:
+            few = 30 if point.axes["path_order"] == "hops" else 60
+            for number in range(3):
+                blocked = few + number
+                counts = (
+                    number,
+                    1000,
+                    blocked,
+                    3,
+                    0,
+                    1.5,
+                    0.1,
+                    1000 - blocked,
+                    200,
+                    0.2,
+                    300,
+                    0.3,
+                    0.25,
+                )
+                writer.append([(point.key, Outcome(*counts))])
+    yield tmp_path / "here"
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+VERBS = (
+    ["compare", "s.toml", "path_order"],
+    ["loads-at", "s.toml", "0.05"],
+    ["plot", "s.toml"],
+    ["report", "s.toml"],
+)
+
+
+def test_beside_a_living_fusion_up_all_read_its_store(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = here.parent / "there"
+    with ServerFile() as file:
+        file.write(LivingServer(URL, there / "runs", os.getpid()))
+        assert Settings().runs_dir == there / "runs"
+        assert sweeps.the_store().folder == there / "runs" / "store"
+        assert sweeps.plan("s.toml").store == there / "runs" / "store"
+        frame = sweeps.load_sweep("s.toml", ["blocking_probability"])
+        assert list(frame["replications"]) == [3] * 4
+        assert frame.attrs["store"] == str(there / "runs" / "store")
+        for words in VERBS:
+            assert main(words) == 0, capsys.readouterr().err
+            said = capsys.readouterr()
+            assert words[0] == "report" or str(there / "runs" / "store") in said.err
+        assert "There is no result yet" not in Path("s-report.html").read_text()
+        # What the flow and its simulator take, also after that `fusion up` has ended.
+        server_address.configure()
+    assert Settings().store == there / "runs" / "store"
+
+
+@pytest.mark.parametrize("words", VERBS, ids=lambda words: words[0])
+def test_nothing_found_is_an_error_that_names_the_stores(
+    here: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    known_stores.remember(Store(here.parent / "there" / "runs" / "store"))
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"the store {here / 'runs' / 'store'} has results of 0 of the 4 points" in told.err
+    other = here.parent / "there" / "runs" / "store"
+    assert f"The store {other} has 4: FUSION_STORE_DIR={other}" in told.err
+    assert sorted(path.name for path in here.iterdir()) == ["s.toml"]
+
+
+def test_what_the_environment_says_comes_first_and_a_server_of_others_is_no_reason(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = here.parent / "there" / "runs"
+    with ServerFile() as file:
+        file.write(LivingServer(URL, there, os.getpid(), "/data/store"))
+        assert sweeps.the_store().folder == Path("/data/store")
+        monkeypatch.setenv("PREFECT_API_URL", "http://localhost:1/api/")  # the same server
+        assert sweeps.the_store().folder == Path("/data/store")
+        monkeypatch.setenv("FUSION_RUNS_DIR", str(there))
+        assert sweeps.the_store().folder == Path("/data/store")
+        assert sweeps.where_it_goes() == "What it computes goes to the store /data/store."
+        monkeypatch.setenv("FUSION_RUNS_DIR", "mine")
+        assert sweeps.the_store().folder == here / "mine" / "store"
+        assert f"/data/store; plan, plot and the others read {here}" in sweeps.where_it_goes()
+        monkeypatch.setenv("FUSION_STORE_DIR", "own")
+        assert sweeps.the_store().folder == here / "own"
+        monkeypatch.delenv("FUSION_STORE_DIR")
+        monkeypatch.delenv("FUSION_RUNS_DIR")
+        monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:2/api")
+        assert sweeps.the_store().folder == here / "runs" / "store"
+        assert "of the machine whose worker takes it" in sweeps.where_it_goes()
+    monkeypatch.delenv("PREFECT_API_URL")
+    assert sweeps.the_store().folder == here / "runs" / "store"
+
+
+def test_an_empty_frame_says_where_results_are(
+    here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    known_stores.remember(Store(here.parent / "there" / "runs" / "store"))
+    frame = sweeps.load_sweep("s.toml")
+    assert frame.empty
+    assert frame.attrs["store"] == str(here / "runs" / "store")
+    assert str(here.parent / "there") in caplog.text
+
+
+def test_a_report_of_a_run_reads_the_store_that_the_run_wrote(here: Path) -> None:
+    run = here / "runs" / "0123456789ab"
+    run.mkdir(parents=True)
+    (run / "sweep.json").write_text(read_sweep("s.toml").model_dump_json())
+    store = here.parent / "there" / "runs" / "store"
+    (run / "run.json").write_text(f'{{"exit_code": 0, "store": "{store}"}}')
+    assert "There is no result yet" not in pictures.report(str(run)).read_text()
+
+
+def test_stores_are_known_once_each_and_not_without_end(here: Path) -> None:
+    stores = [Store(here / f"store {number}") for number in range(30)]
+    for store in [*stores, stores[20]]:
+        known_stores.remember(store)
+    lines = (here.parent / "home" / "fusion-up" / "stores.txt").read_text().splitlines()
+    assert lines == [str(store.folder) for store in (*stores[10:20], *stores[21:], stores[20])]
