@@ -372,13 +372,9 @@ def _with_absolute_path(
 ) -> Entry:
     """Make a relative path absolute; a name of a shipped topology or table stays as it is."""
     key, value = place[1], entry.value
-    if key not in named_files.KEYS:
-        return entry
-    if not isinstance(value, str | PurePath) or str(value).strip().lower() in ("", "none"):
+    if not named_files.is_path(key, value):
         return entry
     text = str(value).strip()
-    if key == "network" and not any(mark in text for mark in "/\\."):
-        return entry
     path = os.path.abspath(folder / text)
     tables = key == "mod_assumption_path" and text.replace("\\", "/").endswith(_FUSION_TABLES)
     if tables and (folders is None or folders.hold(path)) and not os.path.isfile(path):

@@ -82,6 +82,16 @@ def input_folders(
     return InputFolders(tuple(named), tuple(Path(os.path.realpath(name)) for name in named))
 
 
+def is_path(key: str, value: object) -> bool:
+    """Return whether the value of a key is the path of a file, not a shipped name and not nothing."""
+    if key not in KEYS or not isinstance(value, str | PurePath):
+        return False
+    text = str(value).strip()
+    if text.lower() in ("", "none"):
+        return False
+    return key != "network" or any(mark in text for mark in "/\\.")
+
+
 def split_policy(value: str) -> tuple[str, str]:
     """Return file and function of a policy, which is named as `file.py:function`."""
     file, _, function = value.rpartition(":")

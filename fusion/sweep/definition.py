@@ -191,8 +191,10 @@ def _values(values: list[Value] | Steps) -> list[Any]:
 def read_sweep(path: Path | str) -> Sweep:
     """Return the sweep of a .toml or .json file. Raises ConfigError with all that is wrong.
 
-    A template that is an INI file is looked for in the folder of the sweep's file first.
+    Relative paths in it start from its folder, see `with_absolute_paths`.
     """
+    from fusion.sweep.relative_paths import with_absolute_paths  # it needs what is defined here
+
     path = Path(path)
     kind = path.suffix[1:].upper()
     if kind not in ("TOML", "JSON"):
@@ -207,11 +209,7 @@ def read_sweep(path: Path | str) -> Sweep:
     except ValueError as error:
         message = f"is not valid {kind}: {show(str(error), 200)}"
         raise ConfigError([Problem("", "", None, message, str(path))]) from None
-    sweep = make_sweep(data, str(path))
-    template = path.parent / sweep.template
-    if template.suffix == ".ini" and template.is_file():
-        return sweep.model_copy(update={"template": str(template.absolute())})
-    return sweep
+    return with_absolute_paths(make_sweep(data, str(path)), path.parent)
 
 
 def make_sweep(data: object, source: str) -> Sweep:

@@ -15,6 +15,7 @@ from fusion.sweep.definition import Sweep, make_sweep, read_sweep
 from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
+from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store, differences
 from fusion_flows import known_stores, server_address
@@ -222,7 +223,7 @@ def sweep_parameters(
     from fusion_flows.command.submission import settings_as_sent
     from fusion_flows.report.setting import sweep_name
 
-    sweep = _sweep_of(file)
+    sweep = with_absolute_paths(_sweep_of(file), Path())  # the worker is elsewhere
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)

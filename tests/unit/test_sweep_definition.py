@@ -127,6 +127,70 @@ def test_toml_and_json_say_the_same_and_a_template_lies_beside_them(tmp_path: Pa
     assert [point.erlang for point in sweep_points(one)] == [50, 50]
 
 
+NETWORK = "1\\t2\\t100\\n2\\t3\\t100\\n1\\t3\\t100\\n"
+FILES = {
+    "mine.ini": "[topology_settings]\nnetwork = nets/ring.txt\n",
+    "nets/ring.txt": NETWORK,
+    "nets/other.txt": NETWORK.replace("100", "200"),
+    "matrix.csv": "0,1,1\n1,0,1\n1,1,0\n",
+    "own/policy.py": "from fusion.request import BLOCKED\n\ndef choose(request):\n    return BLOCKED\n",
+}
+
+
+def test_relative_paths_start_from_the_file_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in FILES.items():
+        (tmp_path / "study" / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "study" / name).write_text(text.replace("\\t", "\t").replace("\\n", "\n"))
+    (tmp_path / "study" / "sub").mkdir()
+    (tmp_path / "study" / "sub" / "s.toml").write_text(
+        'template = "../mine.ini"\n'
+        "[overrides.Traffic_settings]\n"
+        'Traffic_Matrix = "../matrix.csv"\n'
+        "[grid]\n"
+        'network = ["../nets/ring.txt", "../nets/other.txt"]\n'
+        "[[zip]]\n"
+        'policy = ["", "../own/policy.py:choose"]\n'
+        "seed = [1, 2]\n"
+        "[[points]]\n"
+        'mod_assumption_path = ""\n'
+    )
+    for folder in (tmp_path, tmp_path / "study" / "nets"):
+        monkeypatch.chdir(folder)
+        points = sweep_points(read_sweep(tmp_path / "study" / "sub" / "s.toml"))
+        assert [tuple(point.axes.values())[:2] for point in points[::4]] == [
+            ("ring.txt", "kspff"),
+            ("ring.txt", "policy.py:choose"),
+            ("other.txt", "kspff"),
+            ("other.txt", "policy.py:choose"),
+        ]
+        assert points[0].inputs.traffic_matrix is not None
+        study = str(tmp_path / "study")
+        named = points[0].config.traffic_settings.traffic_matrix
+        assert named == f"{study}/matrix.csv"
+        assert points[-1].config.routing_settings.policy == f"{study}/own/policy.py:choose"
+
+
+def test_a_path_that_is_right_from_the_working_folder_alone_is_taken_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.txt").write_text("1\t2\t100\n2\t3\t100\n")
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "s.json"
+    file.write_text('{"template": "quick", "grid": {"network": ["net.txt"], "erlang": [5]}}')
+    (point,) = sweep_points(read_sweep(file))
+    assert point.config.topology_settings.network == str(tmp_path / "net.txt")
+    assert "network = net.txt is taken from the working folder" in caplog.text
+    (tmp_path / "sub" / "net.txt").write_text("1\t2\t300\n2\t3\t100\n")
+    (other,) = sweep_points(read_sweep(file))
+    assert other.config.topology_settings.network == str(tmp_path / "sub" / "net.txt")
+    file.write_text('{"template": "quick", "grid": {"network": ["gone.txt"], "erlang": [5]}}')
+    with pytest.raises(ConfigError, match=f"{tmp_path}/sub/gone.txt: there is no such file"):
+        sweep_points(read_sweep(file))
+
+
 def test_a_run_without_a_name_is_called_by_its_file_without_the_folder() -> None:
     from fusion_flows.report.setting import sweep_name
 

@@ -1,0 +1,71 @@
+"""Relative paths in a sweep's file start from the folder of that file, wherever in it they stand."""
+
+from __future__ import annotations
+
+import logging
+import os.path
+from pathlib import Path
+from typing import Any
+
+from fusion.problems import show
+from fusion.settings.named_files import file_of, is_path
+from fusion.sweep.definition import Steps, Sweep, Values
+
+_log = logging.getLogger("fusion.sweep")
+
+
+def with_absolute_paths(sweep: Sweep, folder: Path) -> Sweep:
+    """Return a sweep whose paths are absolute: its template, the files in its overrides and on its axes.
+
+    folder: where relative ones start. One that leads to no file from there, but to one from the working
+    directory, is that one, with a warning: so it was in the files of earlier versions.
+    """
+    template = sweep.template
+    if template.lower().endswith(".ini") or "/" in template or "\\" in template:
+        template = _absolute("template", template, folder)
+    return sweep.model_copy(
+        update={
+            "template": template,
+            "overrides": {
+                section: {
+                    key: _value(key.strip().lower(), value, folder) for key, value in keys.items()
+                }
+                for section, keys in sweep.overrides.items()
+            },
+            "grid": _axes(sweep.grid, folder),
+            "zip": [_axes(group, folder) for group in sweep.zip],
+            "points": [
+                {axis: _value(axis, value, folder) for axis, value in point.items()}
+                for point in sweep.points
+            ],
+        }
+    )
+
+
+def _axes(axes: dict[str, Values], folder: Path) -> dict[str, Values]:
+    return {
+        axis: values
+        if isinstance(values, Steps)
+        else [_value(axis, value, folder) for value in values]
+        for axis, values in axes.items()
+    }
+
+
+def _value(key: str, value: Any, folder: Path) -> Any:
+    return _absolute(key, value, folder) if is_path(key, value) else value
+
+
+def _absolute(key: str, value: str, folder: Path) -> str:
+    text = str(value).strip()
+    beside, here = os.path.abspath(folder / text), os.path.abspath(text)
+    only_here = not os.path.isfile(file_of(key, beside)) and os.path.isfile(file_of(key, here))
+    if not only_here:
+        return beside
+    _log.warning(
+        "%s = %s is taken from the working folder; paths in a sweep's file start from the folder of that "
+        "file, %s, where there is no such file",
+        key,
+        show(text, 200),
+        folder.absolute(),
+    )
+    return here
