@@ -3,14 +3,16 @@
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
+import httpx
 from prefect import Flow, get_client, get_run_logger
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import CancelledRun
+from prefect.exceptions import CancelledRun, ObjectNotFound, Pause
 from prefect.runtime import flow_run as current
-from prefect.states import Cancelled, Crashed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed, Running
 from pydantic import ValidationError
 
 from fusion.config import ConfigError
@@ -19,7 +21,7 @@ from fusion_flows.log_stream import tail
 from fusion_flows.redaction import redact
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.server_address import without_interrupts
-from fusion_flows.watch import ABANDONED, is_abandoned, silence
+from fusion_flows.watch import ABANDONED, expired, is_abandoned, silence
 
 FLOWS = ("fusion", "fusion-sweep", "fusion-points")
 """The flows whose runs have simulators."""
@@ -63,9 +65,14 @@ def interruptible_flow(
 def told_in_words(work: Callable[[], R]) -> R:
     """Do the work of a flow and return its result, or the state in which the flow ends.
 
-    Raises KeyboardInterrupt, and what is not meant for a person.
+    Raises KeyboardInterrupt, Pause when the run is to go on in another process, and what is not
+    meant for a person.
     """
     cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_without_trace)
+    return _in_spite_of_a_pause(_in_words(work))
+
+
+def _in_words(work: Callable[[], R]) -> R:
     try:
         return work()
     except KeyboardInterrupt:
@@ -80,6 +87,32 @@ def told_in_words(work: Callable[[], R]) -> R:
         # As a state: Prefect puts words of its own before the message of an exception. A caller in
         # Python gets the exception all the same.
         return cast(R, Failed(message=str(problem), data=problem))
+
+
+def _in_spite_of_a_pause(result: R) -> R:
+    """Return the result of a run, or raise Pause when this process leaves it.
+
+    A run may have been paused when all was computed. Prefect would leave it paused, and call it
+    Failed later, so it gets the state here that its files say.
+    """
+    if isinstance(result, State) and result.is_final() and not result.is_failed():
+        return result  # it is what Prefect has said
+    flow_run_id = UUID(str(current.id))
+    with suppress(httpx.HTTPError, ObjectNotFound), get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(flow_run_id)
+        state = flow_run.state or Running()
+        if isinstance(result, State) and result.is_paused():
+            # The last thing to be said: a sign of life after it would make the silence a death.
+            if state.is_paused() or expired(state):
+                client.set_flow_run_state(flow_run_id, result, force=True)
+        elif state.is_paused():
+            final = result if isinstance(result, State) else Completed()
+            if not flow_run.deployment_id:
+                final = Running()  # the end of the flow will say the rest
+            client.set_flow_run_state(flow_run_id, final, force=True)
+    if isinstance(result, State) and not result.is_final():
+        raise Pause(state=result)
+    return result
 
 
 def _without_trace(record: logging.LogRecord) -> bool:

@@ -81,7 +81,7 @@ def _compute(order: str, sweep_run: UUID) -> State:
     except (ValueError, TypeError, LookupError) as error:
         raise SimulationError(f"This order cannot be computed here: {error}", 2) from None
     run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), order=text)
-    with run_lock.hold(run), Connection(logger) as connection:
+    with run_lock.hold_own(run, rundir.run_id_of(flow_run_id)), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         store = Store(run.path / "store")
@@ -116,7 +116,12 @@ def _compute(order: str, sweep_run: UUID) -> State:
                 environment=without_secrets(os.environ),
                 mark=str(flow_run_id),
             ) as tree:
-                end = follow(tree, look, lambda: watch.ended() or sweep.ended())
+                end = follow(
+                    tree,
+                    look,
+                    lambda: watch.ended() or sweep.ended(),
+                    paused=lambda: watch.paused,
+                )
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
@@ -177,6 +182,8 @@ class _SweepWatch:
             return Cancelled(message="The sweep that had asked for it was deleted.")
         except Unreachable:
             return None
-        if state is not None and (state.is_final() or state.is_cancelling()):
+        if state is not None and (
+            state.is_final() or state.is_cancelling() or state.state_details.pause_reschedule
+        ):
             return Cancelled(message="The sweep that had asked for it is over.")
         return None

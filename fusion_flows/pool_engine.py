@@ -46,7 +46,10 @@ _MOST_OUT = 100
 _LOOK_SECONDS = 1.0
 _NEVER_STARTED = timedelta(seconds=60)  # in Pending; a process takes seconds to start
 _MOST_DEATHS = 3  # of runs one after the other that have delivered nothing
-_GOING_ON = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+_GOING_ON = [
+    *(StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED),
+    StateType.CANCELLING,
+]
 
 
 def compute_on_workers(

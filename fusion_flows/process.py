@@ -8,10 +8,13 @@ sees to it (process_posix.py, guard.py), on Windows a job object (process_window
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
+
+import psutil
 
 from fusion_flows.process_marks import MARK, TREE_MARK, end_marked, marked_processes
 
@@ -68,6 +71,22 @@ class ProcessTree:
     def wait(self, seconds: float | None = None) -> int | None:
         """Return the command's exit code (128 + n for signal n), or None after `seconds`."""
         return self._tree.wait(seconds)
+
+    def suspend(self) -> None:
+        """Stop all processes of the tree where they are. What is born at that moment may go on."""
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.suspend()
+
+    def resume(self) -> None:
+        """Let what was stopped go on."""
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.resume()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the living processes of the command and of what it has started."""
+        return self._tree.processes()
 
     def end(self) -> int:
         """End the tree, if it has not ended, and return the command's exit code.

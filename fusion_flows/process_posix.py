@@ -59,6 +59,16 @@ class GuardedTree:
             return None
         return code if code >= 0 else 128 - code
 
+    def processes(self) -> list[psutil.Process]:
+        """Return the living processes of the tree without the guard's own two."""
+        found = []
+        with suppress(psutil.Error):
+            for process in psutil.Process(self.pid).children(recursive=True):
+                with suppress(psutil.Error):  # it has ended
+                    if str(_GUARD) not in process.cmdline():
+                        found.append(process)
+        return found
+
     def end(self) -> int:
         """End the tree and return the exit code."""
         with suppress(OSError):

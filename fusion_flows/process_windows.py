@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
+import psutil
+
 from fusion_flows.job_object import System, windows
 from fusion_flows.process_marks import TREE_MARK, end_marked
 
@@ -74,6 +76,14 @@ class JobTree:
         code = self.wait(None)
         assert code is not None
         return code
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the living processes of the tree."""
+        try:
+            root = psutil.Process(self.pid)
+            return [root, *root.children(recursive=True)]
+        except psutil.Error:
+            return []
 
     def _enter_job(self) -> None:
         try:

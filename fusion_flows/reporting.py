@@ -84,18 +84,26 @@ def follow(
     look: Callable[[], None],
     ended: Callable[[], State | None],
     glance: Callable[[], None] = lambda: None,
+    paused: Callable[[], bool] = lambda: False,
 ) -> int | State:
     """Look again and again until the simulator ends; return its exit code, or the first state of ended().
 
-    glance: a quick look, for who looks on in this process.
+    glance: a quick look, for who looks on in this process. paused: whether all processes of the simulator
+    are to stop where they are; then, when it says no, they go on.
     """
     next_look = 0.0
+    stopped = False
     with _remembered_interrupts() as interrupts:
         while (code := tree.wait(_WAIT_SECONDS)) is None:
             if (state := ended()) is not None:
                 return state
             glance()
             if time.monotonic() >= next_look:
+                if paused():
+                    tree.suspend()  # again and again, as one may have been born meanwhile
+                elif stopped:
+                    tree.resume()
+                stopped = paused()
                 look()
                 next_look = time.monotonic() + _LOOK_SECONDS
             if interrupts:

@@ -6,7 +6,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from io import FileIO
 
 from fusion import file_lock
@@ -14,17 +14,29 @@ from fusion_flows.rundir import RunDirectory, RunDirectoryError, no_run, open_fo
 
 _LOCK = ".lock"
 _LOCK_SECONDS = 0.5  # `in_use` and `delete` of others hold the lock for a moment
+_ATTEMPT_SECONDS = (
+    120.0  # from the end of a simulator to the end of its flow: pictures and a report
+)
 _RETRY_SECONDS = 0.01
 
 
+def hold_own(run: RunDirectory, run_id: str) -> AbstractContextManager[None]:
+    """As `hold`, for the run with this id: in its own directory wait for the end of an earlier attempt.
+
+    A run that is paused, resumed or tried again at once has a process that is just leaving it.
+    """
+    return hold(run, _ATTEMPT_SECONDS if run.run_id == run_id else _LOCK_SECONDS)
+
+
 @contextmanager
-def hold(run: RunDirectory) -> Iterator[None]:
+def hold(run: RunDirectory, wait_seconds: float = _LOCK_SECONDS) -> Iterator[None]:
     """Keep a run from being deleted or held by anybody else, for as long as the context lasts.
 
     The lock belongs to this process alone: its children do not have it, and the kernel frees it
-    whatever ends the process. Raises RunDirectoryError when somebody else holds it.
+    whatever ends the process. wait_seconds: for who holds it now. Raises RunDirectoryError when
+    somebody else holds it still.
     """
-    lock = _take_lock(run)
+    lock = _take_lock(run, wait_seconds)
     _held.add(lock)
     try:
         yield
@@ -60,9 +72,9 @@ def in_use(run: RunDirectory) -> bool:
         return True
 
 
-def _take_lock(run: RunDirectory) -> FileIO:
+def _take_lock(run: RunDirectory, wait_seconds: float) -> FileIO:
     """Return the locked and open lock file of a run."""
-    deadline = time.monotonic() + _LOCK_SECONDS
+    deadline = time.monotonic() + wait_seconds
     try:
         while True:
             with ExitStack() as closing:

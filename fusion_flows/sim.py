@@ -120,7 +120,7 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
         run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), to_ini(config))
     logger.info("Run directory: %s", run.path)
 
-    with run_lock.hold(run), Connection(logger) as connection:
+    with run_lock.hold_own(run, rundir.run_id_of(flow_run_id)), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
@@ -142,7 +142,9 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
                 environment=without_secrets(os.environ),
                 mark=str(flow_run_id),
             ) as tree:
-                end = follow(tree, follower.look, watch.ended, follower.glance)
+                end = follow(
+                    tree, follower.look, watch.ended, follower.glance, lambda: watch.paused
+                )
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()

@@ -155,7 +155,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
         wanted = [state for state in states if state.point.key in failures]
         logger.info("%d of them failed last time: these are computed", len(wanted))
 
-    with run_lock.hold(run), Connection(logger) as connection:
+    with run_lock.hold_own(run, rundir.run_id_of(flow_run_id)), Connection(logger) as connection:
         record = RunFile(run.provenance)
         record.begin(
             sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)
@@ -178,7 +178,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
             elif "://" in engine:
-                end = compute_on_dask(engine, sweep.metric, wanted, store, follower, watch.ended)
+                end = compute_on_dask(engine, sweep.metric, wanted, store, follower, watch.held)
             else:
                 end = compute_on_workers(
                     engine,
@@ -186,7 +186,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
                     wanted,
                     store,
                     follower,
-                    watch.ended,
+                    watch.held,
                     connection,
                     flow_run_id,
                 )
@@ -259,7 +259,7 @@ def _compute(
             environment=without_secrets(os.environ),
             mark=str(current.id),
         ) as tree:
-            end = follow(tree, follower.look, watch.ended, follower.glance)
+            end = follow(tree, follower.look, watch.ended, follower.glance, lambda: watch.paused)
         follower.look()
         follower.pause()
         if isinstance(end, State):

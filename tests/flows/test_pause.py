@@ -1,0 +1,175 @@
+"""Pause, Resume and Cancel of a run: what is computed stops and goes on, and nothing ends worse for it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from .prefect_server import Prefect, wait_for
+from .started import SMALL, endless_call, flow_process, replications, simulators
+from .test_ends import leaves_no_process, start
+
+SOME = {  # finishes a replication every tenth of a second, on one core, for some seconds
+    "general_settings": {"num_requests": 300_000, "max_iters": 60, "erlang_stop": 140},
+    "simulation_settings": {"workers": 1},
+}
+
+
+def pause(server: Prefect, run: str, seconds: float = 300) -> None:
+    """Pause a flow run as the button of the UI does it."""
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    details = {"pause_timeout": until.isoformat(), "pause_reschedule": True}
+    state = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+    server.api("POST", f"flow_runs/{run}/set_state", {"state": state, "force": True})
+
+
+def resume(server: Prefect, run: str) -> Any:
+    """Resume a flow run as the button of the UI does it."""
+    answer = server.api("POST", f"flow_runs/{run}/resume", {})
+    assert answer["status"] == "ACCEPT", answer
+    return answer
+
+
+def has_left(server: Prefect, run: str) -> bool:
+    """Return whether a paused run has no process any more, and no time limit."""
+    state = server.run(run)["state"]
+    return (
+        state["name"] == "Suspended"
+        and state["state_details"]["pause_timeout"] is None
+        and flow_process(run) is None
+    )
+
+
+def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Prefect) -> None:
+    run_id, directory = start(worker, SOME)
+    pause(worker, run_id)
+    wait_for(lambda: not simulators(directory), 20, "the end of the processes")
+    wait_for(lambda: has_left(worker, run_id), 30, "the end of the flow's process")
+    before = replications(directory)
+    assert 1 < len(before) < 60
+    assert "Resume" in worker.run(run_id)["state"]["message"]
+    assert "Partial results" in (directory / "report.html").read_text()
+    time.sleep(2)
+    assert replications(directory) == before
+
+    resume(worker, run_id)
+    assert worker.finished(run_id, 60)["state_type"] == "COMPLETED"
+    after = replications(directory)
+    assert len(after) == 60
+    assert after[: len(before)] == before
+    assert worker.run(run_id)["run_count"] == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_is_resumed_at_once_goes_on_in_one_process(worker: Prefect) -> None:
+    run_id, directory = start(worker, SOME)
+    pause(worker, run_id)
+    resume(worker, run_id)  # the first process has not left yet
+    assert worker.finished(run_id, 90)["state_type"] == "COMPLETED"
+    assert len(replications(directory)) == 60
+
+
+@pytest.mark.slow
+def test_a_paused_run_is_ended_by_cancel(worker: Prefect) -> None:
+    run_id, directory = start(worker, SOME)
+    pause(worker, run_id)
+    wait_for(lambda: has_left(worker, run_id), 60, "the end of the flow's process")
+    worker.cancel(run_id)
+    assert worker.finished(run_id, 10)["state_type"] == "CANCELLED"
+    assert len(replications(directory)) > 1
+
+
+@pytest.mark.slow
+def test_a_pause_that_prefect_has_called_a_failure_is_a_pause(worker: Prefect) -> None:
+    run_id, directory = start(worker, SOME)
+    # What Prefect's server does when the time limit of a pause is over.
+    state = {
+        "type": "FAILED",
+        "name": "Failed",
+        "message": "The flow was paused and never resumed.",
+    }
+    worker.api("POST", f"flow_runs/{run_id}/set_state", {"state": state, "force": True})
+    wait_for(lambda: has_left(worker, run_id), 60, "the end of the flow's process")
+    resume(worker, run_id)
+    assert worker.finished(run_id, 60)["state_type"] == "COMPLETED"
+    assert len(replications(directory)) == 60
+
+
+AT_THE_END = """
+import time
+from prefect import get_client
+from prefect.flow_engine import run_flow
+from prefect.states import Pending, Suspended
+from fusion_flows import sim
+
+overrides = {overrides}
+with get_client(sync_client=True) as client:
+    deployment = client.read_deployment_by_name("fusion/sim")
+    run = client.create_flow_run_from_deployment(
+        deployment.id, parameters=dict(overrides=overrides, name={name!r}), state=Pending()
+    )
+    really = sim.publish.find
+
+    def find(*words):
+        state = Suspended(timeout_seconds=300)
+        client.set_flow_run_state(run.id, state, force=True)
+        time.sleep(3)  # it is heard of
+        return really(*words)
+
+    sim.publish.find = find
+    run_flow(sim.fusion, flow_run=run, parameters=dict(overrides=overrides, name={name!r}))
+"""
+
+
+def test_a_run_that_is_paused_when_all_is_computed_is_complete(
+    worker: Prefect, tmp_path: Path
+) -> None:
+    path = tmp_path / "at_the_end.py"
+    path.write_text(AT_THE_END.format(overrides=SMALL, name=tmp_path.name))
+    process = worker.call(str(path))
+    run_id = worker.named(tmp_path.name)
+    process.wait(60)
+    assert worker.run(run_id)["state_type"] == "COMPLETED"
+    assert "Partial results" not in (worker.directory(run_id) / "report.html").read_text()
+
+
+def statuses(directory: Path) -> set[str]:
+    """Return what the processes that simulate for a run are doing."""
+    found = set()
+    for process in simulators(directory):
+        try:
+            if "guard.py" not in " ".join(process.cmdline()):
+                found.add(process.status())
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("end", ["cancel", pytest.param("kill", marks=pytest.mark.slow)])
+def test_a_paused_run_without_a_deployment_waits_in_its_process(
+    server: Prefect, tmp_path: Path, end: str
+) -> None:
+    process, run_id, directory = endless_call(server, tmp_path)
+    for _ in range(2):
+        pause(server, run_id)
+        wait_for(lambda: statuses(directory) == {psutil.STATUS_STOPPED}, 20, "all to be stopped")
+        state = server.run(run_id)["state"]
+        assert (state["name"], state["state_details"]["pause_timeout"]) == ("Paused", None)
+        if end == "cancel":
+            resume(server, run_id)
+            running = {psutil.STATUS_RUNNING, psutil.STATUS_SLEEPING, psutil.STATUS_DISK_SLEEP}
+            wait_for(lambda: statuses(directory) <= running, 20, "all to go on")
+            assert server.run(run_id)["state_type"] == "RUNNING"
+    pause(server, run_id)
+    wait_for(lambda: statuses(directory) == {psutil.STATUS_STOPPED}, 20, "all to be stopped")
+    if end == "cancel":
+        server.cancel(run_id)
+        assert server.finished(run_id, 30)["state_type"] == "CANCELLED"
+        assert process.wait(30) == 1, "CancelledRun"
+        assert simulators(directory) == []
+    else:
+        with leaves_no_process(directory):
+            process.kill()
