@@ -136,6 +136,10 @@ def test_a_run_that_is_paused_when_all_is_computed_is_complete(
     assert "Partial results" not in (worker.directory(run_id) / "report.html").read_text()
 
 
+STOPPED = {psutil.STATUS_STOPPED}
+GOES_ON = {psutil.STATUS_RUNNING, psutil.STATUS_SLEEPING, psutil.STATUS_DISK_SLEEP}
+
+
 def statuses(directory: Path) -> set[str]:
     """Return what the processes that simulate for a run are doing."""
     found = set()
@@ -148,28 +152,32 @@ def statuses(directory: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("end", ["cancel", pytest.param("kill", marks=pytest.mark.slow)])
+def pause_in_its_process(server: Prefect, run: str, directory: Path) -> None:
+    """Pause a run that no deployment could start anew, and check that it waits."""
+    pause(server, run)
+    wait_for(lambda: statuses(directory) == STOPPED, 20, "all to be stopped")
+    wait_for(lambda: server.run(run)["state"]["name"] == "Paused", 20, "the state Paused")
+    assert server.run(run)["state"]["state_details"]["pause_timeout"] is None
+
+
 def test_a_paused_run_without_a_deployment_waits_in_its_process(
-    server: Prefect, tmp_path: Path, end: str
+    server: Prefect, tmp_path: Path
 ) -> None:
     process, run_id, directory = endless_call(server, tmp_path)
-    for _ in range(2):
-        pause(server, run_id)
-        wait_for(lambda: statuses(directory) == {psutil.STATUS_STOPPED}, 20, "all to be stopped")
-        state = server.run(run_id)["state"]
-        assert (state["name"], state["state_details"]["pause_timeout"]) == ("Paused", None)
-        if end == "cancel":
-            resume(server, run_id)
-            running = {psutil.STATUS_RUNNING, psutil.STATUS_SLEEPING, psutil.STATUS_DISK_SLEEP}
-            wait_for(lambda: statuses(directory) <= running, 20, "all to go on")
-            assert server.run(run_id)["state_type"] == "RUNNING"
-    pause(server, run_id)
-    wait_for(lambda: statuses(directory) == {psutil.STATUS_STOPPED}, 20, "all to be stopped")
-    if end == "cancel":
-        server.cancel(run_id)
-        assert server.finished(run_id, 30)["state_type"] == "CANCELLED"
-        assert process.wait(30) == 1, "CancelledRun"
-        assert simulators(directory) == []
-    else:
-        with leaves_no_process(directory):
-            process.kill()
+    pause_in_its_process(server, run_id, directory)
+    resume(server, run_id)
+    wait_for(lambda: statuses(directory) <= GOES_ON, 20, "all to go on")
+    assert server.run(run_id)["state_type"] == "RUNNING"
+    pause_in_its_process(server, run_id, directory)
+    server.cancel(run_id)
+    assert server.finished(run_id, 30)["state_type"] == "CANCELLED"
+    assert process.wait(30) == 1, "CancelledRun"
+    assert simulators(directory) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_in_its_process_ends_with_it(server: Prefect, tmp_path: Path) -> None:
+    process, run_id, directory = endless_call(server, tmp_path)
+    pause_in_its_process(server, run_id, directory)
+    with leaves_no_process(directory):
+        process.kill()
