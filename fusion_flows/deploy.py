@@ -21,6 +21,7 @@ from fusion.config import ConfigError
 from fusion_flows.command.catalogue import templates
 from fusion_flows.flow_ends import FLOWS
 from fusion_flows.settings import Settings
+from fusion_flows.shipped import prefect_file
 from fusion_flows.watch import LOST
 
 POOL = "fusion"
@@ -114,13 +115,6 @@ def limit_runs(client: SyncPrefectClient, at_once: int) -> None:
     """Change how many simulations may run at once. Runs that are going on are left alone."""
     queue = client.read_work_queue_by_name(RUNS_QUEUE, work_pool_name=POOL)
     client.update_work_queue(queue.id, concurrency_limit=at_once)
-
-
-def prefect_file() -> Path:
-    """Return prefect.yaml: beside the package in a checkout, inside it where it is installed."""
-    package = Path(__file__).parent
-    inside = package / "prefect.yaml"
-    return inside if inside.is_file() else package.parent / "prefect.yaml"
 
 
 def _make_queues(client: SyncPrefectClient) -> None:

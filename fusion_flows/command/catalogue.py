@@ -1,5 +1,6 @@
-"""What there is to choose from: templates and topologies, with what they are."""
+"""What there is to choose from: templates, topologies and examples, with what they are."""
 
+import ast
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -7,7 +8,9 @@ from typing import NamedTuple
 import fusion.topology
 from fusion.config import ConfigError, load_config, template_names
 from fusion.topology import FUSION_NETWORKS, load_topology, topology_names
+from fusion_flows.periods import ArgumentError
 from fusion_flows.settings import Settings
+from fusion_flows.shipped import example_files
 
 _SHIPPED = Path(fusion.topology.__file__).parent
 
@@ -39,6 +42,17 @@ class Network(NamedTuple):
     source: str
     """From where the table is."""
     path: Path
+
+
+class Example(NamedTuple):
+    """A shipped example: a sweep, policies, a learner, a notebook."""
+
+    path: Path
+    """Where it was written."""
+    about: str
+    """Its first line."""
+    kept: bool
+    """Another file of that name was there and is left as it is."""
 
 
 def templates() -> list[Template]:
@@ -102,3 +116,47 @@ def topologies() -> list[Network]:
             )
         )
     return found
+
+
+def examples(to: Path = Path("examples")) -> list[Example]:
+    """Write the shipped examples into a folder: sweeps, policies of one's own, a learner, a notebook.
+
+    A file that you have changed is left as it is.
+
+    Args:
+        to: The folder; `examples` here unless you say another. It is made where it is missing.
+
+    Raises:
+        ArgumentError: The folder cannot be written.
+    """
+    written = []
+    for name, source in example_files().items():
+        content, target = source.read_bytes(), to / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            kept = target.exists() and target.read_bytes() != content
+            if not kept:
+                target.write_bytes(content)
+        except OSError as error:
+            raise ArgumentError(f"{target}: cannot be written: {error.strerror}") from None
+        written.append(Example(target, _subject(name, content.decode()), kept))
+    return written
+
+
+def _subject(name: Path, text: str) -> str:
+    """Return the first line of what an example says about itself."""
+    if name.suffix == ".ipynb":
+        text = "".join(json.loads(text)["cells"][0]["source"])
+    elif name.suffix == ".py":
+        text = ast.get_docstring(ast.parse(text)) or ""
+    return text.partition("\n")[0].lstrip("# ")
+
+
+def hint(error: ConfigError) -> str:
+    """Return where an example that is not in this folder comes from; empty for any other error."""
+    for problem in error.problems:
+        path = Path(problem.source)
+        named = path.parts[:1] == ("examples",) and Path(*path.parts[1:]) in example_files()
+        if named and not path.exists():
+            return "\n`fusion examples` writes the examples into the folder examples here."
+    return ""

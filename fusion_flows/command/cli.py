@@ -107,7 +107,10 @@ def main(arguments: list[str] | None = None) -> int:
             name = f"FUSION_{'.'.join(map(str, one['loc'])).upper()}"
             print_problem(f"{name} = {one['input']}: {one['msg']}")
         return BAD_INPUT
-    except (ConfigError, ArgumentError, StoreError) as error:
+    except ConfigError as error:
+        print_problem(f"{error}{catalogue.hint(error)}")
+        return BAD_INPUT
+    except (ArgumentError, StoreError) as error:
         print_problem(str(error))
         return BAD_INPUT
     except _TOLD as error:
@@ -256,6 +259,23 @@ def _topologies(*, json: Json = False) -> int:
                 for one in found
             ],
             right=numbers,
+        )
+    return DONE
+
+
+@app.command(name="examples", group=_SETTINGS)
+@_text_of(catalogue.examples)
+def _examples(*, to: Path = Path("examples"), json: Json = False) -> int:
+    written = catalogue.examples(to)
+    if json:
+        print_json(_as_dicts(written))
+    else:
+        print_table(
+            ("file", "about"),
+            [
+                (str(one.path), f"{one.about}{' (kept as you have changed it)' * one.kept}")
+                for one in written
+            ],
         )
     return DONE
 

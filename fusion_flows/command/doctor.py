@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from fusion_flows import server_address
 from fusion_flows.server_address import NoServerError
 from fusion_flows.settings import Settings
+from fusion_flows.shipped import example_files, prefect_file
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -44,7 +45,7 @@ def doctor() -> list[Check]:
     Versions, the Prefect server with its database, work pool, workers, deployments, schedules and
     automation, the folder of runs, the cache of the compiled event loop. Nothing is started or changed.
     """
-    return [*_versions(), *_server(), *_runs_folder(), _kernel_cache()]
+    return [*_versions(), _shipped_files(), *_server(), *_runs_folder(), _kernel_cache()]
 
 
 # --- this machine ------------------------------------------------------------------------------
@@ -64,6 +65,15 @@ def _versions() -> Iterator[Check]:
             yield Check(name, "ok", metadata.version(package))
         except metadata.PackageNotFoundError:
             yield Check(name, "problem", "is not installed", f"python -m pip install {package}")
+
+
+def _shipped_files() -> Check:
+    """Look for what is no module, and without which nothing can be deployed."""
+    if prefect_file().is_file() and example_files():
+        return Check("shipped files", "ok", f"{prefect_file()} and examples")
+    found = f"{prefect_file()} is missing" if example_files() else "the examples are missing"
+    mend = "install it again: python -m pip install --force-reinstall --no-deps fusion_eon-...whl"
+    return Check("shipped files", "problem", found, mend)
 
 
 def _runs_folder() -> Iterator[Check]:

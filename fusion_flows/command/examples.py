@@ -26,6 +26,11 @@ EXAMPLES: dict[str, str] = {
   fusion topology 9f0f                   # a run: how full its links are
   fusion topology 9f0f --metric fragmentation --load 160
 """,
+    "examples": """
+  fusion examples                        # into the folder examples, as below
+  fusion examples --to ~/first_steps
+  fusion plan examples/path_orders.toml
+""",
     "validate": """
   fusion validate quick
   fusion validate my.ini
@@ -68,6 +73,7 @@ EXAMPLES: dict[str, str] = {
   fusion delete 9f0f --cancel --yes      # also when it is going on
 """,
     "plan": """
+  fusion examples                        # writes examples/path_orders.toml
   fusion plan examples/path_orders.toml
   fusion plan my_sweep.toml --all
 """,

@@ -232,7 +232,7 @@ def test_cancelled_from_the_ui_without_a_worker(server: Prefect, tmp_path: Path)
 
 @pytest.fixture
 def served(server: Prefect) -> Iterator[subprocess.Popen[bytes]]:
-    """Serve the flow from one process, as deployments/serve.py does, under a name of its own."""
+    """Serve the flow from one process, as fusion_flows/serve.py does, under a name of its own."""
     code = "from fusion_flows import fusion; fusion.serve(name='served', limit=1, pause_on_shutdown=False)"
     process = server.start("-c", code, log="serve.log")
     wait_for(lambda: "served" in str(server.deployments()), 30, "the deployment")

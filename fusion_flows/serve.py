@@ -1,4 +1,4 @@
-"""Serve the flow from this process, without a work pool: `python -m deployments.serve`."""
+"""Serve the flow from this process, without a work pool: `python -m fusion_flows.serve`."""
 
 from fusion_flows import fusion
 from fusion_flows.settings import Settings

@@ -1,1 +1,0 @@
-"""How the flows are served and deployed; no logic."""
