@@ -51,7 +51,9 @@ def test_the_wheel_has_all_that_is_no_module(unpacked: Path) -> None:
         text=True,
         check=True,
     ).stdout.split()
-    tracked = [name for name in tracked if (ROOT / name).exists()]  # else deleted, not yet committed
+    tracked = [
+        name for name in tracked if (ROOT / name).exists()
+    ]  # else deleted, not yet committed
     assert [name for name in tracked if not (unpacked / name).is_file()] == []
 
     deployed = yaml.safe_load((unpacked / "fusion_flows" / "prefect.yaml").read_text())
@@ -64,7 +66,9 @@ def test_the_wheel_has_all_that_is_no_module(unpacked: Path) -> None:
     mine = {path.relative_to(ROOT) for path in (ROOT / "examples").rglob("*") if path.is_file()}
     mine = {path for path in mine if "__pycache__" not in path.parts}
     package = unpacked / "fusion_flows"
-    assert {p.relative_to(package) for p in (package / "examples").rglob("*") if p.is_file()} == mine
+    assert {
+        p.relative_to(package) for p in (package / "examples").rglob("*") if p.is_file()
+    } == mine
     assert not list(unpacked.rglob("__pycache__"))
     assert sorted(path.name for path in unpacked.iterdir() if "dist-info" not in path.name) == [
         "fusion",
@@ -108,7 +112,9 @@ finally:
     )
     assert done.returncode == 0, done.stderr
     assert "`fusion examples` writes the examples" in done.stderr
-    assert re.search(r"^examples/policies\.toml .* \(kept as you have changed it\)$", done.stdout, re.M)
+    assert re.search(
+        r"^examples/policies\.toml .* \(kept as you have changed it\)$", done.stdout, re.M
+    )
     named = re.findall(r"\bexamples/[\w./]*\w", "".join((*EXAMPLES.values(), FIRST_STEPS)))
     assert named
     assert [name for name in named if not (tmp_path / name).is_file()] == []
