@@ -9,10 +9,11 @@ import os.path
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from fusion.conventions.ini_keys import as_fusion_reads, general_wins, read_here_alone
 from fusion.problems import ConfigError, Problem, brief, nearest, show, words
 from fusion.settings import foreign_keys, named_files
 from fusion.settings.failure_settings import FAILURE_KEYS
@@ -35,8 +36,10 @@ __all__ = [
     "Config",
     "ConfigError",
     "Problem",
+    "Reading",
     "ignored_keys",
     "load_config",
+    "read_config",
     "read_overrides",
     "relevant_fields",
     "source_of",
@@ -50,7 +53,23 @@ _SOURCES = "_sources"  # of a loaded Config; no field, as where values came from
 # Where FUSION keeps its modulation tables; without such a file the shipped ones are meant.
 _FUSION_TABLES = ("example_mods/default_mod_formats.json", "run_mods/mod_formats.json")
 
+_METHOD, _K_PATHS = ("general_settings", "route_method"), ("routing_settings", "k_paths")
+
 _log = logging.getLogger("fusion.config")
+
+
+class Reading(NamedTuple):
+    """A configuration, and what a person should know of how it was read.
+
+    ignored: keys that were left out because they cannot change a result.  dropped: keys that were left out
+    although they could: as FUSION does not read them either, or as another one overrules them.  notes: what
+    counts here and would not in FUSION, a line each.
+    """
+
+    config: Config
+    ignored: list[Problem]
+    dropped: list[Problem]
+    notes: list[str]
 
 
 def load_config(
@@ -65,17 +84,34 @@ def load_config(
     template: name of a template (in `templates_dir`, else shipped), or the path of an INI file.
     overrides: {"section": {"key": value}}, values typed or as INI text. Relative paths start from
     the INI file's folder, in overrides from the working directory, and become absolute. Keys of
-    FUSION that cannot change a result are left out, with one warning in the log.
+    FUSION that cannot change a result are left out, with one warning in the log; what else is to be known
+    of the reading (`Reading`) is told there, too.
     input_dirs: folders in which the template and all files that are named must lie, symbolic links
     followed; `templates_dir` and what is shipped may be read, too. None: any place, for a caller
     with the rights of this process.
 
     Raises ConfigError with all problems. A file outside is neither opened nor looked for.
     """
-    config, ignored = _load(template, overrides, templates_dir, input_dirs)
-    if ignored:
-        _log.warning("%s", _summary(ignored))
-    return config
+    reading = _load(template, overrides, templates_dir, input_dirs)
+    told = [
+        *_summary("keys ignored, because they cannot change a result", reading.ignored),
+        *_summary("keys left out, as FUSION leaves them out", reading.dropped),
+        *reading.notes,
+    ]
+    if told:
+        _log.warning("%s", "\n".join(told))
+    return reading.config
+
+
+def read_config(
+    template: str | Path,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    templates_dir: Path | None = None,
+    input_dirs: Sequence[Path] | None = None,
+) -> Reading:
+    """Do what `load_config` does without a word in the log: what is to be known is returned."""
+    return _load(template, overrides, templates_dir, input_dirs)
 
 
 def ignored_keys(
@@ -86,7 +122,8 @@ def ignored_keys(
     input_dirs: Sequence[Path] | None = None,
 ) -> list[Problem]:
     """Return what `load_config` leaves out, with the reasons; it raises as `load_config` does."""
-    return _load(template, overrides, templates_dir, input_dirs)[1]
+    reading = _load(template, overrides, templates_dir, input_dirs)
+    return [*reading.ignored, *reading.dropped]
 
 
 def source_of(config: Config, key: str) -> str:
@@ -144,6 +181,8 @@ def relevant_fields(config: Config) -> dict[str, object]:
     skipped |= _without_effect_on_quality(values)
     if values["conventions"] == "fusion":
         skipped |= {"warmup_requests"}  # there is none
+    if not values["can_partially_serve"] or values["max_segments"] == 1:
+        skipped.add("k_paths_in_file")  # it changes how paths are listed alone
     if values["protection_mode"] == "none":
         skipped |= set(SECTIONS["protection_settings"].model_fields)
         if values["failure_type"] != "none" and values["restoration"] == "reroute":
@@ -216,7 +255,7 @@ def _load(
     overrides: Mapping[str, object] | None,
     templates_dir: Path | None,
     input_dirs: Sequence[Path] | None,
-) -> tuple[Config, list[Problem]]:
+) -> Reading:
     folders = input_folders(input_dirs, templates_dir)
     path = _find_template(template, templates_dir)
     if folders is not None:
@@ -225,6 +264,13 @@ def _load(
     from_template, problems = ({}, refused) if refused else read_ini(path)
     from_overrides, more = override_entries(overrides)
     problems += more
+
+    if _follows_fusion(from_template, from_overrides):
+        from_template, dropped = as_fusion_reads(from_template)
+        noted: list[Problem] = []
+    else:
+        noted = read_here_alone(from_template)
+        from_template, dropped = general_wins(from_template)
 
     ours: Entries = {}
     others: Entries = {}
@@ -249,7 +295,7 @@ def _load(
         raise ConfigError(problems)
     config = Config.model_validate(sections)
     vars(config)[_SOURCES] = {key: entry.source for (_, key), entry in ours.items()}
-    return config, ignored
+    return Reading(config, ignored, dropped, [str(each) for each in noted])
 
 
 def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
@@ -401,12 +447,29 @@ def _as_in_fusion(ours: Entries, others: Entries) -> None:
     """Read with FUSION's conventions what is ignored without them, and take its number of cores."""
     home = "compatibility_settings"
     mode = ours.get((home, "conventions"))
-    if mode is None or foreign_keys.plain(mode.value) != "fusion":
+    if mode is None or not _is_fusion(mode):
         return
     for section, key in foreign_keys.OF_CONVENTIONS:
         if entry := others.pop((section, key), None):
             ours.setdefault((home, key), entry)
     ours.setdefault(("topology_settings", "cores_per_link"), Entry(3, mode.source))
+    method, given = (ours.get(place) for place in (_METHOD, _K_PATHS))
+    if method is not None and method.value == "shortest_path":  # whose k_paths becomes 1 here
+        if given is not None and foreign_keys.plain(given.value) != "1":
+            ours.setdefault((home, "k_paths_in_file"), given)
+    elif given is None:  # FUSION then has 3 paths, and takes each for the last
+        ours.setdefault((home, "k_paths_in_file"), Entry(1, mode.source))
+
+
+def _follows_fusion(*layers: Entries) -> bool:
+    """Return whether FUSION's conventions are asked for, in the last layer that says something of them."""
+    found = [layer.get(("compatibility_settings", "conventions")) for layer in layers]
+    last = next((entry for entry in reversed(found) if entry is not None), None)
+    return last is not None and _is_fusion(last)
+
+
+def _is_fusion(mode: Entry) -> bool:
+    return foreign_keys.plain(mode.value) == "fusion"
 
 
 def _other_names(others: Entries, ours: Entries) -> None:
@@ -423,32 +486,33 @@ def _other_names(others: Entries, ours: Entries) -> None:
 
 def _implied(ours: Entries, ignored: list[Problem]) -> None:
     """Set k_paths to 1 with route_method = shortest_path, as FUSION does; and what others imply."""
-    method = ours.get(("general_settings", "route_method"))
+    method = ours.get(_METHOD)
     if method is not None and method.value == "1plus1_protection":
         protection = Entry("1plus1", method.source)
         ours.setdefault(("protection_settings", "protection_mode"), protection)
     if method is not None and method.value == "least_congested":
         ours.setdefault(("routing_settings", "path_order"), Entry("hops", method.source))
-    place = ("routing_settings", "k_paths")
     if method is None or method.value != "shortest_path":
         return
-    given = ours.get(place)
+    given = ours.get(_K_PATHS)
     if given is not None and foreign_keys.plain(given.value) != "1":
         reason = "route_method = shortest_path has one path"
-        ignored.append(Problem(*place, brief(given.value), reason, given.source))
-    ours[place] = Entry(1, method.source)
+        ignored.append(Problem(*_K_PATHS, brief(given.value), reason, given.source))
+    ours[_K_PATHS] = Entry(1, method.source)
 
 
-def _summary(ignored: list[Problem]) -> str:
-    """Return one text for the log: the ignored keys by reason."""
-    lines = [f"keys ignored, because they cannot change a result ({len(ignored)}):"]
+def _summary(title: str, ignored: list[Problem]) -> list[str]:
+    """Return lines for the log: the keys that were left out, by reason; none where there are none."""
+    lines = [f"{title} ({len(ignored)}):"] if ignored else []
     for reason, group in groupby(sorted(ignored, key=lambda p: p.message), lambda p: p.message):
         keys: dict[str, list[str]] = {}
         for problem in group:
             keys.setdefault(problem.section, []).append(problem.key)
-        names = "; ".join(f"[{section}] {', '.join(names)}" for section, names in keys.items())
+        names = "; ".join(
+            f"[{section}] {', '.join(names)}".strip() for section, names in keys.items()
+        )
         lines.append(f"  {reason}: {names}")
-    return "\n".join(lines)
+    return lines
 
 
 # --- checking ------------------------------------------------------------------------------------

@@ -429,7 +429,9 @@ def planes_of(config: Config) -> tuple[Plane, ...]:
     cores: Sequence[int] = range(config.topology_settings.cores_per_link)
     own = bool(config.routing_settings.policy)
     if not own and config.general_settings.allocation_method in KEEP_APART:
-        cores = apart(len(cores))
+        # The conventions have one order, of seven cores; further ones stay dark.
+        as_fusion = config.compatibility_settings.conventions == "fusion"
+        cores = apart(7 if as_fusion else len(cores))
     if config.general_settings.spectrum_priority == "BSC":
         return tuple(Plane(core, band, count) for band, count in bands for core in cores)
     return tuple(Plane(core, band, count) for core in cores for band, count in bands)

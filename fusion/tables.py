@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.conventions.load_file import write_load_file_as_fusion
+from fusion.conventions.load_file import load_file_name_as_fusion, write_load_file_as_fusion
 from fusion.files import atomic_file
 from fusion.load_file import load_file_name, write_load_file
 from fusion.measured import Replication
@@ -74,10 +74,11 @@ class Tables:
             self._headers[table] = _csv_lines([rows[0]])
             lines = _csv_lines(row.values() for row in rows)
             self._lines.setdefault(table, {})[state.erlang] = lines
-        path = self._directory / load_file_name(state.erlang)
         if scenario.conventions is None:
+            path = self._directory / load_file_name(state.erlang)
             write_load_file(path, replications, scenario, confidence)
         else:
+            path = self._directory / load_file_name_as_fusion(state.erlang)
             training = scenario.conventions.is_training
             write_load_file_as_fusion(path, replications, is_training=training)
         return point

@@ -63,7 +63,7 @@ def iteration_record(
         "bands_list": [],
         "modulation_list": [],
         "bandwidth_list": [],
-        "path_index_list": places.tolist(),
+        "path_index_list": places[: conventions.k_paths].tolist(),
         "protection_switchovers": 0,
         "protection_failures": 0,
         "failure_induced_blocks": 0,

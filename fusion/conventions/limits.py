@@ -38,7 +38,13 @@ ONLY: dict[str, tuple[tuple[object, ...], str]] = {
 }
 """Key -> the values that it may have, and what FUSION does with others."""
 
-_SWITCHES = ("load_per_core", "is_training", "pre_calc_mod_selection", "save_start_end_slots")
+_SWITCHES = (
+    "load_per_core",
+    "is_training",
+    "pre_calc_mod_selection",
+    "save_start_end_slots",
+    "k_paths_in_file",
+)
 
 
 def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -53,11 +59,11 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
             wanted = " or ".join(str(value) or "empty" for value in allowed)
             yield key, f"must be {wanted} with conventions = fusion: {why}"
     cores = values.get("cores_per_link")
-    if values.get("allocation_method") == "priority_first" and cores not in (None, 7):
+    if values.get("allocation_method") == "priority_first" and cores is not None and cores < 7:
         yield (
             "cores_per_link",
-            "must be 7 with allocation_method = priority_first and conventions = fusion, which knows "
-            "no other order",
+            "must be at least 7 with allocation_method = priority_first and conventions = fusion, which "
+            "takes cores 0, 2, 4, 1, 3, 5, 6 of any fibre",
         )
     if values.get("is_grooming_enabled") and values.get("max_segments", 1) > 1:
         yield (

@@ -1,4 +1,4 @@
-"""The file of a load as the original FUSION writes it, with its values: `<load>_erlang.json`."""
+"""The file of a load as the original FUSION writes it, with its name and its values: `300.0_erlang.json`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from typing import Any
 from fusion.conventions.stopping import half_width
 from fusion.files import atomic_file
 from fusion.measured import Replication
+
+
+def load_file_name_as_fusion(load: float) -> str:
+    """Return the file name for a load in Erlang, which has a decimal point in any case."""
+    return f"{float(load)!r}_erlang.json"
 
 
 def write_load_file_as_fusion(
@@ -42,13 +47,12 @@ def write_load_file_as_fusion(
 
 
 def _moments(name: str, short: str, values: list[float], *, is_training: bool) -> dict[str, Any]:
-    """Return mean, variance and interval; null while a learner trains, and the last two of a mean of 0."""
+    """Return mean, variance and interval; null while a learner trains, the last two 0 of a mean of 0."""
     keys = (f"{name}_mean", f"{name}_variance", f"ci_rate_{short}", f"ci_percent_{short}")
     if is_training:
         return dict.fromkeys(keys)
     if len(values) == 1:
         return dict(zip(keys, (values[0], 0.0, 0.0, 0.0), strict=True))
     average, half = mean(values), half_width(values)
-    percent = 2 * half / average * 100 if average > 0 else None
-    interval = (half, percent) if average > 0 or short != "block" else (None, None)
-    return dict(zip(keys, (average, variance(values), *interval), strict=True))
+    percent = 2 * half / average * 100 if average > 0 else 0.0
+    return dict(zip(keys, (average, variance(values), half, percent), strict=True))

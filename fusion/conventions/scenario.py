@@ -39,8 +39,8 @@ class Conventions(NamedTuple):
     """What a replication does and counts as FUSION does.
 
     stream: its requests. columns: of the network. tiers: bit rates of the table, in its order. formats: for
-    each of these the names of its formats. shares: bit rate -> share of the requests. k_paths, cores,
-    partial, is_training, lists_slots: as in the config.
+    each of these the names of its formats. shares: bit rate -> share of the requests. k_paths: as FUSION
+    has it, see `k_paths_in_file`. cores, partial, is_training, lists_slots: as in the config.
     """
 
     stream: Stream
@@ -131,7 +131,7 @@ def make_conventions(
             for _, entries in table.bit_rates
         ),
         shares=dict(general.request_distribution),
-        k_paths=config.routing_settings.k_paths,
+        k_paths=config.compatibility_settings.k_paths_in_file or config.routing_settings.k_paths,
         cores=cores,
         partial=general.can_partially_serve,
         is_training=config.compatibility_settings.is_training,

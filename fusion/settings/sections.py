@@ -435,6 +435,13 @@ class CompatibilitySettings(Section):
         description="FUSION's switch in [general_settings]: its file lists the slots of every lightpath "
         "(fusion).",
     )
+    k_paths_in_file: Annotated[int, Field(ge=0, le=100), Integer] = Field(
+        default=0,
+        description="k_paths as FUSION has it where that is not the number of candidate paths: as given "
+        "with route_method = shortest_path, 1 where its file has none (it then has 3 paths). So many "
+        "entries has path_index_list, and from this path on can_partially_serve counts; 0: k_paths "
+        "(fusion).",
+    )
 
 
 class ProtectionSettings(Section):

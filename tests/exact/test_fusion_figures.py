@@ -37,6 +37,7 @@ num_requests = 500
 request_distribution = {distribution}
 allocation_method = first_fit
 route_method = k_shortest_path
+[routing_settings]
 k_paths = {k_paths}
 [topology_settings]
 network = NSFNet

@@ -384,7 +384,7 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just("none")
     if key in ("snr_type", "dynamic_lps", "load_per_core", "is_training"):
         return st.just(schema["default"])
-    if key in ("pre_calc_mod_selection", "save_start_end_slots"):
+    if key in ("pre_calc_mod_selection", "save_start_end_slots", "k_paths_in_file"):
         return st.just(schema["default"])
     if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
         return st.sampled_from(["", "1", "Berlin"])
