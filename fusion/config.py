@@ -30,6 +30,12 @@ from fusion.settings.sections import (
     contradictions,
     flat,
 )
+from fusion.settings.table_files import (
+    TableFile,
+    compared_with_shipped,
+    find_table_file,
+    is_fusions,
+)
 from fusion.settings.values import TOLD
 
 __all__ = [
@@ -50,10 +56,8 @@ __all__ = [
 _SHIPPED_TEMPLATES = Path(__file__).parent / "templates"
 _DEFAULT = "default"
 _SOURCES = "_sources"  # of a loaded Config; no field, as where values came from is none of them
-# Where FUSION keeps its modulation tables; without such a file the shipped ones are meant.
-_FUSION_TABLES = ("example_mods/default_mod_formats.json", "run_mods/mod_formats.json")
-
 _METHOD, _K_PATHS = ("general_settings", "route_method"), ("routing_settings", "k_paths")
+_TABLES = ("general_settings", "mod_assumption_path")
 
 _log = logging.getLogger("fusion.config")
 
@@ -62,8 +66,8 @@ class Reading(NamedTuple):
     """A configuration, and what a person should know of how it was read.
 
     ignored: keys that were left out because they cannot change a result.  dropped: keys that were left out
-    although they could: as FUSION does not read them either, or as another one overrules them.  notes: what
-    counts here and would not in FUSION, a line each.
+    although they could: FUSION does not read them either, another one overrules them, the file is not there.
+    notes: what counts here and would not in FUSION, and which file was taken, a line each.
     """
 
     config: Config
@@ -95,7 +99,7 @@ def load_config(
     reading = _load(template, overrides, templates_dir, input_dirs)
     told = [
         *_summary("keys ignored, because they cannot change a result", reading.ignored),
-        *_summary("keys left out, as FUSION leaves them out", reading.dropped),
+        *_summary("keys left out that could change a result", reading.dropped),
         *reading.notes,
     ]
     if told:
@@ -272,6 +276,9 @@ def _load(
         noted = read_here_alone(from_template)
         from_template, dropped = general_wins(from_template)
 
+    tables = from_template.get(_TABLES)
+    found = _find_tables(from_template, path.parent, folders)
+
     ours: Entries = {}
     others: Entries = {}
     ignored: list[Problem] = []
@@ -287,7 +294,9 @@ def _load(
     if folders is not None:
         problems += _take_outside(values, folders, ours)
     if not refused:  # what is wrong only beside a template that was not read may be right
-        problems += _not_found(values, ours)
+        searched = tables is not None and not os.path.isabs(str(tables.value).strip())
+        searched = searched and _TABLES not in from_overrides
+        problems += _not_found(values, ours, searched=searched)
         problems += [
             _problem(key, values[key], message, ours) for key, message in contradictions(values)
         ]
@@ -295,6 +304,9 @@ def _load(
         raise ConfigError(problems)
     config = Config.model_validate(sections)
     vars(config)[_SOURCES] = {key: entry.source for (_, key), entry in ours.items()}
+    if tables is not None and _TABLES not in from_overrides:
+        note = _note_on_tables(tables, found, config)
+        (noted if found else dropped).extend(note)
     return Reading(config, ignored, dropped, [str(each) for each in noted])
 
 
@@ -422,12 +434,48 @@ def _with_absolute_path(
         return entry
     text = str(value).strip()
     path = os.path.abspath(folder / text)
-    tables = key == "mod_assumption_path" and text.replace("\\", "/").endswith(_FUSION_TABLES)
+    tables = key == "mod_assumption_path" and is_fusions(text)  # given beside the INI file
     if tables and (folders is None or folders.hold(path)) and not os.path.isfile(path):
         reason = "this is where FUSION keeps its tables; the shipped ones are used"
         ignored.append(Problem(*place, show(text), reason, entry.source))
         return Entry("", entry.source)
     return Entry(path, entry.source)
+
+
+def _find_tables(entries: Entries, folder: Path, folders: InputFolders | None) -> TableFile | None:
+    """Put in the place of the file of modulation tables where it is; empty for the shipped ones.
+
+    Without such a file the shipped ones are meant where it is FUSION's own.
+    """
+    entry = entries.get(_TABLES)
+    if entry is None or not named_files.is_path(_TABLES[1], entry.value):
+        return None
+    name = str(entry.value).strip()
+    if os.path.isabs(name):
+        return None
+    found = find_table_file(name, folder, folders)
+    if found is not None:
+        entries[_TABLES] = entry._replace(value=found.path)
+    elif is_fusions(name) and (folders is None or folders.hold(os.path.abspath(folder / name))):
+        entries[_TABLES] = entry._replace(value="")
+    return found
+
+
+def _note_on_tables(given: Entry, found: TableFile | None, config: Config) -> list[Problem]:
+    """Return what is to be known of the file of modulation tables: which it is, and whether it is another."""
+    general = config.general_settings
+    if found is None:
+        if general.mod_assumption_path or not is_fusions(str(given.value)):
+            return []
+        text = "no such file beside the INI file, in the working folder or in a folder above; "
+        text += f"the shipped table {general.mod_assumption} is used"
+    else:
+        compared = compared_with_shipped(general.mod_assumption, found.path)
+        if not found.place and "differs" not in compared:
+            return []
+        where = f"{show(found.path, 400)}, {found.place}" if found.place else "beside the INI file"
+        text = "; ".join(part for part in (f"taken from {where}", compared) if part)
+    return [Problem(*_TABLES, show(str(given.value).strip()), text, given.source)]
 
 
 def _judge(others: Entries, ignored: list[Problem]) -> list[Problem]:
@@ -566,16 +614,20 @@ def _take_outside(values: dict[str, Any], folders: InputFolders, ours: Entries) 
     return problems
 
 
-def _not_found(values: Mapping[str, Any], ours: Entries) -> list[Problem]:
+def _not_found(values: Mapping[str, Any], ours: Entries, *, searched: bool) -> list[Problem]:
     """Return a problem for each file and shipped name that is not there.
 
-    What a file holds is checked when it is read, with the topology and the rest (`inputs`).
+    searched: whether the file of modulation tables was looked for at several places. What a file holds is
+    checked when it is read, with the topology and the rest (`inputs`).
     """
     problems = []
     for key in named_files.KEYS:
         path = named_files.file_of(key, values.get(key, ""))
         if os.path.isabs(path) and not os.path.isfile(path):
-            problems.append(_problem(key, values[key], "there is no such file", ours))
+            text = "there is no such file"
+            if key == "mod_assumption_path" and searched:
+                text += ", nor one in the working folder or above the INI file"
+            problems.append(_problem(key, values[key], text, ours))
     network = values.get("network", "")
     if network and not os.path.isabs(network) and network not in _shipped("topologies"):
         from fusion.topology import FUSION_NETWORKS, topology_names  # here: it takes its time

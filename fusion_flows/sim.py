@@ -13,7 +13,7 @@ from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from fusion.config import Config, ignored_keys, load_config, to_ini
+from fusion.config import Config, load_config, read_config, to_ini
 from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
@@ -115,8 +115,11 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
     inputs = read_inputs(config)
     if run is None:
         places = settings.places(remote=deployment.id is not None)
-        for ignored in ignored_keys(template, overrides, **places):
+        reading = read_config(template, overrides, **places)
+        for ignored in (*reading.ignored, *reading.dropped):
             logger.warning("ignored: %s", ignored)
+        for note in reading.notes:
+            logger.warning("%s", note)
         run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), to_ini(config))
     logger.info("Run directory: %s", run.path)
 

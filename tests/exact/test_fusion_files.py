@@ -21,6 +21,7 @@ MEASURED = json.loads(
     (Path(__file__).parents[1] / "data" / "fusion_files.json").read_text(encoding="utf-8")
 )
 VARIANTS: dict[str, dict[str, Any]] = MEASURED["variants"]
+OWN: list[str | None] = ["general_settings", "mod_assumption_path", None]
 ON = {"compatibility_settings": {"conventions": "fusion"}}
 
 
@@ -91,9 +92,9 @@ def test_what_fusion_leaves_out_is_told(tmp_path: Path) -> None:
     assert told["strange", ""] == "FUSION does not know the section"
     assert told["s2", ""] == "FUSION's command line runs [s1] alone"
     assert ("simulation_settings", "seed") in told
-    reading = read_config(write(tmp_path, VARIANTS["t is False"]["changes"]), ON)
+    reading = read_config(write(tmp_path, [OWN, *VARIANTS["t is False"]["changes"]]), ON)
     assert [(each.key, each.value) for each in reading.dropped] == [("fixed_grid", "t")]
-    reading = read_config(write(tmp_path, VARIANTS["general_settings wins"]["changes"]), ON)
+    reading = read_config(write(tmp_path, [OWN, *VARIANTS["general_settings wins"]["changes"]]), ON)
     assert {each.key for each in reading.dropped} == {
         *("guard_slots", "allocation_method", "route_method")
     }
@@ -101,14 +102,14 @@ def test_what_fusion_leaves_out_is_told(tmp_path: Path) -> None:
 
 def test_without_the_conventions_they_count_and_that_is_told(tmp_path: Path) -> None:
     changes = [["general_settings", "k_paths", "5"], ["routing_settings", "k_paths", None]]
-    reading = read_config(write(tmp_path, [*changes, ["general_settings", "l_band", "60"]]))
+    reading = read_config(write(tmp_path, [OWN, *changes, ["general_settings", "l_band", "60"]]))
     assert reading.config.routing_settings.k_paths == 5
     assert reading.config.spectrum_settings.l_band == 60
     assert reading.dropped == []
     assert ["k_paths" in note for note in reading.notes] == [True, False]
     assert all("counts; FUSION leaves it out here" in note for note in reading.notes)
-    assert read_config(write(tmp_path, [])).notes == []
-    reading = read_config(write(tmp_path, [["spectrum_settings", "guard_slots", "0"]]))
+    assert read_config(write(tmp_path, [OWN])).notes == []
+    reading = read_config(write(tmp_path, [OWN, ["spectrum_settings", "guard_slots", "0"]]))
     assert reading.config.general_settings.guard_slots == 1
     assert [each.key for each in reading.dropped] == ["guard_slots"]
 
