@@ -29,15 +29,13 @@ class Connection:
     """A client whose calls fail at once, as Unreachable, while the server is away.
 
     Prefect's own client tries each call for a minute; a run has better things to do meanwhile.
-    Use it as a context.
+    Use it as a context, once or several times.
     """
 
     def __init__(self, logger: Logger | LoggerAdapter[Any]) -> None:
         """logger: told, on this machine only, when the server goes and when it is back."""
         self._logger = logger
-        self._client = get_client(
-            httpx_settings={"timeout": httpx.Timeout(_TIMEOUT_SECONDS)}, sync_client=True
-        )
+        self._client: SyncPrefectClient
         self._open = ExitStack()
         self._away_since: float | None = None
         self._failures = 0
@@ -99,7 +97,10 @@ class Connection:
         self._away_since, self._failures, self._next_attempt = None, 0, 0.0
 
     def __enter__(self) -> "Connection":
-        """Open the client."""
+        """Open a client; also again after it was closed."""
+        self._client = get_client(
+            httpx_settings={"timeout": httpx.Timeout(_TIMEOUT_SECONDS)}, sync_client=True
+        )
         self._open.enter_context(self._client)
         # For as long as this is open: to change a setting takes 18 ms.
         self._open.enter_context(temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}))

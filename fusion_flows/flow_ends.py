@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from fusion.config import ConfigError
 from fusion.sweep.store import StoreError
+from fusion_flows.after_state import do_what_was_put_off
 from fusion_flows.log_stream import tail
 from fusion_flows.redaction import redact
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
@@ -56,7 +57,11 @@ def interruptible_flow(
 
     def make(function: Callable[P, R]) -> Flow[P, R]:
         return _InterruptibleFlow(
-            function, name=name, flow_run_name=run_name, on_crashed=[_interrupted_is_cancelled]
+            function,
+            name=name,
+            flow_run_name=run_name,
+            on_crashed=[_interrupted_is_cancelled, do_what_was_put_off],
+            on_failure=[do_what_was_put_off],
         )
 
     return make

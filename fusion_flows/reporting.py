@@ -93,7 +93,7 @@ def follow(
     """
     next_look = 0.0
     stopped = False
-    with _remembered_interrupts() as interrupts:
+    with _remembered_signals() as signals:
         while (code := tree.wait(_WAIT_SECONDS)) is None:
             if (state := ended()) is not None:
                 return state
@@ -106,33 +106,42 @@ def follow(
                 stopped = paused()
                 look()
                 next_look = time.monotonic() + _LOOK_SECONDS
-            if interrupts:
-                raise KeyboardInterrupt
+            if signals:
+                raise signals[0]
     return code
 
 
 @contextmanager
-def _remembered_interrupts() -> Iterator[list[int]]:
-    """Give a list that gets an item with each Ctrl-C, besides what it does.
+def _remembered_signals() -> Iterator[list[BaseException]]:
+    """Give a list that gets what each Ctrl-C and each SIGTERM raises, besides that it is raised.
 
-    Python ignores a KeyboardInterrupt where nobody could catch it, as in a callback of the garbage
+    Python ignores an exception where nobody could catch it, as in a callback of the garbage
     collector, and then nothing would end.
     """
-    heard: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    heard: list[BaseException] = []
+    if threading.current_thread() is not threading.main_thread():
         yield heard
         return
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-        before(number, frame)
+    def remembering(before: Callable[[int, FrameType | None], object]) -> Any:
+        def hear(number: int, frame: FrameType | None) -> None:
+            try:
+                before(number, frame)
+            except BaseException as error:
+                heard.append(error)
+                raise
 
-    signal.signal(signal.SIGINT, hear)
+        return hear
+
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = {number: before for number, before in found.items() if callable(before)}
+    for number, before in ours.items():
+        signal.signal(number, remembering(before))
     try:
         yield heard
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, before in ours.items():
+            signal.signal(number, before)
 
 
 class Follower:

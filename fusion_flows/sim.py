@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from fusion.config import Config, load_config, read_config, to_ini
 from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir
+from fusion_flows.after_state import cancelled_first, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.flow_ends import (
     SimulationError,
@@ -137,6 +139,12 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
             draw=LiveNetwork(run, config, inputs).draw,
         )
         watch = Watch(connection, flow_run_id)
+
+        def show_later(partial: str) -> None:
+            with run_lock.hold(run), connection:
+                connection.wait(LAST_NEWS_SECONDS)
+                _show_last(follower, run, config, inputs, partial, logger)
+
         try:
             with ProcessTree(
                 _command(run),
@@ -152,27 +160,29 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
             if is_abandoned():
                 silence()
             connection.wait(LAST_NEWS_SECONDS)
-            _show_last(follower, run, config, inputs, "the run was ended before its time")
+            partial = "the run was ended before its time"
+            if cancelled_first(connection, flow_run_id):
+                _show_last(follower, run, config, inputs, partial, logger)
+            else:
+                put_off(flow_run_id, lambda: show_later(partial))
             raise
         if isinstance(end, State):
+            partial = end.message or end.name or ""
+            if end.is_crashed():
+                put_off(flow_run_id, lambda: show_later(partial))
+                return cast(SimResult, end)
             connection.wait(LAST_NEWS_SECONDS)
-            _show_last(follower, run, config, inputs, end.message or end.name or "")
+            cancelled_first(connection, flow_run_id)
+            _show_last(follower, run, config, inputs, partial, logger)
             return cast(SimResult, end)
         connection.wait(settings.server_wait_seconds)
-        follower.look(last=True)
-        failure = (
-            ""
-            if end == 0
-            else failure_of(
-                run,
-                follower.state.error,
-                end,
-                f"a retry, or resume={run.run_id}, goes on from there",
-            )
-        )
-        findings = _show_last(follower, run, config, inputs, failure)
-    if failure:
-        raise SimulationError(failure, end)
+        if end:
+            follower.glance()
+            go_on = f"a retry, or resume={run.run_id}, goes on from there"
+            failure = failure_of(run, follower.state.error, end, go_on)
+            put_off(flow_run_id, lambda: show_later(failure))
+            raise SimulationError(failure, end)
+        findings = _show_last(follower, run, config, inputs, "", logger)
     return SimResult(
         run_id=run.run_id,
         run_dir=run.path,
@@ -206,10 +216,14 @@ def _load(
 
 
 def _show_last(
-    follower: Follower, run: RunDirectory, config: Config, inputs: Inputs, partial: str
+    follower: Follower,
+    run: RunDirectory,
+    config: Config,
+    inputs: Inputs,
+    partial: str,
+    logger: Logger | LoggerAdapter[Any],
 ) -> Findings | None:
     """Show what there is when a run has ended, however it ended; nothing here can end it worse."""
-    logger = get_run_logger()
     try:
         follower.look(last=True)
         findings = publish.find(run, config, inputs, redact(partial), follower.rows_at_the_end())

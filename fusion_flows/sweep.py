@@ -4,6 +4,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -27,6 +28,7 @@ from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
 from fusion_flows import form, known_stores, run_lock, rundir
+from fusion_flows.after_state import cancelled_first, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.dask_engine import compute_on_dask
 from fusion_flows.flow_ends import (
@@ -174,6 +176,18 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
             max_log_bytes=settings.max_log_size_bytes,
         )
         watch = Watch(connection, flow_run_id)
+
+        def write_last(partial: str, exit_code: int = 1) -> None:
+            _write_last(follower, run, record, sweep, states, partial, exit_code)
+
+        def show_last(partial: str) -> SweepFindings | None:
+            return _show_last(follower, run, sweep, states, partial, logger)
+
+        def show_later(partial: str) -> None:
+            with run_lock.hold(run), connection:
+                connection.wait(LAST_NEWS_SECONDS)
+                show_last(partial)
+
         try:
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
@@ -191,17 +205,30 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
                     flow_run_id,
                 )
         except SimulationError as error:
-            _show_last(follower, run, record, sweep, states, str(error))
+            failure = str(error)
+            write_last(failure)
+            put_off(flow_run_id, lambda: show_later(failure))
             raise
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
+            partial = "the run was ended before its time"
+            write_last(partial)
             connection.wait(LAST_NEWS_SECONDS)
-            _show_last(follower, run, record, sweep, states, "the run was ended before its time")
+            if cancelled_first(connection, flow_run_id):
+                show_last(partial)
+            else:
+                put_off(flow_run_id, lambda: show_later(partial))
             raise
         if isinstance(end, State):
+            partial = end.message or end.name or ""
+            write_last(partial)
+            if end.is_crashed():
+                put_off(flow_run_id, lambda: show_later(partial))
+                return cast(SweepResult, end)
             connection.wait(LAST_NEWS_SECONDS)
-            _show_last(follower, run, record, sweep, states, end.message or end.name or "")
+            cancelled_first(connection, flow_run_id)
+            show_last(partial)
             return cast(SweepResult, end)
         connection.wait(settings.server_wait_seconds)
         failure = _failures(run, states)
@@ -209,12 +236,13 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
         if missing:
             failure += f"\n{missing} points are not complete, though nothing failed; run it again."
         others = sum(not state.is_done for state in states) - missing
+        if failure:
+            write_last(failure)
+            put_off(flow_run_id, lambda: show_later(failure))
+            raise SimulationError(failure, 1)
         waiting = f"{others} other points wait for a run of all points" if others else ""
-        findings = _show_last(
-            follower, run, record, sweep, states, failure or waiting, 1 if failure else 0
-        )
-    if failure:
-        raise SimulationError(failure, 1)
+        write_last(waiting, 0)
+        findings = show_last(waiting)
     return SweepResult(
         run_id=run.run_id,
         run_dir=run.path,
@@ -281,25 +309,39 @@ def _workers(points: Sequence[Point]) -> int:
     return max(point.config.simulation_settings.workers for point in points)
 
 
-def _show_last(
+def _write_last(
     follower: SweepFollower,
     run: RunDirectory,
     record: RunFile,
     sweep: Sweep,
     states: Sequence[PointState],
     partial: str,
-    exit_code: int = 1,
-) -> SweepFindings | None:
-    """Write and show what there is when a run has ended; nothing here can end it worse."""
-    logger = get_run_logger()
+    exit_code: int,
+) -> None:
+    """Write the tables of what there is when a run has ended; nothing here can end it worse."""
     try:
         record.end(exit_code, redact(partial) or "complete")
-        follower.look(last=True)
+        follower.glance()
         write_tables(run.output, states, sweep.axes)
         write_parquet(run.output)
+    except OSError as error:
+        get_run_logger().warning("cannot write what was finished: %s", error)
+
+
+def _show_last(
+    follower: SweepFollower,
+    run: RunDirectory,
+    sweep: Sweep,
+    states: Sequence[PointState],
+    partial: str,
+    logger: Logger | LoggerAdapter[Any],
+) -> SweepFindings | None:
+    """Draw and show what there is when a run has ended; nothing here can end it worse."""
+    try:
+        follower.look(last=True)
         findings = find(run, sweep, states, redact(partial))
     except OSError as error:
-        logger.warning("cannot write or draw what was finished: %s", error)
+        logger.warning("cannot draw what was finished: %s", error)
         return None
     try:
         findings.publish(follower.artifacts)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -46,11 +47,22 @@ def leaves_no_process(directory: Path) -> Iterator[None]:
 
 
 def keeps_what_was_finished(server: Prefect, run_id: str) -> bool:
-    """Return whether files and report of a run hold what it had finished."""
+    """Return whether files and report of a run hold what it had finished, the report after its state."""
     directory = server.directory(run_id)
     table = (directory / "output" / "points.csv").read_text()
+    wait_for(
+        lambda: "report" in server.artifacts(run_id), 30, "the report, which comes after the state"
+    )
+    report = server.artifacts(run_id)["report"]
     assert "Partial results" in (directory / "report.html").read_text()
-    return "Partial results" in server.artifacts(run_id)["report"]["data"] and bool(table)
+    states = server.api("GET", f"flow_run_states/?flow_run_id={run_id}")
+    ended = [state for state in states if state["type"] in {"CANCELLED", "CRASHED", "FAILED"}]
+    assert min(moment(state["timestamp"]) for state in ended) < moment(report["created"])
+    return "Partial results" in report["data"] and bool(table)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 @pytest.mark.parametrize("way", [slow("cli"), "api"])

@@ -99,7 +99,11 @@ def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:
     run = worker.finished(run_id)
     assert run["state_type"] == "FAILED"
     assert "SIGKILL" in run["state"]["message"]
+    wait_for(
+        lambda: "report" in worker.artifacts(run_id), 30, "the report, which comes after the state"
+    )
     artifacts = worker.artifacts(run_id)
+    assert run["state"]["timestamp"] < artifacts["report"]["created"]
     assert "Partial results" in artifacts["report"]["data"]
     assert [row["stop"] for row in json.loads(artifacts["points"]["data"])] == ["interrupted"]
     before = finished.read_text().splitlines()
