@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -141,7 +142,8 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
         watch = Watch(connection, flow_run_id)
 
         def show_later(partial: str) -> None:
-            with run_lock.hold(run), connection:
+            # Somebody who goes on with the run at once will draw what there is then.
+            with suppress(RunDirectoryError), run_lock.hold(run), connection:
                 connection.wait(LAST_NEWS_SECONDS)
                 _show_last(follower, run, config, inputs, partial, logger)
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -44,7 +45,7 @@ from fusion_flows.redaction import redact, without_secrets
 from fusion_flows.report.setting import sweep_name
 from fusion_flows.reporting import follow
 from fusion_flows.run_labels import add_tags, given_name
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
 from fusion_flows.sweep_follower import SweepFollower
 from fusion_flows.sweep_report import SweepFindings, find, write_parquet
@@ -184,7 +185,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
             return _show_last(follower, run, sweep, states, partial, logger)
 
         def show_later(partial: str) -> None:
-            with run_lock.hold(run), connection:
+            # Somebody who goes on with the run at once will draw what there is then.
+            with suppress(RunDirectoryError), run_lock.hold(run), connection:
                 connection.wait(LAST_NEWS_SECONDS)
                 show_last(partial)
 
