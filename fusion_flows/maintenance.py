@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterEndTime,
     FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -29,20 +30,27 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment
-from prefect.states import Cancelled, Crashed
+from prefect.states import Cancelled, Completed, Crashed, Suspended
 from pydantic import BaseModel, ConfigDict
 
 from fusion.counts import counted
 from fusion_flows import run_lock, run_removal, rundir, runs
+from fusion_flows.file_state import is_complete
 from fusion_flows.flow_ends import FLOWS
 from fusion_flows.process_marks import end_marked, marked_processes
 from fusion_flows.run_lookup import RunError
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.schedule_dates import bad_schedules
 from fusion_flows.settings import Settings
+from fusion_flows.watch import SUSPENDED, expired
 
 _NEVER_STARTED = timedelta(minutes=5)  # in Pending: a process takes seconds to start
 _NEVER_CANCELLED = timedelta(minutes=2)  # in Cancelling: a worker kills after 30 s
+_RECENTLY = timedelta(days=1)  # what Prefect has called Failed before was seen by another one
+_GONE = "Its process is gone. What it had finished is kept; retry it."
+_ALL_THERE = (
+    "All is computed. Its process was gone before it could say so; its report may be missing."
+)
 _PAGE = 200
 
 
@@ -53,6 +61,8 @@ class Maintenance(BaseModel):
 
     lost_runs: list[str]
     """Their processes were gone; they have a final state now."""
+    paused_runs: list[str] = []
+    """Paused, and without a process that would see to it; they have the state now that their files say."""
     left_over_processes: dict[str, int]
     """Processes that outlived their run and were ended, by run."""
     unknown_directories: list[str]
@@ -65,11 +75,11 @@ class Maintenance(BaseModel):
     """Schedules that stop all of their deployment; they are left alone, as they are somebody's."""
 
 
-class _Lost(NamedTuple):
-    """A flow run that cannot be going on, and why."""
+class _Wrong(NamedTuple):
+    """A flow run whose state cannot be right, and the one that it is to have."""
 
     flow_run: FlowRun
-    reason: str
+    state: State
 
 
 @flow(name="fusion-maintenance", flow_run_name=lambda: f"maintenance of {socket.gethostname()}")
@@ -87,15 +97,23 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
         _drop_missed_schedules(client)
         stopping = list(_stopping_schedules(client))
         suspects = {lost.flow_run.id for lost in _lost_runs(client, runs_dir)}
+        suspects |= {paused.flow_run.id for paused in _paused_runs(client, runs_dir)}
         orphans = set(_left_over(client, runs_dir))
         if suspects or orphans:
             time.sleep(settle_seconds)
         lost_runs = []
-        for flow_run, reason in _lost_runs(client, runs_dir) if suspects else ():
+        for flow_run, state in _lost_runs(client, runs_dir) if suspects else ():
             if flow_run.id in suspects:
-                _give_final_state(client, flow_run, reason)
-                logger.warning("%s: %s", flow_run.name, reason)
+                # Not by force: Prefect refuses it for a run that has come to an end meanwhile.
+                client.set_flow_run_state(flow_run.id, state)
+                logger.warning("%s: %s", flow_run.name, state.message)
                 lost_runs.append(rundir.run_id_of(flow_run.id))
+        paused_runs = []
+        for flow_run, state in _paused_runs(client, runs_dir) if suspects else ():
+            if flow_run.id in suspects:
+                client.set_flow_run_state(flow_run.id, state, force=True)
+                logger.info("%s: %s", flow_run.name, state.message)
+                paused_runs.append(rundir.run_id_of(flow_run.id))
         left_over = {}
         for mark in orphans & set(_left_over(client, runs_dir)) if orphans else ():
             run_id = rundir.run_id_of(UUID(mark))
@@ -108,6 +126,7 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
     expired = _delete_expired(settings)
     found = Maintenance(
         lost_runs=lost_runs,
+        paused_runs=paused_runs,
         left_over_processes=left_over,
         unknown_directories=unknown,
         expired_runs=expired,
@@ -125,14 +144,17 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
     return found
 
 
-def _flow_runs(client: SyncPrefectClient, *states: StateType) -> Iterator[FlowRun]:
+def _flow_runs(
+    client: SyncPrefectClient, *states: StateType, ended_after: datetime | None = None
+) -> Iterator[FlowRun]:
     """Yield the runs of our flows in these states, in any without one."""
     kinds = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))) if states else None
+    ended = FlowRunFilterEndTime.model_validate({"after_": ended_after}) if ended_after else None
     offset = 0
     while True:
         page = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
-            flow_run_filter=FlowRunFilter(state=kinds),
+            flow_run_filter=FlowRunFilter(state=kinds, end_time=ended),
             limit=_PAGE,
             offset=offset,
         )
@@ -142,7 +164,7 @@ def _flow_runs(client: SyncPrefectClient, *states: StateType) -> Iterator[FlowRu
         offset += _PAGE
 
 
-def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Lost]:
+def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
     """Return the flow runs that Prefect takes for going on, and that cannot be.
 
     A run holds the lock of its directory as long as its process lives. A running one without a
@@ -159,11 +181,45 @@ def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Lost]:
         age = datetime.now(UTC) - state.timestamp
         if state.is_pending():
             if age > _NEVER_STARTED:
-                found.append(_Lost(flow_run, "It was handed to a worker and never started."))
-        elif run is not None or (state.is_cancelling() and age > _NEVER_CANCELLED):
-            found.append(
-                _Lost(flow_run, "Its process is gone. What it had finished is kept; retry it.")
-            )
+                never: State = Crashed(message="It was handed to a worker and never started.")
+                found.append(_Wrong(flow_run, never))
+        elif state.is_cancelling():
+            if run is not None or age > _NEVER_CANCELLED:
+                found.append(_Wrong(flow_run, Cancelled(message=_GONE)))
+        elif run is not None:
+            there = is_complete(run)
+            now: State = Completed(message=_ALL_THERE) if there else Crashed(message=_GONE)
+            found.append(_Wrong(flow_run, now))
+    return found
+
+
+def _paused_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
+    """Return the flow runs that a pause has left, or would end, worse off than their files say.
+
+    Prefect calls a paused run Failed when a time is over, and a process that could have told it of
+    the files was ended or never begun.
+    """
+    found = []
+    paused = _flow_runs(client, StateType.PAUSED)
+    failed = _flow_runs(client, StateType.FAILED, ended_after=datetime.now(UTC) - _RECENTLY)
+    for flow_run in [*paused, *(one for one in failed if one.state and expired(one.state))]:
+        run = _directory(runs_dir, flow_run.id)
+        if flow_run.state is None or (run is not None and run_lock.in_use(run)):
+            continue
+        details = flow_run.state.state_details
+        if run is not None and is_complete(run):
+            state: State = Completed(message=_ALL_THERE)
+        elif flow_run.deployment_id is None:
+            if run is None or not flow_run.state.is_paused():
+                continue
+            state = Crashed(message=_GONE)
+        elif flow_run.state.is_paused() and (
+            details.pause_timeout is None if details.pause_reschedule else run is None
+        ):
+            continue  # it is as it should be, or on another machine
+        else:
+            state = Suspended(message=SUSPENDED)
+        found.append(_Wrong(flow_run, state))
     return found
 
 
@@ -172,13 +228,6 @@ def _directory(runs_dir: Path, flow_run_id: UUID) -> RunDirectory | None:
         return rundir.open_run(runs_dir, rundir.run_id_of(flow_run_id))
     except RunDirectoryError:
         return None
-
-
-def _give_final_state(client: SyncPrefectClient, flow_run: FlowRun, reason: str) -> None:
-    cancelled = flow_run.state is not None and flow_run.state.is_cancelling()
-    state: State = Cancelled(message=reason) if cancelled else Crashed(message=reason)
-    # Not by force: Prefect refuses it for a run that has come to an end of its own meanwhile.
-    client.set_flow_run_state(flow_run.id, state)
 
 
 def _left_over(client: SyncPrefectClient, runs_dir: Path) -> list[str]:
@@ -249,6 +298,7 @@ def _report(found: Maintenance, runs_dir: Path) -> str:
     lines = [f"Runs in `{runs_dir.absolute()}` on {socket.gethostname()}", ""]
     for title, items in (
         ("Runs whose processes were gone, now Crashed or Cancelled", found.lost_runs),
+        ("Paused runs that have the state now which their files say", found.paused_runs),
         (
             "Processes ended that had outlived their run",
             [f"{run}: {count}" for run, count in found.left_over_processes.items()],

@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from .prefect_server import Prefect, wait_for
-from .started import SMALL, endless_call, flow_process, replications, simulators
+from .started import SMALL, endless_call, flow_process, replications, script, simulators
 from .test_ends import leaves_no_process, start
+from .test_maintenance import maintain
 
 SOME = {  # finishes a replication every tenth of a second, on one core, for some seconds
     "general_settings": {"num_requests": 300_000, "max_iters": 60, "erlang_stop": 140},
@@ -134,6 +135,40 @@ def test_a_run_that_is_paused_when_all_is_computed_is_complete(
     process.wait(60)
     assert worker.run(run_id)["state_type"] == "COMPLETED"
     assert "Partial results" not in (worker.directory(run_id) / "report.html").read_text()
+
+
+def test_maintenance_gives_a_paused_run_without_a_process_the_state_of_its_files(
+    worker: Prefect, tmp_path: Path
+) -> None:
+    # Paused between the worker and the first step of the flow, so that nothing of ours could say anything.
+    deployment = worker.api("GET", "deployments/name/fusion/sim")
+    path = f"deployments/{deployment['id']}/create_flow_run"
+    never_begun = worker.api("POST", path, {"state": {"type": "PENDING"}})["id"]
+    pause(worker, never_begun)
+    name = tmp_path.name
+    assert (
+        worker.call(script(tmp_path, f"fusion(overrides={SMALL!r}, name={name!r})")).wait(90) == 0
+    )
+    complete = worker.named(name)
+    (tmp_path / "dead").mkdir()
+    process, dead, directory = endless_call(worker, tmp_path / "dead")
+    pause_in_its_process(worker, dead, directory)
+    process.kill()
+    process.wait()
+
+    failed = {"type": "FAILED", "message": "The flow was paused and never resumed."}
+    worker.api("POST", f"flow_runs/{complete}/set_state", {"state": failed, "force": True})
+    ours = {run.replace("-", "")[-12:] for run in (never_begun, complete, dead)}
+    assert ours <= set(maintain(worker)["paused_runs"])
+    assert has_left(worker, never_begun)
+    assert worker.run(complete)["state_type"] == "COMPLETED"
+    assert worker.run(dead)["state_type"] == "CRASHED"
+
+    pause(worker, complete)
+    assert ours & set(maintain(worker)["paused_runs"]) == {complete.replace("-", "")[-12:]}
+    assert worker.run(complete)["state_type"] == "COMPLETED"
+    worker.cancel(never_begun)
+    assert worker.run(never_begun)["state_type"] == "CANCELLED"
 
 
 STOPPED = {psutil.STATUS_STOPPED}
