@@ -8,11 +8,14 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, Protocol, TypeVar
+
+_TOLD_SECONDS = 0.3  # between the signals to two processes of a tree
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -93,8 +96,8 @@ def _in_a_pool(
             done, running = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
-    except BrokenProcessPool:
-        if not stopped():
+    except (BrokenProcessPool, EOFError, ConnectionError):  # the latter two of the fork server
+        if not _stopped_soon(stopped):
             raise WorkerDiedError("a worker process died; was the memory full?") from None
     finally:
         # A replication may take minutes, so workers that are not done are killed. That comes first: while an
@@ -102,6 +105,14 @@ def _in_a_pool(
         if not finished:
             end_workers()
         executor.shutdown(wait=finished, cancel_futures=True)
+
+
+def _stopped_soon(stopped: Callable[[], bool]) -> bool:
+    """Return whether this process is told to stop: who ends a whole tree may have met the workers first."""
+    deadline = time.monotonic() + _TOLD_SECONDS
+    while not (told := stopped()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return told
 
 
 def _can_fork() -> bool:

@@ -98,7 +98,7 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
     text = run.strip()
     if (flow_run_id := _uuid(text)) is not None:
         flow_run = _read(client, flow_run_id)
-        found = [_found(rundir.run_id_of(flow_run_id), flow_run, runs_dir)]
+        found = [located(rundir.run_id_of(flow_run_id), flow_run, runs_dir)]
         found = [one for one in found if one.flow_run or one.directory]
     else:
         found = list(_matches(client, text, runs_dir))
@@ -114,11 +114,8 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
 
     Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError.
     """
-    text = run.strip().lower()
-    if _PREFIX.fullmatch(text):
-        here = [one for one in rundir.list_runs(runs_dir) if one.run_id.startswith(text)]
-        if len(here) == 1:
-            return here[0]
+    if (here := find_by_prefix(run, runs_dir)) is not None:
+        return here
     with connect() as client:
         found = find(client, run, runs_dir)
     if found.directory is None:
@@ -127,6 +124,15 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
             "names another place"
         )
     return found.directory
+
+
+def find_by_prefix(run: str, runs_dir: Path) -> RunDirectory | None:
+    """Return the only directory here whose run id begins so."""
+    text = run.strip().lower()
+    if not _PREFIX.fullmatch(text):
+        return None
+    here = [one for one in rundir.list_runs(runs_dir) if one.run_id.startswith(text)]
+    return here[0] if len(here) == 1 else None
 
 
 def refresh(client: "SyncPrefectClient", found: Found) -> Found:
@@ -192,7 +198,8 @@ def _read(client: "SyncPrefectClient", flow_run_id: UUID) -> "FlowRun | None":
         return None
 
 
-def _found(run_id: str, flow_run: "FlowRun | None", runs_dir: Path) -> Found:
+def located(run_id: str, flow_run: "FlowRun | None", runs_dir: Path) -> Found:
+    """Return a run with its directory, where it is here. A run that was resumed has that of another."""
     resumed = str(flow_run.parameters.get("resume") or "") if flow_run else ""
     try:
         directory = rundir.open_run(runs_dir, Path(resumed).name or run_id)
@@ -213,7 +220,7 @@ def _matches(client: "SyncPrefectClient", text: str, runs_dir: Path) -> Iterator
             run_id = rundir.run_id_of(flow_run.id)
             if run_id not in known:
                 known.add(run_id)
-                yield _found(run_id, flow_run, runs_dir)
+                yield located(run_id, flow_run, runs_dir)
     if _PREFIX.fullmatch(text.lower()):
         for directory in rundir.list_runs(runs_dir):
             if directory.run_id.startswith(text.lower()) and directory.run_id not in known:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from fusion.problems import nearest
 from fusion.problems import show as shown
 from fusion_flows import run_lock, run_removal, rundir
+from fusion_flows.file_state import INTERRUPTED
 from fusion_flows.periods import ArgumentError, moment
 from fusion_flows.run_files import FileEntry, Preview, list_files, preview
 from fusion_flows.run_logs import log_lines
@@ -27,12 +28,15 @@ from fusion_flows.run_lookup import (
     RunError,
     described,
     find,
+    find_by_prefix,
+    located,
     our_flows,
     progress_of,
     refresh,
 )
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.server_address import connect
+from fusion_flows.runs_by_files import corrected, lost, run_by_files, runs_by_files
+from fusion_flows.server_address import ServerAwayError, connect, killed_runs_dir
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -132,10 +136,11 @@ def runs(
     limit: int = 20,
     page: int = 1,
 ) -> list[Run]:
-    """List runs, the newest first.
+    """List runs, the newest first. With no server it is what the files of the runs say.
 
     Args:
-        state: Only those in this state of Prefect's, in any case: Running, Completed, Failed, ...
+        state: Only those in this state of Prefect's, in any case: Running, Completed, Failed, ...;
+            or Interrupted: those that Prefect takes for going on, and whose processes are gone.
         name: Only those with this text in their name, in any case.
         since: Only those from then on: 2d or 3h ago, or a date such as 2026-11-23T14:30.
         until: Only those until then.
@@ -144,7 +149,7 @@ def runs(
 
     Raises:
         ArgumentError: A state, a time or a number that cannot be.
-        NoServerError: No server answers.
+        NoServerError: No server answers, and no run has files here.
     """
     if not 1 <= limit <= PAGE:
         raise ArgumentError(f"limit {limit}: must be 1 to {PAGE}")
@@ -154,34 +159,21 @@ def runs(
     before = moment(until, "until", end=True) if isinstance(until, str) and until else until or None
     if state:
         _check_state(state)
-    with connect() as client:
-        from prefect.client.schemas.filters import (
-            FlowRunFilter,
-            FlowRunFilterExpectedStartTime,
-            FlowRunFilterName,
-        )
-        from prefect.client.schemas.sorting import FlowRunSort
-
-        flow_runs = client.read_flow_runs(
-            flow_filter=our_flows(),
-            flow_run_filter=FlowRunFilter(
-                state=_state_filter(state) if state else None,
-                name=FlowRunFilterName(like_=name) if name else None,
-                expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
-                    {"after_": after, "before_": before}
-                )
-                if after or before
-                else None,
-            ),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+    try:
+        return _listed(state.lower(), name, after, before, limit, page)
+    except ServerAwayError:
+        by_files = runs_by_files(
+            _runs_dir(),
+            state=state,
+            name=name,
+            after=after,
+            before=before,
             limit=limit,
-            offset=(page - 1) * limit,
+            page=page,
         )
-        progress = progress_of(client, flow_runs)
-    return [
-        described(Found(rundir.run_id_of(one.id), one, None), progress.get(one.id))
-        for one in flow_runs
-    ]
+        if not by_files:
+            raise
+        return by_files
 
 
 def show(run: str, file: str = "") -> Details | Preview:
@@ -194,14 +186,19 @@ def show(run: str, file: str = "") -> Details | Preview:
     Raises:
         NoSuchRunError: No run is called that, or more than one.
         RunDirectoryError: The file is not given out, or the directory is not on this machine.
-        NoServerError: No server answers.
+        NoServerError: No server answers, and no directory here has this run id.
     """
-    runs_dir = Settings().runs_dir
-    with connect() as client:
-        found = find(client, run, runs_dir)
-        if file:
-            return preview(_directory(found, runs_dir), file)
-        return _details(client, found)
+    try:
+        with connect() as client:
+            runs_dir = _runs_dir()
+            found = find(client, run, runs_dir)
+            if file:
+                return preview(_directory(found, runs_dir), file)
+            return _details(client, found)
+    except ServerAwayError:
+        if (directory := find_by_prefix(run, _runs_dir())) is None:
+            raise
+        return preview(directory, file) if file else _details(None, Found("", None, directory))
 
 
 def cancel(*run: str, wait: bool = True) -> list[Ended]:
@@ -254,10 +251,74 @@ def delete(*run: str, cancel: bool = False) -> list[Deleted]:
 # --- lists -------------------------------------------------------------------------------------
 
 
+def _runs_dir() -> Path:
+    """Return the folder of the runs; where nobody says which, that of a `fusion up` that was killed."""
+    settings = Settings()
+    if "runs_dir" in settings.model_fields_set:
+        return settings.runs_dir
+    return killed_runs_dir() or settings.runs_dir
+
+
+def _listed(
+    state: str,
+    name: str,
+    after: datetime | None,
+    before: datetime | None,
+    limit: int,
+    page: int,
+) -> list[Run]:
+    """Return the runs that Prefect knows; those that have lost their process as their files say."""
+    with connect() as client:
+        runs_dir = _runs_dir()
+        from prefect.client.schemas.filters import (
+            FlowRunFilter,
+            FlowRunFilterExpectedStartTime,
+            FlowRunFilterName,
+        )
+        from prefect.client.schemas.sorting import FlowRunSort
+
+        flow_runs = client.read_flow_runs(
+            flow_filter=our_flows(),
+            flow_run_filter=FlowRunFilter(
+                state=_state_filter(state) if state else None,
+                name=FlowRunFilterName(like_=name) if name else None,
+                expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+                    {"after_": after, "before_": before}
+                )
+                if after or before
+                else None,
+            ),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=limit,
+            offset=(page - 1) * limit,
+        )
+        progress = progress_of(client, flow_runs)
+        found = [
+            Found(run_id, one, None)
+            if one.state and one.state.is_final()
+            else located(run_id, one, runs_dir)
+            for one in flow_runs
+            if (run_id := rundir.run_id_of(one.id))
+        ]
+        without_process = lost(client, found)
+    listed = []
+    interrupted = state == INTERRUPTED.lower()
+    for one in found:
+        assert one.flow_run is not None
+        run = described(one, progress.get(one.flow_run.id))
+        by_files = without_process.get(one.flow_run.id)
+        if by_files is not None:
+            run = corrected(run, by_files)
+        if not state or run.state.lower() == state or (by_files is None and not interrupted):
+            listed.append(run)
+    return listed
+
+
 def _check_state(state: str) -> None:
-    if state.lower() not in map(str.lower, STATES):
+    names = (*STATES, INTERRUPTED)
+    if state.lower() not in map(str.lower, names):
         raise ArgumentError(
-            f"state {shown(state)}: must be one of {', '.join(STATES)}{nearest(state, STATES)}"
+            f"state {shown(state)}: must be one of {', '.join(names)}{nearest(state, names)}"
         )
 
 
@@ -270,6 +331,9 @@ def _state_filter(state: str) -> "FlowRunFilterState":
     )
     from prefect.client.schemas.objects import StateType
 
+    if state == INTERRUPTED.lower():
+        going_on = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateType.PAUSED]
+        return FlowRunFilterState(type=FlowRunFilterStateType(any_=going_on))
     if state.upper() in StateType.__members__:
         return FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType[state.upper()]]))
     name = next(name for name in STATES if name.lower() == state.lower())
@@ -289,16 +353,23 @@ def _directory(found: Found, runs_dir: Path) -> RunDirectory:
     return found.directory
 
 
-def _details(client: "SyncPrefectClient", found: Found) -> Details:
+def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
     flow_run, directory = found.flow_run, found.directory
-    progress = progress_of(client, [flow_run]).get(flow_run.id) if flow_run else None
     url = ""
+    if client is None and directory is not None:
+        run = run_by_files(directory)
+    else:
+        assert client is not None
+        progress = progress_of(client, [flow_run]).get(flow_run.id) if flow_run else None
+        run = described(found, progress)
+        for state in lost(client, [found]).values():
+            run = corrected(run, state)
     if flow_run:
         from prefect.utilities.urls import url_for
 
         url = url_for("flow-run", obj_id=flow_run.id) or ""
     return Details(
-        run=described(found, progress),
+        run=run,
         setting=_setting(found),
         url=url,
         directory=directory.path if directory else None,
@@ -327,15 +398,17 @@ def _setting(found: Found) -> str:
     return ", ".join(f"{key} = {shown(value)}" for key, value in given.items() if value)
 
 
-def _points(client: "SyncPrefectClient", found: Found) -> list[dict[str, Any]]:
-    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-
+def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, Any]]:
     from fusion_flows.report.results import read_rows
 
     directory = found.directory
     is_run = directory is not None and not directory.sweep.exists()  # a sweep has other columns
     if directory is not None and is_run and (rows := read_rows(directory.points)):
         return rows
+    if client is None:
+        return []
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
     key = ArtifactFilterKey(any_=[rundir.artifact_key("points", found.run_id)])
     for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=1):
         if isinstance(artifact.data, str):

@@ -33,6 +33,10 @@ class NoServerError(RuntimeError):
     """No Prefect server answers, or it refuses to; the message says which and what to do."""
 
 
+class ServerAwayError(NoServerError):
+    """Nothing answers where the server should be."""
+
+
 class AlreadyUpError(RuntimeError):
     """Another `fusion up` with the same PREFECT_HOME is alive."""
 
@@ -114,6 +118,17 @@ def living() -> LivingServer | None:
             if time.monotonic() > deadline:
                 return None
             time.sleep(_LOOK_SECONDS)
+
+
+def killed_runs_dir() -> Path | None:
+    """Return the folder of the runs of a `fusion up` that was killed; an orderly end leaves none."""
+    try:
+        with open(_path(), encoding="utf-8") as file:
+            if not file_lock.lock(file, exclusive=False):
+                return None
+            return Path(json.loads(file.read())["runs_dir"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def configured() -> str:
@@ -203,7 +218,7 @@ def connect() -> Iterator["SyncPrefectClient"]:
     except httpx.HTTPStatusError as error:
         raise NoServerError(_refusal(url, error.response)) from error
     except httpx.HTTPError as error:
-        raise NoServerError(_away(url, error)) from error
+        raise ServerAwayError(_away(url, error)) from error
 
 
 @contextmanager

@@ -376,6 +376,8 @@ def _runs(
     )
     if len(found) == limit:
         print_note(f"There may be more: --page {page + 1}.")
+    if found and all(one.flow_run_id is None for one in found):
+        print_note("No Prefect server answers; this is what the files of the runs say.")
     return DONE
 
 
@@ -399,7 +401,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
         ("Run", f"{one.run_id}  {one.name}".rstrip()),
         ("State", state or "not in Prefect"),
         ("Progress", _progress(one)),
-        ("Started", times if one.flow_run_id else ""),
+        ("Started", times if one.flow_run_id or one.started else ""),
         ("Page", found.url),
         ("Folder", str(found.directory or "not on this machine")),
         ("Setting", found.setting),

@@ -29,3 +29,32 @@ def test_who_has_heard_of_the_signal_may_write_what_there_is(asks: bool, code: i
     script = SCRIPT.format(asks=asks, number=int(signal.SIGTERM))
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
     assert ended.returncode == code, ended.stderr
+
+
+MET_BEFORE_US = """
+import os, signal, threading
+from multiprocessing import forkserver
+from fusion import pool
+
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+really = forkserver.read_signed
+
+def read(sentinel):  # while a worker is born, the signal to the whole tree meets the fork server
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    while True:  # the worker may have been born
+        really(sentinel)
+
+forkserver.read_signed = read
+print(list(pool.run_tasks(abs, lambda: 1, 2, lambda: bool(told))))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork server")
+def test_a_signal_that_meets_the_fork_server_first_is_an_orderly_end() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MET_BEFORE_US], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "[]\n"

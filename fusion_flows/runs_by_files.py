@@ -1,0 +1,147 @@
+"""Runs as their files have them: when no server answers, and where Prefect has not heard of an end.
+
+What was ended by SIGKILL with its worker and its server is Running for Prefect until somebody says otherwise.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from fusion_flows import run_lock, rundir
+from fusion_flows.file_state import FileState, file_state
+from fusion_flows.run_lookup import Found, Run, refresh
+from fusion_flows.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+_STARTING = timedelta(seconds=10)  # from the state Running to the lock
+_ENDING_SECONDS = 1.0  # from the end of the lock to the final state
+
+
+class _Created(NamedTuple):
+    """A run directory and when it was made."""
+
+    run: RunDirectory
+    time: datetime
+
+
+def runs_by_files(
+    runs_dir: Path,
+    *,
+    state: str = "",
+    name: str = "",
+    after: datetime | None = None,
+    before: datetime | None = None,
+    limit: int,
+    page: int,
+) -> list[Run]:
+    """Return the runs that have a directory here, the newest first; see `runs.runs` for what is wanted."""
+    found = []
+    for run, created in _directories(runs_dir):
+        if (after and created < after.astimezone()) or (before and created > before.astimezone()):
+            continue
+        if state and file_state(run).name.lower() != state.lower():
+            continue
+        if name and name.lower() not in _name(run).lower():
+            continue
+        found.append(run)
+        if len(found) == page * limit:
+            break
+    return [run_by_files(run) for run in found[(page - 1) * limit :]]
+
+
+def run_by_files(run: RunDirectory) -> Run:
+    """Return a run as its files have it."""
+    from fusion.progress import ProgressReader, ProgressState  # here, as numpy comes with it
+
+    progress = ProgressState()
+    for event in ProgressReader(run.progress).read():
+        progress.add(event)
+    done = sum(map(len, progress.finished.values()))
+    told = progress.total_erlangs > 0
+    loads = f"{len(progress.completed)}/{progress.total_erlangs} loads, {done} replications"
+    state = file_state(run)
+    took = (state.ended - state.started).total_seconds() if state.started and state.ended else None
+    return Run(
+        run_id=run.run_id,
+        flow_run_id=None,
+        name=_name(run),
+        state=state.name,
+        message=state.message,
+        over=state.over,
+        percent=round(100 * progress.fraction, 1) if told else None,
+        news=loads if told else "",
+        created=_created(run),
+        started=state.started,
+        ended=state.ended,
+        duration_seconds=took,
+    )
+
+
+def corrected(run: Run, state: FileState) -> Run:
+    """Return a run that has lost its process with the state that its files say."""
+    changes = {"state": state.name, "message": state.message, "over": True, "ended": state.ended}
+    return run.model_copy(update=changes)
+
+
+def lost(client: "SyncPrefectClient", found: Sequence[Found]) -> dict[UUID, FileState]:
+    """Return what files say of those of these runs that Prefect takes for going on, and that do not.
+
+    A run that is just ending looks the same for a moment, so what looks lost is looked at again.
+    """
+    suspects = [one for one in found if _looks_lost(one)]
+    if suspects:
+        time.sleep(_ENDING_SECONDS)
+    return {
+        one.flow_run.id: file_state(one.directory)
+        for one in (refresh(client, suspect) for suspect in suspects)
+        if one.flow_run and one.directory and _looks_lost(one)
+    }
+
+
+def _looks_lost(found: Found) -> bool:
+    """Return whether no process holds the directory of a run that is said to have one."""
+    state = found.flow_run.state if found.flow_run else None
+    if state is None or found.directory is None:
+        return False
+    without_process = (
+        state.is_final() or state.is_scheduled() or state.state_details.pause_reschedule
+    )
+    if without_process or datetime.now(UTC) - state.timestamp < _STARTING:
+        return False
+    return not run_lock.in_use(found.directory)
+
+
+def _directories(runs_dir: Path) -> list[_Created]:
+    """Return the runs that a person has started, the newest first."""
+    found = [
+        _Created(run, _created(run))
+        for run in rundir.list_runs(runs_dir)
+        if run.config.is_file() or run.sweep.is_file()
+    ]
+    return sorted(found, key=lambda one: one.time, reverse=True)
+
+
+def _created(run: RunDirectory) -> datetime:
+    """Return when a run was frozen, which is the first thing that is written of it."""
+    frozen = run.config if run.config.is_file() else run.sweep
+    return datetime.fromtimestamp(os.stat(frozen).st_mtime, UTC)
+
+
+def _name(run: RunDirectory) -> str:
+    """Return what a run is called where nobody has given it a name; that name is Prefect's alone."""
+    from fusion.config import ConfigError, load_config
+    from fusion.sweep.definition import Sweep
+    from fusion_flows.report.setting import run_name, sweep_name
+
+    try:
+        if run.sweep.is_file():
+            return sweep_name(Sweep.model_validate_json(run.sweep.read_text(encoding="utf-8")))
+        return run_name(load_config(run.config))
+    except (ConfigError, ValueError, OSError):  # of another version, or a file of it is gone
+        return ""
