@@ -1,41 +1,37 @@
 """What is told of runs when nobody else can say it: what their files say."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from fusion_flows import run_lock, rundir
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from fusion_flows import run_lock, rundir, runs, runs_by_files
+from fusion_flows.command import cli
 from fusion_flows.file_state import file_state, is_complete
+from fusion_flows.run_lookup import Run
 
-from .prefect_server import Prefect, free_port, wait_for
+from .prefect_server import Prefect, free_port
 from .started import SMALL, endless_call, script
-from .test_cli import here, no_command_is_left
 
-__all__ = ["no_command_is_left"]  # a fixture that all tests here use, too
-
-
-def listed(environment: dict[str, str], *words: str) -> dict[str, Any]:
-    """Return what `fusion runs` lists, by run id."""
-    command = here("runs", "--json", "--limit", "200", *words, environment=environment)
-    out, error = command.communicate(timeout=120)
-    assert command.returncode == 0, error
-    return {run["run_id"]: run for run in json.loads(out)}
+Capture = pytest.CaptureFixture[str]
 
 
-def shown(environment: dict[str, str], *words: str) -> str:
-    command = here("show", *words, environment=environment)
-    out, error = command.communicate(timeout=120)
-    assert command.returncode == 0, error
-    return str(out)
+def listed(url: str, state: str = "") -> dict[str, Run]:
+    """Return the runs that are listed with a server at this address, by run id."""
+    with temporary_settings({PREFECT_API_URL: url}):
+        return {run.run_id: run for run in runs.runs(limit=200, state=state)}
 
 
 def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
-    server: Prefect, tmp_path: Path
+    server: Prefect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(server.runs))
     call = f"fusion(overrides={SMALL!r}, name={tmp_path.name!r})"
     complete = server.call(script(tmp_path, call))
     (tmp_path / "dead").mkdir()
-    killed, _, dead = endless_call(server, tmp_path / "dead")
+    killed, dead_id, dead = endless_call(server, tmp_path / "dead")
     killed.kill()
     killed.wait()
     (tmp_path / "alive").mkdir()
@@ -43,29 +39,39 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
     assert complete.wait(90) == 0
     done = server.directory(server.named(tmp_path.name))
     try:
-        away = {**server.environment, "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api"}
+        away = f"http://127.0.0.1:{free_port()}/api"
         found = listed(away)
-        states = {run.name: found[run.name]["state"] for run in (done, dead, alive)}
+        states = {run.name: found[run.name].state for run in (done, dead, alive)}
         assert states == {done.name: "Completed", dead.name: "Interrupted", alive.name: "Running"}
-        assert "to go on, resume it" in found[dead.name]["message"]
-        assert found[done.name]["percent"] == 100
-        assert found[done.name]["news"] == "5/5 loads, 15 replications"
-        interrupted = listed(away, "--state", "interrupted")
+        assert "to go on, resume it" in found[dead.name].message
+        assert (found[done.name].percent, found[done.name].news) == (
+            100,
+            "5/5 loads, 15 replications",
+        )
+        assert found[done.name].name == "nsfnet_deeprmsa kspff 140-220 E"
+        interrupted = listed(away, "interrupted")
         assert dead.name in interrupted
         assert not {done.name, alive.name} & interrupted.keys()
-        assert "Interrupted: " in shown(away, dead.name)
-        assert shown(away, done.name, "output/points.csv").startswith("erlang,")
+        with temporary_settings({PREFECT_API_URL: away}):
+            assert cli.main(["show", dead.name]) == 0
+            assert "Interrupted: " in capsys.readouterr().out
+            assert cli.main(["show", done.name, "output/points.csv"]) == 0
+            assert capsys.readouterr().out.startswith("erlang,")
+            assert cli.main(["runs"]) == 0
+            assert "what the files of the runs say" in capsys.readouterr().err
 
-        # With a server, that has not heard of the end.
-        assert server.run(server.named("dead"))["state_type"] == "RUNNING"
-        wait_for(
-            lambda: listed(server.environment)[dead.name]["state"] == "Interrupted", 30, "the state"
-        )
-        running = listed(server.environment, "--state", "Running")
-        assert alive.name in running
-        assert dead.name not in running
-        assert dead.name in listed(server.environment, "--state", "Interrupted")
-        assert "Interrupted: " in shown(server.environment, dead.name)
+        # With a server that has not heard of the end.
+        monkeypatch.setattr(runs_by_files, "_STARTING", timedelta(0))
+        for state in ("", "Running", "Interrupted"):
+            running = {"state": {"type": "RUNNING"}, "force": True}
+            server.api("POST", f"flow_runs/{dead_id}/set_state", running)
+            found = listed(server.url, state)
+            assert (dead.name in found) == (state != "Running")
+            assert (alive.name in found) == (state != "Interrupted")
+            assert state == "Running" or found[dead.name].state == "Interrupted"
+        with temporary_settings({PREFECT_API_URL: server.url}):
+            assert cli.main(["show", dead.name]) == 0
+            assert "Interrupted: " in capsys.readouterr().out
     finally:
         living.kill()
         living.wait()

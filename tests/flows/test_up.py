@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,6 +242,14 @@ def test_what_waited_goes_on_and_a_kill_leaves_nothing(folder: Path, ended: list
     one.process.kill()
     one.process.wait()
     wait_for(lambda: not one.processes() and not simulators(runs), 20, "the end of everything")
+    # Nobody could say so to Prefect, whose records are read by a server of this command's own.
+    time.sleep(10)
+    command = here("runs", "--json", environment=one.environment, cwd=folder)
+    out, error = command.communicate(timeout=120)
+    assert command.returncode == 0, error
+    states = [run["state"] for run in json.loads(out)]
+    assert "Running" not in states
+    assert states.count("Interrupted") == 1
 
 
 def test_a_taken_port_is_told_before_anything_starts(
