@@ -630,10 +630,14 @@ def _not_found(values: Mapping[str, Any], ours: Entries, *, searched: bool) -> l
             problems.append(_problem(key, values[key], text, ours))
     network = values.get("network", "")
     if network and not os.path.isabs(network) and network not in _shipped("topologies"):
-        from fusion.topology import FUSION_NETWORKS, topology_names  # here: it takes its time
+        from fusion.topology import (
+            FUSION_NETWORKS,
+            OTHER_NAMES,
+            topology_names,
+        )  # here: it takes its time
 
         names = [*topology_names(), *FUSION_NETWORKS]
-        if network not in names:
+        if network not in names and network not in OTHER_NAMES:
             message = f"there is no such topology; there are {', '.join(names)}, and your own "
             message += f"files (a path, with its ending){nearest(network, names)}"
             problems.append(_problem("network", network, message, ours))

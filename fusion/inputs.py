@@ -3,7 +3,6 @@
 Together, because only together do they show whether a request can be served at all.
 """
 
-import csv
 import hashlib
 import json
 import logging
@@ -11,7 +10,7 @@ import math
 import os.path
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -30,7 +29,6 @@ from fusion.modulation import (
 from fusion.own_policy.source import PolicySource
 from fusion.path_file import PathFileError, read_paths
 from fusion.paths import GivenPaths, PathTable
-from fusion.problems import show
 from fusion.quality import quality_problems
 from fusion.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.settings.named_files import (
@@ -39,21 +37,20 @@ from fusion.settings.named_files import (
     file_of,
     first_problems,
     input_folders,
-    quote,
     told_value,
 )
 from fusion.settings.sections import HOME
 from fusion.slicing import PER_GBPS, lightpath_rates, slices
 from fusion.survivability.failures import FailureError, lifetimes_of, links_of_failures
 from fusion.survivability.protection import is_protected, km_of_best_pairs, protected_paths
-from fusion.text_files import read_text
 from fusion.topology import (
-    FUSION_NETWORKS,
+    OTHER_NAMES,
     Topology,
     TopologyError,
     load_topology,
     topology_names,
 )
+from fusion.traffic_matrix import TrafficMatrixError, read_traffic_matrix
 from fusion.ways import make_ways
 
 RESULTS_VERSION = 1
@@ -62,9 +59,9 @@ RESULTS_VERSION = 1
 _FAILURES_VERSION = 2
 """The same for configs with failures: 2 since slots of failed links count as free, not as taken."""
 
-_MAX_MATRIX_BYTES = 16 << 20
 _SHOWN = 10
-_NAMES_OF_FILES = {*KEYS, "mod_assumption"}
+_NAMES_OF_FILES = {*KEYS, "mod_assumption", "length_key"}
+"""Keys that say where inputs are, what they are called and how they are read: what they hold counts."""
 
 _log = logging.getLogger("fusion.inputs")
 
@@ -233,20 +230,29 @@ def _may_be_read(key: str, value: str, folders: InputFolders) -> bool:
     if os.path.isabs(value):
         return folders.hold(file_of(key, value))
     # `load_config` leaves no relative path, which would have started from the working directory.
-    return not value or (key == "network" and value in {*topology_names(), *FUSION_NETWORKS})
+    return not value or (key == "network" and value in {*topology_names(), *OTHER_NAMES})
 
 
 def _topology(config: Config, problems: list[Problem]) -> Topology | None:
     settings = config.topology_settings
     try:
-        return load_topology(
+        topology = load_topology(
             settings.network,
             const_link_weight=settings.const_link_weight,
             core_nodes_only=not settings.is_only_core_node,
+            length_key=settings.length_key,
         )
     except TopologyError as error:
         problems += _file_problems(config, "network", error.problems)
         return None
+    for remark in topology.remarks:
+        _log.warning("network %s: %s", topology.name, remark)
+    if topology.demands and not config.traffic_settings.traffic_matrix:
+        _log.warning(
+            "network %s: its file has %s demands, which are not used: traffic_matrix = %s takes them",
+            *(topology.name, f"{topology.demands:,}", PurePath(settings.network).name),
+        )
+    return topology
 
 
 def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | None:
@@ -322,6 +328,21 @@ def _quality(config: Config, topology: Topology, problems: list[Problem]) -> Qua
             f"{len(pairs):,}",
         )
     return table
+
+
+def _traffic_matrix(
+    config: Config, topology: Topology, problems: list[Problem]
+) -> NDArray[np.float64] | None:
+    try:
+        matrix, remarks = read_traffic_matrix(
+            Path(config.traffic_settings.traffic_matrix), topology
+        )
+    except TrafficMatrixError as error:
+        problems += _file_problems(config, "traffic_matrix", error.problems)
+        return None
+    for remark in remarks:
+        _log.warning("traffic_matrix: %s", remark)
+    return matrix
 
 
 def _paths(config: Config, topology: Topology, problems: list[Problem]) -> GivenPaths | None:
@@ -459,89 +480,3 @@ def _shortest_km(topology: Topology) -> NDArray[np.float64]:
     for via in range(count):
         np.minimum(km, km[:, via, None] + km[None, via, :], out=km)
     return km
-
-
-# --- the traffic matrix --------------------------------------------------------------------------
-
-
-def _traffic_matrix(
-    config: Config, topology: Topology, problems: list[Problem]
-) -> NDArray[np.float64] | None:
-    """Read a square of numbers, in the order of the nodes or with their names around it."""
-    path = Path(config.traffic_settings.traffic_matrix)
-    wrong: list[str] = []
-    matrix = None
-    try:
-        rows = _read_cells(path)
-        matrix = _numbers(*_without_names(rows, topology.nodes), topology, wrong)
-    except (ValueError, csv.Error) as error:
-        wrong.append(str(error))
-    problems += _file_problems(config, "traffic_matrix", wrong)
-    return None if wrong else matrix
-
-
-def _read_cells(path: Path) -> list[list[str]]:
-    lines = [line for line in read_text(path, _MAX_MATRIX_BYTES).splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("#")]
-    if not lines:
-        raise ValueError("has no numbers")
-    delimiter = next((mark for mark in "\t;" if mark in lines[0]), ",")
-    return [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
-
-
-def _without_names(
-    rows: list[list[str]], nodes: tuple[str, ...]
-) -> tuple[list[list[str]], list[int], list[int]]:
-    """Return the cells, and for each row and column of them the node it stands for."""
-    count = len(nodes)
-    in_order = list(range(count))
-    if len(rows) == count and all(len(row) == count for row in rows):
-        return rows, in_order, in_order
-    if len(rows) != count + 1 or any(len(row) != count + 1 for row in rows):
-        found = f"{len(rows)} rows of {min(map(len, rows))} to {max(map(len, rows))} columns"
-        raise ValueError(
-            f"has {found}; must have {count} x {count} numbers in the order of the nodes, or one "
-            "row and one column more with the names of the nodes"
-        )
-    index = {node: i for i, node in enumerate(nodes)}
-    places = []
-    for what, names in (("row", [row[0] for row in rows[1:]]), ("column", rows[0][1:])):
-        for name in names:
-            if name not in index:
-                raise ValueError(f"the {what} '{quote(name)}' is no node of the topology")
-            if names.count(name) > 1:
-                raise ValueError(f"the {what} '{quote(name)}' is there twice")
-        places.append([index[name] for name in names])
-    return [row[1:] for row in rows[1:]], places[0], places[1]
-
-
-def _numbers(
-    cells: list[list[str]],
-    sources: list[int],
-    destinations: list[int],
-    topology: Topology,
-    wrong: list[str],
-) -> NDArray[np.float64]:
-    """Return the matrix as shares that sum to 1, and add what is wrong to `wrong`."""
-    nodes, endpoints = topology.nodes, set(topology.endpoints)
-    matrix = np.zeros((len(nodes), len(nodes)))
-    for source, row in zip(sources, cells, strict=True):
-        for destination, cell in zip(destinations, row, strict=True):
-            pair = f"from {show(nodes[source], 28)} to {show(nodes[destination], 28)}"
-            place = f"{pair}: {quote(cell)}"
-            try:
-                value = math.nan if "_" in cell else float(cell)
-            except ValueError:
-                value = math.nan
-            if not 0 <= value <= 1e18:
-                wrong.append(f"{place}: must be a number from 0 to 1e18")
-            elif value and source == destination:
-                wrong.append(f"{place}: must be 0, a node sends nothing to itself")
-            elif value and not {source, destination} <= endpoints:
-                wrong.append(f"{place}: must be 0, requests run only between core nodes")
-            else:
-                matrix[source, destination] = value
-    total = float(matrix.sum())
-    if not wrong and total <= 0:
-        wrong.append("must have a number above 0")
-    return matrix / total if total > 0 else matrix

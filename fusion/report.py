@@ -12,6 +12,7 @@ from fusion.logging_config import get_logger
 from fusion.measured import Replication
 from fusion.progress import ProgressWriter
 from fusion.stopping import LoadState
+from fusion.topology import Topology, lengths_text
 
 log = get_logger("fusion.simulation")
 
@@ -33,7 +34,7 @@ class Report:
         self._started: set[float] = set()
         self._finished: set[float] = set()
 
-    def start(self, topology: str, nodes: int, links: int, paths: int) -> None:
+    def start(self, topology: Topology, paths: int) -> None:
         """Tell what is going to be simulated."""
         general = self._config.general_settings
         self._progress.write(
@@ -44,7 +45,7 @@ class Report:
                 "erlang_start": general.erlang_start,
                 "erlang_stop": general.erlang_stop,
                 "erlang_step": general.erlang_step,
-                "topology": topology,
+                "topology": topology.name,
                 "policy": self._config.policy,
             },
         )
@@ -54,13 +55,14 @@ class Report:
             span = f"{len(loads)} loads from {loads[0]:g} to {loads[-1]:g} Erlang"
         log.info(
             "%s (%d nodes, %d links, %d candidate paths), policy %s, %s",
-            topology,
-            nodes,
-            links,
+            topology.name,
+            len(topology.nodes),
+            len(topology.links),
             paths,
             self._config.policy,
             span,
         )
+        log.info("%s", lengths_text(topology))
 
     def start_load(self, state: LoadState[Replication]) -> None:
         """Tell, once, that the first replication of a load is starting."""

@@ -49,12 +49,7 @@ def run(
     tables = Tables(directory, scenario, config.statistics_settings.confidence)
     replication_table = ReplicationTable(directory / "replications.csv")
     report = Report(config, states, progress)
-    report.start(
-        inputs.topology.name,
-        len(inputs.topology.nodes),
-        len(inputs.topology.links),
-        len(scenario.hops),
-    )
+    report.start(inputs.topology, len(scenario.hops))
 
     def finish_loads() -> None:
         for state in states.values():

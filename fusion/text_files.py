@@ -2,6 +2,27 @@
 
 from pathlib import Path
 
+_KINDS = (
+    (
+        b"PK\x03\x04",
+        "an Excel file (.xlsx) or another archive, and not text: save its sheet as 'CSV UTF-8'",
+    ),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an older Excel file (.xls), and not text: save it as 'CSV UTF-8'",
+    ),
+    (b"%PDF-", "a PDF, and not text"),
+    (b"\x1f\x8b", "compressed (gzip), and not text: unpack it"),
+    (b"\xff\xfe", "UTF-16, as Excel's 'Unicode text' is, and not UTF-8: save it as 'CSV UTF-8'"),
+    (b"\xfe\xff", "UTF-16, and not UTF-8: save it as UTF-8"),
+)
+"""How files of other kinds begin, and what to say of them."""
+
+
+def _kind(content: bytes) -> str | None:
+    """Return what a file is that is not UTF-8 text and is known by how it begins."""
+    return next((what for beginning, what in _KINDS if content.startswith(beginning)), None)
+
 
 def read_text(file: Path, max_bytes: int) -> str:
     """Return the UTF-8 text of `file`, without a byte order mark.
@@ -18,12 +39,16 @@ def read_text(file: Path, max_bytes: int) -> str:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
     if len(content) > max_bytes:
         raise ValueError(f"larger than {max_bytes / 2**20:g} MiB, which is what is read at most")
+    if (kind := _kind(content)) is not None:
+        raise ValueError(kind)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"not UTF-8 text: byte {error.start} is {content[error.start]:#04x}"
-        ) from error
+        place = f"byte {error.start} is {content[error.start]:#04x}"
+        advice = ""
+        if b"\0" not in content:
+            advice = "; from a spreadsheet, save it as 'CSV UTF-8', as plain CSV has an older code"
+        raise ValueError(f"not UTF-8 text: {place}{advice}") from error
     if "\0" in text:
         raise ValueError("not text: it holds a NUL character")
     return text

@@ -1,14 +1,15 @@
 """Find a network topology, shipped or the user's own file, and check it."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fusion.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem
+from fusion.listed_network import ListedLink, ListedNetwork, number_of
 from fusion.problems import nearest, show
 from fusion.settings.named_files import quote
 from fusion.text_files import read_text
-from fusion.topology_files import LENGTH_KEYS, Link, Network, read_network
+from fusion.topology_files import read_network
 
 FUSION_NETWORKS = {
     "NSFNet": "fusion_nsfnet",
@@ -23,10 +24,17 @@ FUSION_NETWORKS = {
 }
 """FUSION's name of a network -> the shipped name."""
 
+EARLIER_NAMES = {"jpn48": "jpn48_12576km"}
+"""A name that was given up, as it did not say which lengths -> the network that it had."""
+
+OTHER_NAMES = {**FUSION_NETWORKS, **EARLIER_NAMES}
+"""All names beside the shipped ones -> the shipped name."""
+
 _SHIPPED = Path(__file__).parent / "topologies"
 _MAX_BYTES = 16 * 2**20
 _SHOWN_PROBLEMS = 100
-_SHORTEST_KM, _LONGEST_KM = 1e-6, 1e6
+_FEW = 3
+_LONGITUDES, _LATITUDES = ("longitude", "long", "lon", "lng"), ("latitude", "lat")
 
 
 class Topology(NamedTuple):
@@ -36,7 +44,9 @@ class Topology(NamedTuple):
     the file, one for a pair of nodes, km a multiple of 1e-6.  endpoints: node indices, ascending.
     coordinates: node id -> (longitude, latitude) in degrees, and names: node id -> name, for the
     nodes for which the file has them.  core_ranks: of the endpoints, the attribute `core` as a number,
-    where only core nodes are endpoints.
+    where only core nodes are endpoints.  length_key: the attribute of the links that the lengths are
+    from.  remarks: what the file may have meant otherwise, a sentence each.  demands: how many demands
+    the file has, which `traffic_matrix` may take.
     """
 
     name: str
@@ -46,6 +56,9 @@ class Topology(NamedTuple):
     coordinates: dict[str, tuple[float, float]]
     names: dict[str, str]
     core_ranks: tuple[float, ...] = ()
+    length_key: str = ""
+    remarks: tuple[str, ...] = ()
+    demands: int = 0
 
     @property
     def endpoints_as_listed(self) -> tuple[int, ...]:
@@ -84,6 +97,7 @@ def load_topology(
     *,
     const_link_weight: bool = False,
     core_nodes_only: bool = False,
+    length_key: str = "",
     base: Path | None = None,
 ) -> Topology:
     """Read a topology and check it.
@@ -91,33 +105,39 @@ def load_topology(
     network: a shipped name, one of FUSION's names, or the path of a file, relative to `base` or
     else to the working directory; `read_network` says which formats there are.  Lengths are in km.
     const_link_weight: take each link as 1 km long.  core_nodes_only: only nodes with the attribute
-    `core` are endpoints.
+    `core` are endpoints.  length_key: the attribute of the links that is their length; empty: as
+    `find_lengths` finds it.
 
     Raise TopologyError with all problems: no such file, not readable, not connected, fewer than two
-    endpoints, a length that is missing or not positive, a self loop, a link that is listed twice.
+    endpoints, a length that is missing, not positive or longer than any on Earth, a self loop, a link
+    that is listed twice; and with questions: several attributes that may be the length, a length of 1
+    on every link, lengths far from the great circle between coordinates.
     """
     file = _find(network, base)
     try:
-        content = read_network(file, read_text(file, _MAX_BYTES))
+        content = read_network(file, read_text(file, _MAX_BYTES), length_key)
     except ValueError as error:
         raise TopologyError([str(error)], str(file)) from error
     nodes = tuple(content.nodes)
     problems = content.problems
-    links = _check_links(content)
     coordinates, names = _check_attributes(content)
+    links, key = _check_links(content, length_key, asks=not const_link_weight)
     endpoints = tuple(range(len(nodes)))
     if core_nodes_only:
-        endpoints = tuple(i for i in endpoints if _is_true(content.nodes[nodes[i]].get("core")))
-    if len(endpoints) < 2:
+        endpoints = tuple(i for i in endpoints if _is_true(_attribute(content, nodes[i], "core")))
+    if len(endpoints) < 2 and not (problems and len(nodes) < 2):  # else that says enough
         kind = "nodes with the attribute core" if core_nodes_only else "nodes"
         problems.append(f"{len(endpoints)} {kind}: at least 2 are needed")
     if not problems:  # the search makes sense only when every link was understood
         problems.extend(_unreachable(nodes, links))
+    if not (problems or length_key or const_link_weight):
+        ends = ((nodes[a], nodes[b], km) for a, b, km in links)
+        problems.extend(far_off(ends, coordinates, key))
     if problems:
         raise TopologyError(problems, str(file))
     if const_link_weight:
         links = [(a, b, 1.0) for a, b, _ in links]
-    ranks = [_number(content.nodes[nodes[i]].get("core")) or 0.0 for i in endpoints]
+    ranks = [number_of(_attribute(content, nodes[i], "core")) or 0.0 for i in endpoints]
     return Topology(
         file.stem,
         nodes,
@@ -126,12 +146,31 @@ def load_topology(
         coordinates,
         names,
         tuple(ranks) if core_nodes_only else (),
+        "" if const_link_weight else key,
+        (*_about_name(network), *content.remarks, *_about_directions(content)),
+        content.demands,
     )
+
+
+def lengths_text(topology: Topology) -> str:
+    """Return the lengths of the links in words: the shortest, the mean, the longest, and from where."""
+    lengths = [km for _, _, km in topology.links]
+    shortest, mean, longest = min(lengths), sum(lengths) / len(lengths), max(lengths)
+    told = f"shortest link {_km(shortest)}, mean {_km(mean)}, longest {_km(longest)}"
+    return (
+        told
+        if topology.length_key in ("", LENGTH_KEYS[0])
+        else f"{told}, from {quote(topology.length_key)}"
+    )
+
+
+def _km(km: float) -> str:
+    return f"{km:,.1f}".removesuffix(".0") + " km" if km >= 1 else f"{km:.3g} km"
 
 
 def _find(network: str | Path, base: Path | None) -> Path:
     if isinstance(network, str):
-        shipped = FUSION_NETWORKS.get(network, network)
+        shipped = OTHER_NAMES.get(network, network)
         if shipped in topology_names():
             return _SHIPPED / f"{shipped}.json"
     file = (base or Path()) / network
@@ -148,27 +187,77 @@ def _find(network: str | Path, base: Path | None) -> Path:
     raise TopologyError([problem], show(str(network), 200))
 
 
-def _check_links(network: Network) -> list[tuple[int, int, float]]:
-    """Return each link once, and add what is wrong with the others to the problems."""
+def _about_name(network: str | Path) -> list[str]:
+    """Return what to know of a name that was given up."""
+    if not isinstance(network, str) or network not in EARLIER_NAMES:
+        return []
+    now = EARLIER_NAMES[network]
+    stem = now.rpartition("_")[0]
+    others = [name for name in topology_names() if name.startswith(f"{stem}_") and name != now]
+    return [
+        f"{network} is {now}; {', '.join(others)} has other lengths: name the one that is meant"
+    ]
+
+
+def _about_directions(content: ListedNetwork) -> list[str]:
+    """Return how links were understood that a file lists against what it says of itself."""
+    if content.directed is None or content.repeats_links:
+        return []
+    listed = {(link.source, link.destination) for link in content.links}
+    if content.directed:
+        links = [link for link in content.links if (link.destination, link.source) not in listed]
+        text = "the file is directed and has {} in one direction only: each is taken as a link with two"
+        text += " directions"
+    else:
+        seen: set[tuple[str, str]] = set()
+        links = []
+        for link in content.links:
+            if (link.destination, link.source) in seen:
+                links.append(link)
+            seen.add((link.source, link.destination))
+        text = "the file is undirected and has {} from either end, which would be parallel links: these "
+        text += "are not possible yet, and each is taken as one link with two directions"
+    if not links:
+        return []
+    shown = ", ".join(f"{quote(link.source)} - {quote(link.destination)}" for link in links[:_FEW])
+    more = ", ..." if len(links) > _FEW else ""
+    noun = "link" if len(links) == 1 else "links"
+    return [text.format(f"{len(links):,} {noun} ({shown}{more})")]
+
+
+def _check_links(
+    network: ListedNetwork, length_key: str, *, asks: bool
+) -> tuple[list[tuple[int, int, float]], str]:
+    """Return each link once, and which attribute is its length; add what is wrong to the problems."""
     index = {node: i for i, node in enumerate(network.nodes)}
     links: list[tuple[int, int, float]] = []
-    seen: dict[tuple[str, str], tuple[Link, float]] = {}
-    for link in network.links:
+    seen: dict[tuple[str, str], tuple[ListedLink, float | None]] = {}
+    lengths = find_lengths(network, length_key, asks=asks)
+    values = lengths.values or [None] * len(network.links)
+    for link, value in zip(network.links, values, strict=True):
         where = f"{link.where} ({show(link.source, 28)} - {show(link.destination, 28)})"
         if link.source == link.destination:
             network.problems.append(f"{where}: a link from a node to itself is not allowed")
             continue
-        km = _length_km(link, where, network.problems)
-        if km is None:
-            continue
         same, reverse = (link.source, link.destination), (link.destination, link.source)
+        problem = "" if value is None else length_problem(*value)
+        if problem:
+            network.problems.append(f"{where}: {problem}")
+        # Without a length, which `lengths` has told, a link may still be there twice.
+        number = None if value is None or problem else number_of(value[1])
+        km = None if number is None else round(number * 1e6) / 1e6
         if same in seen:
             first, first_km = seen[same]
-            network.problems.append(
-                f"{where}: listed twice, {first_km:g} km in {first.where} and {km:g} km here;"
-                " parallel links are not possible: keep one"
+            told = (
+                ""
+                if km is None or first_km is None
+                else f", {first_km:g} km there and {km:g} km here"
             )
-        elif reverse in seen and seen[reverse][1] != km:
+            network.problems.append(
+                f"{where}: listed twice, as in {first.where}{told}; parallel links are not possible"
+                " yet: keep one"
+            )
+        elif reverse in seen and None not in (km, seen[reverse][1]) and seen[reverse][1] != km:
             first, first_km = seen[reverse]
             network.problems.append(
                 f"{where}: {km:g} km, but {first_km:g} km for the other direction in {first.where};"
@@ -176,27 +265,15 @@ def _check_links(network: Network) -> list[tuple[int, int, float]]:
             )
         else:
             seen[same] = (link, km)
-            if reverse not in seen:
+            if reverse not in seen and km is not None:
                 links.append((index[link.source], index[link.destination], km))
-    return links
+    network.problems.extend(lengths.problems)
+    return links, lengths.key
 
 
-def _length_km(link: Link, where: str, problems: list[str]) -> float | None:
-    key = next((key for key in LENGTH_KEYS if key in link.attributes), None)
-    if key is None:
-        problems.append(f"{where}: no length; it is looked for as {', '.join(LENGTH_KEYS)}")
-        return None
-    km = _number(link.attributes[key])
-    if km is None or not _SHORTEST_KM <= km <= _LONGEST_KM:
-        problems.append(
-            f"{where}: {key} = {quote(link.attributes[key])}: must be a number of km from"
-            f" {_SHORTEST_KM:g} to {_LONGEST_KM:g}"
-        )
-        return None
-    return round(km * 1e6) / 1e6
-
-
-def _check_attributes(network: Network) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
+def _check_attributes(
+    network: ListedNetwork,
+) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
     """Return coordinates and names by node, and add coordinates that are none to the problems."""
     coordinates, names = {}, {}
     for node, attributes in network.nodes.items():
@@ -204,17 +281,27 @@ def _check_attributes(network: Network) -> tuple[dict[str, tuple[float, float]],
         name = lower.get("name", lower.get("label"))
         if isinstance(name, str) and name.isprintable() and name.strip() not in ("", node):
             names[node] = name.strip()
-        if lower.get("longitude") is None or lower.get("latitude") is None:
+        place = tuple(_first_there(lower, keys) for keys in (_LONGITUDES, _LATITUDES))
+        if None in place:
             continue
-        longitude, latitude = _number(lower["longitude"]), _number(lower["latitude"])
+        longitude, latitude = (number_of(value) for value in place)
         if longitude is None or latitude is None:
-            place = quote((lower["longitude"], lower["latitude"]))
             network.problems.append(
-                f"node {quote(node)}: longitude, latitude = {place}: must be numbers of degrees"
+                f"node {quote(node)}: longitude, latitude = {quote(place)}: must be numbers of degrees"
             )
         else:
             coordinates[node] = (longitude, latitude)
     return coordinates, names
+
+
+def _first_there(attributes: Mapping[str, object], keys: Iterable[str]) -> object:
+    return next((attributes[key] for key in keys if attributes.get(key) is not None), None)
+
+
+def _attribute(network: ListedNetwork, node: str, name: str) -> object:
+    """Return an attribute of a node, in whatever case it is written, or None."""
+    attributes = network.nodes[node]
+    return next((value for key, value in attributes.items() if str(key).lower() == name), None)
 
 
 def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) -> list[str]:
@@ -235,19 +322,6 @@ def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) 
         f"not connected: {len(missing)} of {len(nodes)} nodes cannot be reached from node"
         f" {quote(nodes[0])}: {listed}"
     ]
-
-
-def _number(value: object) -> float | None:
-    """Return a finite number, also from its text as GraphML and line files have it, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    if isinstance(value, str) and "_" in value:  # which Python would read
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _is_true(value: object) -> bool:

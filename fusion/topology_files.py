@@ -1,96 +1,151 @@
 """The file formats of topologies: text -> nodes and links as the file has them, not yet checked."""
 
-import csv
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from fusion.link_lines import is_destination, is_source, read_link_lines
+from fusion.listed_network import ListedNetwork, add_link, add_node, empty_network, refuse
 from fusion.settings.named_files import quote
+from fusion.sndlib import is_sndlib, read_sndlib
 
-LENGTH_KEYS = ("length_km", "length", "distance", "weight")
-"""Names under which a link may have its length in km; the first that is there counts."""
+_GML = re.compile(r"(?:\s*(?:#|Creator|Version)[^\n]*\n)*\s*graph\s*\[", re.IGNORECASE)
+_ROOT = re.compile(r"\s*(?:<\?[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*>\s*)*<([\w:.-]+)", re.DOTALL)
+_INSTEAD = "write a link per line, as source,destination,length_km"
+_ONS = f"an XML file of the simulator ONS, which is not read: {_INSTEAD}; its weight is in km"
+_OTHER_XML = {
+    "ons": _ONS,
+    "physical-topology": _ONS,
+    "network": "XML as SNDlib has it, which is not read: take its native format (.txt)",
+    "html": "a web page, and not the file that it shows: download that (on GitHub: Raw)",
+    "gexf": "GEXF, which is not read: networkx makes GraphML of it (read_gexf, write_graphml)",
+    "svg": "a picture, and not a network",
+}
+"""What XML with another root is, and what to do instead."""
+_OTHER_JSON = {
+    "connections": "a network of GNPy",
+    "elements": "JSON of Cytoscape",
+    "features": "GeoJSON",
+    "children": "a tree of networkx",
+}
 
 
-class Link(NamedTuple):
-    """A link as the file has it; `where` is its line or number there."""
+def read_network(file: Path, text: str, length_key: str = "") -> ListedNetwork:
+    """Read `text`, the content of `file`, in the format that it has.
 
-    where: str
-    source: str
-    destination: str
-    attributes: Mapping[str, object]
-
-
-class Network(NamedTuple):
-    """What a file says.
-
-    nodes: id -> attributes, in file order.  problems: what could not be read, one line each.
+    SNDlib's native format and XML are known by their beginning. Else the ending of the name says which it
+    is: .json: node-link or adjacency JSON.  .graphml, .xml: GraphML.  .gml: GML.  Any other: a link per
+    line, unless it begins as GML or JSON do. Files in GraphML and GML lose the order and direction
+    of their links. length_key: the attribute that has the lengths, where it is named.
     """
-
-    nodes: dict[str, Mapping[str, object]]
-    links: list[Link]
-    problems: list[str]
-
-
-def read_network(file: Path, text: str) -> Network:
-    """Read `text`, the content of `file`, in the format that the ending of its name stands for.
-
-    .json: node-link JSON.  .graphml, .xml: GraphML.  .gml: GML.  Any other: a link per line, as
-    source, destination, length, divided by tabs, commas, semicolons or else blanks; `#` begins a
-    remark.  Files in GraphML and GML lose the order and direction of their links.
-    """
-    return _READERS.get(file.suffix.lower(), _read_lines)(text)
+    if is_sndlib(text):
+        return read_sndlib(text, length_key)
+    ending = file.suffix.lower()
+    if ending not in (".json", ".gml") and (root := _ROOT.match(text)) is not None:
+        return _read_xml(root[1].lower(), text)
+    if ending in _READERS:
+        return _READERS[ending](text)
+    if _GML.match(text):
+        return _read_gml(text)
+    if text.lstrip()[:1] == "{":
+        return _read_json(text)
+    return read_link_lines(text, length_key)
 
 
-def node_id(value: object) -> str | None:
-    """Return the id of a node as text, or None when it is no integer and no printable text."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str) and value.strip() and value.isprintable():
-        return value.strip()
-    return None
-
-
-def _read_json(text: str) -> Network:
+def _read_json(text: str) -> ListedNetwork:
     # Read without networkx, which merges links that are listed twice and forgets their order.
-    network = Network({}, [], [])
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        network.problems.append(f"not JSON: {error}")
-        return network
+        return empty_network(f"not JSON: {error}")
     data = data if isinstance(data, dict) else {}
+    directed = data.get("directed")
+    network = empty_network()._replace(directed=directed if isinstance(directed, bool) else None)
     nodes, links = data.get("nodes"), data.get("edges", data.get("links"))
+    if isinstance(nodes, list) and isinstance(data.get("adjacency"), list):
+        return _read_adjacency(network, nodes, data["adjacency"])
     if not isinstance(nodes, list) or not isinstance(links, list):
-        network.problems.append(
-            'not node-link JSON: an object with lists "nodes" and "edges" (or "links") is needed'
-        )
-        return network
-    for number, node in enumerate(nodes, 1):
-        if isinstance(node, dict) and "id" in node:
-            _add_node(network, f"node {number}", node["id"], node)
-        else:
-            _refuse(network, f"node {number}", node, 'an object with "id" is needed')
+        needed = 'an object with lists "nodes" and "edges" (or "links") is needed'
+        other = next((what for key, what in _OTHER_JSON.items() if key in data), None)
+        if other is not None:
+            return empty_network(f"{other}, which is not read: {_INSTEAD}")
+        return empty_network(f"not node-link JSON: {needed}")
+    _add_nodes(network, nodes)
     for number, link in enumerate(links, 1):
-        if isinstance(link, dict) and "source" in link and "target" in link:
-            _add_link(network, f"link {number}", link["source"], link["target"], link)
+        ends = _ends(link) if isinstance(link, dict) else None
+        if ends is not None:
+            add_link(network, f"link {number}", link[ends[0]], link[ends[1]], _rest(link, ends))
         else:
-            _refuse(
-                network, f"link {number}", link, 'an object with "source" and "target" is needed'
-            )
+            needed = 'an object with "source" and "target" is needed'
+            refuse(network, f"link {number}", link, needed)
     return network
 
 
-def _read_graphml(text: str) -> Network:
+def _ends(link: Mapping[str, object]) -> tuple[str, str] | None:
+    """Return the names under which a link has its nodes: source and target, or src and dst ..."""
+    if "source" in link and "target" in link:
+        return "source", "target"
+    source = next((key for key in link if is_source(key)), None)
+    destination = next((key for key in link if is_destination(key)), None)
+    return None if source is None or destination is None else (source, destination)
+
+
+def _rest(link: Mapping[str, object], ends: tuple[str, str]) -> Mapping[str, object]:
+    return {key: value for key, value in link.items() if key not in ends}
+
+
+def _add_nodes(network: ListedNetwork, nodes: list[Any]) -> None:
+    for number, node in enumerate(nodes, 1):
+        if isinstance(node, dict) and "id" in node:
+            add_node(network, f"node {number}", node["id"], node)
+        else:
+            refuse(network, f"node {number}", node, 'an object with "id" is needed')
+
+
+def _read_adjacency(
+    network: ListedNetwork, nodes: list[Any], adjacency: list[Any]
+) -> ListedNetwork:
+    """Read networkx's adjacency JSON: for each node, in their order, the nodes that it has links to."""
+    network = network._replace(repeats_links=network.directed is not True)
+    _add_nodes(network, nodes)
+    if len(adjacency) != len(nodes) or not all(isinstance(each, list) for each in adjacency):
+        network.problems.append(
+            f"not adjacency JSON: {len(nodes)} nodes need as many lists of neighbours, in their order"
+        )
+        return network
+    number = 0
+    for node, neighbours in zip(nodes, adjacency, strict=True):
+        for each in neighbours:
+            number += 1
+            where = f"neighbour {number}"
+            if isinstance(each, dict) and "id" in each and isinstance(node, dict):
+                rest = {key: value for key, value in each.items() if key not in ("id", "key")}
+                add_link(network, where, node.get("id"), each["id"], rest)
+            else:
+                refuse(network, where, each, 'an object with "id" is needed')
+    return network
+
+
+def _read_xml(root: str, text: str) -> ListedNetwork:
+    if root.rpartition(":")[2] == "graphml":
+        return _read_graphml(text)
+    if root in _OTHER_XML:
+        return empty_network(_OTHER_XML[root])
+    return empty_network(f"not GraphML: XML that begins with <{quote(root)}>")
+
+
+def _read_graphml(text: str) -> ListedNetwork:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         # Entities can make gigabytes out of a small file, and GraphML needs none.
-        return Network({}, [], ["not GraphML: document types and entities are not allowed"])
+        return empty_network("not GraphML: document types and entities are not allowed")
     import networkx as nx
 
     return _read_with_networkx("GraphML", lambda: nx.parse_graphml(text, force_multigraph=True))
 
 
-def _read_gml(text: str) -> Network:
+def _read_gml(text: str) -> ListedNetwork:
     import networkx as nx
 
     def parse() -> Any:
@@ -104,89 +159,23 @@ def _read_gml(text: str) -> Network:
     return _read_with_networkx("GML", parse)
 
 
-def _read_with_networkx(kind: str, parse: Callable[[], Any]) -> Network:
-    network = Network({}, [], [])
+def _read_with_networkx(kind: str, parse: Callable[[], Any]) -> ListedNetwork:
     try:
         graph = parse()
     except Exception as error:  # on garbage these parsers raise almost anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        network.problems.append(f"not {kind}: {quote(reason)}")
-        return network
+        if kind == "GML" and re.match(r"edge #\d+ .*is duplicated", reason):
+            return empty_network(f"{quote(reason)}: parallel links are not possible yet: keep one")
+        return empty_network(f"not {kind}: {quote(reason)}")
+    network = empty_network()._replace(directed=graph.is_directed())
     for number, (node, attributes) in enumerate(graph.nodes(data=True), 1):
-        _add_node(network, f"node {number}", node, attributes)
+        add_node(network, f"node {number}", node, attributes)
     for number, (source, destination, attributes) in enumerate(graph.edges(data=True), 1):
-        _add_link(network, f"link {number}", source, destination, attributes)
+        add_link(network, f"link {number}", source, destination, attributes)
     return network
 
 
-def _read_lines(text: str) -> Network:
-    network = Network({}, [], [])
-    for number, line in enumerate(text.splitlines(), 1):
-        content = line.partition("#")[0].strip()
-        if not content:
-            continue
-        fields = _fields(content)
-        if not network.links and [field.lower() for field in fields[2:]] in [
-            [k] for k in LENGTH_KEYS
-        ]:
-            continue  # the header of a CSV file
-        if len(fields) != 3:
-            _refuse(network, f"line {number}", line, "source, destination, length are needed")
-            continue
-        source, destination, length = fields
-        for node in (source, destination):
-            if node not in network.nodes:
-                _add_node(network, f"line {number}", node, {})
-        _add_link(network, f"line {number}", source, destination, {"length_km": length})
-    if not network.links and (more := len(network.problems) - 1) > 0:
-        network.problems[1:] = [f"nor is any other line a link ({more:,} more)"]
-    return network
-
-
-def _fields(line: str) -> list[str]:
-    delimiter = next((mark for mark in "\t,;" if mark in line), None)
-    if delimiter is None:
-        return line.split()
-    try:
-        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
-    except csv.Error:  # a field of more than 128 KiB
-        return [line]
-
-
-def _add_node(
-    network: Network, where: str, value: object, attributes: Mapping[str, object]
-) -> None:
-    node = node_id(value)
-    if node is None:
-        _refuse(network, where, value, "a node's id must be an integer or a printable text")
-    elif node in network.nodes:
-        _refuse(network, where, value, "the id is there twice")
-    else:
-        network.nodes[node] = attributes
-
-
-def _add_link(
-    network: Network,
-    where: str,
-    source: object,
-    destination: object,
-    attributes: Mapping[str, object],
-) -> None:
-    ends = (node_id(source), node_id(destination))
-    unknown = False
-    for value, node in zip((source, destination), ends, strict=True):
-        if node not in network.nodes:
-            _refuse(network, where, value, "there is no such node")
-            unknown = True
-    if not unknown:
-        network.links.append(Link(where, str(ends[0]), str(ends[1]), attributes))
-
-
-def _refuse(network: Network, where: str, value: object, reason: str) -> None:
-    network.problems.append(f"{where}: {quote(value)}: {reason}")
-
-
-_READERS: Mapping[str, Callable[[str], Network]] = {
+_READERS: Mapping[str, Callable[[str], ListedNetwork]] = {
     ".json": _read_json,
     ".graphml": _read_graphml,
     ".xml": _read_graphml,

@@ -38,6 +38,7 @@ _MODELLED: dict[str, frozenset[str] | None] = {
             "cores_per_link",
             "bw_per_slot",
             "const_link_weight",
+            "length_key",
             "is_only_core_node",
             "link_directions",
             "k_paths",

@@ -20,6 +20,7 @@ from fusion.settings.values import (
     Integer,
     IntegerOrAuto,
     Name,
+    NodeName,
     Number,
     OptionalPath,
     PolicyName,
@@ -211,6 +212,12 @@ class TopologySettings(Section):
         default=False,
         description="Take 1 km as the length of every link, so that paths count hops.",
     )
+    length_key: NodeName = Field(
+        default="",
+        description="Attribute or column of the links in the network's file that is their length in "
+        "km; empty: length_km, length, distance or the like, in whatever case, and weight where "
+        "nothing else can be one. Asked for where several can.",
+    )
     is_only_core_node: Annotated[bool, Flag] = Field(
         default=True,
         description="Requests run between all nodes; False: only between core nodes.",
@@ -380,7 +387,8 @@ class TrafficSettings(Section):
     traffic_matrix: OptionalPath = Field(
         default="",
         description="CSV file with the traffic from each node (row) to each other (column), in any "
-        "unit; empty: the same for all pairs of nodes.",
+        "unit, or with source, destination and traffic in each line; or a network of SNDlib, for its "
+        "demands; empty: the same for all pairs of nodes.",
     )
 
 

@@ -7,11 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-EARTH_RADIUS_KM = 6371.0
-"""Mean radius of the Earth."""
-
-Place = tuple[float, float]
-"""Longitude and latitude in degrees."""
+from fusion.geography import EARTH_RADIUS_KM, Place
 
 
 def links_in_region(

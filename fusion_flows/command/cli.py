@@ -18,6 +18,7 @@ from rich.console import Console
 
 from fusion.config import ConfigError
 from fusion.sweep.store import StoreError
+from fusion.topology import lengths_text
 from fusion_flows import runs
 from fusion_flows.command import (
     catalogue,
@@ -290,6 +291,7 @@ def _validate(file: str, /, *, changes: Changes = None) -> int:
         f"links), policy {config.policy}, {len(config.loads)} loads from {config.loads[0]:g} to "
         f"{config.loads[-1]:g} Erlang"
     )
+    print(lengths_text(topology))
     return DONE
 
 

@@ -21,7 +21,7 @@ EXAMPLES: dict[str, str] = {
   fusion topologies
 """,
     "topology": """
-  fusion topology jpn48                  # a shipped one
+  fusion topology usnet_ptrnet           # a shipped one
   fusion topology my_network.graphml     # yours
   fusion topology 9f0f                   # a run: how full its links are
   fusion topology 9f0f --metric fragmentation --load 160

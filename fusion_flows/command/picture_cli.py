@@ -29,9 +29,12 @@ def _topology(
     load: float | None = None,
     title: str | None = None,
     to: str = "",
+    length_key: str = "",
     json: Json = False,
 ) -> int:
-    paths = pictures.topology(network, metric=metric, load=load, title=title, to=to)
+    paths = pictures.topology(
+        network, metric=metric, load=load, title=title, to=to, length_key=length_key
+    )
     if json:
         print_json(paths)
     else:

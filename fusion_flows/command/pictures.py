@@ -9,7 +9,7 @@ from fusion.inputs import Inputs, read_inputs
 from fusion.problems import nearest
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import Store
-from fusion.topology import FUSION_NETWORKS, Topology, TopologyError, load_topology, topology_names
+from fusion.topology import OTHER_NAMES, Topology, TopologyError, load_topology, topology_names
 from fusion_flows import run_lock, rundir
 from fusion_flows.command.sweeps import nothing_found, states_of
 from fusion_flows.periods import ArgumentError
@@ -26,6 +26,7 @@ def topology(
     load: float | None = None,
     title: str | None = None,
     to: Path | str = "",
+    length_key: str = "",
 ) -> list[Path]:
     """Draw a network as PNG, PDF and SVG, or how full its links were in a run; return the files.
 
@@ -39,6 +40,7 @@ def topology(
         load: At which load, in Erlang; nothing: the highest that there is.
         title: Above the picture; nothing: network, policy and load. "": none, as a caption says it.
         to: Folder for the files, which are named after network and run; nothing: plots, of a run its own.
+        length_key: Of a file: the attribute of the links that is their length in km, where that is asked.
 
     Raises:
         ConfigError: The file is no topology.
@@ -53,7 +55,7 @@ def topology(
     if shown not in METRICS:
         near = nearest(shown, METRICS)
         raise ArgumentError(f"--metric {shown}: must be one of {', '.join(METRICS)}{near}")
-    found = _network(network)
+    found = _network(network, length_key)
     if found is not None:
         if metric or load is not None:
             raise ArgumentError("--metric and --load are of a run; this is a topology")
@@ -143,13 +145,13 @@ def why_partial(run: RunDirectory) -> str:
     return str(record.get("exit_reason") or "the simulator was killed")
 
 
-def _network(name: str) -> Topology | None:
+def _network(name: str, length_key: str) -> Topology | None:
     """Return the topology of this name or in this file; None where the name is not even like one."""
-    known = (*topology_names(), *FUSION_NETWORKS)
+    known = (*topology_names(), *OTHER_NAMES)
     if name not in known and not Path(name).is_file() and not nearest(name, known):
         return None
     try:
-        return load_topology(name)
+        return load_topology(name, length_key=length_key)
     except TopologyError as error:
         problems = [Problem("", "topology", name, text, "topology") for text in error.problems]
         raise ConfigError(problems) from None

@@ -6,6 +6,7 @@ from pathlib import Path
 from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.sweep.definition import Sweep
+from fusion.topology import lengths_text
 
 
 def run_name(config: Config) -> str:
@@ -19,8 +20,8 @@ def sweep_name(sweep: Sweep) -> str:
     return f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
 
 
-def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
-    """Return what was simulated, in two lines: with what, and how much of it."""
+def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str, str]:
+    """Return what was simulated, in three lines: with what, how long its links are, how much of it."""
     general, network = config.general_settings, config.topology_settings
     bands = {name[0].upper(): slots for name, slots in config.spectrum_settings if slots}
     spectrum = " + ".join(
@@ -51,7 +52,7 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
         f"seed {config.simulation_settings.seed}; "
         f"{100 * rule.confidence:.4g} % intervals"
     )
-    return first, second
+    return first, lengths_text(topology), second
 
 
 def span_text(loads: Sequence[float]) -> str:

@@ -9,6 +9,7 @@ from fusion.sweep.compare import compare
 from fusion.sweep.definition import ERLANG, Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
+from fusion.topology import lengths_text
 from fusion_flows.pictures.panels import POLICY
 from fusion_flows.pictures.rows import is_blocking, text_of
 from fusion_flows.pictures.words import named
@@ -87,6 +88,10 @@ def _setting(sweep: Sweep, states: Sequence[PointState]) -> tuple[str, ...]:
     ]
     if changed:
         lines.append(f"for all points: {', '.join(changed)}")
+    inputs = {id(state.point.inputs): state.point.inputs for state in states}.values()
+    networks = sorted({f"{each.topology.name}: {lengths_text(each.topology)}" for each in inputs})
+    if len(networks) <= _SHOWN_VALUES:
+        lines += networks
     return tuple(lines)
 
 

@@ -388,6 +388,8 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just(schema["default"])
     if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
         return st.sampled_from(["", "1", "Berlin"])
+    if key == "length_key":
+        return st.sampled_from(["", "weight", "Length (km)"])
     if key == "geo_center_point":
         return st.sampled_from(["", "-74.0, 40.7"])
     if key == "srlg_links":

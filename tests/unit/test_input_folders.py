@@ -312,7 +312,7 @@ def test_without_any_folder_only_what_is_shipped_may_be_read(world: World) -> No
     assert config == load_config("quick")
     assert read_inputs(config, input_dirs=[]).topology.name == "nsfnet_deeprmsa"
     shipped = Path(sys.modules["fusion"].__file__ or "").parent
-    by_path = shipped / "topologies" / "jpn48.json"
+    by_path = shipped / "topologies" / "jpn48_12576km.json"
     changes = overrides(network=by_path)
     assert load_config("quick", changes, input_dirs=[]).topology_settings.network == str(by_path)
     assert load_config(shipped / "templates" / "quick.ini", input_dirs=[]) == config

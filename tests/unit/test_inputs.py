@@ -212,7 +212,7 @@ def test_a_problem_names_the_file_once_and_where_its_name_stands(folder: Folder)
     path = folder.path / "bad.txt"
     assert network == (
         f"[topology_settings] network = {path}: line 2 (b - c): length_km = -5: must be a number"
-        f" of km from 1e-06 to 1e+06 (from {ini}, line 6)"
+        f" of km from 1e-06 to 20,000 (from {ini}, line 6)"
     )
     assert table.endswith(f"(from {ini}, line 2)")
     with pytest.raises(ConfigError) as error:

@@ -65,7 +65,7 @@ def test_shipped_topology_is_networkx_node_link_json_and_as_documented(name: str
 
 def test_shipped_topologies_are_all_different() -> None:
     assert (
-        len({load_topology(name).links for name in topology_names()}) == len(topology_names()) == 15
+        len({load_topology(name).links for name in topology_names()}) == len(topology_names()) == 16
     )
 
 
@@ -188,9 +188,8 @@ def test_bad_lines(tmp_path: Path, text: str, words: list[str]) -> None:
 def test_a_text_without_any_link_is_told_by_its_first_line(tmp_path: Path) -> None:
     file = write(tmp_path, "notes.txt", "# mine\nsome notes\nof another kind, and\n" * 40)
     assert problems_of(file) == [
-        "line 2: some notes: source, destination, length are needed",
-        "nor is any other line a link (79 more)",
-        "0 nodes: at least 2 are needed",
+        "line 2: some notes: source, destination, length are needed; nor is any other line a link "
+        "(79 more)",
     ]
 
 

@@ -1,0 +1,297 @@
+"""Which attribute of the links is their length in km: never guessed where two could be.
+
+A number that is not a length changes every result and looks like none. So networkx's `weight`, which
+is 1 where nobody set it, counts only where nothing else can be the length, and what is not plain is
+asked about.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from fusion.delimited_text import about_comma
+from fusion.geography import Place, great_circle_km
+from fusion.listed_network import ListedLink, ListedNetwork, number_of
+from fusion.settings.named_files import quote
+
+LENGTH_KEYS = ("length_km", "length", "distance", "dist", "weight")
+"""Names that messages give for a length in km; others, such as `Length (km)` or `lengthInKm`, count too."""
+
+SHORTEST_KM, LONGEST_KM = 1e-6, 20_000.0
+"""Half of the way around the Earth: what is longer is in metres."""
+
+_KM = re.compile(r"(.*?)(?:in)?(?:km|kms|kilomet(?:er|re)s?)")
+_OTHER_UNIT = re.compile(r"(.+?)(?:in)?(?:m|met(?:er|re)s?|mi|miles?|ft|feet)")
+_LENGTH = re.compile(r"(?:fib(?:er|re)|link|edge|cable|route)?(?:length|distance|dist|len)s?")
+_WEIGHT = "weight"
+_NOT_A_LENGTH = re.compile(
+    r"(?:id|key|index|no|nr|number|column)\d*|.*id|"
+    r".*(?:capacity|bandwidth|bw|speed|speedraw|rate|gbps|mbps|delay|latency|time|ms|lanes?|cores?|slots?|"
+    r"fib(?:er|re)s|count|color|colour|width|type|level|year|probability|prob|availability|mtbf|mttr)"
+)
+_MOST_NAMES = 8
+_OFF = 10.0  # times the great circle, or this part of it
+_NEAR_KM = 10.0  # where this much more is nothing special
+
+
+class Lengths(NamedTuple):
+    """The lengths of the links of a file.
+
+    key: the attribute that has them, as the file spells it; of several the first.  values: of each
+    link its attribute and what it holds, or None where it has no length.  problems: what is missing or
+    has to be asked.
+    """
+
+    key: str
+    values: list[tuple[str, object] | None]
+    problems: list[str]
+
+
+class _Named(NamedTuple):
+    """An attribute of the links. values: by link; None where a link does not have it."""
+
+    name: str
+    values: list[object | None]
+
+    @property
+    def numbers(self) -> list[float]:
+        """The values, where all that are there are numbers, or else nothing."""
+        found = [number_of(value) for value in self.values if value is not None]
+        return [] if None in found else [number for number in found if number is not None]
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether each link has a number under this name."""
+        return len(self.numbers) == len(self.values)
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is 1 on every link, as the weight of a hop is."""
+        return self.is_everywhere and set(self.numbers) == {1.0}
+
+    def __str__(self) -> str:
+        numbers = self.numbers
+        if not numbers:
+            return quote(self.name)
+        low, high = min(numbers), max(numbers)
+        span = f"always {low:g}" if low == high else f"{low:g} to {high:g}"
+        return f"{quote(self.name)} ({span})"
+
+
+def is_length_name(name: str) -> bool:
+    """Return whether a column or attribute of this name may be a length, in whatever unit."""
+    return _rank(name) is not None or _has_other_unit(name) or _plain(name) == _WEIGHT
+
+
+def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = True) -> Lengths:
+    """Return which attribute is the length of the links.
+
+    In this order: `length_key`; length_km, or another name that says km; length, distance and the
+    like; weight where nothing else can be one. Attributes are found in whatever case they are
+    written. asks: whether lengths matter, so that what is not plain is asked about.
+    """
+    if not network.links:
+        return Lengths(length_key, [], [])
+    named = _attributes(network.links)
+    if length_key:
+        return _chosen(network.links, named, length_key)
+    ranked = sorted(
+        (rank, place, each)
+        for place, each in enumerate(named)
+        if (rank := _rank(each.name)) is not None
+    )
+    if ranked:
+        order = [each for _, _, each in ranked]
+        rivals = _rivals([(rank, each) for rank, _, each in ranked])
+        if asks and rivals:
+            return Lengths(rivals[0].name, [], [_which(rivals)])
+        found = _first_of(order, len(network.links))
+        found = found._replace(problems=_missing(network.links, found.values, order[0].name))
+        has_km = ranked[0][0] < _NO_UNIT and network.has_column_names
+        if asks and order[0].is_one and not has_km:
+            found.problems.append(_all_one(order[0], named, network))
+        return found
+    weight = next((each for each in named if _plain(each.name) == _WEIGHT), None)
+    others = [each for each in named if each is not weight and _could_be(each)]
+    others += [each for each in named if _has_other_unit(each.name) and each not in others]
+    if weight is None:
+        return Lengths("", [], [_none(network.links, others or named)])
+    if asks and weight.is_one:
+        return Lengths(weight.name, [], [_all_one(weight, named, network)])
+    if asks and others:
+        return Lengths(weight.name, [], [_which([*others, weight])])
+    found = _first_of([weight], len(network.links))
+    return found._replace(problems=_missing(network.links, found.values, weight.name))
+
+
+def length_problem(key: str, value: object) -> str:
+    """Return what is wrong with the value of a length, or nothing."""
+    km = number_of(value)
+    if km is not None and SHORTEST_KM <= km <= LONGEST_KM:
+        return ""
+    problem = (
+        f"{key} = {quote(value)}: must be a number of km from {SHORTEST_KM:g} to {LONGEST_KM:,.0f}"
+    )
+    if km is not None and km > LONGEST_KM:
+        return f"{problem}, as half of the way around the Earth is not longer: metres?"
+    return problem + about_comma(value)
+
+
+def far_off(
+    links: Iterable[tuple[str, str, float]], coordinates: Mapping[str, Place], key: str
+) -> list[str]:
+    """Return a question where lengths cannot be those between the places of their nodes, or nothing.
+
+    links: both nodes and km. A link that is ten times as long as the great circle, or a tenth of it,
+    is in another unit, or the coordinates are not degrees.
+    """
+    checked, off = 0, []
+    for source, destination, km in links:
+        if source not in coordinates or destination not in coordinates:
+            continue
+        checked += 1
+        direct = great_circle_km(coordinates[source], coordinates[destination])
+        if km > _OFF * max(direct, _NEAR_KM) or direct > max(_OFF * km, _NEAR_KM):
+            off.append((source, destination, km, direct))
+    if not off:
+        return []
+    source, destination, km, direct = off[0]
+    return [
+        f"{len(off)} of {checked} links are more than {_OFF:g} times as long or as short as the great "
+        f"circle between their nodes, such as {quote(source)} - {quote(destination)}: {key} = {km:g}, and "
+        f"{direct:.3g} km on the great circle. Is {key} the length in km? Then set length_key = {key}; "
+        "or are longitude and latitude not in degrees?"
+    ]
+
+
+_NO_UNIT = 2
+"""The rank from which on a name does not say km."""
+
+
+def _rank(name: str) -> int | None:
+    """Return the place of a name in the order in which lengths are looked for; None: not a length."""
+    if name == LENGTH_KEYS[0]:
+        return 0
+    plain = _plain(name)
+    if (match := _KM.fullmatch(plain)) and (not match[1] or _LENGTH.fullmatch(match[1])):
+        return 1
+    if plain in ("length", "distance"):
+        return _NO_UNIT + ("length", "distance").index(plain)
+    return _NO_UNIT + 2 if _LENGTH.fullmatch(plain) else None
+
+
+def _has_other_unit(name: str) -> bool:
+    match = _OTHER_UNIT.fullmatch(_plain(name))
+    return match is not None and _LENGTH.fullmatch(match[1]) is not None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _attributes(links: Sequence[ListedLink]) -> list[_Named]:
+    """Return the attributes of the links, those that differ only in case as one."""
+    spellings: dict[str, dict[str, None]] = {}
+    for link in links:
+        for name in link.attributes:
+            if isinstance(name, str):
+                spellings.setdefault(name.lower(), {}).setdefault(name)
+    return [
+        _Named(next(iter(names)), [_first_there(link.attributes, names) for link in links])
+        for names in spellings.values()
+    ]
+
+
+def _first_there(attributes: Mapping[str, object], names: Iterable[str]) -> object | None:
+    """Return the value under one of the names, in lower case rather than in upper."""
+    return next(
+        (attributes[name] for name in sorted(names, reverse=True) if name in attributes), None
+    )
+
+
+def _could_be(attribute: _Named) -> bool:
+    """Return whether an attribute without a telling name may be a length all the same."""
+    numbers = attribute.numbers
+    return (
+        attribute.is_everywhere
+        and min(numbers, default=0.0) > 0
+        and len(set(numbers)) > 1
+        and not _NOT_A_LENGTH.fullmatch(_plain(attribute.name))
+    )
+
+
+def _rivals(ranked: Sequence[tuple[int, _Named]]) -> list[_Named]:
+    """Return the attributes that may all be meant, of which values differ; nothing where one is plain."""
+    best = ranked[0][0]
+    if best == 0:
+        return []
+    equals = [each for rank, each in ranked if (rank < _NO_UNIT) == (best < _NO_UNIT)]
+    equals = [each for each in equals if each.is_everywhere]
+    return equals if len({tuple(each.numbers) for each in equals}) > 1 else []
+
+
+def _first_of(order: Sequence[_Named], count: int) -> Lengths:
+    values: list[tuple[str, object] | None] = []
+    for place in range(count):
+        having = (each for each in order if each.values[place] is not None)
+        first = next(having, None)
+        values.append(None if first is None else (first.name, first.values[place]))
+    return Lengths(order[0].name, values, [])
+
+
+def _chosen(links: Sequence[ListedLink], named: Sequence[_Named], length_key: str) -> Lengths:
+    wanted = length_key.strip()
+    for same in (str, str.lower):
+        for each in named:
+            if same(each.name) == same(wanted):
+                found = _first_of([each], len(links))
+                return found._replace(problems=_missing(links, found.values, each.name))
+    there = _listed(named) or "none"
+    return Lengths(
+        wanted, [], [f"no link has length_key = {quote(wanted)}; their attributes are: {there}"]
+    )
+
+
+def _missing(
+    links: Sequence[ListedLink], values: Sequence[tuple[str, object] | None], name: str
+) -> list[str]:
+    without = [link for link, value in zip(links, values, strict=True) if value is None]
+    return [f"{_where(link)}: no length; others have theirs as {quote(name)}" for link in without]
+
+
+def _none(links: Sequence[ListedLink], others: Sequence[_Named]) -> str:
+    first = _where(links[0])
+    more = f", nor has any other of the {len(links):,} links one" if len(links) > 1 else ""
+    text = f"{first}: no length{more}; it is looked for as {', '.join(LENGTH_KEYS)}"
+    with_unit = [each for each in others if _has_other_unit(each.name)]
+    if with_unit:
+        return f"{text}, in km; {with_unit[0]} is in another unit by its name"
+    numeric = [each for each in others if _could_be(each)]
+    return f"{text}, or as length_key says: {_listed(numeric)}" if numeric else text
+
+
+def _which(rivals: Sequence[_Named]) -> str:
+    return (
+        f"which attribute of the links is their length in km: {_listed(rivals)}? Say so with "
+        f"length_key, such as length_key = {quote(rivals[0].name)}"
+    )
+
+
+def _all_one(attribute: _Named, named: Sequence[_Named], network: ListedNetwork) -> str:
+    what = f"{quote(attribute.name)} is 1" if network.has_column_names else "the third column is 1"
+    others = [each for each in named if each is not attribute and each.is_everywhere]
+    text = f"{what} on every link, as where only hops count; is that its length in km? "
+    if others:
+        text += f"Other numbers of the links are: {_listed(others)}. "
+    keys = " or ".join(f"length_key = {quote(each.name)}" for each in [*others[:1], attribute])
+    return f"{text}Say so with {keys}, or count hops with const_link_weight = True"
+
+
+def _listed(attributes: Sequence[_Named]) -> str:
+    shown = ", ".join(map(str, attributes[:_MOST_NAMES]))
+    more = len(attributes) - _MOST_NAMES
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def _where(link: ListedLink) -> str:
+    return f"{link.where} ({quote(link.source)} - {quote(link.destination)})"
