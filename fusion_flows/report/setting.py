@@ -20,8 +20,8 @@ def sweep_name(sweep: Sweep) -> str:
     return f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
 
 
-def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str, str]:
-    """Return what was simulated, in three lines: with what, how long its links are, how much of it."""
+def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
+    """Return what was simulated, in two lines: with what, and how much of it."""
     general, network = config.general_settings, config.topology_settings
     bands = {name[0].upper(): slots for name, slots in config.spectrum_settings if slots}
     spectrum = " + ".join(
@@ -34,7 +34,7 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str, str]:
         f"**{topology.name}** ({len(topology.nodes)} nodes, {len(topology.links)} links), "
         f"{spectrum} of {network.bw_per_slot:g} GHz{cores}, guard band {general.guard_slots}, "
         f"**{config.policy}** over {config.routing_settings.k_paths} paths by "
-        f"{config.routing_settings.path_order}, modulation {general.mod_assumption}"
+        f"{config.routing_settings.path_order}, modulation {general.mod_assumption}; {lengths_text(topology)}"
     )
     loads = config.loads
     span = f"{loads[0]:g} E" if len(loads) == 1 else f"{len(loads)} loads, {span_text(loads)} E"
@@ -52,7 +52,7 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str, str]:
         f"seed {config.simulation_settings.seed}; "
         f"{100 * rule.confidence:.4g} % intervals"
     )
-    return first, lengths_text(topology), second
+    return first, second
 
 
 def span_text(loads: Sequence[float]) -> str:

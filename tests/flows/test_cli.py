@@ -200,7 +200,15 @@ def test_validate_tells_all_problems_and_reads_the_files(
     assert "must be a number of km" in capsys.readouterr().err
     (tmp_path / "ring.txt").write_text("a b 100\nb c 100\nc a 100\n")
     assert cli.main(["validate", str(study)]) == 0
-    assert "ring (3 nodes, 3 links)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "ring (3 nodes, 3 links)" in said
+    assert "shortest link 100 km, mean 100 km, longest 100 km" in said
+    (tmp_path / "ring.txt").write_text("a b 1\nb c 1\nc a 1\n")
+    assert cli.main(["validate", str(study)]) == 2
+    assert "the third column is 1 on every link" in capsys.readouterr().err
+    (tmp_path / "ring.txt").write_bytes(b"PK\3\4 sheet")
+    assert cli.main(["validate", str(study)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
     changes = ["-s", "general_settings.erlang_start=-5", "-s", "routing_settings.k_path=3"]
     assert cli.main(["validate", str(study), *changes]) == 2

@@ -45,6 +45,10 @@ def tables(page: Page) -> list[Table]:
 def test_a_report_reads_like_a_page_of_a_paper(done: Done, page: Page) -> None:
     assert page.title == "nsfnet_deeprmsa kspff 140-180 E"
     assert len(page.setting) == 2
+    lengths = "shortest link 150 km, mean 968.2 km, longest 2,400 km"
+    assert page.setting[0].endswith(f"; {lengths}")
+    assert lengths in markdown(page)
+    assert lengths in html(page)
     assert [section.title for section in page.sections] == SECTIONS
     assert [one.name for one in pictures_of(page)] == [
         *("blocking", "bit_rates", "topology", "convergence")

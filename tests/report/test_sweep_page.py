@@ -61,6 +61,8 @@ def test_a_sweep_is_a_page() -> None:
     assert page.setting[0].startswith("**6 points** of `quick`")
     assert "k_paths: 1, 3" in page.setting
     assert "for all points: num_requests = 1000, max_iters = 3" in page.setting
+    lengths = "shortest link 150 km, mean 968.2 km, longest 2,400 km"
+    assert f"nsfnet_deeprmsa: {lengths}" in page.setting
     assert [one.name for one in pictures_of(page)] == ["sweep"]
     points, *compared = tables(page)
     assert len(points.rows) == 6
@@ -152,6 +154,10 @@ def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
     ):
         assert main(["topology", *wrong]) == 2
         assert said in capsys.readouterr().err
+    Path("hops.txt").write_text("source,target,weight,d\nA,B,1,10\nB,C,1,20\n")
+    with pytest.raises(ConfigError, match="length_key = d"):
+        topology("hops.txt")
+    assert main(["topology", "hops.txt", "--length-key", "d"]) == 0
     Path("bad.txt").write_text("A B ten\n")
     with pytest.raises(ConfigError, match="ten"):
         topology("bad.txt")
