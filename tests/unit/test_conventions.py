@@ -151,7 +151,7 @@ HONOURED = {
         "cores_per_link",
         "bw_per_slot",
     ),
-    *("const_link_weight", "is_only_core_node", "k_paths", "workers", "confidence"),
+    *("const_link_weight", "length_key", "is_only_core_node", "k_paths", "workers", "confidence"),
     *("c_band", "l_band", "s_band", "o_band", "e_band"),
 }
 WITHOUT_EFFECT = {
