@@ -137,7 +137,10 @@ def load_topology(
         raise TopologyError(problems, str(file))
     if const_link_weight:
         links = [(a, b, 1.0) for a, b, _ in links]
-    ranks = [number_of(_attribute(content, nodes[i], "core")) or 0.0 for i in endpoints]
+    ranks: tuple[float, ...] = ()
+    if core_nodes_only:
+        found = (number_of(_attribute(content, nodes[i], "core")) for i in endpoints)
+        ranks = tuple(rank or 0.0 for rank in found)
     return Topology(
         file.stem,
         nodes,
@@ -145,7 +148,7 @@ def load_topology(
         endpoints,
         coordinates,
         names,
-        tuple(ranks) if core_nodes_only else (),
+        ranks,
         "" if const_link_weight else key,
         (*_about_name(network), *content.remarks, *_about_directions(content)),
         content.demands,

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +80,7 @@ def _of_demands(text: str, topology: Topology, remarks: list[str]) -> list[_Cell
 
     Its demands are undirected in most networks, which the native format does not say.
     """
-    index = {node: i for i, node in enumerate(topology.nodes)}
+    index = _index(topology)
     cells = []
     for demand in read_demands(text):
         ends = (demand.source, demand.destination)
@@ -112,6 +113,17 @@ def _of_table(text: str, topology: Topology, remarks: list[str]) -> list[_Cell]:
     return [cell._replace(text=number) for cell, number in zip(cells, better, strict=True)]
 
 
+def _index(topology: Topology) -> dict[str, int]:
+    """Return the nodes by their ids, and by their names where only one node is called so."""
+    called = Counter(topology.names.values())
+    names = {
+        name: topology.nodes.index(node)
+        for node, name in topology.names.items()
+        if called[name] == 1
+    }
+    return names | {node: i for i, node in enumerate(topology.nodes)}
+
+
 def _is_list(rows: Sequence[Sequence[str]], topology: Topology) -> bool:
     """Return whether rows are source, destination, traffic, and not a square of three nodes."""
     if any(len(row) != 3 for row in rows):
@@ -119,7 +131,7 @@ def _is_list(rows: Sequence[Sequence[str]], topology: Topology) -> bool:
     if _has_header(rows):
         return True
     names = {name for row in rows for name in row[:2]}
-    return names <= set(topology.nodes) and not len(rows) == len(topology.nodes) == 3
+    return names <= set(_index(topology)) and not len(rows) == len(topology.nodes) == 3
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
@@ -127,7 +139,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _of_list(rows: Sequence[Sequence[str]], topology: Topology) -> list[_Cell]:
-    index = {node: i for i, node in enumerate(topology.nodes)}
+    index = _index(topology)
     seen = set()
     cells = []
     for row in rows[1:] if _has_header(rows) else rows:
@@ -147,7 +159,7 @@ def _of_list(rows: Sequence[Sequence[str]], topology: Topology) -> list[_Cell]:
 
 
 def _of_square(rows: list[list[str]], topology: Topology) -> list[_Cell]:
-    numbers, sources, destinations = _without_names(rows, topology.nodes)
+    numbers, sources, destinations = _without_names(rows, topology)
     return [
         _Cell(source, destination, text)
         for source, row in zip(sources, numbers, strict=True)
@@ -156,10 +168,10 @@ def _of_square(rows: list[list[str]], topology: Topology) -> list[_Cell]:
 
 
 def _without_names(
-    rows: list[list[str]], nodes: tuple[str, ...]
+    rows: list[list[str]], topology: Topology
 ) -> tuple[list[list[str]], list[int], list[int]]:
     """Return the cells, and for each row and column of them the node it stands for."""
-    count = len(nodes)
+    count = len(topology.nodes)
     in_order = list(range(count))
     if len(rows) == count and all(len(row) == count for row in rows):
         return rows, in_order, in_order
@@ -169,13 +181,13 @@ def _without_names(
             f"has {found}; must have {count} x {count} numbers in the order of the nodes, or one "
             "row and one column more with the names of the nodes, or lines of source,destination,traffic"
         )
-    index = {node: i for i, node in enumerate(nodes)}
+    index = _index(topology)
     places = []
     for what, names in (("row", [row[0] for row in rows[1:]]), ("column", rows[0][1:])):
         for name in names:
             if name not in index:
                 raise ValueError(f"the {what} '{quote(name)}' is no node of the topology")
-            if names.count(name) > 1:
+            if [index.get(each) for each in names].count(index[name]) > 1:
                 raise ValueError(f"the {what} '{quote(name)}' is there twice")
         places.append([index[name] for name in names])
     return [row[1:] for row in rows[1:]], places[0], places[1]

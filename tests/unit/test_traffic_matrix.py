@@ -1,5 +1,6 @@
 """Traffic matrices as spreadsheets and programs write them."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def test_what_is_not_plain_is_told(tmp_path: Path, topology: Topology) -> None:
     assert remarks == ("the diagonal is 1 everywhere: it does not count",)
     _, remarks = read_traffic_matrix(write(tmp_path, ";10;5\n10;;2,5\n5;2,5;\n"), topology)
     assert remarks == ("commas in numbers are taken for decimal points",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",Ulm,Bonn,Kiel\nUlm,0,10,5\nBonn,10,0,2.5\nKiel,5,2.5,0\n",
+        ",Kiel,1,Bonn\nKiel,0,5,2.5\n1,5,0,10\nBonn,2.5,10,0\n",
+        "Ulm,Bonn,10\nUlm,Kiel,5\n2,1,10\nBonn,Kiel,2.5\nKiel,1,5\nKiel,Bonn,2.5\n",
+    ],
+)
+def test_nodes_go_by_their_names_as_well_as_by_their_ids(tmp_path: Path, text: str) -> None:
+    names = {"1": "Ulm", "2": "Bonn", "3": "Kiel"}
+    data = {
+        "nodes": [{"id": node, "name": name} for node, name in names.items()],
+        "links": [{"source": "1", "target": other, "km": 100} for other in "23"],
+    }
+    (tmp_path / "net.json").write_text(json.dumps(data))
+    matrix, _ = read_traffic_matrix(write(tmp_path, text), load_topology(tmp_path / "net.json"))
+    np.testing.assert_allclose(matrix * 35, EXPECTED, atol=1e-12)
 
 
 def test_pairs_that_a_list_leaves_out_have_no_traffic(tmp_path: Path, topology: Topology) -> None:
