@@ -1,15 +1,22 @@
-"""Prefect's server without the minute in which it may hang: `python -m fusion_flows.server start`.
+"""Prefect's server for many runs on SQLite: `python -m fusion_flows.server start`.
 
-It takes the options of `prefect server start` and is that, but for Python's garbage collection.
+It takes the options of `prefect server start` and is that, but for two things.
 
-A client that is killed in the middle of a request leaves cursors of SQLite in the server, in cycles that only
-garbage collection frees. To free a cursor takes the lock of its connection, whose thread may be waiting for
-the database, for up to 60 s. Python collects in whichever thread it is in, mostly in the one that answers
-everybody, so all requests waited, and with them the one that had the database. Here a thread collects that
-does nothing else.
+Python's garbage collection. A client that is killed in the middle of a request leaves cursors of SQLite in
+the server, in cycles that only garbage collection frees. To free a cursor takes the lock of its connection,
+whose thread may be waiting for the database, for up to 60 s. Python collects in whichever thread it is in,
+mostly in the one that answers everybody, so all requests waited, and with them the one that had the
+database. Here a thread collects that does nothing else.
+
+The marking of runs as late. Prefect gives each run that has waited for 15 s another state, hundreds of
+them at once in transactions that get in each other's way: 60 waiting runs cost 560 tracebacks "database is
+locked", and other clients get none or a 503 for an answer. Runs that wait for the limit of runs at once are
+no news, so on SQLite they stay Scheduled. PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED=true has it as Prefect
+does it.
 """
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -23,12 +30,26 @@ _OLD_EVERY = 20
 
 def main() -> None:
     """Run `prefect server` with the arguments of this process."""
+    let_waiting_runs_wait()
     import prefect.server.api.server  # noqa: F401 - most of what no collection needs to look at
     from prefect.cli import app
 
     collect_in_a_thread_of_its_own()
     sys.argv[:1] = ["prefect", "server"]
     app()
+
+
+def let_waiting_runs_wait() -> None:
+    """Have Prefect not mark runs as late, if its database is SQLite and nobody has said otherwise."""
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import get_current_settings
+
+    server = get_current_settings().server
+    url = server.database.connection_url
+    is_sqlite = url is None or url.get_secret_value().startswith("sqlite")
+    if is_sqlite and "enabled" not in server.services.late_runs.model_fields_set:
+        os.environ["PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED"] = "false"
+        refresh_global_settings_context()
 
 
 def collect_in_a_thread_of_its_own() -> None:

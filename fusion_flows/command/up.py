@@ -25,6 +25,7 @@ from uuid import UUID
 import psutil
 
 from fusion_flows import server_address
+from fusion_flows.bounded_log import keep_small
 from fusion_flows.log_stream import tail
 from fusion_flows.periods import ArgumentError
 from fusion_flows.process import ProcessTree
@@ -71,12 +72,14 @@ class _Part(NamedTuple):
         return self.tree.wait(0) is None
 
     def check(self) -> None:
-        """Raise UpError when it has ended."""
+        """Raise UpError when it has ended; keep its log small."""
         if (code := self.tree.wait(0)) is not None:
             raise UpError(
                 f"the {self.name} has ended by itself with exit code {code}. Its log, {self.log}, "
                 f"ends with\n{tail(self.log, _TAIL_LINES)}"
             )
+        with suppress(OSError):  # a full disk ends neither server nor worker
+            keep_small(self.log)
 
     def process(self) -> psutil.Process | None:
         """Return the process of the command itself; the tree's own is that of a guard."""

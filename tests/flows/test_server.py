@@ -1,6 +1,7 @@
 """Prefect's server as we start it: requests that are cut short do not hang it."""
 
 import json
+import os
 import random
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from fusion_flows.bounded_log import keep_small
 
 from .prefect_server import Prefect, prefect_in, start_server, stop, wait_for
 
@@ -42,6 +45,71 @@ print(*set(freed), sep=",")
 def test_garbage_is_collected_by_a_thread_that_does_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", RUBBISH], capture_output=True, text=True)
     assert done.stdout == "garbage collection\n", done.stderr
+
+
+SETTING = """
+from fusion_flows.server import let_waiting_runs_wait
+from prefect.settings import get_current_settings
+let_waiting_runs_wait()
+print(get_current_settings().server.services.late_runs.enabled)
+"""
+LATE, DATABASE = (
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "marked"),
+    [
+        ({}, False),
+        ({LATE: "true"}, True),
+        ({DATABASE: "postgresql+asyncpg://a:b@localhost/c"}, True),
+    ],
+)
+def test_waiting_runs_are_not_marked_as_late_on_sqlite(
+    given: dict[str, str], marked: bool, tmp_path: Path
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in (LATE, DATABASE)}
+    environment |= {"PREFECT_HOME": str(tmp_path), **given}
+    done = subprocess.run(
+        [sys.executable, "-c", SETTING], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == f"{marked}\n", done.stderr
+
+
+@pytest.mark.slow
+def test_many_waiting_runs_lock_nobody_out(tmp_path: Path) -> None:
+    own = prefect_in(tmp_path)
+    process = start_server(own)
+    try:
+        flow = own.api("POST", "flows/", {"name": "of nobody"})["id"]
+        for _ in range(60):
+            own.api("POST", "flow_runs/", {"flow_id": flow, "state": {"type": "SCHEDULED"}})
+        time.sleep(40)  # with the stock server they are late after 15 to 20 s
+        runs = own.api("POST", "flow_runs/filter", {})
+        assert {run["state_name"] for run in runs} == {"Scheduled"}
+    finally:
+        stop(process)
+    logs = [path.read_text() for path in tmp_path.rglob("*.log")]
+    assert logs
+    assert not any("database is locked" in text for text in logs)
+
+
+def test_a_log_that_is_appended_to_stays_small(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    script = "import os\nfor n in range(3000): os.write(1, b'line %6d\\n' % n)"
+    with (
+        open(log, "ab") as output,
+        subprocess.Popen([sys.executable, "-c", script], stdout=output) as one,
+    ):
+        while one.poll() is None:
+            keep_small(log, 4000)
+            assert log.stat().st_size < 40_000
+    keep_small(log, 4000)
+    old = (tmp_path / "server.log.old").read_text()
+    assert old.endswith("line   2999\n") or log.read_text().endswith("line   2999\n")
+    assert log.stat().st_size <= 4000
 
 
 @pytest.mark.slow
