@@ -71,10 +71,14 @@ class Artifacts:
         return found[0].id if found else None
 
 
-def news(state: ProgressState, confidence: float) -> str:
-    """Return what is new in a run, on one line: the only text of an artifact seen before a click."""
+def news(state: ProgressState, confidence: float, *, ended: bool = False) -> str:
+    """Return what is new in a run, on one line: the only text of an artifact seen before a click.
+
+    ended: nothing more will come, so there is no time to wait for.
+    """
     parts = [f"{len(state.completed)}/{state.total_erlangs} loads"]
-    if len(state.completed) < state.total_erlangs and state.seconds_left is not None:
+    incomplete = len(state.completed) < state.total_erlangs
+    if incomplete and not ended and state.seconds_left is not None:
         parts.append(f"ETA {clock(state.seconds_left)}")
     if state.completed:
         erlang = max(state.completed)

@@ -215,7 +215,7 @@ class Follower:
         )
 
     def _show(self, last: bool) -> None:
-        text = news(self.state, self._confidence)
+        text = news(self.state, self._confidence, ended=last)
         self._put("progress", "progress", round(100 * self.state.fraction, 1), text, last)
         if not last:  # then the table of points takes its place
             rows = live_rows(self.state, self._confidence)

@@ -147,15 +147,17 @@ def described(found: Found, progress: Any = None) -> Run:
     flow_run = found.flow_run
     state = flow_run.state if flow_run else None
     data = progress.data if progress else None
+    over = state.is_final() if state else flow_run is None
+    news = (progress.description or "") if progress else ""
     return Run(
         run_id=found.run_id,
         flow_run_id=flow_run.id if flow_run else None,
         name=found.name,
         state=(state.name or "") if state else "",
         message=(state.message or "") if state else "",
-        over=state.is_final() if state else flow_run is None,
+        over=over,
         percent=float(data) if isinstance(data, int | float) else None,
-        news=(progress.description or "") if progress else "",
+        news=without_eta(news) if over else news,
         created=_plain(flow_run.created) if flow_run else None,
         started=_plain(flow_run.start_time) if flow_run else None,
         ended=_plain(flow_run.end_time) if flow_run else None,
@@ -163,6 +165,11 @@ def described(found: Found, progress: Any = None) -> Run:
         if flow_run and flow_run.start_time
         else None,
     )
+
+
+def without_eta(text: str) -> str:
+    """Return the news of a run that was killed before it could say that it is over."""
+    return re.sub(r", ETA [\d:]+", "", text)
 
 
 def progress_of(client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"]) -> dict[UUID, Any]:

@@ -6,7 +6,7 @@ Prefect is imported when it is needed, as that takes a second. `run` is everywhe
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -78,6 +78,7 @@ _CANCEL_SECONDS = 150.0  # maintenance ends after two minutes what no worker end
 _UNHEARD_SECONDS = 20.0  # for a run that has not begun: maybe there is no worker to hear it
 _RELEASE_SECONDS = 20.0  # from a final state to the end of the process: the last news are sent
 _LOOK_SECONDS = 0.5
+_SOON = timedelta(minutes=1)  # the clock of the server may be another
 
 
 class Details(BaseModel):
@@ -143,7 +144,7 @@ def runs(
             or Interrupted: those that Prefect takes for going on, and whose processes are gone.
         name: Only those with this text in their name, in any case.
         since: Only those from then on: 2d or 3h ago, or a date such as 2026-11-23T14:30.
-        until: Only those until then.
+        until: Only those until then; without it, and without a state, none that is planned for later.
         limit: How many at a time, 1 to 200.
         page: Which page of so many.
 
@@ -159,6 +160,9 @@ def runs(
     before = moment(until, "until", end=True) if isinstance(until, str) and until else until or None
     if state:
         _check_state(state)
+    elif before is None:
+        # A nightly sweep has hundreds of planned runs, which would stand before all that has run.
+        before = datetime.now(UTC) + _SOON
     try:
         return _listed(state.lower(), name, after, before, limit, page)
     except ServerAwayError:

@@ -154,7 +154,7 @@ class SweepFollower:
         states = list(self._states.values())
         done, needed = _replications(states)
         percent = 100.0 * done / needed if needed else 100.0
-        text = self.news(done, needed)
+        text = self.news(done, needed, ended=last)
         self._put("progress", "progress", round(min(percent, 100.0), 1), text, last)
         rows = self.rows(states[:SHOWN_POINTS])
         if rows and not last:
@@ -174,18 +174,16 @@ class SweepFollower:
         figure = sweep_figure(rows, self._sweep.axes, self._sweep.metric, title)
         return image(figure, "png", dots_per_inch)
 
-    def news(self, done: int, needed: int) -> str:
-        """Return what is new, on one line."""
+    def news(self, done: int, needed: int, *, ended: bool = False) -> str:
+        """Return what is new, on one line. ended: nothing more will come."""
         if not self._states:
             return "nothing to compute"
         counts = Counter(_stage(state) for state in self._states.values())
         parts = [f"{counts['done']}/{len(self._states)} points"]
-        parts += [
-            f"{counts[stage]} {stage}"
-            for stage in ("running", "waiting", "failed")
-            if counts[stage]
-        ]
-        if counts["running"] or counts["waiting"]:
+        begun, waiting = ("begun", "not begun") if ended else ("running", "waiting")
+        named = {"running": begun, "waiting": waiting, "failed": "failed"}
+        parts += [f"{counts[stage]} {text}" for stage, text in named.items() if counts[stage]]
+        if not ended and (counts["running"] or counts["waiting"]):
             left = seconds_left(self._states.values(), self.requests_per_second)
             parts.append(f"ETA {clock(left)}")
         parts.append(f"{done}/{needed} replications")

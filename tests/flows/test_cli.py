@@ -440,9 +440,19 @@ def test_runs_lists_with_filters_and_pages(fusion: Fusion, finished: str, worker
     assert fusion("runs", "--name", "red", "--since", "1h").out.count("\n") == 2
     assert fusion("runs", "--name", "red", "--state", "Failed").out.count("\n") == 1
 
+    planned = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+    later = run_id_of(
+        worker.api("POST", "flow_runs/", {"flow_id": flow, "name": "page 9", "state": planned})[
+            "id"
+        ]
+    )
+    assert later not in fusion("runs", "--name", "page").out
+    assert later in fusion("runs", "--name", "page", "--state", "scheduled").out
+    others.append(later)
+
     pages = [fusion("runs", "--name", "page", "--limit", "2", "--page", n) for n in ("1", "2")]
     listed = [line.split()[0] for page in pages for line in page.out.splitlines()[1:]]
-    assert sorted(listed) == sorted(others)
+    assert sorted([*listed, later]) == sorted(others)
     assert "--page 2" in pages[0].err
     assert "--page" not in pages[1].err
     assert fusion("delete", "--yes", *others).code == 0

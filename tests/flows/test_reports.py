@@ -15,6 +15,7 @@ from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
 from fusion_flows.report.results import read_rows
 from fusion_flows.run_labels import given_name
+from fusion_flows.run_lookup import without_eta
 from fusion_flows.rundir import RunDirectoryError
 
 
@@ -77,6 +78,9 @@ def test_news_of_a_run() -> None:
             {"type": "iteration", "erlang": 140.0, "iteration": iteration, "metrics": metrics}
         )
     assert news(state, 0.95).startswith("0/2 loads, ETA ")
+    ended = news(state, 0.95, ended=True)
+    assert "ETA" not in ended
+    assert without_eta(news(state, 0.95)) == ended
     assert re.search(r"140 E: blocking 0\.013 \[0\.00\d+, 0\.0\d+\] so far", news(state, 0.95))
     (row,) = json.loads(table(live_rows(state, 0.95)))
     assert row["blocking"] == "0.013"
