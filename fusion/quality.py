@@ -14,7 +14,7 @@ from fusion.modulation import ModulationTable, value_of
 from fusion.physics.crosstalk import mean_crosstalk, power_coupling
 from fusion.physics.fibre import MULTI_BAND_FIBRE, Fibre, Grid, make_grid, span_count
 from fusion.physics.gsnr import from_db, noise_tables
-from fusion.physics.raman import raman_tables
+from fusion.physics.raman import factor_bytes, raman_factors
 from fusion.problems import show
 from fusion.quality_file import FromFile
 from fusion.settings.sections import NOISE_MODELS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fusion.kernel.quality import Quality
 
 MOST_BYTES = 2**30
-"""Of the table of Raman scattering, which has an entry for each two kinds of carriers and two slots."""
+"""Of the tables of Raman scattering, which have an entry for each width and kind of carrier and two slots."""
 
 
 class Physics(NamedTuple):
@@ -49,7 +49,11 @@ class Physics(NamedTuple):
 class _Noise(NamedTuple):
     own: NDArray[np.float64]
     xci: NDArray[np.float64]
-    xci_by_slot: NDArray[np.float64]
+    cross_row: NDArray[np.int32]
+    cross: NDArray[np.float64]
+    correction: NDArray[np.float64]
+    cross_scale: NDArray[np.float64]
+    power: NDArray[np.float64]
 
 
 def physics_of(config: Config) -> Physics:
@@ -109,12 +113,14 @@ def quality_problems(
             "cores are neighbours",
         )
     if physics.tilts and physics.grid is not None:
-        kinds = len(_kinds(config, table, ways)[0])
-        needed = 8 * kinds**2 * sum(physics.grid.slots) ** 2
+        kinds = _kinds(config, table, ways)[0]
+        widths = len({width for width, _ in kinds})
+        corrected = len(kinds) if any(phi for _, phi in kinds) else 0
+        needed = factor_bytes(sum(physics.grid.slots), widths, corrected)
         if needed > MOST_BYTES:
             yield (
                 "snr_type",
-                f"needs {needed >> 20:,} MiB for C and L band with {kinds} widths (and formats, with "
+                f"needs {needed >> 20:,} MiB for C and L band with {len(kinds)} widths (and formats, with "
                 f"egn_model); at most {MOST_BYTES >> 20:,}: use fewer bit rates, or wider slots",
             )
 
@@ -169,7 +175,11 @@ def make_quality(
         spans=span_count(physics.fibre, metres, fractional=physics.fractional),
         own=noise.own,
         xci=noise.xci,
-        xci_by_slot=noise.xci_by_slot,
+        cross_row=noise.cross_row,
+        cross=noise.cross,
+        correction=noise.correction,
+        cross_scale=noise.cross_scale,
+        power=noise.power,
         crosstalk=crosstalk,
         file_ratio=from_file.ratio,
         file_rank=from_file.rank,
@@ -216,7 +226,8 @@ def _kinds(
 
 
 def _noise(physics: Physics, widths: Sequence[int], phi: Sequence[float]) -> _Noise:
-    none = _Noise(np.zeros((0, 0, 0)), np.zeros((0, 0, 0)), np.zeros((0, 0, 0, 0)))
+    cube, rows = np.zeros((0, 0, 0)), np.zeros(0, dtype=np.int32)
+    none = _Noise(cube, cube, rows, cube, cube, np.zeros((0, 0)), np.zeros(0))
     if physics.grid is None or not widths:
         return none
     grid = physics.grid
@@ -225,11 +236,20 @@ def _noise(physics: Physics, widths: Sequence[int], phi: Sequence[float]) -> _No
             physics.fibre, grid, widths, physics.power, phi=phi, ase_by_start=True
         )
         return none._replace(own=tables.ase + tables.sci[:, None, None], xci=tables.xci)
-    raman = raman_tables(physics.fibre, grid, widths, physics.power, phi=phi, most_bytes=MOST_BYTES)
+    raman = raman_factors(
+        physics.fibre, grid, widths, physics.power, phi=phi, most_bytes=MOST_BYTES
+    )
     own = np.full((len(widths), len(grid.bands), max(grid.slots)), np.nan)
     for band, (first, slots) in enumerate(zip(raman.first_slot, grid.slots, strict=True)):
         own[:, band, :slots] = (raman.ase + raman.sci)[:, first : first + slots]
-    return none._replace(own=own, xci_by_slot=raman.xci)
+    return none._replace(
+        own=own,
+        cross_row=raman.row.astype(np.int32),
+        cross=raman.cross,
+        correction=raman.correction,
+        cross_scale=raman.scale,
+        power=raman.power,
+    )
 
 
 def _limit(config: Config, table: ModulationTable, index: int) -> float:

@@ -21,6 +21,7 @@ FUSION_NETWORKS = {
     "toy_network": "fusion_toy_network",
     "metro_net": "fusion_metro_net",
     "dt_network": "fusion_dt_network",
+    "Japan12": "fusion_japan12",
 }
 """FUSION's name of a network -> the shipped name."""
 

@@ -46,8 +46,18 @@ class Quality(NamedTuple):
     xci: Floats
     """float64[kind, other kind, distance]: what a neighbour adds in one span, by the half slots between the
     centres."""
-    xci_by_slot: Floats
-    """float64[kind, other kind, slot, other slot]: the same by first slots; where it is there, xci is not."""
+    cross_row: Int32s
+    """int32[kind]: place of its width in `cross`."""
+    cross: Floats
+    """float64[width, slot, half slot]: the same where it depends on the places, by the first slot and the
+    half slot of the neighbour's centre, without its factors; where it is there, xci is not."""
+    correction: Floats
+    """float64[other kind, other slot, half slot]: what the neighbour's format takes off, by its first slot
+    and the half slot of the centre of the lightpath that suffers."""
+    cross_scale: Floats
+    """float64[kind, other kind]: the factors: noise in W."""
+    power: Floats
+    """float64[kind]: W."""
     crosstalk: Floats
     """float64[link, cores]: crosstalk where so many adjacent cores carry light in the same slot."""
     file_ratio: Floats
@@ -113,9 +123,14 @@ def one_on_another(
 ) -> Any:
     """Return the noise that a lightpath has from another one in each span that they share."""
     kind, other = quality.kind[column], quality.kind[other_column]
-    if quality.xci_by_slot.shape[0] > 0:
+    if quality.cross.shape[0] > 0:
         slot = quality.first_slot[plane] + start
-        return quality.xci_by_slot[kind, other, slot, quality.first_slot[other_plane] + other_start]
+        other_slot = quality.first_slot[other_plane] + other_start
+        there = 2 * other_slot + quality.light[other_column]
+        watts = quality.cross[quality.cross_row[kind], slot, there]
+        if quality.correction.shape[0] > 0:
+            watts -= quality.correction[other, other_slot, 2 * slot + quality.light[column]]
+        return quality.cross_scale[kind, other] * watts / quality.power[kind]
     middle = 2 * start + quality.light[column]
     return quality.xci[kind, other, abs(middle - 2 * other_start - quality.light[other_column])]
 

@@ -83,6 +83,37 @@ class RamanTables(NamedTuple):
     """float64[kind, other kind, slot, other slot]. NaN also where the two would overlap."""
 
 
+class RamanFactors(NamedTuple):
+    """The ratios of `RamanTables`, xci in factors. The first seven are as there."""
+
+    widths: NDArray[np.int64]
+    phi: NDArray[np.float64]
+    power: NDArray[np.float64]
+    loading: Loading
+    first_slot: NDArray[np.int64]
+    ase: NDArray[np.float64]
+    sci: NDArray[np.float64]
+    row: NDArray[np.int64]
+    """int64[kind]: place of its width in `cross`."""
+    cross: NDArray[np.float64]
+    """float64[width, slot, half slot]: of a channel from the slot on, with another one's centre in the half
+    slot, counted from 0 through all bands. NaN, here and below, where neither is."""
+    correction: NDArray[np.float64]
+    """float64[other kind, other slot, half slot]: what its format takes off that, by its first slot and the
+    centre of the channel that suffers; of size 0 where every phi is 0."""
+    scale: NDArray[np.float64]
+    """float64[kind, other kind]: noise in W is scale * (cross - correction)."""
+
+    def xci(
+        self, kind: int, slot: NDArray[np.intp], other: int, other_slot: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return the ratio of one span, by kinds and first slots; of channels that do not overlap."""
+        noise = self.cross[self.row[kind], slot, 2 * other_slot + self.widths[other]]
+        if len(self.correction):
+            noise = noise - self.correction[other, other_slot, 2 * slot + self.widths[kind]]
+        return np.asarray(self.scale[kind, other] * noise / self.power[kind])
+
+
 def full_load(
     grid: Grid, power: float = 1e-3, *, power_per: PowerPer = "channel", width: float = 4
 ) -> Loading:
@@ -205,23 +236,48 @@ def raman_cross_channel_noise(
     other_width = positive("other_bandwidth", other_bandwidth)
     centre = positive("frequency", frequency)
     other_centre = positive("other_frequency", other_frequency)
+    check_apart(np.abs(other_centre - centre), width, other_width)
+    noise = _of_spacing(fibre, loading, width, centre, other_centre)
+    phis = check_phi(phi)
+    if phis.any():
+        noise = noise - _of_format(fibre, loading, centre, other_width, other_centre, phis)
+    factor = 32 / 27 * fibre.nonlinear_coefficient**2
+    return np.asarray(factor * launched * other_launched**2 / other_width * noise)
+
+
+def _of_spacing(
+    fibre: Fibre,
+    loading: Loading,
+    width: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    other_centre: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the part of `raman_cross_channel_noise` that the format of the other channel leaves as it is."""
     distance = np.abs(other_centre - centre)
-    check_apart(distance, width, other_width)
-    dispersion = _dispersion(fibre, centre, other_centre)
-    q = 2 * math.pi**2 * distance * dispersion
+    q = 2 * math.pi**2 * distance * _dispersion(fibre, centre, other_centre)
     a = fibre.attenuation
     low, high = _weights(fibre, loading, other_centre)
     terms = low * np.arctan(q * width / a) + high * np.arctan(q * width / (2 * a))
-    noise = terms / (3 * a**2 * q)
-    phis = check_phi(phi)
-    if phis.any():
-        below, above = np.maximum(2 * distance - other_width, 0.0), 2 * distance + other_width
-        shape = below * np.log(below / above) + 2 * other_width
-        tilt = _tilt(fibre, loading, other_centre) / (a**2 * (2 * a) ** 2)
-        scale = 4 * math.pi * dispersion * fibre.span_length * other_width**2
-        noise = noise - phis * (5 / 3) * tilt / scale * shape
-    factor = 32 / 27 * fibre.nonlinear_coefficient**2
-    return np.asarray(factor * launched * other_launched**2 / other_width * noise)
+    return np.asarray(terms / (3 * a**2 * q))
+
+
+def _of_format(
+    fibre: Fibre,
+    loading: Loading,
+    centre: NDArray[np.float64],
+    other_width: NDArray[np.float64],
+    other_centre: NDArray[np.float64],
+    phis: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return what the format of the other channel takes off; it does not depend on this channel's width."""
+    distance = np.abs(other_centre - centre)
+    a = fibre.attenuation
+    below, above = np.maximum(2 * distance - other_width, 0.0), 2 * distance + other_width
+    shape = below * np.log(below / above) + 2 * other_width
+    tilt = _tilt(fibre, loading, other_centre) / (a**2 * (2 * a) ** 2)
+    dispersion = _dispersion(fibre, centre, other_centre)
+    scale = 4 * math.pi * dispersion * fibre.span_length * other_width**2
+    return np.asarray(phis * (5 / 3) * tilt / scale * shape)
 
 
 def raman_tables(
@@ -242,8 +298,49 @@ def raman_tables(
     carriers of the mean of the widths launch when no slot is free.  Carriers in different bands disturb
     each other.
 
-    Memory: 8 bytes * kinds² * slots² for xci, at most `most_bytes`.
+    Memory: 8 bytes * kinds² * slots² for xci, at most `most_bytes`; `raman_factors` needs far less.
     Raise ValueError as the formulas do, for widths that no band has room for, and for too large a table.
+    """
+    slots, count = sum(check_grid(grid).slots), len(carrier_kinds(grid, widths, phi)[0])
+    _check_bytes(count**2 * slots**2 * 8, most_bytes, count, slots)
+    factors = raman_factors(
+        fibre,
+        grid,
+        widths,
+        power,
+        power_per=power_per,
+        phi=phi,
+        total_power=total_power,
+        most_bytes=2**62,
+    )
+    centres = _centres(grid, factors.widths, factors.first_slot)
+    xci = np.full((count, count, slots, slots), np.nan)
+    for i, width in enumerate(factors.widths * grid.slot_width):
+        for j, other in enumerate(factors.widths * grid.slot_width):
+            distance = np.abs(centres[i][:, None] - centres[j])
+            apart = np.nonzero(distance >= (width + other) / 2 * (1.0 - 1e-9))  # no NaN is
+            xci[i, j][apart] = factors.xci(i, apart[0], j, apart[1])
+    return RamanTables(*factors[:7], xci)
+
+
+def raman_factors(
+    fibre: Fibre,
+    grid: Grid,
+    widths: ArrayLike,
+    power: float = 1e-3,
+    *,
+    power_per: PowerPer = "channel",
+    phi: ArrayLike = 0.0,
+    total_power: float | None = None,
+    most_bytes: int = 2**30,
+) -> RamanFactors:
+    """Return what `raman_tables` does, with the cross-channel noise in factors.
+
+    That noise depends on the width of the channel that suffers and on where both centres are; the width,
+    power and format of the other one are factors and a term of their own.  Arguments as of `raman_tables`.
+
+    Memory: 16 bytes * slots² for each width, and for each kind if some phi is not 0; at most `most_bytes`.
+    Raise ValueError as `raman_tables` does.
     """
     check_grid(grid)
     kinds, phis = carrier_kinds(grid, widths, phi)
@@ -252,39 +349,70 @@ def raman_tables(
     if total_power is not None:
         loading = check_loading(loading._replace(total_power=total_power))
     slots, count = sum(grid.slots), len(kinds)
-    if count**2 * slots**2 * 8 > whole("most_bytes", most_bytes, 1):
-        raise ValueError(
-            f"most_bytes = {most_bytes}: {count} kinds and {slots} slots need"
-            f" {count**2 * slots**2 * 8}; list fewer widths, or raise it"
-        )
+    each, row = np.unique(kinds, return_inverse=True)
+    needed = factor_bytes(slots, len(each), count if phis.any() else 0)
+    _check_bytes(needed, most_bytes, count, slots)
     first = np.concatenate([[0], np.cumsum(grid.slots)[:-1]])
     centres = _centres(grid, kinds, first)
     ase, sci = np.full((2, count, slots), np.nan)
-    xci = np.full((count, count, slots, slots), np.nan)
     for i, width in enumerate(kinds * grid.slot_width):
         fits = np.isfinite(centres[i])
         sci[i, fits] = raman_self_channel_noise(fibre, loading, powers[i], width, centres[i, fits])
         for b, band in enumerate(grid.bands):
             inside = fits & _in_band(grid, first, b)
             ase[i, inside] = raman_ase_noise(fibre, loading, band, centres[i, inside], width)
-        for j, other in enumerate(kinds * grid.slot_width):
-            distance = np.abs(centres[i][:, None] - centres[j])
-            apart = np.nonzero(distance >= (width + other) / 2 * (1.0 - 1e-9))  # no NaN is
-            xci[i, j][apart] = raman_cross_channel_noise(
-                fibre,
-                loading,
-                powers[i],
-                width,
-                centres[i, apart[0]],
-                powers[j],
-                other,
-                centres[j, apart[1]],
-                phis[j],
-            )
     ase /= powers[:, None]
     sci /= powers[:, None]
-    xci /= powers[:, None, None, None]
-    return RamanTables(kinds, phis, powers, loading, first, ase, sci, xci)
+    middles = np.full(2 * slots, np.nan)  # the centres that there are, by half slot
+    for i, width in enumerate(kinds):
+        fits = np.flatnonzero(np.isfinite(centres[i]))
+        middles[2 * fits + width] = centres[i, fits]
+    cross = np.full((len(each), slots, 2 * slots), np.nan)
+    correction = np.full((count if phis.any() else 0, slots, 2 * slots), np.nan)
+    there = np.flatnonzero(np.isfinite(middles))
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # where the two overlap, which nobody asks for
+        for at, width in enumerate(each * grid.slot_width):
+            mine = centres[int(np.argmax(row == at))]
+            fits = np.flatnonzero(np.isfinite(mine))
+            cross[at][np.ix_(fits, there)] = _of_spacing(
+                fibre, loading, width, mine[fits, None], middles[there]
+            )
+        for j in range(len(correction)):
+            fits = np.flatnonzero(np.isfinite(centres[j]))
+            width = kinds[j] * grid.slot_width
+            correction[j][np.ix_(fits, there)] = _of_format(
+                fibre, loading, middles[there], width, centres[j, fits, None], phis[j]
+            )
+    factor = 32 / 27 * fibre.nonlinear_coefficient**2
+    scale = factor * powers[:, None] * powers**2 / (kinds * grid.slot_width)
+    return RamanFactors(
+        kinds,
+        phis,
+        powers,
+        loading,
+        first,
+        ase,
+        sci,
+        row.astype(np.int64),
+        cross,
+        correction,
+        scale,
+    )
+
+
+def factor_bytes(slots: int, widths: int, corrected: int) -> int:
+    """Return the bytes of the tables of `raman_factors`. corrected: kinds, or 0 where every phi is 0."""
+    return 16 * slots**2 * (widths + corrected)
+
+
+def _check_bytes(needed: int, most: int, kinds: int, slots: int) -> None:
+    if needed > whole("most_bytes", most, 1):
+        raise ValueError(
+            f"most_bytes = {most}: {kinds} kinds and {slots} slots need"
+            f" {needed}; list fewer widths, or raise it"
+        )
 
 
 def _centres(

@@ -1,4 +1,5 @@
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from fusion.physics.fibre import (
 from fusion.physics.gn import cross_channel_noise, self_channel_noise
 from fusion.physics.raman import (
     Loading,
+    factor_bytes,
     full_load,
     power_profile,
     raman_ase_noise,
     raman_cross_channel_noise,
+    raman_factors,
     raman_self_channel_noise,
     raman_tables,
 )
@@ -319,3 +322,39 @@ def test_bad_arguments_are_refused(change, said):
 def test_a_table_that_would_be_too_large_is_refused():
     with pytest.raises(ValueError, match="most_bytes = 1000: 1 kinds and 20 slots need 3200"):
         raman_tables(FIBRE, make_grid({"c": 20}), [1], most_bytes=1000)
+
+
+@pytest.mark.parametrize("phi", [0.0, [0.0, 0.68, 1.0]])
+def test_the_factors_give_the_table_to_the_last_bit(phi):
+    grid = make_grid({"c": 14, "l": 9})
+    widths, kinds = [2, 2, 5] if phi else [2, 3, 5], range(3)
+    factors = raman_factors(FIBRE, grid, widths, 0.7e-3, phi=phi)
+    centres = np.full((3, 23), np.nan)
+    for band, (first, slots) in enumerate(zip(factors.first_slot, grid.slots, strict=True)):
+        for i in kinds:
+            starts = np.arange(slots - widths[i] + 1)
+            centres[i, first + starts] = centre_frequency(grid, band, starts, widths[i])
+    checked = 0
+    for i, j in product(kinds, kinds):
+        width, other = widths[i] * grid.slot_width, widths[j] * grid.slot_width
+        for s, t in product(range(23), range(23)):
+            if not abs(centres[i, s] - centres[j, t]) >= (width + other) / 2 * (1 - 1e-9):
+                continue
+            direct = raman_cross_channel_noise(
+                FIBRE, factors.loading, factors.power[i], width, centres[i, s],
+                factors.power[j], other, centres[j, t], factors.phi[j],
+            )  # fmt: skip
+            assert factors.xci(i, s, j, t) == direct / factors.power[i]
+            checked += 1
+    assert checked > 1000
+
+
+def test_the_factors_need_a_tenth_of_the_memory():
+    """Of 21 widths on 960 slots, as in FUSION's own files for C and L band."""
+    assert factor_bytes(960, 21, 0) < 2**30 < 8 * 21**2 * 960**2
+    assert factor_bytes(960, 21, 0) * 10 < 8 * 21**2 * 960**2
+    with pytest.raises(ValueError, match="most_bytes = 1000"):
+        raman_factors(FIBRE, make_grid({"c": 14, "l": 9}), [2, 3], most_bytes=1000)
+    grid = make_grid({"c": 14, "l": 9})
+    factors = raman_factors(FIBRE, grid, [2, 3, 3], phi=[0.0, 0.0, 0.68])
+    assert factors.cross.nbytes + factors.correction.nbytes == factor_bytes(23, 2, 3)

@@ -40,6 +40,7 @@ LOADS = {
     "toy_network": 500,
     "metro_net": 500,
     "dt_network": 700,
+    "Japan12": 400,
 }
 
 
@@ -180,7 +181,7 @@ def test_decisions_on_fusions_networks(network: str) -> None:
         per_core=number % 2 == 0,
         guard=number % 2,
         bands=(("c", 30), ("l", 25)),
-        priority=("None", "BSC", "CSB")[number // 3],
+        priority=("None", "BSC", "CSB")[number // 3 % 3],
         max_segments=(1, 4)[number % 2],
         pre_calc=number % 4 == 1,
     )

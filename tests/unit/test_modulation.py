@@ -43,7 +43,9 @@ def problems_of(tmp_path: Path, table: object, name: str = "mine") -> list[str]:
 
 def test_shipped_tables() -> None:
     assert modulation_names() == [
+        "BON_FUSION",
         "DEFAULT",
+        "MOD_ASSUMPTIONS_MBoSDM",
         "Mod_Grooming",
         "SNR_ASSUMPTIONS",
         "XTAR_ASSUMPTIONS",
@@ -75,6 +77,10 @@ def test_shipped_tables() -> None:
         ("DEFAULT", 9501, 25, (1, "QPSK")),
         ("XTAR_ASSUMPTIONS", 2324, 100, (2, "16-QAM")),
         ("example_mod_b", 20759, 25, (1, "QPSK")),
+        ("BON_FUSION", 1000, 400, (5, "64-QAM")),
+        ("BON_FUSION", 40665, 100, (2, "32-QAM")),
+        ("BON_FUSION", 41460, 400, (23, "BPSK")),
+        ("MOD_ASSUMPTIONS_MBoSDM", 850, 600, (1, "BPSK")),
         ("SNR_ASSUMPTIONS", 1000, 600, (1, "BPSK")),
         ("SNR_ASSUMPTIONS", 40661, 600, (1, "QPSK")),
         ("Mod_Grooming", 1000, 800, (10, "64-QAM")),

@@ -196,6 +196,7 @@ FIRST_THREE_TIED = {
     "toy_network": (22, 30),
     "USbackbone60": (0, 3540),
     "metro_net": (0, 56),
+    "Japan12": (0, 132),
 }
 
 

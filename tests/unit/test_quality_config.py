@@ -92,7 +92,8 @@ def test_refused_by_name(overrides: Overrides, key: str, message: str) -> None:
 
 
 def test_a_table_of_raman_scattering_that_is_too_large() -> None:
-    overrides = snr("gsnr") | {"spectrum_settings": {"c_band": 400, "l_band": 400}}
+    overrides = snr("gsnr") | {"spectrum_settings": {"c_band": 1600, "l_band": 1600}}
+    overrides["topology_settings"] = {"bw_per_slot": 3.125}
     overrides["traffic_settings"] = {"bit_rate_max": 400, "bit_rate_step": 5}
     with pytest.raises(ConfigError, match=r"snr_type = gsnr: needs [\d,]+ MiB for C and L band"):
         config(overrides)
@@ -192,3 +193,39 @@ def test_a_dynamic_channel_carries_what_its_format_does() -> None:
     for index, name in enumerate(scenario.formats):
         rates = scenario.bit_rates_gbps[made.lightpaths_by_format[index] > 0].tolist()
         assert rates in ([], [names[name]])
+
+
+def test_fusions_own_files_for_c_and_l_band_are_accepted() -> None:
+    """21 widths on 960 slots: a table by kinds and slots of both lightpaths would have 3,100 MiB."""
+    rates = {str(rate): 0.125 for rate in range(100, 900, 100)}
+    overrides = snr("gsnr") | {
+        "general_settings": {
+            "mod_assumption": "Mod_Grooming",
+            "request_distribution": rates,
+            "max_segments": 8,
+            "dynamic_lps": True,
+            "guard_slots": 0,
+        },
+        "topology_settings": {"network": "Spainbackbone30"},
+        "spectrum_settings": {"c_band": 480, "l_band": 480},
+    }
+    config(overrides, "default")
+    overrides["snr_settings"]["egn_model"] = True
+    config(overrides, "default")
+
+
+@pytest.mark.parametrize("cores", [1, 7])
+def test_the_files_of_fusions_team_of_2026_are_accepted(cores: int) -> None:
+    overrides = snr("gsnr", snr_recheck=False) | {
+        "general_settings": {
+            "mod_assumption": "BON_FUSION",
+            "request_distribution": {"100": 0.5, "200": 0.4, "400": 0.1},
+            "max_segments": 8,
+            "dynamic_lps": True,
+            "guard_slots": 0,
+        },
+        "topology_settings": {"network": "Japan12", "cores_per_link": cores},
+        "spectrum_settings": {"c_band": 480, "l_band": 480},
+        "routing_settings": {"k_paths": 5},
+    }
+    assert config(overrides, "default").topology_settings.network == "Japan12"

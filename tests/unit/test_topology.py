@@ -65,7 +65,7 @@ def test_shipped_topology_is_networkx_node_link_json_and_as_documented(name: str
 
 def test_shipped_topologies_are_all_different() -> None:
     assert (
-        len({load_topology(name).links for name in topology_names()}) == len(topology_names()) == 16
+        len({load_topology(name).links for name in topology_names()}) == len(topology_names()) == 17
     )
 
 
