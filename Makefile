@@ -4,12 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Also for what pip builds in environments of its own; a newer pip has its own word for that.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+
 REPEAT ?= 1
 
 # The jobs here start hundreds of processes, each of which would compile our files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: sim test faults validate bench docs lint clean
+.PHONY: sim test faults validate bench docs lint dist clean
 
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 	@$(BIN)/python -m fusion_flows
@@ -44,6 +48,11 @@ lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+dist: $(VENV)/.linters  ## the wheel and the source archive, as an index would take them
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "installing into $(VENV): one to three minutes"

@@ -18,12 +18,13 @@ def main() -> int:
     from fusion_flows.flow_ends import SimulationError
     from fusion_flows.result_lines import places, results
     from fusion_flows.rundir import RunDirectoryError
+    from fusion_flows.server_database import NewerDatabaseError
     from fusion_flows.sim import fusion
 
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}
         result = fusion(template=options.template, overrides=overrides)
-    except (ConfigError, RunDirectoryError, SimulationError) as error:
+    except (ConfigError, NewerDatabaseError, RunDirectoryError, SimulationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     print(f"\n{results(result.points)}")

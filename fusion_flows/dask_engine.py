@@ -42,7 +42,7 @@ def compute_on_dask(
         from distributed import Client
     except ImportError:
         raise SimulationError(
-            "the engine dask needs the package: pip install 'fusion-eon[dask]'", 2
+            "the engine dask needs a package: pip install distributed", 2
         ) from None
     try:
         client = Client(address, timeout=_CONNECT_SECONDS)

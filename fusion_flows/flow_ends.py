@@ -21,7 +21,7 @@ from fusion_flows.after_state import do_what_was_put_off
 from fusion_flows.log_stream import tail
 from fusion_flows.redaction import redact
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.server_address import without_interrupts
+from fusion_flows.server_address import open_client
 from fusion_flows.watch import ABANDONED, expired, is_abandoned, silence
 
 FLOWS = ("fusion", "fusion-sweep", "fusion-points")
@@ -152,8 +152,7 @@ class _InterruptibleFlow(Flow[P, R]):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with without_interrupts():
-            get_client(sync_client=True)
+        open_client()
         return super().__call__(*args, **kwargs)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fusion import file_lock
+from fusion_flows import server_database
 
 if TYPE_CHECKING:
     import httpx
@@ -204,13 +205,10 @@ def connect() -> Iterator["SyncPrefectClient"]:
     """
     url = configure()
     import httpx
-    from prefect import get_client
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     try:
-        with without_interrupts():
-            opened = get_client(sync_client=True)
-        with opened as client:
+        with open_client() as client:
             if url:  # Prefect tries for a minute what can be said at once
                 with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
                     client.hello()
@@ -219,6 +217,20 @@ def connect() -> Iterator["SyncPrefectClient"]:
         raise NoServerError(_refusal(url, error.response)) from error
     except httpx.HTTPError as error:
         raise ServerAwayError(_away(url, error)) from error
+
+
+def open_client() -> "SyncPrefectClient":
+    """Return a client. With no server configured Prefect starts its embedded one here, once.
+
+    Raises NewerDatabaseError where that one could not start.
+    """
+    from prefect import get_client
+    from prefect.settings import get_current_settings
+
+    if not get_current_settings().api.url:
+        server_database.check()
+    with without_interrupts():
+        return get_client(sync_client=True)
 
 
 @contextmanager

@@ -7,9 +7,7 @@ Importing this registers `fusion/RMSA-v0` for `gymnasium.make` and `gymnasium.ma
 try:
     import gymnasium
 except ImportError as error:  # pragma: no cover - the tests have it
-    raise ImportError(
-        "fusion.learning needs gymnasium: pip install 'fusion-eon[learning]'"
-    ) from error
+    raise ImportError("fusion.learning needs gymnasium: pip install gymnasium") from error
 
 from fusion.learning.environment import EonEnv
 from fusion.learning.evaluation import Evaluation, evaluate

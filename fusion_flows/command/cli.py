@@ -50,6 +50,7 @@ from fusion_flows.result_lines import places, results
 from fusion_flows.run_files import Preview
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.server_address import AlreadyUpError, NoServerError
+from fusion_flows.server_database import NewerDatabaseError
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -136,6 +137,7 @@ _TOLD = (
     RunDirectoryError,
     NoServerError,
     AlreadyUpError,
+    NewerDatabaseError,
     up.UpError,
 )
 """Errors whose message says everything."""

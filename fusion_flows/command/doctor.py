@@ -1,6 +1,5 @@
 """`fusion doctor`: what is installed, reachable and set up, line by line, and how to mend the rest."""
 
-import os
 import platform
 import shutil
 import sys
@@ -8,14 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from fusion_flows import server_address
+from fusion_flows import server_address, server_database
 from fusion_flows.server_address import NoServerError
+from fusion_flows.server_database import NewerDatabaseError
 from fusion_flows.settings import Settings
 from fusion_flows.shipped import example_files, prefect_file
 
@@ -64,7 +63,10 @@ def _versions() -> Iterator[Check]:
         try:
             yield Check(name, "ok", metadata.version(package))
         except metadata.PackageNotFoundError:
-            yield Check(name, "problem", "is not installed", f"python -m pip install {package}")
+            mend = "python -m pip install " + (
+                "the wheel or the clone" if name == "fusion" else name
+            )
+            yield Check(name, "problem", "is not installed", mend)
 
 
 def _shipped_files() -> Check:
@@ -160,16 +162,15 @@ def _database(client: "SyncPrefectClient | None", url: str) -> Check:
             return Check("database", "ok", f"{said['driver'].partition('+')[0]} {place}".strip())
         if urlsplit(url).hostname not in _LOCAL:
             return Check("database", "ok", "the server does not say which")
-    from prefect.settings import get_current_settings
-
-    setting = get_current_settings().server.database.connection_url
-    address = urlsplit(setting.get_secret_value() if setting else "")
-    kind = address.scheme.partition("+")[0]
-    if kind != "sqlite":
+    path = server_database.sqlite_file()
+    if path is None:
+        address = urlsplit(server_database.address())
+        kind = address.scheme.partition("+")[0]
         return Check("database", "ok", f"{kind} at {address.hostname}{address.path}")
-    path = Path(
-        address.path.removeprefix("/") if os.name == "nt" else f"/{address.path.lstrip('/')}"
-    )
+    try:
+        server_database.check()
+    except NewerDatabaseError as error:
+        return Check("database", "problem", *str(error).split(". ", 1))
     size = f", {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else ", not made yet"
     return Check("database", "ok", f"SQLite, {path}{size}")
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from fusion_flows.command.terminal import is_live, printable
 from fusion_flows.onlooker import Bar, News, looking_on
-from fusion_flows.server_address import without_interrupts
+from fusion_flows.server_address import open_client
 
 _MEASURED_SECONDS = 1.0  # before a rate is believed
 
@@ -143,15 +143,14 @@ def _warnings_only(console: Console) -> Iterator[None]:
 
 def _start_embedded_server() -> None:
     """Start Prefect's embedded server where none is configured, with a file for what it writes."""
-    from prefect import get_client
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
     if not settings.api.url:
         settings.home.mkdir(parents=True, exist_ok=True)
         path = settings.home / "fusion-embedded-server.log"
-        with path.open("wb") as log, _output_to(log), without_interrupts():
-            get_client(sync_client=True)
+        with path.open("wb") as log, _output_to(log):
+            open_client()
         prefect = logging.getLogger("prefect")
         atexit.register(prefect.setLevel, logging.WARNING)  # that it ends is no news
 

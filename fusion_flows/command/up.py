@@ -24,7 +24,7 @@ from uuid import UUID
 
 import psutil
 
-from fusion_flows import server_address
+from fusion_flows import server_address, server_database
 from fusion_flows.bounded_log import keep_small
 from fusion_flows.log_stream import tail
 from fusion_flows.periods import ArgumentError
@@ -169,6 +169,7 @@ def up(
         ArgumentError: A number or an address that cannot be.
         UpError: Something cannot be started, or ended by itself.
         AlreadyUpError: Another one is running.
+        NewerDatabaseError: A newer Prefect has used the database.
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
         raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")
@@ -312,6 +313,7 @@ class _Parts:
 
     def start_server(self, url: str, host: str, port: int) -> None:
         """Start the server and wait until it answers."""
+        server_database.check()
         environment = {_NO_ADVERTISING: "false", **os.environ}
         if host not in ("127.0.0.1", "localhost", "::1"):
             if "PREFECT_SERVER_API_AUTH_STRING" not in os.environ:
