@@ -19,6 +19,7 @@ from fusion.config import ConfigError
 from fusion.sweep.store import StoreError
 from fusion_flows.after_state import do_what_was_put_off
 from fusion_flows.log_stream import tail
+from fusion_flows.parameters import with_nulls_told
 from fusion_flows.redaction import redact
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.server_address import open_client
@@ -88,7 +89,8 @@ def _in_words(work: Callable[[], R]) -> R:
             raise
         silence()
         return cast(R, Crashed(message=ABANDONED))
-    except _TOLD as problem:
+    except _TOLD as error:
+        problem = with_nulls_told(error) if isinstance(error, ConfigError) else error
         # As a state: Prefect puts words of its own before the message of an exception. A caller in
         # Python gets the exception all the same.
         return cast(R, Failed(message=str(problem), data=problem))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger
@@ -31,7 +31,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed, Crashed, Suspended
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from fusion.counts import counted
 from fusion_flows import run_lock, run_removal, rundir, runs
@@ -52,6 +52,8 @@ _ALL_THERE = (
     "All is computed. Its process was gone before it could say so; its report may be missing."
 )
 _PAGE = 200
+
+Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 
 
 class Maintenance(BaseModel):
@@ -83,7 +85,7 @@ class _Wrong(NamedTuple):
 
 
 @flow(name="fusion-maintenance", flow_run_name=lambda: f"maintenance of {socket.gethostname()}")
-def maintenance(settle_seconds: float = 15.0) -> Maintenance:
+def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
     """Reconcile Prefect's flow runs with the processes and run directories of this machine.
 
     Args:
@@ -107,19 +109,21 @@ def maintenance(settle_seconds: float = 15.0) -> Maintenance:
                 # Not by force: Prefect refuses it for a run that has come to an end meanwhile.
                 client.set_flow_run_state(flow_run.id, state)
                 logger.warning("%s: %s", flow_run.name, state.message)
-                lost_runs.append(rundir.run_id_of(flow_run.id))
+                lost_runs.append(rundir.own_run_id(runs_dir, flow_run.id))
         paused_runs = []
         for flow_run, state in _paused_runs(client, runs_dir) if suspects else ():
             if flow_run.id in suspects:
                 client.set_flow_run_state(flow_run.id, state, force=True)
                 logger.info("%s: %s", flow_run.name, state.message)
-                paused_runs.append(rundir.run_id_of(flow_run.id))
+                paused_runs.append(rundir.own_run_id(runs_dir, flow_run.id))
         left_over = {}
         for mark in orphans & set(_left_over(client, runs_dir)) if orphans else ():
-            run_id = rundir.run_id_of(UUID(mark))
+            run_id = rundir.own_run_id(runs_dir, UUID(mark))
             left_over[run_id] = end_marked(mark, settings.grace_seconds)
             logger.warning("%s: ended %d left-over processes", run_id, left_over[run_id])
-        known = {rundir.run_id_of(flow_run.id) for flow_run in _flow_runs(client)}
+        known = {
+            run_id for flow_run in _flow_runs(client) for run_id in rundir.run_ids_of(flow_run.id)
+        }
         unknown = [run.run_id for run in rundir.list_runs(runs_dir) if run.run_id not in known]
         for run_id in unknown:
             logger.info("%s has no flow run", runs_dir / run_id)
@@ -225,7 +229,7 @@ def _paused_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
 
 def _directory(runs_dir: Path, flow_run_id: UUID) -> RunDirectory | None:
     try:
-        return rundir.open_run(runs_dir, rundir.run_id_of(flow_run_id))
+        return rundir.open_run(runs_dir, rundir.own_run_id(runs_dir, flow_run_id))
     except RunDirectoryError:
         return None
 

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run as current
 from prefect.states import Cancelled, Completed, Crashed
 
 from fusion.outcome import Outcome
+from fusion.problems import show
 from fusion.sweep.point_file import from_text
 from fusion.sweep.points import Point
 from fusion.sweep.store import Outcomes, OutcomeWriter, Store, parse_line
@@ -28,6 +29,7 @@ from fusion_flows.flow_ends import (
 )
 from fusion_flows.log_forwarder import LogForwarder
 from fusion_flows.log_stream import LogStream
+from fusion_flows.parameters import Text
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.redaction import without_secrets
@@ -55,7 +57,7 @@ def _run_name() -> str:
 
 
 @interruptible_flow("fusion-points", _run_name)
-def fusion_points(order: str, sweep_run: str, name: str = "") -> object:
+def fusion_points(order: str, sweep_run: str, name: Text = "") -> object:
     """Compute points of a sweep and deliver their outcomes through the Prefect server.
 
     The sweep makes these runs when its engine is a deployment of this flow; nobody else needs them.
@@ -68,7 +70,16 @@ def fusion_points(order: str, sweep_run: str, name: str = "") -> object:
     Raises SimulationError when the order is none that this version of the package can compute, or the
     simulator fails.
     """
-    return told_in_words(lambda: _compute(order, UUID(sweep_run)))
+    return told_in_words(lambda: _compute(order, sweep_id(sweep_run)))
+
+
+def sweep_id(sweep_run: str) -> UUID:
+    """Return the id of the flow run that has asked. Raises SimulationError for what is not an id."""
+    try:
+        return UUID(sweep_run)
+    except ValueError:
+        message = f"sweep_run = {show(sweep_run)}: must be the id of the flow run that has asked"
+        raise SimulationError(message, 2) from None
 
 
 def _compute(order: str, sweep_run: UUID) -> State:
@@ -80,8 +91,9 @@ def _compute(order: str, sweep_run: UUID) -> State:
         text, points, there = _read(order)
     except (ValueError, TypeError, LookupError) as error:
         raise SimulationError(f"This order cannot be computed here: {error}", 2) from None
-    run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), order=text)
-    with run_lock.hold_own(run, rundir.run_id_of(flow_run_id)), Connection(logger) as connection:
+    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
+    run = rundir.create(settings.runs_dir, run_id, order=text)
+    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         store = Store(run.path / "store")

@@ -98,7 +98,7 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
     text = run.strip()
     if (flow_run_id := _uuid(text)) is not None:
         flow_run = _read(client, flow_run_id)
-        found = [located(rundir.run_id_of(flow_run_id), flow_run, runs_dir)]
+        found = [located(rundir.own_run_id(runs_dir, flow_run_id), flow_run, runs_dir)]
         found = [one for one in found if one.flow_run or one.directory]
     else:
         found = list(_matches(client, text, runs_dir))
@@ -176,7 +176,11 @@ def progress_of(client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"]) -> 
     """Return the progress artifacts of at most a page of flow runs, by flow run."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    keys = [rundir.artifact_key("progress", rundir.run_id_of(one.id)) for one in flow_runs]
+    keys = [
+        rundir.artifact_key("progress", run_id)
+        for one in flow_runs
+        for run_id in rundir.run_ids_of(one.id)
+    ]
     if not keys:
         return {}
     key = ArtifactFilterKey(any_=keys)
@@ -224,7 +228,7 @@ def _matches(client: "SyncPrefectClient", text: str, runs_dir: Path) -> Iterator
     with_prefix = _with_prefix(client, text.lower()) if _PREFIX.fullmatch(text.lower()) else ()
     for flow_runs in (_all(client, named) if text else (), with_prefix):
         for flow_run in flow_runs:
-            run_id = rundir.run_id_of(flow_run.id)
+            run_id = rundir.own_run_id(runs_dir, flow_run.id)
             if run_id not in known:
                 known.add(run_id)
                 yield located(run_id, flow_run, runs_dir)
@@ -244,7 +248,7 @@ def _with_prefix(client: "SyncPrefectClient", prefix: str) -> Iterator["FlowRun"
         yield flow_run
         return
     for flow_run in _all(client, None):
-        if rundir.run_id_of(flow_run.id).startswith(prefix):
+        if any(run_id.startswith(prefix) for run_id in rundir.run_ids_of(flow_run.id)):
             yield flow_run
             if len(prefix) == _ID_DIGITS:
                 return
@@ -293,8 +297,8 @@ def _told(found: Found) -> str:
 
 def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
     recent = client.read_flow_runs(flow_filter=our_flows(), limit=_RECENT)
-    names = {flow_run.name: rundir.run_id_of(flow_run.id) for flow_run in recent}
-    ids = [rundir.run_id_of(flow_run.id) for flow_run in recent]
+    names = {flow_run.name: rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent}
+    ids = [rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent]
     ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:_RECENT]]
     near = [f"{names[name]} ({name})" for name in get_close_matches(text[:200], names)]
     starts = {run_id[: len(text)]: run_id for run_id in ids}

@@ -16,6 +16,9 @@ MAX_DEPTH = 64
 """Folders within folders that are looked into; a run has one level of them."""
 
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
+_NUMBER = re.compile(r"[0-9]+(e[0-9]+)?")  # a run id that is read as one
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?(e\+?[0-9]+)?")
+_LETTERS = "abcdf"  # an e between digits is an exponent
 _LEFTOVER = re.compile(r"\.deleted-[0-9a-f]{12}-[0-9a-f]{16}")
 _LOCK = ".lock"
 _LOCK_SECONDS = 0.5  # `in_use` and `delete` of others hold the lock for a moment
@@ -89,8 +92,47 @@ class RunDirectory(NamedTuple):
 
 
 def run_id_of(flow_run_id: UUID) -> str:
-    """Return the last group of a flow run's id, which is random in every version of UUID."""
+    """Return the last group of a flow run's id, which is random in every version of UUID.
+
+    Where that would be a number to a reader of JSON, a spreadsheet or a data frame, such as 123456789012 or
+    12345e678901, its first digit becomes a letter.
+    """
+    run_id = former_run_id_of(flow_run_id)
+    if not _NUMBER.fullmatch(run_id):
+        return run_id
+    return _LETTERS[int(run_id[0]) % len(_LETTERS)] + run_id[1:]
+
+
+def former_run_id_of(flow_run_id: UUID) -> str:
+    """Return the run id that earlier versions gave: a number, for some."""
     return flow_run_id.hex[-12:]
+
+
+def run_ids_of(flow_run_id: UUID) -> set[str]:
+    """Return what a run may be called: its run id, and the one that earlier versions gave it."""
+    return {run_id_of(flow_run_id), former_run_id_of(flow_run_id)}
+
+
+def own_run_id(runs_dir: Path, flow_run_id: UUID) -> str:
+    """Return the run id of a flow run: the former one where its directory has that name."""
+    former = former_run_id_of(flow_run_id)
+    is_there = _NUMBER.fullmatch(former) and (absolute(runs_dir) / former).is_dir()
+    return former if is_there else run_id_of(flow_run_id)
+
+
+def meant(runs_dir: Path, run: str) -> str:
+    """Return the run id that a number was, such as 123456789e12, which JSON writes as 1.23456789e+20.
+
+    Any other text, and a number that several ids or none would be, is returned as it is.
+    """
+    if _RUN_ID.fullmatch(run) or not _DECIMAL.fullmatch(run):
+        return run
+    ids = [
+        name
+        for name in names_in(absolute(runs_dir))
+        if _RUN_ID.fullmatch(name) and _NUMBER.fullmatch(name) and float(name) == float(run)
+    ]
+    return ids[0] if len(ids) == 1 else run
 
 
 _ARTIFACTS = ("progress", "points", "plot", "report")  # in the order in which they are read

@@ -302,7 +302,7 @@ def _listed(
             if one.state and one.state.is_final()
             else located(run_id, one, runs_dir)
             for one in flow_runs
-            if (run_id := rundir.run_id_of(one.id))
+            if (run_id := rundir.own_run_id(runs_dir, one.id))
         ]
         without_process = lost(client, found)
     listed = []
@@ -413,7 +413,8 @@ def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, 
         return []
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    key = ArtifactFilterKey(any_=[rundir.artifact_key("points", found.run_id)])
+    run_ids = rundir.run_ids_of(found.flow_run.id) if found.flow_run else {found.run_id}
+    key = ArtifactFilterKey(any_=[rundir.artifact_key("points", run_id) for run_id in run_ids])
     for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=1):
         if isinstance(artifact.data, str):
             shown_rows: list[dict[str, Any]] = json.loads(artifact.data)

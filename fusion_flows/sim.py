@@ -27,6 +27,7 @@ from fusion_flows.flow_ends import (
     told_in_words,
 )
 from fusion_flows.live_network import LiveNetwork
+from fusion_flows.parameters import Text, refuse_forgotten
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
 from fusion_flows.publish import Findings
@@ -90,8 +91,8 @@ def _run_name() -> str:
 def fusion(
     template: Template = _DEFAULT_TEMPLATE,
     overrides: Overrides = _NO_OVERRIDES,
-    name: str = "",
-    resume: str = "",
+    name: Text = "",
+    resume: Text = "",
 ) -> SimResult:
     """Simulate blocking over load for one configuration, and report it.
 
@@ -114,6 +115,8 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
     settings = Settings()
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
+    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
+    refuse_forgotten("overrides")
     config, run = _load(settings, template, overrides, resume)
     inputs = read_inputs(config)
     if run is None:
@@ -123,10 +126,10 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
             logger.warning("ignored: %s", ignored)
         for note in reading.notes:
             logger.warning("%s", note)
-        run = rundir.create(settings.runs_dir, rundir.run_id_of(flow_run_id), to_ini(config))
+        run = rundir.create(settings.runs_dir, run_id, to_ini(config))
     logger.info("Run directory: %s", run.path)
 
-    with run_lock.hold_own(run, rundir.run_id_of(flow_run_id)), Connection(logger) as connection:
+    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
@@ -210,7 +213,9 @@ def _load(
         raise RunDirectoryError(
             "a resumed run has its frozen configuration: leave template and overrides out"
         )
-    run = (rundir.open_run if remote else rundir.find)(settings.runs_dir, resume)
+    run = (rundir.open_run if remote else rundir.find)(
+        settings.runs_dir, rundir.meant(settings.runs_dir, resume)
+    )
     places = settings.places(remote=remote)
     if places["input_dirs"] is not None:
         places["input_dirs"] = (*places["input_dirs"], run.path)

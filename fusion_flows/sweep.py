@@ -38,6 +38,7 @@ from fusion_flows.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
+from fusion_flows.parameters import Text, refuse_forgotten
 from fusion_flows.pool_engine import compute_on_workers
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked
@@ -107,7 +108,7 @@ def _run_name() -> str:
 
 @interruptible_flow("fusion-sweep", _run_name)
 def fusion_sweep(
-    sweep: SweepParameter, name: str = "", engine: Engine = LOCAL, failed: bool = False
+    sweep: SweepParameter, name: Text = "", engine: Engine = LOCAL, failed: bool = False
 ) -> SweepResult:
     """Compute what a sweep still lacks, and report all of it.
 
@@ -130,6 +131,7 @@ def fusion_sweep(
 
 
 def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
+    refuse_forgotten("failed")
     if engine != LOCAL and "/" not in engine:
         message = (
             "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
@@ -140,9 +142,10 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
     points = sweep_points(sweep, **settings.places(remote=deployment.id is not None))
+    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
     run = rundir.create(
         settings.runs_dir,
-        rundir.run_id_of(flow_run_id),
+        run_id,
         sweep=sweep.model_dump_json(indent=1),
     )
     store = Store(settings.store)
@@ -158,7 +161,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
         wanted = [state for state in states if state.point.key in failures]
         logger.info("%d of them failed last time: these are computed", len(wanted))
 
-    with run_lock.hold_own(run, rundir.run_id_of(flow_run_id)), Connection(logger) as connection:
+    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
         record = RunFile(run.provenance)
         record.begin(
             sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)

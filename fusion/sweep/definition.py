@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from fusion.problems import ConfigError, Problem, nearest, show
 from fusion.settings.sections import HOME
@@ -24,6 +24,7 @@ ERLANG = "erlang"
 """The axis of loads; every other axis is a key of the configuration."""
 
 Value = bool | int | float | str | dict[str, float]
+_KINDS = (".bool", ".int", ".float", ".str", ".dict[str,float]")
 Assignment = dict[str, Value]
 
 
@@ -32,9 +33,9 @@ class Steps(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    start: float
-    stop: float
-    step: Annotated[float, Field(gt=0)] | None = None
+    start: FiniteFloat
+    stop: FiniteFloat
+    step: Annotated[FiniteFloat, Field(gt=0)] | None = None
     count: Annotated[int, Field(ge=2, le=10_000)] | None = None
     scale: Literal["linear", "log"] = "linear"
 
@@ -218,7 +219,8 @@ def make_sweep(data: object, source: str) -> Sweep:
         return Sweep.model_validate(data)
     except ValidationError as error:
         told = [each for each in error.errors() if _is_meant(each["loc"], data)]
-        raise ConfigError([_problem(each, source) for each in told or error.errors()]) from None
+        problems = [_problem(each, source) for each in told or error.errors()]
+        raise ConfigError({str(each): each for each in problems}.values()) from None
 
 
 def _is_meant(place: tuple[Any, ...], data: Any) -> bool:
@@ -239,6 +241,9 @@ def _problem(error: Any, source: str) -> Problem:
         str(part) for part in error["loc"] if "list[" not in str(part) and "Steps" not in str(part)
     )
     message = error["msg"].removeprefix("Value error, ")
+    kind = f".{error['loc'][-1]}" if error["loc"] else ""
+    if kind in _KINDS:  # of each of which pydantic says that the value is not one
+        place, message = place.removesuffix(kind), "must be a number, text, or true or false"
     if error["type"] == "too_short":
         message = "must have one value at least"
     if error["type"] == "extra_forbidden":

@@ -20,8 +20,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
+
+from fusion_flows.rundir import run_id_of
 
 ROOT = Path(__file__).parents[2]
 POOL = "fusion"
@@ -197,7 +200,7 @@ class Prefect(NamedTuple):
 
     def directory(self, run: str) -> Path:
         """Return the run directory of a flow run."""
-        return self.runs / run.replace("-", "")[-12:]
+        return self.runs / run_id_of(UUID(run))
 
 
 def plain_environment(folder: Path) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 import subprocess
 from pathlib import Path
+from uuid import UUID
 
 import psutil
+
+from fusion_flows.rundir import run_id_of
 
 from .prefect_server import Prefect, wait_for
 
@@ -61,7 +64,7 @@ def endless_call(server: Prefect, tmp_path: Path) -> tuple[subprocess.Popen[byte
 
 def flow_process(run_id: str) -> psutil.Process | None:
     """Return the living process of the flow of a run: the parent of the guard of its simulator."""
-    directory = run_id.replace("-", "")[-12:]
+    directory = run_id_of(UUID(run_id))
     for process in psutil.process_iter():
         try:
             words = process.cmdline()

@@ -18,11 +18,12 @@ from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
 from fusion.config import ConfigError, load_config, template_names
-from fusion_flows import runs, server_address
+from fusion_flows import rundir, runs, server_address
 from fusion_flows.command import cli
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.periods import ArgumentError, moment
@@ -96,7 +97,7 @@ def no_command_is_left() -> Iterator[None]:
 
 
 def run_id_of(flow_run_id: str) -> str:
-    return flow_run_id.replace("-", "")[-12:]
+    return rundir.run_id_of(UUID(flow_run_id))
 
 
 # --- words ---------------------------------------------------------------------------------------

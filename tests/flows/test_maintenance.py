@@ -8,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+
+from fusion_flows.rundir import run_id_of
 
 from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, script, simulators
@@ -135,7 +138,7 @@ def test_a_run_that_never_started_gets_a_final_state(server: Prefect, tmp_path: 
     flow = server.api("POST", "flows/", {"name": "fusion"})
     state = {"type": "PENDING", "name": "Pending"}
     run = server.api("POST", "flow_runs/", {"flow_id": flow["id"], "state": state})
-    run_id = run["id"].replace("-", "")[-12:]
+    run_id = run_id_of(UUID(run["id"]))
     assert run_id not in maintain(server)["lost_runs"], "it may be starting"
     late = (
         "import fusion_flows.maintenance as it, datetime; it._NEVER_STARTED = datetime.timedelta(0)"

@@ -1,6 +1,7 @@
 """A run directory is entered by its run id alone, held by one process, and deleted as a whole."""
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
@@ -75,6 +77,53 @@ with run_lock.hold(rundir.RunDirectory(Path(sys.argv[1]))):
     print("held", flush=True)
     sys.stdin.readline()
 """
+
+# --- ids ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tail", "run_id"),
+    [
+        ("0123456789ab", "0123456789ab"),
+        ("e12345678901", "e12345678901"),
+        ("1234e567e901", "1234e567e901"),
+        ("123456789012", "b23456789012"),
+        ("000000000000", "a00000000000"),
+        ("12345e678901", "b2345e678901"),
+        ("1e2345678901", "be2345678901"),
+        ("9e9999999999", "fe9999999999"),
+    ],
+)
+def test_no_reader_takes_a_run_id_for_a_number(tmp_path: Path, tail: str, run_id: str) -> None:
+    flow_run_id = UUID(f"0192e4a0-0000-7000-8000-{tail}")
+    assert rundir.run_id_of(flow_run_id) == run_id
+    with pytest.raises(ValueError, match="could not convert"):
+        float(run_id)
+    assert rundir.own_run_id(tmp_path, flow_run_id) == run_id
+    make(tmp_path, tail)  # as an earlier version did
+    assert rundir.own_run_id(tmp_path, flow_run_id) == tail
+    assert rundir.run_ids_of(flow_run_id) == {run_id, tail}
+
+
+@pytest.mark.parametrize("tail", ["123456789012", "123456789e12", "0123456789e1", "0123456789ab"])
+def test_an_old_run_id_is_found_by_the_number_that_it_was_read_as(
+    tmp_path: Path, tail: str
+) -> None:
+    for other in ("123456789013", "12345678e901", "0123456789ac"):
+        make(tmp_path, other)
+    make(tmp_path, tail)
+    try:
+        read = json.loads(tail)
+    except ValueError:
+        read = tail
+    assert rundir.meant(tmp_path, read if isinstance(read, str) else repr(read)) == tail
+
+
+def test_a_number_that_no_run_was_stays(tmp_path: Path) -> None:
+    make(tmp_path, "12345e678901")
+    for text in ("1e5", "Infinity", "12", "some/path", ""):
+        assert rundir.meant(tmp_path, text) == text
+
 
 # --- which directories are runs -----------------------------------------------------------------
 
