@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -106,8 +107,9 @@ def _plain(annotation: object) -> object:
     """Return an annotation as short text, without what only a form reads."""
     if annotation is inspect.Signature.empty:
         return annotation
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    text = re.sub(r"Annotated\[(.*), WithJsonSchema\(.*\)\]", r"\1", text, flags=re.DOTALL)
     return _Text(re.sub(_MODULES, "", text))
 
 

@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from inspect import BoundArguments
+from inspect import Parameter as Parameters
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -94,7 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = app(arguments, exit_on_error=False, print_error=False)
+        verb, given, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        _refuse_empty(given)
+        code = verb(*given.args, **given.kwargs)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except UnusedCliTokensError as error:
@@ -141,6 +145,16 @@ _TOLD = (
     up.UpError,
 )
 """Errors whose message says everything."""
+
+
+def _refuse_empty(given: BoundArguments) -> None:
+    """Refuse a value that is empty, as that of a variable that a script has not set."""
+    for name, value in given.arguments.items():
+        if name != "title" and (value == "" or (isinstance(value, list | tuple) and "" in value)):
+            is_option = given.signature.parameters[name].kind is Parameters.KEYWORD_ONLY
+            option = "--set" if name == "changes" else f"--{name.replace('_', '-')}"
+            word = option if is_option else name.upper()
+            raise ArgumentError(f"{word} is empty: give it a value, or leave it out")
 
 
 def _verb(error: CycloptsError) -> str:

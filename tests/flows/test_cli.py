@@ -179,6 +179,12 @@ def test_lists_of_templates_and_topologies(
         (["plan", "none.toml"], "fusion: cannot be read: No such file"),
         (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),
         (["merge", "/none"], "/none is no store"),
+        (["run", "quick", "--resume", ""], "--resume is empty: give it a value, or leave it out"),
+        (["run", "quick", "--overrides="], "--overrides is empty"),
+        (["run", "quick", "-s", ""], "--set is empty"),
+        (["plot", "none.toml", "--title", "", "--against", ""], "--against is empty"),
+        (["validate", ""], "FILE is empty"),
+        (["cancel", "1234", ""], "RUN is empty"),
     ],
 )
 def test_bad_words_are_told_in_a_paragraph(
