@@ -51,6 +51,8 @@ class LivingServer(NamedTuple):
     pid: int
     store_dir: str = ""
     """Where its worker keeps what sweeps compute; empty: `store` in the folder of the runs."""
+    input_dirs: tuple[str, ...] | None = None
+    """Folders whose files its worker may read; None where it does not say."""
 
     @property
     def store(self) -> Path:
@@ -112,7 +114,9 @@ def living() -> LivingServer | None:
                     return None
                 said = json.loads(file.read())
             places = Path(said["runs_dir"]), int(said["pid"]), str(said.get("store_dir", ""))
-            return LivingServer(str(said["url"]), *places)
+            folders = said.get("input_dirs")
+            input_dirs = None if folders is None else tuple(map(str, folders))
+            return LivingServer(str(said["url"]), *places, input_dirs)
         except OSError:
             return None
         except (ValueError, KeyError, TypeError):  # it is writing just now

@@ -15,9 +15,9 @@ from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from fusion.config import Config, load_config, read_config, to_ini
+from fusion.config import Config, ConfigError, load_config, read_config, to_ini
 from fusion.inputs import Inputs, read_inputs
-from fusion_flows import form, publish, run_lock, rundir
+from fusion_flows import form, publish, run_lock, rundir, sent_files
 from fusion_flows.after_state import cancelled_first, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.flow_ends import (
@@ -37,7 +37,7 @@ from fusion_flows.report.setting import run_name
 from fusion_flows.reporting import Follower, follow
 from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.settings import Settings
+from fusion_flows.settings import Places, Settings
 from fusion_flows.watch import Watch, is_abandoned, silence
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ def _run_name() -> str:
     if name := given_name(given):
         return name
     try:
-        config, _ = _load(Settings(), *(given[key] for key in ("template", "overrides", "resume")))
+        settings = Settings()
+        sent = sent_files.folder_of(settings.runs_dir, UUID(str(current.id)))
+        template, overrides, resume = (given[key] for key in ("template", "overrides", "resume"))
+        config, _ = _load(settings, template, overrides, resume, sent)
     except ValueError:  # the run itself will say so
         return str(given.get("template"))[:80]
     return run_name(config)
@@ -113,15 +116,32 @@ def fusion(
 
 def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimResult:
     settings = Settings()
-    logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
     run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
     refuse_forgotten("overrides")
-    config, run = _load(settings, template, overrides, resume)
+    sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
+    overrides = sent_files.receive(overrides, sent)
+    try:
+        return _run(settings, run_id, template, overrides, resume, sent)
+    except ConfigError:
+        sent_files.discard(sent)
+        raise
+
+
+def _run(
+    settings: Settings,
+    run_id: str,
+    template: str,
+    overrides: Mapping[str, Any],
+    resume: str,
+    sent: Path,
+) -> SimResult:
+    logger = get_run_logger()
+    flow_run_id = UUID(str(current.id))
+    config, run = _load(settings, template, overrides, resume, sent)
     inputs = read_inputs(config)
     if run is None:
-        places = settings.places(remote=deployment.id is not None)
-        reading = read_config(template, overrides, **places)
+        reading = read_config(template, overrides, **_places(settings, sent))
         for ignored in (*reading.ignored, *reading.dropped):
             logger.warning("ignored: %s", ignored)
         for note in reading.notes:
@@ -202,24 +222,29 @@ def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimRe
 
 
 def _load(
-    settings: Settings, template: str, overrides: Mapping[str, Any], resume: str
+    settings: Settings, template: str, overrides: Mapping[str, Any], resume: str, sent: Path
 ) -> tuple[Config, RunDirectory | None]:
     """Return the checked configuration, and the run directory where a run is resumed."""
-    # Who calls from Python may read what is theirs; parameters of a deployment are anybody's.
-    remote = deployment.id is not None
     if not resume:
-        return load_config(template, overrides, **settings.places(remote=remote)), None
+        return load_config(template, overrides, **_places(settings, sent)), None
     if any(overrides.values()) or template != _DEFAULT_TEMPLATE:  # a form sends empty sections
         raise RunDirectoryError(
             "a resumed run has its frozen configuration: leave template and overrides out"
         )
-    run = (rundir.open_run if remote else rundir.find)(
-        settings.runs_dir, rundir.meant(settings.runs_dir, resume)
-    )
-    places = settings.places(remote=remote)
+    find = rundir.find if deployment.id is None else rundir.open_run
+    run = find(settings.runs_dir, rundir.meant(settings.runs_dir, resume))
+    return load_config(run.config, **_places(settings, run.path)), run
+
+
+def _places(settings: Settings, own: Path) -> Places:
+    """Return where files may be read.  own: a folder of the run's.
+
+    Who calls from Python may read what is theirs; parameters of a deployment are anybody's.
+    """
+    places = settings.places(remote=deployment.id is not None)
     if places["input_dirs"] is not None:
-        places["input_dirs"] = (*places["input_dirs"], run.path)
-    return load_config(run.config, **places), run
+        places["input_dirs"] = (*places["input_dirs"], own)
+    return places
 
 
 def _show_last(

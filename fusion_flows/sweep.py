@@ -28,7 +28,7 @@ from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
-from fusion_flows import form, known_stores, run_lock, rundir
+from fusion_flows import form, known_stores, run_lock, rundir, sent_files
 from fusion_flows.after_state import cancelled_first, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.dask_engine import compute_on_dask
@@ -127,11 +127,22 @@ def fusion_sweep(
     fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
     there is no place for the results.
     """
-    return told_in_words(lambda: _sweep(make_sweep(sweep, "sweep"), engine, failed=failed))
+    return told_in_words(lambda: _with_sent_files(sweep, engine, failed=failed))
 
 
-def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
+def _with_sent_files(sweep: dict[str, Any] | Sweep, engine: str, *, failed: bool) -> SweepResult:
     refuse_forgotten("failed")
+    sent = sent_files.folder_of(Settings().runs_dir, UUID(str(current.id)))
+    if isinstance(sweep, dict):
+        sweep = sent_files.receive(sweep, sent)
+    try:
+        return _sweep(make_sweep(sweep, "sweep"), engine, failed=failed, sent=sent)
+    except ConfigError:
+        sent_files.discard(sent)
+        raise
+
+
+def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResult:
     if engine != LOCAL and "/" not in engine:
         message = (
             "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
@@ -141,7 +152,10 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool) -> SweepResult:
     settings = Settings()
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
-    points = sweep_points(sweep, **settings.places(remote=deployment.id is not None))
+    places = settings.places(remote=deployment.id is not None)
+    if places["input_dirs"] is not None:
+        places["input_dirs"] = (*places["input_dirs"], sent)
+    points = sweep_points(sweep, **places)
     run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
     run = rundir.create(
         settings.runs_dir,

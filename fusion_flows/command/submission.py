@@ -1,6 +1,7 @@
 """What a run is asked to do: settings from a file and from `-s`, checked, and handed to a worker."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from fusion.settings.ini import parse_ini
 from fusion.settings.sections import HOME
 from fusion_flows import rundir, server_address
 from fusion_flows.run_lookup import RunError, find
+from fusion_flows.sent_files import send
 from fusion_flows.server_address import NoServerError, connect
 from fusion_flows.settings import Settings
 
@@ -146,8 +148,9 @@ def submit(
 ) -> Submitted:
     """Hand a run to a worker, through the deployment `fusion/sim`, and return at once.
 
-    The settings are checked here first. Those of an INI file of one's own are sent, not its path:
-    what runs is what the file says now, wherever the worker is and whatever it may read.
+    The settings are checked here first. Those of an INI file of one's own are sent, not its path, and so
+    are the files that they name: what runs is what the files say now, wherever the worker is and whatever
+    it may read.
 
     Args:
         template: Name of a template, or the path of an INI file; nothing: quick.
@@ -164,11 +167,13 @@ def submit(
     need_server()
     parameters: dict[str, Any] = {"name": name, "resume": resume}
     if resume:
-        config = load_config(rundir.find(Settings().runs_dir, resume).config)
+        run = rundir.find(Settings().runs_dir, resume)
+        folders = readable_dirs()
+        config = load_config(run.config, input_dirs=folders and (*folders, run.path))
     else:
         template = template or "quick"
         config, _ = validate(template, overrides)
-        parameters |= _parameters(config, template, overrides or {})
+        parameters |= send(_parameters(config, template, overrides or {}), readable_dirs())
     from fusion_flows.report.setting import run_name
 
     return hand_over(
@@ -176,6 +181,14 @@ def submit(
         {key: value for key, value in parameters.items() if value},
         name or run_name(config),
     )
+
+
+def readable_dirs() -> tuple[Path, ...] | None:
+    """Return the folders that the worker may read; None where only the worker knows."""
+    server = server_address.meant()
+    if server is None or server.input_dirs is None:
+        return None
+    return tuple(map(Path, server.input_dirs))
 
 
 def need_server() -> None:

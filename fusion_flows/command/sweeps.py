@@ -20,6 +20,7 @@ from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store, differences
 from fusion_flows import known_stores, server_address
 from fusion_flows.periods import ArgumentError
+from fusion_flows.sent_files import send
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ def submit_sweep(
 ) -> "Submitted":
     """Hand a sweep to a worker, through the deployment `fusion-sweep/sweep`, and return at once.
 
-    It is checked here first. The settings of an INI file of one's own are sent, not its path.
+    It is checked here first. The settings of an INI file of one's own are sent, not its path, and so are
+    the files that they and the axes name.
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
@@ -220,13 +222,14 @@ def sweep_parameters(
     file: SweepSource, *, name: str = "", engine: str = "local", failed: bool = False
 ) -> dict[str, Any]:
     """Return what the deployment of sweeps takes, checked. Raises ConfigError."""
-    from fusion_flows.command.submission import settings_as_sent
+    from fusion_flows.command.submission import readable_dirs, settings_as_sent
     from fusion_flows.report.setting import sweep_name
 
     sweep = with_absolute_paths(_sweep_of(file), Path())  # the worker is elsewhere
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)
+    sent = send(sent, readable_dirs())
     return {"sweep": sent, "name": name or sweep_name(sweep), "engine": engine, "failed": failed}
 
 

@@ -55,6 +55,12 @@ class UpError(RuntimeError):
     """Server or worker cannot be started, or ended by themselves; the message says all."""
 
 
+def _readable(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders that a run of the worker may read, which works where this process does."""
+    places = settings.places(remote=True)
+    return (*(places["input_dirs"] or ()), *filter(None, [places["templates_dir"]]))
+
+
 class _Stop(Exception):
     """A signal came before everything was up."""
 
@@ -185,6 +191,7 @@ def up(
             os.environ[server_address.URL] = url
             os.environ["FUSION_RUNS_DIR"] = str(runs_dir)
             store = Settings().store.expanduser().absolute()
+            input_dirs = tuple(map(os.path.abspath, _readable(Settings())))
             if os.environ.get("FUSION_STORE_DIR"):
                 os.environ["FUSION_STORE_DIR"] = str(store)
             _give_password()
@@ -193,7 +200,7 @@ def up(
                 if listen is not None:
                     parts.start_server(url, *listen)
                 parts.start_worker(max_concurrent_runs)
-                file.write(LivingServer(url, runs_dir, os.getpid(), str(store)))
+                file.write(LivingServer(url, runs_dir, os.getpid(), str(store), input_dirs))
                 _say_what_is_up(url, runs_dir, store, folder, say)
                 while not signals.count:
                     parts.check()
