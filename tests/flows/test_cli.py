@@ -287,7 +287,9 @@ def test_only_one_lives_and_only_as_long_as_it_is_locked(home: Path) -> None:
     assert server_address.living() is None
 
     code = "import time; from fusion_flows.server_address import *; f = ServerFile()"
-    code += f"; f.write(LivingServer{tuple(map(str, server[:3]))!r}); print(flush=True); time.sleep(60)"
+    code += (
+        f"; f.write(LivingServer{tuple(map(str, server[:3]))!r}); print(flush=True); time.sleep(60)"
+    )
     other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
     with other:
         assert other.stdout is not None
