@@ -266,6 +266,7 @@ def _load(
         path = Path(os.path.abspath(path))  # so that no folder outside has a part in it
     refused = [] if folders is None or folders.hold(path) else [_outside(path, folders)]
     from_template, problems = ({}, refused) if refused else read_ini(path)
+    empty = not from_template and not problems
     from_overrides, more = override_entries(overrides)
     problems += more
 
@@ -276,6 +277,9 @@ def _load(
         noted = read_here_alone(from_template)
         from_template, dropped = general_wins(from_template)
 
+    if empty:
+        text = "the file has no key: all settings are the defaults"
+        noted.append(Problem("", "", None, text, str(path)))
     tables = from_template.get(_TABLES)
     found = _find_tables(from_template, path.parent, folders)
 

@@ -60,6 +60,7 @@ _SWITCHES = frozenset().union(
     ("pre_calc_mod_selection", "save_start_end_slots", "deploy_model", "output_train_data"),
     ("log_offline_dataset", "export_csv"),
 )
+_NO_KEY = "FUSION does not know the key"
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0", "off", "none", "")
 
 
@@ -67,15 +68,19 @@ def as_fusion_reads(entries: Entries) -> tuple[Entries, list[Problem]]:
     """Return the entries of an INI file as FUSION takes them, and a problem for each that it leaves out.
 
     Keys and sections of ours alone stay, so that they are read, or refused with the conventions. A key that
-    FUSION needs in another section stays, too, if it is not there: FUSION would not start.
+    FUSION needs in another section stays, too, if it is not there: FUSION would not start. Of such a file
+    unknown keys and sections stay as well, and are refused: one of them may be what is missing.
     """
     kept: Entries = {}
-    dropped = [*_of_other_sections(entries)]
+    starts = all(any((place, key) in entries for place in _PLACES[key]) for key in _REQUIRED)
+    dropped = [*_of_other_sections(entries)] if starts else []
     for (section, key), entry in entries.items():
         if not _has_place(section):
+            if not starts:
+                kept[section, key] = entry
             continue
         reason = _reason(section, key, entries)
-        if not reason:
+        if not reason or (not starts and reason.startswith(_NO_KEY)):
             kept[section, key] = entry
         elif not _is_default(key, entry):
             dropped.append(_problem(section, key, entry, reason))
@@ -143,11 +148,11 @@ def _reason(section: str, key: str, entries: Entries) -> str:
         places = " and ".join(f"[{place}]" for place in _PLACES[key])
         return f"FUSION reads it in {places} alone{_instead(key, after='; ')}"
     if key in _UNKNOWN:
-        return "FUSION does not know the key"
+        return _NO_KEY
     if key in HOME and section in (HOME[key], _GENERAL):
         return ""
     if foreign_keys.find(section, key) is None and (section in _READ or section not in SECTIONS):
-        return f"FUSION does not know the key{nearest(key, list(_PLACES))}"
+        return f"{_NO_KEY}{nearest(key, list(_PLACES))}"
     return ""
 
 

@@ -24,6 +24,7 @@ from fusion.topology import lengths_text
 from fusion_flows import runs
 from fusion_flows.command import (
     catalogue,
+    checking,
     doctor,
     picture_cli,
     run_here,
@@ -299,8 +300,14 @@ def _examples(*, to: Path = Path("examples"), json: Json = False) -> int:
 
 @app.command(name="validate", group=_SETTINGS)
 @_text_of(submission.validate)
-def _validate(file: str, /, *, changes: Changes = None) -> int:
-    config, inputs = submission.validate(file, submission.read_assignments(changes or ()))
+def _validate(file: str, /, *, changes: Changes = None, json: Json = False) -> int:
+    overrides = submission.read_assignments(changes or ())
+    if json:
+        found = checking.check(file, overrides)
+        lists = ("problems", "ignored", "dropped")
+        print_json(found._asdict() | {name: _as_dicts(getattr(found, name)) for name in lists})
+        return DONE if found.valid else BAD_INPUT
+    config, inputs = submission.validate(file, overrides)
     topology = inputs.topology
     print(
         f"{file} is right: {topology.name} ({len(topology.nodes)} nodes, {len(topology.links)} "
@@ -308,6 +315,13 @@ def _validate(file: str, /, *, changes: Changes = None) -> int:
         f"{config.loads[-1]:g} Erlang"
     )
     print(lengths_text(topology))
+    return DONE
+
+
+@app.command(name="schema", group=_SETTINGS)
+@_text_of(checking.schema)
+def _schema() -> int:
+    print_json(checking.schema())
     return DONE
 
 

@@ -35,6 +35,10 @@ EXAMPLES: dict[str, str] = {
   fusion validate quick
   fusion validate my.ini
   fusion validate my.ini -s topology_settings.network=my_network.csv
+  fusion validate my.ini --json          # problems, keys left out, loads; for programs
+""",
+    "schema": """
+  fusion schema > config.schema.json     # for an editor, a form, a check
 """,
     "run": """
   fusion run quick                       # a template; NSFNET at five loads

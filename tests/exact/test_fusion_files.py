@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fusion.config import load_config, read_config, to_ini
+from fusion.config import ConfigError, load_config, read_config, to_ini
 from fusion.conventions.load_file import load_file_name_as_fusion, write_load_file_as_fusion
 from fusion.conventions.replication import trajectory
 from fusion.inputs import content_key, read_inputs
@@ -98,6 +98,21 @@ def test_what_fusion_leaves_out_is_told(tmp_path: Path) -> None:
     assert {each.key for each in reading.dropped} == {
         *("guard_slots", "allocation_method", "route_method")
     }
+
+
+def test_unknown_keys_of_a_file_that_fusion_does_not_start_are_refused(tmp_path: Path) -> None:
+    changes: list[list[str | None]] = [
+        ["general_settings", "erlang_start", None],
+        ["general_settings", "erlangs", "{'start': 50, 'stop': 60}"],
+        ["general_settings", "mod_assumptions_path", "my.json"],
+        ["s2", "guard_slots", "0"],
+    ]
+    with pytest.raises(ConfigError) as told:
+        load_config(write(tmp_path, changes), ON)
+    places = {(problem.section, problem.key) for problem in told.value.problems}
+    assert {("general_settings", "erlangs"), ("s2", "")} <= places
+    assert ("general_settings", "mod_assumptions_path") in places
+    load_config(write(tmp_path, changes[1:]), ON)
 
 
 def test_without_the_conventions_they_count_and_that_is_told(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from uuid import UUID
 import pytest
 
 from fusion.config import ConfigError, load_config, template_names
+from fusion.settings.sections import SECTIONS
 from fusion_flows import rundir, runs, server_address
 from fusion_flows.command import cli
 from fusion_flows.command.submission import read_assignments
@@ -118,7 +119,7 @@ for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], [
     )
     assert done.returncode == 0, done.stderr
     for verb in (
-        *("up", "set-up", "doctor", "templates", "topologies", "validate"),
+        *("up", "set-up", "doctor", "templates", "topologies", "validate", "schema"),
         *("run", "runs", "show", "logs", "cancel", "delete"),
     ):
         assert re.search(rf"^ +{verb}: \w+", done.stdout, re.M), verb
@@ -195,6 +196,61 @@ def test_bad_words_are_told_in_a_paragraph(
     assert told in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+def test_validate_and_the_schema_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = tmp_path / "study.ini"
+    study.write_text(
+        "[general_settings]\nk_paths = 5\nsave_step = 3\nerlang_start = 100\nerlang_stop = 300\n"
+        "erlang_step = 100\n"
+    )
+    changes = ["-s", "general_settings.num_requests=1000"]
+    assert cli.main(["validate", str(study), *changes, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["valid"]
+    assert (found["topology"], found["loads_erlang"]) == ("fusion_nsfnet", [100.0, 200.0, 300.0])
+    assert [(each["key"], each["value"]) for each in found["ignored"]] == [("save_step", "3")]
+    assert "FUSION leaves it out here" in found["notes"][0]
+    assert found["problems"] == []
+    assert len(found["content_key"]) == 64
+    fusion = ["-s", "compatibility_settings.conventions=fusion"]
+    assert cli.main(["validate", str(study), *changes, *fusion, "--json"]) == 0
+    assert [each["key"] for each in json.loads(capsys.readouterr().out)["dropped"]] == ["k_paths"]
+
+    study.write_text("[general_settings]\nerlang_start = -5\nk_path = 3\n")
+    assert cli.main(["validate", str(study), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert not found["valid"]
+    assert {each["key"] for each in found["problems"]} == {"erlang_start", "k_path"}
+    assert found["problems"][0]["source"].startswith(str(study))
+    assert found["topology"] is None
+    study.write_text("[topology_settings]\nnetwork = nowhere.csv\n")
+    assert cli.main(["validate", str(study), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["problems"][0]["key"] == "network"
+
+    assert cli.main(["schema"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    sections = {name: told["$defs"][model.__name__] for name, model in SECTIONS.items()}
+    assert set(told["properties"]) == set(sections)
+    for name, model in SECTIONS.items():
+        assert set(sections[name]["properties"]) == set(model.model_fields)
+        assert all(one["description"] for one in sections[name]["properties"].values())
+    assert sections["routing_settings"]["properties"]["k_paths"]["maximum"] == 100
+
+
+def test_an_empty_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    empty = tmp_path / "empty.ini"
+    for text in ("", "[general_settings]\n# num_requests = 100\n"):
+        empty.write_text(text)
+        caplog.clear()
+        assert cli.main(["validate", str(empty)]) == 0
+        assert "the file has no key: all settings are the defaults" in caplog.text
+    empty.write_text("[general_settings]\nnum_requests = 100\n")
+    caplog.clear()
+    assert cli.main(["validate", str(empty)]) == 0
+    assert "no key" not in caplog.text
 
 
 def test_validate_tells_all_problems_and_reads_the_files(

@@ -1,0 +1,72 @@
+"""Settings checked for a program: what is wrong with them and what is to be known of them, as data."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fusion.config import Config, ConfigError, Problem, read_config
+from fusion.topology import Topology
+from fusion_flows.settings import Settings
+
+
+class Checked(NamedTuple):
+    """Settings, and what they are; what is not known for settings that cannot be run is None."""
+
+    valid: bool
+    problems: list[Problem]
+    """All that is wrong."""
+    ignored: list[Problem]
+    """Keys that were left out because they cannot change a result."""
+    dropped: list[Problem]
+    """Keys that were left out although they could; see `fusion.config.Reading`."""
+    notes: list[str]
+    """What counts here and would not in FUSION, which file was taken."""
+    topology: str | None = None
+    nodes: int | None = None
+    links: int | None = None
+    policy: str | None = None
+    loads_erlang: list[float] | None = None
+    content_key: str | None = None
+    """Of what can change a result: settings with the same key have the same results."""
+
+
+def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
+    """Check settings and the files they name, as `fusion validate --json` does; what is wrong is returned.
+
+    Args:
+        template: Name of a template, or the path of an INI file.
+        overrides: What to change in it: {"section": {"key": value}}.
+    """
+    from fusion.inputs import content_key, read_inputs
+
+    try:
+        reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
+    except ConfigError as error:
+        return Checked(False, error.problems, [], [], [])
+    config, ignored, dropped, notes = reading
+    try:
+        inputs = read_inputs(config)
+    except ConfigError as error:
+        return Checked(False, error.problems, ignored, dropped, notes)
+    return Checked(
+        True,
+        [],
+        ignored,
+        dropped,
+        notes,
+        *_of(config, inputs.topology),
+        content_key(config, inputs),
+    )
+
+
+def schema() -> dict[str, Any]:
+    """Return what every setting takes, as JSON Schema: types, bounds, choices, defaults and meanings.
+
+    It is that of overrides, {"section": {"key": value}}, which an INI file has as text. Keys of FUSION that
+    are read or left out are not in it.
+    """
+    return Config.model_json_schema()
+
+
+def _of(config: Config, topology: Topology) -> tuple[str, int, int, str, list[float]]:
+    counts = len(topology.nodes), len(topology.links)
+    return topology.name, *counts, config.policy, list(config.loads)
