@@ -1,58 +1,31 @@
-"""What a scenario needs compiled: whether the cache holds it, and how it gets there."""
+"""What is compiled before a simulation: how it gets into the cache, and what is said about it."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
 import numpy as np
 
-from fusion.kernel import is_cached
-from fusion.kernel.connection_loop import (
-    serve_connections,
-    serve_impaired,
-    serve_impaired_with_quality,
-    serve_with_quality,
-)
-from fusion.kernel.failures import (
-    all_up,
-    interrupt,
-    interrupt_connections,
-    interrupt_with_quality,
-    rows_in,
-)
-from fusion.kernel.fusion_loop import serve_as_fusion
-from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
-from fusion.own_policy.loop import is_loop_cached
+from fusion.kernel.cache import Happening, observed
+from fusion.own_policy.trial import WrongPolicyError
 from fusion.replication import replicate
-from fusion.scenario import Loop, Scenario
+from fusion.scenario import Scenario
 from fusion.survivability.failures import Scheduled
 
+Say = Callable[[str], None]
+"""Takes a line for people, such as `log.info`."""
 
-def is_compiled(loop: Loop) -> bool:
-    """Say whether the cache holds an event loop and what goes with it."""
-    if loop.protected:
-        needed = [serve_protected, *((switch_over, come_back, drop, rows_in) if loop.fails else ())]
-    elif loop.connections and loop.as_fusion:
-        needed = [serve_as_fusion]
-    elif loop.impaired:
-        if loop.fails:
-            return False  # what interrupts is compiled for each kind of connections, under one name
-        needed = [serve_impaired_with_quality if loop.quality else serve_impaired]
-    elif loop.quality:
-        needed = [
-            serve_with_quality,
-            *((interrupt_with_quality, rows_in, all_up) if loop.fails else ()),
-        ]
-    elif loop.connections:
-        after = (interrupt_connections, rows_in, all_up) if loop.fails else ()
-        needed = [serve_connections, *after]
-    else:
-        needed = [interrupt] if loop.fails else []
-        if not is_loop_cached(loop.policy):
-            return False
-    return all(map(is_cached, needed))
+ONCE = "the event loop for this kind of simulation, once on this machine: some 10 to 60 s"
+"""What is compiled, and how long that takes: a few seconds for the simplest loop on an idle machine."""
 
 
-def compile_for(scenario: Scenario) -> None:
-    """Compile what a scenario needs by serving one request, and put it into the cache."""
+def compile_for(scenario: Scenario, say: Say, then: str) -> None:
+    """Have what a scenario needs compiled, unless it is in the cache, by serving one request.
+
+    say, then: see `announced`.
+    """
     failure = scenario.failure
     if failure is not None:
         failure = failure._replace(
@@ -61,5 +34,33 @@ def compile_for(scenario: Scenario) -> None:
     conventions = scenario.conventions
     if conventions is not None:
         conventions = conventions.of_one_request()
+    what = ONCE
+    if scenario.own is not None:
+        what = f"the event loop with {scenario.own.source.label}, once until it is edited: some 5 s"
     scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
-    replicate(scenario, 1.0, 0, 0)
+    with (
+        announced(say, what, then),
+        suppress(WrongPolicyError),
+    ):  # of a request that nobody asked for
+        replicate(scenario, 1.0, 0, 0)
+
+
+@contextmanager
+def announced(say: Say, what: str, then: str) -> Iterator[None]:
+    """Say when something is compiled in the meantime, and at the end that it is over.
+
+    what: what is compiled. then: what comes next. Nothing is said where the cache holds all that is needed.
+    """
+    said: set[Happening] = set()
+
+    def notify(happening: Happening) -> None:
+        if happening not in said:
+            said.add(happening)
+            doing = "compiling" if happening == "compiling" else "another process compiles"
+            say(f"{doing} {what}")
+
+    began = time.monotonic()
+    with observed(notify):
+        yield
+    if said:
+        say(f"compiled in {time.monotonic() - began:.0f} s; {then}")

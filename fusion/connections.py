@@ -35,6 +35,7 @@ from fusion.slicing import PER_GBPS
 from fusion.survivability.failures import Failure
 from fusion.survivability.outages import Toll
 from fusion.survivability.recovery import restoration_ms
+from fusion.survivability.restored import add_restored
 from fusion.traffic import Requests
 
 
@@ -132,14 +133,15 @@ class ConnectionSimulation:
         decision = np.full((count, 3), -1, dtype=np.int32)
         if failure.restoration == "reroute":
             countdown = int(state.cursor[COUNTDOWN])
+            again, count_again = new_tally(scenario.network), new_count()
             state.cursor[COUNTDOWN] = 1 << 62
             self._serve(
                 scenario.network,
                 self._service,
                 state,
                 self._pair_of_path,
-                new_tally(scenario.network),
-                new_count(),
+                again,
+                count_again,
                 policy.fit,
                 policy.choice,
                 1 << 62,
@@ -151,6 +153,8 @@ class ConnectionSimulation:
                 decision,
             )
             state.cursor[COUNTDOWN] = countdown
+            add_restored(self._tally, again)
+            add_restored(self._count, count_again)
         gone = decision[:, 0] == -1
         lost_gbps = float(rate[gone].sum()) / PER_GBPS
         took = restoration_ms(

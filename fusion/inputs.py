@@ -51,13 +51,8 @@ from fusion.topology import (
     topology_names,
 )
 from fusion.traffic_matrix import TrafficMatrixError, read_traffic_matrix
+from fusion.versions import FAILURES_VERSION, RESULTS_VERSION
 from fusion.ways import make_ways
-
-RESULTS_VERSION = 1
-"""Part of every content key: raised when the same inputs give other numbers than before."""
-
-_FAILURES_VERSION = 2
-"""The same for configs with failures: 2 since slots of failed links count as free, not as taken."""
 
 _SHOWN = 10
 _NAMES_OF_FILES = {*KEYS, "mod_assumption", "length_key"}
@@ -158,7 +153,7 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         "traffic_matrix": None if matrix is None else _digest(matrix.tolist()),
     }
     if config.failure_settings.failure_type != "none":
-        found["failures_version"] = _FAILURES_VERSION
+        found["failures_version"] = FAILURES_VERSION
         # A region by km follows from coordinates, which are no part of the topology otherwise.
         links, *further = links_of_failures(config.failure_settings, topology)
         found["failed_links"] = links

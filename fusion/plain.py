@@ -22,6 +22,7 @@ from fusion.scenario import Scenario
 from fusion.survivability.failures import Failure
 from fusion.survivability.outages import Toll
 from fusion.survivability.recovery import restoration_ms
+from fusion.survivability.restored import add_restored
 from fusion.traffic import Requests
 
 
@@ -102,7 +103,7 @@ class PlainSimulation:
                 decision,
             )
             state.cursor[3] = countdown
-            tally.busy_by_path[:] += again.busy_by_path
+            add_restored(tally, again)
         gone = decision[:, 0] == -1
         lost_gbps = float(scenario.bit_rates_gbps[bit_rate[gone]].sum())
         took = restoration_ms(

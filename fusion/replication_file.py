@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,17 @@ from fusion.file_lock import lock
 from fusion.files import atomic_file
 from fusion.logging_config import get_logger
 from fusion.measured import Replication
+from fusion.versions import MAY_LACK_IN_REPLICATION
 
 log = get_logger(__name__)
 
 
 class ForeignResultsError(ValueError):
     """The output directory holds results that do not belong to this config."""
+
+
+class LackingError(ValueError):
+    """A record without what this version measures; the message names the fields."""
 
 
 class ReplicationFile:
@@ -56,12 +62,18 @@ class ReplicationFile:
             return {}
         self._check_header(lines[0])
         found = {}
+        lacking: Counter[str] = Counter()
         for number, line in enumerate(lines[1:], start=2):
             try:
                 each = from_record(json.loads(line.decode()))
                 found[each.erlang, each.replication] = each
+            except LackingError as error:
+                lacking[str(error)] += 1
             except (ValueError, TypeError, AttributeError):
                 log.warning("%s, line %d is damaged: it is computed again", self._path, number)
+        for fields, count in lacking.items():
+            told = "%s: %d replications are of a version that did not measure %s: they are computed again"
+            log.warning(told, self._path, count, fields)
         return found
 
     def _check_header(self, line: bytes) -> None:
@@ -120,9 +132,16 @@ def to_record(replication: Replication) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Replication:
-    """Return the replication of which `to_record` made the record."""
+    """Return the replication of which `to_record` made the record, in this version or another.
+
+    What a later version has measured beside is left out. Raises LackingError where an earlier one has not
+    measured what this one does, and TypeError and others for what is no record.
+    """
     fields: dict[str, Any] = {
         name: np.array(value) if isinstance(value, list) else value
         for name, value in record.items()
+        if name in Replication._fields
     }
+    if lacking := set(Replication._fields) - set(fields) - MAY_LACK_IN_REPLICATION:
+        raise LackingError(", ".join(sorted(lacking)))
     return Replication(**fields)

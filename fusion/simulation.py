@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fusion.compilation import compile_for, is_compiled
+from fusion.compilation import compile_for
 from fusion.config import Config
 from fusion.inputs import Inputs
 from fusion.logging_config import get_logger
@@ -19,7 +19,7 @@ from fusion.progress import ProgressWriter
 from fusion.replication import Replicate
 from fusion.replication_file import ReplicationFile
 from fusion.report import Report
-from fusion.scenario import loop_of, make_scenario
+from fusion.scenario import make_scenario
 from fusion.stopping import LoadState, Task, make_rule
 from fusion.tables import ReplicationTable, Tables
 
@@ -77,13 +77,9 @@ def run(
         return None
 
     unfinished = any(not report.has_finished(state) for state in states.values())
-    if unfinished and not is_compiled(loop_of(config, inputs.policy)):
-        once = "once per installation: 10 to 30 s"
-        if inputs.policy is not None:
-            once = f"with {inputs.policy.label}, once until it is edited: some 5 s"
-        log.info("compiling the event loop, %s", once)
-        # Here, so that the workers of a pool find it in the cache and do not each compile it.
-        compile_for(scenario)
+    if unfinished:
+        # Here, so that the workers of a pool find it in the cache and do not wait for each other.
+        compile_for(scenario, log.info, "the replications begin")
     for replication in run_tasks(
         Replicate(scenario), next_task, _worker_count(config, states), stopped
     ):

@@ -200,6 +200,12 @@ def estimate_scenario(
     )
 
 
+def compile_splitting(config: Config, inputs: Inputs) -> None:
+    """Have what estimates of a config need compiled, unless it is in the cache, by serving few requests."""
+    plan = Plan((), (), 1, 1.0, STRIDE, 1.0)
+    replicate_with_splitting(make_scenario(config, inputs), 1.0, 0, 0, STRIDE, plan)
+
+
 def replicate_with_splitting(
     scenario: Scenario,
     load: float,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+HoldingDistribution = Literal["exponential", "deterministic", "truncated_exponential"]
 
 CHUNK = 16_384
 """Requests drawn at a time: small enough for the second cache level. The numbers do not depend on it."""
@@ -31,7 +33,7 @@ class TrafficModel(NamedTuple):
     pair_shares: NDArray[np.float64]
     bit_rate_shares: NDArray[np.float64]
     mean_holding_time: float
-    holding_distribution: str
+    holding_distribution: HoldingDistribution
 
 
 class Requests(NamedTuple):
@@ -70,7 +72,16 @@ def offered_load(model: TrafficModel, load: float) -> float:
     """Return the load in Erlang that is offered in truth when the nominal load is `load`."""
     if model.holding_distribution == "truncated_exponential":
         return load * mean_of_truncated_exponential(1.0)
-    return load
+    if model.holding_distribution in get_args(HoldingDistribution):
+        return load
+    raise _unknown(model)
+
+
+def _unknown(model: TrafficModel) -> ValueError:
+    known = ", ".join(get_args(HoldingDistribution))
+    return ValueError(
+        f"holding_distribution is {model.holding_distribution!r}: must be one of {known}"
+    )
 
 
 def draw_requests(
@@ -130,9 +141,11 @@ def _holding_times(
         truncated = -np.log1p(-covered * stream.random(size))
         truncated *= model.mean_holding_time
         return np.asarray(truncated, dtype=np.float64)
-    holding = stream.standard_exponential(size)
-    holding *= model.mean_holding_time
-    return holding
+    if model.holding_distribution == "exponential":
+        holding = stream.standard_exponential(size)
+        holding *= model.mean_holding_time
+        return holding
+    raise _unknown(model)
 
 
 def split(

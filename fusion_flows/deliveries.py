@@ -26,7 +26,7 @@ from fusion.outcome import Outcome
 from fusion.progress import ProgressReader
 from fusion.sweep.failed_points import failure_of_event
 from fusion.sweep.point_state import Failure
-from fusion.sweep.store import parse_line
+from fusion.sweep.store import COLUMNS, OutcomeReader, parse_lines
 from fusion_flows.connection import Connection
 
 MOST_BYTES = 400_000
@@ -71,7 +71,7 @@ class Sender:
         """Replications."""
         self._connection = connection
         self._flow_run_id = flow_run_id
-        self._outcomes = outcomes
+        self._outcomes = OutcomeReader(outcomes)
         self._events = ProgressReader(progress)
         list(self._events.read())  # of an earlier attempt
         self._failures: list[Failure] = []
@@ -94,7 +94,7 @@ class Sender:
                 return
             made = ArtifactCreate(
                 type=_TYPE,
-                data=pack({"outcomes": lines, "failures": self._failures}),
+                data=pack({"outcomes": lines, "columns": COLUMNS, "failures": self._failures}),
                 description=f"{len(lines)} replications on their way to the sweep",
                 flow_run_id=self._flow_run_id,
             )
@@ -105,20 +105,9 @@ class Sender:
 
     def _new_lines(self) -> tuple[list[str], int]:
         """Return whole lines that are new, and where in the file they end."""
-        lines: list[str] = []
-        offset = self._offset
-        try:
-            with self._outcomes.open("rb") as file:
-                file.seek(offset)
-                for line in file:
-                    if not line.endswith(b"\n") or len(lines) >= _MOST_LINES:
-                        break
-                    offset += len(line)
-                    if parse_line(line) is not None:
-                        lines.append(line.decode().rstrip())
-        except FileNotFoundError:  # made with the first outcome
-            pass
-        return lines, offset
+        self._outcomes.offset = self._offset
+        lines = [line.decode().rstrip() for line, _ in self._outcomes.lines(_MOST_LINES)]
+        return lines, self._outcomes.offset
 
 
 def waiting(connection: Connection, flow_runs: Sequence[UUID] | None) -> list[Delivery]:
@@ -144,10 +133,9 @@ def _delivery(artifact: Artifact) -> Delivery:
     assert artifact.flow_run_id is not None
     found = unpack(str(artifact.data))
     assert isinstance(found, dict)
-    rows = [parse_line(f"{line}\n".encode()) for line in found["outcomes"]]
     return Delivery(
         artifact.id,
         artifact.flow_run_id,
-        [row for row in rows if row is not None],
+        parse_lines(found["outcomes"], found.get("columns")),
         [Failure(*each) for each in found["failures"]],
     )

@@ -17,7 +17,7 @@ from fusion.outcome import Outcome
 from fusion.problems import show
 from fusion.sweep.point_file import from_text
 from fusion.sweep.points import Point
-from fusion.sweep.store import Outcomes, OutcomeWriter, Store, parse_line
+from fusion.sweep.store import COLUMNS, Outcomes, OutcomeWriter, Store, parse_lines
 from fusion_flows import run_lock, run_removal, rundir
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.deliveries import Sender, pack, unpack
@@ -49,7 +49,7 @@ def pack_order(points: str, outcomes: dict[str, Outcomes]) -> str:
         for key, found in outcomes.items()
         for outcome in found.values()
     ]
-    return pack({"points": points, "there": there})
+    return pack({"points": points, "there": there, "columns": COLUMNS})
 
 
 def _run_name() -> str:
@@ -163,8 +163,7 @@ def _read(order: str) -> tuple[str, list[Point], list[tuple[str, Outcome]]]:
     if not isinstance(found, dict):
         raise TypeError("it is no order")
     points, _ = from_text(found["points"])
-    rows = [parse_line(f"{line}\n".encode()) for line in found["there"]]
-    return found["points"], points, [row for row in rows if row is not None]
+    return found["points"], points, parse_lines(found["there"], found.get("columns"))
 
 
 def _remove(run: RunDirectory) -> None:

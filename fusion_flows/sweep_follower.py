@@ -15,7 +15,7 @@ from fusion.sweep.definition import Sweep
 from fusion.sweep.failed_points import failure_of_event
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
-from fusion.sweep.store import parse_line
+from fusion.sweep.store import OutcomeReader
 from fusion_flows import onlooker
 from fusion_flows.artifacts import Artifacts, clock
 from fusion_flows.connection import Connection, Unreachable
@@ -58,8 +58,7 @@ class SweepFollower:
         size = run.log.stat().st_size if run.log.exists() else 0
         stream = LogStream(run.log, max_log_bytes, offset=size)
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
-        self._outcomes: Path | None = None
-        self._offset = 0
+        self._outcomes: OutcomeReader | None = None
         self._cores = cores
         self._requests = 0
         self._seconds = 0.0
@@ -80,7 +79,7 @@ class SweepFollower:
 
     def read_from(self, outcomes: Path) -> None:
         """Say which file the next simulator writes."""
-        self._outcomes, self._offset = outcomes, 0
+        self._outcomes = OutcomeReader(outcomes)
         self._since = time.monotonic()
 
     def pause(self) -> None:
@@ -126,21 +125,11 @@ class SweepFollower:
         )
 
     def _read_outcomes(self) -> None:
-        if self._outcomes is None:
-            return
-        try:
-            with self._outcomes.open("rb") as file:
-                file.seek(self._offset)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break
-                    self._offset += len(line)
-                    if (row := parse_line(line)) is not None and row[0] in self._states:
-                        state = self._states[row[0]]
-                        state.add(row[1])
-                        self._requests += state.point.requests
-        except FileNotFoundError:  # made with the first outcome
-            pass
+        for _, (key, outcome) in self._outcomes.lines() if self._outcomes else ():
+            if key in self._states:
+                state = self._states[key]
+                state.add(outcome)
+                self._requests += state.point.requests
 
     def _read_events(self) -> None:
         for event in self._events.read():

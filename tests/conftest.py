@@ -43,7 +43,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         "from fusion.config import load_config; from fusion.inputs import read_inputs\n"
         "from fusion.compilation import compile_for; from fusion.scenario import make_scenario\n"
         "config = load_config('quick', {})\n"
-        "compile_for(make_scenario(config, read_inputs(config)))\n"
+        "compile_for(make_scenario(config, read_inputs(config)), print, 'tests follow')\n"
     )
     scripts = [script.format(overrides) for overrides in COMPILED]
     threading.Thread(target=let_long_simulations_wait, daemon=True).start()

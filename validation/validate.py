@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.compilation import is_compiled
+from fusion.compilation import compile_for
 from fusion.config import load_config
 from fusion.inputs import read_inputs
 from fusion.measured import Replication
@@ -240,6 +240,10 @@ def _job(scenario: Scenario, load: float, replications: int) -> Job:
     return Job(scenario, load, math.ceil(20 * load), replications)
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def _estimate(done: list[Replication]) -> Estimate:
     return mean_estimate([one.blocking_probability for one in done], 0.95)
 
@@ -253,8 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=GROUPS, nargs="+", default=list(GROUPS), help="groups")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    if not is_compiled(connections=False):
-        print("compiling the event loop, once per machine and version: 10 to 30 s", flush=True)
+    quick = load_config("quick")
+    compile_for(make_scenario(quick, read_inputs(quick)), _say, "the groups follow")
     wrong = 0
     with start_pool() as pool:
         for name in options.only:

@@ -97,7 +97,7 @@ def _search(
     ]
     with OutcomeWriter(options.outcomes) as writer:
         for number, done in search_all(
-            searches, Store(options.store), writer, options.workers, signals.stopped
+            searches, Store(options.store), writer, options.workers, signals.heed
         ):
             search = searches[number]
             axes = dict(search.first.axes)

@@ -91,18 +91,25 @@ def _refusal(config: Config) -> str:
 
 
 def _estimate(config: Config, inputs: Inputs, signals: Signals, *, as_json: bool) -> bool:
+    from fusion.compilation import ONCE, announced
     from fusion.pool import Stopped
-    from fusion.splitting import estimate_rare_blocking
+    from fusion.splitting import compile_splitting, estimate_rare_blocking
 
+    with announced(_say, ONCE, "the estimates begin"):
+        compile_splitting(config, inputs)
     if not as_json:
         print("load (E)  blocking   interval              excursions that blocked  requests")
     for load in config.loads:
         try:
-            estimate = estimate_rare_blocking(config, inputs, load, signals.stopped)
+            estimate = estimate_rare_blocking(config, inputs, load, signals.heed)
         except Stopped:
             return False
         print(_json(estimate) if as_json else _line(estimate), flush=True)
     return True
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _line(estimate: RareEstimate) -> str:

@@ -119,7 +119,7 @@ def _simulate(
         for outcomes in compute(
             list(left.values()),
             options.workers,
-            signals.stopped,
+            signals.heed,
         ):
             writer.append(outcomes)
             for key in [key for key, state in left.items() if state.is_done]:

@@ -91,12 +91,16 @@ class Signals:
         self._received_at = time.monotonic()
 
     def stopped(self) -> bool:
-        """Say whether a signal has come; who asks ends in order then."""
-        self._is_heeded = self.received is not None
+        """Return whether a signal has come."""
+        return self.received is not None
+
+    def heed(self) -> bool:
+        """Return whether a signal has come; who calls this ends in order then, and is waited for."""
+        self._is_heeded = self.stopped()
         return self._is_heeded
 
     def overdue(self) -> bool:
-        """Say whether a signal came so long ago that nobody is waited for any more who has not asked."""
+        """Return whether a signal that nobody has heeded came so long ago that nobody is waited for."""
         if self.received is None or self._is_heeded:
             return False
         return time.monotonic() - self._received_at > ORDERLY_SECONDS
@@ -156,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     def simulate() -> bool:
         from fusion.simulation import run
 
-        return run(config, inputs, directory, file, progress, signals.stopped)
+        return run(config, inputs, directory, file, progress, signals.heed)
 
     try:
         complete = _run_and_watch(simulate, signals, run_file, progress)

@@ -2,7 +2,8 @@
 
 Everything in this folder is compiled by numba and imports nothing of fusion from outside the folder. That
 makes the folder the unit of the kernel cache: numba does not notice that a cached function calls one that
-was edited in another file, so the cache lives in a directory named after the content of all files here.
+was edited in another file, so the cache lives in a directory named after the content of all files here. What
+lies in that directory is the subject of `cache`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import llvmlite.binding
 import numba
 
 from fusion import __version__
+from fusion.kernel.cache import kept
 
 
 def _roots() -> Iterator[Path]:
@@ -66,24 +68,24 @@ if CACHE_DIR is not None:
     numba.config.CACHE_DIR = str(CACHE_DIR)
 
 
-def is_cached(compiled: Any) -> bool:
-    """Say whether a function of this folder is in the cache. An edit makes numba compile anew."""
-    if CACHE_DIR is None:
-        return False
-    source = Path(compiled.py_func.__code__.co_filename)
-    indexes = Path(compiled.stats.cache_path).glob(f"{source.stem}.{compiled.__name__}-*.nbi")
-    return any(index.stat().st_mtime > source.stat().st_mtime for index in indexes)
+def keep(dispatcher: Any) -> Any:
+    """Have a function that Python calls be kept in the cache; use it as a decorator above numba's."""
+    return kept(dispatcher, CACHE_DIR)
 
 
-def compiled(function: Any = None, **options: Any) -> Any:
+def compiled(function: Any = None, *, is_kept: bool = False, **options: Any) -> Any:
     """Compile a function as `numba.njit` does, without reference counts; use it as a decorator.
 
-    It must neither make nor return an array, which nobody would ever free: it works on those of its caller.
-    Handing over a tuple of arrays otherwise costs two atomic operations for each of them, up to nine tenths
-    of the time of a request.
+    is_kept: whether it is kept in the cache: a function that Python calls. It must neither make nor return an
+    array, which nobody would ever free: it works on those of its caller. Handing over a tuple of arrays
+    otherwise costs two atomic operations for each of them, up to nine tenths of the time of a request.
     """
     decorate = numba.njit(_nrt=False, **options)
-    return decorate if function is None else decorate(function)
+
+    def decorated(function: Any) -> Any:
+        return keep(decorate(function)) if is_kept else decorate(function)
+
+    return decorated if function is None else decorated(function)
 
 
 def inner(function: Any) -> Any:

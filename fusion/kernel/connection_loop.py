@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import CACHE_DIR, compiled, inner
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally
 from fusion.kernel.connections import (
     BLOCKED_BY_QUALITY,
@@ -664,7 +664,7 @@ def _as(name: str, what: str) -> Any:
     """
     function = FunctionType(serve_each.__code__, globals(), name)
     function.__doc__ = f"Serve requests as `serve_each` does, with a service that has {what}."
-    return compiled(function, cache=CACHE_DIR is not None, nogil=True)
+    return compiled(function, is_kept=True, nogil=True)
 
 
 serve_connections = _as("serve_connections", "no quality")

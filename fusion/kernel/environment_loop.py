@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
 from fusion.kernel.event_loop import change_usage, sample_fragmentation
 from fusion.kernel.observation import Float32s, Int8s, View, show, show_free
@@ -228,7 +228,7 @@ def tally_of(tallies: Tally, environment: int) -> Any:
     )
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def step(
     network: Network,
     view: View,

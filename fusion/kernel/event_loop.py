@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
 from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
@@ -46,7 +46,7 @@ def sample_fragmentation(free: Words, tally: Tally) -> None:
     tally.events[1] += 1
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def serve(
     network: Network,
     state: State,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import CACHE_DIR, compiled, inner
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
 from fusion.kernel.connections import Connections, Count, Service, end_connection, end_early
 from fusion.kernel.event_loop import change_usage
@@ -52,7 +52,7 @@ class Links:
         return self.path_down != before
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def interrupt(
     network: Network,
     state: State,
@@ -102,7 +102,7 @@ def interrupt(
     return count
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def rows_in(bucket: Int32s, following: Int32s, row: Int32s) -> Any:
     """List the rows that wait in a timing wheel, and return how many they are.
 
@@ -190,19 +190,19 @@ def interrupt_each(
     return found
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def interrupt_connections(*arguments: Any) -> Any:
     """Interrupt connections as `interrupt_each` does, with a service without quality."""
     return interrupt_each(*arguments)
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def interrupt_with_quality(*arguments: Any) -> Any:
     """Interrupt connections as `interrupt_each` does, with a service that has quality."""
     return interrupt_each(*arguments)
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def all_up(state: Connections, path_down: Flags, row: Int32s, found: Flags) -> None:
     """Find out of which connections all lightpaths are up.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally
 from fusion.kernel.connection_loop import end_until
 from fusion.kernel.connections import (
@@ -193,7 +193,7 @@ def is_reachable(network: Network, service: Service, pair: int, bit_rate: int) -
     return False
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def serve_as_fusion(
     network: Network,
     service: Service,

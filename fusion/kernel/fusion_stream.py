@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Int64s
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def read_requests(
     uniform: Floats,
     quota: Int64s,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import CACHE_DIR, compiled
+from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally, Words
 from fusion.kernel.event_loop import sample_fragmentation
 from fusion.kernel.protection import (
@@ -126,7 +126,7 @@ def end_until(network: Network, protection: Protection, state: Protected, now: f
     state.cursor[REACHED] = present
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def serve_protected(
     network: Network,
     protection: Protection,
@@ -206,7 +206,7 @@ def serve_protected(
                 decision[i, 3], decision[i, 4] = plane1, start1
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def switch_over(
     network: Network,
     protection: Protection,
@@ -233,7 +233,7 @@ def switch_over(
         switched[i] = state.carries[each] != NEITHER
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def come_back(
     network: Network,
     protection: Protection,
@@ -269,7 +269,7 @@ def come_back(
     return reverted
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def drop(
     network: Network, protection: Protection, state: Protected, gone: Flags, now: float
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from fusion.kernel import CACHE_DIR
+from fusion.kernel import keep
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally, Words
 from fusion.kernel.event_loop import serve
 from fusion.kernel.spectrum import ONE, TOP, ZERO
@@ -247,7 +247,8 @@ def redraw_departures(state: State, mean: float, stream: np.random.Generator) ->
             state.bucket[slot] = row
 
 
-@njit(cache=CACHE_DIR is not None, nogil=True)
+@keep
+@njit(nogil=True)
 def split_and_serve(
     network: Network,
     state: State,

@@ -28,6 +28,7 @@ from numba.extending import (
 from fusion.kernel import CACHE_DIR, INSIDE, compiled
 from fusion.kernel.answers import ANSWERS, run_is_free
 from fusion.kernel.arrays import Int64s, Network, Words
+from fusion.kernel.cache import kept
 from fusion.kernel.request import PUBLIC, Facts, Request
 
 Build = Callable[[Callable[[Any], Any], Any], Any]
@@ -198,18 +199,11 @@ def loop_with(loop: Any, chooser: Chooser) -> Any:
     """Return an event loop for one policy: the same function, with a folder of its own in the cache."""
     name = chooser.key[:32]
     if (loop, name) not in _loops:
-        if CACHE_DIR is None:
-            _loops[loop, name] = compiled(nogil=True)(loop.py_func)
-        else:
-            folder = CACHE_DIR / "policies" / name
+        folder = None if CACHE_DIR is None else CACHE_DIR / "policies" / name
+        if folder is not None:
             _make_room(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            # numba chooses a function's place in the cache when it is made.
-            numba.config.CACHE_DIR = str(folder)
-            try:
-                _loops[loop, name] = compiled(cache=True, nogil=True)(loop.py_func)
-            finally:
-                numba.config.CACHE_DIR = str(CACHE_DIR)
+        _loops[loop, name] = kept(compiled(nogil=True)(loop.py_func), folder)
     return _loops[loop, name]
 
 

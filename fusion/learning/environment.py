@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from fusion.compilation import ONCE, announced
 from fusion.kernel.environment_loop import BEGIN, DECIDE, Shown
 from fusion.learning.batch import Batch
 from fusion.learning.layout import Layout
@@ -20,8 +21,11 @@ from fusion.learning.setting import (
     Setting,
     make_setting,
 )
+from fusion.logging_config import get_logger
 from fusion.measured import Replication
 from fusion.scenario import Scenario
+
+log = get_logger(__name__)
 
 
 class EonEnv(gymnasium.Env[Any, np.int64]):
@@ -90,8 +94,9 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
             raise ValueError(f"options = {options!r}: none are known")
         super().reset(seed=seed)
         self._replication = self._replication + self._stride if seed is None else int(seed)
-        self._batch.begin(0, self._replication)
-        self._shown = self._batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+        with announced(log.warning, ONCE, "the episode begins"):
+            self._batch.begin(0, self._replication)
+            self._shown = self._batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
         info = {"action_mask": self._shown.mask[0].copy(), "replication": self._replication}
         return observations(self.setting, self._shown, 0), info
 

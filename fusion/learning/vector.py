@@ -11,9 +11,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from fusion.compilation import ONCE, announced
 from fusion.kernel.environment_loop import BEGIN, DECIDE, REST, Shown
 from fusion.learning.batch import Batch
-from fusion.learning.environment import observation_space, observations
+from fusion.learning.environment import log, observation_space, observations
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
@@ -99,7 +100,8 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
                 if replication is not None:
                     self._next[row] = replication
         every = np.ones(self.num_envs, dtype=np.bool_)
-        shown = self._begin(every)
+        with announced(log.warning, ONCE, "the episodes begin"):
+            shown = self._begin(every)
         self._over, self._mask = np.zeros_like(every), shown.mask.copy()
         return observations(self.setting, shown, _ALL), self._infos(shown, every)
 

@@ -7,25 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import is_cached
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
 from fusion.kernel.event_loop import serve
 from fusion.kernel.user_policy import REQUEST, WRONG, Asked, in_python, loop_with, make_request
 from fusion.own_policy.build import chooser_of
 from fusion.own_policy.rules import PLAIN
-from fusion.own_policy.source import PolicySource
 from fusion.own_policy.trial import Traced, WrongPolicyError
 from fusion.scenario import OwnPolicy, Scenario
 
 Serve = Callable[..., None]
 """A function with the arguments of `event_loop.serve` up to `decision`."""
-
-
-def is_loop_cached(policy: PolicySource | None) -> bool:
-    """Say whether the cache holds the event loop, with a policy of the user's or without; or needs none."""
-    if policy is None:
-        return is_cached(serve)
-    return PLAIN or is_cached(loop_with(serve, chooser_of(policy)))
 
 
 def event_loop(scenario: Scenario) -> Serve:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fusion.config import Config
-from fusion.kernel import is_cached
 from fusion.kernel.arrays import make_network
+from fusion.kernel.cache import is_kept
 from fusion.kernel.event_loop import serve
 from fusion.kernel.request import BLOCKED, Facts, Request, is_free, width
 from fusion.kernel.user_policy import CompileError, check_types, loop_with
@@ -157,7 +157,7 @@ def try_out(source: PolicySource, conditions: Conditions) -> list[str]:
 
 def _compile(source: PolicySource, request: Request) -> list[str]:
     chooser = chooser_of(source)
-    if is_cached(loop_with(serve, chooser)):
+    if is_kept(loop_with(serve, chooser)):
         return []
     try:
         # The event loop's spectrum may be written to, which is another type.

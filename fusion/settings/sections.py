@@ -48,6 +48,31 @@ RANKING = ("cong_aware", "least_congested", "frag_aware", *LINK_COST_KEYS)
 """Routing methods that order the candidate paths anew for each request."""
 NOISE_MODELS = ("snr_calc_nli", "gsnr")
 """Values of snr_type whose signal quality is computed from noise."""
+ROUTE_LABELS = {
+    "k_shortest_path": "ksp",
+    "shortest_path": "sp",
+    "cong_aware": "ca",
+    "least_congested": "lc",
+    "frag_aware": "fa",
+    "nli_aware": "na",
+    "xt_aware": "xa",
+    "external_ksp": "eksp",
+    "1plus1_protection": "1p1",
+}
+PROTECTION_LABELS = {"1plus1": "1p1", "shared_backup": "sbpp"}
+FIT_LABELS = {
+    "first_fit": "ff",
+    "last_fit": "lf",
+    "best_fit": "bf",
+    "random_fit": "rf",
+    "most_used": "mu",
+    "least_used": "lu",
+    "exact_fit": "ef",
+    "priority_first": "pf",
+    "priority_last": "pl",
+    "xt_aware": "xa",
+}
+"""What the label of a policy is made of. No two policies have the same one."""
 _BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
 
 Slots = Annotated[int, Field(ge=0, le=10_000), Integer]
@@ -557,19 +582,9 @@ class Config(BaseModel):
         """
         if own := self.routing_settings.policy:
             return PurePath(own).name
-        words = self.general_settings.allocation_method.split("_")
-        fit = "".join(word[0] for word in words)
-        route = {
-            "cong_aware": "ca",
-            "least_congested": "lc",
-            "frag_aware": "fa",
-            "nli_aware": "na",
-            "xt_aware": "xa",
-            "external_ksp": "eksp",
-        }.get(self.general_settings.route_method, "ksp")
-        route = {"1plus1": "1p1", "shared_backup": "sbpp"}.get(
-            self.protection_settings.protection_mode, route
-        )
+        fit = FIT_LABELS[self.general_settings.allocation_method]
+        route = ROUTE_LABELS[self.general_settings.route_method]
+        route = PROTECTION_LABELS.get(self.protection_settings.protection_mode, route)
         return (
             f"{route}{fit}" if self.routing_settings.path_choice == "in_order" else f"{fit}{route}"
         )

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Failure(NamedTuple):
     reverts: whether connections on their backup go back to a working path that is repaired.
     """
 
-    restoration: str
+    restoration: Literal["none", "reroute", "wait"]
     spectra: int
     schedule: tuple[Scheduled, ...] = ()
     lifetimes: Lifetimes | None = None

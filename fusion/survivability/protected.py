@@ -23,6 +23,7 @@ from fusion.scenario import Scenario
 from fusion.survivability.failures import Failure
 from fusion.survivability.outages import Toll
 from fusion.survivability.recovery import restoration_ms, switchover_ms
+from fusion.survivability.restored import add_restored
 from fusion.traffic import Requests
 
 
@@ -155,7 +156,7 @@ class ProtectedSimulation:
             )
             self._serve(chunk, again, 1 << 62, decision)
             state.cursor[COUNTDOWN] = countdown
-            self._tally.busy_by_path[:] += again.busy_by_path
+            add_restored(self._tally, again)
             found = decision[:, 0] >= 0
             more = restoration_ms(
                 failure.recovery,

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from fusion.compilation import compile_for, is_compiled
+from fusion.compilation import compile_for
+from fusion.logging_config import get_logger
 from fusion.outcome import Outcome, outcome_of
 from fusion.pool import Stopped, run_tasks, usable_cpus
 from fusion.replication import replicate
-from fusion.scenario import Scenario, loop_of, make_scenario
+from fusion.scenario import Loop, Scenario, loop_of, make_scenario
 from fusion.stopping import Task
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
+
+log = get_logger(__name__)
 
 SMALL_REQUESTS = 5_000_000
 """Below this many requests in all a pool costs more time than it saves."""
@@ -94,20 +97,30 @@ class Scenarios:
         return make_scenario(point.config, point.inputs)
 
     def compile(self, points: Iterable[Point]) -> None:
-        """Compile what points need and the cache has not, so that the workers of a pool do not each do it."""
-        first = {loop_of(point.config, point.inputs.policy): point for point in points}
-        for loop, point in first.items():
-            if not is_compiled(loop):
-                with suppress(Exception):  # an error of this point is told when it is its turn
-                    compile_for(self.make(point))
+        """Have what points need compiled, so that the workers of a pool do not wait for each other."""
+        first: dict[Loop, Point] = {}
+        for point in points:
+            first.setdefault(loop_of(point.config, point.inputs.policy), point)
+        for point in first.values():
+            with suppress(Exception):  # an error of this point is told when it is its turn
+                scenario = self.make(point)
+                self._keep(_name(point), scenario)
+                compile_for(scenario, log.info, "the points that need it can begin")
 
     def get(self, point: Point) -> tuple[bytes, str]:
         """Return the scenario of a point, pickled, and its key."""
-        name = repr(sorted(without_loads(point.content).items()))
+        name = _name(point)
         if name not in self._made:
-            data = pickle.dumps(self.make(point), protocol=pickle.HIGHEST_PROTOCOL)
-            self._made[name] = data, hashlib.sha256(data).hexdigest()
+            self._keep(name, self.make(point))
         return self._made[name]
+
+    def _keep(self, name: str, scenario: Scenario) -> None:
+        data = pickle.dumps(scenario, protocol=pickle.HIGHEST_PROTOCOL)
+        self._made[name] = data, hashlib.sha256(data).hexdigest()
+
+
+def _name(point: Point) -> str:
+    return repr(sorted(without_loads(point.content).items()))
 
 
 def without_loads(content: Mapping[str, object]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -14,10 +14,9 @@ from fusion.settings.ini import format_value
 from fusion.settings.named_files import KEYS
 from fusion.settings.sections import HOME, GeneralSettings, SimulationSettings, StatisticsSettings
 from fusion.sweep.definition import ERLANG, Assignment, Sweep
+from fusion.versions import OUTCOMES_OF_FAILURES_VERSION
 
 _MOST_PROBLEMS = 20
-_OUTCOMES_VERSION = 2
-"""Part of the key of points with failures: 2 since their outcomes say how long connections were out."""
 
 
 class Point(NamedTuple):
@@ -103,14 +102,32 @@ def sweep_points(
     if not found:
         message = "leaves no point" if sweep.where else "has no point"
         raise ConfigError([Problem("", "where", sweep.where, message, "the sweep")])
+    if namesakes := _namesakes(found.values()):
+        raise ConfigError(namesakes)
     return list(found.values())
+
+
+def _namesakes(points: Iterable[Point]) -> list[Problem]:
+    """Return a problem for each pair of files on an axis that tables and pictures would not tell apart."""
+    first: dict[str, Point] = {}
+    pairs: dict[tuple[str, str, str], Problem] = {}
+    for point in points:
+        other = first.setdefault(repr(point.axes), point)
+        for axis in point.axes if other is not point else ():
+            if axis not in KEYS:
+                continue
+            one, two = (getattr(getattr(each.config, HOME[axis]), axis) for each in (other, point))
+            if one != two:
+                message = f"is another file than {one} and would have its name: rename one of them"
+                pairs[axis, one, two] = Problem("", axis, two, message, "the sweep")
+    return list(pairs.values())
 
 
 def make_point(config: Config, inputs: Inputs, axes: Mapping[str, Any] | None = None) -> Point:
     """Return the point of a configuration with one load."""
     what = content(_one_replication(config), inputs)
     if config.failure_settings.failure_type != "none":
-        what["outcomes_version"] = _OUTCOMES_VERSION
+        what["outcomes_version"] = OUTCOMES_OF_FAILURES_VERSION
     given = {ERLANG: config.loads[0]} if axes is None else axes
     return Point(key_of(what), given, config, what, inputs)
 

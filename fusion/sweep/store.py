@@ -14,7 +14,8 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, get_type_hints
@@ -22,14 +23,18 @@ from uuid import uuid4
 
 from fusion.files import write_atomic
 from fusion.inputs import key_of
+from fusion.logging_config import get_logger
 from fusion.outcome import Outcome
 from fusion.sweep.points import Point
+from fusion.versions import MAY_LACK_IN_OUTCOME
 
 _KEY = re.compile(r'"key": "([0-9a-f]{64})"')
-_HEADER = ("key", *Outcome._fields)
-_TYPES = tuple(get_type_hints(Outcome).values())
-_FIRST = 14
-"""Columns of the first version of these files, which had none of failures."""
+COLUMNS = ("key", *Outcome._fields)
+"""Of the files that are written."""
+
+_TYPES = get_type_hints(Outcome)
+
+_log = get_logger(__name__)
 
 Outcomes = dict[int, Outcome]
 """Replication number to outcome."""
@@ -142,7 +147,7 @@ class OutcomeWriter:
         """Write outcomes, each with the key of its point, to the operating system. Raises OSError."""
         if self._file is None:
             self._file = self._path.open("x", encoding="utf-8", newline="")
-            csv.writer(self._file, lineterminator="\n").writerow(_HEADER)
+            csv.writer(self._file, lineterminator="\n").writerow(COLUMNS)
         rows = csv.writer(self._file, lineterminator="\n")
         rows.writerows((key, *outcome) for key, outcome in outcomes)
         self._file.flush()
@@ -167,33 +172,113 @@ class OutcomeWriter:
             self._file.close()
 
 
-def read_outcomes(path: Path, offset: int = 0) -> Iterator[tuple[str, Outcome]]:
-    """Yield key and outcome of each whole line of a file; offset: bytes to leave out.
+class Columns:
+    """Which column of a file of outcomes is what: versions before and after may have others, elsewhere."""
 
-    What is appended while it is read is left for the next time: who writes may be faster than who reads.
+    def __init__(self, names: Sequence[str] = COLUMNS) -> None:
+        """names: of the columns, as the header has them; those of this version unless others are given."""
+        place = {name: number for number, name in enumerate(names)}
+        self._count = len(names)
+        self._key = place.get("key", 0)
+        self._fields = [(name, place[name], _TYPES[name]) for name in _TYPES if name in place]
+        self.missing = tuple(sorted(set(_TYPES) - set(place) - MAY_LACK_IN_OUTCOME))
+        """What no line says and this version needs: then all of them are to be computed again."""
+
+    @classmethod
+    def of(cls, header: bytes) -> Columns | None:
+        """Return the columns that a line names; None for one that is no header."""
+        names = _cells(header)
+        return cls(names) if "key" in names and "replication" in names else None
+
+    def parse(self, line: bytes) -> tuple[str, Outcome] | None:
+        """Return key and outcome; None for a header, a damaged line, and one that lacks a value."""
+        cells = _cells(line)
+        if self.missing or len(cells) != self._count or len(cells[self._key]) != 64:
+            return None
+        try:
+            values = {name: kind(cells[place]) for name, place, kind in self._fields}
+        except ValueError:
+            return None
+        return cells[self._key], Outcome(**values)
+
+
+_OURS = Columns()
+_FIRST = Columns(
+    (
+        *("key", "replication", "requests", "warmup_requests", "blocked", "blocked_out_of_reach"),
+        *("requested_gbps", "blocked_gbps", "lightpaths", "hops", "length_km", "slots"),
+        *("utilisation", "fragmentation"),
+    )
+)
+"""Of the first version, which had none of failures."""
+
+
+def _cells(line: bytes) -> list[str]:
+    return line.decode(errors="replace").rstrip("\n").split(",")
+
+
+class OutcomeReader:
+    """Reads whole lines of a file that another process may be writing, each once."""
+
+    def __init__(self, path: Path) -> None:
+        """path: of a file that may not be there yet."""
+        self.path = path
+        self.offset = 0
+        """Bytes that have been read."""
+        self._columns: Columns | None = None
+
+    def lines(self, most: int | None = None) -> Iterator[tuple[bytes, tuple[str, Outcome]]]:
+        """Yield line, and key with outcome, of what is new; nothing where there is no file. most: lines.
+
+        What is appended while it is read is left for the next time: who writes may be faster than who reads.
+        """
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            left = os.fstat(file.fileno()).st_size - self.offset
+            file.seek(self.offset)
+            for line in file:
+                left -= len(line)
+                if left < 0 or most == 0 or not line.endswith(b"\n"):
+                    return
+                if self.offset == 0:
+                    self._columns = self._columns_of(line)
+                self.offset += len(line)
+                columns = self._columns
+                if (row := columns.parse(line) if columns else parse_line(line)) is not None:
+                    if most is not None:
+                        most -= 1
+                    yield line, row
+
+    def _columns_of(self, header: bytes) -> Columns | None:
+        columns = Columns.of(header)
+        if columns is not None and columns.missing:
+            lacking = ", ".join(columns.missing)
+            told = "%s is of a version that did not measure %s: what it has is computed again"
+            _log.warning(told, self.path, lacking)
+        return columns
+
+
+def read_outcomes(path: Path) -> Iterator[tuple[str, Outcome]]:
+    """Yield key and outcome of each whole line of a file."""
+    for _, row in OutcomeReader(path).lines():
+        yield row
+
+
+def parse_lines(lines: Iterable[str], names: Sequence[str] | None) -> list[tuple[str, Outcome]]:
+    """Return key and outcome of lines that came without their file.
+
+    names: of their columns; None: of this version or the first one.
     """
-    with path.open("rb") as file:
-        file.seek(offset)
-        left = os.fstat(file.fileno()).st_size - offset
-        for line in file:
-            left -= len(line)
-            if left < 0:
-                return
-            if line.endswith(b"\n") and (row := parse_line(line)) is not None:
-                yield row
+    parse = parse_line if names is None else Columns(names).parse
+    rows = (parse(f"{line}\n".encode()) for line in lines)
+    return [row for row in rows if row is not None]
 
 
 def parse_line(line: bytes) -> tuple[str, Outcome] | None:
-    """Return key and outcome, or None for a header and for a line that is damaged."""
-    cells = line.decode(errors="replace").rstrip("\n").split(",")
-    if len(cells) not in (_FIRST, len(_HEADER)) or len(cells[0]) != 64:
-        return None
-    try:
-        return cells[0], Outcome(
-            *(kind(cell) for kind, cell in zip(_TYPES, cells[1:], strict=False))
-        )
-    except ValueError:
-        return None
+    """Return key and outcome of a line without its header, as this version or the first one has written it.
+
+    None for a header, and for a line that is damaged.
+    """
+    return _OURS.parse(line) or _FIRST.parse(line)
 
 
 def add(outcomes: Outcomes, outcome: Outcome, where: Path) -> None:

@@ -11,11 +11,11 @@ import os, signal, threading, time
 from fusion.cli import run_sim
 
 signals = run_sim.Signals()
+signals.asks_nothing = lambda: True
 
 def simulate():
-    if {asks}:
-        while not signals.stopped():
-            time.sleep(0.01)
+    while not signals.{question}():
+        time.sleep(0.01)
     time.sleep(run_sim.ORDERLY_SECONDS + 1)
     return True
 
@@ -24,9 +24,13 @@ print(run_sim.wait_for_end(simulate, signals, lambda: run_sim.end_at_once(99)))
 """
 
 
-@pytest.mark.parametrize(("asks", "code"), [(True, 0), (False, 99)], ids=["writing", "computing"])
-def test_who_has_heard_of_the_signal_may_write_what_there_is(asks: bool, code: int) -> None:
-    script = SCRIPT.format(asks=asks, number=int(signal.SIGTERM))
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [("heed", 0), ("asks_nothing", 99), ("stopped", 99)],
+    ids=["writing", "computing", "looking on"],
+)
+def test_who_has_heard_of_the_signal_may_write_what_there_is(question: str, code: int) -> None:
+    script = SCRIPT.format(question=question, number=int(signal.SIGTERM))
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
     assert ended.returncode == code, ended.stderr
 

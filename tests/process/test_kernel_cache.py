@@ -1,4 +1,4 @@
-"""The compiled kernel: compiled once per machine and version, and never stale."""
+"""The compiled kernel: compiled once per machine and version, and never stale or another's."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from numba.core.errors import TypingError
 
 import fusion
+from fusion.file_lock import lock
 
 PACKAGE = Path(fusion.__file__).parent
 KERNEL = sorted((PACKAGE / "kernel").glob("*.py"))
@@ -111,8 +116,7 @@ def test_signal_while_compiling_ends_in_time(tmp_path: Path) -> None:
 
 
 def test_first_start_says_that_it_compiles_and_the_second_does_not(tmp_path: Path) -> None:
-    """On a new machine, with a failure and two workers."""
-    environment = {**os.environ, "FUSION_CACHE_DIR": str(tmp_path / "cache")}
+    """On a new machine, with a failure, slices and two workers; the second from another installation."""
     overrides = tmp_path / "tiny.ini"
     overrides.write_text(
         "[general_settings]\nerlang_start = 50\nerlang_stop = 50\nnum_requests = 100\n"
@@ -120,17 +124,149 @@ def test_first_start_says_that_it_compiles_and_the_second_does_not(tmp_path: Pat
         "[failure_settings]\nfailure_type = node\nfailed_node_id = 5\n"
         "t_repair_after_arrivals = 10\n[simulation_settings]\nworkers = 2\n"
     )
-    said = []
-    for name in ("first", "second"):
+    shutil.copytree(
+        PACKAGE, tmp_path / "fusion", copy_function=shutil.copyfile
+    )  # with times of its own
+    cache = tmp_path / "cache"
+    said, files = [], []
+    for name, folder in (("first", PACKAGE.parent), ("second", tmp_path)):
         result = subprocess.run(
             [
                 *(sys.executable, "-m", "fusion.cli.run_sim"),
                 *("--config", str(overrides), "--output-dir", str(tmp_path / name)),
             ],
-            env=environment,
+            cwd=folder,
+            env={
+                **os.environ,
+                "FUSION_CACHE_DIR": str(cache),
+                "PYTHONPATH": str(folder),
+            },
             capture_output=True,
             text=True,
             check=True,
         )
-        said.append("compiling" in result.stderr)
-    assert said == [True, False]
+        lines = [
+            line.split(maxsplit=3)[3] for line in result.stderr.splitlines() if "compil" in line
+        ]
+        said.append([line.split()[0] for line in lines])
+        files.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.nbc")})
+    assert said == [["compiling", "compiled"], []]
+    assert files[0] == files[1]
+
+
+SMALL = """
+import sys
+from pathlib import Path
+
+import numba
+from fusion.kernel.cache import kept, observed
+
+
+def new():
+    @numba.njit
+    def double(value):
+        return value + value
+
+    return kept(double, Path(sys.argv[1]))
+
+
+def notify(happening):
+    print(happening, flush=True)
+    if happening == "compiling" and len(sys.argv) > 2:
+        sys.stdin.readline()
+"""
+
+
+def small(folder: Path) -> dict[str, Any]:
+    """Return what is in `SMALL`, with this folder for what is kept."""
+    space: dict[str, Any] = {"__name__": "small"}
+    exec(compile(SMALL, "small.py", "exec"), space)
+    space["sys"] = SimpleNamespace(argv=["", str(folder)])
+    return space
+
+
+def happenings(space: dict[str, Any], work: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Return what a work returns, and what it compiles."""
+    found: list[str] = []
+    with space["observed"](found.append):
+        return work(), found
+
+
+def test_two_that_compile_at_once_for_other_types_do_not_get_each_others_code(
+    tmp_path: Path,
+) -> None:
+    space = small(tmp_path)
+    first, second, third = space["new"](), space["new"](), space["new"]()
+    # The first has seen an empty folder when the second keeps what it compiled.
+    saved = second._cache.save_overload
+    second._cache.save_overload = lambda *arguments: (first(21), saved(*arguments))
+    assert second(1.25) == 2.5
+    assert happenings(space, lambda: (third(1.25), third(21))) == ((2.5, 42), [])
+    assert {type(each) for each in (third(1.25), third(21))} == {float, int}
+
+
+def test_two_that_start_at_once_compile_once(tmp_path: Path) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(SMALL + "with observed(notify):\n    print(new()(21), flush=True)\n")
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / "cache"), "wait"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with start() as first, start() as second:
+        assert first.stdout
+        assert second.stdout
+        said = {first: first.stdout.readline(), second: second.stdout.readline()}
+        assert sorted(said.values()) == ["compiling\n", "waiting\n"]
+        [compiles] = [process for process, line in said.items() if line == "compiling\n"]
+        assert compiles.stdin
+        print(file=compiles.stdin, flush=True)
+        assert {first.stdout.read(), second.stdout.read()} == {"42\n"}
+
+
+def test_one_that_waits_goes_on_when_the_other_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(SMALL + "with observed(notify):\n    print(new()(21), flush=True)\n")
+    command = [sys.executable, str(script), str(tmp_path / "cache")]
+    with subprocess.Popen(
+        [*command, "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "compiling\n"
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second:
+            assert second.stdout
+            assert second.stdout.readline() == "waiting\n"
+            first.kill()
+            assert second.stdout.read() == "compiling\n42\n"
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: data[:-1] + b"!", None])
+def test_what_is_kept_and_damaged_is_compiled_again(
+    damage: Callable[[bytes], bytes] | None, tmp_path: Path
+) -> None:
+    space = small(tmp_path)
+    space["new"]()(21)
+    [path] = tmp_path.glob("*.nbc")
+    path.write_bytes(damage(path.read_bytes()) if damage else b"")
+    assert happenings(space, lambda: space["new"]()(21)) == (42, ["compiling"])
+    assert happenings(space, lambda: space["new"]()(21)) == (42, [])
+
+
+def test_what_cannot_be_compiled_lets_others_compile(tmp_path: Path) -> None:
+    space = small(tmp_path)
+    with pytest.raises(TypingError):
+        space["new"]()(None)
+    [path] = tmp_path.glob("*.lock")
+    with path.open("ab") as file:
+        assert lock(file)
+
+
+def test_what_cannot_be_kept_is_compiled_by_each_process(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    space = small(tmp_path / "file" / "folder")
+    for _ in range(2):
+        assert happenings(space, lambda: space["new"]()(21)) == (42, ["compiling"])

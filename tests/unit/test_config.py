@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,16 @@ from fusion.config import (
     template_names,
     to_ini,
 )
-from fusion.policies import FITS
+from fusion.policies import FITS, IMPAIRMENT_FITS
 from fusion.settings.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
 from fusion.settings.foreign_keys import SECTIONS as FOREIGN_SECTIONS
-from fusion.settings.sections import HOME, SECTIONS
+from fusion.settings.sections import (
+    FIT_LABELS,
+    HOME,
+    PROTECTION_LABELS,
+    ROUTE_LABELS,
+    SECTIONS,
+)
 
 Write = Callable[[str], Path]
 
@@ -185,6 +192,13 @@ def test_policy_warmup_and_bit_rates() -> None:
         for choice in ("in_order", "all")
     }
     assert len(labels) == 2 * len(FITS)
+    routes = {*ROUTE_LABELS.values(), *PROTECTION_LABELS.values()}
+    fits = set(FIT_LABELS.values())
+    assert FIT_LABELS.keys() == FITS.keys() | IMPAIRMENT_FITS.keys()
+    assert len(fits) == len(FIT_LABELS)
+    assert len(routes) == len({*ROUTE_LABELS, *PROTECTION_LABELS}) - 1  # 1plus1 is there twice
+    pairs = [*product(routes, fits), *product(fits, routes)]
+    assert len({"".join(pair) for pair in pairs}) == len(pairs) - 1  # xa
     assert {"kspff", "ffksp", "lfksp", "kspmu", "ksppl"} <= labels
     ranked = {"general_settings": {"route_method": "congestion_aware"}}
     assert load_config("quick", ranked).policy == "caff"

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from fusion.config import load_config
+import pytest
+
+from fusion.config import ConfigError, load_config
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import read_points, write_points
 from fusion.sweep.points import sweep_points
@@ -46,6 +48,26 @@ def test_the_content_of_a_topology_counts_and_not_where_it_lies(tmp_path: Path) 
         file.write_text(f"1\t2\t{km}\n2\t3\t100\n")
         keys.append(key("topology_settings", network=str(file)))
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_two_files_of_one_name_on_an_axis_are_refused(tmp_path: Path) -> None:
+    """They would be one curve in a picture; the same content is one point wherever it lies."""
+    text = "from fusion.request import BLOCKED\n\ndef choose(request):\n    return BLOCKED\n"
+    files = [tmp_path / folder / "mine.py" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(text)
+    sweep = Sweep(
+        template="quick",
+        grid={"policy": [f"{file}:choose" for file in files], "erlang": [150, 160]},
+    )
+    assert len(sweep_points(sweep)) == 2
+    files[1].write_text(text + "\n\n# another")
+    with pytest.raises(ConfigError) as raised:
+        sweep_points(sweep)
+    [problem] = raised.value.problems
+    assert (problem.key, problem.value) == ("policy", f"{files[1]}:choose")
+    assert f"another file than {files[0]}:choose" in problem.message
 
 
 def test_a_point_that_is_there_twice_is_there_once() -> None:

@@ -11,10 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusion.measured import Replication
 from fusion.outcome import Outcome
 from fusion.sweep.definition import Sweep
 from fusion.sweep.points import Point, sweep_points
-from fusion.sweep.store import OutcomeWriter, Store, StoreError, parse_line, read_outcomes
+from fusion.sweep.store import (
+    COLUMNS,
+    OutcomeWriter,
+    Store,
+    StoreError,
+    parse_line,
+    parse_lines,
+    read_outcomes,
+)
+from fusion.versions import MAY_LACK_IN_OUTCOME, MAY_LACK_IN_REPLICATION
 
 POINTS = sweep_points(Sweep(template="quick", grid={"k_paths": [1, 3], "erlang": [150, 160]}))
 
@@ -50,6 +60,45 @@ def test_a_line_of_the_first_version_is_read() -> None:
     line = ",".join(["a" * 64, *map(repr, outcome(3)[:13])])
     assert parse_line(line.encode() + b"\n") == ("a" * 64, outcome(3))
     assert parse_line(line.encode() + b",1.0\n") is None
+
+
+def test_columns_are_read_by_their_names(tmp_path: Path) -> None:
+    """A file of a later version has columns more, and elsewhere."""
+    store = filled(tmp_path, 0, 1, points=POINTS[:1])
+    (file,) = store.files()
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    file.write_text(
+        "".join(
+            ",".join([*row[5:], cell, *row[:5]]) + "\n"
+            for row, cell in zip(rows, ("regenerators", "3", "4"), strict=True)
+        )
+    )
+    assert store.read([POINTS[0].key]) == {POINTS[0].key: {0: outcome(0), 1: outcome(1)}}
+
+
+def test_a_file_without_what_this_version_needs_is_computed_again_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = filled(tmp_path, 0, 1, points=POINTS[:1])
+    (file,) = store.files()
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    place = rows[0].index("slots")
+    file.write_text("".join(",".join([*row[:place], *row[place + 1 :]]) + "\n" for row in rows))
+    assert store.read([POINTS[0].key]) == {POINTS[0].key: {}}
+    assert "did not measure slots: what it has is computed again" in caplog.text
+
+
+def test_lines_that_travel_without_their_file_have_its_columns_with_them() -> None:
+    names = (*reversed(COLUMNS), "regenerators")
+    line = ",".join(map(str, [*reversed(("a" * 64, *outcome(3))), 7]))
+    assert parse_lines([line], names) == [("a" * 64, outcome(3))]
+    assert parse_lines([line], None) == []
+
+
+def test_what_a_line_may_lack_is_named_with_the_rule_for_it() -> None:
+    """A default would be taken for what earlier versions measured: see `fusion.versions`."""
+    assert Outcome._field_defaults.keys() == MAY_LACK_IN_OUTCOME
+    assert Replication._field_defaults.keys() == MAY_LACK_IN_REPLICATION
 
 
 def test_what_is_written_is_there(tmp_path: Path) -> None:

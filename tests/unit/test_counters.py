@@ -1,0 +1,133 @@
+"""What holds for every field of the arrays of an event loop, also for one that is added."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+import pytest
+
+from fusion.kernel import environment_loop
+from fusion.kernel.arrays import (
+    Network,
+    State,
+    Tally,
+    make_empty,
+    make_network,
+    new_state,
+    new_tally,
+)
+from fusion.kernel.connections import Count, new_count
+from fusion.kernel.splitting_loop import restore_state, save_state
+from fusion.settings.sections import TrafficSettings
+from fusion.survivability.restored import COUNTS, add_restored
+from fusion.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
+
+OVERWRITTEN = {"score"}
+"""Fields of a state that mean nothing between two requests."""
+
+
+def network() -> Network:
+    """Return two nodes, a link and four slots."""
+    one, zeros = np.array([0, 1]), np.array([0])
+    return make_network(one, one, zeros, zeros, np.array([[1]]), 1, [4])
+
+
+def numbered(kind: Any, arrays: tuple[Any, ...], *, rows: int = 0) -> Any:
+    """Return arrays of the same shapes, or rows of such, with other numbers in each."""
+    shapes = [(rows, *each.shape) if rows else each.shape for each in arrays]
+    return kind(
+        *(
+            np.arange(int(np.prod(shape))).reshape(shape).astype(each.dtype) + 7 * place + 1
+            for place, (shape, each) in enumerate(zip(shapes, arrays, strict=True))
+        )
+    )
+
+
+def new() -> State:
+    return new_state(network(), 1.0, 1.0, keep_usage=True)
+
+
+@pytest.mark.parametrize(
+    ("row_of", "kind", "arrays"),
+    [
+        (environment_loop.state_of, State, new()),
+        (environment_loop.tally_of, Tally, new_tally(network())),
+    ],
+    ids=["state", "tally"],
+)
+def test_an_environment_has_each_field_of_its_own_row(
+    row_of: Any, kind: Any, arrays: tuple[Any, ...]
+) -> None:
+    rows = numbered(kind, arrays, rows=2)
+    for name, found in zip(kind._fields, row_of.py_func(rows, 1), strict=True):
+        assert np.shares_memory(found, getattr(rows, name)[1]), name
+        assert np.array_equal(found, getattr(rows, name)[1]), name
+
+
+def test_measuring_begins_with_every_counter_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_busy = environment_loop.busy_from_now.py_func
+    monkeypatch.setattr(environment_loop, "busy_from_now", of_busy)
+    tally = numbered(Tally, new_tally(network()))
+    environment_loop.begin_measuring.py_func(new(), tally, 1)
+    for name, value in zip(Tally._fields, tally, strict=True):
+        assert not value.any(), name
+
+
+def test_a_trajectory_that_is_copied_has_every_field() -> None:
+    rows = len(new().departure)
+    state = numbered(State, new())
+    state.cursor[1] = rows
+    before = State(*(each.copy() for each in state))
+    saved = State(*(np.zeros((2, *each.shape), each.dtype) for each in state))
+    save_state.py_func(state, saved, 1)
+    for each in state:
+        each[...] = 0
+    restore_state.py_func(saved, 1, state)
+    for name in set(State._fields) - OVERWRITTEN:
+        assert np.array_equal(getattr(state, name), getattr(before, name)), name
+
+
+def test_a_network_that_is_emptied_is_as_a_new_one() -> None:
+    state, fresh = numbered(State, new()), new()
+    state.clock[1] = fresh.clock[1]
+    make_empty(network(), state)
+    ever_used = int(state.cursor[1])
+    assert ever_used == 0
+    for name, value in zip(State._fields, state, strict=True):
+        if name not in OVERWRITTEN and len(getattr(fresh, name)) != len(fresh.departure):
+            assert np.array_equal(value, getattr(fresh, name)), name
+
+
+def test_every_counter_says_whether_restored_connections_count() -> None:
+    assert COUNTS.keys() == {*Tally._fields, *Count._fields}
+    for counters in (new_tally(network()), new_count()):
+        restored = type(counters)(*(np.ones_like(each) for each in counters))
+        add_restored(counters, restored)
+        for name, value in zip(counters._fields, counters, strict=True):
+            assert value.all() if COUNTS[name] else not value.any(), name
+
+
+def test_a_counter_that_nobody_has_thought_of_is_not_lost_in_silence() -> None:
+    class Longer(NamedTuple):
+        busy_by_path: Any
+        regenerators: Any
+
+    some: Any = Longer(np.zeros(1), np.zeros(1))
+    with pytest.raises(KeyError, match="regenerators"):
+        add_restored(some, some)
+
+
+def test_an_unknown_distribution_of_holding_times_is_refused() -> None:
+    """It was taken for the exponential one."""
+    annotation = TrafficSettings.model_fields["holding_distribution"].annotation
+    assert get_args(annotation) == get_args(HoldingDistribution)
+    one = np.ones(1)
+    weibull: Any = "weibull"
+    model = TrafficModel(one, one, 1.0, weibull)
+    for ask in (
+        lambda: offered_load(model, 1.0),
+        lambda: next(draw_requests(model, 1.0, 0, 0, ties=False)),
+    ):
+        with pytest.raises(ValueError, match="'weibull': must be one of exponential, determ"):
+            ask()

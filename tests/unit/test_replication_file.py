@@ -1,0 +1,78 @@
+"""The file of replications, as this version and others have written it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fusion.measured import Replication
+from fusion.replication_file import ReplicationFile, from_record, to_record
+
+_COUNTS = np.zeros(1, dtype=np.int64)
+_SHARES = np.zeros(1)
+
+
+def replication(number: int) -> Replication:
+    return Replication(
+        erlang=10.0,
+        replication=number,
+        requests=100,
+        warmup_requests=10,
+        requested=_COUNTS,
+        blocked=_COUNTS,
+        blocked_out_of_reach=0,
+        requested_gbps=1.0,
+        blocked_gbps=0.0,
+        requested_by_bit_rate=_COUNTS,
+        blocked_by_bit_rate=_COUNTS,
+        lightpaths=1,
+        hops=1,
+        length_km=1.0,
+        slots=1,
+        lightpaths_by_format=_COUNTS,
+        lightpaths_by_rank=_COUNTS,
+        lightpaths_by_plane=_COUNTS,
+        utilisation=_SHARES,
+        fragmentation=_SHARES,
+    )
+
+
+def read_again(path: Path, change: Callable[[dict[str, Any]], object]) -> set[int]:
+    """Return the numbers that are read from a file of two, of which another version wrote the second."""
+    file = ReplicationFile(path, "key", {})
+    file.append(replication(0))
+    file.append(replication(1))
+    file.close()
+    *lines, last = path.read_text().splitlines()
+    record = json.loads(last)
+    change(record)
+    path.write_text("".join(f"{line}\n" for line in (*lines, json.dumps(record))))
+    file = ReplicationFile(path, "key", {})
+    file.close()
+    return {number for _, number in file.replications}
+
+
+def test_what_a_later_version_measures_beside_is_left_out(tmp_path: Path) -> None:
+    assert read_again(tmp_path / "file", lambda record: record.update(regenerators=3)) == {0, 1}
+
+
+def test_what_an_earlier_version_did_not_measure_is_not_taken_for_zero(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_again(tmp_path / "file", lambda record: record.pop("slots")) == {0}
+    assert "1 replications are of a version that did not measure slots" in caplog.text
+    assert "damaged" not in caplog.text
+
+
+def test_what_was_not_asked_for_then_may_be_missing(tmp_path: Path) -> None:
+    assert read_again(tmp_path / "file", lambda record: record.pop("groomed")) == {0, 1}
+
+
+def test_a_record_gives_the_replication_back() -> None:
+    again = from_record(json.loads(json.dumps(to_record(replication(3)))))
+    assert to_record(again) == to_record(replication(3))
