@@ -64,7 +64,7 @@ class ByScore:
 
 def blocking(env: EonVectorEnv, agent: ByScore, replication: int) -> NDArray[np.float64]:
     """Return what each environment blocked, all with the requests of one replication."""
-    observations, infos = env.reset(seed=[replication] * env.num_envs)
+    observations, infos = env.reset(options={"replication": [replication] * env.num_envs})
     while "blocking_probability" not in infos:
         observations, _, _, _, infos = env.step(agent(observations, infos["action_mask"]))
     return infos["blocking_probability"]

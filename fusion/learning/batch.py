@@ -18,6 +18,7 @@ from fusion.kernel.environment_loop import (
     step,
 )
 from fusion.learning.layout import make_view
+from fusion.learning.picture import spectrum_picture
 from fusion.learning.setting import Setting
 from fusion.measured import Counted, Replication, replication_of
 from fusion.plain import serve_chunk
@@ -150,6 +151,18 @@ class Batch:
         wrong = action[(action < 0) | (action >= actions)]
         if len(wrong):
             raise ValueError(f"action {wrong[0]} is none of 0 to {actions - 1}")
+
+    def picture(self, environment: int) -> NDArray[np.uint8]:
+        """Return the spectrum of an environment as `picture.spectrum_picture` draws it."""
+        scenario, row = self._setting.scenario, environment
+        words = self._states.free[row].view(np.uint8)
+        bits = np.unpackbits(words, axis=2, bitorder="little").astype(np.int8)
+        planes = [bits[number, :, : plane.slots] for number, plane in enumerate(scenario.planes)]
+        network, episodes = scenario.network, self._episodes
+        pair = int(episodes.pair[row, episodes.position[row]])
+        first, last = network.first_path[pair], network.first_path[pair + 1]
+        links = network.links[network.first_hop[first] : network.first_hop[last]]
+        return spectrum_picture(np.concatenate(planes, axis=1), sorted(set(links.tolist())))
 
     def blocking_probability(self) -> NDArray[np.float64]:
         """Return float64[environment], blocked over offered requests measured so far; 0 before."""

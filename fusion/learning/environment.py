@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fusion.compilation import ONCE, announced
 from fusion.kernel.environment_loop import BEGIN, DECIDE, Shown
 from fusion.learning.batch import Batch
+from fusion.learning.episodes import asked_for, checked, first_of
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
@@ -27,14 +28,18 @@ from fusion.scenario import Scenario
 
 log = get_logger(__name__)
 
+RENDER_MODES = ("rgb_array",)
+
 
 class EonEnv(gymnasium.Env[Any, np.int64]):
     """An elastic optical network that asks the agent about each request.
 
     An episode is one replication of the simulator: the same requests for the same seed of the config, load
     and replication, so an agent that takes the first path in order with room blocks what kspff
-    blocks. `reset(seed=n)` begins replication n, and `reset()` the next one. An episode is truncated after
-    the requests of its warm-up and `num_requests` more; it never terminates, for the network goes on.
+    blocks. `reset(seed=n)` begins the first replication of a stream of its own, which neither another seed
+    nor a run of the simulator has; `reset()` the next one, and at first that of a stream by chance.
+    `reset(options={"replication": n})` begins replication n of a run. An episode is truncated after the
+    requests of its warm-up and `num_requests` more; it never terminates, for the network goes on.
 
     Action: candidate path x blocks + j takes the slots from the start of the j-th free block of that path
     which is wide enough, by plane (core and band) and then from the lowest slot; with one block that is first
@@ -43,7 +48,10 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
     Reward: 1 for a request that is served, `blocked_reward` for another.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as gymnasium declares it
+    metadata: dict[str, Any] = {  # noqa: RUF012 - as gymnasium declares it
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 10,
+    }
 
     def __init__(
         self,
@@ -57,11 +65,12 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         """Read a config; an environment takes any that asks for nothing which it does not model.
 
         config, overrides: as for `fusion.config.load_config`, or a Config. stride: replications from one
-        episode to the next. options: of `fusion.learning.setting.Options`, such as load. Raises ConfigError,
-        ValueError, TypeError for an option that is none.
+        episode to the next. render_mode: None or "rgb_array", see `render`. options: of
+        `fusion.learning.setting.Options`, such as load. Raises ConfigError, ValueError, TypeError for an
+        option that is none.
         """
-        if render_mode is not None:
-            raise ValueError(f"render_mode = {render_mode!r}: there is nothing to see")
+        check_render_mode(render_mode)
+        self.render_mode = render_mode
         self.setting: Setting = make_setting(config, overrides, **options)
         if stride < 1:
             raise ValueError(f"stride = {stride}: must be at least 1")
@@ -69,7 +78,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         self.action_space = spaces.Discrete(self.setting.layout.actions)
         self._batch = Batch(self.setting, 1)
         self._stride = stride
-        self._replication = -stride
+        self._next: int | None = None
         self._shown: Shown | None = None
 
     @property
@@ -85,19 +94,24 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin replication `seed`, or where there is no seed the next one; the first one is 0.
+        """Begin the first episode of a seed, or where there is none the next one.
 
-        The info has the mask of the first request and the number of the replication. Raises ValueError for
-        options: none are known.
+        options: {"replication": n} begins replication n of a run. The info has the mask of the first request
+        and the number of the replication. Raises ValueError for other options.
         """
-        if options:
-            raise ValueError(f"options = {options!r}: none are known")
+        asked = asked_for(options)
+        if asked is not None:
+            replication = checked(asked)
+        elif seed is not None or self._next is None:
+            replication = first_of(seed)
+        else:
+            replication = self._next
         super().reset(seed=seed)
-        self._replication = self._replication + self._stride if seed is None else int(seed)
+        self._next = replication + self._stride
         with announced(log.warning, ONCE, "the episode begins"):
-            self._batch.begin(0, self._replication)
+            self._batch.begin(0, replication)
             self._shown = self._batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
-        info = {"action_mask": self._shown.mask[0].copy(), "replication": self._replication}
+        info = {"action_mask": self._shown.mask[0].copy(), "replication": replication}
         return observations(self.setting, self._shown, 0), info
 
     def step(self, action: np.int64 | int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -123,12 +137,29 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         mask: NDArray[np.bool_] = self._shown.mask[0].astype(np.bool_)
         return mask
 
+    def render(self) -> NDArray[np.uint8] | None:
+        """Return the spectrum as uint8[height, width, 3], or None without a render_mode.
+
+        A row for each link, its slots from left to right, taken ones dark; links on candidate paths of the
+        request that waits have a mark. Raises RuntimeError before the first reset.
+        """
+        if self._shown is None:
+            raise RuntimeError("no episode runs: call reset first")
+        return None if self.render_mode is None else self._batch.picture(0)
+
     def measured(self) -> Replication:
         """Return what the episode that has ended measured, as a replication of the simulator.
 
         Raises RuntimeError where it has not ended.
         """
         return self._batch.measured(0)
+
+
+def check_render_mode(render_mode: str | None) -> None:
+    """Raise ValueError for a render mode that there is not."""
+    if render_mode is not None and render_mode not in RENDER_MODES:
+        modes = " or ".join(RENDER_MODES)
+        raise ValueError(f"render_mode = {render_mode!r}: must be {modes}, or None")
 
 
 def observation_space(setting: Setting) -> spaces.Space[Any]:

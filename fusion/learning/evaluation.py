@@ -83,7 +83,7 @@ def evaluate(
         some = numbers[first : first + _SIDE_BY_SIDE]
         if env.num_envs != len(some):
             env = EonVectorEnv(len(some), config, overrides, **options)
-        observation, info = env.reset(seed=some)
+        observation, info = env.reset(options={"replication": some})
         ended = np.zeros(len(some), dtype=np.bool_)
         while not ended.all():  # they all end with the same step
             action = agent(observation, info["action_mask"])

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from fusion.compilation import ONCE, announced
 from fusion.kernel.environment_loop import BEGIN, DECIDE, REST, Shown
 from fusion.learning.batch import Batch
-from fusion.learning.environment import log, observation_space, observations
+from fusion.learning.environment import (
+    RENDER_MODES,
+    check_render_mode,
+    log,
+    observation_space,
+    observations,
+)
+from fusion.learning.episodes import asked_for, checked, first_of
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
@@ -31,10 +38,11 @@ _ALL = slice(None)
 class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     """As many environments as wanted, each as `EonEnv` and in another replication.
 
-    `reset(seed=n)` begins replications n, n + 1, ...; a list of seeds names each. The next episode of an
-    environment is the replication num_envs further, so that none comes twice. Whether an environment whose
-    episode has ended begins the next one in the same step or in the next, `autoreset_mode` says; infos are
-    those of `gymnasium.vector.SyncVectorEnv`.
+    `reset(seed=n)` begins the streams of the seeds n, n + 1, ...; a list of seeds names each.
+    `reset(options={"replication": n})` begins replications n, n + 1, ... of a run; a list names each. The
+    next episode of an environment is the replication num_envs further, so that none comes twice. Whether an
+    environment whose episode has ended begins the next one in the same step or in the next, `autoreset_mode`
+    says; infos are those of `gymnasium.vector.SyncVectorEnv`.
     """
 
     def __init__(
@@ -48,14 +56,14 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         **options: Unpack[Options],
     ) -> None:
         """Read a config; the arguments are those of `EonEnv`. Raises ConfigError, ValueError."""
-        if render_mode is not None:
-            raise ValueError(f"render_mode = {render_mode!r}: there is nothing to see")
+        check_render_mode(render_mode)
+        self.render_mode = render_mode
         if num_envs < 1:
             raise ValueError(f"num_envs = {num_envs}: must be at least 1")
         self._mode = AutoresetMode(autoreset_mode)
         if self._mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode must be NextStep or SameStep")
-        self.metadata = {"render_modes": [], "autoreset_mode": self._mode}
+        self.metadata = {"render_modes": list(RENDER_MODES), "autoreset_mode": self._mode}
         self.setting: Setting = make_setting(config, overrides, **options)
         self.num_envs = num_envs
         self.single_observation_space = observation_space(self.setting)
@@ -63,7 +71,7 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._batch = Batch(self.setting, num_envs)
-        self._next = np.arange(num_envs, dtype=np.int64)
+        self._next = np.full(num_envs, -1, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=np.bool_)
         self._mask: NDArray[np.int8] | None = None
 
@@ -83,22 +91,24 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode in every environment, with the replications that the seeds name.
+        """Begin an episode in every environment.
 
-        An environment without a seed begins the one that is its next. Raises ValueError for options, of which
-        none are known, and another number of seeds than of environments.
+        seed: as for `EonEnv`, that of the first environment, which the others count on from; or one for each,
+        None for one that begins its next. options: {"replication": n} or one for each, in the same way, for
+        replications of a run. Raises ValueError for other options, and for another number than of
+        environments.
         """
-        if options:
-            raise ValueError(f"options = {options!r}: none are known")
+        replications = self._for_each(asked_for(options), "replications")
+        seeds = self._for_each(seed, "seeds")
         super().reset(seed=seed if isinstance(seed, int) else None)
-        if isinstance(seed, int):
-            seed = range(seed, seed + self.num_envs)
-        if seed is not None:
-            if len(seed) != self.num_envs:
-                raise ValueError(f"{len(seed)} seeds for {self.num_envs} environments")
-            for row, replication in enumerate(seed):
-                if replication is not None:
-                    self._next[row] = replication
+        by_chance = first_of(None)
+        for row, (replication, own) in enumerate(zip(replications, seeds, strict=True)):
+            if replication is not None:
+                self._next[row] = checked(replication)
+            elif own is not None:
+                self._next[row] = first_of(own)
+            elif self._next[row] < 0:
+                self._next[row] = by_chance + row
         every = np.ones(self.num_envs, dtype=np.bool_)
         with announced(log.warning, ONCE, "the episodes begin"):
             shown = self._begin(every)
@@ -126,6 +136,27 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._mask = shown.mask.copy()
         none = np.zeros(self.num_envs, dtype=np.bool_)
         return observations(self.setting, shown, _ALL), shown.reward, none, ended.copy(), infos
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return the spectrum of each environment as `EonEnv.render` does, or None without a render_mode.
+
+        Raises RuntimeError before the first reset.
+        """
+        if self._mask is None:
+            raise RuntimeError("no episode runs: call reset first")
+        if self.render_mode is None:
+            return None
+        return tuple(self._batch.picture(row) for row in range(self.num_envs))
+
+    def _for_each(self, given: Any, what: str) -> Sequence[Any]:
+        """Return a value for each environment: those given, or counted on from the first."""
+        if given is None:
+            return [None] * self.num_envs
+        if isinstance(given, int | np.integer):
+            return range(int(given), int(given) + self.num_envs)
+        if len(given) != self.num_envs:
+            raise ValueError(f"{len(given)} {what} for {self.num_envs} environments")
+        return list(given)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return bool[environment, action], which actions can be done now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -15,6 +17,8 @@ from fusion.kernel.cache import is_kept
 from fusion.kernel.event_loop import serve
 from fusion.kernel.request import BLOCKED, Facts, Request, is_free, width
 from fusion.kernel.user_policy import CompileError, check_types, loop_with
+from fusion.own_policy import arithmetic, rules
+from fusion.own_policy import build as building
 from fusion.own_policy.build import build, chooser_of
 from fusion.own_policy.errors import in_words
 from fusion.own_policy.rules import PLAIN
@@ -25,11 +29,17 @@ from fusion.scenario import BANDS, planes_of
 from fusion.topology import Topology
 
 MOST_LINES = 2_000_000
-"""Lines of plain Python after which a policy is taken to never end."""
+"""Lines of plain Python, also of the functions that it calls, after which a policy is taken to never end."""
+
+MOST_SECONDS = 10.0
+"""The same for time on a processor; a request takes some 0.1 ms as a rule."""
+
+_LOOK_EVERY = 1024  # lines between two looks at the clock
 
 _ENOUGH_LINES = (
     2_000_000  # of all requests together: a policy that does much per request gets fewer
 )
+_NOT_COUNTED = {arithmetic.__file__, building.__file__, rules.__file__, ast.__file__}
 _SQUARE = Topology(
     name="a square with one diagonal",
     nodes=("0", "1", "2", "3"),
@@ -65,45 +75,65 @@ class Traced:
     """A policy's function in plain Python that knows in which line it is."""
 
     def __init__(self, source: PolicySource) -> None:
-        """source: of the policy."""
+        """source: of the policy. Raises WrongPolicyError for its constants."""
         self.lines = 0
         """Lines that were executed."""
-        self._choose = build(source)
         self._function = source.function
         self._names = source.names
         self._place = ""
         self._most = 0
+        self._until = 0.0
+        self._choose = self._within_limits(
+            lambda: build(source, limited=True), "to compute its constants"
+        )
 
     def __call__(self, request: Request) -> Any:
         """Return what the policy chooses, if that can be done. Raises WrongPolicyError."""
+        chosen = self._within_limits(lambda: self._choose(request), "for one request")
+        if reason := reason_against(chosen, request):
+            raise WrongPolicyError(f"{self._place}: {self._function} {reason}")
+        return chosen
+
+    def _within_limits(self, work: Callable[[], Any], what_for: str) -> Any:
         self._most = self.lines + MOST_LINES
+        self._until = time.thread_time() + MOST_SECONDS
         self._place = next(iter(self._names.values()))
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
-            chosen = self._choose(request)
-        except _Endless:
-            message = f"has executed {MOST_LINES:,} lines for one request: does it ever end?"
+            return work()
+        except _Endless as limit:
+            message = f"{limit} {what_for}: does it ever end?"
             raise WrongPolicyError(f"{self._place}: {self._function} {message}") from None
         except Exception as error:
             reason = f"{type(error).__name__}: {show(str(error), 200)}"
             raise WrongPolicyError(f"{self._place}: {reason}") from None
         finally:
             sys.settrace(before)
-        if reason := reason_against(chosen, request):
-            raise WrongPolicyError(f"{self._place}: {self._function} {reason}")
-        return chosen
 
     def _enter(self, frame: FrameType, _event: str, _argument: Any) -> Any:
-        return self._follow if frame.f_code.co_filename in self._names else None
+        file = frame.f_code.co_filename
+        if file in self._names:
+            return self._follow
+        return None if file in _NOT_COUNTED else self._count
 
     def _follow(self, frame: FrameType, event: str, _argument: Any) -> Any:
         if event == "line":
-            self.lines += 1
             self._place = f"{self._names[frame.f_code.co_filename]}, line {frame.f_lineno}"
-            if self.lines > self._most:
-                raise _Endless
+            self._add_line()
         return self._follow
+
+    def _count(self, _frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "line":
+            self._add_line()
+        return self._count
+
+    def _add_line(self) -> None:
+        self.lines += 1
+        if self.lines > self._most:
+            raise _Endless(f"has executed {MOST_LINES:,} lines")
+        if self.lines % _LOOK_EVERY == 0 and time.thread_time() > self._until:
+            raise _Endless(f"has worked for {MOST_SECONDS:g} s")
 
 
 class _Endless(BaseException):
@@ -144,14 +174,15 @@ def try_out(source: PolicySource, conditions: Conditions) -> list[str]:
 
     Unless policies run in plain Python its function is then compiled, if the cache has not got it.
     """
-    traced = Traced(source)
-    for request in trial_requests(conditions):
-        try:
+    began = time.thread_time()
+    try:
+        traced = Traced(source)
+        for request in trial_requests(conditions):
             traced(request)
-        except WrongPolicyError as error:
-            return [str(error)]
-        if traced.lines > _ENOUGH_LINES:
-            break
+            if traced.lines > _ENOUGH_LINES or time.thread_time() - began > MOST_SECONDS:
+                break
+    except WrongPolicyError as error:
+        return [str(error)]
     return [] if PLAIN else _compile(source, request)
 
 
@@ -164,6 +195,11 @@ def _compile(source: PolicySource, request: Request) -> list[str]:
         check_types(chooser, request._replace(free=request.free.copy()))
     except CompileError as error:
         return [_in_words(str(error), source)]
+    except (
+        Exception
+    ) as error:  # of numba itself, such as for an integer that no type of its own holds
+        told = f"{type(error).__name__}: {show(str(error), 200)}"
+        return [f"{source.label}: {source.function} cannot be compiled: {told}"]
     return []
 
 

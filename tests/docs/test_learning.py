@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fusion.learning import EonEnv
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +17,8 @@ PAGE = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
 
 
 def test_the_code_of_the_page_runs(capsys: Any) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    mark = "<!-- not run: tests/docs/test_learning.py runs it -->"
+    blocks = re.findall(rf"{mark}\n```python\n(.*?)```", PAGE, re.DOTALL)
     assert len(blocks) == 4
     names: dict[str, Any] = {}
     for block in blocks:
@@ -24,6 +27,16 @@ def test_the_code_of_the_page_runs(capsys: Any) -> None:
     assert 0.05 < float(first) < 0.3
     assert estimate.startswith("Estimate(mean=0.0")
     assert verdict in {"ours blocks less", "kspff blocks less", "no difference shown"}
+
+
+def test_the_code_for_stable_baselines3_runs(capsys: Any) -> None:
+    """Where it is installed: it brings torch, which the tests do not need otherwise."""
+    pytest.importorskip("sb3_contrib")
+    [block] = re.findall(r"needs sb3-contrib -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, Any] = {"overrides": {"general_settings": {"num_requests": 50}}}
+    exec(compile(block.replace("100_000", "500"), "docs/learning.md", "exec"), names)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Estimate(mean=0")
+    assert -50 <= names["reward"] <= 50
 
 
 def test_the_table_names_what_is_shown() -> None:

@@ -120,7 +120,7 @@ def first_possible(mask: NDArray[np.int8]) -> int:
 
 def play(env: EonEnv, replication: int, choose: Any = None) -> Replication:
     """Return what an agent measured; choose: (observation, mask) to action."""
-    observation, info = env.reset(seed=replication)
+    observation, info = env.reset(options={"replication": replication})
     ended = False
     while not ended:
         mask = info["action_mask"]

@@ -120,7 +120,7 @@ def test_each_request_is_decided_as_the_event_loop_decides_it() -> None:
     scenario = env.scenario
     requests = first_requests(scenario.traffic, LOAD, scenario.seed, 5, 2000)
     served = serve_all(scenario.network, scenario.policy, requests, LOAD, 1.0).decision
-    observation, info = env.reset(seed=5)
+    observation, info = env.reset(options={"replication": 5})
     for pair, (path, _, start) in zip(requests.pair, served.tolist(), strict=True):
         action = int(np.argmax(info["action_mask"]))
         if path < 0:
@@ -137,7 +137,7 @@ def test_each_request_is_decided_as_the_event_loop_decides_it() -> None:
 def test_the_policy_of_the_config_warms_up(fit: str) -> None:
     sections = overrides(requests=300, warmup=1500, general={"allocation_method": fit})
     env = EonEnv("quick", sections, load=LOAD, warm_up="policy", observation="spectrum")
-    observation, _ = env.reset(seed=2)
+    observation, _ = env.reset(options={"replication": 2})
     # The free slots when request 1500 comes: those of an event loop that has served 1500 and blocks the next.
     scenario = env.scenario
     requests = first_requests(scenario.traffic, LOAD, scenario.seed, 2, 1501)
@@ -155,19 +155,82 @@ def test_the_policy_of_the_config_warms_up(fit: str) -> None:
         )
 
 
-def test_a_seed_is_a_replication_and_no_seed_the_next_one() -> None:
+def numbered(replication: int) -> dict[str, Any]:
+    return {"replication": replication}
+
+
+def test_a_replication_is_begun_by_its_number_and_then_the_next_one() -> None:
     env = EonEnv("quick", SHORT, load=LOAD)
-    assert env.reset()[1]["replication"] == 0
-    first, info = env.reset(seed=5)
+    assert env.reset(options=numbered(0))[1]["replication"] == 0
+    first, info = env.reset(options=numbered(5))
     assert info["replication"] == 5
     for _ in range(7):
         env.step(0)
     second, info = env.reset()
     assert info["replication"] == 6
-    assert np.array_equal(env.reset(seed=5)[0], first)
-    assert np.array_equal(EonEnv("quick", SHORT, load=LOAD).reset(seed=6)[0], second)
+    assert np.array_equal(env.reset(options=numbered(5))[0], first)
+    assert np.array_equal(EonEnv("quick", SHORT, load=LOAD).reset(options=numbered(6))[0], second)
     strides = EonEnv("quick", SHORT, load=LOAD, stride=10)
-    assert [strides.reset()[1]["replication"] for _ in range(3)] == [0, 10, 20]
+    strides.reset(options=numbered(0))
+    assert [strides.reset()[1]["replication"] for _ in range(2)] == [10, 20]
+
+
+def replications(env: EonEnv, count: int, seed: int | None = None) -> list[int]:
+    """Return the replications of the next episodes, the first of them with a seed."""
+    first = env.reset(seed=seed)[1]["replication"]
+    return [first, *(env.reset()[1]["replication"] for _ in range(count - 1))]
+
+
+def test_episodes_of_seeds_are_neither_those_of_others_nor_of_runs() -> None:
+    """As a library seeds them that knows nothing of replications: n, n + 1, ... or not at all."""
+    envs = [EonEnv("quick", SHORT, load=LOAD) for _ in range(6)]
+    seeds = [100, 101, 102, 0, None, None]
+    met = [
+        replication
+        for env, seed in zip(envs, seeds, strict=True)
+        for replication in replications(env, 20, seed)
+    ]
+    assert len(set(met)) == len(met)
+    assert min(met) >= 1 << 50  # runs count from 0
+    again = EonEnv("quick", SHORT, load=LOAD)
+    assert replications(again, 20, 101) == met[20:40]
+    observation, _ = envs[0].reset(seed=7)
+    assert np.array_equal(again.reset(seed=7)[0], observation)
+    assert not np.array_equal(again.reset()[0], observation)
+
+
+def test_a_library_that_asks_for_pictures_gets_them() -> None:
+    """stable_baselines3's make_vec_env asks for rgb_array, and takes a TypeError alone for a no."""
+    env = gymnasium.make(
+        ID,
+        config="quick",
+        overrides=SHORT,
+        load=LOAD,
+        observation="spectrum",
+        render_mode="rgb_array",
+    )
+    assert env.render_mode == "rgb_array"
+    observation, info = env.reset(seed=3)
+    for _ in range(50):
+        observation, _, _, _, info = env.step(int(np.argmax(info["action_mask"])))
+    picture: Any = env.render()
+    assert picture.dtype == np.uint8
+    # The middle of each slot: light where it is free. Pixels as `fusion.learning.picture` says.
+    links, slots = observation["free"].shape
+    assert picture.shape == (8 * links, 10 + 4 * slots, 3)
+    middles = picture[3::8, 11::4]
+    assert np.array_equal(middles.mean(axis=2) > 128, observation["free"] == 1)
+    assert 0 < observation["free"].mean() < 1
+    layout, scenario = env.unwrapped.layout, env.unwrapped.scenario  # type: ignore[attr-defined]
+    source, destination = np.flatnonzero(observation["features"][: 2 * len(layout.nodes)])
+    pair = scenario.pairs.index(
+        (layout.nodes[source], layout.nodes[destination - len(layout.nodes)])
+    )
+    network = scenario.network
+    first, last = network.first_hop[network.first_path[[pair, pair + 1]]]
+    marked = np.flatnonzero((picture[3::8, 3] != 255).any(axis=1))
+    assert marked.tolist() == sorted(set(network.links[first:last].tolist()))
+    assert EonEnv("quick", SHORT, load=LOAD, render_mode=None).render_mode is None
 
 
 def test_an_episode_is_truncated_and_shows_the_request_after_it() -> None:
@@ -292,7 +355,7 @@ def test_a_config_that_is_read_already() -> None:
 
 def test_what_is_asked_at_the_wrong_time() -> None:
     env = EonEnv("quick", SHORT, load=LOAD)
-    for ask in (env.action_masks, lambda: env.step(0)):
+    for ask in (env.action_masks, lambda: env.step(0), env.render):
         with pytest.raises(RuntimeError, match="call reset first"):
             ask()
     with pytest.raises(RuntimeError, match="an episode is measured at its end"):
@@ -301,8 +364,11 @@ def test_what_is_asked_at_the_wrong_time() -> None:
     for action in (-1, env.layout.actions):
         with pytest.raises(ValueError, match=f"action {action} is none of 0 to 5"):
             env.step(action)
-    with pytest.raises(ValueError, match="none are known"):
+    with pytest.raises(ValueError, match="'load' is unknown; there is replication"):
         env.reset(options={"load": 3})
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(ValueError, match="must be an integer from 0 on"):
+            env.reset(options={"replication": wrong})
     with pytest.raises(TypeError):
         env.step(0.5)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="0 of 60 requests have been decided"):
@@ -326,7 +392,7 @@ def test_traffic_is_that_of_a_sweep() -> None:
     env = EonEnv("quick", {**SHORT, "simulation_settings": {"seed": 9}}, load=LOAD)
     scenario: Scenario = env.scenario
     chunk = next(draw_requests(scenario.traffic, LOAD, 9, 4, ties=False))
-    observation, _ = env.reset(seed=4)
+    observation, _ = env.reset(options={"replication": 4})
     rates = scenario.bit_rates_gbps
     for index in range(30):
         source, destination = scenario.pairs[chunk.pair[index]]

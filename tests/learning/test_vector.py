@@ -12,6 +12,7 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from fusion.learning import ID, EonEnv, EonVectorEnv
+from fusion.learning.episodes import LEARNING, LENGTH
 from fusion.replication import replicate
 from tests.learning.scenes import equal
 
@@ -37,7 +38,8 @@ def test_it_equals_single_environments_step_by_step(
     assert ours.action_space == singles.action_space
     assert ours.metadata["autoreset_mode"] is mode
     one, other = ours.reset(seed=3), singles.reset(seed=3)
-    assert one[1]["replication"].tolist() == [3, 4, 5, 6, 7]
+    firsts = [LEARNING + LENGTH * (3 + row) for row in range(COUNT)]
+    assert one[1]["replication"].tolist() == firsts
     random = np.random.default_rng(0)
     began = set()
     for step in range(3 * 62):
@@ -53,7 +55,33 @@ def test_it_equals_single_environments_step_by_step(
         wild = random.integers(ours.layout.actions, size=COUNT)
         actions = np.where(random.random(COUNT) < 0.8, allowed.argmax(axis=1), wild)
         one, other = ours.step(actions), singles.step(actions)
-    assert began >= set(range(3, 3 + 2 * COUNT))
+    assert began >= {first + COUNT * episode for first in firsts for episode in range(2)}
+
+
+def test_pictures_are_those_of_single_environments() -> None:
+    env = EonVectorEnv(2, "quick", SHORT, load=LOAD, render_mode="rgb_array")
+    with pytest.raises(RuntimeError, match="call reset first"):
+        env.render()
+    _, infos = env.reset(seed=5)
+    actions = infos["action_mask"].argmax(axis=1)
+    env.step(actions)
+    pictures = env.render()
+    assert pictures is not None
+    assert len(pictures) == 2
+    for row, picture in enumerate(pictures):
+        single = EonEnv("quick", SHORT, load=LOAD, render_mode="rgb_array")
+        single.reset(seed=5 + row)
+        single.step(int(actions[row]))
+        assert np.array_equal(single.render(), picture)
+
+
+def test_without_seeds_no_two_environments_meet_the_same() -> None:
+    met = [
+        replication
+        for _ in range(2)
+        for replication in EonVectorEnv(3, "quick", SHORT, load=LOAD).reset()[1]["replication"]
+    ]
+    assert len(set(met)) == 6
 
 
 def test_it_can_be_made_by_name() -> None:
@@ -67,8 +95,9 @@ def test_it_can_be_made_by_name() -> None:
 
 def test_each_row_measures_its_replication() -> None:
     env = EonVectorEnv(COUNT, "quick", SHORT, load=LOAD)
-    _, infos = env.reset(seed=[4, 9, None, 1, 1])
-    assert infos["replication"].tolist() == [4, 9, 2, 1, 1]
+    env.reset(options={"replication": 0})
+    _, infos = env.reset(options={"replication": [4, 9, None, 1, 1]})
+    assert infos["replication"].tolist() == [4, 9, 7, 1, 1]
     with pytest.raises(RuntimeError, match="0 of 60 requests"):
         env.measured(2)
     ended = np.zeros(COUNT, dtype=np.bool_)
@@ -76,7 +105,7 @@ def test_each_row_measures_its_replication() -> None:
         _, rewards, terminated, ended, infos = env.step(infos["action_mask"].argmax(axis=1))
         assert not terminated.any()
         assert rewards[3] == rewards[4]
-    for row, replication in enumerate([4, 9, 2, 1, 1]):
+    for row, replication in enumerate([4, 9, 7, 1, 1]):
         wanted = replicate(env.scenario, LOAD, replication, 20)
         assert equal(env.measured(row), wanted)
         assert infos["blocking_probability"][row] == wanted.blocking_probability
@@ -126,13 +155,13 @@ def test_bad_actions_and_seeds() -> None:
     again = EonVectorEnv(3, "quick", SHORT, load=LOAD)
     again.reset(seed=0)
     assert np.array_equal(after[0], again.step(actions)[0])
-    with pytest.raises(ValueError, match="none are known"):
+    with pytest.raises(ValueError, match="'reset_mask' is unknown"):
         env.reset(options={"reset_mask": np.ones(3, dtype=np.bool_)})
 
 
 def test_a_bad_action_as_the_next_episode_begins_does_nothing() -> None:
     env = EonVectorEnv(2, "quick", SHORT, load=LOAD)
-    env.reset(seed=0)
+    env.reset(options={"replication": 0})
     ended = np.zeros(2, dtype=np.bool_)
     while not ended.any():
         ended = env.step(np.zeros(2, dtype=np.int64))[3]

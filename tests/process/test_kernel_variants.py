@@ -17,7 +17,7 @@ CROSSTALK = {"BPSK": -14, "QPSK": -18, "8-QAM": -21, "16-QAM": -25, "64-QAM": -3
 
 
 def variant(failures: dict[str, Any] | None = None, **sections: dict[str, Any]) -> dict[str, Any]:
-    """Return overrides of the template quick: sections without `_settings`, and what fails."""
+    """Return overrides of a template: sections without `_settings`, and what fails."""
     overrides = {f"{name}_settings": dict(keys) for name, keys in sections.items()}
     if failures:
         overrides["failure_settings"] = failures
@@ -68,18 +68,12 @@ VARIANTS = {
         AT_RANDOM | {"restoration": "reroute"}, protection={"protection_mode": "1plus1"}
     ),
     "shared_backup, waiting": variant(
-        FAILURE | {"restoration": "wait"}, protection={"protection_mode": "shared_backup"}
+        FAILURE | {"restoration": "wait"},
+        protection={"protection_mode": "shared_backup", "revert_to_primary": True},
     ),
-    "as FUSION": variant(
-        compatibility={"conventions": "fusion"},
-        routing={"path_order": "km"},
-        topology={"link_directions": "shared"},
-    ),
+    "as FUSION": variant(general={"max_segments": 1}, compatibility={"conventions": "fusion"}),
     "as FUSION, sliced": variant(
-        compatibility={"conventions": "fusion"},
-        routing={"path_order": "km"},
-        topology={"link_directions": "shared"},
-        general={"max_segments": 4},
+        general={"max_segments": 4}, compatibility={"conventions": "fusion"}
     ),
     "policy": variant(routing={"policy": "load_balancing.py:choose"}),
     "policy, restored": variant(
@@ -110,7 +104,8 @@ def look(name, prepare, *works):
 few = {"num_requests": 300, "erlang_start": 60, "erlang_stop": 60, "max_iters": 2}
 for name, overrides in json.load(sys.stdin).items():
     overrides["general_settings"] = few | overrides.get("general_settings", {})
-    config = load_config("quick", overrides)
+    template = "default" if "compatibility_settings" in overrides else "quick"
+    config = load_config(template, overrides)
     scenario = make_scenario(config, read_inputs(config))
     sent = pickle.loads(pickle.dumps(scenario, protocol=pickle.HIGHEST_PROTOCOL))
     look(

@@ -116,6 +116,97 @@ def test_goes_wrong_on_the_tiny_network(body: str, told: str, tmp_path: Path) ->
     assert told in message
 
 
+TOO_LARGE = "OverflowError: an integer of more than 4,096 bits; compiled ones have 64"
+TOO_MANY = "OverflowError: more than 10,000 items in one operation"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("int(1e400)", "OverflowError: cannot convert float infinity to integer"),
+        ("10 ** 10 ** 10", TOO_LARGE),
+        ("1 << 10 ** 10", TOO_LARGE),
+        ("round(5, -10 ** 9)", TOO_LARGE),
+        ("math.factorial(10 ** 7)", TOO_LARGE),
+        ("math.perm(10 ** 9, 10 ** 8)", TOO_LARGE),
+        ("math.comb(10 ** 9, 10 ** 8)", TOO_LARGE),
+        ("(1,) * 10 ** 10", TOO_MANY),
+        ("max(range(10 ** 12))", TOO_MANY),
+        ("0.5 in range(10 ** 12)", TOO_MANY),
+        ("1 not in (0, math.fsum(range(10 ** 12)))", TOO_MANY),
+    ],
+)
+@pytest.mark.parametrize("place", ["constant", "function"])
+def test_no_operation_takes_long(value: str, told: str, place: str, tmp_path: Path) -> None:
+    """A constant is computed when a file is read."""
+    lines = {
+        "constant": f"X = {value}\ndef choose(r):\n    return BLOCKED\n",
+        "function": f"def choose(r):\n    x = {value}\n    return BLOCKED\n",
+    }
+    message = problem(tmp_path / "mine.py", f"{HEAD}import math\n{lines[place]}")
+    assert message == f"mine.py, line {4 if place == 'function' else 3}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("10 ** 10 ** 10", TOO_LARGE),
+        ("math.factorial(10 ** 7)", TOO_LARGE),
+    ],
+)
+def test_nor_has_the_default_of_an_argument_such_a_value(
+    value: str, told: str, tmp_path: Path
+) -> None:
+    text = f"{HEAD}import math\ndef choose(r, x={value}):\n    return BLOCKED\n"
+    assert problem(tmp_path / "mine.py", text) == f"mine.py, line 3: {told}"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("x = 2\n    while True:\n        x *= x", f"line 5: {TOO_LARGE}"),
+        ("x = (1,)\n    while True:\n        x = x + x", f"line 5: {TOO_MANY}"),
+        (
+            "while True:\n        first_fit(r, 0, 0)",
+            "line 4: choose has executed 2,000,000 lines for one request: does it ever end?",
+        ),
+    ],
+)
+def test_no_request_takes_long(body: str, told: str, tmp_path: Path) -> None:
+    """Lines of the functions that a policy calls count, too."""
+    message = problem(tmp_path / "mine.py", f"{HEAD}def choose(r):\n    {body}\n")
+    assert message == f"mine.py, {told}"
+
+
+def test_a_constant_that_a_function_beside_it_never_returns(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def least(x):\n    while True:\n        x += 1\n")
+    text = HEAD + "from helper import least\nX = least(1)\ndef choose(r):\n    return BLOCKED\n"
+    message = problem(tmp_path / "mine.py", text)
+    assert message.startswith("helper.py, line ")
+    assert "has executed 2,000,000 lines to compute its constants: does it ever end?" in message
+
+
+def test_time_is_limited_where_lines_take_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusion.own_policy.trial.MOST_SECONDS", 0.01)
+    message = problem(
+        tmp_path / "mine.py", f"{HEAD}def choose(r):\n    while True:\n        first_fit(r, 0, 0)\n"
+    )
+    assert "choose has worked for 0.01 s for one request: does it ever end?" in message
+
+
+def test_numbers_of_more_than_64_bits_may_come_and_go(tmp_path: Path) -> None:
+    """As in a random number that is made by hand: compiled integers drop what is above."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"{HEAD}def choose(r):\n    x = 2 ** 62 * (r.paths + 3) % 8\n    return BLOCKED\n"
+    )
+    read_inputs(config_of(path))
+
+
 RARE = "if r.arrival_time > 1e9:\n        "
 
 
