@@ -88,7 +88,8 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
 
     In this order: `length_key`; length_km, or another name that says km; length, distance and the
     like; weight where nothing else can be one. Attributes are found in whatever case they are
-    written. asks: whether lengths matter, so that what is not plain is asked about.
+    written. asks: whether lengths matter, so that what is not plain is asked about, and what is missing
+    is a problem.
     """
     if not network.links:
         return Lengths(length_key, [], [])
@@ -102,11 +103,12 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
     )
     if ranked:
         order = [each for _, _, each in ranked]
-        rivals = _rivals([(rank, each) for rank, _, each in ranked])
+        rivals = _rivals([(rank, each) for rank, _, each in ranked], named)
         if asks and rivals:
             return Lengths(rivals[0].name, [], [_which(rivals)])
         found = _first_of(order, len(network.links))
-        found = found._replace(problems=_missing(network.links, found.values, order[0].name))
+        if asks:
+            found = found._replace(problems=_missing(network.links, found.values, order[0].name))
         has_km = ranked[0][0] < _NO_UNIT and network.has_column_names
         if asks and order[0].is_one and not has_km:
             found.problems.append(_all_one(order[0], named, network))
@@ -114,7 +116,11 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
     weight = next((each for each in named if _plain(each.name) == _WEIGHT), None)
     others = [each for each in named if each is not weight and _could_be(each)]
     others += [each for each in named if _has_other_unit(each.name) and each not in others]
+    if weight is None and network.without_lengths:
+        return Lengths("", [], [network.without_lengths] if asks else [])
     if weight is None:
+        if not asks:
+            return Lengths("", [], [])
         return Lengths("", [], [_none(network.links, others or named)])
     if asks and weight.is_one:
         return Lengths(weight.name, [], [_all_one(weight, named, network)])
@@ -124,10 +130,10 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
     return found._replace(problems=_missing(network.links, found.values, weight.name))
 
 
-def length_problem(key: str, value: object) -> str:
-    """Return what is wrong with the value of a length, or nothing."""
+def length_problem(key: str, value: object, *, asks: bool = True) -> str:
+    """Return what is wrong with the value of a length, or nothing. asks: whether lengths matter."""
     km = number_of(value)
-    if km is not None and SHORTEST_KM <= km <= LONGEST_KM:
+    if km is not None and km >= SHORTEST_KM and (km <= LONGEST_KM or not asks):
         return ""
     problem = (
         f"{key} = {quote(value)}: must be a number of km from {SHORTEST_KM:g} to {LONGEST_KM:,.0f}"
@@ -167,6 +173,9 @@ def far_off(
 _NO_UNIT = 2
 """The rank from which on a name does not say km."""
 
+_ANY_NAME = 4
+"""The rank of names that may be lengths, after length and distance."""
+
 
 def _rank(name: str) -> int | None:
     """Return the place of a name in the order in which lengths are looked for; None: not a length."""
@@ -177,7 +186,7 @@ def _rank(name: str) -> int | None:
         return 1
     if plain in ("length", "distance"):
         return _NO_UNIT + ("length", "distance").index(plain)
-    return _NO_UNIT + 2 if _LENGTH.fullmatch(plain) else None
+    return _ANY_NAME if _LENGTH.fullmatch(plain) else None
 
 
 def _has_other_unit(name: str) -> bool:
@@ -220,12 +229,20 @@ def _could_be(attribute: _Named) -> bool:
     )
 
 
-def _rivals(ranked: Sequence[tuple[int, _Named]]) -> list[_Named]:
-    """Return the attributes that may all be meant, of which values differ; nothing where one is plain."""
+def _rivals(ranked: Sequence[tuple[int, _Named]], named: Sequence[_Named]) -> list[_Named]:
+    """Return the attributes that may all be meant, of which values differ; nothing where one is plain.
+
+    A weight that is not the same on every link is one of them beside `dist` and the like, which may be
+    something else.
+    """
     best = ranked[0][0]
     if best == 0:
         return []
     equals = [each for rank, each in ranked if (rank < _NO_UNIT) == (best < _NO_UNIT)]
+    if best == _ANY_NAME:
+        equals += [
+            each for each in named if _plain(each.name) == _WEIGHT and len(set(each.numbers)) > 1
+        ]
     equals = [each for each in equals if each.is_everywhere]
     return equals if len({tuple(each.numbers) for each in equals}) > 1 else []
 

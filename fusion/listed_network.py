@@ -23,7 +23,8 @@ class ListedNetwork(NamedTuple):
     remarks: what was understood that the reader may have meant otherwise.  directed: what the file
     says of itself; None where its format does not.  repeats_links: undirected links come from either
     of their nodes, as in an adjacency list.  has_column_names: links have attributes by name, and
-    not a length that is only known by its place.  demands: traffic that the file has, too.
+    not a length that is only known by its place.  without_lengths: why no link has one, where the
+    format says so.  demands: traffic that the file has, too.
     """
 
     nodes: dict[str, Mapping[str, object]]
@@ -33,6 +34,7 @@ class ListedNetwork(NamedTuple):
     directed: bool | None = None
     repeats_links: bool = False
     has_column_names: bool = True
+    without_lengths: str = ""
     demands: int = 0
 
 

@@ -88,7 +88,7 @@ def read_sndlib(text: str, length_key: str = "") -> ListedNetwork:
 
 
 def read_demands(text: str) -> list[Demand]:
-    """Return the demands of a network, each as often as routing units say. Raises ValueError."""
+    """Return the demands of a network, in the unit of its capacities. Raises ValueError."""
     demands = []
     for section, where, line in _entries(text):
         if section != "DEMANDS":
@@ -99,7 +99,9 @@ def read_demands(text: str) -> list[Demand]:
             raise ValueError(
                 f"{where}: a demand with its two nodes in brackets and its value is needed"
             )
-        demands.append(Demand(where, match[2], match[3], numbers[1]))
+        unit, value = map(number_of, numbers[:2])
+        text = numbers[1] if unit in (None, 1) or value is None else repr((unit or 0) * value)
+        demands.append(Demand(where, match[2], match[3], text))
     if not demands:
         raise ValueError("SNDlib's native format, but it lists no demands")
     return demands
@@ -124,12 +126,11 @@ def _entries(text: str) -> Iterator[tuple[str, str, str]]:
 def _with_lengths(network: ListedNetwork, raw: Mapping[str, Place]) -> ListedNetwork:
     numbers = [number for place in raw.values() for number in place]
     if not _may_be_degrees(raw):
-        network.problems.append(
-            "SNDlib's native format has no lengths, and they do not follow from these coordinates, which "
-            "are pixels of a picture or a grid and not degrees: write a link per line, as "
-            "source,destination,length_km"
+        return network._replace(
+            without_lengths="SNDlib's native format has no lengths, and they do not follow from these "
+            "coordinates, which are pixels of a picture or a grid and not degrees: write a link per line, "
+            "as source,destination,length_km"
         )
-        return network._replace(links=[])
     if len(numbers) >= _FEWEST_MINUTES and all(
         round(abs(number) % 1, 6) < 0.6 for number in numbers
     ):

@@ -244,9 +244,11 @@ def _check_links(
             network.problems.append(f"{where}: a link from a node to itself is not allowed")
             continue
         same, reverse = (link.source, link.destination), (link.destination, link.source)
-        problem = "" if value is None else length_problem(*value)
+        problem = "" if value is None else length_problem(*value, asks=asks)
         if problem:
             network.problems.append(f"{where}: {problem}")
+        if value is None and not asks:
+            value = ("", 1.0)
         # Without a length, which `lengths` has told, a link may still be there twice.
         number = None if value is None or problem else number_of(value[1])
         km = None if number is None else round(number * 1e6) / 1e6

@@ -149,6 +149,36 @@ def test_length_and_distance_are_asked_about_where_they_differ(tmp_path: Path) -
     assert lengths(file, length_key="length") == KM
 
 
+def test_a_weight_that_varies_is_asked_about_beside_a_name_that_may_be_another_thing(
+    tmp_path: Path,
+) -> None:
+    varies = graph_of(dist=lambda km: km / 2, weight=plain)
+    file = write(tmp_path, "net.json", varies)
+    assert "dist (250 to 450), weight (500 to 900)?" in question(file)
+    assert lengths(file, length_key="weight") == KM
+    for key in ("length", "Length", "distance", "lengthInKm"):
+        varies = graph_of(weight=lambda km: 1 / km, **{key: plain})
+        assert lengths(write(tmp_path, "net.json", varies)) == KM
+    assert lengths(write(tmp_path, "net.json", graph_of(dist=plain, weight=plain))) == KM
+
+
+def test_where_hops_count_no_length_is_needed(tmp_path: Path) -> None:
+    ones = dict.fromkeys(KM, 1.0)
+    for attributes in ({}, {"capacity": 40}, {"weight": plain, "detour": lambda km: km + 1}):
+        file = write(tmp_path, "net.json", graph_of(**attributes))
+        assert lengths(file, const_link_weight=True) == ones
+    file = write(tmp_path, "net.json", graph_of(length=lambda km: 1000 * km))  # metres
+    assert lengths(file, const_link_weight=True) == ones
+    file = write(tmp_path, "net.json", graph_of(length=-5))
+    assert "must be a number of km" in _first_problem(file, const_link_weight=True)
+
+
+def _first_problem(file: Path, **options: Any) -> str:
+    with pytest.raises(TopologyError) as error:
+        load_topology(file, **options)
+    return error.value.problems[0]
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_one_on_every_link_is_asked_about(tmp_path: Path, name: str) -> None:
     file = write(tmp_path, name, graph_of(weight=1, d=plain))

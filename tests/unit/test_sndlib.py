@@ -115,6 +115,8 @@ def test_pixels_are_no_degrees(tmp_path: Path, places: list[tuple[str, str]]) ->
         load_topology(write(tmp_path, _many(places)))
     (problem,) = error.value.problems
     assert "pixels of a picture or a grid and not degrees" in problem
+    hops = load_topology(tmp_path / "small.txt", const_link_weight=True)
+    assert [km for *_, km in hops.links] == [1.0] * (len(places) - 1)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,9 @@ def test_demands_are_offered_and_taken_as_a_traffic_matrix(
     listed = listed.replace("  D2", "  D3 ( Kassel Leipzig ) 1 1.00 UNLIMITED\n  D2")
     expected[3, 0], expected[1, 2], expected[2, 1] = 7, 10, 0
     np.testing.assert_allclose(matrix(listed) * 51, expected, atol=1e-12)
+    expected[3, 0] = 17.5
+    listed = listed.replace("( Hamburg Ulm ) 1 7.00", "( Hamburg Ulm ) 2.5 7.00")
+    np.testing.assert_allclose(matrix(listed) * 61.5, expected, atol=1e-12)
     for text, words in (
         (SMALL.replace("( Ulm Hamburg )", "( Ulm Bonn )"), "'Bonn' is no node"),
         (SMALL.replace("34.00", "much"), "from Ulm to Hamburg: much"),
