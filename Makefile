@@ -9,6 +9,8 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
 REPEAT ?= 1
+# Another Prefect than that of the constraints: `make test VENV=.venv-3.8.8 PREFECT=3.8.8`.
+PREFECT ?=
 
 # The jobs here start hundreds of processes, each of which would compile our files again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -58,6 +60,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "installing into $(VENV): one to three minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) --editable '.[test]'
+	@$(if $(PREFECT),env -u PIP_CONSTRAINT $(BIN)/python -m pip install --quiet 'prefect==$(PREFECT)')
 	@touch $@
 
 $(VENV)/.linters: $(VENV)/.installed

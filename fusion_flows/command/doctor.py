@@ -4,7 +4,8 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -26,6 +27,12 @@ Verdict = Literal["ok", "warning", "problem"]
 _LITTLE_SPACE, _NO_SPACE = 2 * 1024**3, 200 * 1024**2  # bytes
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _PYTHON = (3, 11)
+_BELOW = {"fastapi": "<0.151", "sqlalchemy": "<2.1"}
+_APART = (
+    ("<4", "fastapi", ">=0.151", "its server does not start, or cannot be set up"),
+    ("<3.9", "sqlalchemy", ">=2.1", "its server plans no run of any schedule"),
+)
+"""Versions of Prefect, and of what else they fail with: measured with 3.8.8, 3.9.1, 0.165 and 2.1.9."""
 
 
 class Check(NamedTuple):
@@ -67,6 +74,24 @@ def _versions() -> Iterator[Check]:
                 "the wheel or the clone" if name == "fusion" else name
             )
             yield Check(name, "problem", "is not installed", mend)
+    with suppress(metadata.PackageNotFoundError):
+        packages = ("prefect", "fastapi", "sqlalchemy")
+        yield from _not_together({one: metadata.version(one) for one in packages})
+
+
+def _not_together(installed: Mapping[str, str]) -> Iterator[Check]:
+    """Yield a problem for each pair of versions that was tried and does not work.
+
+    An installer may let them through, as Prefect 3.8 allows what was released after it.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    for prefects, package, others, what in _APART:
+        prefect, other = installed["prefect"], installed[package]
+        if prefect in SpecifierSet(prefects) and other in SpecifierSet(others):
+            found = f"{other} with Prefect {prefect}: {what}"
+            mend = f"python -m pip install '{package}{_BELOW[package]}'"
+            yield Check(package, "problem", found, mend)
 
 
 def _shipped_files() -> Check:

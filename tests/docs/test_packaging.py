@@ -28,7 +28,7 @@ def told() -> list[tuple[Path, str]]:
     for path in TEXTS:
         for words in re.findall(r"pip install ([^`#\"\n]+)", path.read_text(encoding="utf-8")):
             names = [word.strip("'(),;") for word in OPTIONS.sub("", words).split()]
-            found += [(path.relative_to(ROOT), name) for name in names]
+            found += [(path.relative_to(ROOT), name) for name in names if "{" not in name]
     return found
 
 
@@ -79,3 +79,14 @@ CONSTRAINED = {
 def test_the_constraints_name_a_version_of_all_that_is_needed(requirements: list[str]) -> None:
     needed = {canonicalize_name(Requirement(each).name) for each in requirements}
     assert needed <= CONSTRAINED, needed - CONSTRAINED
+
+
+@pytest.mark.parametrize("package", ["fastapi", "numba", "prefect", "sqlalchemy"])
+def test_a_bound_from_above_has_its_reason(package: str) -> None:
+    (line,) = [
+        line
+        for line in (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+        if re.match(rf'    "{package}[<>]', line)
+    ]
+    assert "<" in line.partition("#")[0]
+    assert package == "prefect" or len(line.partition("#")[2]) > 20

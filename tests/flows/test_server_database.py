@@ -114,3 +114,22 @@ except NewerDatabaseError as error:
     )
     assert done.stdout.startswith("told: Prefect's database"), done.stderr
     assert issubclass(NewerDatabaseError, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("prefect", "fastapi", "sqlalchemy", "wrong"),
+    [
+        ("3.8.8", "0.150.0", "2.0.58", []),
+        ("3.8.8", "0.150.0", "2.1.9", ["sqlalchemy"]),
+        ("3.8.8", "0.165.0", "2.1.9", ["fastapi", "sqlalchemy"]),
+        ("3.9.1", "0.150.0", "2.1.9", []),
+        ("3.9.1", "0.165.0", "2.0.58", ["fastapi"]),
+    ],
+)
+def test_doctor_knows_what_does_not_go_together(
+    prefect: str, fastapi: str, sqlalchemy: str, wrong: list[str]
+) -> None:
+    installed = {"prefect": prefect, "fastapi": fastapi, "sqlalchemy": sqlalchemy}
+    found = list(doctor._not_together(installed))
+    assert [one.subject for one in found] == wrong
+    assert all(one.verdict == "problem" and prefect in one.found and one.mend for one in found)
