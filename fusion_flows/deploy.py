@@ -31,6 +31,9 @@ MAINTENANCE_QUEUE = "maintenance"
 """A queue without a limit, so that maintenance does not wait behind a simulation."""
 POINTS_QUEUE = "points"
 """The queue of what sweeps have computed elsewhere: in that of the runs it would wait for the sweep."""
+_FORMER_MAINTENANCE = "fusion-maintenance/maintenance"
+_FORMER = (_FORMER_MAINTENANCE, "fusion-points/points", "fusion-sweep/nightly")
+"""Names of deployments that others have taken the place of."""
 HEARTBEAT_SECONDS = 30  # the least that Prefect sends
 _SILENCE = timedelta(seconds=50)  # from the last heartbeat to the verdict: a minute with delays
 AUTOMATION = "FUSION: a run whose heartbeat has stopped is Crashed"
@@ -80,6 +83,7 @@ def prepare() -> None:
     A build step of prefect.yaml. The work pool is there by then.
     """
     with get_client(sync_client=True) as client:
+        _delete_former(client)
         _make_queues(client)
         _make_automation(client)
 
@@ -95,6 +99,7 @@ def set_up(max_concurrent_runs: int | None = None) -> None:
             client.create_work_pool(
                 WorkPoolCreate(name=POOL, type="process", description="Simulations of FUSION.")
             )
+        _delete_former(client)
         _make_queues(client)
         _make_automation(client)
         if max_concurrent_runs is not None:
@@ -115,6 +120,18 @@ def limit_runs(client: SyncPrefectClient, at_once: int) -> None:
     """Change how many simulations may run at once. Runs that are going on are left alone."""
     queue = client.read_work_queue_by_name(RUNS_QUEUE, work_pool_name=POOL)
     client.update_work_queue(queue.id, concurrency_limit=at_once)
+
+
+def _delete_former(client: SyncPrefectClient) -> None:
+    """Delete deployments under names that an earlier version gave them, but none that somebody schedules."""
+    for name in _FORMER:
+        try:
+            deployment = client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            continue
+        own_schedule = name == _FORMER_MAINTENANCE
+        if own_schedule or not any(schedule.active for schedule in deployment.schedules):
+            client.delete_deployment(deployment.id)
 
 
 def _make_queues(client: SyncPrefectClient) -> None:

@@ -37,7 +37,7 @@ def template_schema() -> dict[str, Any]:
 def engine_schema() -> dict[str, Any]:
     """Return a choice of what computes a sweep without further set-up, or any other text."""
     return _choice(
-        "here or on the work pool", ["local", "fusion-points/points"], "a Dask scheduler"
+        "here or on the work pool", ["local", "fusion-points/worker-points"], "a Dask scheduler"
     )
 
 

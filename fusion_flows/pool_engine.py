@@ -64,8 +64,8 @@ def compute_on_workers(
 ) -> State | None:
     """Compute what is missing as runs of a deployment; return the state to end in early, if any.
 
-    deployment: its name, such as fusion-points/points. Raises SimulationError when there is none, when a
-    worker says that it cannot compute the points, or when runs end again and again without a result.
+    deployment: its name, such as fusion-points/worker-points. Raises SimulationError when there is none, when
+    a worker says that it cannot compute the points, or when runs end again and again without a result.
     """
     orders = _Orders(deployment, metric, states, connection, sweep_run)
     failures = FailureWriter(

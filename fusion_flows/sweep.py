@@ -120,7 +120,7 @@ def fusion_sweep(
         name: Name of the run in lists; empty: the template and the axes.
         engine: What computes: local, a simulator process on this machine with all its CPUs; the
             address of a Dask scheduler, such as tcp://host:8786; or a deployment of the flow
-            fusion-points, such as fusion-points/points, whose workers compute.
+            fusion-points, such as fusion-points/worker-points, whose workers compute.
         failed: Compute only the points that failed when they were computed last.
 
     Raises ConfigError for a sweep that cannot be run (nothing is started then), SimulationError when points
@@ -146,7 +146,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
     if engine != LOCAL and "/" not in engine:
         message = (
             "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
-            "such as fusion-points/points"
+            "such as fusion-points/worker-points"
         )
         raise ConfigError([Problem("", "engine", engine, message, "the parameters of the flow")])
     settings = Settings()

@@ -239,7 +239,7 @@ def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
     for name in (RUNS_QUEUE, MAINTENANCE_QUEUE):
         yield _queue(client, POOL, name)
     yield from _workers(client, POOL)
-    for name in (DEPLOYMENT, "fusion-maintenance/maintenance"):
+    for name in (DEPLOYMENT, "fusion-maintenance/worker-maintenance"):
         try:
             deployment = client.read_deployment_by_name(name)
         except ObjectNotFound:

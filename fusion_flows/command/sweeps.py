@@ -155,7 +155,7 @@ def sweep_here(
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         name: Name of the run in lists; nothing: the template and the axes.
         engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
-            deployment whose workers compute, such as fusion-points/points.
+            deployment whose workers compute, such as fusion-points/worker-points.
         failed: Compute only the points that failed when they were computed last.
 
     Raises:

@@ -70,7 +70,7 @@ def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) ->
 @pytest.mark.slow
 def test_portions_of_a_sweep(worker: Prefect, page: Page) -> None:
     sweep = {"template": "quick", "grid": {"k_paths": [1, 2, 3]}}
-    run_id = worker.submit("fusion-sweep/sweep", sweep=sweep, engine="fusion-points/points")
+    run_id = worker.submit("fusion-sweep/sweep", sweep=sweep, engine="fusion-points/worker-points")
     run = worker.finished(run_id, 4 * PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
     page.goto(address(worker, "/runs"))

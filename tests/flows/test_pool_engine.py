@@ -14,7 +14,7 @@ from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import simulators
 from .test_sweep import ON_ONE_CORE, computed, result, start
 
-ENGINE = "fusion-points/points"
+ENGINE = "fusion-points/worker-points"
 SWEEP = {  # few points, as each becomes a run of its own
     "template": "quick",
     "grid": {"erlang": [150, 180, 200]},
