@@ -17,6 +17,7 @@ from fusion.listed_network import (
     number_of,
     refuse,
 )
+from fusion.settings.named_files import quote
 
 UNNAMED = "length_km"
 """How the third column is called where there is no header."""
@@ -78,7 +79,13 @@ def read_link_lines(text: str, length_key: str = "") -> ListedNetwork:
             if node not in network.nodes:
                 add_node(network, f"line {line.number}", node, {})
         add_link(network, f"line {line.number}", *ends, attributes)
+    first = network.links[0] if network.links else None
     has_number = any(map(_has_number, network.links))
+    if has_number and first is not None and _may_be_header(first, found[0].number):
+        name = first.attributes.get(UNNAMED)
+        network.links.remove(first)
+        reason = f"a length in km is needed; if this is a header, length_key = {quote(name)} names its column"
+        refuse(network, first.where, found[0].text, reason)
     if network.problems and not has_number:  # a text of another kind, of which one line is enough
         more = len(network.problems) + len(network.links) - 1
         rest = f"; nor is any other line a link ({more:,} more)" if more else ""
@@ -142,6 +149,12 @@ def _places(header: list[str]) -> dict[str, int]:
     if source is None or destination is None:
         source, destination = 0, 1
     return {"source": source, "destination": destination}
+
+
+def _may_be_header(first: ListedLink, number: int) -> bool:
+    """Return whether what was read as the first link has no number, and is the first line."""
+    is_first = first.where == f"line {number}" and UNNAMED in first.attributes
+    return is_first and not _has_number(first)
 
 
 def _has_number(link: ListedLink) -> bool:

@@ -78,7 +78,10 @@ def test_a_header_is_known_by_the_length_key(tmp_path: Path) -> None:
     file = write(tmp_path, "net.csv", "von;nach;Länge\nA;B;10\nB;C;20\n")
     with pytest.raises(TopologyError) as error:
         load_topology(file)
-    assert "Länge" in error.value.problems[0]
+    assert error.value.problems[0] == (
+        "line 1: von;nach;Länge: a length in km is needed; if this is a header, length_key = Länge names "
+        "its column"
+    )
     assert [km for *_, km in load_topology(file, length_key="Länge").links] == [10.0, 20.0]
 
 
