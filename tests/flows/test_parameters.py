@@ -25,9 +25,9 @@ OLD_RUN = "123456789012"
         ("fusion/sim", {"overrides": ""}, "overrides"),  # a value that was forgotten
         ("fusion-sweep/sweep", {"sweep": {"grid": {"k_paths": [1, None]}}}, "sweep.grid.k_paths"),
         ("fusion-sweep/sweep", {"failed": ""}, "failed"),
-        ("fusion-maintenance/maintenance", {"settle_seconds": None}, "settle_seconds"),
-        ("fusion-maintenance/maintenance", {"settle_seconds": -1}, "settle_seconds"),
-        ("fusion-points/points", {"order": "", "sweep_run": None}, "sweep_run"),
+        ("fusion-maintenance/worker-maintenance", {"settle_seconds": None}, "settle_seconds"),
+        ("fusion-maintenance/worker-maintenance", {"settle_seconds": -1}, "settle_seconds"),
+        ("fusion-points/worker-points", {"order": "", "sweep_run": None}, "sweep_run"),
     ],
 )
 def test_what_is_of_another_kind_is_refused_by_the_server_with_its_name(
