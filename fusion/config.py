@@ -183,9 +183,10 @@ def relevant_fields(config: Config) -> dict[str, object]:
         skipped.add("can_partially_serve")
     skipped |= _without_effect_in_a_failure(values)
     skipped |= _without_effect_on_quality(values)
-    if values["conventions"] == "fusion":
+    if values["conventions"] != "none":
         skipped |= {"warmup_requests"}  # there is none
-    if not values["can_partially_serve"] or values["max_segments"] == 1:
+    counts_paths = values["can_partially_serve"] and values["max_segments"] > 1
+    if not counts_paths and values["route_method"] not in ("cong_aware", "external_ksp"):
         skipped.add("k_paths_in_file")  # it changes how paths are listed alone
     if values["protection_mode"] == "none":
         skipped |= set(SECTIONS["protection_settings"].model_fields)
@@ -236,7 +237,7 @@ def _without_effect_on_quality(values: Mapping[str, Any]) -> set[str]:
     used = {"snr_type", *QUALITY_KEYS[kind], *LINK_COST_KEYS.get(values["route_method"], ())}
     if values["xt_type"] == "without_length" and values["route_method"] == "xt_aware":
         used.discard("beta")
-    if not values["egn_model"]:
+    if not values["egn_model"] and not (kind == "gsnr" and values["conventions"] != "none"):
         used.discard("phi")
     if not values["snr_recheck"]:
         used -= {"recheck_adjacent_cores", "recheck_crossband"}
@@ -521,7 +522,7 @@ def _follows_fusion(*layers: Entries) -> bool:
 
 
 def _is_fusion(mode: Entry) -> bool:
-    return foreign_keys.plain(mode.value) == "fusion"
+    return foreign_keys.plain(mode.value) in ("fusion", "fusion_orchestrator")
 
 
 def _other_names(others: Entries, ours: Entries) -> None:

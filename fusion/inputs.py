@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config import Config, ConfigError, Problem, relevant_fields, source_of
+from fusion.conventions.full_needs import needs_full, slices_by_length, unknown_formats
 from fusion.conventions.table_limits import unusable_table
 from fusion.impairments import impairment_problems
 from fusion.modulation import (
@@ -114,10 +115,10 @@ def read_inputs(
             _check_lifetimes(config, topology)
         except FailureError as error:
             problems.append(_problem(config, error.key, str(error)))
-    as_fusion = config.compatibility_settings.conventions == "fusion"
+    as_fusion = config.compatibility_settings.conventions != "none"
     if modulation is not None and as_fusion:
         problems += _unusable_table(config, modulation)
-    if modulation is not None and config.snr_settings.snr_type != "None":
+    if modulation is not None and config.snr_settings.snr_type != "None" and not as_fusion:
         _check_quality(config, modulation, problems)
     problems += [_problem(config, key, message) for key, message in impairment_problems(config)]
     quality = None
@@ -165,7 +166,7 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         )
     if inputs.paths is not None:
         found["paths"] = _digest(sorted(inputs.paths.items()))
-    if config.compatibility_settings.conventions == "fusion":
+    if config.compatibility_settings.conventions != "none":
         found["endpoints_as_listed"] = topology.endpoints_as_listed
     if inputs.policy is not None:
         found["policy"] = inputs.policy.key
@@ -257,6 +258,8 @@ def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | No
     width_ghz = config.topology_settings.bw_per_slot
     try:
         table = load_modulation(general.mod_assumption, path)
+        if config.compatibility_settings.conventions != "none":
+            width_ghz = table.slot_width_ghz or width_ghz  # FUSION does not compare the two
         lightpath_widths(table, [0.0], list(rates), width_ghz, _channel_capacity(config))
         if config.routing_settings.path_order == "hops_per_bit":
             bits_per_symbol_steps(table, tuple(rates), tuple(rates.values()), width_ghz)
@@ -267,21 +270,30 @@ def _modulation(config: Config, problems: list[Problem]) -> ModulationTable | No
 
 
 def _unusable_table(config: Config, table: ModulationTable) -> list[Problem]:
-    general = config.general_settings
-    found = unusable_table(
-        table,
-        general.request_distribution,
-        by_length=config.compatibility_settings.pre_calc_mod_selection,
-        slices=general.max_segments > 1,
-        one_slot=general.fixed_grid,
-    )
+    general, full = config.general_settings, needs_full(config)
+    by_length = ""
+    if config.compatibility_settings.pre_calc_mod_selection:
+        by_length = "pre_calc_mod_selection"
+    elif general.route_method == "cong_aware":
+        by_length = "route_method"
+    found = [
+        *unusable_table(
+            table,
+            general.request_distribution,
+            by_length=by_length,
+            slices=slices_by_length(config),
+            # The loop that follows FUSION step by step tries all formats.
+            one_slot=general.fixed_grid or full,
+        ),
+        *(unknown_formats(config, table) if full else ()),
+    ]
     return [_problem(config, key, message) for key, message in found]
 
 
 def _channel_capacity(config: Config) -> Mapping[str, float] | None:
     general = config.general_settings
     # By FUSION's conventions a channel carries any bit rate.
-    as_fusion = config.compatibility_settings.conventions == "fusion"
+    as_fusion = config.compatibility_settings.conventions != "none"
     return general.channel_capacity if general.fixed_grid and not as_fusion else None
 
 

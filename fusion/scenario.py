@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fusion.config import Config
+from fusion.conventions.full import PATHS_IN_TABLE, make_rules
+from fusion.conventions.full_needs import has_table_of_paths, needs_full
 from fusion.conventions.paths import paths_as_listed
 from fusion.conventions.scenario import (
     Columns,
@@ -118,13 +120,14 @@ class Loop(NamedTuple):
     """Which event loop a config needs.
 
     For connections with a backup, for others (FUSION's; with signal quality; by impairments), or plain.
-    policy: of the user's, for which there is a plain loop of its own.
+    in_full: FUSION's, step by step. policy: of the user's, for which there is a plain loop of its own.
     """
 
     protected: bool
     connections: bool
     fails: bool
     as_fusion: bool
+    in_full: bool
     quality: bool
     impaired: bool
     policy: PolicySource | None
@@ -133,10 +136,11 @@ class Loop(NamedTuple):
 def loop_of(config: Config, policy: PolicySource | None) -> Loop:
     """Return which event loop a config needs with a policy of its inputs, and whether links fail in it."""
     fails = config.failure_settings.failure_type != "none"
-    as_fusion = config.compatibility_settings.conventions == "fusion"
+    as_fusion, in_full = config.compatibility_settings.conventions != "none", needs_full(config)
     quality = needs_quality(config)
     connections, impaired = takes_connections(config), looks_at_impairments(config)
-    return Loop(is_protected(config), connections, fails, as_fusion, quality, impaired, policy)
+    protected = is_protected(config)
+    return Loop(protected, connections, fails, as_fusion, in_full, quality, impaired, policy)
 
 
 def takes_connections(config: Config) -> bool:
@@ -145,6 +149,8 @@ def takes_connections(config: Config) -> bool:
     Or one that is placed by impairments: only the loop for these knows where light is.
     """
     general = config.general_settings
+    if needs_full(config):
+        return False  # its loop has arrays of its own
     # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
     grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
     many = general.max_segments > 1 or grooms
@@ -152,8 +158,8 @@ def takes_connections(config: Config) -> bool:
 
 
 def needs_quality(config: Config) -> bool:
-    """Return whether lightpaths need some signal quality."""
-    return config.snr_settings.snr_type != "None"
+    """Return whether lightpaths need some signal quality, by our models."""
+    return config.snr_settings.snr_type != "None" and not needs_full(config)
 
 
 def make_scenario(config: Config, inputs: Inputs) -> Scenario:
@@ -166,10 +172,11 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     columns: Columns | None = None
     paths = _paths(config, inputs, separate)
     ways: Ways | None = None
-    if config.compatibility_settings.conventions == "fusion":
-        columns = make_columns(config, inputs.modulation)
+    full = needs_full(config)
+    if config.compatibility_settings.conventions != "none":
+        columns = make_columns(config, inputs.modulation, full=full)
         rates = columns.gbps
-        slots, formats = make_widths(config, inputs.modulation, paths.length_km)
+        slots, formats = make_widths(config, inputs.modulation, paths.length_km, full=full)
     else:
         if general.max_segments > 1:
             rates = lightpath_rates(rates, inputs.modulation)
@@ -223,6 +230,13 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         if looks_at_impairments(config):
             on = [(plane.core, plane.band) for plane in planes]
             service = service._replace(impairments=make_impairments(config, on, link_km))
+    conventions = None
+    if columns is not None:
+        rules = None
+        if full:
+            each = [(plane.core, plane.band, plane.slots) for plane in planes]
+            rules = make_rules(config, inputs.modulation, paths, network, link_km, each)
+        conventions = make_conventions(config, inputs, paths, columns, rules)
     bit_rates, of_column = np.array(rates), np.arange(len(rates), dtype=np.int32)
     if columns is not None:
         bit_rates, of_column = np.array(columns.rates), columns.of
@@ -257,7 +271,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         seed=config.simulation_settings.seed,
         num_requests=general.num_requests,
         sample_every=general.frag_calc_step,
-        conventions=None if columns is None else make_conventions(config, inputs, paths, columns),
+        conventions=conventions,
         own=_own_policy(inputs, paths, planes, bit_rates[of_column]),
     )
 
@@ -361,7 +375,14 @@ def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
         )
     k = 1 if config.general_settings.route_method == "shortest_path" else routing.k_paths
     given = inputs.paths
-    if config.compatibility_settings.conventions == "fusion":
+    if config.compatibility_settings.conventions != "none":
+        in_file = config.compatibility_settings.k_paths_in_file
+        if in_file and (
+            has_table_of_paths(config) or config.general_settings.route_method == "cong_aware"
+        ):
+            k = in_file  # where it is absent FUSION takes one path for these, and three for others
+        if has_table_of_paths(config):
+            k = min(k, PATHS_IN_TABLE)
         given = paths_as_listed(inputs.topology, k)
     least_congested = config.general_settings.route_method == "least_congested"
     return k_shortest_paths(
@@ -430,8 +451,9 @@ def planes_of(config: Config) -> tuple[Plane, ...]:
     own = bool(config.routing_settings.policy)
     if not own and config.general_settings.allocation_method in KEEP_APART:
         # The conventions have one order, of seven cores; further ones stay dark.
-        as_fusion = config.compatibility_settings.conventions == "fusion"
-        cores = apart(7 if as_fusion else len(cores))
+        as_fusion = config.compatibility_settings.conventions != "none"
+        if len(cores) > 1:
+            cores = apart(7 if as_fusion else len(cores))
     if config.general_settings.spectrum_priority == "BSC":
         return tuple(Plane(core, band, count) for band, count in bands for core in cores)
     return tuple(Plane(core, band, count) for core in cores for band, count in bands)

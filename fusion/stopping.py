@@ -190,7 +190,7 @@ def make_rule(config: Config) -> StoppingRule:
     """Return the rule that a configuration asks for, to be used for one load."""
     most, statistics = config.general_settings.max_iters, config.statistics_settings
     compatibility = config.compatibility_settings
-    if compatibility.conventions == "fusion":
+    if compatibility.conventions != "none":
         return FusionRule(most, is_training=compatibility.is_training)
     if statistics.stopping_rule == "fixed":
         return FixedReplications(most)

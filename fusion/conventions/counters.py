@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.conventions.moments import NONE, described, in_cents, rounded
-from fusion.kernel.fusion_loop import PATH, PLACE, TRANSPONDERS
+from fusion.kernel.fusion_loop import LIGHTPATHS, PATH, PLACE, TRANSPONDERS
 from fusion.slicing import PER_GBPS
 
 if TYPE_CHECKING:
-    from fusion.conventions.replication import Trajectory
     from fusion.conventions.scenario import Conventions
+    from fusion.conventions.trajectory import Trajectory
     from fusion.scenario import Scenario
 
 
@@ -30,11 +30,13 @@ def iteration_record(
     blocked = ~served
     rates = scenario.bit_rates_gbps
     by_rate = np.bincount(requests.bit_rate[blocked], minlength=len(rates))
-    path = outcome[served, PATH]
-    places = np.bincount(outcome[served, PLACE], minlength=conventions.k_paths)
-    transponders = outcome[served, TRANSPONDERS].mean() if served.any() else 0.0
+    # Of requests that other lightpaths carry FUSION counts no more than that it has served them.
+    lit = outcome[:, LIGHTPATHS] > 0
+    path = outcome[lit, PATH]
+    places = np.bincount(outcome[lit, PLACE], minlength=conventions.k_paths)
+    transponders = outcome[lit, TRANSPONDERS].sum() / served.sum() if served.any() else 0.0
     lightpaths = _Lightpaths(scenario, conventions, found)
-    links = link_usage(scenario, found)
+    links = {} if conventions.is_newer else link_usage(scenario, found)
     return {
         "snapshots_dict": {},
         "cores_dict": lightpaths.by_core(),
@@ -49,16 +51,16 @@ def iteration_record(
         "lp_bw_utilization_dict": lightpaths.utilization(),
         "sim_lp_utilization_list": lightpaths.mean_utilization(),
         "block_reasons_dict": {
-            "distance": 1.0 if blocked.any() else 0,
-            "congestion": 0.0 if blocked.any() else 0,
-            "xt_threshold": 0.0 if blocked.any() else 0,
+            reason: 0 if not blocked.any() else float(reason == conventions.reason)
+            for reason in ("distance", "congestion", "xt_threshold")
         },
         "link_usage_dict": links,
         **rounded("trans", np.array([transponders])),
         **rounded("hops", scenario.hops[path].astype(float)),
         **rounded("lengths", np.round(scenario.length_km[path], 2)),
         **{f"route_times_{name}": 0.0 for name in ("mean", "min", "max")},
-        **{f"{what}_{name}": None for what in ("xt", "snr") for name in ("mean", "min", "max")},
+        **{f"xt_{name}": None for name in ("mean", "min", "max")},
+        **rounded("snr", lightpaths.quality_of_requests()),
         **_slots(scenario, conventions, found),
         "bands_list": [],
         "modulation_list": [],
@@ -78,9 +80,8 @@ def _slots(scenario: Scenario, conventions: Conventions, found: Trajectory) -> d
     """
     if not conventions.lists_slots:
         return {"start_slot_list": [], "end_slot_list": []}
-    _, path, _, start, column = found.lightpath.T
-    network = scenario.network
-    width = network.width[network.width_row[path], column]
+    start = found.lightpath[:, 3]
+    width = found.made[:, 0] + scenario.guard_slots
     end = start + width - (0 if scenario.guard_slots else 1)
     return {"start_slot_list": start.tolist(), "end_slot_list": end.tolist()}
 
@@ -97,7 +98,8 @@ def link_usage(scenario: Scenario, found: Trajectory) -> dict[str, dict[str, flo
     served = np.flatnonzero(found.outcome[:, PATH] >= 0)
     if len(served):
         departure = requests.arrival + requests.holding
-        ended = served[departure[served] <= requests.arrival[served[-1]]]
+        lit = np.flatnonzero(found.outcome[:, LIGHTPATHS] > 0)
+        ended = served[departure[served] <= requests.arrival[lit[-1]]]
         ended = ended[np.argsort(departure[ended], kind="stable")]
         path = found.outcome[ended, PATH]
         gbps = scenario.bit_rates_gbps[requests.bit_rate[ended]]
@@ -118,19 +120,24 @@ class _Lightpaths:
     """Lightpaths by bit rate, format, band and core. Arrays are [lightpath]."""
 
     def __init__(self, scenario: Scenario, conventions: Conventions, found: Trajectory) -> None:
-        _, path, plane, _, column = found.lightpath.T
+        self._request, path, plane, _, _ = found.lightpath.T
         self._conventions = conventions
         self._bands = list(dict.fromkeys(plane.band for plane in scenario.planes))
         self._band = np.array([self._bands.index(each.band) for each in scenario.planes])[plane]
         self._core = np.array([each.core for each in scenario.planes])[plane]
-        row = scenario.network.width_row[path]
+        _, self._format, rate = found.made.T
         self._names = scenario.formats
-        self._format = scenario.format_by_row[row, column]
-        self._rate = scenario.bit_rates_gbps[conventions.columns.of[column]]
-        self._km, self._hops = scenario.length_km[path], scenario.hops[path].astype(float)
-        self._cents = np.round(self._km, 2)
-        # Every lightpath has one user, which has all of it.
+        self._rate = scenario.bit_rates_gbps[rate]
+        self._weight, self._hops = found.weight[self._request], scenario.hops[path].astype(float)
+        # As Python rounds, which matters for costs alone.
+        self._cents = np.array([round(weight, 2) for weight in self._weight.tolist()])
+        # Where nothing is measured, every lightpath has one user, which has all of it.
         self._use = np.full(len(path), 100.0)
+        self._quality = None
+        if found.measured is not None:
+            self._use = np.round(found.measured[:, 1], 2)
+            if conventions.has_quality:
+                self._quality = found.measured[:, 0]
 
     def by_core(self) -> dict[str, int]:
         count = np.bincount(self._core, minlength=self._conventions.cores)
@@ -141,6 +148,14 @@ class _Lightpaths:
             _key(tier): {name: described(self._cents[self._of(tier, name)]) for name in names}
             for tier, names in self._tables()
         }
+
+    def quality_of_requests(self) -> NDArray[np.float64]:
+        """Return the mean signal quality in dB of the lightpaths of each request that has some."""
+        if self._quality is None:
+            return np.zeros(0)
+        count = np.bincount(self._request)
+        total = np.bincount(self._request, self._quality)
+        return np.asarray(total[count > 0] / count[count > 0])
 
     def formats(self) -> dict[str, Any]:
         """Return counts by bit rate and format, and by format and band with lengths and hops."""
@@ -156,11 +171,22 @@ class _Lightpaths:
         mine = self._format == self._names.index(name)
         by_band = {band: mine & (self._band == number) for number, band in enumerate(self._bands)}
         groups = {"overall": mine} | by_band
+        quality, by_crosstalk = self._quality, self._conventions.by_crosstalk
+        snr = {
+            key: []
+            if quality is None
+            else in_cents(quality[group] if not by_crosstalk else quality[:0])
+            for key, group in groups.items()
+        }
+        crosstalk = {
+            key: quality[group].tolist() if quality is not None and by_crosstalk else []
+            for key, group in groups.items()
+        }
         return {
-            "length": {key: in_cents(self._km[group]) for key, group in groups.items()},
+            "length": {key: in_cents(self._weight[group]) for key, group in groups.items()},
             "hop": {key: in_cents(self._hops[group]) for key, group in groups.items()},
-            "snr": {key: [] for key in groups},
-            "xt_cost": {key: [] for key in groups},
+            "snr": snr,
+            "xt_cost": crosstalk,
             **{band: int(group.sum()) for band, group in by_band.items()},
         }
 
@@ -197,7 +223,7 @@ def _realized(scenario: Scenario, conventions: Conventions, found: Trajectory) -
     keys = ["overall", *map(_key, conventions.tiers)]
     if not conventions.partial:
         return {key: [] for key in keys}
-    served = found.outcome[:, PATH] >= 0
+    served = found.outcome[:, LIGHTPATHS] > 0
     asked = scenario.bit_rates_gbps[found.requests.bit_rate]
     ratio = 1.0 - found.unserved / PER_GBPS / asked
     groups = {"overall": served} | {

@@ -10,11 +10,12 @@ MOST_REQUESTS = 10_000_000
 
 ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     "route_method": (
-        ("k_shortest_path", "shortest_path"),
-        "its other methods crash or serve beyond the reach of the format; they work without it",
+        ("k_shortest_path", "shortest_path", "cong_aware", "external_ksp"),
+        "least_congested, frag_aware and nli_aware crash there, and xt_aware takes a path that is not among "
+        "the candidates; they work without it",
     ),
     "allocation_method": (
-        ("first_fit", "priority_first"),
+        ("first_fit", "priority_first", "xt_aware"),
         "its other methods crash or block every request; they work without it",
     ),
     "guard_slots": ((0, 1), "it crashes with more"),
@@ -30,13 +31,20 @@ ONLY: dict[str, tuple[tuple[object, ...], str]] = {
     "failure_type": (("none",), "every kind crashes there"),
     "protection_mode": (("none",), "it crashes or protects nothing there"),
     "snr_type": (
-        ("None",),
-        "its models of signal quality are not available yet; ours work without it",
+        ("None", "snr_calc_nli", "xt_calculation", "gsnr"),
+        "its tables of signal quality are not available; ours work without it",
     ),
-    "dynamic_lps": ((False,), "not available yet; it works without it"),
+    "snr_recheck": ((False,), "it crashes there; it works without it"),
+    "congestion_weight": ((0.3,), "its files cannot set another"),
+    "paths_file": (("",), "it has paths of its own"),
     "policy": (("",), "it has none from a file"),
 }
 """Key -> the values that it may have, and what FUSION does with others."""
+
+TABLED = "USbackbone60"
+"""The network whose paths FUSION has in a table: three of each pair of its core nodes."""
+
+_TABLE_OF_PATHS = "route_method = external_ksp and conventions = fusion"
 
 _SWITCHES = (
     "load_per_core",
@@ -49,7 +57,8 @@ _SWITCHES = (
 
 def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (key, message) for values that FUSION's conventions exclude; as `sections.contradictions`."""
-    if values.get("conventions") != "fusion":
+    mode = values.get("conventions")
+    if mode not in ("fusion", "fusion_orchestrator"):
         for key in _SWITCHES:
             if values.get(key):
                 yield key, "is only read with conventions = fusion"
@@ -57,7 +66,22 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
     for key, (allowed, why) in ONLY.items():
         if key in values and values[key] not in allowed:
             wanted = " or ".join(str(value) or "empty" for value in allowed)
-            yield key, f"must be {wanted} with conventions = fusion: {why}"
+            yield key, f"must be {wanted} with conventions = {mode}: {why}"
+    yield from _of_signal_quality(values)
+    if mode == "fusion_orchestrator":
+        yield from _of_orchestrator(values)
+    if values.get("allocation_method") == "xt_aware" and values.get("cores_per_link", 1) != 1:
+        yield (
+            "cores_per_link",
+            "must be 1 with allocation_method = xt_aware and conventions = fusion: with 2 to 5 cores it "
+            "crashes there, and with 7 a hundred requests take it minutes; it works without it",
+        )
+    tabled = values.get("route_method") == "external_ksp" and values.get("network") == TABLED
+    if tabled and values.get("const_link_weight"):
+        yield (
+            "const_link_weight",
+            f"must be False with {_TABLE_OF_PATHS}, which has the km of {TABLED}",
+        )
     cores = values.get("cores_per_link")
     if values.get("allocation_method") == "priority_first" and cores is not None and cores < 7:
         yield (
@@ -66,11 +90,18 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
             "takes cores 0, 2, 4, 1, 3, 5, 6 of any fibre",
         )
     if values.get("is_grooming_enabled") and values.get("max_segments", 1) > 1:
-        yield (
-            "is_grooming_enabled",
-            "must be False with max_segments above 1 and conventions = fusion, which crashes when a "
-            "sliced request ends",
-        )
+        if not values.get("dynamic_lps"):
+            yield (
+                "is_grooming_enabled",
+                "must be False with max_segments above 1 and conventions = fusion, which crashes when a "
+                "sliced request ends; with dynamic_lps it does not",
+            )
+        elif not values.get("can_partially_serve"):
+            yield (
+                "can_partially_serve",
+                "must be True with grooming, dynamic_lps and conventions = fusion, which crashes when the "
+                "rest of a request that is groomed in part has no room",
+            )
     requests, shares = values.get("num_requests"), values.get("request_distribution")
     if requests is not None and requests > MOST_REQUESTS:
         yield "num_requests", f"must be at most {MOST_REQUESTS:,} with conventions = fusion"
@@ -81,4 +112,39 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
                 "num_requests",
                 f"cannot be divided by request_distribution: share x {requests}, rounded down, is {quotas}, "
                 f"{sum(quotas.values())} together; FUSION (conventions = fusion) stops there",
+            )
+
+
+def _of_signal_quality(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = values.get("snr_type", "None")
+    dynamic, grooms = values.get("dynamic_lps"), values.get("is_grooming_enabled")
+    if dynamic and kind in ("snr_calc_nli", "xt_calculation"):
+        yield (
+            "dynamic_lps",
+            f"must be False with snr_type = {kind} and conventions = fusion, which crashes; gsnr has it",
+        )
+    if kind == "gsnr" and dynamic is False and grooms is False:
+        yield (
+            "snr_type",
+            "needs dynamic_lps or is_grooming_enabled with conventions = fusion: FUSION crashes without, as "
+            "it then does not note the formats of lightpaths",
+        )
+    if kind == "gsnr" and values.get("c_band") == 0:
+        yield "c_band", "must not be 0 with snr_type = gsnr and conventions = fusion, which crashes"
+    if kind == "xt_calculation" and values.get("cores_per_link", 7) != 7:
+        yield (
+            "cores_per_link",
+            "must be 7 with snr_type = xt_calculation and conventions = fusion, which knows no others",
+        )
+
+
+def _of_orchestrator(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    mode = "conventions = fusion_orchestrator"
+    if values.get("route_method") == "cong_aware":
+        yield "route_method", f"must not be cong_aware with {mode}, which blocks every request"
+    for key, off in (("snr_type", "None"), ("is_grooming_enabled", False)):
+        if values.get(key, off) != off:
+            yield (
+                key,
+                f"must be {off} with {mode}: its decisions with it are not known; fusion has it",
             )

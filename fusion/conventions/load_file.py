@@ -24,14 +24,14 @@ def write_load_file_as_fusion(
     """Write the file of one load, atomically. Every iteration is in it."""
     blocking = [each.blocking_probability for each in replications]
     bit_rate_blocking = [each.blocked_gbps / each.requested_gbps for each in replications]
-    iterations, utilizations = {}, []
+    iterations = {}
     for number, each in enumerate(replications, 1):
         record = dict(each.fusion or {})
         record["sim_block_list"] = blocking[:number]
         record["sim_br_block_list"] = bit_rate_blocking[:number]
         iterations[str(each.replication)] = record
-        utilizations += record["sim_lp_utilization_list"]
     last = iterations[str(replications[-1].replication)]
+    utilizations = last["sim_lp_utilization_list"]
     record = {
         "iter_stats": iterations,
         "link_usage": last["link_usage_dict"],

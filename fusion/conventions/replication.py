@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.conventions.counters import iteration_record
+from fusion.conventions.full_replication import serve_step_by_step
 from fusion.conventions.requests import draw_requests
 from fusion.conventions.scenario import Conventions
+from fusion.conventions.trajectory import Trajectory
 from fusion.kernel.arrays import busy_from_now, new_state, new_tally
 from fusion.kernel.connections import (
     COUNTDOWN,
@@ -19,26 +20,12 @@ from fusion.kernel.connections import (
     new_connections,
     new_count,
 )
-from fusion.kernel.fusion_loop import new_ledger, serve_as_fusion
+from fusion.kernel.fusion_loop import PATH, new_ledger, serve_as_fusion
 from fusion.measured import Counted, Replication, per_link, replication_of
 from fusion.plain import serve_chunk
 from fusion.pool import Stopped
 from fusion.scenario import Scenario
 from fusion.traffic import CHUNK, Requests
-
-
-class Trajectory(NamedTuple):
-    """What was decided, request by request.
-
-    outcome, unserved, lightpath, setups: as in `kernel.fusion_loop.Ledger`; of lightpaths only those that
-    last, in the order in which they were set up.
-    """
-
-    requests: Requests
-    outcome: NDArray[np.int32]
-    unserved: NDArray[np.int64]
-    lightpath: NDArray[np.int32]
-    setups: NDArray[np.int64]
 
 
 def replicate_as_fusion(
@@ -52,6 +39,11 @@ def replicate_as_fusion(
     requests = draw_requests(conventions.stream, load, replication)
     found, counted = _serve(scenario, conventions, load, requests, stopped)
     measured = replication_of(scenario, counted, load, replication, 0, seconds=counted.time)
+    if conventions.rules is not None:
+        slots, formats, rates = found.made.T
+        by_format = np.zeros_like(measured.lightpaths_by_format)
+        np.add.at(by_format, (formats, rates), 1)
+        measured = measured._replace(slots=int(slots.sum()), lightpaths_by_format=by_format)
     return measured._replace(fusion=iteration_record(scenario, conventions, found))
 
 
@@ -71,6 +63,8 @@ def _serve(
     stopped: Callable[[], bool],
 ) -> tuple[Trajectory, Counted]:
     load *= conventions.stream.per_load
+    if conventions.rules is not None:
+        return serve_step_by_step(scenario, conventions.rules, requests, stopped)
     if scenario.service is None:
         return _serve_alone(scenario, load, requests, stopped)
     return _serve_connections(scenario, conventions, scenario.service, load, requests, stopped)
@@ -105,8 +99,20 @@ def _serve_alone(
         np.zeros(count, dtype=np.int64),
         lightpath.astype(np.int32),
         setups.astype(np.int64),
+        _as_made(scenario, lightpath),
+        np.zeros(count, dtype=np.bool_),
+        scenario.length_km[path],
     )
     return found, Counted(float(requests.arrival[-1]), tally, new_count())
+
+
+def _as_made(scenario: Scenario, lightpath: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return `Trajectory.made` of lightpaths with the width of their path and column."""
+    path, column = lightpath[:, 1], lightpath[:, 4]
+    row = scenario.network.width_row[path]
+    slots = scenario.network.width[row, column] - scenario.guard_slots
+    formats, rates = scenario.format_by_row[row, column], scenario.rate_of_column[column]
+    return np.column_stack([slots, formats, rates]).astype(np.int32)
 
 
 def _serve_connections(
@@ -144,11 +150,15 @@ def _serve_connections(
             *chunk[:4],
         )
     add_busy_so_far(state, tally)
+    lightpath = ledger.lightpath[: ledger.cursor[1]].copy()
     found = Trajectory(
         requests,
         ledger.outcome,
         ledger.unserved,
-        ledger.lightpath[: ledger.cursor[1]].copy(),
+        lightpath,
         ledger.setups,
+        _as_made(scenario, lightpath),
+        np.zeros(number, dtype=np.bool_),
+        scenario.length_km[ledger.outcome[:, PATH]],
     )
     return found, Counted(float(requests.arrival[-1]), tally, count)

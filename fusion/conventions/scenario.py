@@ -13,6 +13,7 @@ from fusion.conventions.formats import Widths, by_length, first_that_reaches
 from fusion.conventions.requests import Stream, quotas
 from fusion.inputs import Inputs
 from fusion.kernel.connections import Service
+from fusion.kernel.fusion_full import CROSSTALK, KIND, Rules
 from fusion.modulation_tables import ModulationTable
 from fusion.paths import PathTable
 
@@ -40,7 +41,9 @@ class Conventions(NamedTuple):
 
     stream: its requests. columns: of the network. tiers: bit rates of the table, in its order. formats: for
     each of these the names of its formats. shares: bit rate -> share of the requests. k_paths: as FUSION
-    has it, see `k_paths_in_file`. cores, partial, is_training, lists_slots: as in the config.
+    has it, see `k_paths_in_file`. cores, partial, is_training, lists_slots: as in the config. is_newer:
+    whether it is FUSION's orchestrator. rules: of the loop that follows FUSION step by step; None: the faster
+    ones do the same.
     """
 
     stream: Stream
@@ -53,6 +56,23 @@ class Conventions(NamedTuple):
     partial: bool
     is_training: bool
     lists_slots: bool
+    is_newer: bool = False
+    rules: Rules | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why a request is blocked, by FUSION's words."""
+        return "congestion" if self.is_newer else "distance"
+
+    @property
+    def has_quality(self) -> bool:
+        """Whether FUSION computes the signal quality of lightpaths."""
+        return self.rules is not None and bool(self.rules.number[KIND])
+
+    @property
+    def by_crosstalk(self) -> bool:
+        """Whether that is crosstalk."""
+        return self.rules is not None and self.rules.number[KIND] == CROSSTALK
 
     def of_one_request(self) -> Conventions:
         """Return the same with a single request, of the first bit rate that there is."""
@@ -61,21 +81,31 @@ class Conventions(NamedTuple):
         return self._replace(stream=self.stream._replace(quotas=quotas))
 
 
-def make_columns(config: Config, table: ModulationTable) -> Columns:
-    """Return what the columns stand for."""
+def make_columns(config: Config, table: ModulationTable, *, full: bool) -> Columns:
+    """Return what the columns stand for.
+
+    full: whether the loop that follows FUSION step by step is used, which has widths of its own.
+    """
     requested = list(config.bit_rate_shares)
+    if full:
+        channels = config.general_settings.channel_capacity.values()
+        others = dict.fromkeys([*_tiers(table), *channels])
+        rates = [*requested, *(rate for rate in others if rate not in requested)]
+        return Columns(tuple(rates), np.arange(len(requested), dtype=np.int32))
     tiers = _tiers(table) if config.general_settings.max_segments > 1 else []
     rates = [*requested, *(rate for rate in tiers if rate not in requested)]
     of = [rates.index(rate) for rate in [*requested, *tiers]]
     return Columns(tuple(rates), np.array(of, dtype=np.int32))
 
 
-def make_widths(config: Config, table: ModulationTable, length_km: NDArray[np.float64]) -> Widths:
-    """Return slots and formats of every path and column."""
+def make_widths(
+    config: Config, table: ModulationTable, length_km: NDArray[np.float64], *, full: bool
+) -> Widths:
+    """Return slots and formats of every path and column. full: as for `make_columns`."""
     requested = list(config.bit_rate_shares)
-    single = config.compatibility_settings.pre_calc_mod_selection
+    single = config.compatibility_settings.pre_calc_mod_selection and not full
     parts = [(by_length if single else first_that_reaches)(table, requested, length_km)]
-    if config.general_settings.max_segments > 1:
+    if config.general_settings.max_segments > 1 and not full:
         parts.append(by_length(table, _tiers(table), length_km))
     slots = np.hstack([part.slots for part in parts])
     if config.general_settings.fixed_grid:
@@ -103,7 +133,7 @@ def service_as_fusion(config: Config, service: Service, table: ModulationTable) 
 
 
 def make_conventions(
-    config: Config, inputs: Inputs, paths: PathTable, columns: Columns
+    config: Config, inputs: Inputs, paths: PathTable, columns: Columns, rules: Rules | None
 ) -> Conventions:
     """Return the conventions of a run."""
     general, topology, table = config.general_settings, inputs.topology, inputs.modulation
@@ -136,6 +166,8 @@ def make_conventions(
         partial=general.can_partially_serve,
         is_training=config.compatibility_settings.is_training,
         lists_slots=config.compatibility_settings.save_start_end_slots,
+        is_newer=config.compatibility_settings.conventions == "fusion_orchestrator",
+        rules=rules,
     )
 
 

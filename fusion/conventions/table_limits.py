@@ -13,13 +13,14 @@ def unusable_table(
     table: ModulationTable,
     shares: Mapping[float, float],
     *,
-    by_length: bool,
+    by_length: str,
     slices: bool,
     one_slot: bool,
 ) -> Iterator[tuple[str, str]]:
     """Yield (key, message) for what FUSION's conventions need of a modulation table.
 
-    shares: bit rate -> share of the requests. by_length: whether a request has one format, by length.
+    shares: bit rate -> share of the requests. by_length: the key by which a request has one format, by
+    length, or "". slices: whether slices have one.
     one_slot: whether a lightpath takes a slot in any format.
     """
     if table.rule:
@@ -41,9 +42,8 @@ def unusable_table(
     if by_length or slices:
         gaps = list(missing(table, tiers))
         if gaps:
-            key = "pre_calc_mod_selection" if by_length else "max_segments"
             yield (
-                key,
+                by_length or "max_segments",
                 f"needs {', '.join(BY_LENGTH)} with conventions = fusion; {table.name} lacks "
                 f"{', '.join(gaps[:10])}",
             )

@@ -440,13 +440,14 @@ class CompatibilitySettings(Section):
     """The conventions of the original FUSION, for those who compare with its results."""
 
     conventions: Annotated[
-        Literal["none", "fusion"],
+        Literal["none", "fusion", "fusion_orchestrator"],
         Word,
         BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
     ] = Field(
         default="none",
         description="fusion: the requests, the decisions and the counters of the original FUSION, quirks "
-        "included; none: those of this simulator.",
+        "included; fusion_orchestrator: the same with its newer way of slicing, which it takes with "
+        "FUSION_USE_ORCHESTRATOR=1; none: those of this simulator.",
     )
     load_per_core: Annotated[bool, Flag] = Field(
         default=False,
@@ -602,7 +603,7 @@ class Config(BaseModel):
     def warmup_requests(self, load: float) -> int:
         """Return the requests of a replication at a load (Erlang) that are not measured."""
         warmup = self.simulation_settings.warmup_requests
-        if self.compatibility_settings.conventions == "fusion":
+        if self.compatibility_settings.conventions != "none":
             return 0
         if warmup == "auto":
             return math.ceil(_WARMUP_HOLDING_TIMES * _decimal(load))
@@ -696,7 +697,8 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "path_order", "must be hops with route_method = least_congested"
     if known("route_method", "paths_file"):
         external = values["route_method"] == "external_ksp"
-        if external and not values["paths_file"]:
+        # By FUSION's conventions the paths are FUSION's.
+        if external and not values["paths_file"] and values.get("conventions", "none") == "none":
             yield "paths_file", "must name a file with route_method = external_ksp"
         if values["paths_file"] and not external:
             yield "paths_file", "is only read with route_method = external_ksp"

@@ -71,6 +71,52 @@ def replications_of(config: Config, load: float) -> list[Replication]:
     return [replicate(scenario, load, number, 0) for number in range(count)]
 
 
+GSNR = {
+    "spain_C_fixed_grooming": (1500.0, "Spainbackbone30", 112.5, True, {"c": 53}),
+    "usbackbone_mb_CL_fixed_grooming": (125.0, "USbackbone60", 112.5, True, {"c": 10, "l": 10}),
+    "usbackbone_mb_CL_flexi": (125.0, "USbackbone60", 12.5, False, {"c": 50, "l": 50}),
+}
+"""Load, network, GHz of a slot, fixed grid, slots: what differs between its tests of signal quality."""
+
+
+@pytest.mark.parametrize("name", GSNR)
+def test_figures_with_signal_quality_are_those_of_fusion(tmp_path: Path, name: str) -> None:
+    load, network, width, fixed, slots = GSNR[name]
+    overrides: dict[str, dict[str, Any]] = {
+        "general_settings": {
+            **dict.fromkeys(("erlang_start", "erlang_stop"), load),
+            "holding_time": 3600,
+            "mod_assumption": "Mod_Grooming",
+            "max_iters": 2,
+            "guard_slots": 0,
+            "max_segments": 8,
+            "dynamic_lps": True,
+            "fixed_grid": fixed,
+            "is_grooming_enabled": fixed,
+            "can_partially_serve": True,
+            "num_requests": 200,
+            "request_distribution": {str(rate): 0.125 for rate in range(100, 900, 100)},
+        },
+        "topology_settings": {
+            "network": network,
+            "bw_per_slot": width,
+            "cores_per_link": 1,
+            "is_only_core_node": False,
+        },
+        "routing_settings": {"k_paths": 3},
+        "spectrum_settings": {f"{band}_band": count for band, count in slots.items()},
+        "snr_settings": {"snr_type": "gsnr"},
+        **REGRESSION_RUN,
+    }
+    config = load_config("default", overrides)
+    write_load_file_as_fusion(
+        tmp_path / "load.json", replications_of(config, load), is_training=False
+    )
+    found = json.loads((tmp_path / "load.json").read_text(encoding="utf-8"))
+    wanted = PUBLISHED["gsnr"][name]
+    assert {key: found[key] for key in wanted} == pytest.approx(wanted, rel=1e-12)
+
+
 @pytest.mark.parametrize("load", ["300", "350"])
 def test_blocking_with_slices_is_that_of_fusion(tmp_path: Path, load: str) -> None:
     config = regression_config(

@@ -28,6 +28,7 @@ from fusion.conventions.requests import draw_requests
 from fusion.conventions.scenario import segments
 from fusion.conventions.stopping import FusionRule, half_width, width_percent
 from fusion.inputs import content_key, read_inputs
+from fusion.kernel.fusion_full import ROW
 from fusion.modulation import load_modulation
 from fusion.replication import replicate
 from fusion.replication_file import from_record, to_record
@@ -111,7 +112,8 @@ def test_there_is_no_warmup() -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "hint"),
     [
-        ("general_settings", "route_method", "cong_aware", "k_shortest_path or shortest_path"),
+        ("general_settings", "route_method", "frag_aware", "k_shortest_path or shortest_path"),
+        ("general_settings", "route_method", "xt_aware", "not among the candidates"),
         ("general_settings", "allocation_method", "last_fit", "first_fit or priority_first"),
         ("general_settings", "guard_slots", 2, "must be 0 or 1"),
         ("routing_settings", "path_order", "hops", "must be km"),
@@ -123,6 +125,8 @@ def test_there_is_no_warmup() -> None:
         ("simulation_settings", "warmup_requests", 100, "must be auto or 0"),
         ("statistics_settings", "stopping_rule", "precision", "must be fixed"),
         ("general_settings", "num_requests", 101, "50: "),
+        ("snr_settings", "snr_recheck", True, "must be False"),
+        ("routing_settings", "congestion_weight", 0.5, "must be 0.3"),
         ("general_settings", "num_requests", 20_000_000, "at most 10,000,000"),
     ],
 )
@@ -143,6 +147,7 @@ HONOURED = {
         "route_method",
     ),
     *("allocation_method", "spectrum_priority", "max_segments", "is_grooming_enabled"),
+    *("dynamic_lps", "channel_capacity"),
     *(
         "fixed_grid",
         "can_partially_serve",
@@ -155,22 +160,20 @@ HONOURED = {
     *("c_band", "l_band", "s_band", "o_band", "e_band"),
 }
 WITHOUT_EFFECT = {
-    *("paths_file", "congestion_weight", "bit_rate_min", "bit_rate_max", "bit_rate_step"),
-    *(
-        "channel_capacity",
-        "relative_precision",
-        "absolute_precision",
-        "min_replications",
-        "look_ahead",
-    ),
+    *("bit_rate_min", "bit_rate_max", "bit_rate_step"),
+    *("relative_precision", "absolute_precision", "min_replications", "look_ahead"),
 }
-"""As what they belong to is refused; and so are the other keys of failures, protection and quality."""
+"""As what they belong to is refused; and so are the other keys of failures and protection."""
 
 
 def test_what_becomes_of_every_key_is_known() -> None:
     idle = {
         key
-        for section in ("failure_settings", "protection_settings", "snr_settings")
+        for section in (
+            "failure_settings",
+            "protection_settings",
+            "snr_settings",
+        )  # quality: by its model
         for key in SECTIONS[section].model_fields
     }
     ours = set(SECTIONS["compatibility_settings"].model_fields)
@@ -205,6 +208,104 @@ def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:
         ({"general_settings": {"mod_assumption": "deeprmsa_reach"}}, "mod_assumption"),
     ):
         assert key in [problem.key for problem in problems(**changes)], changes
+
+
+@pytest.mark.parametrize(
+    ("general", "others", "key", "hint"),
+    [
+        ({"allocation_method": "xt_aware"}, {"cores_per_link": 3}, "cores_per_link", "must be 1"),
+        ({"dynamic_lps": True}, {"snr_type": "snr_calc_nli"}, "dynamic_lps", "gsnr has it"),
+        ({}, {"snr_type": "gsnr"}, "snr_type", "needs dynamic_lps or is_grooming_enabled"),
+        ({}, {"snr_type": "xt_calculation"}, "cores_per_link", "must be 7"),
+        (
+            {"dynamic_lps": True, "max_segments": 4, "is_grooming_enabled": True},
+            {"snr_type": "gsnr"},
+            "can_partially_serve",
+            "must be True",
+        ),
+        (
+            {"route_method": "external_ksp"},
+            {"network": "USbackbone60", "const_link_weight": True},
+            "const_link_weight",
+            "must be False",
+        ),
+        (
+            {"route_method": "cong_aware"},
+            {"conventions": "fusion_orchestrator"},
+            "route_method",
+            "blocks every request",
+        ),
+        (
+            {"is_grooming_enabled": True},
+            {"conventions": "fusion_orchestrator"},
+            "is_grooming_enabled",
+            "not known",
+        ),
+    ],
+)
+def test_what_fusion_cannot_do_with_the_rest_is_refused(
+    general: dict[str, Any], others: dict[str, Any], key: str, hint: str
+) -> None:
+    changes: dict[str, dict[str, Any]] = {"general_settings": general}
+    for other, value in others.items():
+        changes.setdefault(HOME[other], {})[other] = value
+    found = [problem for problem in problems(**changes) if problem.key == key]
+    assert found
+    assert hint in found[0].message
+
+
+def test_fusions_own_paths_need_no_file() -> None:
+    scenario = fusion_scenario(general_settings={"route_method": "external_ksp"})
+    assert scenario.conventions is not None
+    assert scenario.conventions.rules is None  # on other networks it finds them itself
+    tabled = fusion_scenario(
+        general_settings={"route_method": "external_ksp"},
+        topology_settings={"network": "USbackbone60"},
+        routing_settings={"k_paths": 5},
+    )
+    assert tabled.conventions is not None
+    assert tabled.conventions.rules is not None
+    assert tabled.rank.max() == 2  # three of each pair
+    served = (tabled.conventions.rules.tries[:, :, 0, 1] > 0).any(axis=1)
+    paths = served[tabled.conventions.rules.path[:-1, ROW]]
+    assert paths.sum() == 14 * 13 * 3  # of its core nodes
+
+
+def test_a_table_says_what_signal_quality_needs_of_its_formats(tmp_path: Path) -> None:
+    gsnr = {"snr_type": "gsnr"}
+    general = {"dynamic_lps": True, "max_segments": 4, "fixed_grid": True}
+    found = problems(general_settings=general, snr_settings=gsnr)
+    assert [problem.key for problem in found] == ["channel_capacity"]
+    assert "not there: 600, 800" in found[0].message  # of DEFAULT, whose highest is 400
+    table = {rate: {"QAM": {"max_length": 3000, "slots_needed": 2}} for rate in SHARES}
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps({"mine": table}))
+    own = {"mod_assumption": "mine", "mod_assumption_path": str(path)}
+    found = problems(general_settings=own | {"is_grooming_enabled": True}, snr_settings=gsnr)
+    assert {problem.key for problem in found} == {"snr_thresholds", "phi"}
+
+
+def test_the_formats_of_neighbours_are_part_of_the_content_with_gsnr() -> None:
+    general = {"is_grooming_enabled": True}
+    phi = {"QPSK": 0.5, "16-QAM": 0.5, "64-QAM": 0.5, "8-QAM": 0.5, "32-QAM": 0.5, "BPSK": 0.5}
+    fields = relevant_fields(
+        fusion_config(general_settings=general, snr_settings={"snr_type": "gsnr", "phi": phi})
+    )
+    assert "snr_settings.phi" in fields
+
+
+def test_without_slices_the_orchestrator_decides_as_fusion_does() -> None:
+    newer = {"compatibility_settings": {"conventions": "fusion_orchestrator"}}
+    plain = fusion_scenario(general_settings={"max_segments": 1})
+    other = fusion_scenario(general_settings={"max_segments": 1}, **newer)
+    assert other.conventions is not None
+    assert plain.conventions is not None
+    assert other.conventions.rules is None
+    first, second = (
+        trajectory(each, each.conventions, 900.0, 0) for each in (plain, other) if each.conventions
+    )
+    assert np.array_equal(first.outcome, second.outcome)
+    assert np.array_equal(first.lightpath, second.lightpath)
 
 
 @pytest.mark.parametrize(
