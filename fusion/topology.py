@@ -68,6 +68,14 @@ class Topology(NamedTuple):
         return tuple(node for _, node in sorted(ranked)) or self.endpoints
 
 
+class LinkLengths(NamedTuple):
+    """Lengths of links, in km."""
+
+    shortest: float
+    mean: float
+    longest: float
+
+
 class TopologyError(ValueError):
     """A topology that cannot be used.
 
@@ -156,10 +164,15 @@ def load_topology(
     )
 
 
+def link_lengths(topology: Topology) -> LinkLengths:
+    """Return how long the links are."""
+    lengths = [km for _, _, km in topology.links]
+    return LinkLengths(min(lengths), sum(lengths) / len(lengths), max(lengths))
+
+
 def lengths_text(topology: Topology) -> str:
     """Return the lengths of the links in words: the shortest, the mean, the longest, and from where."""
-    lengths = [km for _, _, km in topology.links]
-    shortest, mean, longest = min(lengths), sum(lengths) / len(lengths), max(lengths)
+    shortest, mean, longest = link_lengths(topology)
     told = f"shortest link {_km(shortest)}, mean {_km(mean)}, longest {_km(longest)}"
     return (
         told

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fusion.config import Config, ConfigError, Problem, read_config
-from fusion.topology import Topology
+from fusion.topology import Topology, link_lengths
 from fusion_flows.settings import Settings
 
 
@@ -19,7 +19,7 @@ class Checked(NamedTuple):
     dropped: list[Problem]
     """Keys that were left out although they could; see `fusion.config.Reading`."""
     notes: list[str]
-    """What counts here and would not in FUSION, which file was taken."""
+    """What counts here and would not in FUSION, which file was taken, how a network's file was read."""
     topology: str | None = None
     nodes: int | None = None
     links: int | None = None
@@ -27,6 +27,10 @@ class Checked(NamedTuple):
     loads_erlang: list[float] | None = None
     content_key: str | None = None
     """Of what can change a result: settings with the same key have the same results."""
+    link_km: dict[str, float] | None = None
+    """Lengths of the links: shortest, mean, longest."""
+    length_key: str | None = None
+    """The attribute of the links that the lengths are from; empty where each counts as 1 km."""
 
 
 def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
@@ -52,9 +56,11 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
         [],
         ignored,
         dropped,
-        notes,
+        [*notes, *inputs.topology.remarks],
         *_of(config, inputs.topology),
         content_key(config, inputs),
+        link_lengths(inputs.topology)._asdict(),
+        inputs.topology.length_key,
     )
 
 

@@ -215,6 +215,10 @@ def test_validate_and_the_schema_as_json(
     assert "FUSION leaves it out here" in found["notes"][0]
     assert found["problems"] == []
     assert len(found["content_key"]) == 64
+    assert found["link_km"] == pytest.approx(
+        {"shortest": 100, "mean": 945.45454545, "longest": 2400}
+    )
+    assert found["length_key"] == "length_km"
     fusion = ["-s", "compatibility_settings.conventions=fusion"]
     assert cli.main(["validate", str(study), *changes, *fusion, "--json"]) == 0
     assert [each["key"] for each in json.loads(capsys.readouterr().out)["dropped"]] == ["k_paths"]
