@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import CACHE_DIR, compiled, inner
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Tally
 from fusion.kernel.fusion_full import (
     AFTER,
@@ -581,7 +581,7 @@ def sample(rules: Rules, live: Live, tally: Tally) -> None:
     tally.events[1] += 1
 
 
-@compiled(cache=CACHE_DIR is not None, nogil=True)
+@compiled(is_kept=True, nogil=True)
 def serve_in_full(
     rules: Rules,
     live: Live,
