@@ -19,6 +19,7 @@ from fusion.settings import foreign_keys, named_files
 from fusion.settings.failure_settings import FAILURE_KEYS
 from fusion.settings.ini import Entries, Entry, format_value, read_ini
 from fusion.settings.named_files import InputFolders, input_folders, told_value
+from fusion.settings.other_names import meant_key
 from fusion.settings.overrides import override_entries, read_overrides
 from fusion.settings.section import Section
 from fusion.settings.sections import (
@@ -421,7 +422,7 @@ def _unknown(section: str, key: str) -> str:
     if key in HOME:
         return f"the key belongs in [{HOME[key]}]"
     known = list(SECTIONS[section].model_fields) if section in SECTIONS else []
-    suggestion = nearest(key, known) or nearest(key, list(HOME))
+    suggestion = meant_key(key, known, list(HOME))
     allowed = f"; the section has {', '.join(known)}" if known and not suggestion else ""
     return f"unknown key{suggestion}{allowed}"
 

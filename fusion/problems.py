@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from fusion.counts import counted
+
 _SHOWN_CHARACTERS = 80
 _SHOWN_PROBLEMS = 100
+_ALIKE = 0.7  # of difflib's ratio
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
@@ -39,8 +42,8 @@ class ConfigError(ValueError):
     def __str__(self) -> str:
         """Return one line per problem."""
         lines = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
-        if len(self.problems) > _SHOWN_PROBLEMS:
-            lines.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
+        if more := max(0, len(self.problems) - _SHOWN_PROBLEMS):
+            lines.append(f"... and {counted(more, 'more problem')}")
         return "\n".join(lines)
 
 
@@ -68,9 +71,12 @@ def brief(value: object) -> object:
 
 
 def nearest(name: str, valid: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the valid name most like this one, or nothing."""
+    """Return `; did you mean 'x'?` for the valid name most like this one, or nothing.
+
+    Names that have little more in common than some letters mislead: load is not o_band.
+    """
     by_lower = {choice.lower(): choice for choice in valid}
-    matches = get_close_matches(name.lower()[:200], by_lower, n=1)
+    matches = get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=_ALIKE)
     return f"; did you mean '{by_lower[matches[0]]}'?" if matches else ""
 
 

@@ -215,7 +215,7 @@ def connect() -> Iterator["SyncPrefectClient"]:
         with open_client() as client:
             if url:  # Prefect tries for a minute what can be said at once
                 with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
-                    client.hello()
+                    _check_answer(url, client.hello())
             yield client
     except httpx.HTTPStatusError as error:
         raise NoServerError(_refusal(url, error.response)) from error
@@ -259,12 +259,39 @@ def _refusal(url: str, answer: "httpx.Response") -> str:
             f"the Prefect server at {url} wants a password: set PREFECT_API_AUTH_STRING to what its "
             "PREFECT_SERVER_API_AUTH_STRING is"
         )
+    if _is_page(answer) or not _has_api(url):
+        return _stranger(url)
     said = " ".join(answer.text.split())[:300]
     return f"the Prefect server at {url} refuses with status {answer.status_code}: {said}"
 
 
+def _check_answer(url: str, answer: "httpx.Response") -> None:
+    """Raise NoServerError where the UI of a server answers, or a server of something else."""
+    if _is_page(answer):
+        raise NoServerError(_stranger(url))
+
+
+def _is_page(answer: "httpx.Response") -> bool:
+    return str(answer.headers.get("content-type", "")).startswith("text/html")
+
+
+def _has_api(url: str) -> bool:
+    return "api" in urlsplit(url).path.split("/")
+
+
+def _stranger(url: str) -> str:
+    if not _has_api(url):
+        return f"{URL} = {url} lacks /api at its end: set it to {url.rstrip('/')}/api"
+    return (
+        f"what answers at {url} is not a Prefect server; start one with `fusion up`, or set {URL} to the "
+        "address of one, with /api at its end"
+    )
+
+
 def _away(url: str, error: Exception) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
+    if url and not _has_api(url):
+        reason += f"; the address of a server ends in /api, as {url.rstrip('/')}/api"
     return (
         f"no Prefect server answers at {url or 'its embedded address'} ({reason}); start one with "
         f"`fusion up`, or set {URL} to the address of one"

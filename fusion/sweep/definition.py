@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from fusion.problems import ConfigError, Problem, nearest, show
+from fusion.settings.other_names import LOADS, meant_key
 from fusion.settings.sections import HOME
 from fusion.text_files import read_text
 
@@ -126,10 +127,11 @@ class Sweep(BaseModel):
         for place, axes in groups:
             for axis in axes:
                 if axis != ERLANG and (axis not in HOME or axis in _NO_AXES):
-                    hint = "; loads are the axis erlang" if axis in _NO_AXES else ""
+                    is_load = axis in LOADS or (axis in _NO_AXES and axis != "workers")
+                    hint = "; loads are the axis erlang" if is_load else ""
                     known = [ERLANG, *(key for key in HOME if key not in _NO_AXES)]
                     raise ValueError(
-                        f"{place}: '{show(axis)}' is no axis{hint or nearest(axis, known)}"
+                        f"{place}: '{show(axis)}' is no axis{hint or meant_key(axis, known)}"
                     )
                 if axis in seen:
                     raise ValueError(f"{place}: '{axis}' is an axis of {seen[axis]}, too")

@@ -6,6 +6,7 @@ Prefect is imported by those functions that need it, so that help comes at once.
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from importlib import metadata
@@ -14,11 +15,13 @@ from inspect import Parameter as Parameters
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError, UnusedCliTokensError
 from pydantic import ValidationError
 from rich.console import Console
 
 from fusion.config import ConfigError
+from fusion.settings.other_names import meant_key
+from fusion.settings.sections import HOME
 from fusion.sweep.store import StoreError
 from fusion.topology import lengths_text
 from fusion_flows import runs
@@ -65,7 +68,7 @@ Changes = Annotated[
     Parameter(
         name=("--set", "-s"),
         negative=(),
-        help="section.key=value, read as in an INI file; as often as needed.",
+        help="key=value or section.key=value, read as in an INI file; as often as needed.",
     ),
 ]
 RunName = Annotated[str, Parameter(name="run", help="Run id or its start, name, or flow run id.")]
@@ -105,6 +108,11 @@ def main(arguments: list[str] | None = None) -> int:
     except UnusedCliTokensError as error:
         words = " ".join(error.unused_tokens or ())
         print_problem(f"too many words: {words}\n`fusion {_verb(error)}--help` says what there is.")
+        return BAD_INPUT
+    except UnknownOptionError as error:
+        print_problem(
+            f"{error}{_key_hint(str(error), error)}\n`fusion {_verb(error)}--help` says what there is."
+        )
         return BAD_INPUT
     except CycloptsError as error:
         print_problem(f"{error}\n`fusion {_verb(error)}--help` says what there is.")
@@ -146,6 +154,18 @@ _TOLD = (
     up.UpError,
 )
 """Errors whose message says everything."""
+
+
+def _key_hint(said: str, error: CycloptsError) -> str:
+    """Return how to set what was given as an option, where that is a key of the settings."""
+    found = re.search(r"--([A-Za-z][\w-]*)", said)
+    key = found[1].lower().replace("-", "_") if found else ""
+    if key not in HOME:
+        hint = meant_key(key) if key else ""
+        return f"{hint}, each with -s KEY=VALUE" if hint else ""
+    if (error.command_chain or ("",))[0] not in ("run", "validate"):
+        return f" {key} is a key of the settings: {HOME[key]}.{key}"
+    return f" Settings are given with -s: -s {key}=VALUE"
 
 
 def _refuse_empty(given: BoundArguments) -> None:
@@ -344,7 +364,7 @@ def _run(
 
     Args:
         template: Name of a template (`fusion templates` lists them), or the path of an INI file.
-        changes: section.key=value, read as in an INI file; as often as needed.
+        changes: key=value or section.key=value, read as in an INI file; as often as needed.
         overrides: JSON or TOML file with what to change in it: {section: {key: value}}.
         name: Name of the run in lists; else topology, policy and loads.
         resume: An earlier run, to finish what it left; then leave the settings out.

@@ -15,8 +15,8 @@ from fusion.config import (
     read_overrides,
     template_names,
 )
-from fusion.problems import nearest
 from fusion.settings.ini import parse_ini
+from fusion.settings.other_names import meant_key
 from fusion.settings.sections import HOME
 from fusion_flows import rundir, server_address
 from fusion_flows.run_lookup import RunError, find
@@ -52,8 +52,9 @@ class Submitted(BaseModel):
 def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
     """Return the overrides of a file with those of `section.key=value` texts over them.
 
-    A value is read as in an INI file.  file: JSON or TOML, or nothing. Raises ConfigError with all
-    problems.
+    The section may be left out, as each key has one of its own. A value is read as in an INI file.
+
+    file: JSON or TOML, or nothing. Raises ConfigError with all problems.
     """
     overrides: Overrides = {}
     if file:
@@ -64,6 +65,8 @@ def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
     for text in assignments:
         name, equals, value = text.partition("=")
         section, dot, key = (part.strip().lower() for part in name.partition("."))
+        if not dot and section in HOME:  # it is a key of one section alone
+            section, dot, key = HOME[section], ".", section
         if not (equals and dot and section and key):
             problems.append(Problem("", "", None, _no_assignment(name, text), "-s"))
         elif (section, key) in given:
@@ -81,8 +84,8 @@ def _no_assignment(name: str, text: str) -> str:
     key = name.strip().lower()
     message = f"'{text}' is not section.key=value, such as general_settings.erlang_stop=300"
     if key in HOME:
-        return f"{message}; '{key}' is {HOME[key]}.{key}"
-    return message + nearest(key, list(HOME))
+        return f"{message}; '{key}' needs a value"
+    return message + meant_key(key, list(HOME))
 
 
 def _put(

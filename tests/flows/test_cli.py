@@ -11,10 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +30,7 @@ from fusion_flows import rundir, runs, server_address
 from fusion_flows.command import cli
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.periods import ArgumentError, moment
-from fusion_flows.server_address import AlreadyUpError, LivingServer, ServerFile
+from fusion_flows.server_address import AlreadyUpError, LivingServer, NoServerError, ServerFile
 
 from .prefect_server import ROOT, Prefect, plain_environment, wait_for
 from .proxy import Proxy
@@ -180,6 +182,10 @@ def test_lists_of_templates_and_topologies(
         (["plan", "none.toml"], "fusion: cannot be read: No such file"),
         (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),
         (["merge", "/none"], "/none is no store"),
+        (["run", "quick", "--erlang-stop", "300"], "are given with -s: -s erlang_stop=VALUE"),
+        (["validate", "quick", "--K_paths=3"], "are given with -s: -s k_paths=VALUE"),
+        (["run", "quick", "--load", "300"], "loads are erlang_start, erlang_stop"),
+        (["sweep", "x.toml", "--k-paths", "3"], "k_paths is a key of the settings: routing_set"),
         (["run", "quick", "--resume", ""], "--resume is empty: give it a value, or leave it out"),
         (["run", "quick", "--overrides="], "--overrides is empty"),
         (["run", "quick", "-s", ""], "--set is empty"),
@@ -300,11 +306,19 @@ def test_assignments_are_read_as_in_an_ini_file(tmp_path: Path) -> None:
         },
         "topology_settings": {"network": "a=b.txt"},
     }
-    wrong = ["erlang_stop=3", "k_paths", "a.b=1", "A.B=2", "general_settings.seed=1\n[x]\ny=2"]
+    short = ["erlang_stop=300", "network = x.txt", "topology_settings.cores_per_link=2"]
+    assert read_assignments(short) == {
+        "general_settings": {"erlang_stop": "300"},
+        "topology_settings": {"network": "x.txt", "cores_per_link": "2"},
+    }
+    wrong = ["load=3", "k_paths", "a.b=1", "A.B=2", "general_settings.seed=1\n[x]\ny=2"]
     with pytest.raises(ConfigError) as told:
         read_assignments(wrong)
     assert len(told.value.problems) == 4
-    assert "'erlang_stop' is general_settings.erlang_stop" in str(told.value)
+    assert "such as general_settings.erlang_stop=300; loads are erlang_start" in str(told.value)
+    assert "'k_paths' needs a value" in str(told.value)
+    with pytest.raises(ConfigError, match="is given as 3, too"):
+        read_assignments(["erlang_stop=3", "general_settings.erlang_stop=4"])
     assert "is given as 1, too" in str(told.value)
 
 
@@ -416,6 +430,47 @@ def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
     assert url in error
     assert "fusion up" in error
     assert time.monotonic() - began < 30, "Prefect alone tries for a minute"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("", 200, "PREFECT_API_URL = {url} lacks /api at its end: set it to {url}/api"),
+        ("/", 404, "PREFECT_API_URL = {url}/ lacks /api at its end: set it to {url}/api"),
+        ("/api", 200, "what answers at {url}/api is not a Prefect server"),
+        ("/api", 404, "what answers at {url}/api is not a Prefect server"),
+    ],
+)
+def test_what_is_not_a_prefect_server_is_named_and_its_page_is_not_printed(
+    path: str, status: int, told: str
+) -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>a stranger</title>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{stranger.server_port}"
+        try:
+            with (
+                temporary_settings({PREFECT_API_URL: url + path}),
+                pytest.raises(NoServerError) as refused,
+                server_address.connect(),
+            ):
+                pass
+        finally:
+            stranger.shutdown()
+    assert str(refused.value).startswith(told.format(url=url))
+    assert "<" not in str(refused.value)
+    assert "stranger" not in str(refused.value)
 
 
 def test_no_run_is_handed_to_a_server_that_no_worker_listens_to(tmp_path: Path) -> None:

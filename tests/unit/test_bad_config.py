@@ -374,3 +374,27 @@ def test_show() -> None:
     assert len(show("x" * 1000)) == 80
     assert show(10**6000).startswith("<int")
     assert len(show({i: [i] * 100 for i in range(100)})) <= 80
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("load", "; loads are erlang_start, erlang_stop and erlang_step of general_settings"),
+        ("arrival_rate", "; an arrival rate is the load divided by the mean holding time: set erl"),
+        ("slots", "; the slots of each band are c_band, l_band"),
+        ("replications", "; did you mean 'max_iters', of general_settings?"),
+        ("topology", "; did you mean 'network', of topology_settings?"),
+        ("erlang_stopp", "; did you mean 'erlang_stop'?"),
+    ],
+)
+def test_what_a_key_is_called_elsewhere_leads_to_it(key: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config("quick", {"general_settings": {key: 1}})
+    assert f"unknown key{hint}" in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["rate", "net", "bandit", "grid", "modes", "pool", "steps"])
+def test_a_name_that_is_unlike_all_keys_has_no_nearest(key: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config("quick", {"general_settings": {key: 1}})
+    assert "did you mean" not in str(refused.value)
