@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fusion.counts import counted
 from fusion.statistics import probability_interval, student_t, upper_bound_of_zero
 
 Floats = NDArray[np.float64]
@@ -138,7 +139,7 @@ def blocking_difference(
     a, b = side_of(blocked_a, offered_a, requests_a), side_of(blocked_b, offered_b, requests_b)
     if paired and len(a.residuals) != len(b.residuals):
         raise ValueError(
-            f"a has {len(a.residuals)} replications and b {len(b.residuals)}: "
+            f"a has {counted(len(a.residuals), 'replication')} and b {len(b.residuals)}: "
             "paired sides must have the same ones"
         )
     if family < 1:
@@ -182,7 +183,7 @@ def variance_ratio(
     a, b = side_of(blocked_a, offered_a), side_of(blocked_b, offered_b)
     if len(a.residuals) != len(b.residuals):
         raise ValueError(
-            f"a has {len(a.residuals)} replications and b {len(b.residuals)}: "
+            f"a has {counted(len(a.residuals), 'replication')} and b {len(b.residuals)}: "
             "paired sides must have the same ones"
         )
     unpaired = a.variance + b.variance

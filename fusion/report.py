@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config import Config
+from fusion.counts import counted
 from fusion.interval_text import with_interval
 from fusion.logging_config import get_logger
 from fusion.measured import Replication
@@ -54,10 +55,10 @@ class Report:
         if len(loads) > 1:
             span = f"{len(loads)} loads from {loads[0]:g} to {loads[-1]:g} Erlang"
         log.info(
-            "%s (%d nodes, %d links, %d candidate paths), policy %s, %s",
+            "%s (%s, %s, %s), policy %s, %s",
             topology.name,
-            len(topology.nodes),
-            len(topology.links),
+            counted(len(topology.nodes), "node"),
+            counted(len(topology.links), "link"),
             paths,
             self._config.policy,
             span,
@@ -120,11 +121,11 @@ class Report:
     def end(self, complete: bool, replications: int, seconds: float, directory: Path) -> None:
         """Tell how far the run got."""
         log.info(
-            "%s: %d of %d loads, %d replications, %.1f s; results in %s",
+            "%s: %d of %s, %s, %.1f s; results in %s",
             "complete" if complete else "interrupted",
             len(self._finished),
-            len(self._states),
-            replications,
+            counted(len(self._states), "load"),
+            counted(replications, "replication"),
             seconds,
             directory,
         )
@@ -135,7 +136,7 @@ def describe_point(point: Mapping[str, Any]) -> str:
     lower, upper = point["blocking_probability_ci_lower"], point["blocking_probability_ci_upper"]
     percent = f"{100 * point['confidence']:g} %"
     count = point["replications"]
-    replications = f"{count} replication" + ("" if count == 1 else "s")
+    replications = counted(count, "replication")
     if not point["blocked"]:
         bound = f"blocking below {upper:.2g} ({percent}, none blocked in {replications})"
         return f"{point['erlang']:g} Erlang: {bound}"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from fusion import counts
 from fusion.compilation import compile_for
 from fusion.config import Config
 from fusion.inputs import Inputs
@@ -63,7 +64,9 @@ def run(
         states[replication.erlang].add(replication)
         report.replication(replication, resumed=True)
     if file.replications:
-        log.info("%d replications are there from an earlier start", len(file.replications))
+        there = counts.counted(len(file.replications), "replication")
+        verb = counts.agreeing(len(file.replications), "is", "are")
+        log.info("%s %s there from an earlier start", there, verb)
     replication_table.rewrite(file.replications.values())
     finish_loads()
     if stopped():  # the tables of an earlier start may hold more than there was time for

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fusion.counts import counted
 from fusion.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem
 from fusion.listed_network import ListedLink, ListedNetwork, number_of
 from fusion.problems import nearest, show
@@ -338,7 +339,7 @@ def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) 
         return []
     listed = quote(", ".join(missing[:10]) + (", ..." if len(missing) > 10 else ""))
     return [
-        f"not connected: {len(missing)} of {len(nodes)} nodes cannot be reached from node"
+        f"not connected: {len(missing)} of {counted(len(nodes), 'node')} cannot be reached from node"
         f" {quote(nodes[0])}: {listed}"
     ]
 

@@ -14,6 +14,7 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
+from fusion.counts import counted
 from fusion.interval_text import with_interval
 from fusion.progress import ProgressState
 from fusion.statistics import Estimate
@@ -76,7 +77,7 @@ def news(state: ProgressState, confidence: float, *, ended: bool = False) -> str
 
     ended: nothing more will come, so there is no time to wait for.
     """
-    parts = [f"{len(state.completed)}/{state.total_erlangs} loads"]
+    parts = [f"{len(state.completed)}/{counted(state.total_erlangs, 'load')}"]
     incomplete = len(state.completed) < state.total_erlangs
     if incomplete and not ended and state.seconds_left is not None:
         parts.append(f"ETA {clock(state.seconds_left)}")
@@ -88,7 +89,8 @@ def news(state: ProgressState, confidence: float, *, ended: bool = False) -> str
         so_far = _metrics(_estimate(state.so_far(erlang, confidence)))
         parts.append(f"{erlang:g} E: {so_far} so far")
     done = sum(len(replications) for replications in state.finished.values())
-    parts.append(f"{done}/{state.total_erlangs * state.total_iterations} replications")
+    needed = state.total_erlangs * state.total_iterations
+    parts.append(f"{done}/{counted(needed, 'replication')}")
     return ", ".join(parts)
 
 

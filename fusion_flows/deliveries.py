@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import Artifact
 
+from fusion.counts import counted
 from fusion.outcome import Outcome
 from fusion.progress import ProgressReader
 from fusion.sweep.failed_points import failure_of_event
@@ -95,7 +96,7 @@ class Sender:
             made = ArtifactCreate(
                 type=_TYPE,
                 data=pack({"outcomes": lines, "columns": COLUMNS, "failures": self._failures}),
-                description=f"{len(lines)} replications on their way to the sweep",
+                description=f"{counted(len(lines), 'replication')} on their way to the sweep",
                 flow_run_id=self._flow_run_id,
             )
             self._connection.call(lambda client, made=made: client.create_artifact(made))  # type: ignore[misc]

@@ -52,6 +52,7 @@ _ALL_THERE = (
     "All is computed. Its process was gone before it could say so; its report may be missing."
 )
 _PAGE = 200
+_LEFT_OVER = ("left-over process", "left-over processes")
 
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 
@@ -120,7 +121,7 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
         for mark in orphans & set(_left_over(client, runs_dir)) if orphans else ():
             run_id = rundir.own_run_id(runs_dir, UUID(mark))
             left_over[run_id] = end_marked(mark, settings.grace_seconds)
-            logger.warning("%s: ended %d left-over processes", run_id, left_over[run_id])
+            logger.warning("%s: ended %s", run_id, counted(left_over[run_id], *_LEFT_OVER))
         known = {
             run_id for flow_run in _flow_runs(client) for run_id in rundir.run_ids_of(flow_run.id)
         }
@@ -140,8 +141,8 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
     create_markdown_artifact(
         _report(found, runs_dir),
         key="fusion-maintenance",
-        description=f"{socket.gethostname()}: {len(found.lost_runs)} lost runs, "
-        f"{sum(found.left_over_processes.values())} left-over processes, "
+        description=f"{socket.gethostname()}: {counted(len(found.lost_runs), 'lost run')}, "
+        f"{counted(sum(found.left_over_processes.values()), *_LEFT_OVER)}, "
         f"{len(found.expired_runs)} expired"
         + (f", {counted(len(stopping), 'schedule')} to switch off" if stopping else ""),
     )

@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run as current
 from prefect.states import Cancelled, Completed, Crashed
 
+from fusion.counts import counted
 from fusion.outcome import Outcome
 from fusion.problems import show
 from fusion.sweep.point_file import from_text
@@ -150,7 +151,9 @@ def _compute(order: str, sweep_run: UUID) -> State:
             raise SimulationError(failure_of(run, sender.error, end, _GO_ON), end)
         delivered = sender.delivered
     _remove(run)
-    return Completed(message=f"{len(points)} points, {delivered} replications")
+    return Completed(
+        message=f"{counted(len(points), 'point')}, {counted(delivered, 'replication')}"
+    )
 
 
 def _workers(points: list[Point]) -> int:

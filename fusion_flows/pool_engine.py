@@ -25,6 +25,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run as current
 from prefect.states import Cancelled, Cancelling, Crashed
 
+from fusion.counts import counted
 from fusion.sweep.chunks import next_chunk, seconds_left
 from fusion.sweep.failed_points import FailureWriter
 from fusion.sweep.point_file import to_text
@@ -217,15 +218,16 @@ class _Orders:
                 break
             if len(chunk) == 1:
                 raise SimulationError(
-                    f"point {chunk[0].point.key[:12]} and its {len(chunk[0].outcomes)} replications are too "
-                    "much for a parameter of a flow run; compute it with the engine local",
+                    f"point {chunk[0].point.key[:12]} with "
+                    f"{counted(len(chunk[0].outcomes), 'replication')} is too much for a parameter "
+                    "of a flow run; compute it with the engine local",
                     2,
                 )
             chunk = chunk[: len(chunk) // 2]
         for state in chunk:
             del self._waiting[state.point.key]
         self._sent += 1
-        name = f"portion {self._sent} of {current.name}: {len(chunk)} points"
+        name = f"portion {self._sent} of {current.name}: {counted(len(chunk), 'point')}"
         self._unsent = chunk, order, name, f"{self._sweep_run}-{uuid4()}"
         self._submit()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fusion.config import Config
+from fusion.counts import counted
 from fusion.inputs import Inputs
 from fusion_flows.artifacts import Artifacts, table
 from fusion_flows.report.html import write_html
@@ -37,7 +38,7 @@ class Findings(NamedTuple):
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
         complete = sum(row["stop_reason"] != "interrupted" for row in self.rows)
         partial = ", partial" if self.page.partial else ""
-        headline = f"{complete} of {self.loads} loads{partial}, {self.page.title}"
+        headline = f"{complete} of {counted(self.loads, 'load')}{partial}, {self.page.title}"
         if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
             artifacts.put("points", "table", table(rows), headline)
         artifacts.put("report", "markdown", markdown(self.page), headline)

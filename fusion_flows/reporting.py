@@ -12,6 +12,7 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import State
 
+from fusion.counts import counted
 from fusion.progress import ProgressReader, ProgressState
 from fusion_flows import onlooker
 from fusion_flows.artifacts import Artifacts, live_rows, news, now, table
@@ -220,6 +221,6 @@ class Follower:
         if not last:  # then the table of points takes its place
             rows = live_rows(self.state, self._confidence)
             if rows:
-                done = f"{len(self.state.completed)} of {self.state.total_erlangs} loads"
+                done = f"{len(self.state.completed)} of {counted(self.state.total_erlangs, 'load')}"
                 self._put("points", "table", table(rows), f"{done}, running", last)
         self._plot.show(text, last=last)

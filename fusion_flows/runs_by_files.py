@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from fusion.counts import counted
 from fusion_flows import run_lock, rundir
 from fusion_flows.file_state import FileState, file_state
 from fusion_flows.run_lookup import Found, Run, refresh
@@ -64,7 +65,8 @@ def run_by_files(run: RunDirectory) -> Run:
         progress.add(event)
     done = sum(map(len, progress.finished.values()))
     told = progress.total_erlangs > 0
-    loads = f"{len(progress.completed)}/{progress.total_erlangs} loads, {done} replications"
+    loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
+    loads += f", {counted(done, 'replication')}"
     state = file_state(run)
     took = (state.ended - state.started).total_seconds() if state.started and state.ended else None
     return Run(

@@ -17,6 +17,7 @@ from prefect.runtime import flow_run as current
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config import ConfigError, Problem, to_ini
+from fusion.counts import agreeing, counted
 from fusion.files import write_atomic
 from fusion.pool import usable_cpus
 from fusion.provenance import RunFile
@@ -168,7 +169,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
     there = sum(state.is_done for state in states)
     logger.info("Run directory: %s", run.path)
-    logger.info("%d points, %d of them complete in the store %s", len(points), there, store.folder)
+    all_points = counted(len(points), "point")
+    logger.info("%s, %d of them complete in the store %s", all_points, there, store.folder)
     wanted: Sequence[PointState] = states
     if failed:
         failures = failed_points(store, states)
@@ -253,13 +255,20 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         failure = _failures(run, states)
         missing = sum(not state.is_done for state in wanted)
         if missing:
-            failure += f"\n{missing} points are not complete, though nothing failed; run it again."
+            not_complete = (
+                f"{counted(missing, 'point')} {agreeing(missing, 'is', 'are')} not complete"
+            )
+            failure += f"\n{not_complete}, though nothing failed; run it again."
         others = sum(not state.is_done for state in states) - missing
         if failure:
             write_last(failure)
             put_off(flow_run_id, lambda: show_later(failure))
             raise SimulationError(failure, 1)
-        waiting = f"{others} other points wait for a run of all points" if others else ""
+        waiting = (
+            f"{counted(others, 'other point')} {agreeing(others, 'waits', 'wait')} for a run of all points"
+            if others
+            else ""
+        )
         write_last(waiting, 0)
         findings = show_last(waiting)
     return SweepResult(
@@ -381,8 +390,8 @@ def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:
         return ""
     count = sum(map(len, groups.values()))
     lines = [
-        f"{count} of {len(states)} points failed. When what is wrong is mended, `fusion sweep --failed` "
-        "computes only these; what the others found is kept."
+        f"{count} of {counted(len(states), 'point')} failed. When what is wrong is mended, "
+        "`fusion sweep --failed` computes only these; what the others found is kept."
     ]
     for error, failed in groups.items():
         config = run.path / "failed" / f"{failed[0].point.key[:12]}.ini"

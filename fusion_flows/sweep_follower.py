@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from fusion.counts import counted
 from fusion.progress import ProgressReader
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.definition import Sweep
@@ -168,14 +169,14 @@ class SweepFollower:
         if not self._states:
             return "nothing to compute"
         counts = Counter(_stage(state) for state in self._states.values())
-        parts = [f"{counts['done']}/{len(self._states)} points"]
+        parts = [f"{counts['done']}/{counted(len(self._states), 'point')}"]
         begun, waiting = ("begun", "not begun") if ended else ("running", "waiting")
         named = {"running": begun, "waiting": waiting, "failed": "failed"}
         parts += [f"{counts[stage]} {text}" for stage, text in named.items() if counts[stage]]
         if not ended and (counts["running"] or counts["waiting"]):
             left = seconds_left(self._states.values(), self.requests_per_second)
             parts.append(f"ETA {clock(left)}")
-        parts.append(f"{done}/{needed} replications")
+        parts.append(f"{done}/{counted(needed, 'replication')}")
         return ", ".join(parts)
 
     def rows(self, states: Sequence[PointState]) -> list[Row]:

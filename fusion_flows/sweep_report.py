@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fusion.counts import counted
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import POINTS, REPLICATIONS, Row, point_rows
@@ -46,7 +47,9 @@ def find(
     plot = _draw(run, sweep, rows) if rows else None
     page = sweep_page(sweep, states, partial, run=run, drawing=plot)
     done = sum(state.stop_reason is not None for state in states)
-    headline = f"{done} of {len(states)} points{', partial' if partial else ''}, {page.title}"
+    headline = (
+        f"{done} of {counted(len(states), 'point')}{', partial' if partial else ''}, {page.title}"
+    )
     shown = table(rows[:SHOWN_POINTS], sweep) if rows else ""
     return SweepFindings(page, shown, headline, plot, write_html(page, run.report))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+from fusion.counts import counted
 
 if TYPE_CHECKING:
     from fusion.progress import ProgressWriter
@@ -129,7 +130,10 @@ def _simulate(
                         f"{axis} = {value}" for axis, value in state.point.axes.items()
                     )
                     log.info(
-                        "%s: %d replications, %s", said, len(state.outcomes), state.stop_reason
+                        "%s: %s, %s",
+                        said,
+                        counted(len(state.outcomes), "replication"),
+                        state.stop_reason,
                     )
                     progress.write("point", key=key, replications=len(state.outcomes))
                 else:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from fusion.counts import counted
 from fusion.problems import Problem, brief, show
 
 KEYS = (
@@ -123,6 +124,5 @@ def first_problems(problems: Sequence[Problem]) -> list[Problem]:
     """
     shown = list(problems[:MOST_PROBLEMS])
     if more := len(problems) - len(shown):
-        noun = "problem" if more == 1 else "problems"
-        shown.append(shown[-1]._replace(message=f"and {more:,} more {noun}"))
+        shown.append(shown[-1]._replace(message=f"and {counted(more, 'more problem')}"))
     return shown

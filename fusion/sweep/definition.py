@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from fusion.counts import counted
 from fusion.problems import ConfigError, Problem, nearest, show
 from fusion.settings.other_names import LOADS, meant_key
 from fusion.settings.sections import HOME
@@ -146,7 +147,7 @@ class Sweep(BaseModel):
                 raise ValueError(f"points: number {n} has other axes than number 1")
         count = math.prod(len(choices) for choices in self._choices())
         if count > MAX_POINTS:
-            raise ValueError(f"{count:,} combinations; {MAX_POINTS:,} are allowed")
+            raise ValueError(f"{counted(count, 'combination')}; {MAX_POINTS:,} are allowed")
         return self
 
     @property

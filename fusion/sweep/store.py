@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO, get_type_hints
 from uuid import uuid4
 
+from fusion.counts import counted
 from fusion.files import write_atomic
 from fusion.inputs import key_of
 from fusion.logging_config import get_logger
@@ -81,7 +82,7 @@ class Store:
         """Return the key that starts so, and what it was made from. Raises StoreError."""
         found = self.contents(start)
         if len(found) != 1:
-            told = f"{len(found)} points" if found else "no point"
+            told = counted(len(found), "point") if found else "no point"
             raise StoreError(f"{self.folder}: {told} whose key starts with '{start}'")
         return next(iter(found.items()))
 

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from fusion.config import ConfigError
+from fusion.counts import counted
 from fusion.settings.other_names import meant_key
 from fusion.settings.sections import HOME
 from fusion.sweep.store import StoreError
@@ -329,10 +330,12 @@ def _validate(file: str, /, *, changes: Changes = None, json: Json = False) -> i
         return DONE if found.valid else BAD_INPUT
     config, inputs = submission.validate(file, overrides)
     topology = inputs.topology
+    loads = f"{config.loads[0]:g} Erlang"
+    if len(config.loads) > 1:
+        loads = f"{len(config.loads)} loads from {config.loads[0]:g} to {config.loads[-1]:g} Erlang"
     print(
-        f"{file} is right: {topology.name} ({len(topology.nodes)} nodes, {len(topology.links)} "
-        f"links), policy {config.policy}, {len(config.loads)} loads from {config.loads[0]:g} to "
-        f"{config.loads[-1]:g} Erlang"
+        f"{file} is right: {topology.name} ({counted(len(topology.nodes), 'node')}, "
+        f"{counted(len(topology.links), 'link')}), policy {config.policy}, {loads}"
     )
     print(lengths_text(topology))
     return DONE

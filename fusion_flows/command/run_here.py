@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from fusion.counts import agreeing, counted
 from fusion_flows import rundir, server_address
 from fusion_flows.command.submission import validate
 from fusion_flows.result_lines import HEADER
@@ -107,7 +108,9 @@ def _kept(run_id: str) -> str:
     for event in ProgressReader(run.progress).read():
         state.add(event)
     replications = sum(map(len, state.finished.values()))
+    loads = counted(state.total_erlangs, "load")
+    kept = f"{counted(replications, 'replication')} {agreeing(replications, 'is', 'are')} kept"
     return (
-        f"{len(state.completed)} of {state.total_erlangs} loads and {replications} replications are "
-        f"kept in {run.path}; `fusion run --resume {run_id}` goes on from there."
+        f"{len(state.completed)} of {loads} and {kept} in {run.path}; "
+        f"`fusion run --resume {run_id}` goes on from there."
     )

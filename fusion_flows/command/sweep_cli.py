@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
+from fusion.counts import counted
 from fusion.interval_text import between, interval_text
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
@@ -73,8 +74,8 @@ def _plan(
             print(printable(f"  {count} x {error}"))
     failed = f", {planned.failed} failed" if planned.failed else ""
     print(
-        f"\n{len(planned.points)} points, {planned.complete} complete{failed} in {planned.store}; "
-        f"about {planned.replications_left} replications left, {_time(planned.seconds)} here"
+        f"\n{counted(len(planned.points), 'point')}, {planned.complete} complete{failed} in {planned.store}; "
+        f"about {counted(planned.replications_left, 'replication')} left, {_time(planned.seconds)} here"
     )
     return 0
 
@@ -101,7 +102,7 @@ def _sweep(
     if json:
         print_json(result)
     else:
-        print(f"\n{result.points} points: {result.points_csv}")
+        print(f"\n{counted(result.points, 'point')}: {result.points_csv}")
         print(f"Picture: {result.plot}\nReport:  {result.report}\nStore:   {result.store}")
     return 0
 

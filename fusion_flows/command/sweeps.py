@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from fusion.counts import counted
 from fusion.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
@@ -123,7 +124,7 @@ def nothing_found(states: Sequence[PointState], store: Store, what: str) -> Noth
     there = sum(bool(state.outcomes) for state in states)
     message = (
         f"there is nothing to {what} yet: the store {store.folder} has results of {there} of the "
-        f"{len(states)} points of this sweep; `fusion sweep` computes them"
+        f"{counted(len(states), 'point')} of this sweep; `fusion sweep` computes them"
     )
     keys = {state.point.key for state in states}
     for folder, count in () if there else known_stores.others_with(keys, store)[:1]:

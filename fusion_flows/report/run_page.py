@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion.config import Config
+from fusion.counts import agreeing, counted
 from fusion.inputs import Inputs
 from fusion.interval_text import with_interval
 from fusion_flows.pictures.rows import has_many_bit_rates
@@ -58,7 +59,8 @@ def run_page(run: RunDirectory, config: Config, inputs: Inputs, partial: str) ->
     if partial:
         complete = sum(row["stop_reason"] != "interrupted" for row in results.points)
         loads = len(config.loads)
-        missing = f"{partial.strip()} ({complete} of {loads} loads are complete)"
+        verb = agreeing(loads, "is", "are")
+        missing = f"{partial.strip()} ({complete} of {counted(loads, 'load')} {verb} complete)"
     return Page(title, setting_lines(config, inputs), missing, numbered(sections), about(run))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusion.counts import agreeing, counted
 from fusion.sweep.compare import compare
 from fusion.sweep.definition import ERLANG, Sweep
 from fusion.sweep.point_state import PointState
@@ -68,7 +69,8 @@ def sweep_page(
     missing = ""
     if partial:
         done = sum(state.stop_reason is not None for state in states)
-        missing = f"{partial.strip()} ({done} of {len(states)} points are complete)"
+        verb = agreeing(len(states), "is", "are")
+        missing = f"{partial.strip()} ({done} of {counted(len(states), 'point')} {verb} complete)"
     return Page(
         sweep_name(sweep),
         _setting(sweep, states),
@@ -79,7 +81,9 @@ def sweep_page(
 
 
 def _setting(sweep: Sweep, states: Sequence[PointState]) -> tuple[str, ...]:
-    first = f"**{len(states)} points** of `{sweep.template}` over {', '.join(sweep.axes)}"
+    first = (
+        f"**{counted(len(states), 'point')}** of `{sweep.template}` over {', '.join(sweep.axes)}"
+    )
     if sweep.where:
         first += f", where `{sweep.where}`"
     lines = [first, *(f"{axis}: {_values(states, axis)}" for axis in sweep.axes)]

@@ -841,7 +841,9 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     _, error = command.communicate(timeout=30)
     assert command.returncode == 130
     assert "Traceback" not in error
-    told = re.search(r"Interrupted: 0 of 1 loads and (\d+) replications are kept in (\S+);", error)
+    told = re.search(
+        r"Interrupted: 0 of 1 load and (\d+) replications? (?:is|are) kept in (\S+);", error
+    )
     assert told is not None, error
     assert kept.read_bytes().count(b"\n") == int(told[1]) + 1, "a line each, and a header"
     assert told[2] == str(directory)

@@ -278,9 +278,9 @@ def test_unequal_offered_counts_use_the_linearised_ratio() -> None:
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="a has 1 replications and b 2"):
+    with pytest.raises(ValueError, match="a has 1 replication and b 2"):
         blocking_difference([1], [9], [1, 2], [9, 9], 0.95, paired=True)
-    with pytest.raises(ValueError, match="a has 1 replications and b 2"):
+    with pytest.raises(ValueError, match="a has 1 replication and b 2"):
         variance_ratio([1], [9], [1, 2], [9, 9])
     with pytest.raises(ValueError, match="one number per replication"):
         blocking_difference([1, 2], [9], [1, 2], [9, 9], 0.95, paired=True)
