@@ -25,6 +25,7 @@ from fusion.kernel.fusion_full import (
     ROUTE,
     SLICING,
     SLOTS,
+    TIERS,
     UNEQUAL,
     Diary,
     Live,
@@ -47,6 +48,7 @@ _RAMAN_AND_DISPERSION = (0.028e-15, -22.6e-27, 0.14e-39)
 _FIRST_HZ = {"c": 3e8 / 1565e-9, "l": 3e8 / 1620e-9}
 _EMISSION = {"c": 1.77, "l": 1.99}
 _KINDS = {"None": 0, "xt_calculation": 1, "snr_calc_nli": 2, "gsnr": 3}
+_SLICING = {"none": 0, "equal": EQUAL, "unequal": UNEQUAL, "channels": CHANNELS, "tiers": TIERS}
 _TWO_BANDS = 4
 """Models of signal quality, as in `Rules.number`."""
 
@@ -98,7 +100,7 @@ def make_rules(
                 k_paths,
                 general.guard_slots,
                 general.max_segments,
-                slicing_of(config),
+                _SLICING[slicing_of(config)],
                 general.can_partially_serve,
                 general.is_grooming_enabled,
                 general.fixed_grid,
@@ -203,10 +205,10 @@ def _of_slices(config: Config, table: ModulationTable) -> Callable[[float, float
     kind, fixed = slicing_of(config), config.general_settings.fixed_grid
 
     def tries(rate: float, km: float) -> _Tries:
-        if kind == EQUAL:
+        if kind == "equal":
             one = _by_length(table, rate, km)
             return _widths([one] if one else [], fixed)
-        if kind == UNEQUAL:
+        if kind == "unequal":
             named = _named(table, rate)
             order = [named[name] for name in ORDER if name in named]
             return _widths([entry for entry in order if entry.reach_km >= km], fixed)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from fusion.config import Config
 from fusion.conventions.limits import TABLED
-from fusion.kernel.fusion_full import CHANNELS, EQUAL, TIERS, UNEQUAL
 from fusion.modulation import value_of
 from fusion.modulation_tables import ModulationTable
+
+Slicing = Literal["none", "equal", "unequal", "channels", "tiers"]
+"""Not at all; by lightpaths of one bit rate; as FUSION's orchestrator does; by channels of the fixed grid, or
+by lightpaths of several bit rates, as their signal quality allows."""
 
 
 def needs_full(config: Config) -> bool:
@@ -33,20 +37,20 @@ def has_table_of_paths(config: Config) -> bool:
     )
 
 
-def slicing_of(config: Config) -> int:
-    """Return how requests are sliced, 0 for not at all: `Rules.slicing`."""
+def slicing_of(config: Config) -> Slicing:
+    """Return how requests are sliced."""
     general = config.general_settings
     if general.max_segments == 1:
-        return 0
+        return "none"
     if general.dynamic_lps:
-        return CHANNELS if general.fixed_grid else TIERS
+        return "channels" if general.fixed_grid else "tiers"
     newer = config.compatibility_settings.conventions == "fusion_orchestrator"
-    return UNEQUAL if newer else EQUAL
+    return "unequal" if newer else "equal"
 
 
 def slices_by_length(config: Config) -> bool:
     """Say whether slices have the format that FUSION takes by the length of a path."""
-    return slicing_of(config) == EQUAL
+    return slicing_of(config) == "equal"
 
 
 def unknown_formats(config: Config, table: ModulationTable) -> Iterator[tuple[str, str]]:
@@ -61,7 +65,7 @@ def unknown_formats(config: Config, table: ModulationTable) -> Iterator[tuple[st
         needed = {"requested_xt": snr.requested_xt}
     elif snr.egn_model:
         needed = {"phi": snr.phi}
-    if snr.snr_type == "gsnr" and slicing_of(config) == CHANNELS:
+    if snr.snr_type == "gsnr" and slicing_of(config) == "channels":
         rates = {rate for rate, _ in table.bit_rates}
         capacity = config.general_settings.channel_capacity
         others = {value_of(capacity, each.name) for each in table.formats} - {None, *rates}

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -283,6 +285,25 @@ def test_a_table_says_what_signal_quality_needs_of_its_formats(tmp_path: Path) -
     own = {"mod_assumption": "mine", "mod_assumption_path": str(path)}
     found = problems(general_settings=own | {"is_grooming_enabled": True}, snr_settings=gsnr)
     assert {problem.key for problem in found} == {"snr_thresholds", "phi"}
+
+
+def test_checking_it_loads_no_compiler() -> None:
+    over = {
+        "general_settings": {
+            "num_requests": 200,
+            "request_distribution": SHARES,
+            "max_segments": 1,
+            "is_grooming_enabled": True,
+        },
+        "snr_settings": {"snr_type": "gsnr"},
+        **ON,
+    }
+    code = (
+        "import sys; from fusion.config import load_config; from fusion.inputs import read_inputs\n"
+        f"read_inputs(load_config('default', {over!r})); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"numba", "pandas", "matplotlib", "prefect"}
 
 
 def test_the_formats_of_neighbours_are_part_of_the_content_with_gsnr() -> None:
