@@ -15,8 +15,8 @@ from typing import Any
 MOST_BITS = 4096
 """Of an integer: more than 64, as one may be cut to these in the next operation."""
 
-MOST_ITEMS = 10_000
-"""Of what is gone through in one operation."""
+MOST_ITEMS = 4000
+"""Of a tuple, and of what is gone through in one operation: it takes 2 s to compile what has a longer one."""
 
 _OPERATORS: dict[type[ast.AST], str] = {}
 """Operator of the syntax -> name of the function that does it with care, which no policy can write."""

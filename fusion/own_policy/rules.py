@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fusion.kernel.request import BLOCKED, PUBLIC, QUESTIONS, Request
+from fusion.own_policy.arithmetic import MOST_ITEMS
 from fusion.problems import nearest
 from fusion.settings.named_files import quote
 
@@ -247,6 +248,8 @@ class _Reader:
             self._name(node, known)
         elif isinstance(node, ast.Attribute):
             self._attribute(node, known)
+        elif isinstance(node, ast.Tuple) and len(node.elts) > MOST_ITEMS:
+            self._refuse(node, f"a tuple of {len(node.elts):,} items; at most {MOST_ITEMS:,}")
         elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             self._refuse(node, "a tuple cannot be changed")
         else:

@@ -79,6 +79,7 @@ def problem(path: Path, text: str, function: str = "choose") -> str:
             "line 1: 'helper.py' is not there",
         ),
         (HEAD + "A = open\ndef choose(r):\n    return A\n", "line 2: 'open' is not there"),
+        (f"X = ({'1, ' * 4001})\ndef choose(r):\n    return X\n", "line 1: a tuple of 4,001 items"),
         (HEAD + "@staticmethod\ndef choose(r):\n    return BLOCKED\n", "no decorator"),
         (
             HEAD + "for i in (1, 2):\n    pass\ndef choose(r):\n    return BLOCKED\n",
@@ -117,7 +118,7 @@ def test_goes_wrong_on_the_tiny_network(body: str, told: str, tmp_path: Path) ->
 
 
 TOO_LARGE = "OverflowError: an integer of more than 4,096 bits; compiled ones have 64"
-TOO_MANY = "OverflowError: more than 10,000 items in one operation"
+TOO_MANY = "OverflowError: more than 4,000 items in one operation"
 
 
 @pytest.mark.parametrize(
