@@ -187,7 +187,8 @@ def relevant_fields(config: Config) -> dict[str, object]:
     if values["conventions"] != "none":
         skipped |= {"warmup_requests"}  # there is none
     counts_paths = values["can_partially_serve"] and values["max_segments"] > 1
-    if not counts_paths and values["route_method"] not in ("cong_aware", "external_ksp"):
+    counts_paths = counts_paths or values["route_method"] in ("cong_aware", "external_ksp")
+    if not counts_paths or values["k_paths_in_file"] == values["k_paths"]:
         skipped.add("k_paths_in_file")  # it changes how paths are listed alone
     if values["protection_mode"] == "none":
         skipped |= set(SECTIONS["protection_settings"].model_fields)

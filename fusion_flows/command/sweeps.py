@@ -230,6 +230,8 @@ def sweep_parameters(
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
     sent |= settings_as_sent(sweep.template, sweep.overrides)
+    if "k_paths" in sweep.axes:  # then what the template says of it does not count
+        sent["overrides"].get("compatibility_settings", {}).pop("k_paths_in_file", None)
     sent = send(sent, readable_dirs())
     return {"sweep": sent, "name": name or sweep_name(sweep), "engine": engine, "failed": failed}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fusion.config import ConfigError, load_config, to_ini
+from fusion.config import ConfigError, load_config, relevant_fields, to_ini
 from fusion.own_policy.file import read_policy
 from fusion_flows import rundir, sent_files, server_address
 from fusion_flows.command import submission
@@ -73,6 +73,22 @@ def test_the_axes_of_a_sweep_are_sent(tmp_path: Path) -> None:
     assert shipped == "NSFNet"
     assert [Path(each).name for each in files] == ["ring.txt", "ring.txt"]
     assert [Path(each).read_text().split()[2] for each in files] == ["100", "900"]
+
+
+def test_an_axis_over_k_paths_counts_also_where_fusions_file_has_none(tmp_path: Path) -> None:
+    """Without it FUSION takes every path for the last, which must not be sent with an axis that gives it."""
+    study = tmp_path / "study.ini"
+    study.write_text(
+        "[general_settings]\nnum_requests = 100\nmax_segments = 4\ncan_partially_serve = True\n"
+        "[compatibility_settings]\nconventions = fusion\n"
+    )
+    for axes, in_file in (({"k_paths": [2, 4]}, None), ({"guard_slots": [0, 1]}, 1)):
+        sent = sweep_parameters({"template": str(study), "grid": axes | {"erlang": [300]}})["sweep"]
+        assert sent["overrides"]["compatibility_settings"].get("k_paths_in_file") == in_file
+        for k in axes.get("k_paths", ()):
+            here = load_config(study, {"routing_settings": {"k_paths": k}})
+            there = load_config("default", sent["overrides"] | {"routing_settings": {"k_paths": k}})
+            assert relevant_fields(there) == relevant_fields(here)
 
 
 @pytest.mark.parametrize(
