@@ -154,8 +154,10 @@ def _where_told(point: Row, pairs: Sequence[Row], load: float) -> str:
     tenth = max(1, round(len(most) / 10))
     share = sum(most[:tenth]) / blocked
     words = [
-        f"At {load:g} E, {point['blocked']:,} of {point['requests']:,} requests are blocked.",
-        f"The {tenth} of {len(most)} node pairs with the most blocked requests have {share:.0%} of "
+        f"At {load:g} E, {point['blocked']:,} of {counted(point['requests'], 'request')} "
+        f"{agreeing(point['blocked'], 'is', 'are')} blocked.",
+        f"The {tenth} of {len(most)} node pairs with the most blocked requests "
+        f"{agreeing(tenth, 'has', 'have')} {share:.0%} of "
         "them.",
     ]
     if far := point["blocked_out_of_reach"]:
@@ -211,7 +213,7 @@ def _convergence(config: Config, results: Results) -> Section:
     span = f"{few}" if few == many else f"{few} to {many}"
     precisions = [row["relative_precision"] for row in results.points]
     widest = max((value for value in precisions if value is not None), default=None)
-    told = f"{span} replications per load."
+    told = f"{span} {agreeing(many, 'replication')} per load."
     if not any(row["blocked"] for row in results.replications):
         told += " Nothing is blocked in any of them, so there is nothing to converge."
         return Section("Convergence over replications", (Text(told),))
