@@ -23,6 +23,7 @@ from fusion.settings.other_names import meant_key
 from fusion.settings.overrides import override_entries, read_overrides
 from fusion.settings.section import Section
 from fusion.settings.sections import (
+    DEFAULTS,
     HOME,
     LINK_COST_KEYS,
     QUALITY_KEYS,
@@ -98,14 +99,21 @@ def load_config(
     Raises ConfigError with all problems. A file outside is neither opened nor looked for.
     """
     reading = _load(template, overrides, templates_dir, input_dirs)
+    warn_of_reading(reading.ignored, reading.dropped, reading.notes)
+    return reading.config
+
+
+def warn_of_reading(
+    ignored: Sequence[Problem], dropped: Sequence[Problem], notes: Sequence[str]
+) -> None:
+    """Say in the log what is to be known of how a configuration was read: the parts of a `Reading`."""
     told = [
-        *_summary("keys ignored, because they cannot change a result", reading.ignored),
-        *_summary("keys left out that could change a result", reading.dropped),
-        *reading.notes,
+        *_summary("keys ignored, because they cannot change a result", ignored),
+        *_summary("keys left out that could change a result", dropped),
+        *notes,
     ]
     if told:
         _log.warning("%s", "\n".join(told))
-    return reading.config
 
 
 def read_config(
@@ -208,7 +216,7 @@ def relevant_fields(config: Config) -> dict[str, object]:
     return {
         f"{HOME[key]}.{key}": _normal(value)
         for key, value in values.items()
-        if key not in skipped and value != SECTIONS[HOME[key]].model_fields[key].default
+        if key not in skipped and value != DEFAULTS[key]
     }
 
 
@@ -257,64 +265,179 @@ def _normal(value: object) -> object:
     return value
 
 
+class _Template(NamedTuple):
+    """An INI file, sorted out. tables: its entry for the file of modulation tables. found: that file."""
+
+    ours: Entries
+    others: Entries
+    problems: list[Problem]
+    ignored: list[Problem]
+    dropped: list[Problem]
+    noted: list[Problem]
+    tables: Entry | None
+    found: TableFile | None
+
+
+class Draft(NamedTuple):
+    """A configuration whose keys are checked each by itself, and not together.
+
+    values: key -> value, without the keys that are wrong. problems: of the others. ignored: keys that are
+    left out, as they cannot change a result. tables: whether the template names the modulation tables.
+    """
+
+    sections: Mapping[str, Section]
+    values: Mapping[str, Any]
+    problems: Sequence[Problem]
+    ignored: Sequence[Problem]
+    entries: Entries
+    template: _Template
+    tables: bool
+
+
+class Variants:
+    """Configurations with a template and overrides in common, which differ in a few keys.
+
+    What they have in common is read once, and a section is checked once for all that have the same values.
+    """
+
+    def __init__(
+        self,
+        template: str | Path,
+        overrides: Mapping[str, object] | None = None,
+        *,
+        templates_dir: Path | None = None,
+        input_dirs: Sequence[Path] | None = None,
+    ) -> None:
+        """Take the arguments of `load_config`. Raises ConfigError where there is no text to read."""
+        self._folders = folders = input_folders(input_dirs, templates_dir)
+        path = _find_template(template, templates_dir)
+        if folders is not None:
+            path = Path(os.path.abspath(path))  # so that no folder outside has a part in it
+        self._refused = [] if folders is None or folders.hold(path) else [_outside(path, folders)]
+        self._entries, self._problems = ({}, self._refused) if self._refused else read_ini(path)
+        self._empty = not self._entries and not self._problems
+        self._path = path
+        self._overrides = overrides
+        self._from_overrides = override_entries(overrides)
+        self._templates: dict[bool, _Template] = {}
+        self._sections: dict[object, tuple[Section, dict[str, str]]] = {}
+        self._judged: tuple[Entries, list[Problem], list[Problem]] | None = None
+        self._right_files: set[tuple[object, ...]] = set()
+        self._sources: dict[str, str] = {}
+        self._notes: dict[str, list[Problem]] = {}
+
+    def draft(self, changes: Mapping[str, object] | None = None) -> Draft:
+        """Return a variant, checked key by key. changes: key -> value, over those of the overrides."""
+        from_overrides, more = self._with(changes or {})
+        template = self._template(_follows_fusion(self._entries, from_overrides))
+        problems = [*self._problems, *more, *template.problems]
+        ours, others = dict(template.ours), dict(template.others)
+        ignored = list(template.ignored)
+        problems += _sort_out(from_overrides, Path(), self._folders, ours, others, ignored)
+        _as_in_fusion(ours, others)
+        _other_names(others, ours)
+        problems += self._judge(others, ignored)
+        _implied(ours, ignored)
+        sections, values, more = _validate(ours, self._sections)
+        problems += more
+        tables = template.tables is not None and _TABLES not in from_overrides
+        return Draft(sections, values, problems, ignored, ours, template, tables)
+
+    def config(self, draft: Draft) -> Config:
+        """Return the configuration of a draft, checked as a whole. Raises ConfigError with all problems."""
+        ours, problems = draft.entries, list(draft.problems)
+        values = dict(draft.values)
+        files = tuple(values.get(key) for key in (*named_files.KEYS, "mod_assumption"))
+        if files not in self._right_files:
+            of_files: list[Problem] = []
+            if self._folders is not None:
+                of_files += _take_outside(values, self._folders, ours)
+            if not self._refused:
+                given = draft.template.tables
+                searched = draft.tables and not os.path.isabs(str(given and given.value).strip())
+                of_files += _not_found(values, ours, searched=searched)
+            if not of_files:
+                self._right_files.add(files)
+            problems += of_files
+        if not self._refused:  # what is wrong only beside a template that was not read may be right
+            problems += [
+                _problem(key, values[key], message, ours) for key, message in contradictions(values)
+            ]
+        if problems:
+            raise ConfigError(problems)
+        config = Config.model_construct(None, **draft.sections)  # each is right, and so are all
+        sources = {key: entry.source for (_, key), entry in ours.items()}
+        if sources != self._sources:
+            self._sources = sources
+        vars(config)[_SOURCES] = self._sources  # one for all that are alike
+        return config
+
+    def reading(self, draft: Draft, config: Config) -> Reading:
+        """Return what is to be known of how the configuration of a draft was read."""
+        template = draft.template
+        dropped, noted = list(template.dropped), list(template.noted)
+        if draft.tables and template.tables is not None:
+            table = config.general_settings.mod_assumption
+            if table not in self._notes:
+                self._notes[table] = _note_on_tables(template.tables, template.found, config)
+            (noted if template.found else dropped).extend(self._notes[table])
+        return Reading(config, list(draft.ignored), dropped, [str(each) for each in noted])
+
+    def _template(self, as_fusion: bool) -> _Template:
+        """Return the template, read as FUSION reads it or as we do."""
+        if as_fusion not in self._templates:
+            noted: list[Problem] = []
+            if as_fusion:
+                entries, dropped = as_fusion_reads(self._entries)
+            else:
+                noted = read_here_alone(self._entries)
+                entries, dropped = general_wins(self._entries)
+            if self._empty:
+                text = "the file has no key: all settings are the defaults"
+                noted.append(Problem("", "", None, text, str(self._path)))
+            folder = self._path.parent
+            tables = entries.get(_TABLES)
+            found = _find_tables(entries, folder, self._folders)
+            ours: Entries = {}
+            others: Entries = {}
+            ignored: list[Problem] = []
+            problems = _sort_out(entries, folder, self._folders, ours, others, ignored)
+            self._templates[as_fusion] = _Template(
+                ours, others, problems, ignored, dropped, noted, tables, found
+            )
+        return self._templates[as_fusion]
+
+    def _with(self, changes: Mapping[str, object]) -> tuple[Entries, list[Problem]]:
+        """Return the overrides with changes, and what is wrong with them."""
+        entries, problems = self._from_overrides
+        if not changes:
+            return entries, problems
+        if problems or any(key in changes for _, key in entries):
+            overrides = {name: dict(keys) for name, keys in (self._overrides or {}).items()}  # type: ignore[call-overload]
+            for key, value in changes.items():
+                overrides.setdefault(HOME[key], {})[key] = value
+            return override_entries(overrides)
+        new = {(HOME[key], key): Entry(value, "overrides") for key, value in changes.items()}
+        return entries | new, problems
+
+    def _judge(self, others: Entries, ignored: list[Problem]) -> list[Problem]:
+        if self._judged is None or self._judged[0] != others:
+            harmless: list[Problem] = []
+            self._judged = others, _judge(others, harmless), harmless
+        _, problems, harmless = self._judged
+        ignored += harmless
+        return problems
+
+
 def _load(
     template: str | Path,
     overrides: Mapping[str, object] | None,
     templates_dir: Path | None,
     input_dirs: Sequence[Path] | None,
 ) -> Reading:
-    folders = input_folders(input_dirs, templates_dir)
-    path = _find_template(template, templates_dir)
-    if folders is not None:
-        path = Path(os.path.abspath(path))  # so that no folder outside has a part in it
-    refused = [] if folders is None or folders.hold(path) else [_outside(path, folders)]
-    from_template, problems = ({}, refused) if refused else read_ini(path)
-    empty = not from_template and not problems
-    from_overrides, more = override_entries(overrides)
-    problems += more
-
-    if _follows_fusion(from_template, from_overrides):
-        from_template, dropped = as_fusion_reads(from_template)
-        noted: list[Problem] = []
-    else:
-        noted = read_here_alone(from_template)
-        from_template, dropped = general_wins(from_template)
-
-    if empty:
-        text = "the file has no key: all settings are the defaults"
-        noted.append(Problem("", "", None, text, str(path)))
-    tables = from_template.get(_TABLES)
-    found = _find_tables(from_template, path.parent, folders)
-
-    ours: Entries = {}
-    others: Entries = {}
-    ignored: list[Problem] = []
-    for entries, folder in ((from_template, path.parent), (from_overrides, Path())):
-        problems += _sort_out(entries, folder, folders, ours, others, ignored)
-    _as_in_fusion(ours, others)
-    _other_names(others, ours)
-    problems += _judge(others, ignored)
-    _implied(ours, ignored)
-
-    sections, values, more = _validate(ours)
-    problems += more
-    if folders is not None:
-        problems += _take_outside(values, folders, ours)
-    if not refused:  # what is wrong only beside a template that was not read may be right
-        searched = tables is not None and not os.path.isabs(str(tables.value).strip())
-        searched = searched and _TABLES not in from_overrides
-        problems += _not_found(values, ours, searched=searched)
-        problems += [
-            _problem(key, values[key], message, ours) for key, message in contradictions(values)
-        ]
-    if problems:
-        raise ConfigError(problems)
-    config = Config.model_validate(sections)
-    vars(config)[_SOURCES] = {key: entry.source for (_, key), entry in ours.items()}
-    if tables is not None and _TABLES not in from_overrides:
-        note = _note_on_tables(tables, found, config)
-        (noted if found else dropped).extend(note)
-    return Reading(config, ignored, dropped, [str(each) for each in noted])
+    variants = Variants(template, overrides, templates_dir=templates_dir, input_dirs=input_dirs)
+    draft = variants.draft()
+    return variants.reading(draft, variants.config(draft))
 
 
 def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
@@ -556,7 +679,7 @@ def _implied(ours: Entries, ignored: list[Problem]) -> None:
     ours[_K_PATHS] = Entry(1, method.source)
 
 
-def _summary(title: str, ignored: list[Problem]) -> list[str]:
+def _summary(title: str, ignored: Sequence[Problem]) -> list[str]:
     """Return lines for the log: the keys that were left out, by reason; none where there are none."""
     lines = [f"{title} ({len(ignored)}):"] if ignored else []
     for reason, group in groupby(sorted(ignored, key=lambda p: p.message), lambda p: p.message):
@@ -573,29 +696,58 @@ def _summary(title: str, ignored: list[Problem]) -> list[str]:
 # --- checking ------------------------------------------------------------------------------------
 
 
-def _validate(ours: Entries) -> tuple[dict[str, Section], dict[str, Any], list[Problem]]:
-    """Return the sections, the values that are right by themselves, and the problems of others."""
+def _validate(
+    ours: Entries, known: dict[object, tuple[Section, dict[str, str]]]
+) -> tuple[dict[str, Section], dict[str, Any], list[Problem]]:
+    """Return the sections, the values that are right by themselves, and the problems of others.
+
+    known: sections by what they were made from, with what is wrong in them; new ones are added.
+    """
+    raw: dict[str, dict[str, object]] = {name: {} for name in SECTIONS}
+    for (name, key), entry in ours.items():
+        raw[name][key] = entry.value
     sections: dict[str, Section] = {}
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for name, model in SECTIONS.items():
-        raw = {key: entry.value for (section, key), entry in ours.items() if section == name}
-        wrong: dict[str, str] = {}
-        try:
-            sections[name] = model.model_validate(raw)
-        except ValidationError as error:
-            schema = model.model_json_schema()["properties"]
-            for item in error.errors(include_url=False, include_input=False):
-                key = str(item["loc"][0])
-                told = item["type"] == TOLD
-                wrong.setdefault(key, item["msg"] if told else _allowed(key, raw[key], schema[key]))
-            right = {key: value for key, value in raw.items() if key not in wrong}
-            sections[name] = model.model_validate(right)
+    for name, keys in raw.items():
+        made_from = _identity(name, keys)
+        if made_from not in known:
+            known[made_from] = _section(name, keys)
+        sections[name], wrong = known[made_from]
         problems += [_problem(key, None, message, ours) for key, message in wrong.items()]
-        values |= {
-            key: getattr(sections[name], key) for key in model.model_fields if key not in wrong
-        }
+        values |= vars(sections[name])
+        for key in wrong:
+            del values[key]
     return sections, values, problems
+
+
+def _identity(name: str, keys: Mapping[str, object]) -> object:
+    """Return something that is equal for equal values of equal types only."""
+    found = (name, *((key, type(value), value) for key, value in keys.items()))
+    try:
+        hash(found)
+        return found
+    except TypeError:
+        try:
+            return repr(found)
+        except RecursionError:
+            return object()
+
+
+def _section(name: str, raw: dict[str, object]) -> tuple[Section, dict[str, str]]:
+    """Return a section without the keys that are wrong, and what is wrong with each of those."""
+    model = SECTIONS[name]
+    wrong: dict[str, str] = {}
+    try:
+        return model.model_validate(raw), wrong
+    except ValidationError as error:
+        schema = model.model_json_schema()["properties"]
+        for item in error.errors(include_url=False, include_input=False):
+            key = str(item["loc"][0])
+            told = item["type"] == TOLD
+            wrong.setdefault(key, item["msg"] if told else _allowed(key, raw[key], schema[key]))
+    right = {key: value for key, value in raw.items() if key not in wrong}
+    return model.model_validate(right), wrong
 
 
 def _allowed(key: str, value: object, schema: dict[str, Any]) -> str:

@@ -8,10 +8,11 @@ import json
 import logging
 import math
 import os.path
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path, PurePath
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from fusion.path_file import PathFileError, read_paths
 from fusion.paths import GivenPaths, PathTable
 from fusion.quality import quality_problems
 from fusion.quality_file import QualityFileError, QualityTable, read_quality
+from fusion.read_keys import Memory
 from fusion.settings.named_files import (
     KEYS,
     InputFolders,
@@ -60,6 +62,8 @@ _NAMES_OF_FILES = {*KEYS, "mod_assumption", "length_key"}
 """Keys that say where inputs are, what they are called and how they are read: what they hold counts."""
 
 _log = logging.getLogger("fusion.inputs")
+
+T = TypeVar("T")
 
 
 class Inputs(NamedTuple):
@@ -94,52 +98,113 @@ def read_inputs(
     of one file the first ten: files that cannot be used, bit rates without modulation, bit rates
     that no pair of nodes can have, tables that do not fit the slot width.
     """
-    folders = input_folders(input_dirs, templates_dir)
-    problems = _outside(config, folders)
-    if problems:
-        raise ConfigError(problems)
-    topology = _topology(config, problems)
-    modulation = _modulation(config, problems)
-    matrix = None
-    if topology is not None and config.traffic_settings.traffic_matrix:
-        matrix = _traffic_matrix(config, topology, problems)
-    paths = None
-    if topology is not None and config.routing_settings.paths_file:
-        paths = _paths(config, topology, problems)
-    policy = None
-    if config.routing_settings.policy:
-        policy = _policy(config, folders, problems)
-    if topology is not None and config.failure_settings.failure_type != "none":
-        try:
-            links_of_failures(config.failure_settings, topology)
-            _check_lifetimes(config, topology)
-        except FailureError as error:
-            problems.append(_problem(config, error.key, str(error)))
-    as_fusion = config.compatibility_settings.conventions != "none"
-    if modulation is not None and as_fusion:
-        problems += _unusable_table(config, modulation)
-    if modulation is not None and config.snr_settings.snr_type != "None" and not as_fusion:
-        _check_quality(config, modulation, problems)
-    problems += [_problem(config, key, message) for key, message in impairment_problems(config)]
-    quality = None
-    if topology is not None and config.snr_settings.quality_file:
-        quality = _quality(config, topology, problems)
-    disjoint = None
-    if topology is not None and modulation is not None and not problems and not as_fusion:
-        if is_protected(config):
-            disjoint = protected_paths(config, topology)
-        _check_reach(config, Inputs(topology, modulation, matrix, disjoint=disjoint), problems)
-    if problems or topology is None or modulation is None:
-        raise ConfigError(problems)
-    return Inputs(topology, modulation, matrix, paths, policy, quality, disjoint)
+    return InputReader(templates_dir=templates_dir, input_dirs=input_dirs).read(config)
 
 
-def content(config: Config, inputs: Inputs) -> dict[str, object]:
+class InputReader:
+    """Reads the inputs of many configurations: what they have in common once, see `fusion.read_keys`."""
+
+    def __init__(
+        self,
+        *,
+        templates_dir: Path | None = None,
+        input_dirs: Sequence[Path] | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        """Take the folders of `read_inputs`. memory: of what was read; None: nothing is remembered."""
+        self._folders = input_folders(input_dirs, templates_dir)
+        self._memory = memory
+        self._made: dict[tuple[int, ...], Inputs] = {}
+
+    def read(self, config: Config) -> Inputs:
+        """Return the inputs that a configuration names; it raises as `read_inputs` does."""
+
+        def step(function: Callable[..., T], *others: Any) -> T:
+            """Call a function of the configuration that adds to a list of problems."""
+            result, found = self._call(_with_problems, config, function, *others)
+            problems.extend(found)
+            return cast("T", result)
+
+        problems: list[Problem] = list(self._call(_outside, config, self._folders))
+        if problems:
+            raise ConfigError(problems)
+        topology = step(_topology)
+        modulation = step(_modulation)
+        matrix = None
+        if topology is not None and config.traffic_settings.traffic_matrix:
+            matrix = step(_traffic_matrix, topology)
+        paths = None
+        if topology is not None and config.routing_settings.paths_file:
+            paths = step(_paths, topology)
+        policy = None
+        if config.routing_settings.policy:
+            policy = step(_policy, self._folders)
+        if topology is not None and config.failure_settings.failure_type != "none":
+            step(_check_failures, topology)
+        as_fusion = config.compatibility_settings.conventions != "none"
+        if modulation is not None and as_fusion:
+            problems += self._call(_unusable_table, config, modulation)
+        if modulation is not None and config.snr_settings.snr_type != "None" and not as_fusion:
+            step(_check_quality, modulation)
+        problems += self._call(_check_impairments, config)
+        quality = None
+        if topology is not None and config.snr_settings.quality_file:
+            quality = step(_quality, topology)
+        disjoint = None
+        if topology is not None and modulation is not None and not problems and not as_fusion:
+            if is_protected(config):
+                disjoint = self._call(protected_paths, config, topology)
+            km = step(_km_of_pairs, topology, matrix, disjoint)
+            if len(km):
+                slots = self._call(_slots_of_pairs, config, modulation, km)
+                if self._memory is None:  # for one configuration it is not worth it
+                    rows, pairs = slots, np.ones(len(slots), dtype=np.int64)
+                else:
+                    rows, pairs = self._call(_distinct_rows, config, slots)
+                step(_check_reach, modulation, rows, pairs)
+        if problems or topology is None or modulation is None:
+            raise ConfigError(problems)
+        parts = (topology, modulation, matrix, paths, policy, quality, disjoint)
+        inputs = Inputs(*parts)
+        return (
+            inputs if self._memory is None else self._made.setdefault(tuple(map(id, parts)), inputs)
+        )
+
+    def _call(self, function: Callable[..., T], config: Config, *others: Any) -> T:
+        if self._memory is None:
+            return function(config, *others)
+        return self._memory.call(function, config, *others)
+
+
+def _with_problems(
+    config: Config, function: Callable[..., T], *others: Any
+) -> tuple[T, list[Problem]]:
+    """Return what a function gives, and the problems that it adds to its last argument."""
+    problems: list[Problem] = []
+    return function(config, *others, problems), problems
+
+
+class Digests:
+    """SHA-256 of inputs, each made once as long as this object lives."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._known: dict[int, tuple[object, str]] = {}
+
+    def of(self, thing: T, data: Callable[[T], object]) -> str:
+        """Return the digest of an input, in hex. data: what of it counts."""
+        if id(thing) not in self._known:
+            self._known[id(thing)] = thing, _digest(data(thing))  # its address stays its own
+        return self._known[id(thing)][1]
+
+
+def content(config: Config, inputs: Inputs, digests: Digests | None = None) -> dict[str, object]:
     """Return all that can change a result, as JSON data: what `content_key` is made from.
 
     That is the version of the results, the relevant fields of the configuration, and a SHA-256 of
     each input: where they are, and what they are called, is not in it.
     """
+    digest = (digests or Digests()).of
     fields = {
         name: value
         for name, value in relevant_fields(config).items()
@@ -149,9 +214,9 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
     found = {
         "results_version": RESULTS_VERSION,
         "config": fields,
-        "topology": _digest([topology.nodes, topology.links, topology.endpoints]),
-        "modulation": _digest(inputs.modulation._replace(name="")),
-        "traffic_matrix": None if matrix is None else _digest(matrix.tolist()),
+        "topology": digest(topology, lambda it: [it.nodes, it.links, it.endpoints]),
+        "modulation": digest(inputs.modulation, lambda it: it._replace(name="")),
+        "traffic_matrix": None if matrix is None else digest(matrix, lambda it: it.tolist()),
     }
     if config.failure_settings.failure_type != "none":
         found["failures_version"] = FAILURES_VERSION
@@ -161,11 +226,12 @@ def content(config: Config, inputs: Inputs) -> dict[str, object]:
         if further:
             found["further_failed_links"] = further
     if inputs.quality is not None:
-        found["quality"] = _digest(
-            sorted((place, sorted(spots.items())) for place, spots in inputs.quality.items())
+        found["quality"] = digest(
+            inputs.quality,
+            lambda it: sorted((place, sorted(spots.items())) for place, spots in it.items()),
         )
     if inputs.paths is not None:
-        found["paths"] = _digest(sorted(inputs.paths.items()))
+        found["paths"] = digest(inputs.paths, lambda it: sorted(it.items()))
     if config.compatibility_settings.conventions != "none":
         found["endpoints_as_listed"] = topology.endpoints_as_listed
     if inputs.policy is not None:
@@ -181,6 +247,12 @@ def content_key(config: Config, inputs: Inputs) -> str:
 def key_of(content: Mapping[str, object]) -> str:
     """Return the content key of what `content` returned, now or in an earlier process."""
     return _digest(content)
+
+
+def key_of_canonical(content: Mapping[str, object]) -> str:
+    """Return the same as `key_of`, of what `content` has returned just now."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(value: object) -> str:
@@ -208,6 +280,18 @@ def _problem(config: Config, key: str, message: str) -> Problem:
 
 def _file_problems(config: Config, key: str, lines: Sequence[str]) -> list[Problem]:
     return first_problems([_problem(config, key, line) for line in lines])
+
+
+def _check_failures(config: Config, topology: Topology, problems: list[Problem]) -> None:
+    try:
+        links_of_failures(config.failure_settings, topology)
+        _check_lifetimes(config, topology)
+    except FailureError as error:
+        problems.append(_problem(config, error.key, str(error)))
+
+
+def _check_impairments(config: Config) -> list[Problem]:
+    return [_problem(config, key, message) for key, message in impairment_problems(config)]
 
 
 def _outside(config: Config, folders: InputFolders | None) -> list[Problem]:
@@ -375,29 +459,62 @@ def _policy(
     return None if wrong else source
 
 
-def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> None:
-    """Find bit rates that some or all pairs of nodes cannot have even on their shortest path."""
-    endpoints = np.array(inputs.topology.endpoints)
+def _km_of_pairs(
+    config: Config,
+    topology: Topology,
+    matrix: NDArray[np.float64] | None,
+    disjoint: PathTable | None,
+    problems: list[Problem],
+) -> NDArray[np.float64]:
+    """Return the least km of each pair of nodes with traffic: float64[pair]."""
+    endpoints = np.array(topology.endpoints)
     traffic = ~np.eye(len(endpoints), dtype=np.bool_)
-    if inputs.traffic_matrix is not None:
-        traffic &= inputs.traffic_matrix[np.ix_(endpoints, endpoints)] > 0
-    if inputs.disjoint is not None:
-        km = _protected_km(config, inputs.topology, inputs.disjoint, traffic, problems)
-    else:
-        km = _shortest_km(inputs.topology)[np.ix_(endpoints, endpoints)][traffic]
-    if not len(km):
-        return
-    rates = list(config.bit_rate_shares)
-    width_ghz = config.topology_settings.bw_per_slot
-    general = config.general_settings
-    every = lightpath_rates(rates, inputs.modulation) if general.max_segments > 1 else rates
-    slots, _ = lightpath_widths(inputs.modulation, km, every, width_ghz, _channel_capacity(config))
+    if matrix is not None:
+        traffic &= matrix[np.ix_(endpoints, endpoints)] > 0
+    if disjoint is not None:
+        return _protected_km(config, topology, disjoint, traffic, problems)
+    return np.asarray(_shortest_km(topology)[np.ix_(endpoints, endpoints)][traffic])
+
+
+def _slots_of_pairs(
+    config: Config, modulation: ModulationTable, km: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """Return the slots of lightpaths over so many km: int32[pair, bit rate], 0 where no format reaches."""
+    width_ghz, capacity = config.topology_settings.bw_per_slot, _channel_capacity(config)
+    rates = _lightpath_rates(config, modulation)
+    return lightpath_widths(modulation, km, rates, width_ghz, capacity)[0]
+
+
+def _distinct_rows(
+    _config: Config, slots: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the rows that differ, and how often each is there."""
+    counts = Counter(
+        row.tobytes() for row in slots
+    )  # numpy.unique sorts, which takes 20 times as long
+    rows = np.frombuffer(b"".join(counts), dtype=slots.dtype)
+    return rows.reshape(-1, slots.shape[1]), np.array(list(counts.values()), dtype=np.int64)
+
+
+def _check_reach(
+    config: Config,
+    modulation: ModulationTable,
+    slots: NDArray[np.int32],
+    pairs_of: NDArray[np.int64],
+    problems: list[Problem],
+) -> None:
+    """Find bit rates that some or all pairs of nodes cannot have even on their shortest path.
+
+    slots: rows of `_slots_of_pairs`. pairs_of: pairs of nodes of each row.
+    """
+    rates, general = list(config.bit_rate_shares), config.general_settings
     spectrum = config.spectrum_settings
     largest = max(getattr(spectrum, band) for band in type(spectrum).model_fields)
     single = (slots > 0) & (slots + general.guard_slots <= largest)
     fits = single[:, : len(rates)].copy()
-    units = [round(rate * PER_GBPS) for rate in every]
-    for index, rate in enumerate(units[: len(rates)] if general.max_segments > 1 else []):
+    sliced = general.max_segments > 1
+    units = [round(rate * PER_GBPS) for rate in _lightpath_rates(config, modulation) if sliced]
+    for index, rate in enumerate(units[: len(rates)]):
         for lower, _ in slices(
             units,
             rate,
@@ -405,7 +522,9 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
             partial=general.can_partially_serve or general.dynamic_lps,
         ):
             fits[:, index] |= single[:, lower]
-    pairs_by_rate = fits.sum(axis=0)
+    all_pairs, pairs_by_rate = int(pairs_of.sum()), pairs_of @ fits
+    if pairs_by_rate.min() == all_pairs:
+        return
     never = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if pairs == 0]
     if never:
         uniform = config.traffic_settings.bit_rates == "uniform"
@@ -415,15 +534,15 @@ def _check_reach(config: Config, inputs: Inputs, problems: list[Problem]) -> Non
         )
         key = "bit_rate_max" if uniform else "request_distribution"
         problems.append(_problem(config, key, message))
-    some = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if 0 < pairs < len(km)]
+    some = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if 0 < pairs < all_pairs]
     if some and not never:
         worst = int(pairs_by_rate.min())
         _log.warning(
             "%s: always blocked between some nodes, whose shortest path is beyond the reach of "
             "every format or needs too many slots; %s of %s pairs at %g Gb/s",
             _rates(some),
-            f"{len(km) - worst:,}",
-            f"{len(km):,}",
+            f"{all_pairs - worst:,}",
+            f"{all_pairs:,}",
             rates[int(pairs_by_rate.argmin())],
         )
 

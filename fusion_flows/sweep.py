@@ -3,8 +3,8 @@
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -153,10 +153,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
     settings = Settings()
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
-    places = settings.places(remote=deployment.id is not None)
-    if places["input_dirs"] is not None:
-        places["input_dirs"] = (*places["input_dirs"], sent)
-    points = sweep_points(sweep, **places)
+    points = _points(sweep, settings, sent, logger.info)
     run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
     run = rundir.create(
         settings.runs_dir,
@@ -281,6 +278,33 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         store=store.folder,
         points=len(points),
     )
+
+
+_checked: list[tuple[Sweep, list[Point]]] = []
+
+
+@contextmanager
+def checked_before(sweep: Sweep, points: list[Point]) -> Iterator[None]:
+    """Let a flow that is called in here take the points of a sweep as they are, and not read them again."""
+    _checked.append((sweep, points))
+    try:
+        yield
+    finally:
+        _checked.pop()
+
+
+def _points(
+    sweep: Sweep, settings: Settings, sent: Path, say: Callable[[str], None]
+) -> list[Point]:
+    """Return the points of a sweep. sent: folder that may be read, too."""
+    remote = deployment.id is not None
+    for known, points in () if remote else _checked:
+        if known == sweep:
+            return points
+    places = settings.places(remote=remote)
+    if places["input_dirs"] is not None:
+        places["input_dirs"] = (*places["input_dirs"], sent)
+    return sweep_points(sweep, **places, say=say)
 
 
 def _compute(

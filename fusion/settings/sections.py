@@ -6,6 +6,7 @@ The descriptions are what a person reads in a form and in the reference.
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
@@ -632,11 +633,20 @@ SECTIONS: dict[str, type[Section]] = {
 }
 HOME = {key: name for name, section in SECTIONS.items() for key in section.model_fields}
 """Section of each key; no key is in two."""
+DEFAULTS = {
+    key: field.default
+    for section in SECTIONS.values()
+    for key, field in section.model_fields.items()
+}
+"""Default of each key."""
 
 
 def flat(config: Config) -> dict[str, Any]:
     """Return key -> value of all sections."""
-    return {key: getattr(getattr(config, section), key) for key, section in HOME.items()}
+    values: dict[str, Any] = {}
+    for section in SECTIONS:
+        values |= vars(getattr(config, section))
+    return values
 
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -790,6 +800,7 @@ def _contradictions_of_a_policy(values: Mapping[str, Any]) -> Iterator[tuple[str
         yield "policy", f"is not available with snr_type = {model}"
 
 
+@lru_cache(maxsize=256)
 def _steps(start: float, stop: float, step: float) -> tuple[float, ...]:
     first, width = _decimal(start), _decimal(step)
     count = int((_decimal(stop) - first) // width) + 1

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from fusion.config import Config, ConfigError, Problem, load_config
-from fusion.inputs import Inputs, content, key_of, read_inputs
+from pydantic import TypeAdapter
+
+from fusion.config import Config, ConfigError, Draft, Problem, Variants, warn_of_reading
+from fusion.inputs import Digests, InputReader, Inputs, content, key_of_canonical
 from fusion.outcome import AVAILABILITY
-from fusion.problems import show
+from fusion.problems import brief, show
+from fusion.read_keys import Memory
 from fusion.settings.ini import format_value
-from fusion.settings.named_files import KEYS
-from fusion.settings.sections import HOME, GeneralSettings, SimulationSettings, StatisticsSettings
+from fusion.settings.named_files import KEYS, first_problems
+from fusion.settings.sections import HOME, Load, contradictions
 from fusion.sweep.definition import ERLANG, Assignment, Sweep
+from fusion.sweep.few_warnings import few_warnings
 from fusion.versions import OUTCOMES_OF_FAILURES_VERSION
 
-_MOST_PROBLEMS = 20
+_log = logging.getLogger("fusion.sweep")
+
+_LOAD: TypeAdapter[float] = TypeAdapter(Load)
+_DEFAULT = Config()
+_LOOK_EACH = 256  # combinations, between two looks at the clock
+_SILENT_SECONDS = 2.0
 
 
 class Point(NamedTuple):
@@ -54,61 +66,69 @@ def sweep_points(
     *,
     templates_dir: Path | None = None,
     input_dirs: Sequence[Path] | None = None,
+    say: Callable[[str], None] = _log.info,
 ) -> list[Point]:
     """Return the points of a sweep in the order of its axes, each once, all checked.
 
-    Raises ConfigError with what is wrong, and at which point; nothing is computed.
+    Only combinations that `where` wants are checked as a whole. say: is told each two seconds how many
+    combinations are checked.
+
+    Raises ConfigError with what is wrong, and at which points; nothing is computed.
     """
+    with few_warnings(logging.getLogger("fusion.inputs")):
+        return _points(sweep, templates_dir, input_dirs, say)
+
+
+def _points(
+    sweep: Sweep,
+    templates_dir: Path | None,
+    input_dirs: Sequence[Path] | None,
+    say: Callable[[str], None],
+) -> list[Point]:
     wanted = _filter(sweep)
-    places = {"templates_dir": templates_dir, "input_dirs": input_dirs}
-    read: dict[str, tuple[Config, Inputs]] = {}
-    problems: list[Problem] = []
+    checked = _Combinations(sweep, templates_dir, input_dirs)
+    problems = _Problems()
     found: dict[str, Point] = {}
-    for combination in sweep.combinations():
+    combinations = sweep.combinations()
+    told = time.monotonic()
+    for number, combination in enumerate(combinations):
+        if number and number % _LOOK_EACH == 0 and time.monotonic() >= told + _SILENT_SECONDS:
+            told = time.monotonic()
+            say(f"{number:,} of {len(combinations):,} combinations are checked")
         assignment = dict(combination)
-        erlang = assignment.pop(ERLANG, None)
-        together = repr(sorted(assignment.items()))
-        if together not in read:
-            try:
-                config = load_config(sweep.template, _overrides(sweep, assignment), **places)  # type: ignore[arg-type]
-                read[together] = config, read_inputs(config, **places)  # type: ignore[arg-type]
-            except ConfigError as error:
-                problems += [_at(problem, assignment) for problem in error.problems]
-                if len(problems) > _MOST_PROBLEMS or not assignment:
-                    raise ConfigError(problems) from None
-                continue
-        config, inputs = read[together]
-        if sweep.metric == AVAILABILITY and config.failure_settings.failure_type == "none":
-            message = "needs links that fail, and failure_type is none"
-            problem = Problem("", "metric", sweep.metric, message, "the sweep")
-            problems.append(_at(problem, assignment))
-            continue
-        for load in config.loads if erlang is None else (erlang,):
-            try:
-                at_load = _at_load(config, load)
-            except ValueError:
-                problems.append(
-                    Problem(
-                        "", ERLANG, load, "is no load: a number from 1e-6 to 1,000,000", "the sweep"
-                    )
-                )
-                continue
-            axes = {axis: _value(at_load, axis) for axis in sweep.axes}
-            if wanted(axes):
-                point = make_point(at_load, inputs, axes)
+        erlang = [assignment.pop(ERLANG)] if ERLANG in assignment else None
+        one = checked.get(assignment)
+        loads = one.loads if erlang is None else erlang
+        try:
+            right = [load for load in loads if wanted(one.names | _named_load(load), one.is_right)]
+        except ConfigError as error:
+            raise ConfigError([*problems.found(), *error.problems]) from None
+        for load in right:
+            one.check()
+            problems.add(one.problems, assignment)
+            if load is not None and not _is_load(load):
+                message = "is no load: a number from 1e-6 to 1,000,000"
+                problems.add([Problem("", ERLANG, brief(load), message, "the sweep")], {})
+            elif load is not None and one.parts is not None:
+                config, inputs = one.parts
+                axes = one.names | _named_load(load)
+                point = make_point(_at_load(config, load), inputs, axes, checked.digests)
                 found.setdefault(point.key, point)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems.found())
     if not found:
         message = "leaves no point" if sweep.where else "has no point"
         raise ConfigError([Problem("", "where", sweep.where, message, "the sweep")])
-    if namesakes := _namesakes(found.values()):
+    if namesakes := _namesakes(sweep, found.values()):
         raise ConfigError(namesakes)
+    checked.warn()
     return list(found.values())
 
 
-def _namesakes(points: Iterable[Point]) -> list[Problem]:
+def _namesakes(sweep: Sweep, points: Iterable[Point]) -> list[Problem]:
     """Return a problem for each pair of files on an axis that tables and pictures would not tell apart."""
+    if not any(axis in KEYS for axis in sweep.axes):
+        return []
     first: dict[str, Point] = {}
     pairs: dict[tuple[str, str, str], Problem] = {}
     for point in points:
@@ -123,26 +143,156 @@ def _namesakes(points: Iterable[Point]) -> list[Problem]:
     return list(pairs.values())
 
 
-def make_point(config: Config, inputs: Inputs, axes: Mapping[str, Any] | None = None) -> Point:
-    """Return the point of a configuration with one load."""
-    what = content(_one_replication(config), inputs)
+class _Combination:
+    """One combination of the axes but erlang."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        names: dict[str, Any],
+        make: Callable[[Draft], tuple[Config, Inputs]],
+    ) -> None:
+        self.names = names
+        """The values on its axes, as the configuration has them."""
+        self.is_right = not draft.problems
+        """Whether each of its values is right by itself."""
+        self._draft: Draft | None = draft
+        self._make = make
+        self.problems: list[Problem] = []
+        """What is wrong with it, once it is checked."""
+        self.parts: tuple[Config, Inputs] | None = None
+        """Its configuration and inputs, once it is checked, if nothing is wrong."""
+
+    @cached_property
+    def loads(self) -> Sequence[float | None]:
+        """The loads of its configuration, or None in place of loads that cannot be told."""
+        assert self._draft is not None
+        return _loads(self._draft)
+
+    def check(self) -> None:
+        """Check it as a whole, the first time."""
+        if self._draft is not None:
+            draft, self._draft = self._draft, None  # thousands of them are large
+            try:
+                self.parts = self._make(draft)
+            except ConfigError as error:
+                self.problems = error.problems
+
+
+class _Combinations:
+    """Combinations of the axes but erlang: what they have in common is read and checked once."""
+
+    def __init__(
+        self, sweep: Sweep, templates_dir: Path | None, input_dirs: Sequence[Path] | None
+    ) -> None:
+        self._sweep = sweep
+        self._variants = Variants(
+            sweep.template, sweep.overrides, templates_dir=templates_dir, input_dirs=input_dirs
+        )
+        self._reader = InputReader(
+            templates_dir=templates_dir, input_dirs=input_dirs, memory=Memory()
+        )
+        self.digests = Digests()
+        self._known: dict[str, _Combination] = {}
+        self._told: tuple[dict[Problem, None], dict[Problem, None], dict[str, None]] = ({}, {}, {})
+
+    def get(self, assignment: Assignment) -> _Combination:
+        """Return a combination."""
+        name = repr(assignment)
+        if name not in self._known:
+            draft = self._variants.draft(assignment)
+            names = {axis: _value(draft, axis, assignment) for axis in self._sweep.axes[:-1]}
+            self._known[name] = _Combination(draft, names, self._make)
+        return self._known[name]
+
+    def _make(self, draft: Draft) -> tuple[Config, Inputs]:
+        config = self._variants.config(draft)
+        reading = self._variants.reading(draft, config)
+        ignored, dropped, notes = self._told
+        ignored |= dict.fromkeys(reading.ignored)
+        dropped |= dict.fromkeys(reading.dropped)
+        notes |= dict.fromkeys(reading.notes)
+        inputs = self._reader.read(config)
+        if self._sweep.metric == AVAILABILITY and config.failure_settings.failure_type == "none":
+            message = "needs links that fail, and failure_type is none"
+            raise ConfigError([Problem("", "metric", AVAILABILITY, message, "the sweep")])
+        return config, inputs
+
+    def warn(self) -> None:
+        """Say in the log what is to be known of how the configurations were read."""
+        ignored, dropped, notes = self._told
+        warn_of_reading(list(ignored), list(dropped), list(notes))
+
+
+class _Problems:
+    """What is wrong, each problem once, with what the combinations have in common that have it."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, tuple[Problem, Assignment]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._at)
+
+    def add(self, problems: Sequence[Problem], assignment: Assignment) -> None:
+        """Take in what is wrong with a combination."""
+        for problem in problems:
+            _, common = self._at.setdefault(repr(problem), (problem, dict(assignment)))
+            for axis in [axis for axis in common if common[axis] != assignment.get(axis)]:
+                del common[axis]
+
+    def found(self) -> list[Problem]:
+        """Return the problems, of one key the first few."""
+        by_key: dict[tuple[str, str], list[Problem]] = {}
+        for problem, assignment in self._at.values():
+            by_key.setdefault((problem.section, problem.key), []).append(_at(problem, assignment))
+        return [each for found in by_key.values() for each in first_problems(found)]
+
+
+def _loads(draft: Draft) -> Sequence[float | None]:
+    """Return the loads of a draft, or None in place of loads that cannot be told."""
+    keys = ("erlang_start", "erlang_stop", "erlang_step")
+    values = {key: draft.values[key] for key in keys if key in draft.values}
+    if len(values) < len(keys) or any(contradictions(values)):
+        return [None]
+    return Config.model_construct(None, **draft.sections).loads
+
+
+def _is_load(value: object) -> bool:
+    try:
+        _LOAD.validate_python(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _named_load(load: object) -> dict[str, Any]:
+    """Return the axis of loads with its value, as the configuration would have it."""
+    if load is None:
+        return {}
+    try:
+        return {ERLANG: _LOAD.validate_python(load)}
+    except ValueError:
+        return {ERLANG: load}
+
+
+def make_point(
+    config: Config,
+    inputs: Inputs,
+    axes: Mapping[str, Any] | None = None,
+    digests: Digests | None = None,
+) -> Point:
+    """Return the point of a configuration with one load. digests: of inputs, kept for many points."""
+    what = content(_one_replication(config), inputs, digests)
     if config.failure_settings.failure_type != "none":
         what["outcomes_version"] = OUTCOMES_OF_FAILURES_VERSION
     given = {ERLANG: config.loads[0]} if axes is None else axes
-    return Point(key_of(what), given, config, what, inputs)
+    return Point(key_of_canonical(what), given, config, what, inputs)
 
 
 def at_load(point: Point, erlang: float) -> Point:
     """Return the point of the same configuration at another load. Raises ValueError for what is no load."""
     config = _at_load(point.config, erlang)
     return make_point(config, point.inputs, {**point.axes, ERLANG: config.loads[0]})
-
-
-def _overrides(sweep: Sweep, assignment: Assignment) -> dict[str, dict[str, Any]]:
-    overrides = {section: dict(keys) for section, keys in sweep.overrides.items()}
-    for key, value in assignment.items():
-        overrides.setdefault(HOME[key], {})[key] = value
-    return overrides
 
 
 def _at(problem: Problem, assignment: Assignment) -> Problem:
@@ -153,57 +303,67 @@ def _at(problem: Problem, assignment: Assignment) -> Problem:
 
 
 def _at_load(config: Config, erlang: object) -> Config:
-    values = config.general_settings.model_dump()
-    values |= {"erlang_start": erlang, "erlang_stop": erlang}
-    general = GeneralSettings.model_validate({**values, "erlang_step": 1})
+    load = _LOAD.validate_python(erlang)
+    update = {"erlang_start": load, "erlang_stop": load, "erlang_step": 1.0}
+    general = config.general_settings.model_copy(update=update)
     return config.model_copy(update={"general_settings": general})
 
 
 def _one_replication(config: Config) -> Config:
     """Return the configuration without what says how many replications there are to be."""
-    default = GeneralSettings()
+    default = _DEFAULT.general_settings
     general = config.general_settings.model_copy(
         update={"max_iters": default.max_iters, "erlang_step": default.erlang_step}
     )
     simulation = config.simulation_settings.model_copy(
-        update={"workers": SimulationSettings().workers}
+        update={"workers": _DEFAULT.simulation_settings.workers}
     )
     return config.model_copy(
         update={
             "general_settings": general,
             "simulation_settings": simulation,
-            "statistics_settings": StatisticsSettings(),
+            "statistics_settings": _DEFAULT.statistics_settings,
         }
     )
 
 
-def _value(config: Config, axis: str) -> Any:
-    """Return the value on an axis, as the configuration has it: one word for one thing."""
-    if axis == ERLANG:
-        return config.loads[0]
-    if axis == "policy":  # that of the config where there is none of the user's
-        return config.policy
-    value = getattr(getattr(config, HOME[axis]), axis)
+def _value(draft: Draft, axis: str, assignment: Assignment) -> Any:
+    """Return the value on an axis, as the configuration has it: one word for one thing.
+
+    One that is wrong by itself is as it was given.
+    """
+    value = draft.values.get(axis, assignment.get(axis))
+    if axis == "policy" and not value:  # that of the config where there is none of the user's
+        return Config.model_construct(None, **draft.sections).policy
     if axis in KEYS:  # the same file has the same name, wherever it lies
-        return PurePath(value).name
+        return PurePath(str(value)).name
     return format_value(value) if isinstance(value, Mapping) else value
 
 
-def _filter(sweep: Sweep) -> Any:
-    """Return the condition `where` as a function of the values on the axes."""
+def _filter(sweep: Sweep) -> Callable[[Mapping[str, Any], bool], bool]:
+    """Return the condition `where` as a function of the values on the axes.
+
+    It also takes whether these are right, each by itself: about others it may be wrong, and then they are
+    wanted, so that it is told what is wrong with them. The same where the load is not known.
+    """
     if not sweep.where:
-        return lambda axes: True
+        return lambda axes, right: True
     from simpleeval import EvalWithCompoundTypes
 
     evaluator = EvalWithCompoundTypes(
         functions={"abs": abs, "min": min, "max": max, "round": round}
     )
+    parsed: list[Any] = []
 
-    def wanted(axes: Mapping[str, Any]) -> bool:
+    def wanted(axes: Mapping[str, Any], right: bool) -> bool:
         evaluator.names = dict(axes)
         try:
-            return bool(evaluator.eval(sweep.where))
+            if not parsed:
+                parsed.append(evaluator.parse(sweep.where))
+            return bool(evaluator.eval(sweep.where, previously_parsed=parsed[0]))
         except Exception as error:  # what people write in an expression may go wrong in any way
+            if not right or ERLANG not in axes:
+                return True
             said = error.msg if isinstance(error, SyntaxError) else str(error)
             message = f"{show(said, 200)}; the axes are {', '.join(axes)}"
             raise ConfigError([Problem("", "where", sweep.where, message, "the sweep")]) from None

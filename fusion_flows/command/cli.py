@@ -97,6 +97,7 @@ picture_cli.add_to(app, _SETTINGS, _RUNS)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 2 bad input, 130 Ctrl-C, 1 anything else."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("fusion.sweep").setLevel(logging.INFO)  # how far a long check is
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -169,21 +169,19 @@ def sweep_here(
     from fusion_flows.command.run_here import InterruptedRunError, UnfinishedRunError
 
     url = server_address.configure()  # first, as it says which store is meant, too
-    planned = plan(file)
+    sweep, states, store = states_of(file)
     if url:
         with server_address.connect():
             pass  # it answers
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
 
     from fusion_flows.flow_ends import SimulationError
-    from fusion_flows.sweep import fusion_sweep
+    from fusion_flows.sweep import checked_before, fusion_sweep
 
-    kept = (
-        f"What was finished is in the store {planned.store}; the same command goes on from there."
-    )
+    kept = f"What was finished is in the store {store.folder}; the same command goes on from there."
     try:
-        sweep = _sweep_of(file)
-        with live("Starting the sweep ..."):
+        points = [state.point for state in states]
+        with live("Starting the sweep ..."), checked_before(sweep, points):
             return fusion_sweep(sweep, name=name, engine=engine, failed=failed)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted. {kept}") from None
