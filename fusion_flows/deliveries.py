@@ -5,10 +5,7 @@ one every few seconds, which the sweep deletes when they are in its store. So no
 machine that dies has delivered all but its last seconds.
 """
 
-import base64
-import json
 import time
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,9 +26,7 @@ from fusion.sweep.failed_points import failure_of_event
 from fusion.sweep.point_state import Failure
 from fusion.sweep.store import COLUMNS, OutcomeReader, parse_lines
 from fusion_flows.connection import Connection
-
-MOST_BYTES = 400_000
-"""Of a packed text: Prefect refuses parameters of more than 512 KiB, and artifacts that are much larger."""
+from fusion_flows.packing import pack, unpack
 
 _TYPE = "fusion-outcomes"
 _SECONDS = 5.0  # between two deliveries of one run
@@ -46,19 +41,6 @@ class Delivery(NamedTuple):
     flow_run: UUID
     outcomes: list[tuple[str, Outcome]]
     failures: list[Failure]
-
-
-def pack(value: object) -> str:
-    """Return JSON data as a short text."""
-    return base64.b64encode(zlib.compress(json.dumps(value).encode(), 9)).decode()
-
-
-def unpack(text: str) -> object:
-    """Return what `pack` was given. Raises ValueError."""
-    try:
-        return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
-    except zlib.error as error:
-        raise ValueError(f"is damaged: {error}") from None
 
 
 class Sender:

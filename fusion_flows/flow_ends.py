@@ -1,5 +1,6 @@
 """How a flow begins and ends for a person: Ctrl-C is a cancellation, and a message says everything."""
 
+import inspect
 import logging
 import signal
 from collections.abc import Callable
@@ -52,18 +53,25 @@ _TOLD = (
 
 
 def interruptible_flow(
-    name: str, run_name: Callable[[], str]
+    name: str,
+    run_name: Callable[[], str],
+    change: Callable[[str, Any], Any] = lambda name, value: value,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]:
-    """Return a decorator that makes a flow which Ctrl-C cancels."""
+    """Return a decorator that makes a flow which Ctrl-C cancels.
+
+    change: is given name and value of each argument of a call from Python, and returns what Prefect gets.
+    """
 
     def make(function: Callable[P, R]) -> Flow[P, R]:
-        return _InterruptibleFlow(
+        flow = _InterruptibleFlow(
             function,
             name=name,
             flow_run_name=run_name,
             on_crashed=[_interrupted_is_cancelled, do_what_was_put_off],
             on_failure=[do_what_was_put_off],
         )
+        flow.change = change
+        return flow
 
     return make
 
@@ -153,9 +161,14 @@ class _InterruptibleFlow(Flow[P, R]):
     blocked in a child, so the signal is blocked while that server is started.
     """
 
+    change: Callable[[str, Any], Any] = staticmethod(lambda name, value: value)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        names = list(inspect.signature(self.fn).parameters)
+        given = [self.change(name, value) for name, value in zip(names, args, strict=False)]
+        named = {name: self.change(name, value) for name, value in kwargs.items()}
         open_client()
-        return super().__call__(*args, **kwargs)
+        return super().__call__(*given, *args[len(names) :], **named)
 
 
 def failure_of(run: RunDirectory, error: str | None, exit_code: int, go_on: str) -> str:

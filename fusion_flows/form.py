@@ -17,6 +17,7 @@ from fusion.settings.sections import SECTIONS
 from fusion.sweep.definition import Sweep
 from fusion.topology import topology_names
 from fusion_flows.settings import Settings
+from fusion_flows.sweep_parameter import PACKED
 
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum")
 _SHOWN = ("description", "type", "enum", "anyOf", "additionalProperties", *_BOUNDS)
@@ -76,7 +77,8 @@ def sweep_schema() -> dict[str, Any]:
     }
     found = _with_parts(schema, parts)
     assert isinstance(found, dict)
-    return found
+    # Of a large sweep; no field of the form, but Prefect is to take it.
+    return found | {"patternProperties": {f"^{PACKED}$": {"type": "string"}}}
 
 
 def _with_parts(schema: Any, parts: dict[str, Any]) -> Any:

@@ -21,7 +21,7 @@ from fusion.sweep.points import Point
 from fusion.sweep.store import COLUMNS, Outcomes, OutcomeWriter, Store, parse_lines
 from fusion_flows import run_lock, run_removal, rundir
 from fusion_flows.connection import Connection, Unreachable
-from fusion_flows.deliveries import Sender, pack, unpack
+from fusion_flows.deliveries import Sender
 from fusion_flows.flow_ends import (
     SimulationError,
     failure_of,
@@ -30,6 +30,7 @@ from fusion_flows.flow_ends import (
 )
 from fusion_flows.log_forwarder import LogForwarder
 from fusion_flows.log_stream import LogStream
+from fusion_flows.packing import pack, unpack
 from fusion_flows.parameters import Text
 from fusion_flows.process import ProcessTree
 from fusion_flows.process_marks import end_marked

@@ -35,6 +35,7 @@ from fusion_flows import deliveries
 from fusion_flows.connection import Connection, Unreachable
 from fusion_flows.deliveries import Delivery
 from fusion_flows.flow_ends import SimulationError
+from fusion_flows.packing import MOST_BYTES
 from fusion_flows.points import pack_order
 from fusion_flows.sweep_follower import SweepFollower
 
@@ -214,7 +215,7 @@ class _Orders:
                 for state in chunk
             }
             order = pack_order(text, there)
-            if len(order) < deliveries.MOST_BYTES:
+            if len(order) < MOST_BYTES:
                 break
             if len(chunk) == 1:
                 raise SimulationError(

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from logging import Logger, LoggerAdapter
 from pathlib import Path
@@ -50,6 +50,11 @@ from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
 from fusion_flows.sweep_follower import SweepFollower
+from fusion_flows.sweep_parameter import (
+    data_of_parameter,
+    sweep_as_parameter,
+    sweep_of_parameter,
+)
 from fusion_flows.sweep_report import SweepFindings, find, write_parquet
 from fusion_flows.watch import Watch, is_abandoned, silence
 
@@ -101,13 +106,18 @@ def _run_name() -> str:
     if name := given_name(given):
         return name
     try:
-        sweep = make_sweep(given["sweep"], "sweep")
+        sweep = sweep_of_parameter(given["sweep"])
     except ConfigError:  # the run itself will say so
         return "sweep"
     return sweep_name(sweep)
 
 
-@interruptible_flow("fusion-sweep", _run_name)
+def _as_parameter(name: str, value: Any) -> Any:
+    is_sweep = name == "sweep" and isinstance(value, Mapping | Sweep)
+    return sweep_as_parameter(value) if is_sweep else value
+
+
+@interruptible_flow("fusion-sweep", _run_name, _as_parameter)
 def fusion_sweep(
     sweep: SweepParameter, name: Text = "", engine: Engine = LOCAL, failed: bool = False
 ) -> SweepResult:
@@ -134,10 +144,11 @@ def fusion_sweep(
 def _with_sent_files(sweep: dict[str, Any] | Sweep, engine: str, *, failed: bool) -> SweepResult:
     refuse_forgotten("failed")
     sent = sent_files.folder_of(Settings().runs_dir, UUID(str(current.id)))
-    if isinstance(sweep, dict):
-        sweep = sent_files.receive(sweep, sent)
+    given = data_of_parameter(sweep)
+    if isinstance(given, dict):
+        given = sent_files.receive(given, sent)
     try:
-        return _sweep(make_sweep(sweep, "sweep"), engine, failed=failed, sent=sent)
+        return _sweep(make_sweep(given, "sweep"), engine, failed=failed, sent=sent)
     except ConfigError:
         sent_files.discard(sent)
         raise

@@ -20,7 +20,7 @@ from fusion.settings.sections import HOME
 from fusion.text_files import read_text
 
 MAX_POINTS = 100_000
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 16 << 20  # 100,000 points, written out
 _NO_AXES = {"erlang_start", "erlang_stop", "erlang_step", "workers"}
 ERLANG = "erlang"
 """The axis of loads; every other axis is a key of the configuration."""

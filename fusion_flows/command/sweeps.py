@@ -23,6 +23,7 @@ from fusion_flows import known_stores, server_address
 from fusion_flows.periods import ArgumentError
 from fusion_flows.sent_files import send
 from fusion_flows.settings import Settings
+from fusion_flows.sweep_parameter import sweep_as_parameter
 
 if TYPE_CHECKING:
     import pandas
@@ -231,7 +232,12 @@ def sweep_parameters(
     if "k_paths" in sweep.axes:  # then what the template says of it does not count
         sent["overrides"].get("compatibility_settings", {}).pop("k_paths_in_file", None)
     sent = send(sent, readable_dirs())
-    return {"sweep": sent, "name": name or sweep_name(sweep), "engine": engine, "failed": failed}
+    return {
+        "sweep": sweep_as_parameter(sent),
+        "name": name or sweep_name(sweep),
+        "engine": engine,
+        "failed": failed,
+    }
 
 
 def where_it_goes() -> str:
