@@ -18,6 +18,18 @@ from .prefect_server import Prefect
 from .test_sweep_command import fusion
 
 
+POLICY = {
+    "k_paths": 3,
+    "path_order": "km",
+    "path_choice": "in_order",
+    "allocation_method": "first_fit",
+    "route_method": "k_shortest_path",
+    "mod_assumption": "deeprmsa_reach",
+    "holding_time": 0.2,
+    "warmup_requests": "auto",
+}
+
+
 def large(points: int) -> dict[str, Any]:
     """Return a sweep with so many points written out, of which two are wanted."""
     general = {"num_requests": 1000, "max_iters": 2}
@@ -25,7 +37,7 @@ def large(points: int) -> dict[str, Any]:
         "template": "quick",
         "overrides": {"general_settings": general},
         "where": "seed <= 2 and erlang == 150",
-        "points": [{"seed": n + 1, "k_paths": 3, "holding_time": 0.2} for n in range(points)],
+        "points": [{"seed": n + 1, **POLICY} for n in range(points)],
         "grid": {"erlang": [150]},
     }
 
@@ -33,11 +45,11 @@ def large(points: int) -> dict[str, Any]:
 def test_a_sweep_that_is_too_large_for_a_parameter_is_handed_over_packed(
     worker: Prefect, tmp_path: Path
 ) -> None:
-    sweep = large(12_000)
+    sweep = large(3_000)
     assert len(json.dumps(sweep)) > 512 * 1024
     (tmp_path / "large.json").write_text(json.dumps(sweep))
     submitted = json.loads(fusion(worker, tmp_path, "sweep", "large.json", "--detach", "--json"))
-    run = worker.finished(submitted["flow_run_id"])
+    run = worker.finished(submitted["flow_run_id"], 150)
     assert run["state_type"] == "COMPLETED", worker.log(run["id"])
     assert set(run["parameters"]["sweep"]) == {"packed"}
     directory = worker.runs / submitted["run_id"]
@@ -48,7 +60,7 @@ def test_a_sweep_that_is_too_large_for_a_parameter_is_handed_over_packed(
 def test_what_is_packed_is_the_same_sweep_and_what_is_too_large_is_told_first() -> None:
     small = large(10)
     assert sweep_as_parameter(small) == small
-    sweep = make_sweep(large(12_000), "a")
+    sweep = make_sweep(large(3_000), "a")
     packed = sweep_as_parameter(sweep)
     assert isinstance(packed, dict)
     assert len(packed["packed"]) < 100_000
