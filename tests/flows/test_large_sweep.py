@@ -17,7 +17,6 @@ from fusion_flows.sweep_parameter import sweep_as_parameter, sweep_of_parameter
 from .prefect_server import Prefect
 from .test_sweep_command import fusion
 
-
 POLICY = {
     "k_paths": 3,
     "path_order": "km",
