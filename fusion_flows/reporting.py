@@ -24,6 +24,7 @@ from fusion_flows.onlooker import Bar, News
 from fusion_flows.process import ProcessTree
 from fusion_flows.result_lines import result_line
 from fusion_flows.rundir import RunDirectory
+from fusion_flows.stall import Stall
 
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
@@ -86,11 +87,12 @@ def follow(
     ended: Callable[[], State | None],
     glance: Callable[[], None] = lambda: None,
     paused: Callable[[], bool] = lambda: False,
+    stall: Stall | None = None,
 ) -> int | State:
     """Look again and again until the simulator ends; return its exit code, or the first state of ended().
 
     glance: a quick look, for who looks on in this process. paused: whether all processes of the simulator
-    are to stop where they are; then, when it says no, they go on.
+    are to stop where they are; then, when it says no, they go on. stall: says when it makes no progress.
     """
     next_look = 0.0
     stopped = False
@@ -104,6 +106,10 @@ def follow(
                     tree.suspend()  # again and again, as one may have been born meanwhile
                 elif stopped:
                     tree.resume()
+                if stall is not None and (paused() or stopped):
+                    stall.reset()
+                elif stall is not None and (state := stall.look(tree)) is not None:
+                    return state
                 stopped = paused()
                 look()
                 next_look = time.monotonic() + _LOOK_SECONDS
@@ -145,6 +151,11 @@ def _remembered_signals() -> Iterator[list[BaseException]]:
             signal.signal(number, before)
 
 
+def after(first: str, text: str) -> str:
+    """Return two parts of the news, of which each may be empty."""
+    return ", ".join(part for part in (first, text) if part)
+
+
 class Follower:
     """Carries news of one run into Prefect. `state` is what the events said so far."""
 
@@ -158,6 +169,7 @@ class Follower:
         confidence: float,
         max_log_bytes: int,
         draw: Callable[[int], bytes],
+        stall: Stall,
     ) -> None:
         """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated.
 
@@ -173,6 +185,7 @@ class Follower:
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._logger = logger
         self._confidence = confidence
+        self._stall = stall
         self._put = ChangedArtifacts(self.artifacts).put
         told = "the network by now, links coloured by utilisation"
         self._plot = PlotArtifact(self.artifacts, LivePlot(draw, 0, told), logger)
@@ -210,13 +223,14 @@ class Follower:
                 Bar("replications", done, counted + unfinished * state.total_iterations),
             ),
             finished=tuple(map(result_line, live_rows(state, self._confidence, state.completed))),
-            now=now(state, self._confidence),
+            now=after(self._stall.text, now(state, self._confidence)),
             requests=requests,
             seconds_left=state.seconds_left,
         )
 
     def _show(self, last: bool) -> None:
-        text = news(self.state, self._confidence, ended=last)
+        stalled = "" if last else self._stall.text
+        text = after(stalled, news(self.state, self._confidence, ended=last))
         self._put("progress", "progress", round(100 * self.state.fraction, 1), text, last)
         if not last:  # then the table of points takes its place
             rows = live_rows(self.state, self._confidence)

@@ -69,6 +69,19 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds from SIGTERM to SIGKILL when a run is ended.",
     )
+    stall_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds in which a simulator neither writes nor computes, and is called stalled then. "
+        "Not set: ten times the longest time between two replications so far, and 120 at least.",
+    )
+    end_stalled_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="A run that has been stalled for so many seconds is ended. Not set: it is not.",
+    )
     keep_days: float | None = Field(
         default=None,
         gt=0,

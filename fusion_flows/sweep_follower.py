@@ -26,8 +26,10 @@ from fusion_flows.log_stream import LogStream
 from fusion_flows.onlooker import Bar, News
 from fusion_flows.report.sweep_page import SHOWN_POINTS
 from fusion_flows.report.tables import sweep_point_cells
-from fusion_flows.reporting import ChangedArtifacts, PlotArtifact
+from fusion_flows.reporting import ChangedArtifacts, PlotArtifact, after
 from fusion_flows.rundir import RunDirectory
+from fusion_flows.settings import Settings
+from fusion_flows.stall import Stall
 
 _MEASURED_SECONDS = 3.0  # before the speed is believed
 
@@ -46,6 +48,7 @@ class SweepFollower:
         *,
         cores: int,
         max_log_bytes: int,
+        settings: Settings,
     ) -> None:
         """states: of all points. cores: that compute."""
         self.artifacts = Artifacts(connection, flow_run_id)
@@ -60,6 +63,15 @@ class SweepFollower:
         stream = LogStream(run.log, max_log_bytes, offset=size)
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._outcomes: OutcomeReader | None = None
+        self._written: Path | None = None  # by the simulator on this machine
+        self.stall = Stall(
+            lambda: (run.progress, self._written),
+            settings,
+            logger,
+            alike=False,
+            go_on="the same sweep, run again, goes on from there",
+        )
+        """Of the simulators on this machine."""
         self._cores = cores
         self._requests = 0
         self._seconds = 0.0
@@ -117,9 +129,14 @@ class SweepFollower:
             bars=(Bar("points", counts["done"], len(states)), Bar("replications", done, needed)),
             finished=tuple(failed.values()),
             now=", ".join(
-                f"{counts[stage]} {stage}"
-                for stage in ("running", "waiting", "failed")
-                if counts[stage]
+                [
+                    *([self.stall.text] if self.stall.text else []),
+                    *(
+                        f"{counts[stage]} {stage}"
+                        for stage in ("running", "waiting", "failed")
+                        if counts[stage]
+                    ),
+                ]
             ),
             requests=self._requests,
             seconds_left=seconds_left(states, self.requests_per_second),
@@ -144,7 +161,8 @@ class SweepFollower:
         states = list(self._states.values())
         done, needed = _replications(states)
         percent = 100.0 * done / needed if needed else 100.0
-        text = self.news(done, needed, ended=last)
+        stalled = "" if last else self.stall.text
+        text = after(stalled, self.news(done, needed, ended=last))
         self._put("progress", "progress", round(min(percent, 100.0), 1), text, last)
         rows = self.rows(states[:SHOWN_POINTS])
         if rows and not last:
