@@ -38,10 +38,11 @@ from fusion_flows import run_lock, run_removal, rundir, runs
 from fusion_flows.file_state import is_complete
 from fusion_flows.flow_ends import FLOWS
 from fusion_flows.process_marks import end_marked, marked_processes
-from fusion_flows.run_lookup import RunError
+from fusion_flows.run_lookup import PAGE, RunError, progress_of
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.schedule_dates import bad_schedules
 from fusion_flows.settings import Settings
+from fusion_flows.stall import STALLED
 from fusion_flows.watch import SUSPENDED, expired
 
 _NEVER_STARTED = timedelta(minutes=5)  # in Pending: a process takes seconds to start
@@ -66,6 +67,8 @@ class Maintenance(BaseModel):
     """Their processes were gone; they have a final state now."""
     paused_runs: list[str] = []
     """Paused, and without a process that would see to it; they have the state now that their files say."""
+    stalled_runs: dict[str, str] = {}
+    """Going on without progress, by run: what their progress says. They are left alone."""
     left_over_processes: dict[str, int]
     """Processes that outlived their run and were ended, by run."""
     unknown_directories: list[str]
@@ -117,6 +120,9 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
                 client.set_flow_run_state(flow_run.id, state, force=True)
                 logger.info("%s: %s", flow_run.name, state.message)
                 paused_runs.append(rundir.own_run_id(runs_dir, flow_run.id))
+        stalled = _stalled_runs(client, runs_dir)
+        for run_id, said in stalled.items():
+            logger.warning("%s: %s", run_id, said)
         left_over = {}
         for mark in orphans & set(_left_over(client, runs_dir)) if orphans else ():
             run_id = rundir.own_run_id(runs_dir, UUID(mark))
@@ -132,6 +138,7 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
     found = Maintenance(
         lost_runs=lost_runs,
         paused_runs=paused_runs,
+        stalled_runs=stalled,
         left_over_processes=left_over,
         unknown_directories=unknown,
         expired_runs=expired,
@@ -228,6 +235,17 @@ def _paused_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
     return found
 
 
+def _stalled_runs(client: SyncPrefectClient, runs_dir: Path) -> dict[str, str]:
+    """Return what runs say whose simulators make no progress, by run."""
+    running = list(_flow_runs(client, StateType.RUNNING))
+    said = {}
+    for start in range(0, len(running), PAGE):
+        for progress in progress_of(client, running[start : start + PAGE]).values():
+            if (news := progress.description or "").startswith(STALLED):
+                said[rundir.own_run_id(runs_dir, progress.flow_run_id)] = news
+    return said
+
+
 def _directory(runs_dir: Path, flow_run_id: UUID) -> RunDirectory | None:
     try:
         return rundir.open_run(runs_dir, rundir.own_run_id(runs_dir, flow_run_id))
@@ -303,6 +321,10 @@ def _report(found: Maintenance, runs_dir: Path) -> str:
     lines = [f"Runs in `{runs_dir.absolute()}` on {socket.gethostname()}", ""]
     for title, items in (
         ("Runs whose processes were gone, now Crashed or Cancelled", found.lost_runs),
+        (
+            "Runs that make no progress",
+            [f"{run}: {said}" for run, said in found.stalled_runs.items()],
+        ),
         ("Paused runs that have the state now which their files say", found.paused_runs),
         (
             "Processes ended that had outlived their run",

@@ -38,6 +38,7 @@ from fusion_flows.redaction import without_secrets
 from fusion_flows.reporting import follow
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
+from fusion_flows.stall import Stall
 from fusion_flows.watch import Watch, is_abandoned, silence
 
 _QUESTION_SECONDS = 5.0
@@ -113,6 +114,7 @@ def _compute(order: str, sweep_run: UUID) -> State:
                 sender.send(last=last)
                 log.forward(last=last)
 
+        stall = Stall(lambda: (run.progress, outcomes), settings, logger, alike=False, go_on=_GO_ON)
         watch, sweep = Watch(connection, flow_run_id), _SweepWatch(connection, sweep_run)
         try:
             with ProcessTree(
@@ -135,6 +137,7 @@ def _compute(order: str, sweep_run: UUID) -> State:
                     look,
                     lambda: watch.ended() or sweep.ended(),
                     paused=lambda: watch.paused,
+                    stall=stall,
                 )
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
@@ -144,6 +147,8 @@ def _compute(order: str, sweep_run: UUID) -> State:
         if not isinstance(end, State):
             connection.wait(settings.server_wait_seconds)
         look(last=True)
+        if isinstance(end, State) and end.is_failed() and stall.text:  # as one that was killed
+            return Crashed(message=end.message)
         if isinstance(end, State):
             return end
         if end > 128:  # killed: the sweep asks again for what is missing

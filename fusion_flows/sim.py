@@ -38,6 +38,7 @@ from fusion_flows.reporting import Follower, follow
 from fusion_flows.run_labels import add_tags, given_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Places, Settings
+from fusion_flows.stall import Stall
 from fusion_flows.watch import Watch, is_abandoned, silence
 
 if TYPE_CHECKING:
@@ -153,6 +154,13 @@ def _run(
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
+        stall = Stall(
+            lambda: (run.progress,),
+            settings,
+            logger,
+            alike=True,
+            go_on=f"a retry, or resume={run.run_id}, goes on from there",
+        )
         follower = Follower(
             run,
             flow_run_id,
@@ -161,6 +169,7 @@ def _run(
             confidence=config.statistics_settings.confidence,
             max_log_bytes=settings.max_log_size_bytes,
             draw=LiveNetwork(run, config, inputs).draw,
+            stall=stall,
         )
         watch = Watch(connection, flow_run_id)
 
@@ -179,7 +188,7 @@ def _run(
                 mark=str(flow_run_id),
             ) as tree:
                 end = follow(
-                    tree, follower.look, watch.ended, follower.glance, lambda: watch.paused
+                    tree, follower.look, watch.ended, follower.glance, lambda: watch.paused, stall
                 )
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():

@@ -1,4 +1,4 @@
-"""A simulator that makes no progress: stopped by a signal, a debugger or a hung disk, or going round in circles.
+"""A simulator that makes no progress: stopped by a signal, a debugger or a hung disk, or in a circle.
 
 Progress is what it writes: an event or an outcome. How long it may take until the next is not known
 before the first ones have come, and differs in a sweep; so one that computes is given more time.
@@ -25,14 +25,16 @@ STALLED = "stalled since "
 
 _LEAST_SECONDS = 120.0
 _FACTOR = 10.0  # of the longest wait so far; and for one that computes once more
-_CPU_SHARE = 0.05  # of a core, above which a simulator computes; one that waits looks around now and then
+_CPU_SHARE = (
+    0.05  # of a core, above which a simulator computes; one that waits looks around now and then
+)
 _CPU_SECONDS = 5.0  # between two looks at it
 _STEP_SECONDS = 5.0  # counted at most between two looks: this process may have been stopped, too
 _EXIT_CODE = 128 + 15  # the simulator is ended by SIGTERM
 _STOPPED = {
-    psutil.STATUS_STOPPED: "is stopped; `kill -CONT {pid}` lets it go on",
-    psutil.STATUS_TRACING_STOP: "is held by a debugger",
-    psutil.STATUS_DISK_SLEEP: "waits for a disk",
+    psutil.STATUS_STOPPED: "stopped processes, which `kill -CONT {pids}` lets go on",
+    psutil.STATUS_TRACING_STOP: "processes held by a debugger",
+    psutil.STATUS_DISK_SLEEP: "processes that wait for a disk",
 }
 
 
@@ -53,7 +55,7 @@ class Stall:
         files: that grow with each replication. alike: whether all replications take about the same time.
         go_on: what a person does to go on with a run that is ended.
         """
-        self.text = ""
+        self.text: str
         """For the news of the run: since when it is stalled; empty while it is not."""
         self._files = files
         self._limit_seconds = settings.stall_seconds
@@ -68,6 +70,7 @@ class Stall:
 
     def reset(self) -> None:
         """Begin anew, as after a pause."""
+        self.text = ""
         self._looked = time.monotonic()
         self._waited = 0.0  # since the last progress
         self._idle = 0.0  # since it made progress or computed
@@ -85,18 +88,20 @@ class Stall:
             return None
         self._waited += step
         self._idle += step
-        self._look_at_cpu(tree, now)
         limit = self._limit_seconds
         if limit is None:
             limit = max(_LEAST_SECONDS, _FACTOR * (self._longest or 0.0))
+        if self._cpu is None or self._idle > limit or now - self._cpu[0] > _CPU_SECONDS:
+            self._look_at_cpu(tree, now)
         may_compute = not self._alike or self._longest is None
         stalled = self._idle > limit or (not may_compute and self._waited > _FACTOR * limit)
         if not stalled:
+            self._tell_that_it_goes_on()
             return None
         if not self.text:
             self.text = f"{STALLED}{self._since.astimezone():%Y-%m-%d %H:%M:%S %Z}"
             self._logger.warning(
-                "%s: nothing was written for %.0f s. %s", self.text, self._waited, _seen(tree)
+                "%s: nothing was written for %.0f s; %s", self.text, self._waited, _seen(tree)
             )
         beyond = (self._idle if self._idle > limit else self._waited) - limit
         if self._end_seconds is None or beyond < self._end_seconds:
@@ -112,14 +117,15 @@ class Stall:
         self._sizes = sizes
         if self._changes > 2 and not self.text:  # the first is its start, which may compile
             self._longest = max(self._longest or 0.0, self._waited)
-        if self.text:
-            self._logger.info("It goes on after %.0f s.", self._waited)
-            self.text = ""
+        self._tell_that_it_goes_on()
         self.reset()
 
+    def _tell_that_it_goes_on(self) -> None:
+        if self.text:
+            self._logger.info("The simulator goes on; it was %s.", self.text)
+            self.text = ""
+
     def _look_at_cpu(self, tree: ProcessTree, now: float) -> None:
-        if self._cpu is not None and now - self._cpu[0] < _CPU_SECONDS:
-            return
         used = sum(map(_cpu_seconds, tree.processes()))
         if self._cpu is not None and used - self._cpu[1] > _CPU_SHARE * (now - self._cpu[0]):
             self._idle = 0.0
@@ -144,9 +150,13 @@ def _cpu_seconds(process: psutil.Process) -> float:
 
 def _seen(tree: ProcessTree) -> str:
     """Return what can be seen from outside."""
-    seen = []
+    seen: dict[str, list[str]] = {}
     for process in tree.processes():
         with suppress(psutil.Error):
             if said := _STOPPED.get(process.status()):
-                seen.append(f"Process {process.pid} {said.format(pid=process.pid)}.")
-    return " ".join(seen) or "Its processes wait, or compute without an end."
+                seen.setdefault(said, []).append(str(process.pid))
+    said = "; ".join(
+        f"{template.format(pids=' '.join(pids))}: {', '.join(pids)}"
+        for template, pids in seen.items()
+    )
+    return said or "its processes wait, or compute without an end"

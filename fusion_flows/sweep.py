@@ -201,7 +201,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             sweep,
             wanted,
             cores=_workers(points) or usable_cpus(),
-            max_log_bytes=settings.max_log_size_bytes,
+            settings=settings,
         )
         watch = Watch(connection, flow_run_id)
 
@@ -350,7 +350,14 @@ def _compute(
             environment=without_secrets(os.environ),
             mark=str(current.id),
         ) as tree:
-            end = follow(tree, follower.look, watch.ended, follower.glance, lambda: watch.paused)
+            end = follow(
+                tree,
+                follower.look,
+                watch.ended,
+                follower.glance,
+                lambda: watch.paused,
+                follower.stall,
+            )
         follower.look()
         follower.pause()
         if isinstance(end, State):

@@ -47,7 +47,6 @@ class SweepFollower:
         states: Sequence[PointState],
         *,
         cores: int,
-        max_log_bytes: int,
         settings: Settings,
     ) -> None:
         """states: of all points. cores: that compute."""
@@ -60,7 +59,7 @@ class SweepFollower:
         self._events = ProgressReader(run.progress)
         list(self._events.read())  # of an earlier attempt
         size = run.log.stat().st_size if run.log.exists() else 0
-        stream = LogStream(run.log, max_log_bytes, offset=size)
+        stream = LogStream(run.log, settings.max_log_size_bytes, offset=size)
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._outcomes: OutcomeReader | None = None
         self._written: Path | None = None  # by the simulator on this machine
@@ -92,7 +91,8 @@ class SweepFollower:
 
     def read_from(self, outcomes: Path) -> None:
         """Say which file the next simulator writes."""
-        self._outcomes = OutcomeReader(outcomes)
+        self.stall.reset()
+        self._outcomes, self._written = OutcomeReader(outcomes), outcomes
         self._since = time.monotonic()
 
     def pause(self) -> None:
@@ -128,15 +128,13 @@ class SweepFollower:
         return News(
             bars=(Bar("points", counts["done"], len(states)), Bar("replications", done, needed)),
             finished=tuple(failed.values()),
-            now=", ".join(
-                [
-                    *([self.stall.text] if self.stall.text else []),
-                    *(
-                        f"{counts[stage]} {stage}"
-                        for stage in ("running", "waiting", "failed")
-                        if counts[stage]
-                    ),
-                ]
+            now=after(
+                self.stall.text,
+                ", ".join(
+                    f"{counts[stage]} {stage}"
+                    for stage in ("running", "waiting", "failed")
+                    if counts[stage]
+                ),
             ),
             requests=self._requests,
             seconds_left=seconds_left(states, self.requests_per_second),

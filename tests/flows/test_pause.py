@@ -8,10 +8,13 @@ from typing import Any
 import psutil
 import pytest
 
+from fusion.sweep.store import Store
+
 from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, flow_process, replications, script, simulators
 from .test_ends import leaves_no_process, start
 from .test_maintenance import maintain
+from .test_sweep import GRID
 
 SOME = {  # finishes a replication every tenth of a second, on one core, for some seconds
     "general_settings": {"num_requests": 300_000, "max_iters": 60, "erlang_stop": 140},
@@ -97,6 +100,40 @@ def test_a_pause_that_prefect_has_called_a_failure_is_a_pause(worker: Prefect) -
     resume(worker, run_id)
     assert worker.finished(run_id, 60)["state_type"] == "COMPLETED"
     assert len(replications(directory)) == 60
+
+
+@pytest.mark.slow
+def test_a_paused_sweep_goes_on_from_its_store(worker: Prefect, tmp_path: Path) -> None:
+    sweep = {
+        **GRID,
+        "overrides": {
+            "general_settings": {"num_requests": 100_000, "max_iters": 30},
+            "simulation_settings": {"workers": 1, "seed": 4711},
+        },
+    }
+    run_id = worker.submit("fusion-sweep/sweep", sweep=sweep)
+    directory = worker.directory(run_id)
+    wait_for(lambda: simulators(directory), 90, "the simulator")
+    store = Store(worker.runs / "store")
+
+    def outcomes() -> int:
+        return sum(file.read_bytes().count(b"\n") - 1 for file in store.files())
+
+    before = outcomes()
+    wait_for(lambda: outcomes() > before + 5, 60, "some outcomes")
+    pause(worker, run_id)
+    wait_for(lambda: not simulators(directory), 30, "the end of the simulator")
+    wait_for(
+        lambda: worker.run(run_id)["state"]["state_details"]["pause_timeout"] is None, 90, "the end"
+    )
+    paused = outcomes()
+    assert paused < before + 6 * 30
+    time.sleep(2)
+    assert outcomes() == paused
+
+    resume(worker, run_id)
+    assert worker.finished(run_id, 120)["state_type"] == "COMPLETED"
+    assert outcomes() == before + 6 * 30, "nothing is computed twice"
 
 
 AT_THE_END = """
