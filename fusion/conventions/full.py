@@ -338,12 +338,11 @@ def new_diary(rules: Rules, requests: int) -> Diary:
 def _most_lightpaths(rules: Rules) -> int:
     """Return how many lightpaths a request may take."""
     kind = rules.number[SLICING]
-    if kind in (EQUAL, UNEQUAL):
-        return int(rules.number[MAX_SEGMENTS])
     if kind == 0:
         return 1
     least = rules.tier.min()
     if kind == CHANNELS:
         carried = rules.of_format[:, CARRIED]
         least = carried[carried > 0].min()
-    return int(np.ceil(rules.rate[:, 0].max() / least))
+    most = int(np.ceil(rules.rate[:, 0].max() / least))
+    return min(most, int(rules.number[MAX_SEGMENTS])) if kind in (EQUAL, UNEQUAL) else most
