@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -438,7 +438,12 @@ _VALUES = {
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries(_VALUES))
 def test_what_is_written_is_read(values: dict[str, dict[str, object]]) -> None:
-    config = Config.model_validate(values)
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        if any(one["loc"] for one in error.errors()):  # each value is right by itself
+            raise
+        reject()  # they contradict each other
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frozen.ini"
         path.write_text(to_ini(config), encoding="utf-8")
