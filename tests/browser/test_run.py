@@ -138,7 +138,7 @@ def test_progress_moves_and_cancel_leaves_no_process(worker: Prefect, page: Page
     def progress() -> tuple[str, float]:
         """Return description and percent as the page shows them now; it is told anew when loaded."""
         open_artifact(page, worker, run_id, "progress")
-        description = page.get_by_text(re.compile(r"^\d+/\d+ loads, ")).first
+        description = page.get_by_text(re.compile(r"^\d+/\d+ loads?, ")).first
         percent = page.get_by_text(re.compile(r"^Progress: [\d.]+%$")).first
         return (
             description.inner_text(),

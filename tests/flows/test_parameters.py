@@ -41,11 +41,11 @@ def test_what_is_of_another_kind_is_refused_by_the_server_with_its_name(
 
 def test_numbers_are_text_and_what_was_forgotten_is_refused_with_its_name(worker: Prefect) -> None:
     old = rundir.create(worker.runs, OLD_RUN, to_ini(load_config("quick", SMALL)))
-    resumed = worker.submit(resume=int(OLD_RUN), name=12345678901234567890123)
+    resumed = worker.submit(resume=int(OLD_RUN), name=1234567890123456789)
     forgotten = worker.submit(resume="")
     infinite = worker.submit(overrides={"general_settings": {"erlang_stop": None}})
     run = worker.finished(resumed, 120)
-    assert (run["state_type"], run["name"]) == ("COMPLETED", "12345678901234567890123")
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "1234567890123456789")
     assert (old.output / "points.csv").is_file()
     for flow_run, message in (
         (forgotten, "the parameter resume is empty: give it a value, as in --param resume=VALUE"),

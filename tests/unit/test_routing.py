@@ -281,12 +281,12 @@ def test_crosstalk_needs_cores_whose_neighbours_are_known(key: str) -> None:
         (
             {"route_method": "nli_aware"},
             {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
-            "route_method = nli_aware: must be k_shortest_path or shortest_path with conventions",
+            "route_method = nli_aware: must be k_shortest_path or shortest_path or cong_aware",
         ),
         (
             {"allocation_method": "xt_aware"},
             {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
-            "allocation_method = xt_aware: must be first_fit or priority_first with conventions",
+            "must be 1 with allocation_method = xt_aware and conventions = fusion: with 2 to 5 cores",
         ),
     ],
 )
