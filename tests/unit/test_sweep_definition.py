@@ -187,7 +187,7 @@ def test_a_path_that_is_right_from_the_working_folder_alone_is_taken_with_a_warn
     (other,) = sweep_points(read_sweep(file))
     assert other.config.topology_settings.network == str(tmp_path / "sub" / "net.txt")
     file.write_text('{"template": "quick", "grid": {"network": ["gone.txt"], "erlang": [5]}}')
-    with pytest.raises(ConfigError, match="sub/gone.txt: there is no such file"):
+    with pytest.raises(ConfigError, match=r"sub/gone\.txt: there is no such file"):
         sweep_points(read_sweep(file))
 
 
