@@ -100,8 +100,15 @@ def open_artifact(page: Page, server: Prefect, run_id: str, kind: str) -> None:
     made = server.artifacts(run_id)[kind]
     page.goto(address(server, f"/runs/flow-run/{run_id}"))
     page.get_by_role("tab", name="Artifacts").click()
-    page.locator(f"a[href$='/artifacts/key/{made['key']}']").first.click()
-    page.locator(f"a[href$='/artifacts/artifact/{made['id']}']").first.click()
+    by_key, by_id = (
+        f"a[href$='/artifacts/{end}']" for end in (f"key/{made['key']}", f"artifact/{made['id']}")
+    )
+    page.locator(f"{by_key}, {by_id}").first.click()
+    page.wait_for_url(lambda url: "/artifacts/" in url)
+    if (
+        "/artifacts/key/" in page.url
+    ):  # Prefect 3.8 shows all artifacts of the key first, 3.9 this one
+        page.locator(by_id).first.click()
     page.get_by_role("tab", name="Raw").wait_for()
 
 
