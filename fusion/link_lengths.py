@@ -6,6 +6,7 @@ asked about.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -86,10 +87,11 @@ def is_length_name(name: str) -> bool:
 def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = True) -> Lengths:
     """Return which attribute is the length of the links.
 
-    In this order: `length_key`; length_km, or another name that says km; length, distance and the
-    like; weight where nothing else can be one. Attributes are found in whatever case they are
-    written. asks: whether lengths matter, so that what is not plain is asked about, and what is missing
-    is a problem.
+    In this order: `length_key`, as it is spelled or else in another case; length_km, or another name
+    that says km; length, distance and the like; weight where nothing else can be one. These are found
+    in whatever case they are written, and asked about where names that differ only in case hold
+    different values. asks: whether lengths matter, so that what is not plain is asked about, and what
+    is missing is a problem.
     """
     if not network.links:
         return Lengths(length_key, [], [])
@@ -103,7 +105,7 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
     )
     if ranked:
         order = [each for _, _, each in ranked]
-        rivals = _rivals([(rank, each) for rank, _, each in ranked], named)
+        rivals = _rivals([(rank, each) for rank, _, each in ranked], named) or _case_rivals(order)
         if asks and rivals:
             return Lengths(rivals[0].name, [], [_which(rivals)])
         found = _first_of(order, len(network.links))
@@ -114,7 +116,9 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
             found.problems.append(_all_one(order[0], named, network))
         return found
     weight = next((each for each in named if _plain(each.name) == _WEIGHT), None)
-    others = [each for each in named if each is not weight and _could_be(each)]
+    weights = [] if weight is None else [each for each in named if _same_but_case(each, weight)]
+    rivals = _case_rivals(weights)
+    others = [each for each in named if each not in weights and _could_be(each)]
     others += [each for each in named if _has_other_unit(each.name) and each not in others]
     if weight is None and network.without_lengths:
         return Lengths("", [], [network.without_lengths] if asks else [])
@@ -122,11 +126,11 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
         if not asks:
             return Lengths("", [], [])
         return Lengths("", [], [_none(network.links, others or named)])
-    if asks and weight.is_one:
+    if asks and weight.is_one and not rivals:
         return Lengths(weight.name, [], [_all_one(weight, named, network)])
-    if asks and others:
-        return Lengths(weight.name, [], [_which([*others, weight])])
-    found = _first_of([weight], len(network.links))
+    if asks and (others or rivals):
+        return Lengths(weight.name, [], [_which([*others, *(rivals or [weight])])])
+    found = _first_of(weights, len(network.links))
     return found._replace(problems=_missing(network.links, found.values, weight.name))
 
 
@@ -199,23 +203,40 @@ def _plain(name: str) -> str:
 
 
 def _attributes(links: Sequence[ListedLink]) -> list[_Named]:
-    """Return the attributes of the links, those that differ only in case as one."""
+    """Return the attributes of the links; those that differ only in case as one where no link has two."""
     spellings: dict[str, dict[str, None]] = {}
+    together: set[str] = set()
     for link in links:
-        for name in link.attributes:
-            if isinstance(name, str):
-                spellings.setdefault(name.lower(), {}).setdefault(name)
+        names = [name for name in link.attributes if isinstance(name, str)]
+        for name in names:
+            spellings.setdefault(name.lower(), {}).setdefault(name)
+        once = Counter(name.lower() for name in names)
+        together.update(lower for lower, count in once.items() if count > 1)
+    groups: list[list[str]] = []
+    for lower, found in spellings.items():
+        groups += [[name] for name in found] if lower in together else [list(found)]
     return [
-        _Named(next(iter(names)), [_first_there(link.attributes, names) for link in links])
-        for names in spellings.values()
+        _Named(names[0], [_first_there(link.attributes, names) for link in links])
+        for names in groups
     ]
 
 
 def _first_there(attributes: Mapping[str, object], names: Iterable[str]) -> object | None:
-    """Return the value under one of the names, in lower case rather than in upper."""
-    return next(
-        (attributes[name] for name in sorted(names, reverse=True) if name in attributes), None
-    )
+    return next((attributes[name] for name in names if name in attributes), None)
+
+
+def _same_but_case(one: _Named, other: _Named) -> bool:
+    return one.name.lower() == other.name.lower()
+
+
+def _case_rivals(order: Sequence[_Named]) -> list[_Named]:
+    """Return the attributes that differ from one that is taken only in case, and on that link in value."""
+    for place in range(len(order[0].values) if order else 0):
+        having = [each for each in order if each.values[place] is not None]
+        same = [each for each in having if _same_but_case(each, having[0])]
+        if len({number_of(each.values[place]) for each in same}) > 1:
+            return [each for each in order if _same_but_case(each, same[0])]
+    return []
 
 
 def _could_be(attribute: _Named) -> bool:
@@ -258,11 +279,12 @@ def _first_of(order: Sequence[_Named], count: int) -> Lengths:
 
 def _chosen(links: Sequence[ListedLink], named: Sequence[_Named], length_key: str) -> Lengths:
     wanted = length_key.strip()
-    for same in (str, str.lower):
-        for each in named:
-            if same(each.name) == same(wanted):
-                found = _first_of([each], len(links))
-                return found._replace(problems=_missing(links, found.values, each.name))
+    exact = [each for each in named if each.name == wanted]
+    if order := exact or [each for each in named if each.name.lower() == wanted.lower()]:
+        if rivals := _case_rivals(order):
+            return Lengths(wanted, [], [_which(rivals)])
+        found = _first_of(order, len(links))
+        return found._replace(problems=_missing(links, found.values, found.key))
     there = _listed(named) or "none"
     return Lengths(
         wanted, [], [f"no link has length_key = {quote(wanted)}; their attributes are: {there}"]

@@ -149,6 +149,46 @@ def test_length_and_distance_are_asked_about_where_they_differ(tmp_path: Path) -
     assert lengths(file, length_key="length") == KM
 
 
+@pytest.mark.parametrize("name", ["net.json", "net.csv"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("Length", "length"), ("length", "Length"), ("Length_KM", "length_km"), ("Weight", "weight")],
+)
+def test_names_that_differ_in_case_are_kept_apart(
+    tmp_path: Path, name: str, first: str, second: str
+) -> None:
+    file = write(tmp_path, name, graph_of(**{first: plain, second: lambda km: 2 * km}))
+    for key in ({}, {"length_key": first.upper()}):
+        asked = question(file, **key)
+        assert f"{first} (500 to 900)" in asked
+        assert f"{second} (1000 to 1800)" in asked
+        assert "length_key = " in asked
+    assert lengths(file, length_key=first) == KM
+    assert load_topology(file, length_key=first).length_key == first
+    assert lengths(file, length_key=second) == {ends: 2 * km for ends, km in KM.items()}
+    file = write(tmp_path, name, graph_of(**{first: plain, second: plain}))
+    assert lengths(file) == lengths(file, length_key=first.upper()) == KM
+
+
+def test_one_link_with_two_values_in_names_that_differ_in_case_is_asked_about(
+    tmp_path: Path,
+) -> None:
+    graph = graph_of(Length=plain)
+    graph.edges["A", "C"]["length"] = 9.0
+    file = write(tmp_path, "net.json", graph)
+    assert "Length (500 to 900), length (always 9)?" in question(file)
+    assert lengths(file, length_key="Length") == KM
+    assert "no length; others have theirs as length" in _first_problem(file, length_key="length")
+
+
+@pytest.mark.parametrize("key", ["length", "weight", "Km"])
+def test_each_link_may_spell_the_name_in_its_own_case(tmp_path: Path, key: str) -> None:
+    graph = graph_of(**{key: plain})
+    graph.edges["A", "C"][key.upper()] = graph.edges["A", "C"].pop(key)
+    file = write(tmp_path, "net.json", graph)
+    assert lengths(file) == lengths(file, length_key=key) == KM
+
+
 def test_a_weight_that_varies_is_asked_about_beside_a_name_that_may_be_another_thing(
     tmp_path: Path,
 ) -> None:
