@@ -22,9 +22,10 @@ def interval_text(
 ) -> IntervalText:
     """Return three numbers as text, rounded to two significant digits of the interval's width.
 
-    0.01234, 0.01189 and 0.01203 have the width 0.00014 and become 0.01234, 0.01189, 0.01203. What is None
-    or NaN is an empty text, an open end is "inf" or "-inf"; without two different finite ends each number
-    has four significant digits. signed: a plus before what is positive.
+    0.01234, 0.01189 and 0.01203 have the width 0.00014 and become 0.01234, 0.01189, 0.01203. An end
+    that would become zero and is not has the digits to be told from it. What is None or NaN is an empty
+    text, an open end is "inf" or "-inf"; without two different finite ends each number has four
+    significant digits. signed: a plus before what is positive.
     """
     sign = "+" if signed else ""
     numbers = (estimate, lower, upper)
@@ -33,6 +34,11 @@ def interval_text(
         texts = ("" if n is None or math.isnan(n) else f"{n:{sign}.4g}" for n in numbers)
         return IntervalText(*texts)
     place = _last_place(width)
+    for end in (lower, upper):
+        if (
+            end and abs(end) < 0.5 * 10.0**place
+        ):  # an end beside zero is not zero: a verdict hangs on it
+            place = min(place, _last_place(abs(end)) + _DIGITS - 1)
     largest = max(abs(n) for n in numbers if n is not None and math.isfinite(n))
     return IntervalText(*(_rounded(n, place, largest, sign) for n in numbers))
 

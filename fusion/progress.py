@@ -113,7 +113,10 @@ class ProgressState:
     error: str | None = None
     exit_code: int | None = None
     started: float | None = None
-    done_at_start: int = 0
+    fraction_at_start: float = 0.0
+    """Of the work, what earlier attempts had done."""
+    fresh: int = 0
+    """Replications that this attempt has done itself."""
 
     def add(self, event: Event) -> None:
         """Take one event in. Events of different loads may come in any order, and more than once."""
@@ -124,15 +127,18 @@ class ProgressState:
             self.total_iterations = int(config.get("total_iterations", 0))
             self.started = time.monotonic()
             self.error = self.exit_code = None
-            self.done_at_start = 0
+            self.fraction_at_start, self.fresh = self.fraction, 0
         elif kind == "iteration":
             done = self.finished.setdefault(float(event["erlang"]), {})
             metrics = event.get("metrics", {})
             counts = int(metrics.get("blocked", 0)), int(metrics.get("requests", 0))
+            is_new = int(event["iteration"]) not in done
             done[int(event["iteration"])] = counts
             self.latest = event
-            if event.get("resumed"):
-                self.done_at_start += 1
+            if not event.get("resumed"):
+                self.fresh += 1
+            elif is_new:  # the events of the attempt that had computed it are gone
+                self.fraction_at_start = self.fraction
         elif kind == "erlang_complete":
             self.completed[float(event["erlang"])] = event.get("metrics", {})
         elif kind == "complete":
@@ -163,11 +169,8 @@ class ProgressState:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time until the end at the rate so far, in seconds; None before there is a rate."""
-        total = self.total_erlangs * self.total_iterations
-        if self.started is None or not total:
+        """Time until the end at the rate of this attempt, in seconds; None before there is a rate."""
+        gained = self.fraction - self.fraction_at_start
+        if self.started is None or not self.fresh or gained <= 0.0:
             return None
-        fresh = self.fraction - self.done_at_start / total
-        if fresh <= 0.0:
-            return None
-        return (time.monotonic() - self.started) * (1.0 - self.fraction) / fresh
+        return (time.monotonic() - self.started) * (1.0 - self.fraction) / gained

@@ -59,7 +59,7 @@ class Report:
             topology.name,
             counted(len(topology.nodes), "node"),
             counted(len(topology.links), "link"),
-            paths,
+            counted(paths, "candidate path"),
             self._config.policy,
             span,
         )

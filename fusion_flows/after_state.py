@@ -11,7 +11,7 @@ from uuid import UUID
 
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, TerminationSignal
 from prefect.states import Cancelled
 
 from fusion_flows.connection import Connection, Unreachable
@@ -33,6 +33,16 @@ def do_what_was_put_off(flow: Flow[..., Any], flow_run: FlowRun, state: State[An
         work()
 
 
+def cancelled() -> State[Any]:
+    """Return the final state of a run that somebody has cancelled."""
+    return Cancelled(message="Cancelled; what was finished is kept.")
+
+
+def is_signal(error: BaseException) -> bool:
+    """Return whether an exception is a signal to this process."""
+    return isinstance(error, TerminationSignal | KeyboardInterrupt)
+
+
 def cancelled_first(connection: Connection, flow_run_id: UUID) -> bool:
     """Give a run that is to be cancelled its final state now; return whether it was to be cancelled.
 
@@ -41,7 +51,7 @@ def cancelled_first(connection: Connection, flow_run_id: UUID) -> bool:
     with suppress(Unreachable, ObjectNotFound):
         state = connection.call(lambda client: client.read_flow_run(flow_run_id).state)
         if state is not None and state.is_cancelling():
-            final: State[Any] = Cancelled(message="Cancelled; what was finished is kept.")
+            final = cancelled()
             connection.call(
                 lambda client: client.set_flow_run_state(flow_run_id, final, force=True)
             )

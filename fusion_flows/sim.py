@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from fusion.config import Config, ConfigError, load_config, read_config, to_ini
 from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir, sent_files
-from fusion_flows.after_state import cancelled_first, put_off
+from fusion_flows.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.flow_ends import (
     SimulationError,
@@ -190,13 +190,15 @@ def _run(
                 end = follow(
                     tree, follower.look, watch.ended, follower.glance, lambda: watch.paused, stall
                 )
-        except BaseException:  # a signal to this process, most of all
+        except BaseException as error:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
             connection.wait(LAST_NEWS_SECONDS)
             partial = "the run was ended before its time"
             if cancelled_first(connection, flow_run_id):
                 _show_last(follower, run, config, inputs, partial, logger)
+                if is_signal(error):  # raised, Prefect would call the run Crashed in between
+                    return cast(SimResult, cancelled())
             else:
                 put_off(flow_run_id, lambda: show_later(partial))
             raise

@@ -30,7 +30,7 @@ from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
 from fusion_flows import form, known_stores, run_lock, rundir, sent_files
-from fusion_flows.after_state import cancelled_first, put_off
+from fusion_flows.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.dask_engine import compute_on_dask
 from fusion_flows.flow_ends import (
@@ -238,7 +238,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             write_last(failure)
             put_off(flow_run_id, lambda: show_later(failure))
             raise
-        except BaseException:  # a signal to this process, most of all
+        except BaseException as error:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
             partial = "the run was ended before its time"
@@ -246,6 +246,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             connection.wait(LAST_NEWS_SECONDS)
             if cancelled_first(connection, flow_run_id):
                 show_last(partial)
+                if is_signal(error):
+                    return cast(SweepResult, cancelled())
             else:
                 put_off(flow_run_id, lambda: show_later(partial))
             raise

@@ -34,6 +34,10 @@ def test_differences_have_a_sign():
     assert interval_text(0.1, 0.09, 0.12, signed=True).estimate == "+0.100"
 
 
+def test_an_end_beside_zero_is_not_written_as_zero():
+    assert between(-0.027, -0.00029467, signed=True) == "-0.0270 to -0.0003"
+
+
 def test_half_an_interval_has_two_digits():
     assert plus_minus(0.0409, 0.00052) == "0.04090 ± 0.00052"
     assert plus_minus(0.25, math.nan) == "0.25"

@@ -1,6 +1,7 @@
 """Progress events reach their reader whole, whatever happens to the file."""
 
 import json
+import time
 import tracemalloc
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -96,6 +97,32 @@ def test_percent_counts_loads_and_replications(path: Path) -> None:
     assert state.fraction == pytest.approx(6 / 20)
     assert state.so_far(10.0, 0.95).mean == pytest.approx(0.1)
     assert state.so_far(20.0, 0.95).ci_upper > 0.0, "nothing blocked is a bound"
+
+
+def test_the_time_left_of_a_resumed_run_is_that_of_its_own_replications() -> None:
+    state = ProgressState()
+
+    def add(kind: str, **values: object) -> None:
+        state.add({"type": kind, **values})
+
+    def attempt() -> None:
+        add("start", config={"total_erlangs": 3, "total_iterations": 10})
+        state.started = time.monotonic() - 100.0
+
+    def replication(iteration: int, **values: object) -> None:
+        add("iteration", erlang=10.0, iteration=iteration, metrics={}, **values)
+
+    attempt()
+    for iteration in range(7):
+        replication(iteration)
+    assert state.seconds_left == pytest.approx(100.0 * 23 / 7, rel=0.01)
+    attempt()
+    for iteration in range(7):
+        assert state.seconds_left is None, "nothing was done in this attempt"
+        replication(iteration, resumed=True)
+    assert state.seconds_left is None
+    replication(7)
+    assert state.seconds_left == pytest.approx(100.0 * 22, rel=0.01)
 
 
 def test_times_have_a_zone(path: Path) -> None:
