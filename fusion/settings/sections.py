@@ -230,7 +230,7 @@ class TopologySettings(Section):
         default=1,
         description="Cores of each link; each has the slots of all bands.",
     )
-    bw_per_slot: Annotated[float, Field(gt=0, le=10_000), Number] = Field(
+    bw_per_slot: Annotated[float, Field(ge=1e-6, le=10_000), Number] = Field(
         default=12.5,
         description="Width of a frequency slot, in GHz.",
     )

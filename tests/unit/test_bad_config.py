@@ -98,6 +98,8 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("traffic_settings", "traffic_matrix", "\0.csv", "control characters"),
         ("spectrum_settings", "c_band", 0, "must not be 0 when every other band is"),
         ("spectrum_settings", "c_band", -1, "an integer from 0 to 10,000"),
+        ("topology_settings", "bw_per_slot", 1e-300, "a number from 1e-06 to 10,000"),
+        ("topology_settings", "bw_per_slot", 4e-7, "a number from 1e-06 to 10,000"),
         ("simulation_settings", "warmup_requests", "automatic", "or 'auto'"),
         ("simulation_settings", "seed", 2**53, "an integer"),
         ("statistics_settings", "confidence", 1, "a number from 0.5 to 0.9999"),
