@@ -97,13 +97,14 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         """Begin the first episode of a seed, or where there is none the next one.
 
         options: {"replication": n} begins replication n of a run. The info has the mask of the first request
-        and the number of the replication. Raises ValueError for other options.
+        and the number of the replication. Raises ValueError for other options, and for a seed that is not an
+        integer from 0 to 2**32 - 1.
         """
-        asked = asked_for(options)
+        asked, first = asked_for(options), first_of(seed)
         if asked is not None:
             replication = checked(asked)
         elif seed is not None or self._next is None:
-            replication = first_of(seed)
+            replication = first
         else:
             replication = self._next
         super().reset(seed=seed)

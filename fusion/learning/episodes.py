@@ -6,6 +6,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from fusion.problems import show
+
 LEARNING = 1 << 52
 """The first replication for learning. Runs and `evaluate` count theirs from 0."""
 
@@ -13,15 +17,18 @@ LENGTH = 1 << 20
 """Replications of a stream: that many episodes are there before those of the next seed."""
 
 _SEEDS = 1 << 32
+_LAST = (1 << 62) - 1  # int64 then has room to count on
 
 
 def first_of(seed: int | None) -> int:
     """Return the first replication of the stream of a seed; None: of one that no seed has, by chance.
 
-    Streams of different seeds have no replication in common, and none that a run has.
+    Streams of different seeds have no replication in common, and none that a run has. Raises ValueError
+    for a seed that is not an integer from 0 to 2**32 - 1, as there are no more streams.
     """
-    number = _SEEDS + secrets.randbelow(_SEEDS) if seed is None else int(seed) % _SEEDS
-    return LEARNING + LENGTH * number
+    if seed is None:
+        return LEARNING + LENGTH * (_SEEDS + secrets.randbelow(_SEEDS))
+    return LEARNING + LENGTH * _checked("seed", seed, _SEEDS - 1)
 
 
 def asked_for(options: Mapping[str, Any] | None) -> Any:
@@ -37,6 +44,20 @@ def asked_for(options: Mapping[str, Any] | None) -> Any:
 
 def checked(replication: Any) -> int:
     """Return the number of a replication. Raises ValueError for what is not one."""
-    if isinstance(replication, bool) or int(replication) != replication or replication < 0:
-        raise ValueError(f"replication = {replication!r}: must be an integer from 0 on")
-    return int(replication)
+    return _checked("replication", replication, _LAST)
+
+
+def integer_of(value: Any) -> int | None:
+    """Return an integer, also one of numpy or one such as 3.0, or None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float | np.floating):
+        return int(value) if value.is_integer() else None
+    return int(value) if isinstance(value, int | np.integer) else None
+
+
+def _checked(name: str, value: Any, last: int) -> int:
+    number = integer_of(value)
+    if number is None or not 0 <= number <= last:
+        raise ValueError(f"{name} = {show(value)}: must be an integer from 0 to {last}")
+    return number

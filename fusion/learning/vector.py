@@ -21,7 +21,7 @@ from fusion.learning.environment import (
     observation_space,
     observations,
 )
-from fusion.learning.episodes import asked_for, checked, first_of
+from fusion.learning.episodes import asked_for, checked, first_of, integer_of
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
@@ -95,18 +95,20 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
 
         seed: as for `EonEnv`, that of the first environment, which the others count on from; or one for each,
         None for one that begins its next. options: {"replication": n} or one for each, in the same way, for
-        replications of a run. Raises ValueError for other options, and for another number than of
-        environments.
+        replications of a run. Raises ValueError for other options, for another number than of
+        environments, and where the seed of one is not an integer from 0 to 2**32 - 1.
         """
         replications = self._for_each(asked_for(options), "replications")
         seeds = self._for_each(seed, "seeds")
+        by_seed = [None if own is None else first_of(own) for own in seeds]
+        asked = [None if each is None else checked(each) for each in replications]
         super().reset(seed=seed if isinstance(seed, int) else None)
         by_chance = first_of(None)
-        for row, (replication, own) in enumerate(zip(replications, seeds, strict=True)):
+        for row, (replication, first) in enumerate(zip(asked, by_seed, strict=True)):
             if replication is not None:
-                self._next[row] = checked(replication)
-            elif own is not None:
-                self._next[row] = first_of(own)
+                self._next[row] = replication
+            elif first is not None:
+                self._next[row] = first
             elif self._next[row] < 0:
                 self._next[row] = by_chance + row
         every = np.ones(self.num_envs, dtype=np.bool_)
@@ -152,8 +154,10 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         """Return a value for each environment: those given, or counted on from the first."""
         if given is None:
             return [None] * self.num_envs
-        if isinstance(given, int | np.integer):
-            return range(int(given), int(given) + self.num_envs)
+        if (number := integer_of(given)) is not None:
+            return range(number, number + self.num_envs)
+        if np.ndim(given) == 0:  # refused with its name where it is checked
+            return [given] * self.num_envs
         if len(given) != self.num_envs:
             raise ValueError(f"{len(given)} {what} for {self.num_envs} environments")
         return list(given)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fusion.config import ConfigError, load_config, template_names
 from fusion.learning import ID, EonEnv, EonVectorEnv
+from fusion.learning.episodes import LEARNING, LENGTH
 from fusion.plain import serve_chunk
 from fusion.policies import FITS
 from fusion.replication import replicate
@@ -353,6 +354,17 @@ def test_a_config_that_is_read_already() -> None:
     assert a.setting.load == config.loads[0] == 140.0
 
 
+def test_a_seed_has_a_stream_of_its_own_or_is_refused() -> None:
+    env = EonEnv("quick", SHORT, load=LOAD)
+    for wrong in (2**32, 2**32 + 3, 2**70, -1, 1.5, True, "3"):
+        for options in (None, numbered(0)):
+            with pytest.raises(ValueError, match=r"seed = .* an integer from 0 to 4294967295"):
+                env.reset(seed=wrong, options=options)  # type: ignore[arg-type]
+    assert env.reset(seed=2**32 - 1)[1]["replication"] == LEARNING + LENGTH * (2**32 - 1)
+    assert env.reset(options=numbered(2**62 - 1))[1]["replication"] == 2**62 - 1
+    assert env.reset()[1]["replication"] == 2**62
+
+
 def test_what_is_asked_at_the_wrong_time() -> None:
     env = EonEnv("quick", SHORT, load=LOAD)
     for ask in (env.action_masks, lambda: env.step(0), env.render):
@@ -366,8 +378,22 @@ def test_what_is_asked_at_the_wrong_time() -> None:
             env.step(action)
     with pytest.raises(ValueError, match="'load' is unknown; there is replication"):
         env.reset(options={"load": 3})
-    for wrong in (-1, 1.5, True):
-        with pytest.raises(ValueError, match="must be an integer from 0 on"):
+    for wrong in (
+        -1,
+        1.5,
+        True,
+        2**62,
+        2**63,
+        2**64,
+        10**400,
+        float("inf"),
+        float("nan"),
+        "3",
+        [3],
+    ):
+        with pytest.raises(
+            ValueError, match=r"replication = .* an integer from 0 to 46116860184273"
+        ):
             env.reset(options={"replication": wrong})
     with pytest.raises(TypeError):
         env.step(0.5)  # type: ignore[arg-type]

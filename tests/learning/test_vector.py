@@ -159,6 +159,24 @@ def test_bad_actions_and_seeds() -> None:
         env.reset(options={"reset_mask": np.ones(3, dtype=np.bool_)})
 
 
+def test_a_seed_or_a_replication_that_is_none_is_refused_before_anything_begins() -> None:
+    env = EonVectorEnv(3, "quick", SHORT, load=LOAD)
+    env.reset(options={"replication": 5})
+    wrong: Any
+    for wrong in (2**32, 2**32 - 2, -1, 1.5, True, "3", [7, 8, 2**32 + 3], [7, 8, 1.5]):
+        with pytest.raises(ValueError, match=r"seed = .* an integer from 0 to 4294967295"):
+            env.reset(seed=wrong)
+    for wrong in (2**62 - 2, 2**64, -1, 1.5, True, "3", [1, 2, 2**63], [1, 2, "3"]):
+        with pytest.raises(
+            ValueError, match=r"replication = .* an integer from 0 to 46116860184273"
+        ):
+            env.reset(options={"replication": wrong})
+    assert env.reset()[1]["replication"].tolist() == [8, 9, 10]
+    last = 2**32 - 1
+    infos = env.reset(seed=last - 2)[1]
+    assert infos["replication"].tolist() == [LEARNING + LENGTH * (last - i) for i in (2, 1, 0)]
+
+
 def test_a_bad_action_as_the_next_episode_begins_does_nothing() -> None:
     env = EonVectorEnv(2, "quick", SHORT, load=LOAD)
     env.reset(options={"replication": 0})
