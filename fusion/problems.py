@@ -16,7 +16,10 @@ _short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
 
 
 class Problem(NamedTuple):
-    """One thing to mend: where it stands, what it is, what is allowed, where it came from."""
+    """One thing to mend: where it stands, what it is, what is allowed, where it came from.
+
+    Without a source it is of what was just typed.
+    """
 
     section: str
     key: str
@@ -28,7 +31,8 @@ class Problem(NamedTuple):
         """Return the problem as one line."""
         place = f"[{show(self.section)}] " if self.section else ""
         what = f"{show(self.key)} = {show(self.value)}: " if self.key else ""
-        return f"{place}{what}{self.message} (from {show(self.source, 400)})"
+        source = f" (from {show(self.source, 400)})" if self.source else ""
+        return f"{place}{what}{self.message}{source}"
 
 
 class ConfigError(ValueError):

@@ -46,15 +46,20 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
     needs_blocking(sweep, "a comparison")
     if axis not in sweep.axes or axis == ERLANG:
         known = [name for name in sweep.axes if name != ERLANG]
-        message = f"is no axis to compare along; there are {', '.join(known) or 'none'}"
-        raise ConfigError([Problem("", "axis", axis, message + nearest(axis, known), "compare")])
+        if axis == ERLANG:  # the verdicts are at each load
+            told = f"is not an axis to compare along; there are {', '.join(known) or 'none'}"
+        else:
+            told = f"is not an axis of this sweep; its axes are {', '.join(sweep.axes)}"
+        message = f"{show(axis)} {told}{nearest(axis, known)}"
+        raise ConfigError([Problem("", "", None, message, "")])
     values = list(dict.fromkeys(state.point.axes[axis] for state in states))
     base_value = (
         values[0] if base is None else next((v for v in values if str(v) == str(base)), None)
     )
     if base_value is None:
-        message = f"is no value of {axis}: there are {', '.join(map(show, values))}"
-        raise ConfigError([Problem("", "base", base, message, "compare")])
+        told = ", ".join(map(show, values))
+        message = f"{show(base)} is not a value of {axis}; its values are {told}"
+        raise ConfigError([Problem("", "", None, message, "")])
     others = [name for name in sweep.axes if name != axis]
     groups: dict[tuple[Any, ...], dict[Any, PointState]] = {}
     for state in states:

@@ -96,6 +96,33 @@ def test_curves_with_what_is_unfinished_and_what_is_bounded(folder: Path) -> Non
     assert "elsewhere/sweep-utilisation.png" in said
 
 
+def test_the_default_title_is_the_network_of_all_points_where_it_is_not_the_templates(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = folder / "fr.txt"
+    network.write_text("1\t2\t300\n2\t3\t100\n1\t3\t200\n")
+    file, store = folder / "fr.toml", Store(folder / "fr-store")
+    file.write_text(
+        'template = "quick"\n[grid]\npath_order = ["km", "hops"]\nerlang = [5]\n'
+        '[overrides.topology_settings]\nnetwork = "fr.txt"\n'
+        "[overrides.general_settings]\nnum_requests = 1000\nmax_iters = 2\n"
+    )
+    sweep = read_sweep(file)
+    points = sweep_points(sweep)
+    store.describe(points)
+    write_points(folder / "fr.json", points, sweep.metric)
+    command = [sys.executable, "-m", "fusion.cli.run_points", "--points", "fr.json"]
+    command += ["--store", "fr-store", "--progress-file", "fr.jsonl"]
+    outcomes = ["--outcomes", str(store.new_file())]
+    subprocess.run([*command, *outcomes], cwd=folder, check=True, capture_output=True)
+    monkeypatch.setenv("FUSION_STORE_DIR", str(store.folder))
+    for title, words in ((None, ">fr<"), ("Own", ">Own<")):
+        paths = sweeps.plot(file, title=title, to=folder / "titled")
+        drawing = next(path for path in paths if path.suffix == ".svg").read_text()
+        assert words in drawing
+        assert ">quick<" not in drawing
+
+
 def test_differences_of_an_axis_against_a_value(folder: Path) -> None:
     files = drawn(folder, "--against", "path_order", "--base", "hops")
     rows = table(files["sweep-blocking_probability-path_order.csv"])
@@ -121,10 +148,13 @@ def test_a_heat_map_for_each_combination_of_the_other_axes(folder: Path) -> None
     ("wanted", "told"),
     [
         ({"metric": "utilization"}, "must be one of blocking_probability, .*mean 'utilisation'"),
-        ({"against": "path_ordr"}, "there are k_paths, path_order; did you mean 'path_order'"),
+        (
+            {"against": "path_ordr"},
+            "its axes are k_paths, path_order, erlang; did you mean 'path_order'",
+        ),
         (
             {"against": "path_order", "base": "m"},
-            "m: is no value of path_order: there are km, hops",
+            "m is not a value of path_order; its values are km, hops",
         ),
         ({"against": "path_order", "metric": "mean_hops"}, "one of blocking_probability, bit_rate"),
         ({"heat_map": ("erlang", "paths")}, "must be one of k_paths, path_order, erlang"),

@@ -58,12 +58,23 @@ def test_what_has_no_replication_is_not_compared() -> None:
     assert compare(states, sweep, "k_paths") == []
 
 
-@pytest.mark.parametrize("axis", ["erlang", "k_path"])
-def test_an_axis_that_is_none_is_told(axis: str) -> None:
+@pytest.mark.parametrize(
+    ("axis", "told"),
+    [
+        ("erlang", "erlang is not an axis to compare along; there are k_paths"),
+        (
+            "k_path",
+            "k_path is not an axis of this sweep; its axes are k_paths, erlang; did you mean 'k_paths'?",
+        ),
+        ("seed", "seed is not an axis of this sweep; its axes are k_paths, erlang"),
+    ],
+)
+def test_an_axis_that_is_none_is_told(axis: str, told: str) -> None:
     states, sweep = states_of({1: COUNTS, 2: COUNTS}, "k_paths")
-    with pytest.raises(ConfigError, match="there are k_paths"):
+    with pytest.raises(ConfigError) as refused:
         compare(states, sweep, axis)
-    with pytest.raises(ConfigError, match="there are 1, 2"):
+    assert str(refused.value) == told
+    with pytest.raises(ConfigError, match=r"^3 is not a value of k_paths; its values are 1, 2$"):
         compare(states, sweep, "k_paths", "3")
 
 
