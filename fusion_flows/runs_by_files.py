@@ -14,7 +14,7 @@ from uuid import UUID
 from fusion.counts import counted
 from fusion_flows import run_lock, rundir
 from fusion_flows.file_state import FileState, file_state
-from fusion_flows.run_lookup import Found, Run, refresh
+from fusion_flows.run_lookup import Found, Run, refresh, without_eta
 from fusion_flows.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run_by_files(run: RunDirectory) -> Run:
 def corrected(run: Run, state: FileState) -> Run:
     """Return a run that has lost its process with the state that its files say."""
     changes = {"state": state.name, "message": state.message, "over": True, "ended": state.ended}
-    return run.model_copy(update=changes)
+    return run.model_copy(update={**changes, "news": without_eta(run.news)})
 
 
 def lost(client: "SyncPrefectClient", found: Sequence[Found]) -> dict[UUID, FileState]:

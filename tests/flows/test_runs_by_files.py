@@ -9,7 +9,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from fusion_flows import run_lock, rundir, runs, runs_by_files
 from fusion_flows.command import cli
-from fusion_flows.file_state import file_state, is_complete
+from fusion_flows.file_state import FileState, file_state, is_complete
 from fusion_flows.run_lookup import Run
 
 from .prefect_server import Prefect, free_port
@@ -94,3 +94,23 @@ def test_an_end_is_told_from_the_files(tmp_path: Path) -> None:
         assert not is_complete(run)
     run.provenance.write_text('{"exit_co')
     assert not is_complete(run)
+
+
+def test_a_run_that_has_lost_its_process_has_no_eta() -> None:
+    running = Run(
+        run_id="0123456789ab",
+        flow_run_id=None,
+        name="ring",
+        state="Running",
+        message="",
+        over=False,
+        percent=40.0,
+        news="2/5 loads, ETA 1:02:07, 6 replications",
+        created=None,
+        started=None,
+        ended=None,
+        duration_seconds=None,
+    )
+    run = runs_by_files.corrected(running, FileState("Interrupted", "killed", True, None, None))
+    assert (run.state, run.over) == ("Interrupted", True)
+    assert run.news == "2/5 loads, 6 replications"
