@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from prefect.client.schemas.schedules import CronSchedule
 
 _FIELDS = 5
+_ALLOWED = {
+    "a minute": "0 to 59",
+    "an hour": "0 to 23",
+    "a day": "1 to 31",
+    "a month": "1 to 12 or jan to dec",
+    "a weekday": "0 to 7 (0 and 7 are Sunday) or sun to sat",
+}
 _FORM = "must be minute, hour, day, month and weekday, such as '0 2 * * *'"
 
 
@@ -51,7 +58,8 @@ def schedule_sweep(
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         cron: Minute, hour, day, month and weekday, five fields, such as "0 2 * * *" for each night at 2.
         timezone: Zone of these times, such as Europe/Berlin.
-        name: Name of the schedule and of its runs; nothing: the template and the axes.
+        name: Name of the schedule and of its runs; nothing: the template, or the one network of all points,
+            and the axes.
         engine: What computes; see `sweep_here`.
 
     Raises:
@@ -109,7 +117,7 @@ def make_schedule(cron: str, timezone: str) -> "tuple[CronSchedule, datetime]":
             raise ArgumentError(
                 f"timezone {show(timezone)}: must be a zone such as UTC or Europe/Berlin"
             ) from None
-        raise ArgumentError(f"cron {show(cron)}: {_FORM}") from None
+        raise ArgumentError(f"cron {show(cron)}: {_wrong_field(fields) or _FORM}") from None
     try:
         return schedule, next_dates(schedule)[0]
     except (NoDateError, IndexError):
@@ -117,6 +125,25 @@ def make_schedule(cron: str, timezone: str) -> "tuple[CronSchedule, datetime]":
             f"cron {show(cron)}: Prefect finds no date for it, now or later, and would plan no run of any "
             f"schedule of {SWEEP_DEPLOYMENT} any more"
         ) from None
+
+
+def _wrong_field(fields: list[str]) -> str:
+    """Return what is wrong with the first field that Prefect refuses by itself; empty if there is none."""
+    from prefect.client.schemas.schedules import CronSchedule
+
+    if len(fields) != _FIELDS:
+        return ""
+    for place, ((name, allowed), field) in enumerate(zip(_ALLOWED.items(), fields, strict=True)):
+        alone = ["*"] * _FIELDS
+        alone[place] = field
+        try:
+            CronSchedule(cron=" ".join(alone))
+        except ValidationError:
+            return (
+                f"{show(field)} is not {name}: that is {allowed}, or several of them, such as "
+                "1,3 or 1-5 or */2"
+            )
+    return ""
 
 
 def _seconds(fields: list[str]) -> str:

@@ -115,7 +115,7 @@ def test_a_scheduled_sweep_is_started_by_the_server_and_outlives_an_upgrade(
 def test_a_schedule_that_cannot_be_is_refused(worker: Prefect, tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(SWEEP.replace('"mine.ini"', '"quick"'))
     for words, message in (
-        (("0 25 * * *",), "cron 0 25 * * *: must be minute, hour, day, month and weekday"),
+        (("0 25 * * *",), "cron 0 25 * * *: 25 is not an hour: that is 0 to 23"),
         (("0 2 30 2 *",), "cron 0 2 30 2 *: Prefect finds no date for it, now or later"),
         (("0 2 * * *", "--timezone", "Berlin"), "timezone Berlin: must be a zone such as UTC"),
     ):
@@ -135,6 +135,11 @@ def test_a_schedule_that_cannot_be_is_refused(worker: Prefect, tmp_path: Path) -
         ("0 2 * * * 0 2030", "has 7 fields; must be minute, hour, day, month and weekday"),
         ("0", "has 1 field; must be"),
         ("", "has 0 fields; must be"),
+        ("0 25 * * *", "25 is not an hour: that is 0 to 23, or several of them"),
+        ("1,2,99 2 * * *", "1,2,99 is not a minute: that is 0 to 59"),
+        ("0 2 0 * *", "0 is not a day: that is 1 to 31"),
+        ("0 2 * 13 *", "13 is not a month: that is 1 to 12 or jan to dec"),
+        ("0 2 * * mon-fry", "mon-fry is not a weekday: that is 0 to 7 (0 and 7 are Sunday)"),
         ("@reboot", "must be minute, hour, day, month and weekday"),
     ],
 )
