@@ -128,7 +128,7 @@ def fusion_sweep(
 
     Args:
         sweep: The points: a template, what is changed in it, and the axes.
-        name: Name of the run in lists; empty: the template and the axes.
+        name: Name of the run in lists; empty: the template, or the one network of all points, and the axes.
         engine: What computes: local, a simulator process on this machine with all its CPUs; the
             address of a Dask scheduler, such as tcp://host:8786; or a deployment of the flow
             fusion-points, such as fusion-points/worker-points, whose workers compute.

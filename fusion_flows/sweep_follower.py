@@ -24,6 +24,7 @@ from fusion_flows.live_plot import LivePlot
 from fusion_flows.log_forwarder import LogForwarder
 from fusion_flows.log_stream import LogStream
 from fusion_flows.onlooker import Bar, News
+from fusion_flows.report.setting import sweep_subject
 from fusion_flows.report.sweep_page import SHOWN_POINTS
 from fusion_flows.report.tables import sweep_point_cells
 from fusion_flows.reporting import ChangedArtifacts, PlotArtifact, after
@@ -176,7 +177,7 @@ class SweepFollower:
         rows = self.rows(list(self._states.values()))
         if not rows:
             return b""
-        title = Path(self._sweep.template).stem
+        title = sweep_subject(self._sweep)
         figure = sweep_figure(rows, self._sweep.axes, self._sweep.metric, title)
         return image(figure, "png", dots_per_inch)
 

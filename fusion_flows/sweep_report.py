@@ -12,6 +12,7 @@ from fusion_flows.artifacts import Artifacts
 from fusion_flows.report.html import write_html
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page
+from fusion_flows.report.setting import sweep_subject
 from fusion_flows.report.sweep_page import PICTURE, SHOWN_POINTS, sweep_page
 from fusion_flows.rundir import RunDirectory
 from fusion_flows.sweep_follower import table
@@ -72,7 +73,7 @@ def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path | None:
     from fusion_flows.pictures.files import save_with_data
 
     try:
-        figure = sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
+        figure = sweep_figure(rows, sweep.axes, sweep.metric, sweep_subject(sweep))
         save_with_data(figure, rows, run.plots, PICTURE, dpi=200)  # the paper takes the PDF
     except (ValueError, RuntimeError, MemoryError):  # the page says which
         return None

@@ -155,7 +155,7 @@ def sweep_here(
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        name: Name of the run in lists; nothing: the template and the axes.
+        name: Name of the run in lists; nothing: the template, or the one network of all points, and the axes.
         engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
             deployment whose workers compute, such as fusion-points/worker-points.
         failed: Compute only the points that failed when they were computed last.
@@ -202,7 +202,7 @@ def submit_sweep(
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        name: Name of the run in lists; nothing: the template and the axes.
+        name: Name of the run in lists; nothing: the template, or the one network of all points, and the axes.
         engine: What computes; see `sweep_here`.
         failed: Compute only the points that failed when they were computed last.
 
@@ -394,7 +394,8 @@ def plot(
         against: The axis whose values are compared, such as path_order: a picture of the differences.
         base: The value that the others are compared with; nothing: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
-        title: Above the picture; nothing: the template's name. "": none, as a caption says it.
+        title: Above the picture; nothing: the template's name, or that of the one network of all points.
+            "": none, as a caption says it.
         to: Folder for the files.
 
     Raises:
@@ -409,8 +410,9 @@ def plot(
     sweep, states, _ = states_of(file)
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
+    from fusion_flows.report.setting import sweep_subject
 
-    shown, title = metric or sweep.metric, Path(sweep.template).stem if title is None else title
+    shown, title = metric or sweep.metric, sweep_subject(sweep) if title is None else title
     if against:
         drawn = pictures.differences(states, sweep, shown, against, base, title)
     elif heat_map:

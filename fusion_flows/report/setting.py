@@ -1,13 +1,17 @@
 """What was simulated, in words."""
 
-from collections.abc import Sequence
+import os.path
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from fusion.config import Config
+from fusion.config import Config, ConfigError, read_config, template_names
 from fusion.counts import counted
 from fusion.inputs import Inputs
+from fusion.settings.named_files import is_path
 from fusion.sweep.definition import Sweep
 from fusion.topology import lengths_text
+from fusion_flows.settings import Settings
 
 
 def run_name(config: Config) -> str:
@@ -17,8 +21,47 @@ def run_name(config: Config) -> str:
 
 
 def sweep_name(sweep: Sweep) -> str:
-    """Return what a sweep is called in lists: the template, without its folder, and the axes."""
-    return f"{Path(sweep.template).stem} over {' x '.join(sweep.axes)}"[:80]
+    """Return what a sweep is called in lists: what it is of, and the axes."""
+    return f"{sweep_subject(sweep)} over {' x '.join(sweep.axes)}"[:80]
+
+
+def sweep_subject(sweep: Sweep) -> str:
+    """Return what a sweep is of, without a folder: its template, or the network that stands in for its.
+
+    That is the network of all its points, where the template has another.
+    """
+    network = _network_of_all(sweep)
+    if not network or network == _network_of_template(sweep.template):
+        return Path(sweep.template).stem
+    return Path(network).stem
+
+
+def _network_of_all(sweep: Sweep) -> str:
+    """Return the one network that a sweep names; empty where it names none or several."""
+    groups: list[Mapping[str, Any]] = [sweep.grid, *sweep.zip]
+    named = [group["network"] for group in groups if "network" in group]
+    named.append([point["network"] for point in sweep.points if "network" in point])
+    found = {str(value) for values in named if isinstance(values, list) for value in values}
+    if "network" not in sweep.axes:
+        found = {
+            str(value)
+            for keys in sweep.overrides.values()
+            for key, value in keys.items()
+            if key.strip().lower() == "network"
+        }
+    (network,) = found if len(found) == 1 else ("",)
+    return os.path.abspath(network.strip()) if is_path("network", network) else network.strip()
+
+
+def _network_of_template(template: str) -> str:
+    """Return the network of a template with a name; empty for a path, which is not opened for a title."""
+    try:
+        templates_dir = Settings().templates_dir
+        if template not in template_names(templates_dir):
+            return ""
+        return read_config(template, templates_dir=templates_dir).config.topology_settings.network
+    except ConfigError:  # who computes says so
+        return ""
 
 
 def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
-from fusion_flows.report.setting import sweep_name
+from fusion_flows.report.setting import sweep_name, sweep_subject
 from fusion_flows.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None) -> Section
     def draw() -> "Figure":
         from fusion_flows.pictures.curves import sweep_figure
 
-        return sweep_figure(rows, sweep.axes, sweep.metric, Path(sweep.template).stem)
+        return sweep_figure(rows, sweep.axes, sweep.metric, sweep_subject(sweep))
 
     others = ", ".join(axis for axis in sweep.axes if axis != ERLANG)
     level = f"{100 * rows[0]['confidence']:.4g} % intervals over replications"

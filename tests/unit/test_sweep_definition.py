@@ -198,3 +198,34 @@ def test_a_run_without_a_name_is_called_by_its_file_without_the_folder() -> None
         {"template": "/some/folder/ring.ini", "grid": {"k_paths": [1, 2], "erlang": [50]}}, "t"
     )
     assert sweep_name(sweep) == "ring over k_paths x erlang"
+
+
+@pytest.mark.parametrize(
+    ("data", "subject"),
+    [
+        ({"overrides": {"topology_settings": {"network": "/nets/fr.graphml"}}}, "fr"),
+        ({"overrides": {"general_settings": {"Network": "NSFNet"}}}, "NSFNet"),
+        ({"overrides": {"topology_settings": {"network": "nsfnet_deeprmsa"}}}, "quick"),
+        ({"overrides": {"topology_settings": {"cores_per_link": 2}}}, "quick"),
+        ({"grid": {"network": ["/nets/fr.graphml"]}}, "fr"),
+        ({"grid": {"network": ["/nets/fr.graphml", "/nets/de.graphml"]}}, "quick"),
+        ({"zip": [{"network": ["a.txt", "a.txt"], "seed": [1, 2]}]}, "a"),
+        ({"points": [{"network": "a.txt"}, {"network": "b.txt"}]}, "quick"),
+        ({"template": "/x/ring.ini"}, "ring"),
+        (
+            {
+                "template": "/x/ring.ini",
+                "overrides": {"topology_settings": {"network": "fr.graphml"}},
+            },
+            "fr",
+        ),
+    ],
+)
+def test_a_sweep_on_one_network_that_is_not_its_templates_is_called_by_it(
+    data: dict[str, Any], subject: str
+) -> None:
+    from fusion_flows.report.setting import sweep_name, sweep_subject
+
+    sweep = make_sweep({"template": "quick", **data}, "t")
+    assert sweep_subject(sweep) == subject
+    assert sweep_name(sweep) == f"{subject} over {' x '.join(sweep.axes)}"
