@@ -167,4 +167,10 @@ def test_progress_moves_and_cancel_leaves_no_process(worker: Prefect, page: Page
     page.goto(address(worker, f"/runs/flow-run/{run_id}"))
     expect(page.get_by_text("Cancelled", exact=True).first).to_be_visible()
     keep(page, "cancelled")
-    assert json.loads(worker.artifacts(run_id)["points"]["data"])[0]["stop"] == "interrupted"
+
+    def stop() -> object:
+        return json.loads(worker.artifacts(run_id)["points"]["data"])[0]["stop"]
+
+    wait_for(
+        lambda: stop() == "interrupted", PATIENCE_SECONDS, "the table, which comes after the state"
+    )
