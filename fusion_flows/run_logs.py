@@ -16,6 +16,7 @@ from fusion_flows import run_lock
 from fusion_flows.log_stream import LogStream
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_lookup import PAGE, Found, RunError, find, refresh
+from fusion_flows.rundir import no_directory
 from fusion_flows.server_address import connect
 from fusion_flows.settings import Settings
 
@@ -212,8 +213,9 @@ def _lines(record: "Log") -> Iterator[str]:
 def _path(found: Found, runs_dir: Path) -> Path:
     if found.directory is None:
         raise RunError(
-            f"run {found.run_id} has no directory in {Path(runs_dir).expanduser().absolute()}; "
-            "without --file (file=True) the log comes from Prefect"
+            no_directory(
+                found.run_id, runs_dir, "; without --file (file=True) the log comes from Prefect"
+            )
         )
     return found.directory.log
 

@@ -120,8 +120,7 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
         found = find(client, run, runs_dir)
     if found.directory is None:
         raise rundir.RunDirectoryError(
-            f"run {found.run_id} has no directory in {rundir.absolute(runs_dir)}; FUSION_RUNS_DIR "
-            "names another place"
+            rundir.no_directory(found.run_id, runs_dir, "; FUSION_RUNS_DIR names another place")
         )
     return found.directory
 

@@ -175,6 +175,19 @@ def absolute(path: Path | str) -> Path:
     return Path(path).expanduser().absolute()
 
 
+def no_directory(run_id: str, runs_dir: Path | str, why: str) -> str:
+    """Return that a run has no directory in `runs_dir`, and where it has one, if that is seen.
+
+    A run that was made here before `fusion up` was started elsewhere is in `runs` of the working folder. why:
+    what else may be, where it is not there.
+    """
+    text = f"run {run_id} has no directory in {absolute(runs_dir)}"
+    here = absolute("runs")
+    if here != absolute(runs_dir) and (here / run_id).is_dir():
+        return f"{text}, but in {here}: FUSION_RUNS_DIR={here} finds it"
+    return f"{text}{why}"
+
+
 def _make_folders(run: RunDirectory) -> None:
     try:
         for folder in (run.path, run.log.parent, run.output, run.plots):

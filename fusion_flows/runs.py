@@ -349,11 +349,11 @@ def _state_filter(state: str) -> "FlowRunFilterState":
 
 def _directory(found: Found, runs_dir: Path) -> RunDirectory:
     if found.directory is None:
-        place = Path(runs_dir).expanduser().absolute()
-        raise RunDirectoryError(
-            f"run {found.run_id} has no directory in {place}: it has not started, its directory is "
-            "deleted or on another machine; FUSION_RUNS_DIR names another place"
+        why = (
+            ": it has not started, its directory is deleted or on another machine; FUSION_RUNS_DIR "
+            "names another place"
         )
+        raise RunDirectoryError(rundir.no_directory(found.run_id, runs_dir, why))
     return found.directory
 
 

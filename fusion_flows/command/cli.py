@@ -459,7 +459,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
         ("Progress", _progress(one)),
         ("Started", times if one.flow_run_id or one.started else ""),
         ("Page", found.url),
-        ("Folder", str(found.directory or "not on this machine")),
+        ("Folder", str(found.directory or "not found here")),
         ("Setting", found.setting),
     ]
     for title, text in lines:

@@ -136,8 +136,11 @@ def resumable(run: str) -> str:
         found = find(client, run, runs_dir)
     if found.directory is None:
         raise RunError(
-            f"run {found.run_id} has no directory in {runs_dir.expanduser().absolute()}, so there is "
-            "nothing to finish; FUSION_RUNS_DIR names another place"
+            rundir.no_directory(
+                found.run_id,
+                runs_dir,
+                ", so there is nothing to finish; FUSION_RUNS_DIR names another place",
+            )
         )
     return found.directory.run_id
 

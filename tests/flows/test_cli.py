@@ -614,7 +614,7 @@ def test_a_run_on_another_machine_is_shown_from_prefect(
 ) -> None:
     monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path))
     text = fusion("show", run_id_of(finished)).out
-    assert "not on this machine" in text
+    assert "not found here" in text
     assert re.search(r"^ +400 +0\.\d+ ", text, re.M), "the points as Prefect has them"
     assert "has no directory" in fusion("show", run_id_of(finished), "run.json").err
     assert "has no directory" in fusion("logs", "--file", run_id_of(finished)).err

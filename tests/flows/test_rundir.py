@@ -793,3 +793,18 @@ def test_retention_is_off_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("FUSION_KEEP_DAYS", "0.5")
     monkeypatch.setenv("FUSION_KEEP_BYTES", "0")
     assert (Settings().keep_days, Settings().keep_bytes) == (0.5, 0)
+
+
+def test_a_run_that_lies_in_the_working_folder_is_found_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "up" / "runs"
+    (tmp_path / "runs" / "54c6ef3ec21d").mkdir(parents=True)
+    told = rundir.no_directory("54c6ef3ec21d", other, "; it is gone")
+    here = tmp_path / "runs"
+    assert told == (
+        f"run 54c6ef3ec21d has no directory in {other}, but in {here}: FUSION_RUNS_DIR={here} finds it"
+    )
+    assert rundir.no_directory("aaaaaaaaaaaa", other, "; it is gone").endswith("; it is gone")
+    assert rundir.no_directory("54c6ef3ec21d", "runs", "; it is gone").endswith("; it is gone")
