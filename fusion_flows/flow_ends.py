@@ -82,7 +82,8 @@ def told_in_words(work: Callable[[], R]) -> R:
     Raises KeyboardInterrupt, Pause when the run is to go on in another process, and what is not
     meant for a person.
     """
-    cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_without_trace)
+    _interrupted.discard(UUID(str(current.id)))  # it may be another attempt
+    cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_for_a_person)
     return _in_spite_of_a_pause(_in_words(work))
 
 
@@ -130,8 +131,16 @@ def _in_spite_of_a_pause(result: R) -> R:
     return result
 
 
-def _without_trace(record: logging.LogRecord) -> bool:
-    """Drop the traceback that Prefect adds to an end whose message says everything."""
+def _for_a_person(record: logging.LogRecord) -> bool:
+    """Drop what says nothing to a person: names of our hooks, that a Ctrl-C is a crash, and the traceback
+    that Prefect adds to an end whose message says everything.
+    """
+    message = str(record.msg)
+    if message.startswith(("Running hook ", "Hook ")) and any(name in message for name in _HOOKS):
+        return False
+    is_end = message.startswith(("Crash detected!", "Finished in state Crashed"))
+    if is_end and str(getattr(record, "flow_run_id", "")) in map(str, _interrupted):
+        return False
     if record.exc_info and isinstance(problem := record.exc_info[1], _TOLD):
         record.msg, record.args, record.exc_info = "%s", (str(problem),), None
     return True
@@ -144,13 +153,13 @@ def _interrupted_is_cancelled(
 ) -> None:
     """Call a run that Ctrl-C ended cancelled. Prefect calls it crashed; nothing went wrong."""
     if flow_run.id in _interrupted:
-        _interrupted.discard(flow_run.id)
         with get_client(sync_client=True) as client:
             message = "Interrupted from the keyboard; what was finished is kept."
             client.set_flow_run_state(flow_run.id, Cancelled(message=message), force=True)
 
 
 _interrupted: set[UUID] = set()
+_HOOKS = tuple(f"'{hook.__name__}'" for hook in (_interrupted_is_cancelled, do_what_was_put_off))
 
 
 class _InterruptibleFlow(Flow[P, R]):

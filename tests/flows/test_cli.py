@@ -844,6 +844,7 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     told = re.search(
         r"Interrupted: 0 of 1 load and (\d+) replications? (?:is|are) kept in (\S+);", error
     )
+    assert not re.search("[Cc]rash|[Hh]ook", error), "it is neither, for a person"
     assert told is not None, error
     assert kept.read_bytes().count(b"\n") == int(told[1]) + 1, "a line each, and a header"
     assert told[2] == str(directory)
