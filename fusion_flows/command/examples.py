@@ -35,7 +35,7 @@ EXAMPLES: dict[str, str] = {
   fusion validate quick
   fusion validate my.ini
   fusion validate my.ini -s topology_settings.network=my_network.csv
-  fusion validate my.ini --json          # problems, keys left out, loads; for programs
+  fusion validate my.ini --json     # problems, keys left out, loads
 """,
     "schema": """
   fusion schema > config.schema.json     # for an editor, a form, a check
@@ -85,7 +85,7 @@ EXAMPLES: dict[str, str] = {
   fusion sweep examples/path_orders.toml
   fusion sweep my_sweep.toml --detach    # on the worker of `fusion up`
   fusion sweep my_sweep.toml --failed    # only what failed last time
-  fusion sweep my_sweep.toml --engine fusion-points/worker-points   # more machines
+  fusion sweep my_sweep.toml --engine fusion-points/worker-points  # more machines
 """,
     "schedule": """
   fusion schedule my_sweep.toml "0 2 * * *"   # each night at 2, UTC

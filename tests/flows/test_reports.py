@@ -144,7 +144,7 @@ def test_a_form_tells_choices_and_bounds() -> None:
     assert confidence["description"].endswith("of the intervals. Allowed: 0.5 to 0.9999.")
     assert (confidence["minimum"], confidence["maximum"]) == (0.5, 0.9999)
     slot_width = topology["properties"]["bw_per_slot"]["description"]
-    assert slot_width.endswith("in GHz. Allowed: above 0 to 10,000.")
+    assert slot_width.endswith("in GHz. Allowed: 1e-06 to 10,000.")
     seed = sections["simulation_settings"]["properties"]["seed"]["description"]
     assert seed.endswith("Allowed: 0 and more.")
     fields = sweep_schema()["properties"].values()

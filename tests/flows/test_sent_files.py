@@ -56,14 +56,14 @@ def test_a_policy_is_sent_with_the_files_that_it_imports(tmp_path: Path) -> None
 
 
 def test_the_axes_of_a_sweep_are_sent(tmp_path: Path) -> None:
-    for name, text in (("a", RING), ("b", RING.replace("100", "900"))):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "ring.txt").write_text(text)
+    for name, text in (("a/near.txt", RING), ("b/far.txt", RING.replace("100", "900"))):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
     sweep = {
         "template": "quick",
         "overrides": {"general_settings": {"num_requests": 100, "max_iters": 2}},
         "grid": {
-            "network": [str(tmp_path / "a/ring.txt"), str(tmp_path / "b/ring.txt"), "NSFNet"],
+            "network": [str(tmp_path / "a/near.txt"), str(tmp_path / "b/far.txt"), "NSFNet"],
             "erlang": [10],
         },
     }
@@ -71,7 +71,7 @@ def test_the_axes_of_a_sweep_are_sent(tmp_path: Path) -> None:
     received = sent_files.receive(sent, tmp_path / "there")
     *files, shipped = received["grid"]["network"]
     assert shipped == "NSFNet"
-    assert [Path(each).name for each in files] == ["ring.txt", "ring.txt"]
+    assert [Path(each).name for each in files] == ["near.txt", "far.txt"]
     assert [Path(each).read_text().split()[2] for each in files] == ["100", "900"]
 
 
