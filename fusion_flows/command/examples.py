@@ -85,7 +85,7 @@ EXAMPLES: dict[str, str] = {
   fusion sweep examples/path_orders.toml
   fusion sweep my_sweep.toml --detach    # on the worker of `fusion up`
   fusion sweep my_sweep.toml --failed    # only what failed last time
-  fusion sweep my_sweep.toml --engine fusion-points/worker-points  # more machines
+  fusion sweep my_sweep.toml --engine fusion-points/worker-points  # elsewhere
 """,
     "schedule": """
   fusion schedule my_sweep.toml "0 2 * * *"   # each night at 2, UTC
