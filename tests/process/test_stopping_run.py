@@ -59,11 +59,11 @@ def test_with_fusions_conventions_a_load_stops_by_its_rule_for_any_number_of_wor
         assert run(config, inputs, folder, file, progress, lambda: False)
         file.close()
         progress.close()
-    for name in ("points.csv", "replications.jsonl", "bit_rates.csv", "600_erlang.json"):
+    for name in ("points.csv", "replications.jsonl", "bit_rates.csv", "600.0_erlang.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
     with (tmp_path / "1" / "points.csv").open(newline="") as table:
         (row,) = csv.DictReader(table)
-    there = json.loads((tmp_path / "1" / "600_erlang.json").read_text(encoding="utf-8"))
+    there = json.loads((tmp_path / "1" / "600.0_erlang.json").read_text(encoding="utf-8"))
     assert row["stop_reason"] == "precision"
     assert len(there["iter_stats"]) == int(row["replications"]) < 60
     assert there["ci_percent_block"] <= 5
