@@ -105,5 +105,9 @@ class ProcessTree:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the tree, whatever happened."""
-        self.end()
+        """End the tree, whatever happened: also a signal to this process while it is being ended."""
+        try:
+            self.end()
+        except BaseException:
+            self.end()
+            raise

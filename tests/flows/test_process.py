@@ -15,7 +15,7 @@ import pytest
 
 from fusion_flows import guard, process_posix
 from fusion_flows.process import MARK, ProcessTree
-from fusion_flows.process_marks import TREE_MARK
+from fusion_flows.process_marks import TREE_MARK, marked_processes
 
 from .zoo import GRACE_SECONDS, ROOT, alive, assert_gone, halves, starter, wait_for, zoo
 
@@ -679,3 +679,27 @@ def test_a_child_older_than_its_parent_is_not_a_descendant(monkeypatch: pytest.M
     monkeypatch.setattr(os, "listdir", lambda _path: ["self", *map(str, processes)])
     monkeypatch.setattr(guard, "_status", processes.get)
     assert guard._descendants() == {10: processes[10], 30: processes[30]}
+
+
+def test_a_signal_while_the_tree_is_being_ended_does_not_leave_it(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "log"
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    tree = ProcessTree([sys.executable, "-c", stubborn], log=log, grace_seconds=2.0)
+    try:
+        wait_for(lambda: log.read_text() == "ready\n")
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            tree.__exit__(None, None, None)
+        assert not marked_processes().get(tree.mark)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        tree.end()
