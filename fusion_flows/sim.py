@@ -154,12 +154,13 @@ def _run(
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
+        go_on = f"a retry, or resume={run.run_id}, goes on from there"
         stall = Stall(
             lambda: (run.progress,),
             settings,
             logger,
             alike=True,
-            go_on=f"a retry, or resume={run.run_id}, goes on from there",
+            go_on=go_on,
         )
         follower = Follower(
             run,
@@ -214,7 +215,6 @@ def _run(
         connection.wait(settings.server_wait_seconds)
         if end:
             follower.glance()
-            go_on = f"a retry, or resume={run.run_id}, goes on from there"
             failure = failure_of(run, follower.state.error, end, go_on)
             put_off(flow_run_id, lambda: show_later(failure))
             raise SimulationError(failure, end)
