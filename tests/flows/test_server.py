@@ -97,19 +97,33 @@ def test_many_waiting_runs_lock_nobody_out(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_appended_to_stays_small(tmp_path: Path) -> None:
-    log = tmp_path / "server.log"
-    script = "import os\nfor n in range(3000): os.write(1, b'line %6d\\n' % n)"
+    log, old, pause = (tmp_path / name for name in ("server.log", "server.log.old", "pause"))
+    script = (
+        "import os\n"
+        "for n in range(3000): os.write(1, b'line %6d\\n' % n)\n"
+        "open('pause', 'w').close()\n"
+        "input()\n"  # the last line is written when nobody empties the log
+        "os.write(1, b'the last\\n')"
+    )
     with (
         open(log, "ab") as output,
-        subprocess.Popen([sys.executable, "-c", script], stdout=output) as one,
+        subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stdin=subprocess.PIPE, stdout=output
+        ) as one,
     ):
-        while one.poll() is None:
+        while not pause.exists():
             keep_small(log, 4000)
             assert log.stat().st_size < 40_000
-    keep_small(log, 4000)
-    old = (tmp_path / "server.log.old").read_text()
-    assert old.endswith("line   2999\n") or log.read_text().endswith("line   2999\n")
-    assert log.stat().st_size <= 4000
+        keep_small(log, 4000)
+        one.communicate(b"\n", timeout=60)
+    kept = [*old.read_text().splitlines(), *log.read_text().splitlines()]
+    assert kept[-1] == "the last"
+    numbers = [
+        int(line.removeprefix("line")) for line in kept[:-1] if len(line) == len("line   2999")
+    ]
+    assert numbers
+    assert numbers == sorted(set(numbers))
+    assert log.stat().st_size <= 4000 + len("the last\n")
 
 
 @pytest.mark.slow
