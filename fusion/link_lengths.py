@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from fusion.counts import agreeing, counted
 from fusion.delimited_text import about_comma
 from fusion.geography import Place, great_circle_km
 from fusion.listed_network import ListedLink, ListedNetwork, number_of
@@ -24,6 +25,7 @@ SHORTEST_KM, LONGEST_KM = 1e-6, 20_000.0
 _KM = re.compile(r"(.*?)(?:in)?(?:km|kms|kilomet(?:er|re)s?)")
 _OTHER_UNIT = re.compile(r"(.+?)(?:in)?(?:m|met(?:er|re)s?|mi|miles?|ft|feet)")
 _LENGTH = re.compile(r"(?:fib(?:er|re)|link|edge|cable|route)?(?:length|distance|dist|len)s?")
+_WITH_UNIT = re.compile(r"\s*([+-]?\d[\d.,]*)\s*([a-zA-Z]+)\.?\s*")
 _WEIGHT = "weight"
 _NOT_A_LENGTH = re.compile(
     r"(?:id|key|index|no|nr|number|column)\d*|.*id|"
@@ -31,6 +33,7 @@ _NOT_A_LENGTH = re.compile(
     r"fib(?:er|re)s|count|color|colour|width|type|level|year|probability|prob|availability|mtbf|mttr)"
 )
 _MOST_NAMES = 8
+_FEW = 3
 _OFF = 10.0  # times the great circle, or this part of it
 _NEAR_KM = 10.0  # where this much more is nothing special
 
@@ -134,17 +137,49 @@ def find_lengths(network: ListedNetwork, length_key: str = "", *, asks: bool = T
     return found._replace(problems=_missing(network.links, found.values, weight.name))
 
 
-def length_problem(key: str, value: object, *, asks: bool = True) -> str:
-    """Return what is wrong with the value of a length, or nothing. asks: whether lengths matter."""
+def length_problem(key: str, value: object) -> str:
+    """Return what is wrong with the value of a length, or nothing; see `too_long` for the longest."""
     km = number_of(value)
-    if km is not None and km >= SHORTEST_KM and (km <= LONGEST_KM or not asks):
+    if km is not None and km >= SHORTEST_KM:
         return ""
     problem = (
         f"{key} = {quote(value)}: must be a number of km from {SHORTEST_KM:g} to {LONGEST_KM:,.0f}"
     )
-    if km is not None and km > LONGEST_KM:
-        return f"{problem}, as half of the way around the Earth is not longer: metres?"
-    return problem + about_comma(value)
+    return problem + (_about_unit(value) or about_comma(value))
+
+
+def too_long(links: Iterable[tuple[str, str, object]]) -> list[str]:
+    """Return one problem for all links that are longer than any on Earth, or nothing.
+
+    links: where it is, its attribute and what that holds. Where a file is in metres that is each of them.
+    """
+    found = [
+        (km, where, key, value)
+        for where, key, value in links
+        if (km := number_of(value)) is not None and km > LONGEST_KM
+    ]
+    if not found:
+        return []
+    found.sort(key=lambda each: -each[0])
+    told = ", ".join(f"{where}: {key} = {quote(value)}" for _, where, key, value in found[:_FEW])
+    verb = agreeing(len(found), "is", "are")
+    longest = f"the longest {_FEW} are {told}" if len(found) > _FEW else told
+    return [
+        f"{counted(len(found), 'link')} {verb} longer than {LONGEST_KM:,.0f} km, half the way around the "
+        f"Earth: {longest}. Lengths are in km: divide metres by 1,000, or name the attribute that is in "
+        "km with length_key"
+    ]
+
+
+def _about_unit(value: object) -> str:
+    """Return what to change in a number that is followed by its unit, or nothing."""
+    match = _WITH_UNIT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return ""
+    unit = match[2]
+    if _plain(unit) in ("km", "kms", "kilometer", "kilometers", "kilometre", "kilometres"):
+        return f"; leave out the unit and write {match[1]}"
+    return f"; convert it from '{quote(unit)}' to km and leave out the unit"
 
 
 def far_off(
@@ -222,7 +257,9 @@ def _attributes(links: Sequence[ListedLink]) -> list[_Named]:
 
 
 def _first_there(attributes: Mapping[str, object], names: Iterable[str]) -> object | None:
-    return next((attributes[name] for name in names if name in attributes), None)
+    value = next((attributes[name] for name in names if name in attributes), None)
+    # An empty cell of a table is what null is in JSON.
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _same_but_case(one: _Named, other: _Named) -> bool:
@@ -295,6 +332,8 @@ def _missing(
     links: Sequence[ListedLink], values: Sequence[tuple[str, object] | None], name: str
 ) -> list[str]:
     without = [link for link, value in zip(links, values, strict=True) if value is None]
+    if len(without) == len(links):
+        return [f"no link has a length: {quote(name)} is empty on {counted(len(links), 'link')}"]
     return [f"{_where(link)}: no length; others have theirs as {quote(name)}" for link in without]
 
 

@@ -63,6 +63,9 @@ def read_link_lines(text: str, length_key: str = "") -> ListedNetwork:
     divider = divider_of([line.text for line in found])
     header = _header(found[0].text, divider, length_key) if found else None
     network = empty_network()._replace(has_column_names=header is not None)
+    if header is not None and (twice := _named_twice(header)):
+        names = " and ".join(twice)
+        return empty_network(f"line {found[0].number}: {names}: give each column a name of its own")
     columns = {} if header is None else _places(header)
     for line in found if header is None else found[1:]:
         fields, attributes = _read_line(line.text, divider, header)
@@ -132,6 +135,8 @@ def _dictionary(text: str) -> Mapping[str, object] | None:
 def _header(line: str, divider: str | None, length_key: str) -> list[str] | None:
     """Return the names of the columns, where this line has names and not a link."""
     fields = _fields(_UNIT.sub(r"(\1)", line) if divider is None else line, divider)
+    if "{" in line and line.endswith("}"):  # a link as networkx writes it
+        return None
     if len(fields) < 3 or any(number_of(field) is not None for field in fields[2:]):
         return None
     wanted = length_key.strip().lower()
@@ -149,6 +154,22 @@ def _places(header: list[str]) -> dict[str, int]:
     if source is None or destination is None:
         source, destination = 0, 1
     return {"source": source, "destination": destination}
+
+
+def _named_twice(header: list[str]) -> list[str]:
+    """Return the names that several columns have, with these; those of the ends need none."""
+    ends = set(_places(header).values())
+    places: dict[str, list[str]] = {}
+    for place, name in enumerate(header):
+        if place not in ends:
+            places.setdefault(name, []).append(str(place + 1))
+    return [
+        f"columns {' and '.join(found)} are both called {quote(name)}"
+        if len(found) == 2
+        else f"columns {', '.join(found)} are all called {quote(name)}"
+        for name, found in places.items()
+        if len(found) > 1
+    ]
 
 
 def _may_be_header(first: ListedLink, number: int) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fusion.counts import counted
-from fusion.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem
+from fusion.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem, too_long
 from fusion.listed_network import ListedLink, ListedNetwork, number_of
 from fusion.problems import nearest, show
 from fusion.settings.named_files import quote
@@ -134,6 +134,8 @@ def load_topology(
     links, key = _check_links(content, length_key, asks=not const_link_weight)
     endpoints = tuple(range(len(nodes)))
     if core_nodes_only:
+        for node in nodes:
+            problems.extend(_differ_in_case(node, content.nodes[node], ["core"]))
         endpoints = tuple(i for i in endpoints if _is_true(_attribute(content, nodes[i], "core")))
     if len(endpoints) < 2 and not (problems and len(nodes) < 2):  # else that says enough
         kind = "nodes with the attribute core" if core_nodes_only else "nodes"
@@ -252,15 +254,18 @@ def _check_links(
     seen: dict[tuple[str, str], tuple[ListedLink, float | None]] = {}
     lengths = find_lengths(network, length_key, asks=asks)
     values = lengths.values or [None] * len(network.links)
+    long: list[tuple[str, str, object]] = []
     for link, value in zip(network.links, values, strict=True):
         where = f"{link.where} ({show(link.source, 28)} - {show(link.destination, 28)})"
         if link.source == link.destination:
             network.problems.append(f"{where}: a link from a node to itself is not allowed")
             continue
         same, reverse = (link.source, link.destination), (link.destination, link.source)
-        problem = "" if value is None else length_problem(*value, asks=asks)
+        problem = "" if value is None else length_problem(*value)
         if problem:
             network.problems.append(f"{where}: {problem}")
+        elif value is not None and asks and not seen.keys() & {same, reverse}:
+            long.append((where, *value))
         if value is None and not asks:
             value = ("", 1.0)
         # Without a length, which `lengths` has told, a link may still be there twice.
@@ -268,11 +273,13 @@ def _check_links(
         km = None if number is None else round(number * 1e6) / 1e6
         if same in seen:
             first, first_km = seen[same]
-            told = (
-                ""
-                if km is None or first_km is None
-                else f", {first_km:g} km there and {km:g} km here"
-            )
+            told = ""
+            if km is not None and first_km is not None:
+                told = (
+                    f", both {km:g} km"
+                    if km == first_km
+                    else f", {first_km:g} km there and {km:g} km here"
+                )
             network.problems.append(
                 f"{where}: listed twice, as in {first.where}{told}; parallel links are not possible"
                 " yet: keep one"
@@ -287,17 +294,19 @@ def _check_links(
             seen[same] = (link, km)
             if reverse not in seen and km is not None:
                 links.append((index[link.source], index[link.destination], km))
-    network.problems.extend(lengths.problems)
+    network.problems.extend([*too_long(long), *lengths.problems])
     return links, lengths.key
 
 
 def _check_attributes(
     network: ListedNetwork,
 ) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
-    """Return coordinates and names by node, and add coordinates that are none to the problems."""
+    """Return coordinates and names by node, and add coordinates that are invalid to the problems."""
     coordinates, names = {}, {}
     for node, attributes in network.nodes.items():
-        lower = {str(key).lower(): value for key, value in attributes.items()}
+        lower = _in_lower_case(attributes)
+        for keys in (_LONGITUDES, _LATITUDES):
+            network.problems.extend(_differ_in_case(node, attributes, keys))
         name = lower.get("name", lower.get("label"))
         if isinstance(name, str) and name.isprintable() and name.strip() not in ("", node):
             names[node] = name.strip()
@@ -314,14 +323,38 @@ def _check_attributes(
     return coordinates, names
 
 
+def _in_lower_case(attributes: Mapping[str, object]) -> dict[str, object]:
+    """Return attributes by their names in lower case; of names that differ only in case the first."""
+    return {str(key).lower(): value for key, value in reversed(attributes.items())}
+
+
+def _differ_in_case(node: str, attributes: Mapping[str, object], names: Iterable[str]) -> list[str]:
+    """Return a question where attributes of a node, alike but for their case, hold different values."""
+    problems = []
+    for name in names:
+        found = {key: value for key, value in attributes.items() if str(key).lower() == name}
+        values = [value for value in found.values() if value is not None]
+        if len({_comparable(value) for value in values}) > 1:
+            told = " and ".join(f"{quote(key)} = {quote(value)}" for key, value in found.items())
+            problems.append(
+                f"node {quote(node)}: {told}: these names differ only in case; keep one"
+            )
+    return problems
+
+
+def _comparable(value: object) -> object:
+    """Return what equal values have in common, whether they are numbers or text."""
+    number = number_of(value)
+    return str(value).strip() if number is None else number
+
+
 def _first_there(attributes: Mapping[str, object], keys: Iterable[str]) -> object:
     return next((attributes[key] for key in keys if attributes.get(key) is not None), None)
 
 
 def _attribute(network: ListedNetwork, node: str, name: str) -> object:
     """Return an attribute of a node, in whatever case it is written, or None."""
-    attributes = network.nodes[node]
-    return next((value for key, value in attributes.items() if str(key).lower() == name), None)
+    return _in_lower_case(network.nodes[node]).get(name)
 
 
 def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) -> list[str]:

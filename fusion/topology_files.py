@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def read_network(file: Path, text: str, length_key: str = "") -> ListedNetwork:
 def _read_json(text: str) -> ListedNetwork:
     # Read without networkx, which merges links that are listed twice and forgets their order.
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         return empty_network(f"not JSON: {error}")
     data = data if isinstance(data, dict) else {}
@@ -81,6 +82,15 @@ def _read_json(text: str) -> ListedNetwork:
             needed = 'an object with "source" and "target" is needed'
             refuse(network, f"link {number}", link, needed)
     return network
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raise ValueError where it has a key twice, of which json keeps the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"an object has the key {quote(key)} twice")
+    return found
 
 
 def _ends(link: Mapping[str, object]) -> tuple[str, str] | None:

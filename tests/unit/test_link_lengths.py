@@ -265,10 +265,58 @@ def test_longer_than_any_link_on_earth_is_refused_with_metres(
     graph = graph_of(weight=0.01)
     graph.edges["A", "B"]["weight"] = 150_000.0  # metres, as GNPy's graph has them behind a fibre
     problem = question(write(tmp_path, "net.graphml", graph), **options)
-    assert "weight = 150000.0: must be a number of km from 1e-06 to 20,000" in problem
-    assert problem.endswith("metres?")
+    assert problem == (
+        "1 link is longer than 20,000 km, half the way around the Earth: link 1 (A - B): weight = 150000.0. "
+        "Lengths are in km: divide metres by 1,000, or name the attribute that is in km with length_key"
+    )
     graph.edges["A", "B"]["weight"] = 20_000.0
     assert max(lengths(write(tmp_path, "net.graphml", graph), **options).values()) == 20_000
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_lengths_in_metres_are_told_once(tmp_path: Path, name: str) -> None:
+    graph = graph_of(length=lambda km: km * 1000)
+    graph.add_edge("C", "D", length=650_000.0)
+    problem = question(write(tmp_path, name, graph))
+    assert problem.startswith(
+        "4 links are longer than 20,000 km, half the way around the Earth: the longest"
+    )
+    assert problem.endswith("length_key")
+    named = [problem.find(ends) for ends in ("A - C", "B - C", "C - D")]
+    assert named == sorted(named)
+    assert -1 not in named
+    assert "A - B" not in problem
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("500 km", "; leave out the unit and write 500"),
+        ("500.5km", "; leave out the unit and write 500.5"),
+        ("500 mi", "; convert it from 'mi' to km and leave out the unit"),
+    ],
+)
+def test_a_length_with_its_unit_says_what_to_write(tmp_path: Path, value: str, hint: str) -> None:
+    graph = graph_of(length=plain)
+    graph.edges["A", "C"]["length"] = value
+    problem = question(write(tmp_path, "net.json", graph))
+    assert problem == (
+        f"link 2 (A - C): length = {value}: must be a number of km from 1e-06 to 20,000{hint}"
+    )
+
+
+def test_an_empty_cell_is_what_null_is(tmp_path: Path) -> None:
+    graph = graph_of(length=plain)
+    graph.edges["A", "C"]["length"] = None
+    null = question(write(tmp_path, "net.json", graph))
+    graph.edges["A", "C"]["length"] = ""
+    empty = question(write(tmp_path, "net.csv", graph))
+    assert null == "link 2 (A - C): no length; others have theirs as length"
+    assert empty == null.replace("link 2", "line 3")
+    for _, _, attributes in graph.edges(data=True):
+        attributes["length"] = ""
+    problem = question(write(tmp_path, "net.csv", graph))
+    assert problem == "no link has a length: length is empty on 3 links"
 
 
 CITIES = {"A": (13.4, 52.5), "B": (8.7, 50.1), "C": (10.0, 53.6)}  # 424, 256, 400 km apart

@@ -92,6 +92,21 @@ def test_a_line_that_is_not_as_the_header(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("source,target,length,length", "columns 3 and 4 are both called length"),
+        ("a,b,km,cost,km", "columns 3 and 5 are both called km"),
+        ("km,source,target,km,km", "columns 1, 4, 5 are all called km"),
+    ],
+)
+def test_columns_of_one_name_are_refused(tmp_path: Path, header: str, told: str) -> None:
+    cells = ",".join(map(str, range(1, header.count(",") + 2)))
+    text = f"# links\n{header}\n{cells}\n"
+    problem = refusal(tmp_path, "net.csv", text)
+    assert problem == f"line 2: {told}: give each column a name of its own"
+
+
 # --- JSON ----------------------------------------------------------------------------------------
 
 
@@ -183,6 +198,46 @@ def _zoo(lengths: bool) -> str:
         )
         + "</graph></graphml>"
     )
+
+
+def test_a_link_that_is_listed_twice_with_one_length(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "net.csv", "A,B,100\nB,C,50\nA,B,100.0\n") == (
+        "line 3 (A - B): listed twice, as in line 1, both 100 km; parallel links are not possible yet: "
+        "keep one"
+    )
+
+
+def test_an_object_with_a_key_twice_is_refused(tmp_path: Path) -> None:
+    link = '{"source": "A", "target": "B", "length": 100, "length": 200}'
+    text = f'{{"nodes": [{{"id": "A"}}, {{"id": "B"}}], "edges": [{link}]}}'
+    assert "an object has the key length twice" in refusal(tmp_path, "net.json", text)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Latitude", "latitude"), ("Lon", "lon"), ("LONGITUDE", "Longitude")]
+)
+def test_node_attributes_that_differ_only_in_case(tmp_path: Path, first: str, second: str) -> None:
+    a = {"id": "A", first: 10.0, second: 11.0, "lat" if "on" in first.lower() else "lon": 5}
+    links = [{"source": "A", "target": "B", "length": 100}]
+    data = {"nodes": [a, {"id": "B"}], "edges": links}
+    assert refusal(tmp_path, "net.json", json.dumps(data)) == (
+        f"node A: {first} = 10.0 and {second} = 11.0: these names differ only in case; keep one"
+    )
+    a[second] = "10"
+    (tmp_path / "net.json").write_text(json.dumps(data))
+    assert len(load_topology(tmp_path / "net.json").coordinates) == 1
+
+
+def test_core_nodes_by_attributes_that_differ_only_in_case(tmp_path: Path) -> None:
+    nodes = [{"id": "A", "core": 1, "Core": 0}, {"id": "B", "Core": 1}, {"id": "C", "core": 1}]
+    links = [{"source": a, "target": b, "length": 100} for a, b in ("AB", "BC")]
+    file = write(tmp_path, "net.json", json.dumps({"nodes": nodes, "edges": links}))
+    assert len(load_topology(file).endpoints) == 3
+    with pytest.raises(TopologyError, match="node A: core = 1 and Core = 0: these names differ"):
+        load_topology(file, core_nodes_only=True)
+    nodes[0]["Core"] = 1
+    file.write_text(json.dumps({"nodes": nodes, "edges": links}))
+    assert len(load_topology(file, core_nodes_only=True).endpoints) == 3
 
 
 def test_parallel_links_are_refused_as_such(tmp_path: Path) -> None:
