@@ -325,7 +325,7 @@ def _check_attributes(
 
 def _in_lower_case(attributes: Mapping[str, object]) -> dict[str, object]:
     """Return attributes by their names in lower case; of names that differ only in case the first."""
-    return {str(key).lower(): value for key, value in reversed(attributes.items())}
+    return {str(key).lower(): value for key, value in reversed(list(attributes.items()))}
 
 
 def _differ_in_case(node: str, attributes: Mapping[str, object], names: Iterable[str]) -> list[str]:
