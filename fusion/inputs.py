@@ -10,6 +10,7 @@ import math
 import os.path
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from itertools import combinations
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeVar, cast
@@ -62,6 +63,8 @@ _NAMES_OF_FILES = {*KEYS, "mod_assumption", "length_key"}
 """Keys that say where inputs are, what they are called and how they are read: what they hold counts."""
 
 _log = logging.getLogger("fusion.inputs")
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+_log.addFilter(lambda _: not _quiet.get())
 
 T = TypeVar("T")
 
@@ -90,15 +93,21 @@ def read_inputs(
     *,
     templates_dir: Path | None = None,
     input_dirs: Sequence[Path] | None = None,
+    quiet: bool = False,
 ) -> Inputs:
     """Return the inputs that a configuration names.
 
     input_dirs, templates_dir: folders in which the files must lie, as for `load_config`. Bit rates
-    that reach only some pairs of nodes are told in the log. Raises ConfigError with all problems,
+    that reach only some pairs of nodes, and other remarks, are told in the log. quiet: not, as somebody else
+    who reads the same inputs tells them. Raises ConfigError with all problems,
     of one file the first ten: files that cannot be used, bit rates without modulation, bit rates
     that no pair of nodes can have, tables that do not fit the slot width.
     """
-    return InputReader(templates_dir=templates_dir, input_dirs=input_dirs).read(config)
+    before = _quiet.set(quiet)
+    try:
+        return InputReader(templates_dir=templates_dir, input_dirs=input_dirs).read(config)
+    finally:
+        _quiet.reset(before)
 
 
 class InputReader:

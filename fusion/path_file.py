@@ -30,7 +30,7 @@ def read_paths(path: Path, topology: Topology) -> GivenPaths:
     is none, a hop without a link, a node twice, a path twice.
     """
     try:
-        text = read_text(path, _MAX_BYTES)
+        text = read_text(path, _MAX_BYTES, table=True)
         rows = list(csv.reader(text.splitlines()))
     except (ValueError, csv.Error) as error:
         raise PathFileError([str(error)]) from error

@@ -66,7 +66,7 @@ def read_quality(
     Empty lines and lines that begin with # are skipped. Raises QualityFileError.
     """
     try:
-        lines = read_text(path, _MAX_BYTES).splitlines()
+        lines = read_text(path, _MAX_BYTES, table=True).splitlines()
         rows = csv.reader(line for line in lines if line.strip() and not line.startswith("#"))
         header = [cell.strip().lower() for cell in next(rows, [])]
         _check_header(header)

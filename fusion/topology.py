@@ -10,7 +10,7 @@ from fusion.listed_network import ListedLink, ListedNetwork, number_of
 from fusion.problems import nearest, show
 from fusion.settings.named_files import quote
 from fusion.text_files import read_text
-from fusion.topology_files import read_network
+from fusion.topology_files import is_by_ending, read_network
 
 FUSION_NETWORKS = {
     "NSFNet": "fusion_nsfnet",
@@ -125,7 +125,8 @@ def load_topology(
     """
     file = _find(network, base)
     try:
-        content = read_network(file, read_text(file, _MAX_BYTES), length_key)
+        text = read_text(file, _MAX_BYTES, table=not is_by_ending(file))
+        content = read_network(file, text, length_key)
     except ValueError as error:
         raise TopologyError([str(error)], str(file)) from error
     nodes = tuple(content.nodes)

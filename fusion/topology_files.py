@@ -55,6 +55,11 @@ def read_network(file: Path, text: str, length_key: str = "") -> ListedNetwork:
     return read_link_lines(text, length_key)
 
 
+def is_by_ending(file: Path) -> bool:
+    """Return whether the ending of a name says which format it is, so that it is not a table of links."""
+    return file.suffix.lower() in _READERS
+
+
 def _read_json(text: str) -> ListedNetwork:
     # Read without networkx, which merges links that are listed twice and forgets their order.
     try:

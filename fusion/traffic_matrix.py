@@ -56,7 +56,7 @@ def read_traffic_matrix(
     wrong: list[str] = []
     remarks: list[str] = []
     try:
-        text = read_text(file, _MAX_BYTES)
+        text = read_text(file, _MAX_BYTES, table=True)
         if is_sndlib(text):
             cells = _of_demands(text, topology, remarks)
         else:

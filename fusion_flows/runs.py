@@ -383,7 +383,7 @@ def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
 
 
 def _setting(found: Found) -> str:
-    from fusion.config import ConfigError, load_config
+    from fusion.config import ConfigError, read_config
     from fusion.inputs import read_inputs
     from fusion.sweep.definition import Sweep
     from fusion_flows.report.setting import setting_lines
@@ -394,8 +394,10 @@ def _setting(found: Found) -> str:
         return f"{sweep.template} over {', '.join(sweep.axes)}{where}"
     if found.directory is not None:
         try:
-            config = load_config(found.directory.config)
-            return "\n".join(setting_lines(config, read_inputs(config))).replace("**", "")
+            config = read_config(found.directory.config).config
+            return "\n".join(setting_lines(config, read_inputs(config, quiet=True))).replace(
+                "**", ""
+            )
         except ConfigError as error:  # a file of it is not here any more
             return str(error)
     given = found.flow_run.parameters if found.flow_run else {}

@@ -15,7 +15,7 @@ from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from fusion.config import Config, ConfigError, load_config, read_config, to_ini
+from fusion.config import Config, ConfigError, read_config, to_ini
 from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir, sent_files
 from fusion_flows.after_state import cancelled, cancelled_first, is_signal, put_off
@@ -140,7 +140,7 @@ def _run(
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
     config, run = _load(settings, template, overrides, resume, sent)
-    inputs = read_inputs(config)
+    inputs = read_inputs(config, quiet=True)  # the simulator tells what is to be known of them
     if run is None:
         reading = read_config(template, overrides, **_places(settings, sent))
         for ignored in (*reading.ignored, *reading.dropped):
@@ -237,14 +237,14 @@ def _load(
 ) -> tuple[Config, RunDirectory | None]:
     """Return the checked configuration, and the run directory where a run is resumed."""
     if not resume:
-        return load_config(template, overrides, **_places(settings, sent)), None
+        return read_config(template, overrides, **_places(settings, sent)).config, None
     if any(overrides.values()) or template != _DEFAULT_TEMPLATE:  # a form sends empty sections
         raise RunDirectoryError(
             "a resumed run has its frozen configuration: leave template and overrides out"
         )
     find = rundir.find if deployment.id is None else rundir.open_run
     run = find(settings.runs_dir, rundir.meant(settings.runs_dir, resume))
-    return load_config(run.config, **_places(settings, run.path)), run
+    return read_config(run.config, **_places(settings, run.path)).config, run
 
 
 def _places(settings: Settings, own: Path) -> Places:

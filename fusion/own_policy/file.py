@@ -29,7 +29,7 @@ def read_policy(value: str, folders: InputFolders | None = None) -> PolicySource
     """Return the source of a policy that is named as `file.py:function`.
 
     folders: in which the files must lie; None: any place. Raises PolicyFileError with all that is wrong in
-    the files: no such file, no Python, against the rules, no such function.
+    the files: no such file, not valid Python, against the rules, no such function.
     """
     named, function = split_policy(value)
     folder = Path(named).parent
@@ -90,7 +90,7 @@ class _Reader:
             rules = read_rules(text, debugging=PLAIN)
         except SyntaxError as error:
             reason = quote(error.msg)
-            self.wrong.append(f"{name}.py, line {error.lineno or 1}: is no Python: {reason}")
+            self.wrong.append(f"{name}.py, line {error.lineno or 1}: is not valid Python: {reason}")
             return
         except ValueError as error:
             self.wrong.append(f"{wanted_by}: '{quote(name)}.py' {error}")

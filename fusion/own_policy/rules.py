@@ -10,6 +10,7 @@ import ast
 import builtins
 import math
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ OFFERED: dict[str, Mapping[str, Any]] = {
 }
 """What may be imported, beside names of files in the same folder."""
 
+_ALLOWED = f"a policy may import from {' and '.join(OFFERED)}, and from files in its own folder"
 _SILENT = ("__future__", "typing", "collections.abc")  # for annotations, which are not read
 _STATEMENTS = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.If, ast.For, ast.While),
@@ -95,7 +97,8 @@ class Rules(NamedTuple):
 def read_rules(text: str, *, debugging: bool) -> Rules:
     """Return what a file is made of, and what in it is against the rules.
 
-    debugging: whether policies run in plain Python. Raises SyntaxError for what is no Python, with its line.
+    debugging: whether policies run in plain Python. Raises SyntaxError, with its line, for what is not valid
+    Python.
     """
     try:
         tree = ast.parse(text)
@@ -163,16 +166,14 @@ class _Reader:
             if each.name == "math" and each.asname is None:
                 self._modules.add("math")
             else:
-                self._refuse(node, f"write: from {quote(each.name)} import ...; or import math")
+                self._refuse(node, _instead_of_import(each))
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
         if module in _SILENT:
             return
         if node.level or ("." in module and module not in OFFERED):
-            offered = " and ".join(OFFERED)
-            message = f"a policy may import from {offered}, and from files in its own folder"
-            self._refuse(node, message)
+            self._refuse(node, _ALLOWED)
             return
         for each in node.names:
             names = OFFERED.get(module)
@@ -300,6 +301,18 @@ class _Reader:
 
     def _refuse(self, node: ast.stmt | ast.expr, message: str) -> None:
         self.wrong.append((node.lineno, message))
+
+
+def _instead_of_import(module: ast.alias) -> str:
+    """Return what to write for `import module`, which only math may be imported with."""
+    name = quote(module.name)
+    if module.name == "math":
+        return "write: import math; or from math import ..."
+    if module.name in OFFERED:
+        return f"write: from {name} import ..."
+    if module.name in sys.stdlib_module_names or "." in module.name:
+        return f"'{name}' is not allowed: {_ALLOWED}"
+    return f"write: from {name} import ..., for a file {name}.py in the policy's folder; {_ALLOWED}"
 
 
 def _children(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dis
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ from fusion.paths import k_shortest_paths
 from fusion.problems import show
 from fusion.scenario import BANDS, planes_of
 from fusion.topology import Topology
+
+_MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1  # of numba's integers
 
 MOST_LINES = 2_000_000
 """Lines of plain Python, also of the functions that it calls, after which a policy is taken to never end."""
@@ -194,13 +197,41 @@ def _compile(source: PolicySource, request: Request) -> list[str]:
         # The event loop's spectrum may be written to, which is another type.
         check_types(chooser, request._replace(free=request.free.copy()))
     except CompileError as error:
-        return [_in_words(str(error), source)]
-    except (
-        Exception
-    ) as error:  # of numba itself, such as for an integer that no type of its own holds
+        return [_too_large(source) or _in_words(str(error), source)]
+    except Exception as error:  # of numba itself
         told = f"{type(error).__name__}: {show(str(error), 200)}"
-        return [f"{source.label}: {source.function} cannot be compiled: {told}"]
+        return [
+            _too_large(source) or f"{source.label}: {source.function} cannot be compiled: {told}"
+        ]
     return []
+
+
+def _too_large(source: PolicySource) -> str:
+    """Return where a function of a policy names an integer of more than 64 bits; empty: nowhere."""
+    functions: list[FunctionType] = []
+
+    def note(function: FunctionType) -> FunctionType:
+        functions.append(function)
+        return function
+
+    build(source, note)
+    for function in functions:
+        for step in dis.get_instructions(function):
+            value = step.argval
+            if step.opname == "LOAD_GLOBAL":
+                value = function.__globals__.get(step.argval)
+            elif step.opname != "LOAD_CONST":
+                continue
+            values = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(n, int) and not _MOST_NEGATIVE <= n <= _MOST for n in values):
+                place = f"{source.names[function.__code__.co_filename]}, line {_line_of(step)}"
+                name = step.argval if step.opname == "LOAD_GLOBAL" else "a number"
+                return f"{place}: {name} is an integer of more than 64 bits; compiled ones have 64"
+    return ""
+
+
+def _line_of(step: dis.Instruction) -> int | None:
+    return step.positions.lineno if step.positions else None
 
 
 def trial_requests(conditions: Conditions) -> Iterator[Request]:

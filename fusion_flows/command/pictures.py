@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fusion.config import Config, ConfigError, Problem, load_config
+from fusion.config import Config, ConfigError, Problem, read_config
 from fusion.inputs import Inputs, read_inputs
 from fusion.problems import nearest
 from fusion.sweep.point_state import PointState
@@ -172,8 +172,8 @@ def _run(name: str) -> RunDirectory:
 def _read(run: RunDirectory) -> tuple[Config, Inputs]:
     if not run.config.is_file():
         raise RunDirectoryError(f"{run.path} is of a sweep, which has many networks")
-    config = load_config(run.config)
-    return config, read_inputs(config)
+    config = read_config(run.config).config
+    return config, read_inputs(config, quiet=True)
 
 
 def _store_of(run: RunDirectory) -> Store | None:

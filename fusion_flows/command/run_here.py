@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fusion.counts import agreeing, counted
 from fusion_flows import rundir, server_address
-from fusion_flows.command.submission import validate
 from fusion_flows.result_lines import HEADER
 from fusion_flows.rundir import RunDirectoryError
 from fusion_flows.settings import Settings
@@ -49,7 +48,7 @@ def run_here(
         NoServerError: The server that is configured does not answer.
     """
     if not resume:
-        validate(template, overrides)
+        _check(template, overrides)
     if server_address.configure():
         with server_address.connect():
             pass  # it answers
@@ -73,6 +72,15 @@ def run_here(
             raise UnfinishedRunError(f"{said} {_kept(resume or listener.run_id)}") from None
         except SimulationError as failed:
             raise UnfinishedRunError(str(failed)) from None
+
+
+def _check(template: str, overrides: Mapping[str, Any] | None) -> None:
+    """Raises ConfigError for settings that cannot be run; the run itself tells what else is to be known."""
+    from fusion.config import read_config
+    from fusion.inputs import read_inputs
+
+    reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
+    read_inputs(reading.config, quiet=True)
 
 
 class _Listener(logging.Handler):

@@ -824,6 +824,21 @@ def test_bad_settings_are_told_before_there_is_a_run(server: Prefect, tmp_path: 
     assert server.api("POST", "flow_runs/filter", named) == []
 
 
+def test_what_is_to_be_known_of_the_settings_is_told_once(server: Prefect, tmp_path: Path) -> None:
+    """The command checks, the flow reads, the simulator reads again: one of them tells."""
+    study = tmp_path / "study.ini"
+    study.write_text(
+        "[general_settings]\nerlang_start = 140\nerlang_stop = 140\nnum_requests = 500\n"
+        "max_iters = 2\nprint_step = 7\n[topology_settings]\nnetwork = jpn48\n"
+        "[simulation_settings]\nworkers = 1\n"
+    )
+    command = here("run", str(study), "--name", tmp_path.name, environment=server.environment)
+    out, error = command.communicate(timeout=120)
+    assert command.returncode == 0, error
+    assert (out + error).count("jpn48 is jpn48_12576km") == 1
+    assert (out + error).count("print_step") == 1
+
+
 def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     server: Prefect, fusion: Fusion, tmp_path: Path
 ) -> None:

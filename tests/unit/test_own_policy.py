@@ -41,7 +41,7 @@ def problem(path: Path, text: str, function: str = "choose") -> str:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("def choose(request)\n    return 1\n", "line 1: is no Python: expected ':'"),
+        ("def choose(request)\n    return 1\n", "line 1: is not valid Python: expected ':'"),
         (HEAD + "def other(request):\n    return BLOCKED\n", "no function 'choose'; it has other"),
         (
             HEAD + "def choose():\n    return BLOCKED\n",
@@ -72,7 +72,26 @@ def problem(path: Path, text: str, function: str = "choose") -> str:
             HEAD + "from numpy import zeros\ndef choose(r):\n    return BLOCKED\n",
             "'numpy.py' is not there",
         ),
-        (HEAD + "import os\ndef choose(r):\n    return BLOCKED\n", "line 2: write: from os import"),
+        (
+            HEAD + "import os\ndef choose(r):\n    return BLOCKED\n",
+            "line 2: 'os' is not allowed: a policy may import from math and fusion.request, and from",
+        ),
+        (
+            HEAD + "import os.path\ndef choose(r):\n    return BLOCKED\n",
+            "line 2: 'os.path' is not allowed: a policy may import from math",
+        ),
+        (
+            HEAD + "import math as m\ndef choose(r):\n    return BLOCKED\n",
+            "line 2: write: import math; or from math import ...",
+        ),
+        (
+            HEAD + "import fusion.request\ndef choose(r):\n    return BLOCKED\n",
+            "line 2: write: from fusion.request import ...",
+        ),
+        (
+            HEAD + "import helper\ndef choose(r):\n    return BLOCKED\n",
+            "line 2: write: from helper import ..., for a file helper.py in the policy's folder",
+        ),
         ("from math import tan2\ndef choose(r):\n    return r\n", "line 1: math has no 'tan2'"),
         (
             "from helper import x\ndef choose(r):\n    return x\n",
@@ -206,6 +225,39 @@ def test_numbers_of_more_than_64_bits_may_come_and_go(tmp_path: Path) -> None:
         f"{HEAD}def choose(r):\n    x = 2 ** 62 * (r.paths + 3) % 8\n    return BLOCKED\n"
     )
     read_inputs(config_of(path))
+
+
+@pytest.mark.parametrize(
+    ("constant", "value", "told"),
+    [
+        ("BIG = 10**400", "BIG", "mine.py, line 4: BIG is an integer of more than 64 bits"),
+        (
+            "BIG = (1, -(2**64))",
+            "BIG[1]",
+            "mine.py, line 4: BIG is an integer of more than 64 bits",
+        ),
+        ("", "10**30", "mine.py, line 4: a number is an integer of more than 64 bits"),
+    ],
+)
+def test_an_integer_that_cannot_be_compiled_is_told_with_its_line(
+    constant: str, value: str, told: str, tmp_path: Path
+) -> None:
+    text = f"{HEAD}{constant}\ndef choose(r):\n    return (0, 0, 0) if r.paths == {value} else BLOCKED\n"
+    message = problem(tmp_path / "mine.py", text)
+    assert message == f"{told}; compiled ones have 64"
+
+
+def test_a_file_that_is_not_utf8_is_not_told_of_spreadsheets(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    for code, told in (
+        ("cp1252", "not UTF-8 text: byte 2 is 0xe4; "),
+        ("utf-16", "UTF-16, and not UTF-8: "),
+    ):
+        path.write_bytes(f"# ä\n{HEAD}".encode(code))
+        with pytest.raises(ConfigError) as error:
+            read_inputs(config_of(path))
+        message = error.value.problems[0].message
+        assert message.endswith(f"'mine.py' {told}save it as UTF-8"), message
 
 
 RARE = "if r.arrival_time > 1e9:\n        "
