@@ -43,6 +43,18 @@ def interval_text(
     return IntervalText(*(_rounded(n, place, largest, sign) for n in numbers))
 
 
+def probability_text(estimate: float | None, lower: float | None, upper: float | None) -> str:
+    """Return a probability as `interval_text` does, and its bound where nothing was seen: < 0.0027."""
+    if estimate == 0.0 and upper and math.isfinite(upper):
+        return below(upper)
+    return interval_text(estimate, lower, upper).estimate
+
+
+def below(bound: float) -> str:
+    """Return the bound on what was not seen."""
+    return f"< {bound:.2g}"
+
+
 def with_interval(estimate: float, lower: float | None, upper: float | None) -> str:
     """Return an estimate with its interval: 0.0072 [0.0065, 0.0080]; alone where there is none."""
     text = interval_text(estimate, lower, upper)
@@ -84,4 +96,6 @@ def _rounded(number: float | None, place: int, largest: float, sign: str) -> str
         text = f"{number:{sign}.{max(0, -place)}f}"
         return text.lstrip("+-") if float(text) == 0.0 else text
     exponent = math.floor(math.log10(largest))
+    if abs(number) < 0.5 * 10.0**place:
+        return "0"
     return f"{number / 10.0**exponent:{sign}.{max(0, exponent - place)}f}e{exponent:03d}"

@@ -9,6 +9,7 @@ from fusion.counts import counted
 
 _SHOWN_CHARACTERS = 80
 _SHOWN_PROBLEMS = 100
+_WHOLE = 1e15  # up to here a float is written as an integer
 _ALIKE = 0.7  # of difflib's ratio
 
 _short = reprlib.Repr()
@@ -58,6 +59,8 @@ def show(value: object, characters: int = _SHOWN_CHARACTERS) -> str:
         text = text if text.isprintable() else repr(text)
     else:
         try:
+            if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+                value = int(value)  # 250 is what people write, and 250.0 what it is read as
             text = _short.repr(value)
         except Exception:  # an integer too long for text, an object whose repr fails
             text = f"<{type(value).__name__}>"

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fusion.progress import Event, ProgressReader
+from fusion.settings.ini import format_value
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import Point
@@ -137,4 +138,4 @@ def _round(event: Event, axes: Sequence[str]) -> str:
 
 
 def _label(values: Any, axes: Sequence[str]) -> str:
-    return ", ".join(f"{axis} = {values[axis]}" for axis in axes)
+    return ", ".join(f"{axis} = {format_value(values[axis])}" for axis in axes)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fusion.interval_text import between, interval_text, plus_minus
+from fusion.interval_text import below, between, interval_text, plus_minus
 
 HEADER = " load (E)   blocking probability   interval             replications"
 
@@ -27,7 +27,7 @@ def result_line(point: Mapping[str, Any]) -> str:
         mean = interval_text(point["blocking_probability"], lower, upper).estimate
         interval = between(lower, upper)
     else:
-        mean, interval = f"< {upper:.2g}", ""
+        mean, interval = below(upper), ""
     return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
 
 
@@ -36,7 +36,7 @@ def so_far(mean: float | None, lower: float | None, upper: float | None) -> str:
     if mean is None:
         return ""
     if mean == 0:
-        return "" if upper is None else f"< {upper:.2g}"
+        return "" if upper is None else below(upper)
     if lower is None or upper is None:
         return f"{mean:.3g}"
     return plus_minus(mean, (upper - lower) / 2)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fusion.counts import counted
 from fusion.progress import ProgressReader
+from fusion.settings.ini import format_value
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.definition import Sweep
 from fusion.sweep.failed_points import failure_of_event
@@ -124,7 +125,9 @@ class SweepFollower:
         failed: dict[str, str] = {}
         for state in states:
             if state.failure is not None:
-                axes = ", ".join(f"{axis} = {_text(v)}" for axis, v in state.point.axes.items())
+                axes = ", ".join(
+                    f"{axis} = {format_value(v)}" for axis, v in state.point.axes.items()
+                )
                 failed.setdefault(state.failure.error, f"failed: {axes}: {state.failure.error}")
         return News(
             bars=(Bar("points", counts["done"], len(states)), Bar("replications", done, needed)),
@@ -234,7 +237,3 @@ def table(rows: Sequence[Row], sweep: Sweep) -> str:
     return json.dumps(
         [{name: cell.text for name, cell in sweep_point_cells(row, sweep).items()} for row in rows]
     )
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

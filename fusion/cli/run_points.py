@@ -91,6 +91,7 @@ def _simulate(
 ) -> bool:
     """Compute what is missing; return whether all of it is there."""
     from fusion.logging_config import get_logger
+    from fusion.settings.ini import format_value
     from fusion.sweep.computation import compute
     from fusion.sweep.failed_points import FailureWriter
     from fusion.sweep.point_state import point_states
@@ -127,7 +128,8 @@ def _simulate(
                 state = left.pop(key)
                 if state.failure is None:
                     said = ", ".join(
-                        f"{axis} = {value}" for axis, value in state.point.axes.items()
+                        f"{axis} = {format_value(value)}"
+                        for axis, value in state.point.axes.items()
                     )
                     log.info(
                         "%s: %s, %s",

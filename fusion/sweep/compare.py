@@ -8,7 +8,9 @@ from typing import Any
 from fusion.capacity import load_at
 from fusion.comparison import blocking_difference
 from fusion.config import ConfigError, Problem
+from fusion.outcome import METRICS
 from fusion.problems import nearest, show
+from fusion.statistics import Estimate
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import Point
@@ -40,8 +42,8 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
     base: the value that the others are compared with; None: the first. Intervals are paired where the
     replications have common random numbers, and else Welch's; those at one point of the other axes hold
     together at the confidence of the points (Bonferroni), those at several do not. Columns: the other axes,
-    a and b (values on `axis`, b is the base), both estimates, difference a - b with its interval,
-    replications, method, verdict. Raises ConfigError for an axis or a value that is none.
+    a and b (values on `axis`, b is the base), both estimates with their intervals, difference a - b with
+    its interval, replications, method, verdict. Raises ConfigError for an axis or a value that is none.
     """
     needs_blocking(sweep, "a comparison")
     if axis not in sweep.axes or axis == ERLANG:
@@ -98,10 +100,8 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         requests_b=sum(each.requests for each in other),
     )
     return {
-        "estimate_a": sum(getattr(each, blocked) for each in one)
-        / sum(getattr(each, offered) for each in one),
-        "estimate_b": sum(getattr(each, blocked) for each in other)
-        / sum(getattr(each, offered) for each in other),
+        **_estimate(METRICS[metric](one, confidence), "a"),
+        **_estimate(METRICS[metric](other, confidence), "b"),
         "difference": found.mean,
         "ci_lower": found.ci_lower,
         "ci_upper": found.ci_upper,
@@ -110,6 +110,11 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         "confidence": confidence,
         "verdict": found.verdict,
     }
+
+
+def _estimate(estimate: Estimate, side: str) -> Row:
+    names = (f"estimate_{side}", f"ci_lower_{side}", f"ci_upper_{side}")
+    return dict(zip(names, estimate[:3], strict=True))
 
 
 def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[Row]:

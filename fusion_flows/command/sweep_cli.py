@@ -2,12 +2,13 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
 from fusion.counts import counted
 from fusion.interval_text import between, interval_text
+from fusion.settings.ini import format_value
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
     help_of,
@@ -17,6 +18,7 @@ from fusion_flows.command.terminal import (
     print_table,
     printable,
 )
+from fusion_flows.report.tables import comparison_cells
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
@@ -57,7 +59,7 @@ def _plan(
         (*planned.axes, "replications there", "", "key"),
         [
             (
-                *(_text(point.axes[axis]) for axis in planned.axes),
+                *(format_value(point.axes[axis]) for axis in planned.axes),
                 str(point.replications),
                 "complete" if point.complete else "failed" if point.failed else "",
                 point.key[:12],
@@ -73,10 +75,12 @@ def _plan(
         for error, count in Counter(filter(None, (p.failed for p in planned.points))).items():
             print(printable(f"  {count} x {error}"))
     failed = f", {planned.failed} failed" if planned.failed else ""
-    print(
-        f"\n{counted(len(planned.points), 'point')}, {planned.complete} complete{failed} in {planned.store}; "
-        f"about {counted(planned.replications_left, 'replication')} left, {_time(planned.seconds)} here"
-    )
+    left = "nothing is left to compute"
+    if planned.replications_left:
+        replications = counted(planned.replications_left, "replication")
+        left = f"about {replications} left, {_time(planned.seconds)} here"
+    points = counted(len(planned.points), "point")
+    print(f"\n{points}, {planned.complete} complete{failed} in {planned.store}; {left}")
     return 0
 
 
@@ -135,34 +139,9 @@ def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) ->
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
         return 0
-    others = list(rows[0])[: list(rows[0]).index("a")]
+    shown = [comparison_cells(row, axis) for row in rows]
     print_table(
-        (
-            *others,
-            axis,
-            "blocking",
-            "against",
-            "blocking",
-            "difference",
-            "interval",
-            "n",
-            "verdict",
-        ),
-        [
-            (
-                *(_text(row[name]) for name in others),
-                *(_text(row["a"]), f"{row['estimate_a']:.4g}"),
-                *(_text(row["b"]), f"{row['estimate_b']:.4g}"),
-                interval_text(
-                    row["difference"], row["ci_lower"], row["ci_upper"], signed=True
-                ).estimate,
-                between(row["ci_lower"], row["ci_upper"], signed=True),
-                f"{row['replications']} {row['method']}",
-                _verdict(row, axis),
-            )
-            for row in rows
-        ],
-        numbers=True,
+        list(shown[0]), [[cell.text for cell in cells.values()] for cells in shown], numbers=True
     )
     _name_the_store()
     return 0
@@ -180,7 +159,7 @@ def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
         (*others, f"load at {target:g} (E)", "interval", "loads", ""),
         [
             (
-                *(_text(row[name]) for name in others),
+                *(format_value(row[name]) for name in others),
                 interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
                 between(row["ci_lower"], row["ci_upper"]),
                 str(row["loads"]),
@@ -214,7 +193,7 @@ def _find_load(
         (*others, f"load at {target:g} (E)", "interval", "requests", "simulated now", ""),
         [
             (
-                *(_text(row[name]) for name in others),
+                *(format_value(row[name]) for name in others),
                 interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
                 between(row["ci_lower"], row["ci_upper"]),
                 f"{row['requests']:,}",
@@ -263,14 +242,6 @@ def _name_the_store() -> None:
     print_note(f"\nFrom the store {sweeps.the_store().folder}")
 
 
-def _verdict(row: dict[str, Any], axis: str) -> str:
-    side = {"a blocks less": "a", "b blocks less": "b"}.get(row["verdict"])
-    if side is None:
-        return str(row["verdict"])
-    value = _text(row[side])
-    return f"{value if isinstance(row[side], str) else f'{axis} = {value}'} blocks less"
-
-
 def _finite(value: object) -> object:
     return None if value != value else value
 
@@ -292,16 +263,12 @@ def _merge(folder: Path, /) -> int:
     return 0
 
 
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _or_default(value: object) -> str:
-    return "(default)" if value is None else _text(value)
+    return "(default)" if value is None else format_value(value)
 
 
 def _time(seconds: float) -> str:
     for unit, size in (("h", 3600.0), ("min", 60.0)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
+    return "under 1 s" if seconds < 1.0 else f"{seconds:.0f} s"

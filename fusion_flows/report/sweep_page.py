@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion.counts import agreeing, counted
+from fusion.settings.ini import format_value
 from fusion.sweep.compare import compare
 from fusion.sweep.definition import ERLANG, Sweep
 from fusion.sweep.point_state import PointState
@@ -88,7 +89,9 @@ def _setting(sweep: Sweep, states: Sequence[PointState]) -> tuple[str, ...]:
         first += f", where `{sweep.where}`"
     lines = [first, *(f"{axis}: {_values(states, axis)}" for axis in sweep.axes)]
     changed = [
-        f"{key} = {value}" for keys in sweep.overrides.values() for key, value in keys.items()
+        f"{key} = {format_value(value)}"
+        for keys in sweep.overrides.values()
+        for key, value in keys.items()
     ]
     if changed:
         lines.append(f"for all points: {', '.join(changed)}")

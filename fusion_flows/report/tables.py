@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fusion.interval_text import IntervalText, between, interval_text
+from fusion.interval_text import between, interval_text, probability_text
+from fusion.settings.ini import format_value
 from fusion.sweep.definition import Sweep
 from fusion_flows.report.page import Cell, Table
 
@@ -32,8 +33,7 @@ def sweep_point_cells(row: Row, sweep: Sweep) -> dict[str, Cell]:
     """Return a point of a sweep as a person reads it. row: of the sweep's points.csv, of one metric."""
     names = {"erlang": "load (E)"}
     estimate, lower, upper = row["estimate"], row["ci_lower"], row["ci_upper"]
-    bound = estimate == 0 and upper
-    text = f"< {upper:.2g}" if bound else interval_text(estimate, lower, upper).estimate
+    text = probability_text(estimate, lower, upper)
     return {
         **{names.get(axis, axis): _value(row[axis]) for axis in sweep.axes},
         "blocking": Cell(text, estimate),
@@ -62,29 +62,32 @@ def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int) -> Table:
 
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
-    others = list(rows[0])[: list(rows[0]).index("a")]
-    cells = [
-        {
-            **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
-            axis: _value(row["a"]),
-            "against": _value(row["b"]),
-            "verdict": Cell(_verdict(row, axis)),
-            "difference": Cell(_difference(row).estimate, row["difference"]),
-            "interval": Cell(
-                between(row["ci_lower"], row["ci_upper"], signed=True), row["ci_upper"]
-            ),
-            "blocking": Cell(f"{row['estimate_a']:.4g}", row["estimate_a"]),
-            "its blocking": Cell(f"{row['estimate_b']:.4g}", row["estimate_b"]),
-            "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
-        }
-        for row in rows[:_MOST_ROWS]
-    ]
-    caption = f"Differences along {axis}; those with common random numbers are paired."
+    cells = [comparison_cells(row, axis) for row in rows[:_MOST_ROWS]]
+    caption = f"Differences in blocking along {axis}; those with common random numbers are paired."
     return _table(caption, cells, 3 * _BRIEF, "")
 
 
-def _difference(row: Row) -> IntervalText:
-    return interval_text(row["difference"], row["ci_lower"], row["ci_upper"], signed=True)
+def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
+    """Return a comparison as a person reads it. row: as of `fusion.sweep.compare.compare`."""
+    others = list(row)[: list(row).index("a")]
+    ends = row["ci_lower"], row["ci_upper"]
+    difference = interval_text(row["difference"], *ends, signed=True).estimate
+    return {
+        **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
+        f"{axis} (A)": _value(row["a"]),
+        "blocking (A)": _side(row, "a"),
+        f"{axis} (B)": _value(row["b"]),
+        "blocking (B)": _side(row, "b"),
+        "difference A - B": Cell(difference, row["difference"]),
+        "interval": Cell(between(*ends, signed=True), row["ci_upper"]),
+        "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
+        "verdict": Cell(_verdict(row, axis)),
+    }
+
+
+def _side(row: Row, side: str) -> Cell:
+    value, *ends = (row[f"{name}_{side}"] for name in ("estimate", "ci_lower", "ci_upper"))
+    return Cell(probability_text(value, *ends), value)
 
 
 def _verdict(row: Row, axis: str) -> str:
@@ -216,9 +219,7 @@ def _blocked(row: Row) -> dict[str, Cell]:
 
 def _probability(row: Row, column: str) -> Cell:
     value, upper = row.get(column), row.get(f"{column}_ci_upper")
-    if value == 0 and upper:
-        return Cell(f"< {upper:.2g}", 0.0)
-    return _estimate(row, column)
+    return Cell(probability_text(value, row.get(f"{column}_ci_lower"), upper), value)
 
 
 def _interval(row: Row, column: str) -> Cell:
@@ -249,4 +250,4 @@ def _percent(share: float) -> Cell:
 def _value(value: object) -> Cell:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Cell(str(value))
-    return Cell(f"{value:g}" if isinstance(value, float) else str(value), value)
+    return Cell(format_value(value), value)

@@ -7,8 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from report.conftest import simulate
+from report.test_sweep_page import page_of
 
 from fusion_flows import publish
+from fusion_flows.report.html import html
 
 from .pages import keep
 
@@ -54,6 +56,15 @@ def test_a_table_is_sorted_and_a_picture_zoomed(report: Path, page: Page) -> Non
     expect(picture.locator("svg")).to_have_attribute("style", re.compile(r"scale\(1\.\d"))
     picture.get_by_role("button", name="Reset").click()
     expect(picture.locator("svg")).to_have_attribute("style", re.compile(r"scale\(1\)"))
+
+
+def test_the_tables_of_a_sweep_fit_into_a_window_of_1000_pixels(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(html(page_of()), encoding="utf-8")
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.goto((tmp_path / "report.html").as_uri())
+    beyond = "all => all.map(each => each.scrollWidth - each.clientWidth)"
+    assert page.locator(".scroll").evaluate_all(beyond) == [0, 0, 0]
+    keep(page, "html_report_of_a_sweep_1000")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -277,11 +277,15 @@ def test_the_command_plans_computes_and_explains(server: Prefect, tmp_path: Path
 
     before = json.loads(fusion("plan", str(file), "--json").stdout)
     assert (before["complete"], before["replications_left"]) == (0, 4)
+    told = fusion("plan", str(file)).stdout
+    assert told.endswith("; about 4 replications left, under 1 s here\n")
     done = fusion("sweep", str(file))
     assert done.returncode == 0, done.stderr
     assert "2 points: " in done.stdout
+    assert "k_paths = 1, erlang = 150: 2 replications, fixed" in done.stderr
     after = fusion("plan", str(file))
     assert "2 points, 2 complete" in after.stdout
+    assert after.stdout.endswith("; nothing is left to compute\n")
     keys = [point[3] for point in before["points"]]
     said = fusion("diff", *(key[:8] for key in keys)).stdout
     assert "routing_settings.k_paths" in said

@@ -77,6 +77,49 @@ def test_a_sweep_is_a_page() -> None:
         assert "Which blocks less" in text
 
 
+def test_a_comparison_has_a_name_for_each_of_its_columns() -> None:
+    by_paths = tables(page_of())[1]
+    assert by_paths.columns == (
+        *("path_order", "load (E)", "k_paths (A)", "blocking (A)", "k_paths (B)", "blocking (B)"),
+        *("difference A - B", "interval", "n", "verdict"),
+    )
+    first = dict(zip(by_paths.columns, (cell.text for cell in by_paths.rows[0]), strict=True))
+    assert first == {
+        "path_order": "km",
+        "load (E)": "150",
+        "k_paths (A)": "3",
+        "blocking (A)": "0.0340",
+        "k_paths (B)": "1",
+        "blocking (B)": "0.100",
+        "difference A - B": "-0.066",
+        "interval": "-0.092 to -0.045",
+        "n": "3 paired",
+        "verdict": "k_paths = 3 blocks less",
+    }
+
+
+def test_nothing_blocked_is_the_same_bound_in_the_points_and_in_a_comparison() -> None:
+    points = sweep_points(SWEEP)
+    nothing = {point.key: {n: outcome(n, 0) for n in range(3)} for point in points}
+    page = sweep_page(SWEEP, point_states(points, nothing, SWEEP.metric), "")
+    of_points, compared = (
+        {row[table.columns.index(name)].text for row in table.rows}
+        for table, name in zip(tables(page)[:2], ("blocking", "blocking (A)"), strict=True)
+    )
+    assert of_points == compared == {"< 0.012"}
+
+
+def test_a_number_on_an_axis_is_written_as_a_person_writes_it() -> None:
+    sweep = Sweep(template="quick", grid={"holding_time": [0.5, 2.0], "erlang": [123456.5]})
+    points = sweep_points(sweep)
+    outcomes = {point.key: {0: outcome(0, 5)} for point in points}
+    found = tables(sweep_page(sweep, point_states(points, outcomes, sweep.metric), ""))[0]
+    assert [[cell.text for cell in row[:2]] for row in found.rows] == [
+        ["0.5", "123456.5"],
+        ["2", "123456.5"],
+    ]
+
+
 def test_a_sweep_that_is_not_complete_says_so() -> None:
     page = page_of(missing=2, partial="Cancelled")
     assert page.partial == "Cancelled (4 of 6 points are complete)"

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fusion.interval_text import between, interval_text, plus_minus, with_interval
+from fusion.interval_text import (
+    between,
+    interval_text,
+    plus_minus,
+    probability_text,
+    with_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,19 @@ def test_differences_have_a_sign():
 
 def test_an_end_beside_zero_is_not_written_as_zero():
     assert between(-0.027, -0.00029467, signed=True) == "-0.0270 to -0.0003"
+
+
+def test_zero_beside_a_small_number_is_a_plain_zero():
+    assert with_interval(0.0, 0.0, 2.7e-4) == "0 [0, 2.7e-04]"
+    signed = interval_text(0.0, -3e-4, 3e-4, signed=True)
+    assert signed == ("0", "-3.0e-04", "+3.0e-04")
+
+
+def test_a_probability_of_which_nothing_was_seen_is_its_bound():
+    assert probability_text(0.0, 0.0, 2.7e-4) == "< 0.00027"
+    assert probability_text(0.0072, 0.0065, 0.0080) == "0.0072"
+    assert probability_text(None, None, None) == ""
+    assert probability_text(0.0, None, None) == "0"
 
 
 def test_half_an_interval_has_two_digits():
