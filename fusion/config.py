@@ -355,7 +355,9 @@ class Variants:
             if not self._refused:
                 given = draft.template.tables
                 searched = draft.tables and not os.path.isabs(str(given and given.value).strip())
-                of_files += _not_found(values, ours, searched=searched)
+                of_files += _not_found(
+                    values, ours, searched=searched, template=self._path, folders=self._folders
+                )
             if not of_files:
                 self._right_files.add(files)
             problems += of_files
@@ -773,19 +775,28 @@ def _take_outside(values: dict[str, Any], folders: InputFolders, ours: Entries) 
     return problems
 
 
-def _not_found(values: Mapping[str, Any], ours: Entries, *, searched: bool) -> list[Problem]:
+def _not_found(
+    values: Mapping[str, Any],
+    ours: Entries,
+    *,
+    searched: bool,
+    template: Path,
+    folders: InputFolders | None,
+) -> list[Problem]:
     """Return a problem for each file and shipped name that is not there.
 
-    searched: whether the file of modulation tables was looked for at several places. What a file holds is
-    checked when it is read, with the topology and the rest (`inputs`).
+    template: the INI file. folders: those that may be read, of which files are offered. searched: whether the
+    file of modulation tables was looked for at several places. What a file holds is checked when it is read,
+    with the topology and the rest (`inputs`).
     """
     problems = []
     for key in named_files.KEYS:
         path = named_files.file_of(key, values.get(key, ""))
         if os.path.isabs(path) and not os.path.isfile(path):
-            text = "there is no such file"
-            if key == "mod_assumption_path" and searched:
+            text = named_files.why_no_file(path)
+            if key == "mod_assumption_path" and searched and not os.path.exists(path):
                 text += ", nor one in the working folder or above the INI file"
+            text += named_files.near_file(path, folders)
             problems.append(_problem(key, values[key], text, ours))
     network = values.get("network", "")
     if network and not os.path.isabs(network) and network not in _shipped("topologies"):
@@ -798,7 +809,16 @@ def _not_found(values: Mapping[str, Any], ours: Entries, *, searched: bool) -> l
         names = [*topology_names(), *FUSION_NETWORKS]
         if network not in names and network not in OTHER_NAMES:
             message = f"there is no such topology; there are {', '.join(names)}, and your own "
-            message += f"files (a path, with its ending){nearest(network, names)}"
+            message += "files (a path, such as ./my_network.graphml)"
+            entry = ours.get(("topology_settings", "network"))
+            is_of_template = entry is not None and entry.source.startswith(str(template))
+            beside = os.path.join(
+                os.path.abspath(template.parent if is_of_template else ""), network
+            )
+            near = named_files.near_file(beside, folders, before="./")
+            # A file of just this name is meant rather than a shipped network of one like it.
+            shipped = "" if os.path.isfile(beside) else nearest(network, names)
+            message += shipped or near
             problems.append(_problem("network", network, message, ours))
     table = values.get("mod_assumption", "")
     if table and values.get("mod_assumption_path") == "" and table not in _shipped("modulations"):

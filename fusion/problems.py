@@ -1,7 +1,7 @@
 """What is wrong with a configuration, as a person is told it: everything at once."""
 
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -77,14 +77,20 @@ def brief(value: object) -> object:
     return value if small else show(value)
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the valid name most like this one, or nothing.
+def closest(name: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name most like this one, or None.
 
     Names that have little more in common than some letters mislead: load is not o_band.
     """
     by_lower = {choice.lower(): choice for choice in valid}
     matches = get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=_ALIKE)
-    return f"; did you mean '{by_lower[matches[0]]}'?" if matches else ""
+    return by_lower[matches[0]] if matches else None
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the valid name most like this one, or nothing."""
+    found = closest(name, valid)
+    return "" if found is None else f"; did you mean '{found}'?"
 
 
 def words(schema: Mapping[str, Any]) -> str:

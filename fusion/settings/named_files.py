@@ -5,11 +5,12 @@ Who may set a run's parameters need not have the rights of the process that read
 
 import os.path
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from fusion.counts import counted
-from fusion.problems import Problem, brief, show
+from fusion.problems import Problem, brief, closest, show
 
 KEYS = (
     "network",
@@ -27,6 +28,7 @@ MOST_PROBLEMS = 10
 _SHIPPED = tuple(
     Path(__file__).parents[1] / name for name in ("templates", "topologies", "modulations")
 )
+_MOST_BESIDE = 1000  # files of a folder among which one that is meant is looked for
 _QUOTED_CHARACTERS = 60
 _SHOWN_CHARACTERS = 80
 
@@ -110,6 +112,36 @@ def told_value(key: str, value: object) -> object:
         return brief(value)
     fits = len(value) <= _SHOWN_CHARACTERS
     return brief(value if fits else "..." + value[3 - _SHOWN_CHARACTERS :])
+
+
+def why_no_file(path: str) -> str:
+    """Return what is wrong with a path that is not that of a regular file."""
+    if os.path.isdir(path):
+        return "is a folder, not a file"
+    return "is not a regular file" if os.path.exists(path) else "there is no such file"
+
+
+def near_file(path: str, folders: InputFolders | None, before: str = "") -> str:
+    """Return `; did you mean 'x'?` for a file that may be meant by a path that names none, or nothing.
+
+    That is a file in the same folder whose name is alike, with an ending or without. folders: those of
+    which a file may be told.  before: what makes a path of its name.
+    """
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder) as found:
+            files = [each.name for each in islice(found, _MOST_BESIDE) if each.is_file()]
+    except (OSError, ValueError):  # no such folder, one that may not be read, a NUL
+        return ""
+    known = {file: file for file in sorted(files) if _may_be_told(folder, file, folders)}
+    stems = {os.path.splitext(file)[0]: file for file in known}
+    names = stems | known
+    near = closest(name, names) or closest(os.path.splitext(name)[0], names)
+    return "" if near is None else f"; did you mean '{show(before + names[near])}'?"
+
+
+def _may_be_told(folder: str, file: str, folders: InputFolders | None) -> bool:
+    return file.isprintable() and (folders is None or folders.hold(os.path.join(folder, file)))
 
 
 def quote(value: object) -> str:

@@ -227,7 +227,8 @@ def test_a_problem_names_the_file_once_and_where_its_name_stands(folder: Folder)
         load_config(ini)
     (line,) = str(error.value).splitlines()
     place = f"(from {ini}, line 6)"
-    assert line == f"[topology_settings] network = {path}: there is no such file {place}"
+    told = "there is no such file; did you mean 'bad.csv'?"
+    assert line == f"[topology_settings] network = {path}: {told} {place}"
 
 
 def test_a_shipped_network_is_told_by_its_name() -> None:
@@ -386,3 +387,48 @@ def test_content_key_knows_the_traffic(folder: Folder) -> None:
     assert first == key(folder.config({"25": 1}, traffic_matrix=path))
     folder.write("traffic.csv", "0,2,4\n6,0,8\n10,13,0\n")
     assert first != key(folder.config({"25": 1}, traffic_matrix=path))
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ("./", "is a folder, not a file"),
+        ("mine", "there is no such topology; .*; did you mean './mine'\\?"),
+        ("ring", "there is no such topology; .*; did you mean './ring.graphml'\\?"),
+        ("./rings", "there is no such file; did you mean 'ring.graphml'\\?"),
+        ("./ring.grapml", "there is no such file; did you mean 'ring.graphml'\\?"),
+        ("./mnie", "there is no such file; did you mean 'mine'\\?"),
+        ("./nothing.alike", "there is no such file"),
+    ],
+)
+@pytest.mark.parametrize("limited", [False, True])
+def test_a_network_that_is_not_there_offers_a_file_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: str, told: str, limited: bool
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    for name in ("mine", "ring.graphml"):
+        (folder / name).write_text("A B 100\nB C 100\n")
+    ini = folder / "study.ini"
+    ini.write_text(f"[topology_settings]\nnetwork = {network}\n")
+    monkeypatch.chdir(tmp_path)
+    input_dirs = [folder] if limited else None
+    with pytest.raises(ConfigError) as error:
+        load_config(ini, input_dirs=input_dirs)
+    (problem,) = error.value.problems
+    assert re.fullmatch(told, problem.message)
+    monkeypatch.chdir(folder)
+    with pytest.raises(ConfigError) as error:
+        load_config("quick", {"topology_settings": {"network": network}}, input_dirs=input_dirs)
+    (problem,) = error.value.problems
+    assert re.fullmatch(told, problem.message)
+
+
+def test_no_file_is_offered_of_a_folder_that_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").write_text("A B 100\nB C 100\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        load_config("quick", {"topology_settings": {"network": "mine"}}, input_dirs=[])
+    assert "did you mean" not in str(error.value)
