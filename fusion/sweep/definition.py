@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from fusion.counts import counted
 from fusion.problems import ConfigError, Problem, nearest, show
 from fusion.settings.other_names import LOADS, meant_key
-from fusion.settings.sections import HOME
+from fusion.settings.sections import HOME, SECTIONS
+from fusion.sweep.condition import faults
 from fusion.text_files import read_text
 
 MAX_POINTS = 100_000
@@ -26,6 +27,14 @@ ERLANG = "erlang"
 """The axis of loads; every other axis is a key of the configuration."""
 
 Value = bool | int | float | str | dict[str, float]
+_LOOKED_AT = 1000  # values of an axis, where something else is wrong already
+_MEANT = {
+    **dict.fromkeys(("axes", "axis", "parameters", "values"), "grid"),
+    **dict.fromkeys(("filter", "condition", "if", "only", "constraint"), "where"),
+    **dict.fromkeys(("base", "config", "ini"), "template"),
+    **dict.fromkeys(("settings", "set", "fixed"), "overrides"),
+}
+"""What people call a key of a sweep that is not spelled like it."""
 _KINDS = (".bool", ".int", ".float", ".str", ".dict[str,float]")
 Assignment = dict[str, Value]
 
@@ -121,6 +130,12 @@ class Sweep(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if told := list(self._faults()):
+            raise ValueError("\n".join(told))
+        return self
+
+    def _faults(self) -> Iterator[str]:
+        """Yield what is wrong with the parts together."""
         seen: dict[str, str] = {}
         groups = [("grid", dict.fromkeys(self.grid))]
         groups += [(f"zip {n}", dict.fromkeys(group)) for n, group in enumerate(self.zip, start=1)]
@@ -131,24 +146,37 @@ class Sweep(BaseModel):
                     is_load = axis in LOADS or (axis in _NO_AXES and axis != "workers")
                     hint = "; loads are the axis erlang" if is_load else ""
                     known = [ERLANG, *(key for key in HOME if key not in _NO_AXES)]
-                    raise ValueError(
-                        f"{place}: '{show(axis)}' is no axis{hint or meant_key(axis, known)}"
-                    )
+                    yield f"{place}: '{show(axis)}' is not an axis{hint or meant_key(axis, known)}"
                 if axis in seen:
-                    raise ValueError(f"{place}: '{axis}' is an axis of {seen[axis]}, too")
+                    yield f"{place}: '{axis}' is an axis of {seen[axis]}, too"
                 seen[axis] = place
         for n, group in enumerate(self.zip, start=1):
             lengths = {axis: len(_values(values)) for axis, values in group.items()}
             if len(set(lengths.values())) > 1:
                 told = ", ".join(f"{axis}: {count}" for axis, count in lengths.items())
-                raise ValueError(f"zip {n}: its axes must be equally long, and are {told}")
+                yield f"zip {n}: its axes must be equally long, and are {told}"
         for n, point in enumerate(self.points, start=1):
             if point.keys() != self.points[0].keys():
-                raise ValueError(f"points: number {n} has other axes than number 1")
-        count = math.prod(len(choices) for choices in self._choices())
+                yield f"points: number {n} has other axes than number 1"
+        lengths_of_groups = [len(_values(values)) for values in self.grid.values()]
+        lengths_of_groups += [
+            len(_values(next(iter(group.values())))) for group in self.zip if group
+        ]
+        count = math.prod(lengths_of_groups) * max(1, len(self.points))
         if count > MAX_POINTS:
-            raise ValueError(f"{counted(count, 'combination')}; {MAX_POINTS:,} are allowed")
-        return self
+            yield f"{counted(count, 'combination')}; {MAX_POINTS:,} are allowed"
+        if self.where:
+            texts = [value for value in self._all_values() if isinstance(value, str)]
+            for fault in faults(self.where, self.axes, texts):
+                given = f" = {show(self.where, 200)}" if self.where.strip() else ""
+                yield f"where{given}: {fault}"
+
+    def _all_values(self) -> Iterator[Any]:
+        for axes in (self.grid, *self.zip):
+            for values in axes.values():
+                yield from _values(values)
+        for point in self.points:
+            yield from point.values()
 
     @property
     def axes(self) -> list[str]:
@@ -182,7 +210,7 @@ class Sweep(BaseModel):
 
 
 def needs_blocking(sweep: Sweep, what: str) -> None:
-    """Raise ConfigError for a sweep whose metric is no blocking. what: looks at it."""
+    """Raise ConfigError for a sweep whose metric is not a blocking probability. what: looks at it."""
     if not sweep.metric.endswith("blocking_probability"):
         message = f"must be blocking_probability or bit_rate_blocking_probability for {what}"
         raise ConfigError([Problem("", "metric", sweep.metric, message, "the sweep")])
@@ -213,6 +241,8 @@ def read_sweep(path: Path | str) -> Sweep:
     except ValueError as error:
         message = f"is not valid {kind}: {show(str(error), 200)}"
         raise ConfigError([Problem("", "", None, message, str(path))]) from None
+    if kind == "TOML" and isinstance(data, dict) and data.get("where") == "":
+        data["where"] = " "  # empty is what a sweep without it has, as in a run's sweep.json
     return with_absolute_paths(make_sweep(data, str(path)), path.parent)
 
 
@@ -221,9 +251,52 @@ def make_sweep(data: object, source: str) -> Sweep:
     try:
         return Sweep.model_validate(data)
     except ValidationError as error:
-        told = [each for each in error.errors() if _is_meant(each["loc"], data)]
-        problems = [_problem(each, source) for each in told or error.errors()]
+        problems = [*_problems(error, data, source), *_more_problems(error, data, source)]
         raise ConfigError({str(each): each for each in problems}.values()) from None
+
+
+def _problems(error: ValidationError, data: object, source: str) -> list[Problem]:
+    told = [each for each in error.errors() if _is_meant(each["loc"], data)]
+    return [problem for each in told or error.errors() for problem in _problem(each, source)]
+
+
+def _more_problems(error: ValidationError, data: object, source: str) -> list[Problem]:
+    """Return what is wrong with the rest of a sweep, without the parts in which something is wrong."""
+    if not isinstance(data, Mapping):
+        return []
+    rest = dict(data)
+    for place in (each["loc"] for each in error.errors() if each["loc"]):
+        name = place[0]
+        if name in ("grid", "overrides") and len(place) > 1 and isinstance(rest.get(name), Mapping):
+            rest[name] = {key: value for key, value in rest[name].items() if key != place[1]}
+        else:
+            rest.pop(name, None)
+    found: list[Problem] = []
+    if len(rest) < len(data) or rest != data:
+        try:
+            Sweep.model_validate(rest)
+        except ValidationError as more:
+            found = _problems(more, rest, source)
+    return found + _of_settings(rest)
+
+
+def _of_settings(data: Mapping[Any, Any]) -> list[Problem]:
+    """Return what is wrong with the overrides and with each value on an axis, by itself.
+
+    Neither a template nor any other file of the sweep is read: it may be in a place that must not be.
+    """
+    from fusion.config import Variants  # here, as a sweep that is right does not need it
+
+    overrides, grid = data.get("overrides", {}), data.get("grid", {})
+    if not isinstance(overrides, Mapping) or not isinstance(grid, Mapping):
+        return []
+    variants = Variants("default", overrides)
+    problems = list(variants.draft().problems)
+    for axis, values in grid.items():
+        if axis in HOME and axis not in _NO_AXES and isinstance(values, list):
+            for value in values[:_LOOKED_AT]:
+                problems += variants.draft({axis: value}).problems
+    return problems
 
 
 def _is_meant(place: tuple[Any, ...], data: Any) -> bool:
@@ -239,16 +312,36 @@ def _is_meant(place: tuple[Any, ...], data: Any) -> bool:
     return True
 
 
-def _problem(error: Any, source: str) -> Problem:
+def _problem(error: Any, source: str) -> list[Problem]:
     place = ".".join(
         str(part) for part in error["loc"] if "list[" not in str(part) and "Steps" not in str(part)
     )
     message = error["msg"].removeprefix("Value error, ")
-    kind = f".{error['loc'][-1]}" if error["loc"] else ""
+    if not place:
+        return [Problem("", "", None, line, source) for line in message.splitlines()]
+    kind = f".{error['loc'][-1]}"
     if kind in _KINDS:  # of each of which pydantic says that the value is not one
         place, message = place.removesuffix(kind), "must be a number, text, or true or false"
     if error["type"] == "too_short":
         message = "must have one value at least"
     if error["type"] == "extra_forbidden":
-        message = "is no key of a sweep" + nearest(place, list(Sweep.model_fields))
-    return Problem("", place, error["input"] if place else None, message, source)
+        message = _unknown(error["loc"])
+    return [Problem("", place, error["input"], message, source)]
+
+
+def _unknown(place: tuple[Any, ...]) -> str:
+    """Return what to say of a key that a sweep or the steps of an axis do not have."""
+    name = str(place[-1])
+    if len(place) > 1:
+        known = list(Steps.model_fields)
+        return f"is not a key of an axis; it has {', '.join(known)}{nearest(name, known)}"
+    known = list(Sweep.model_fields)
+    if name == ERLANG:
+        return "is not a key of a sweep: the loads are an axis, in grid"
+    if name in HOME:
+        return f"is not a key of a sweep: an axis goes in grid, one value in overrides.{HOME[name]}"
+    if name in SECTIONS:
+        return f"is not a key of a sweep: a section goes in overrides, as overrides.{name}"
+    meant = _MEANT.get(name.lower())
+    hint = f"; did you mean '{meant}'?" if meant else nearest(name, known)
+    return f"is not a key of a sweep; it has {', '.join(known)}{hint}"

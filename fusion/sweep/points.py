@@ -19,6 +19,7 @@ from fusion.read_keys import Memory
 from fusion.settings.ini import format_value
 from fusion.settings.named_files import KEYS, first_problems
 from fusion.settings.sections import HOME, Load, contradictions
+from fusion.sweep.condition import ConditionError, condition
 from fusion.sweep.definition import ERLANG, Assignment, Sweep
 from fusion.sweep.few_warnings import few_warnings
 from fusion.versions import OUTCOMES_OF_FAILURES_VERSION
@@ -107,7 +108,7 @@ def _points(
             one.check()
             problems.add(one.problems, assignment)
             if load is not None and not _is_load(load):
-                message = "is no load: a number from 1e-6 to 1,000,000"
+                message = "is not a load: that is a number from 1e-6 to 1,000,000"
                 problems.add([Problem("", ERLANG, brief(load), message, "the sweep")], {})
             elif load is not None and one.parts is not None:
                 config, inputs = one.parts
@@ -348,24 +349,16 @@ def _filter(sweep: Sweep) -> Callable[[Mapping[str, Any], bool], bool]:
     """
     if not sweep.where:
         return lambda axes, right: True
-    from simpleeval import EvalWithCompoundTypes
-
-    evaluator = EvalWithCompoundTypes(
-        functions={"abs": abs, "min": min, "max": max, "round": round}
-    )
-    parsed: list[Any] = []
+    holds = condition(sweep.where)
 
     def wanted(axes: Mapping[str, Any], right: bool) -> bool:
-        evaluator.names = dict(axes)
         try:
-            if not parsed:
-                parsed.append(evaluator.parse(sweep.where))
-            return bool(evaluator.eval(sweep.where, previously_parsed=parsed[0]))
-        except Exception as error:  # what people write in an expression may go wrong in any way
+            return holds(axes)
+        except ConditionError as error:
             if not right or ERLANG not in axes:
                 return True
-            said = error.msg if isinstance(error, SyntaxError) else str(error)
-            message = f"{show(said, 200)}; the axes are {', '.join(axes)}"
-            raise ConfigError([Problem("", "where", sweep.where, message, "the sweep")]) from None
+            raise ConfigError(
+                [Problem("", "where", sweep.where, str(error), "the sweep")]
+            ) from None
 
     return wanted

@@ -62,7 +62,7 @@ def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) ->
     run_id = worker.named("a sweep with a mistake")
     assert worker.finished(run_id, PATIENCE_SECONDS)["state_type"] == "FAILED"
     page.goto(address(worker, f"/runs/flow-run/{run_id}", version=1))
-    told = re.compile("'k_path' is no axis; did you mean 'k_paths'")
+    told = re.compile("'k_path' is not an axis; did you mean 'k_paths'")
     expect(page.get_by_text(told).first).to_be_visible()
     keep(page, "sweep_with_a_mistake_v1")
 

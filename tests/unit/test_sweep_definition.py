@@ -54,9 +54,9 @@ def test_steps_are_exact() -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ({"grid": {"k_path": [1]}}, ["grid", "'k_path' is no axis", "did you mean 'k_paths'"]),
+        ({"grid": {"k_path": [1]}}, ["grid", "'k_path' is not an axis", "did you mean 'k_paths'"]),
         ({"grid": {"erlang_start": [1]}}, ["loads are the axis erlang"]),
-        ({"grid": {"workers": [1]}}, ["'workers' is no axis"]),
+        ({"grid": {"workers": [1]}}, ["'workers' is not an axis"]),
         ({"grid": {"seed": [1]}, "points": [{"seed": 2}]}, ["'seed' is an axis of grid, too"]),
         ({"zip": [{"seed": [1, 2], "k_paths": [1]}]}, ["equally long", "seed: 2, k_paths: 1"]),
         ({"points": [{"seed": 1}, {"k_paths": 1}]}, ["number 2 has other axes than number 1"]),
@@ -64,24 +64,63 @@ def test_steps_are_exact() -> None:
         ({"grid": {"erlang": {"start": 9, "stop": 1, "count": 2}}}, ["is below start"]),
         ({"grid": {"erlang": {"start": 0, "stop": 1, "count": 3, "scale": "log"}}}, ["above 0"]),
         ({"grid": {"erlang": []}}, ["grid.erlang"]),
-        ({"gird": {}}, ["gird", "is no key of a sweep", "did you mean 'grid'"]),
+        ({"gird": {}}, ["gird", "is not a key of a sweep", "did you mean 'grid'"]),
         ({"metric": "hops"}, ["metric", "blocking_probability"]),
         (
             {"grid": {"seed": {"start": 0, "stop": 999, "step": 1}, "erlang": list(range(1, 102))}},
             ["101,000 combinations", "100,000 are allowed"],
         ),
         ({"grid": {"k_paths": [3, 0]}}, ["k_paths = 0", "from 1 to 100", "at k_paths = 0"]),
-        ({"grid": {"erlang": [100, -1]}}, ["erlang = -1", "is no load"]),
+        ({"grid": {"erlang": [100, -1]}}, ["erlang = -1", "is not a load"]),
         ({"template": "no such"}, ["no such"]),
         ({"overrides": {"general_settings": {"num_request": 1}}}, ["num_request"]),
         ({"template": "quick", "where": "erlang > 1000"}, ["where", "leaves no point"]),
-        ({"template": "quick", "where": "load > 1"}, ["where", "load", "the axes are erlang"]),
-        ({"template": "quick", "where": "erlang >"}, ["where"]),
-        ({"template": "quick", "where": "erlang.__class__"}, ["where"]),
-        ({"template": "quick", "where": "open('/etc/passwd')"}, ["where", "open"]),
-        ({"template": "quick", "where": "9**9**9 > erlang"}, ["where"]),
-        ({"template": "quick", "where": "[x for x in range(9)]"}, ["where"]),
-        ({"template": "quick", "where": "'a' * 10**9 == 'b'"}, ["where"]),
+        (
+            {"template": "quick", "where": "load > 1"},
+            [
+                "where = load > 1: load is not an axis of this sweep; its axes are erlang; the load is erlang"
+            ],
+        ),
+        (
+            {"grid": {"k_paths": [1, 2]}, "where": "k_path > 1 and seed > load"},
+            [
+                "k_path is not an axis of this sweep; its axes are k_paths, erlang; did you mean 'k_paths'?",
+                "seed is not an axis of this sweep; its axes are k_paths, erlang (from",
+                "load is not an axis",
+            ],
+        ),
+        (
+            {"grid": {"path_order": ["km", "hops"]}, "where": "path_order == km"},
+            ["km is not an axis", "The value is written in quotes: 'km'"],
+        ),
+        (
+            {"template": "quick", "where": "erlang = 150"},
+            ["where = erlang = 150: has a single =, which does not compare: == does"],
+        ),
+        (
+            {"template": "quick", "where": "erlang >"},
+            ["where = erlang >: cannot be read (invalid syntax); a condition has axes"],
+        ),
+        ({"template": "quick", "where": "   "}, ["where: is empty: give a condition such as"]),
+        (
+            {"template": "quick", "where": "erlang.__class__"},
+            ["has what a condition may not have; a condition has axes, numbers, text in quotes"],
+        ),
+        (
+            {"template": "quick", "where": "open('/etc/passwd')"},
+            ["there is no function open; there are abs, min, max, round"],
+        ),
+        ({"template": "quick", "where": "Max(erlang, 1) > 2"}, ["did you mean 'max'?"]),
+        (
+            {"template": "quick", "where": "9**9**9 > erlang"},
+            ["a number or a text that is too large"],
+        ),
+        ({"template": "quick", "where": "[x for x in range(9)]"}, ["no function range"]),
+        ({"template": "quick", "where": "'a' * 10**9 == 'b'"}, ["a text that is too large"]),
+        (
+            {"grid": {"path_order": ["km"], "erlang": [150]}, "where": "path_order > 1"},
+            ["where = path_order > 1: cannot be told at path_order = km, erlang = 150: '>' not"],
+        ),
     ],
     ids=str,
 )
@@ -91,6 +130,62 @@ def test_what_is_wrong_is_told(data: dict[str, Any], told: list[str]) -> None:
     for words in told:
         assert words in said
     assert time.monotonic() - began < 5
+
+
+def test_all_that_is_wrong_is_told_together() -> None:
+    said = refusal(
+        filter="k_paths > 1",
+        colour="red",
+        grid={"k_path": [1], "seed": [], "k_paths": [1, 500], "erlang": [100]},
+        overrides={"general_setting": {"num_requests": 1}, "routing_settings": {"k_pats": 3}},
+        where="load > 100",
+        metric="hops",
+    ).splitlines()
+    for words in (
+        "filter = k_paths > 1: is not a key of a sweep; it has template, overrides, grid, zip, points, "
+        "where, metric; did you mean 'where'? (from sweep.toml)",
+        "colour = red: is not a key of a sweep; it has",
+        "grid: 'k_path' is not an axis; did you mean 'k_paths'",
+        "grid.seed = []: must have one value at least",
+        "k_paths = 500: must be an integer",
+        "[general_setting] unknown section",
+        "k_pats = 3: unknown key; did you mean 'k_paths'?",
+        "where = load > 100: load is not an axis",
+        "metric = hops",
+    ):
+        assert sum(words in line for line in said) == 1, (words, said)
+    assert len(said) == 9
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("k_paths", "an axis goes in grid, one value in overrides.routing_settings"),
+        ("erlang", "the loads are an axis, in grid"),
+        ("general_settings", "a section goes in overrides, as overrides.general_settings"),
+        ("axes", "did you mean 'grid'?"),
+        ("overides", "did you mean 'overrides'?"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_told_its_place(key: str, told: str) -> None:
+    assert told in refusal(**{key: 1})
+
+
+def test_an_empty_condition_in_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('template = "quick"\nwhere = ""\n')
+    with pytest.raises(ConfigError, match="where: is empty: give a condition"):
+        read_sweep(tmp_path / "s.toml")
+    (tmp_path / "sweep.json").write_text(Sweep(template="quick").model_dump_json())
+    assert read_sweep(tmp_path / "sweep.json").where == ""
+
+
+def test_a_condition_may_ask_what_a_text_begins_with() -> None:
+    sweep = Sweep(
+        template="quick",
+        grid={"path_order": ["km", "hops"], "erlang": [150]},
+        where="path_order.startswith('h') and erlang in [100, 150]",
+    )
+    assert [point.axes["path_order"] for point in sweep_points(sweep)] == ["hops"]
 
 
 @pytest.mark.parametrize(
