@@ -39,6 +39,7 @@ from fusion.settings.table_files import (
     is_fusions,
 )
 from fusion.settings.values import TOLD
+from fusion.shipped import FUSION_NETWORKS, OTHER_NAMES, TEMPLATES, modulation_names, topology_names
 
 __all__ = [
     "Config",
@@ -55,7 +56,6 @@ __all__ = [
     "to_ini",
 ]
 
-_SHIPPED_TEMPLATES = Path(__file__).parent / "templates"
 _DEFAULT = "default"
 _SOURCES = "_sources"  # of a loaded Config; no field, as where values came from is none of them
 _METHOD, _K_PATHS = ("general_settings", "route_method"), ("routing_settings", "k_paths")
@@ -460,7 +460,7 @@ def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
 
 def _templates(templates_dir: Path | None) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for folder in (_SHIPPED_TEMPLATES, templates_dir):  # a user's own template hides a shipped one
+    for folder in (TEMPLATES, templates_dir):  # a user's own template hides a shipped one
         try:
             files = sorted(folder.iterdir()) if folder is not None else []
         except (OSError, ValueError) as error:
@@ -799,13 +799,7 @@ def _not_found(
             text += named_files.near_file(path, folders)
             problems.append(_problem(key, values[key], text, ours))
     network = values.get("network", "")
-    if network and not os.path.isabs(network) and network not in _shipped("topologies"):
-        from fusion.topology import (
-            FUSION_NETWORKS,
-            OTHER_NAMES,
-            topology_names,
-        )  # here: it takes its time
-
+    if network and not os.path.isabs(network):
         names = [*topology_names(), *FUSION_NETWORKS]
         if network not in names and network not in OTHER_NAMES:
             message = f"there is no such topology; there are {', '.join(names)}, and your own "
@@ -821,16 +815,10 @@ def _not_found(
             message += shipped or near
             problems.append(_problem("network", network, message, ours))
     table = values.get("mod_assumption", "")
-    if table and values.get("mod_assumption_path") == "" and table not in _shipped("modulations"):
-        from fusion.modulation import modulation_names  # here: it takes its time
-
+    if table and values.get("mod_assumption_path") == "":
         names = modulation_names()
         if table not in names:
             message = f"there is no such table; there are {', '.join(names)}, or name the file "
             message += f"that has it in mod_assumption_path{nearest(table, names)}"
             problems.append(_problem("mod_assumption", table, message, ours))
     return problems
-
-
-def _shipped(folder: str) -> set[str]:
-    return {file.stem for file in (Path(__file__).parent / folder).glob("*.json")}

@@ -26,16 +26,6 @@ That in the middle channel of 86 side by side, of 37.5 GHz and POWER each: (POWE
 """
 
 
-def looks_at_impairments(config: Config) -> bool:
-    """Return whether the paths or the cores of a config are ranked by impairments."""
-    from fusion.policies import IMPAIRMENT_FITS, IMPAIRMENT_RANKS  # loads numba; checks need none
-
-    general = config.general_settings
-    if config.routing_settings.policy:
-        return False
-    return general.route_method in IMPAIRMENT_RANKS or general.allocation_method in IMPAIRMENT_FITS
-
-
 def impairment_problems(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (key, message) for what such a policy cannot be had with."""
     general, cores = config.general_settings, config.topology_settings.cores_per_link

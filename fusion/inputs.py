@@ -44,16 +44,11 @@ from fusion.settings.named_files import (
     told_value,
 )
 from fusion.settings.sections import HOME
+from fusion.shipped import OTHER_NAMES, topology_names
 from fusion.slicing import PER_GBPS, lightpath_rates, slices
 from fusion.survivability.failures import FailureError, lifetimes_of, links_of_failures
 from fusion.survivability.protection import is_protected, km_of_best_pairs, protected_paths
-from fusion.topology import (
-    OTHER_NAMES,
-    Topology,
-    TopologyError,
-    load_topology,
-    topology_names,
-)
+from fusion.topology import Topology, TopologyError, load_topology
 from fusion.traffic_matrix import TrafficMatrixError, read_traffic_matrix
 from fusion.versions import FAILURES_VERSION, RESULTS_VERSION
 from fusion.ways import make_ways

@@ -19,7 +19,6 @@ from fusion.modulation_tables import (
     ModulationFormat,
     ModulationTable,
     load_modulation,
-    modulation_names,
 )
 from fusion.problems import show
 
@@ -38,7 +37,6 @@ __all__ = [
     "lightpath_formats",
     "lightpath_widths",
     "load_modulation",
-    "modulation_names",
     "value_of",
 ]
 

@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 from fusion.problems import nearest, show
 from fusion.settings.named_files import quote
+from fusion.shipped import MODULATIONS, SAME_TABLES, modulation_names
 from fusion.text_files import read_text
 
 FUSION_SLOT_WIDTH_GHZ = 12.5
 
-_SHIPPED = Path(__file__).parent / "modulations"
-_ALIASES = {"example_mod_a": "DEFAULT", "slicing_dissertation": "DEFAULT"}
 _MAX_BYTES = 2**20
 _BITS = {"BPSK": 1, "QPSK": 2, "8QAM": 3, "16QAM": 4, "32QAM": 5, "64QAM": 6}
 _BITS |= {"128QAM": 7, "256QAM": 8}
@@ -71,11 +70,6 @@ class ModulationError(ValueError):
         return "\n".join(self.problems)
 
 
-def modulation_names() -> list[str]:
-    """Return the names of the shipped tables, sorted."""
-    return sorted([file.stem for file in _SHIPPED.glob("*.json")] + list(_ALIASES))
-
-
 def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
     """Read the table `name` from the file `path`, or else from the shipped ones.
 
@@ -93,8 +87,8 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
         if name not in names:
             problem = f"{show(name)}: no such modulation table{nearest(name, names)}; there are"
             raise ModulationError([f"{problem} {', '.join(names)}, or name the file that has it"])
-        key = _ALIASES.get(name, name)
-        path = _SHIPPED / f"{key}.json"
+        key = SAME_TABLES.get(name, name)
+        path = MODULATIONS / f"{key}.json"
     try:
         tables = json.loads(read_text(path, _MAX_BYTES), object_pairs_hook=_no_key_twice)
     except (ValueError, RecursionError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fusion.config import Config
 from fusion.kernel.routing import (
     ALL_PATHS,
     BY_BOTTLENECK,
@@ -81,3 +82,11 @@ def built_in_policy(allocation_method: str, choice: str) -> Policy:
     Raises KeyError for what does not exist (the config has checked it).
     """
     return Policy(fit=(FITS | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice])
+
+
+def looks_at_impairments(config: Config) -> bool:
+    """Return whether the paths or the cores of a config are ranked by impairments."""
+    general = config.general_settings
+    if config.routing_settings.policy:
+        return False
+    return general.route_method in IMPAIRMENT_RANKS or general.allocation_method in IMPAIRMENT_FITS

@@ -20,8 +20,7 @@ from fusion.conventions.scenario import (
     make_widths,
     service_as_fusion,
 )
-from fusion.cores import apart
-from fusion.impairments import looks_at_impairments, make_impairments
+from fusion.impairments import make_impairments
 from fusion.inputs import Inputs
 from fusion.kernel.arrays import Network, make_network
 from fusion.kernel.connections import Service
@@ -34,7 +33,8 @@ from fusion.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.own_policy.build import reads_random
 from fusion.own_policy.source import PolicySource
 from fusion.paths import PathTable, k_shortest_paths
-from fusion.policies import IMPAIRMENT_RANKS, RANKS, Policy, built_in_policy
+from fusion.planes import BANDS, Plane, planes_of
+from fusion.policies import IMPAIRMENT_RANKS, RANKS, Policy, built_in_policy, looks_at_impairments
 from fusion.quality import make_quality
 from fusion.quality_file import quality_of_paths
 from fusion.service import make_service
@@ -49,19 +49,6 @@ from fusion.survivability.protection import (
 from fusion.survivability.recovery import RecoveryTimes
 from fusion.traffic import TrafficModel
 from fusion.ways import Ways, make_ways
-
-BANDS = ("c", "l", "s", "o", "e")
-
-KEEP_APART = ("priority_first", "priority_last", "xt_aware")
-"""Allocation methods that search the cores in an order in which neighbours come late."""
-
-
-class Plane(NamedTuple):
-    """One core and one band of every link; where the search for slots takes place."""
-
-    core: int
-    band: str
-    slots: int
 
 
 class OwnPolicy(NamedTuple):
@@ -440,23 +427,6 @@ def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:
             scheduled(each, topology, requests, separate=separate) for each in settings.each
         )
     )
-
-
-def planes_of(config: Config) -> tuple[Plane, ...]:
-    """Return the planes in order of search: cores outer and bands inner, or with BSC the reverse."""
-    spectrum = config.spectrum_settings
-    slots = [(band, getattr(spectrum, f"{band}_band")) for band in BANDS]
-    bands = [(band, count) for band, count in slots if count]
-    cores: Sequence[int] = range(config.topology_settings.cores_per_link)
-    own = bool(config.routing_settings.policy)
-    if not own and config.general_settings.allocation_method in KEEP_APART:
-        # The conventions have one order, of seven cores; further ones stay dark.
-        as_fusion = config.compatibility_settings.conventions != "none"
-        if len(cores) > 1:
-            cores = apart(7 if as_fusion else len(cores))
-    if config.general_settings.spectrum_priority == "BSC":
-        return tuple(Plane(core, band, count) for band, count in bands for core in cores)
-    return tuple(Plane(core, band, count) for core in cores for band, count in bands)
 
 
 def _pair_shares(inputs: Inputs, paths: PathTable) -> NDArray[np.float64]:

@@ -9,30 +9,10 @@ from fusion.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_probl
 from fusion.listed_network import ListedLink, ListedNetwork, number_of
 from fusion.problems import nearest, show
 from fusion.settings.named_files import quote
+from fusion.shipped import EARLIER_NAMES, FUSION_NETWORKS, OTHER_NAMES, TOPOLOGIES, topology_names
 from fusion.text_files import read_text
 from fusion.topology_files import is_by_ending, read_network
 
-FUSION_NETWORKS = {
-    "NSFNet": "fusion_nsfnet",
-    "USNet": "fusion_usnet",
-    "Pan-European": "fusion_pan_european",
-    "USbackbone60": "fusion_usbackbone60",
-    "Spainbackbone30": "fusion_spainbackbone30",
-    "geant": "fusion_geant",
-    "toy_network": "fusion_toy_network",
-    "metro_net": "fusion_metro_net",
-    "dt_network": "fusion_dt_network",
-    "Japan12": "fusion_japan12",
-}
-"""FUSION's name of a network -> the shipped name."""
-
-EARLIER_NAMES = {"jpn48": "jpn48_12576km"}
-"""A name that was given up, as it did not say which lengths -> the network that it had."""
-
-OTHER_NAMES = {**FUSION_NETWORKS, **EARLIER_NAMES}
-"""All names beside the shipped ones -> the shipped name."""
-
-_SHIPPED = Path(__file__).parent / "topologies"
 _MAX_BYTES = 16 * 2**20
 _SHOWN_PROBLEMS = 100
 _FEW = 3
@@ -95,11 +75,6 @@ class TopologyError(ValueError):
         if len(self.problems) > _SHOWN_PROBLEMS:
             lines.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
         return "\n".join(lines)
-
-
-def topology_names() -> list[str]:
-    """Return the names of the shipped topologies, sorted."""
-    return sorted(file.stem for file in _SHIPPED.glob("*.json"))
 
 
 def load_topology(
@@ -193,7 +168,7 @@ def _find(network: str | Path, base: Path | None) -> Path:
     if isinstance(network, str):
         shipped = OTHER_NAMES.get(network, network)
         if shipped in topology_names():
-            return _SHIPPED / f"{shipped}.json"
+            return TOPOLOGIES / f"{shipped}.json"
     file = (base or Path()) / network
     try:
         if file.exists():

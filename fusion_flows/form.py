@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusion.config import template_names
-from fusion.modulation_tables import modulation_names
 from fusion.settings.sections import SECTIONS
+from fusion.shipped import modulation_names, topology_names
 from fusion.sweep.definition import Sweep
-from fusion.topology import topology_names
 from fusion_flows.settings import Settings
 from fusion_flows.sweep_parameter import PACKED
 

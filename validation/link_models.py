@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fusion.kernel.arrays import make_network
+from fusion.planes import Plane
 from fusion.policies import built_in_policy
-from fusion.scenario import Plane, Scenario
+from fusion.scenario import Scenario
 from fusion.traffic import TrafficModel
 
 POLICY_NAMES = {

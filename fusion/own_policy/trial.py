@@ -25,8 +25,8 @@ from fusion.own_policy.errors import in_words
 from fusion.own_policy.rules import PLAIN
 from fusion.own_policy.source import PolicySource
 from fusion.paths import k_shortest_paths
+from fusion.planes import BANDS, planes_of
 from fusion.problems import show
-from fusion.scenario import BANDS, planes_of
 from fusion.topology import Topology
 
 _MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1  # of numba's integers

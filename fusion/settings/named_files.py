@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fusion.counts import counted
 from fusion.problems import Problem, brief, closest, show
+from fusion.shipped import MODULATIONS, TEMPLATES, TOPOLOGIES
 
 KEYS = (
     "network",
@@ -25,9 +26,6 @@ KEYS = (
 MOST_PROBLEMS = 10
 """Problems of one file that are told, each with a piece or two of its content."""
 
-_SHIPPED = tuple(
-    Path(__file__).parents[1] / name for name in ("templates", "topologies", "modulations")
-)
 _MOST_BESIDE = 1000  # files of a folder among which one that is meant is looked for
 _QUOTED_CHARACTERS = 60
 _SHOWN_CHARACTERS = 80
@@ -48,7 +46,11 @@ class InputFolders(NamedTuple):
         path: absolute, without `..`, and what is then opened.  For a place outside the answer does
         not tell whether there is a file.
         """
-        if Path(path).parent in _SHIPPED:  # by its name, as an installer may have put links there
+        if Path(path).parent in (
+            TEMPLATES,
+            TOPOLOGIES,
+            MODULATIONS,
+        ):  # by its name, as an installer may have put links there
             return True
         try:
             try:

@@ -4,13 +4,17 @@ FUSION starts from the root of its project, whichever folder the INI file is in.
 beside the INI file, in the working folder, and in the folders above the INI file, one after the other.
 """
 
+import json
 import os.path
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fusion.settings.named_files import InputFolders
+from fusion.shipped import MODULATIONS, SAME_TABLES, modulation_names
+from fusion.text_files import read_text
 
+_MAX_BYTES = 2**20
 _OF_FUSION = ("example_mods/default_mod_formats.json", "run_mods/mod_formats.json")
 
 
@@ -55,14 +59,23 @@ def compared_with_shipped(table: str, path: str) -> str:
 
 @lru_cache(maxsize=64)
 def _compared(table: str, path: str, changed: int, size: int) -> str:
-    from fusion.modulation_tables import ModulationError, load_modulation, modulation_names
-
     if table not in modulation_names():
         return ""
-    try:
-        given = load_modulation(table, Path(path))
-    except ModulationError:
+    key = SAME_TABLES.get(table, table)
+    given = _content(Path(path), key)
+    if given is None:
         return ""
-    if given == load_modulation(table):
+    if given == _content(MODULATIONS / f"{key}.json", key):
         return f"its table {table} is the shipped one"
     return f"its table {table} differs from the shipped one"
+
+
+def _content(path: Path, table: str) -> dict[str, Any] | None:
+    """Return what counts of a table in a file; None where there is no such table."""
+    try:
+        content = json.loads(read_text(path, _MAX_BYTES))[table]
+        return {"slot_width_ghz": 12.5} | {
+            key: value for key, value in content.items() if key not in ("description", "source")
+        }
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return None

@@ -5,14 +5,12 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import fusion.topology
 from fusion.config import ConfigError, load_config, template_names
-from fusion.topology import FUSION_NETWORKS, load_topology, topology_names
+from fusion.shipped import FUSION_NETWORKS, TEMPLATES, TOPOLOGIES, topology_names
+from fusion.topology import load_topology
 from fusion_flows.periods import ArgumentError
 from fusion_flows.settings import Settings
 from fusion_flows.shipped import example_files
-
-_SHIPPED = Path(fusion.topology.__file__).parent
 
 
 class Template(NamedTuple):
@@ -64,7 +62,7 @@ def templates() -> list[Template]:
     mine = Settings().templates_dir
     found = []
     for name in template_names(mine):
-        path = _SHIPPED / "templates" / f"{name}.ini"
+        path = TEMPLATES / f"{name}.ini"
         if mine is not None and (mine / f"{name}.ini").is_file():
             path = mine / f"{name}.ini"
         try:
@@ -100,7 +98,7 @@ def topologies() -> list[Network]:
     also = {shipped: name for name, shipped in FUSION_NETWORKS.items()}
     found = []
     for name in topology_names():
-        path = _SHIPPED / "topologies" / f"{name}.json"
+        path = TOPOLOGIES / f"{name}.json"
         topology = load_topology(name)
         total = sum(km for _, _, km in topology.links)
         found.append(

@@ -7,9 +7,10 @@ from typing import Any
 from fusion.config import Config, ConfigError, Problem, read_config
 from fusion.inputs import Inputs, read_inputs
 from fusion.problems import nearest
+from fusion.shipped import OTHER_NAMES, topology_names
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import Store
-from fusion.topology import OTHER_NAMES, Topology, TopologyError, load_topology, topology_names
+from fusion.topology import Topology, TopologyError, load_topology
 from fusion_flows import run_lock, rundir
 from fusion_flows.command.sweeps import nothing_found, states_of
 from fusion_flows.periods import ArgumentError

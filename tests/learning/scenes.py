@@ -12,8 +12,9 @@ from fusion.learning.environment import EonEnv
 from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
 from fusion.measured import Replication
+from fusion.planes import Plane
 from fusion.policies import built_in_policy
-from fusion.scenario import Plane, Scenario
+from fusion.scenario import Scenario
 from tests.twin.cases import Case
 from tests.twin.twin import Choice, Spectrum, free_blocks
 

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from fusion.topology import Topology, load_topology, topology_names
+from fusion.shipped import topology_names
+from fusion.topology import Topology, load_topology
 from fusion_flows.pictures import topology as picture
 from fusion_flows.pictures.courses import beside as right_of
 from fusion_flows.pictures.courses import course

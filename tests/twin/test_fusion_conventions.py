@@ -20,8 +20,9 @@ from fusion.conventions.scenario import Conventions
 from fusion.inputs import read_inputs
 from fusion.kernel.fusion_loop import LIGHTPATHS, PATH, TRANSPONDERS
 from fusion.scenario import Scenario, make_scenario
+from fusion.shipped import FUSION_NETWORKS
 from fusion.slicing import PER_GBPS
-from fusion.topology import FUSION_NETWORKS, load_topology
+from fusion.topology import load_topology
 
 SHARES = {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}
 BANDS = {"C": (("c", 320),), "C+L": (("c", 60), ("l", 60))}

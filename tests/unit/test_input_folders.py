@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fusion.config import Config, ConfigError, Problem, ignored_keys, load_config, to_ini
 from fusion.inputs import read_inputs
-from fusion.topology import FUSION_NETWORKS, topology_names
+from fusion.shipped import FUSION_NETWORKS, topology_names
 
 SECTION_OF = {
     "network": "topology_settings",

@@ -13,7 +13,8 @@ from fusion.config import ConfigError, load_config
 from fusion.inputs import content_key, read_inputs
 from fusion.progress import ProgressWriter
 from fusion.report import Report
-from fusion.topology import TopologyError, lengths_text, load_topology, topology_names
+from fusion.shipped import topology_names
+from fusion.topology import TopologyError, lengths_text, load_topology
 
 KM = {("A", "B"): 500.0, ("A", "C"): 900.0, ("B", "C"): 850.0}
 

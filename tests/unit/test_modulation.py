@@ -17,8 +17,8 @@ from fusion.modulation import (
     bits_per_symbol_steps,
     lightpath_widths,
     load_modulation,
-    modulation_names,
 )
+from fusion.shipped import modulation_names
 
 RULE = load_modulation("deeprmsa_reach")
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fusion.modulation import bits_per_symbol_steps, load_modulation
 from fusion.paths import PATH_ORDERS, PathTable, k_shortest_paths
-from fusion.topology import FUSION_NETWORKS, Topology, load_topology
+from fusion.shipped import FUSION_NETWORKS
+from fusion.topology import Topology, load_topology
 
 RULE = bits_per_symbol_steps(load_modulation("deeprmsa_reach"), (100.0,), (1.0,))
 LISTED = bits_per_symbol_steps(

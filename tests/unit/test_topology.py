@@ -10,7 +10,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from fusion.topology import FUSION_NETWORKS, TopologyError, load_topology, topology_names
+from fusion.shipped import FUSION_NETWORKS, topology_names
+from fusion.topology import TopologyError, load_topology
 
 DOCS = Path(__file__).parents[2] / "docs" / "topologies.md"
 SHIPPED = Path(__file__).parents[2] / "fusion" / "topologies"
