@@ -19,7 +19,7 @@ from fusion.interval_text import with_interval
 from fusion.progress import ProgressState
 from fusion.statistics import Estimate
 from fusion_flows.connection import Connection
-from fusion_flows.report.tables import point_cells
+from fusion_flows.report.tables import INTERRUPTED, point_cells
 from fusion_flows.result_lines import so_far
 from fusion_flows.rundir import artifact_key, run_id_of
 
@@ -156,8 +156,10 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the points as the data of a table artifact: a few columns with readable names."""
-    return json.dumps(
-        [{name: cell.text for name, cell in point_cells(row).items()} for row in rows]
-    )
+def table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> str:
+    """Return the points as the data of a table artifact: a few columns with readable names.
+
+    unfinished: what is said of a load that was interrupted.
+    """
+    found = (point_cells(row, unfinished) for row in rows)
+    return json.dumps([{name: cell.text for name, cell in cells.items()} for cells in found])

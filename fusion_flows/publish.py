@@ -14,6 +14,7 @@ from fusion_flows.report.page import Page
 from fusion_flows.report.pictures import write_pictures
 from fusion_flows.report.results import read_rows
 from fusion_flows.report.run_page import run_page
+from fusion_flows.report.tables import INTERRUPTED, SUSPENDED
 from fusion_flows.rundir import RunDirectory
 
 Row = dict[str, Any]
@@ -33,14 +34,17 @@ class Findings(NamedTuple):
     """Picture of blocking over load; None where nothing could be drawn."""
     report: Path
     """The page as an HTML file."""
+    suspended: bool
+    """Whether Resume in Prefect goes on with the run."""
 
     def publish(self, artifacts: Artifacts) -> None:
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
-        complete = sum(row["stop_reason"] != "interrupted" for row in self.rows)
-        partial = ", partial" if self.page.partial else ""
+        complete = sum(row["stop_reason"] != INTERRUPTED for row in self.rows)
+        partial = ", suspended" if self.suspended else ", partial" if self.page.partial else ""
         headline = f"{complete} of {counted(self.loads, 'load')}{partial}, {self.page.title}"
         if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
-            artifacts.put("points", "table", table(rows), headline)
+            unfinished = SUSPENDED if self.suspended else INTERRUPTED
+            artifacts.put("points", "table", table(rows, unfinished), headline)
         artifacts.put("report", "markdown", markdown(self.page), headline)
 
 
@@ -50,16 +54,19 @@ def find(
     inputs: Inputs,
     partial: str,
     told: Sequence[Row] = (),
+    *,
+    suspended: bool = False,
 ) -> Findings:
     """Read the tables of a run, draw them, and write pictures and report into its directory.
 
-    partial: why results are missing, or empty. told: a row per load that the run told of. Raises
-    OSError when a file cannot be written.
+    partial: why results are missing, or empty. told: a row per load that the run told of. suspended:
+    whether Resume in Prefect goes on with the run. Raises OSError when a file cannot be written.
     """
-    page = run_page(run, config, inputs, partial)
+    page = run_page(run, config, inputs, partial, suspended=suspended)
     pictures = write_pictures(page, run.plots)
     report = write_html(page, run.report)
     rows = read_rows(run.points)
     written = {float(row["erlang"]) for row in rows}
     unwritten = [row for row in told if row["erlang"] not in written]
-    return Findings(page, len(config.loads), rows, unwritten, pictures.get("blocking"), report)
+    plot = pictures.get("blocking")
+    return Findings(page, len(config.loads), rows, unwritten, plot, report, suspended)

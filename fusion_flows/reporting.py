@@ -26,6 +26,9 @@ from fusion_flows.result_lines import result_line
 from fusion_flows.rundir import RunDirectory
 from fusion_flows.stall import Stall
 
+PAUSED = "paused"
+"""What the news of a run begin with while its processes wait."""
+
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
 _SHARE = 100.0  # an artifact takes this share of a core at most, however long its table
@@ -170,10 +173,12 @@ class Follower:
         max_log_bytes: int,
         draw: Callable[[int], bytes],
         stall: Stall,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated.
 
-        confidence: of the intervals shown. draw: see `LivePlot`; the network as it is now.
+        confidence: of the intervals shown. draw: see `LivePlot`; the network as it is now. paused: whether
+        the simulator waits where it is.
         """
         self.state = ProgressState()
         self.artifacts = Artifacts(connection, flow_run_id)
@@ -186,6 +191,7 @@ class Follower:
         self._logger = logger
         self._confidence = confidence
         self._stall = stall
+        self._paused = paused
         self._put = ChangedArtifacts(self.artifacts).put
         told = "the network by now, links coloured by utilisation"
         self._plot = PlotArtifact(self.artifacts, LivePlot(draw, 0, told), logger)
@@ -223,18 +229,24 @@ class Follower:
                 Bar("replications", done, counted + unfinished * state.total_iterations),
             ),
             finished=tuple(map(result_line, live_rows(state, self._confidence, state.completed))),
-            now=after(self._stall.text, now(state, self._confidence)),
+            now=after(self._first(), now(state, self._confidence)),
             requests=requests,
             seconds_left=state.seconds_left,
         )
 
+    def _first(self) -> str:
+        """Return what the news begin with while the simulator makes no progress."""
+        return PAUSED if self._paused() else self._stall.text
+
     def _show(self, last: bool) -> None:
-        stalled = "" if last else self._stall.text
-        text = after(stalled, news(self.state, self._confidence, ended=last))
+        paused = self._paused() and not last
+        first = "" if last else self._first()
+        text = after(first, news(self.state, self._confidence, ended=last or paused))
         self._put("progress", "progress", round(100 * self.state.fraction, 1), text, last)
         if not last:  # then the table of points takes its place
-            rows = live_rows(self.state, self._confidence)
+            going_on = PAUSED if paused else "running"
+            rows = live_rows(self.state, self._confidence, unfinished=going_on)
             if rows:
                 done = f"{len(self.state.completed)} of {counted(self.state.total_erlangs, 'load')}"
-                self._put("points", "table", table(rows), f"{done}, running", last)
+                self._put("points", "table", table(rows), f"{done}, {going_on}", last)
         self._plot.show(text, last=last)

@@ -155,6 +155,7 @@ def _run(
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
         go_on = f"a retry, or resume={run.run_id}, goes on from there"
+        watch = Watch(connection, flow_run_id)
         stall = Stall(
             lambda: (run.progress,),
             settings,
@@ -171,8 +172,8 @@ def _run(
             max_log_bytes=settings.max_log_size_bytes,
             draw=LiveNetwork(run, config, inputs).draw,
             stall=stall,
+            paused=lambda: watch.paused,
         )
-        watch = Watch(connection, flow_run_id)
 
         def show_later(partial: str) -> None:
             # Somebody who goes on with the run at once will draw what there is then.
@@ -209,8 +210,8 @@ def _run(
                 put_off(flow_run_id, lambda: show_later(partial))
                 return cast(SimResult, end)
             connection.wait(LAST_NEWS_SECONDS)
-            cancelled_first(connection, flow_run_id)
-            _show_last(follower, run, config, inputs, partial, logger)
+            suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
+            _show_last(follower, run, config, inputs, partial, logger, suspended=suspended)
             return cast(SimResult, end)
         connection.wait(settings.server_wait_seconds)
         if end:
@@ -265,11 +266,14 @@ def _show_last(
     inputs: Inputs,
     partial: str,
     logger: Logger | LoggerAdapter[Any],
+    *,
+    suspended: bool = False,
 ) -> Findings | None:
     """Show what there is when a run has ended, however it ended; nothing here can end it worse."""
     try:
         follower.look(last=True)
-        findings = publish.find(run, config, inputs, redact(partial), follower.rows_at_the_end())
+        told = follower.rows_at_the_end()
+        findings = publish.find(run, config, inputs, redact(partial), told, suspended=suspended)
     except OSError as error:
         logger.warning("cannot read or draw what was finished: %s", error)
         return None

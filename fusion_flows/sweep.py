@@ -193,6 +193,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, sweep.template, (point.config for point in points))
+        watch = Watch(connection, flow_run_id)
         follower = SweepFollower(
             run,
             flow_run_id,
@@ -202,14 +203,14 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             wanted,
             cores=_workers(points) or usable_cpus(),
             settings=settings,
+            paused=lambda: watch.paused,
         )
-        watch = Watch(connection, flow_run_id)
 
         def write_last(partial: str, exit_code: int = 1) -> None:
             _write_last(follower, run, record, sweep, states, partial, exit_code)
 
-        def show_last(partial: str) -> SweepFindings | None:
-            return _show_last(follower, run, sweep, states, partial, logger)
+        def show_last(partial: str, *, suspended: bool = False) -> SweepFindings | None:
+            return _show_last(follower, run, sweep, states, partial, logger, suspended=suspended)
 
         def show_later(partial: str) -> None:
             # Somebody who goes on with the run at once will draw what there is then.
@@ -258,8 +259,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
                 put_off(flow_run_id, lambda: show_later(partial))
                 return cast(SweepResult, end)
             connection.wait(LAST_NEWS_SECONDS)
-            cancelled_first(connection, flow_run_id)
-            show_last(partial)
+            suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
+            show_last(partial, suspended=suspended)
             return cast(SweepResult, end)
         connection.wait(settings.server_wait_seconds)
         failure = _failures(run, states)
@@ -407,11 +408,13 @@ def _show_last(
     states: Sequence[PointState],
     partial: str,
     logger: Logger | LoggerAdapter[Any],
+    *,
+    suspended: bool,
 ) -> SweepFindings | None:
     """Draw and show what there is when a run has ended; nothing here can end it worse."""
     try:
         follower.look(last=True)
-        findings = find(run, sweep, states, redact(partial))
+        findings = find(run, sweep, states, redact(partial), suspended=suspended)
     except OSError as error:
         logger.warning("cannot draw what was finished: %s", error)
         return None

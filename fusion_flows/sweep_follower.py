@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from fusion_flows.onlooker import Bar, News
 from fusion_flows.report.setting import sweep_subject
 from fusion_flows.report.sweep_page import SHOWN_POINTS
 from fusion_flows.report.tables import sweep_point_cells
-from fusion_flows.reporting import ChangedArtifacts, PlotArtifact, after
+from fusion_flows.reporting import PAUSED, ChangedArtifacts, PlotArtifact, after
 from fusion_flows.rundir import RunDirectory
 from fusion_flows.settings import Settings
 from fusion_flows.stall import Stall
@@ -50,8 +50,10 @@ class SweepFollower:
         *,
         cores: int,
         settings: Settings,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        """states: of all points. cores: that compute."""
+        """states: of all points. cores: that compute. paused: whether they wait where they are."""
+        self._paused = paused
         self.artifacts = Artifacts(connection, flow_run_id)
         self.error = ""
         """What the simulator said last of why it failed as a whole."""
@@ -133,7 +135,7 @@ class SweepFollower:
             bars=(Bar("points", counts["done"], len(states)), Bar("replications", done, needed)),
             finished=tuple(failed.values()),
             now=after(
-                self.stall.text,
+                PAUSED if self._paused() else self.stall.text,
                 ", ".join(
                     f"{counts[stage]} {stage}"
                     for stage in ("running", "waiting", "failed")
@@ -163,13 +165,17 @@ class SweepFollower:
         states = list(self._states.values())
         done, needed = _replications(states)
         percent = 100.0 * done / needed if needed else 100.0
-        stalled = "" if last else self.stall.text
-        text = after(stalled, self.news(done, needed, ended=last))
+        paused = self._paused() and not last
+        going_on = PAUSED if paused else "running"
+        first = "" if last else PAUSED if paused else self.stall.text
+        text = after(first, self.news(done, needed, ended=last or paused))
         self._put("progress", "progress", round(min(percent, 100.0), 1), text, last)
         rows = self.rows(states[:SHOWN_POINTS])
         if rows and not last:
             beyond = f", the first {SHOWN_POINTS}" if len(states) > SHOWN_POINTS else ""
-            self._put("points", "table", table(rows, self._sweep), f"{text}{beyond}", last)
+            self._put(
+                "points", "table", table(rows, self._sweep, going_on), f"{text}{beyond}", last
+            )
         self._plot.show(text, last=last)
 
     def _draw(self, dots_per_inch: int) -> bytes:
@@ -232,8 +238,10 @@ def _stage(state: PointState) -> str:
     return "running" if state.outcomes else "waiting"
 
 
-def table(rows: Sequence[Row], sweep: Sweep) -> str:
-    """Return points as the data of a table artifact: a few columns with readable names."""
-    return json.dumps(
-        [{name: cell.text for name, cell in sweep_point_cells(row, sweep).items()} for row in rows]
-    )
+def table(rows: Sequence[Row], sweep: Sweep, unfinished: str) -> str:
+    """Return points as the data of a table artifact: a few columns with readable names.
+
+    unfinished: what is said of a point that is not complete.
+    """
+    found = (sweep_point_cells(row, sweep, unfinished) for row in rows)
+    return json.dumps([{name: cell.text for name, cell in cells.items()} for cells in found])

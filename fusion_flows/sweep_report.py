@@ -13,7 +13,8 @@ from fusion_flows.report.html import write_html
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page
 from fusion_flows.report.setting import sweep_subject
-from fusion_flows.report.sweep_page import PICTURE, SHOWN_POINTS, sweep_page
+from fusion_flows.report.sweep_page import PICTURE, SHOWN_POINTS, UNFINISHED, sweep_page
+from fusion_flows.report.tables import SUSPENDED
 from fusion_flows.rundir import RunDirectory
 from fusion_flows.sweep_follower import table
 
@@ -38,20 +39,27 @@ class SweepFindings(NamedTuple):
 
 
 def find(
-    run: RunDirectory, sweep: Sweep, states: Sequence[PointState], partial: str
+    run: RunDirectory,
+    sweep: Sweep,
+    states: Sequence[PointState],
+    partial: str,
+    *,
+    suspended: bool = False,
 ) -> SweepFindings:
     """Draw a sweep, and write picture and report into its run directory.
 
-    partial: why results are missing, or empty. Raises OSError when a file cannot be written.
+    partial: why results are missing, or empty. suspended: whether Resume in Prefect goes on with the run.
+    Raises OSError when a file cannot be written.
     """
     rows = point_rows(states, [sweep.metric])
     plot = _draw(run, sweep, rows) if rows else None
-    page = sweep_page(sweep, states, partial, run=run, drawing=plot)
+    page = sweep_page(sweep, states, partial, run=run, drawing=plot, suspended=suspended)
     done = sum(state.stop_reason is not None for state in states)
-    headline = (
-        f"{done} of {counted(len(states), 'point')}{', partial' if partial else ''}, {page.title}"
+    missing = ", suspended" if suspended else ", partial" if partial else ""
+    headline = f"{done} of {counted(len(states), 'point')}{missing}, {page.title}"
+    shown = (
+        table(rows[:SHOWN_POINTS], sweep, SUSPENDED if suspended else UNFINISHED) if rows else ""
     )
-    shown = table(rows[:SHOWN_POINTS], sweep) if rows else ""
     return SweepFindings(page, shown, headline, plot, write_html(page, run.report))
 
 

@@ -177,7 +177,7 @@ def _signs(rows: Sequence[Row], log: bool, loads: int) -> list[tuple[Any, str]]:
         down = handle(Look(GREY, arrow(0.5), "none"), size=7.0)
         signs.append((down, "nothing blocked: upper bound"))
     if any(kind_of(row, log) and not row["complete"] for row in rows):
-        signs.append((handle(Look(GREY, "o", "none"), hollow=True), "still running"))
+        signs.append((handle(Look(GREY, "o", "none"), hollow=True), "incomplete"))
     if lost := sum(not kind_of(row, log) for row in rows):
         points = f"{lost} {'point' if lost == 1 else 'points'}"
         signs.append((handle(Look("none", "none", "none")), f"{points} without a value"))

@@ -79,7 +79,7 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> Fi
             handles.append((hatched, "nothing blocked: upper bound"))
         if any(not row["complete"] and finite(row, "estimate") is not None for row in rows):
             circle = handle(Look(GREY, "o", "none"), hollow=True, size=2.8)
-            handles.append((circle, "still running"))
+            handles.append((circle, "incomplete"))
         if rows and len(numbers) < len(across) * len(up):
             empty = Patch(facecolor="white", edgecolor="0.8", linewidth=0.5)
             handles.append((empty, "no result"))

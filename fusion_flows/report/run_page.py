@@ -22,6 +22,8 @@ from fusion_flows.rundir import RunDirectory
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+RESUME = "To go on with it: **Resume** on its page in Prefect."
+
 _BLOCKING = "blocking_probability"
 _FILES = (
     ("output/points.csv", "a row per load"),
@@ -38,26 +40,29 @@ _FILES = (
 )
 
 
-def run_page(run: RunDirectory, config: Config, inputs: Inputs, partial: str) -> Page:
+def run_page(
+    run: RunDirectory, config: Config, inputs: Inputs, partial: str, *, suspended: bool = False
+) -> Page:
     """Return the report of a run, with what there is of it by now.
 
-    partial: why results are missing, or empty. A picture that cannot be drawn is left out, and the page
-    says why. Raises OSError where the tables cannot be read.
+    partial: why results are missing, or empty. suspended: whether Resume in Prefect goes on with the run.
+    A picture that cannot be drawn is left out, and the page says why. Raises OSError where the tables cannot
+    be read.
     """
     results = read_results(run)
     title = run_name(config)
     sections = [
-        _blocking(config, results),
+        _blocking(config, results, tables.SUSPENDED if suspended else tables.INTERRUPTED),
         *([_where(config, results)] if results.load is not None else []),
         *([_links(config, inputs, results)] if results.links else []),
         *_failures(run),
         *([_convergence(config, results)] if results.points else []),
         _files(run),
-        _again(run, bool(partial)),
+        _again(run, bool(partial), suspended),
     ]
     missing = ""
     if partial:
-        complete = sum(row["stop_reason"] != "interrupted" for row in results.points)
+        complete = sum(row["stop_reason"] != tables.INTERRUPTED for row in results.points)
         loads = len(config.loads)
         verb = agreeing(loads, "is", "are")
         missing = f"{partial.strip()} ({complete} of {counted(loads, 'load')} {verb} complete)"
@@ -92,7 +97,7 @@ def network_figure(
     return topology_figure(inputs.topology, title, links=results.links, metric=metric, worst=worst)
 
 
-def _blocking(config: Config, results: Results) -> Section:
+def _blocking(config: Config, results: Results, unfinished: str) -> Section:
     rows = results.points
     if not rows:
         return Section("Blocking over load", (Text("There is no result yet."),))
@@ -113,7 +118,7 @@ def _blocking(config: Config, results: Results) -> Section:
                 f"Curve of the blocking probability over load: {told}.",
                 draw,
             ),
-            tables.points_table(rows),
+            tables.points_table(rows, unfinished),
         ),
     )
 
@@ -240,10 +245,11 @@ def _files(run: RunDirectory) -> Section:
     return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
 
 
-def _again(run: RunDirectory, is_partial: bool) -> Section:
+def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:
     parts: list[Text | Code] = []
     if is_partial:
-        parts += [Text("To finish it:"), Code(f"fusion run --resume {run.run_id}")]
+        how = f"{RESUME} As a new run:" if suspended else "To finish it:"
+        parts += [Text(how), Code(f"fusion run --resume {run.run_id}")]
     parts += [
         Text("To run it again, with the same numbers:"),
         Code(f"fusion-sim --config {shlex.quote(str(run.config))} --output-dir again"),

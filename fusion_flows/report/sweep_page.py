@@ -19,6 +19,7 @@ from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
+from fusion_flows.report.run_page import RESUME
 from fusion_flows.report.setting import sweep_name, sweep_subject
 from fusion_flows.rundir import RunDirectory
 
@@ -30,6 +31,9 @@ PICTURE = "sweep"
 
 SHOWN_POINTS = 200
 """Rows of the points in an artifact: more of them nobody reads."""
+
+UNFINISHED = "incomplete"
+"""What the table says of a point that lacks replications."""
 
 _MOST_COMPARED = 2  # axes
 _SHOWN_VALUES = 12  # of an axis
@@ -52,20 +56,21 @@ def sweep_page(
     run: RunDirectory | None = None,
     file: Path | None = None,
     drawing: Path | None = None,
+    suspended: bool = False,
 ) -> Page:
     """Return the report of a sweep, with what there is of it by now.
 
     states: of all points. partial: why results are missing, or empty. run: whose files are listed, where
     there is one. file: of the sweep, to compute it again. drawing: the picture as PNG, beside it as SVG;
-    None: it is drawn here.
+    None: it is drawn here. suspended: whether Resume in Prefect goes on with the run.
     """
     rows = point_rows(states, [sweep.metric])
     again = file or (run.sweep if run else None)
     sections = [
-        _results(sweep, rows, drawing),
+        _results(sweep, rows, drawing, tables.SUSPENDED if suspended else UNFINISHED),
         *([_comparison(sweep, states)] if rows else []),
         *([_files(run)] if run else []),
-        *([_again(again)] if again else []),
+        *([_again(again, suspended)] if again else []),
     ]
     missing = ""
     if partial:
@@ -109,7 +114,7 @@ def _values(states: Sequence[PointState], axis: str) -> str:
     return ", ".join(values)
 
 
-def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None) -> Section:
+def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None, unfinished: str) -> Section:
     title = f"{named(sweep.metric).capitalize()} over load"
     if not rows:
         return Section(title, (Text("There is no result yet."),))
@@ -132,7 +137,7 @@ def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None) -> Section
     else:
         svg = drawing.with_suffix(".svg").read_text(encoding="utf-8")
         picture = Picture(PICTURE, f"{caption}.", told, drawing.read_bytes(), svg)
-    return Section(title, (picture, tables.sweep_table(rows, sweep, SHOWN_POINTS)))
+    return Section(title, (picture, tables.sweep_table(rows, sweep, SHOWN_POINTS, unfinished)))
 
 
 def _comparison(sweep: Sweep, states: Sequence[PointState]) -> Section:
@@ -155,11 +160,12 @@ def _files(run: RunDirectory) -> Section:
     return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
 
 
-def _again(file: Path) -> Section:
+def _again(file: Path, suspended: bool) -> Section:
     name = shlex.quote(str(file))
     return Section(
         "How to reproduce it",
         (
+            *([Text(RESUME)] if suspended else []),
             Text("To compute what is missing; what is in the store is not computed again:"),
             Code(f"fusion sweep {name}"),
             Text("To draw it for a paper:"),

@@ -10,14 +10,23 @@ from fusion_flows.report.page import Cell, Table
 
 Row = Mapping[str, Any]
 
+INTERRUPTED = "interrupted"
+"""The stop reason of a load that was not finished, in points.csv."""
+SUSPENDED = "suspended"
+"""What is said instead where the run is to go on."""
+
 _BLOCKING = "blocking_probability"
 _BRIEF, _FEW_RATES = 10, 12
 _MOST_ROWS = 500  # of a table in a page
 
 
-def point_cells(row: Row) -> dict[str, Cell]:
-    """Return a point as a person reads it, by the name of the column. row: of points.csv."""
+def point_cells(row: Row, unfinished: str = INTERRUPTED) -> dict[str, Cell]:
+    """Return a point as a person reads it, by the name of the column.
+
+    row: of points.csv.  unfinished: what is said of a load that was interrupted.
+    """
     blocked, requests = row["blocked"], row["requests"]
+    stop = str(row["stop_reason"])
     return {
         "load (E)": Cell(f"{row['erlang']:g}", row["erlang"]),
         "blocking": _probability(row, _BLOCKING),
@@ -25,12 +34,15 @@ def point_cells(row: Row) -> dict[str, Cell]:
         "by bit rate": _probability(row, "bit_rate_blocking_probability"),
         "replications": Cell(str(row["replications"]), row["replications"]),
         "blocked / requests": Cell(f"{blocked:,} / {requests:,}", blocked),
-        "stop": Cell(str(row["stop_reason"])),
+        "stop": Cell(unfinished if stop == INTERRUPTED else stop),
     }
 
 
-def sweep_point_cells(row: Row, sweep: Sweep) -> dict[str, Cell]:
-    """Return a point of a sweep as a person reads it. row: of the sweep's points.csv, of one metric."""
+def sweep_point_cells(row: Row, sweep: Sweep, unfinished: str) -> dict[str, Cell]:
+    """Return a point of a sweep as a person reads it.
+
+    row: of the sweep's points.csv, of one metric.  unfinished: what is said of a point that is not complete.
+    """
     names = {"erlang": "load (E)"}
     estimate, lower, upper = row["estimate"], row["ci_lower"], row["ci_upper"]
     text = probability_text(estimate, lower, upper)
@@ -40,23 +52,24 @@ def sweep_point_cells(row: Row, sweep: Sweep) -> dict[str, Cell]:
         "interval": Cell(between(lower, upper), upper),
         "replications": Cell(str(row["replications"]), row["replications"]),
         "blocked / requests": Cell(f"{row['blocked']:,} / {row['requests']:,}", row["blocked"]),
-        "stop": Cell(row["stop_reason"] or "running"),
+        "stop": Cell(row["stop_reason"] or unfinished),
     }
 
 
-def points_table(rows: Sequence[Row]) -> Table:
-    """Return the table of a run's points."""
+def points_table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> Table:
+    """Return the table of a run's points.  unfinished: see `point_cells`."""
     levels = {float(row["confidence"]) for row in rows}
     level = f"{100 * levels.pop():.4g} % intervals" if len(levels) == 1 else "intervals"
     caption = (
         f"The points, with {level} over replications; by bit rate: blocked Gb/s over offered Gb/s."
     )
-    return _table(caption, [point_cells(row) for row in rows], 100, "output/points.csv")
+    cells = [point_cells(row, unfinished) for row in rows]
+    return _table(caption, cells, 100, "output/points.csv")
 
 
-def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int) -> Table:
-    """Return the table of a sweep's points."""
-    cells = [sweep_point_cells(row, sweep) for row in rows[: 10 * _MOST_ROWS]]
+def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str) -> Table:
+    """Return the table of a sweep's points.  unfinished: see `sweep_point_cells`."""
+    cells = [sweep_point_cells(row, sweep, unfinished) for row in rows[: 10 * _MOST_ROWS]]
     return _table(f"The points: {sweep.metric}.", cells, brief, "output/points.csv")
 
 

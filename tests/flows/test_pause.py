@@ -1,5 +1,6 @@
 """Pause, Resume and Cancel of a run: what is computed stops and goes on, and nothing ends worse for it."""
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,6 +48,12 @@ def has_left(server: Prefect, run: str) -> bool:
     )
 
 
+def last_artifacts(server: Prefect, run: str) -> dict[str, Any]:
+    """Return the artifacts of a suspended run once its report is there, else nothing."""
+    found = server.artifacts(run)
+    return found if "suspended" in found.get("report", {}).get("description", "") else {}
+
+
 def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Prefect) -> None:
     run_id, directory = start(worker, SOME)
     pause(worker, run_id)
@@ -55,7 +62,17 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Pr
     before = replications(directory)
     assert 1 < len(before) < 60
     assert "Resume" in worker.run(run_id)["state"]["message"]
-    assert "Partial results" in (directory / "report.html").read_text()
+    report = (directory / "report.html").read_text()
+    assert "Partial results" in report
+    assert "To go on with it: <b>Resume</b> on its page in Prefect." in report.replace(
+        "strong>", "b>"
+    )
+    assert f"fusion run --resume {directory.name}" in report
+    shown = wait_for(lambda: last_artifacts(worker, run_id), 20, "the report in Prefect")
+    assert "**Resume** on its page" in shown["report"]["data"]
+    assert {row["stop"] for row in json.loads(shown["points"]["data"])} == {"suspended"}
+    for text in (report, json.dumps(shown)):
+        assert not any(said in text for said in ("still running", "interrupted"))
     time.sleep(2)
     assert replications(directory) == before
 
@@ -131,6 +148,9 @@ def test_a_paused_sweep_goes_on_from_its_store(worker: Prefect, tmp_path: Path) 
     time.sleep(2)
     assert outcomes() == paused
 
+    shown = wait_for(lambda: last_artifacts(worker, run_id), 60, "the report in Prefect")
+    assert "**Resume** on its page" in shown["report"]["data"]
+    assert "suspended" in {row["stop"] for row in json.loads(shown["points"]["data"])}
     resume(worker, run_id)
     assert worker.finished(run_id, 120)["state_type"] == "COMPLETED"
     assert outcomes() == before + 6 * 30, "nothing is computed twice"
@@ -151,11 +171,11 @@ with get_client(sync_client=True) as client:
     )
     really = sim.publish.find
 
-    def find(*words):
+    def find(*words, **named):
         state = Suspended(timeout_seconds=300)
         client.set_flow_run_state(run.id, state, force=True)
         time.sleep(3)  # it is heard of
-        return really(*words)
+        return really(*words, **named)
 
     sim.publish.find = find
     run_flow(sim.fusion, flow_run=run, parameters=dict(overrides=overrides, name={name!r}))
@@ -230,6 +250,14 @@ def pause_in_its_process(server: Prefect, run: str, directory: Path) -> None:
     wait_for(lambda: statuses(directory) == STOPPED, 20, "all to be stopped")
     wait_for(lambda: server.run(run)["state"]["name"] == "Paused", 20, "the state Paused")
     assert server.run(run)["state"]["state_details"]["pause_timeout"] is None
+    news = wait_for(lambda: paused_news(server, run), 20, "the news")
+    assert "ETA" not in news
+
+
+def paused_news(server: Prefect, run: str) -> str:
+    """Return what the progress of a run says, once it says that the run is paused."""
+    news = str(server.artifacts(run).get("progress", {}).get("description"))
+    return news if news.startswith("paused, ") else ""
 
 
 def test_a_paused_run_without_a_deployment_waits_in_its_process(

@@ -49,7 +49,7 @@ def test_a_zero_is_drawn_as_a_bound_and_never_as_a_zero(tmp_path: Path) -> None:
     ]
     assert sorted(heights) == [2e-5, 3e-5, 8e-3]
     told = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert told == ["95 % interval", "nothing blocked: upper bound", "still running"]
+    assert told == ["95 % interval", "nothing blocked: upper bound", "incomplete"]
     png, svg = save(figure, tmp_path / "plots", "blocking", ("png", "svg"))
     assert png.read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in svg.read_bytes()

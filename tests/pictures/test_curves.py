@@ -26,7 +26,7 @@ def test_a_curve_has_its_estimates_intervals_and_bounds_and_an_unfinished_point_
 
 
 def test_only_what_is_in_the_picture_is_explained() -> None:
-    every = ["95 % interval", "nothing blocked: upper bound", "still running"]
+    every = ["95 % interval", "nothing blocked: upper bound", "incomplete"]
     rows = sweep({"network": ["nsfnet"]})
     assert said(draw(rows, "network")) == every
     assert said(draw(rows[2:], "network")) == every[:1]

@@ -17,7 +17,7 @@ def test_a_heat_map_has_numbers_bounds_and_gaps() -> None:
     assert (5, 2) not in numbers
     assert sum(bool(patch.get_hatch()) for patch in place.patches) == 5
     assert len(place.lines) == 5  # are running
-    assert said(figure) == ["nothing blocked: upper bound", "still running", "no result"]
+    assert said(figure) == ["nothing blocked: upper bound", "incomplete", "no result"]
     renderer = figure.canvas.get_renderer()
     for text in place.texts:
         box = text.get_window_extent(renderer).transformed(place.transData.inverted())

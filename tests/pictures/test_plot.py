@@ -83,7 +83,7 @@ def test_curves_with_what_is_unfinished_and_what_is_bounded(folder: Path) -> Non
     assert [row["complete"] for row in rows].count("False") == 1
     assert {row["estimate"] for row in rows if row["erlang"] == "5.0"} == {"0.0"}
     words = files[f"{name}.svg"].read_text()
-    for told in ("still running", "nothing blocked: upper bound", "k_paths = 3, hops"):
+    for told in ("incomplete", "nothing blocked: upper bound", "k_paths = 3, hops"):
         assert told in words
     with Image.open(files[f"{name}.png"]) as image:
         assert image.width == 1050
