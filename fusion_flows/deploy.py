@@ -1,6 +1,7 @@
 """What is set up on a Prefect server for FUSION: pool, queues, limit, automation, deployments."""
 
 import contextlib
+import importlib
 import os
 import shlex
 import subprocess
@@ -114,6 +115,23 @@ def set_up(max_concurrent_runs: int | None = None) -> None:
     )
     if done.returncode:
         raise SetUpError(f"cannot deploy: {(done.stderr or done.stdout).strip()}")
+
+
+def deployment_names() -> list[str]:
+    """Return the names of all deployments that `set_up` makes, as flow/deployment."""
+    import yaml
+
+    text = prefect_file().read_text(encoding="utf-8")
+    return [
+        f"{_flow_name(one['entrypoint'])}/{one['name']}"
+        for one in yaml.safe_load(text)["deployments"]
+    ]
+
+
+def _flow_name(entrypoint: str) -> str:
+    """Return the name of the flow at module.function."""
+    module, _, function = entrypoint.rpartition(".")
+    return str(getattr(importlib.import_module(module), function).name)
 
 
 def limit_runs(client: SyncPrefectClient, at_once: int) -> None:

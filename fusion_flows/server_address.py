@@ -27,6 +27,7 @@ URL = "PREFECT_API_URL"
 
 _READERS_SECONDS = 0.5  # those that only look have the lock for a moment
 _LOOK_SECONDS = 0.02
+_of_fusion_up = ""  # the address that `configure` has put into the environment
 _LOCAL = dict.fromkeys(("127.0.0.1", "::1", "0.0.0.0", "::"), "localhost")
 
 
@@ -58,6 +59,14 @@ class LivingServer(NamedTuple):
     def store(self) -> Path:
         """The store of its worker."""
         return Path(self.store_dir) if self.store_dir else self.runs_dir / "store"
+
+
+class _Configured(NamedTuple):
+    """A server that somebody has configured."""
+
+    url: str
+    origin: str
+    """Where that is written, in words."""
 
 
 class ServerFile:
@@ -137,12 +146,28 @@ def killed_runs_dir() -> Path | None:
 
 
 def configured() -> str:
-    """Return the server's address that Prefect finds in its settings, or nothing.
+    """Return the server's address that Prefect finds in its settings, or nothing."""
+    found = _configured()
+    return found.url if found else ""
+
+
+def origin_of(url: str) -> str:
+    """Return where this address of a server comes from, in words; nothing where that is not known."""
+    if url == _of_fusion_up:
+        return "of `fusion up`"
+    found = _configured()
+    return f"{URL} of {found.origin}" if found and found.url == url else ""
+
+
+def _configured() -> _Configured | None:
+    """Return the address and the place that Prefect takes it from.
 
     In Prefect's order: environment, .env, prefect.toml, pyproject.toml, the active profile. Prefect
     itself cannot be asked: it reads its settings as it is imported, and then they stand.
     """
-    return os.environ.get(URL) or _from_dotenv() or _from_project() or _from_profile()
+    if url := os.environ.get(URL):
+        return _Configured(url, "the environment")
+    return _from_dotenv() or _from_project() or _from_profile()
 
 
 def meant() -> LivingServer | None:
@@ -177,7 +202,8 @@ def configure() -> str:
         # What the embedded one cannot write down at once it repeats; its log is this terminal.
         os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
         return ""
-    os.environ[URL] = server.url
+    global _of_fusion_up
+    _of_fusion_up = os.environ[URL] = server.url
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     return server.url
@@ -292,9 +318,10 @@ def _away(url: str, error: Exception) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
     if url and not _has_api(url):
         reason += f"; the address of a server ends in /api, as {url.rstrip('/')}/api"
+    origin = origin_of(url)
     return (
-        f"no Prefect server answers at {url or 'its embedded address'} ({reason}); start one with "
-        f"`fusion up`, or set {URL} to the address of one"
+        f"no Prefect server answers at {url or 'its embedded address'}{origin and f', {origin}'} ({reason}); "
+        f"start one with `fusion up`, or set {URL} to the address of one"
     )
 
 
@@ -302,24 +329,28 @@ def _path() -> Path:
     return folder() / "server.json"
 
 
-def _from_dotenv() -> str:
+def _from_dotenv() -> _Configured | None:
     from dotenv import dotenv_values
 
-    return dotenv_values(".env").get(URL) or "" if Path(".env").is_file() else ""
+    path = Path(".env").absolute()
+    url = dotenv_values(path).get(URL) if path.is_file() else ""
+    return _Configured(url, str(path)) if url else None
 
 
-def _from_project() -> str:
+def _from_project() -> _Configured | None:
     for name, place in (("prefect.toml", ()), ("pyproject.toml", ("tool", "prefect"))):
-        if url := _read(Path(name), *place, "api", "url"):
-            return url
-    return ""
+        path = Path(name).absolute()
+        if url := _read(path, *place, "api", "url"):
+            return _Configured(url, str(path))
+    return None
 
 
-def _from_profile() -> str:
+def _from_profile() -> _Configured | None:
     home = folder().parent
     path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml").expanduser()
     active = os.environ.get("PREFECT_PROFILE") or _read(path, "active")
-    return _read(path, "profiles", active, URL) if active else ""
+    url = _read(path, "profiles", active, URL) if active else ""
+    return _Configured(url, f"the profile {active} in {path}") if url else None
 
 
 def _read(path: Path, *keys: str) -> str:

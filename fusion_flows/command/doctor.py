@@ -147,7 +147,6 @@ def _kernel_cache() -> Check:
 
 
 def _server() -> Iterator[Check]:
-    given = server_address.configured()
     url = server_address.configure()
     if not url:
         yield Check(
@@ -158,10 +157,10 @@ def _server() -> Iterator[Check]:
         )
         yield _database(None, "")
         return
-    origin = "as PREFECT_API_URL says" if given else "of `fusion up`"
+    origin = server_address.origin_of(url)
     try:
         with server_address.connect() as client:
-            yield Check("server", "ok", f"{url}, {origin}")
+            yield Check("server", "ok", f"{url}{origin and f', {origin}'}")
             yield _version_of(client)
             yield _database(client, url)
             yield _auth(url)
@@ -222,8 +221,7 @@ def _auth(url: str) -> Check:
 def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
     from prefect.exceptions import ObjectNotFound
 
-    from fusion_flows.command.submission import DEPLOYMENT
-    from fusion_flows.deploy import MAINTENANCE_QUEUE, POOL, RUNS_QUEUE
+    from fusion_flows.deploy import MAINTENANCE_QUEUE, POINTS_QUEUE, POOL, RUNS_QUEUE
 
     mend = "`fusion set-up` makes it, and so does `fusion up`"
     try:
@@ -236,19 +234,29 @@ def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
     else:
         limit = f"limit {pool.concurrency_limit}" if pool.concurrency_limit else "no limit"
         yield Check("work pool", "ok", f"{POOL}, {limit}")
-    for name in (RUNS_QUEUE, MAINTENANCE_QUEUE):
+    for name in (RUNS_QUEUE, MAINTENANCE_QUEUE, POINTS_QUEUE):
         yield _queue(client, POOL, name)
     yield from _workers(client, POOL)
-    for name in (DEPLOYMENT, "fusion-maintenance/worker-maintenance"):
+    yield from _deployments(client, mend)
+    yield from _schedules(client)
+    yield _automation(client)
+
+
+def _deployments(client: "SyncPrefectClient", mend: str) -> Iterator[Check]:
+    """Look for each deployment that `fusion set-up` makes."""
+    from prefect.exceptions import ObjectNotFound
+
+    from fusion_flows.deploy import deployment_names
+
+    for name in deployment_names():
         try:
             deployment = client.read_deployment_by_name(name)
         except ObjectNotFound:
             yield Check("deployment", "problem", f"there is no deployment {name}", mend)
             continue
         paused = "it is paused: resume it in the UI" if deployment.paused else ""
-        yield Check("deployment", "warning" if paused else "ok", name, paused)
-    yield from _schedules(client)
-    yield _automation(client)
+        found = f"{name}, paused" if paused else name
+        yield Check("deployment", "warning" if paused else "ok", found, paused)
 
 
 def _queue(client: "SyncPrefectClient", pool: str, name: str) -> Check:
