@@ -4,7 +4,9 @@ A run holds the lock of its directory as long as its process lives, and run.json
 """
 
 import json
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from fusion_flows import run_lock
@@ -25,12 +27,12 @@ class FileState(NamedTuple):
     over: bool
     started: datetime | None
     ended: datetime | None
-    """When its simulator had ended; None where it was killed."""
+    """When its simulator had ended; where it was killed, when it wrote last."""
 
 
 def file_state(run: RunDirectory) -> FileState:
     """Return what the files of a run say. Nothing is taken for complete that may be not."""
-    record = _record(run)
+    record = _record(run.provenance)
     started, ended = (_time(record.get(name)) for name in ("started", "ended"))
     if run_lock.in_use(run):
         return FileState("Running", "", False, started, None)
@@ -42,11 +44,17 @@ def file_state(run: RunDirectory) -> FileState:
     if not record:
         return FileState(INTERRUPTED, f"It was ended before it began. {kept}", True, None, None)
     if code is None:
-        return FileState(INTERRUPTED, f"Its processes are gone. {kept}", True, started, None)
+        last = _last_written(run)
+        return FileState(INTERRUPTED, f"Its processes are gone. {kept}", True, started, last)
     if code in _BY_SIGNAL:
         said = f"Its simulator was {reason}. {kept}"
         return FileState(INTERRUPTED, said, True, started, ended)
     return FileState("Failed", reason, True, started, ended)
+
+
+def recorded_name(run: RunDirectory) -> str:
+    """Return the name of the flow run that has worked in this directory last; empty where none is known."""
+    return str(_record(run.flow_run).get("name") or "")
 
 
 def is_complete(run: RunDirectory) -> bool:
@@ -54,12 +62,21 @@ def is_complete(run: RunDirectory) -> bool:
     return file_state(run).name == "Completed"
 
 
-def _record(run: RunDirectory) -> dict[str, Any]:
+def _record(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(run.provenance.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _last_written(run: RunDirectory) -> datetime | None:
+    """Return when the simulator wrote last: an event, a line of its log, or a result."""
+    times = []
+    for path in (run.provenance, run.progress, run.log, run.output / "replications.jsonl"):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return datetime.fromtimestamp(max(times), UTC) if times else None
 
 
 def _time(text: object) -> datetime | None:

@@ -2,20 +2,23 @@
 
 Prefect's workers see their own runs end, and heartbeats that stop tell of a machine that is gone. What
 is left for this flow are runs of a process that died with its worker before a heartbeat or without
-heartbeats, processes that outlived their run, and directories.
+heartbeats, the last news of those that were killed, processes that outlived their run, and directories.
 """
 
+import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from prefect import flow, get_client, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
@@ -38,7 +41,9 @@ from fusion_flows import run_lock, run_removal, rundir, runs
 from fusion_flows.file_state import is_complete
 from fusion_flows.flow_ends import FLOWS
 from fusion_flows.process_marks import end_marked, marked_processes
-from fusion_flows.run_lookup import PAGE, RunError, progress_of
+from fusion_flows.report.tables import INTERRUPTED
+from fusion_flows.reporting import PAUSED
+from fusion_flows.run_lookup import PAGE, RunError, artifacts_of, as_ended, progress_of
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.schedule_dates import bad_schedules
 from fusion_flows.settings import Settings
@@ -120,6 +125,7 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
                 client.set_flow_run_state(flow_run.id, state, force=True)
                 logger.info("%s: %s", flow_run.name, state.message)
                 paused_runs.append(rundir.own_run_id(runs_dir, flow_run.id))
+        _end_news(client)
         stalled = _stalled_runs(client, runs_dir)
         for run_id, said in stalled.items():
             logger.warning("%s: %s", run_id, said)
@@ -233,6 +239,32 @@ def _paused_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
             state = Suspended(message=SUSPENDED)
         found.append(_Wrong(flow_run, state))
     return found
+
+
+def _end_news(client: SyncPrefectClient) -> None:
+    """Have artifacts of runs that were killed no longer say what only a living run says, such as an ETA."""
+    since = datetime.now(UTC) - _RECENTLY
+    dead = (StateType.CRASHED, StateType.CANCELLED, StateType.FAILED, StateType.COMPLETED)
+    over = list(_flow_runs(client, *dead, ended_after=since))
+    for start in range(0, len(over), PAGE):
+        found = artifacts_of(client, over[start : start + PAGE], "progress", "points")
+        for artifact in found:
+            said = artifact.description or ""
+            if (ended := as_ended(said)) != said:
+                change = ArtifactUpdate(data=_ended_table(artifact.data), description=ended)
+                with suppress(ObjectNotFound):  # deleted by somebody
+                    client.update_artifact(artifact.id, change)
+
+
+def _ended_table(data: Any) -> Any:
+    """Return the data of an artifact; of a table of points, with none that is running."""
+    if not isinstance(data, str):
+        return data
+    return json.dumps([{**row, "stop": _ended_stop(row.get("stop"))} for row in json.loads(data)])
+
+
+def _ended_stop(stop: Any) -> Any:
+    return INTERRUPTED if stop in ("running", PAUSED) else stop
 
 
 def _stalled_runs(client: SyncPrefectClient, runs_dir: Path) -> dict[str, str]:

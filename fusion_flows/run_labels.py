@@ -1,5 +1,6 @@
 """Name and tags of a run in Prefect's lists."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -10,7 +11,9 @@ from uuid import UUID
 from prefect.runtime import flow_run as current
 
 from fusion.config import Config
+from fusion.files import write_atomic
 from fusion_flows.connection import Connection
+from fusion_flows.rundir import RunDirectory
 
 _MOST_TAGS = 8  # beyond that a sweep's tags would hide its name
 _GREEK = (
@@ -35,6 +38,12 @@ def given_name(parameters: Mapping[str, Any]) -> str:
         return str(parameters["name"])
     name = str(current.name or "")
     return "" if _MADE_UP.fullmatch(name) else name
+
+
+def remember_name(run: RunDirectory) -> None:
+    """Write into a run directory which flow run this is, for lists without a server. Raises OSError."""
+    known = {"flow_run_id": str(current.id), "name": str(current.name or "")}
+    write_atomic(run.flow_run, json.dumps(known).encode())
 
 
 def add_tags(

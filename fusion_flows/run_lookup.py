@@ -18,12 +18,19 @@ from fusion_flows.server_address import connect
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.filters import FlowFilter
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import Artifact, FlowRun
 
 PAGE = 200
 """As many as Prefect gives at a time."""
 
 _FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
+_ENDED = (  # what the news of a run that goes on say, and what is true when it does not
+    (re.compile(r", ETA [\d:]+"), ""),
+    (re.compile(r"^(stalled since [^,]*|paused), "), ""),
+    (re.compile(r"\b(\d+) running\b"), r"\1 begun"),
+    (re.compile(r"\b(\d+) waiting\b"), r"\1 not begun"),
+    (re.compile(r", (running|paused)$"), ", interrupted"),
+)
 _PREFIX = re.compile(r"[0-9a-f]{4,12}")
 _ID_DIGITS = 12
 _TOLD = 10  # candidates in a message
@@ -156,7 +163,7 @@ def described(found: Found, progress: Any = None) -> Run:
         message=(state.message or "") if state else "",
         over=over,
         percent=float(data) if isinstance(data, int | float) else None,
-        news=without_eta(news) if over else news,
+        news=as_ended(news) if over else news,
         created=_plain(flow_run.created) if flow_run else None,
         started=_plain(flow_run.start_time) if flow_run else None,
         ended=_plain(flow_run.end_time) if flow_run else None,
@@ -166,25 +173,31 @@ def described(found: Found, progress: Any = None) -> Run:
     )
 
 
-def without_eta(text: str) -> str:
+def as_ended(text: str) -> str:
     """Return the news of a run that was killed before it could say that it is over."""
-    return re.sub(r", ETA [\d:]+", "", text)
+    for said, after in _ENDED:
+        text = said.sub(after, text)
+    return text
 
 
 def progress_of(client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"]) -> dict[UUID, Any]:
     """Return the progress artifacts of at most a page of flow runs, by flow run."""
+    artifacts = artifacts_of(client, flow_runs, "progress")
+    return {artifact.flow_run_id: artifact for artifact in artifacts if artifact.flow_run_id}
+
+
+def artifacts_of(
+    client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"], *kinds: str
+) -> list["Artifact"]:
+    """Return the artifacts of these kinds of at most a page of flow runs."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    keys = [
-        rundir.artifact_key("progress", run_id)
-        for one in flow_runs
-        for run_id in rundir.run_ids_of(one.id)
-    ]
-    if not keys:
-        return {}
-    key = ArtifactFilterKey(any_=keys)
-    artifacts = client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=PAGE)
-    return {artifact.flow_run_id: artifact for artifact in artifacts if artifact.flow_run_id}
+    ids = [run_id for one in flow_runs for run_id in rundir.run_ids_of(one.id)]
+    found: list[Artifact] = []
+    for kind in kinds if ids else ():  # each kind is a page at most
+        key = ArtifactFilterKey(any_=[rundir.artifact_key(kind, run_id) for run_id in ids])
+        found += client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=PAGE)
+    return found
 
 
 def _plain(time: Any) -> datetime | None:

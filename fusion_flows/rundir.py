@@ -51,6 +51,11 @@ class RunDirectory(NamedTuple):
         return self.path / "sweep.json"
 
     @property
+    def flow_run(self) -> Path:
+        """The flow run that has worked here last: its id and its name."""
+        return self.path / "flow_run.json"
+
+    @property
     def order(self) -> Path:
         """Points that the simulator is to compute; frozen in a run of `fusion-points`."""
         return self.path / "points.json"

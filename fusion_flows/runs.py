@@ -312,7 +312,7 @@ def _listed(
         run = described(one, progress.get(one.flow_run.id))
         by_files = without_process.get(one.flow_run.id)
         if by_files is not None:
-            run = corrected(run, by_files)
+            run = corrected(run, by_files, one.flow_run)
         if not state or run.state.lower() == state or (by_files is None and not interrupted):
             listed.append(run)
     return listed
@@ -367,7 +367,8 @@ def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
         progress = progress_of(client, [flow_run]).get(flow_run.id) if flow_run else None
         run = described(found, progress)
         for state in lost(client, [found]).values():
-            run = corrected(run, state)
+            assert flow_run is not None
+            run = corrected(run, state, flow_run)
     if flow_run:
         from prefect.utilities.urls import url_for
 

@@ -13,12 +13,13 @@ from uuid import UUID
 
 from fusion.counts import counted
 from fusion_flows import run_lock, rundir
-from fusion_flows.file_state import FileState, file_state
-from fusion_flows.run_lookup import Found, Run, refresh, without_eta
+from fusion_flows.file_state import FileState, file_state, recorded_name
+from fusion_flows.run_lookup import Found, Run, as_ended, refresh
 from fusion_flows.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
 
 _STARTING = timedelta(seconds=10)  # from the state Running to the lock
 _ENDING_SECONDS = 1.0  # from the end of the lock to the final state
@@ -85,10 +86,28 @@ def run_by_files(run: RunDirectory) -> Run:
     )
 
 
-def corrected(run: Run, state: FileState) -> Run:
+def corrected(run: Run, state: FileState, flow_run: "FlowRun") -> Run:
     """Return a run that has lost its process with the state that its files say."""
-    changes = {"state": state.name, "message": state.message, "over": True, "ended": state.ended}
-    return run.model_copy(update={**changes, "news": without_eta(run.news)})
+    changes = {
+        "state": state.name,
+        "message": state.message,
+        "over": True,
+        "ended": state.ended,
+        "duration_seconds": _duration(state, flow_run),
+        "news": as_ended(run.news),
+    }
+    return run.model_copy(update=changes)
+
+
+def _duration(state: FileState, flow_run: "FlowRun") -> float | None:
+    """Return for how long a run was running. Prefect goes on counting, as it has heard of no end."""
+    before = flow_run.total_run_time.total_seconds()
+    now = flow_run.state
+    if flow_run.start_time is None or now is None or not now.is_running():
+        return before or None
+    if state.ended is None:
+        return before or None
+    return before + max(0.0, (state.ended - now.timestamp).total_seconds())
 
 
 def lost(client: "SyncPrefectClient", found: Sequence[Found]) -> dict[UUID, FileState]:
@@ -136,11 +155,13 @@ def _created(run: RunDirectory) -> datetime:
 
 
 def _name(run: RunDirectory) -> str:
-    """Return what a run is called where nobody has given it a name; that name is Prefect's alone."""
+    """Return what a run is called; where no flow run has written that down, what it simulates."""
     from fusion.config import ConfigError, load_config
     from fusion.sweep.definition import Sweep
     from fusion_flows.report.setting import run_name, sweep_name
 
+    if name := recorded_name(run):
+        return name
     try:
         if run.sweep.is_file():
             return sweep_name(Sweep.model_validate_json(run.sweep.read_text(encoding="utf-8")))

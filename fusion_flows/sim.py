@@ -20,6 +20,7 @@ from fusion.inputs import Inputs, read_inputs
 from fusion_flows import form, publish, run_lock, rundir, sent_files
 from fusion_flows.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.file_state import recorded_name
 from fusion_flows.flow_ends import (
     SimulationError,
     failure_of,
@@ -35,7 +36,7 @@ from fusion_flows.redaction import redact, without_secrets
 from fusion_flows.report.results import read_rows
 from fusion_flows.report.setting import run_name
 from fusion_flows.reporting import Follower, follow
-from fusion_flows.run_labels import add_tags, given_name
+from fusion_flows.run_labels import add_tags, given_name, remember_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Places, Settings
 from fusion_flows.stall import Stall
@@ -85,10 +86,10 @@ def _run_name() -> str:
         settings = Settings()
         sent = sent_files.folder_of(settings.runs_dir, UUID(str(current.id)))
         template, overrides, resume = (given[key] for key in ("template", "overrides", "resume"))
-        config, _ = _load(settings, template, overrides, resume, sent)
+        config, run = _load(settings, template, overrides, resume, sent)
     except ValueError:  # the run itself will say so
         return str(given.get("template"))[:80]
-    return run_name(config)
+    return (recorded_name(run) if run else "") or run_name(config)
 
 
 @interruptible_flow("fusion", _run_name)
@@ -153,6 +154,7 @@ def _run(
     with run_lock.hold_own(run, run_id), Connection(logger) as connection:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
+        remember_name(run)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
         go_on = f"a retry, or resume={run.run_id}, goes on from there"
         watch = Watch(connection, flow_run_id)

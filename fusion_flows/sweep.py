@@ -46,7 +46,7 @@ from fusion_flows.process_marks import end_marked
 from fusion_flows.redaction import redact, without_secrets
 from fusion_flows.report.setting import sweep_name
 from fusion_flows.reporting import follow
-from fusion_flows.run_labels import add_tags, given_name
+from fusion_flows.run_labels import add_tags, given_name, remember_name
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
 from fusion_flows.settings import Settings
 from fusion_flows.sweep_follower import SweepFollower
@@ -186,6 +186,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         logger.info("%d of them failed last time: these are computed", len(wanted))
 
     with run_lock.hold_own(run, run_id), Connection(logger) as connection:
+        remember_name(run)
         record = RunFile(run.provenance)
         record.begin(
             sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)

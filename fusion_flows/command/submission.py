@@ -19,6 +19,7 @@ from fusion.settings.ini import parse_ini
 from fusion.settings.other_names import meant_key
 from fusion.settings.sections import HOME
 from fusion_flows import rundir, server_address
+from fusion_flows.file_state import recorded_name
 from fusion_flows.run_lookup import RunError, find
 from fusion_flows.sent_files import send
 from fusion_flows.server_address import NoServerError, connect
@@ -161,7 +162,7 @@ def submit(
     Args:
         template: Name of a template, or the path of an INI file; nothing: quick.
         overrides: What to change in it: {"section": {"key": value}}.
-        name: Name of the run in lists; nothing: topology, policy and loads.
+        name: Name of the run in lists; nothing: that of the earlier run, else topology, policy and loads.
         resume: Run id of an earlier run, to finish what it left.
 
     Raises:
@@ -174,6 +175,7 @@ def submit(
     parameters: dict[str, Any] = {"name": name, "resume": resume}
     if resume:
         run = rundir.find(Settings().runs_dir, resume)
+        name = name or recorded_name(run)
         folders = readable_dirs()
         config = load_config(run.config, input_dirs=folders and (*folders, run.path))
     else:

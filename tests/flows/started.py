@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
@@ -52,9 +53,11 @@ def script(tmp_path: Path, code: str) -> str:
     return str(path)
 
 
-def endless_call(server: Prefect, tmp_path: Path) -> tuple[subprocess.Popen[bytes], str, Path]:
+def endless_call(
+    server: Prefect, tmp_path: Path, overrides: dict[str, Any] = ENDLESS
+) -> tuple[subprocess.Popen[bytes], str, Path]:
     """Call the flow from a process; return that, the flow run and the directory once it computes."""
-    code = f"fusion(overrides={ENDLESS!r}, name={tmp_path.name!r})"
+    code = f"fusion(overrides={overrides!r}, name={tmp_path.name!r})"
     process = server.call(script(tmp_path, code))
     run_id = server.named(tmp_path.name)
     directory = server.directory(run_id)

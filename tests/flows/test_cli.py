@@ -389,18 +389,25 @@ def test_the_configured_server_comes_before_a_living_one(
     for path, text in places.items():
         path.write_text(text)
         expected = {"pyproject.toml": "pyproject", "prefect.toml": "project", ".env": "dotenv"}
-        assert server_address.configured() == expected.get(path.name, "profile")
+        url = expected.get(path.name, "profile")
+        assert server_address.configured() == url
+        place = f"the profile a in {path}" if url == "profile" else path
+        assert server_address.origin_of(url) == f"PREFECT_API_URL of {place}"
     says = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert says.stdout.strip() == server_address.configured(), "Prefect takes the same one"
     monkeypatch.setenv("PREFECT_API_URL", "environment")
     assert server_address.configured() == "environment"
+    assert server_address.origin_of("environment") == "PREFECT_API_URL of the environment"
+    assert server_address.origin_of("another") == ""
 
 
 def test_a_living_one_is_found_without_a_setting(home: Path) -> None:
     code = """
 import os, sys
-from fusion_flows.server_address import configure
+from fusion_flows.server_address import configure, origin_of
+given = os.environ.get("PREFECT_API_URL")
 url = configure()
+assert origin_of(url) == ("PREFECT_API_URL of the environment" if given else "of `fusion up`"), origin_of(url)
 assert "prefect" not in sys.modules
 from prefect.settings import get_current_settings
 print(url, get_current_settings().api.url, os.environ["FUSION_RUNS_DIR"])
@@ -427,7 +434,7 @@ def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
     assert command.returncode == 1
     assert out == ""
     assert len(error.splitlines()) == 1
-    assert url in error
+    assert f"no Prefect server answers at {url}, PREFECT_API_URL of the environment (" in error
     assert "fusion up" in error
     assert time.monotonic() - began < 30, "Prefect alone tries for a minute"
 
@@ -531,6 +538,17 @@ def test_the_settings_of_a_file_are_what_runs(worker: Prefect, finished: str) ->
     assert config.loads == (400.0, 420.0)
     assert config.general_settings.max_iters == 2
     assert config.bit_rate_shares == {50.0: 0.3, 100.0: 0.7}
+
+
+def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(
+    fusion: Fusion, finished: str, worker: Prefect
+) -> None:
+    said = fusion("run", "--resume", run_id_of(finished), "--detach", "--json")
+    assert said.code == 0, said.err
+    assert said.json["name"] == "a [red]study[/]"
+    run = worker.finished(said.json["flow_run_id"])
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "a [red]study[/]")
+    assert fusion("delete", "-y", said.json["run_id"]).code == 0
 
 
 def test_runs_lists_with_filters_and_pages(fusion: Fusion, finished: str, worker: Prefect) -> None:
@@ -873,6 +891,7 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     assert re.search(r"^ +140 +0\.00\d+ +0\.00\d+ to 0\.00\d+ +150$", out, re.M)
     assert f"Results: {directory}" in out
     resumed = next(one for one in fusion("runs", "--json").json if one["state"] == "Completed")
+    assert resumed["name"] == tmp_path.name
     assert fusion("show", resumed["run_id"], "--json").json["directory"] == str(directory)
     noted = fusion("delete", "-y", resumed["run_id"])
     assert noted.code == 0, noted.err
@@ -892,16 +911,29 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     assert {"worker", "deployment", "automation", "runs", "disk", "kernel"} <= checks
     assert "is online, heard of" in healthy.out
 
+    names = re.findall(r"^ok +deployment +(\S+)$", healthy.out, re.M)
+    assert names == [
+        *("fusion/sim", "fusion-sweep/sweep", "fusion-sweep/sweep-nightly"),
+        *("fusion-points/worker-points", "fusion-maintenance/worker-maintenance"),
+    ]
+    assert {name.partition("/")[2] for name in names} == set(worker.deployments())
+
     queue = worker.api("GET", "work_pools/fusion/queues/default")
     monkeypatch.setenv("FUSION_RUNS_DIR", "/proc/runs")
     worker.api("PATCH", f"work_queues/{queue['id']}", {"is_paused": True})
+    deployment = worker.api("GET", f"deployments/name/{names[3]}")
+    worker.api("DELETE", f"deployments/{deployment['id']}")
     try:
         sick = fusion("doctor", "--json")
     finally:
         worker.api("PATCH", f"work_queues/{queue['id']}", {"is_paused": False})
+        own = ("name", "flow_id", "entrypoint", "pull_steps", "parameter_openapi_schema", "tags")
+        place = ("work_pool_name", "work_queue_name", "job_variables", "path", "description")
+        worker.api("POST", "deployments/", {name: deployment[name] for name in (*own, *place)})
     problems = {one["subject"]: one for one in sick.json if one["verdict"] == "problem"}
     assert sick.code == 1
-    assert set(problems) == {"queue default", "runs folder"}
+    assert set(problems) == {"queue default", "runs folder", "deployment"}
+    assert problems["deployment"]["found"] == f"there is no deployment {names[3]}"
     assert all(one["mend"] for one in problems.values())
 
     from prefect.settings import PREFECT_API_URL, temporary_settings

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from fusion_flows.rundir import run_id_of
 
 from .prefect_server import Prefect, wait_for
-from .started import SMALL, endless_call, script, simulators
+from .started import GOING_ON, SMALL, endless_call, script, simulators
 from .test_sweep import ON_ONE_CORE, start
 
 
@@ -51,20 +52,33 @@ def long_sweep(server: Prefect, folder: Path) -> tuple[Any, str, Path]:
     return process, run_id, directory
 
 
+def news(server: Prefect, run: str) -> None:
+    """Wait until a run has said when it will be over, and has shown a point."""
+
+    def said() -> bool:
+        shown = server.artifacts(run)
+        return "points" in shown and "ETA" in shown["progress"]["description"]
+
+    wait_for(said, 60, "an ETA")
+
+
 def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
     server: Prefect, tmp_path: Path
 ) -> None:
     (tmp_path / "dead").mkdir()
-    dead, dead_id, directory = endless_call(server, tmp_path / "dead")
+    dead, dead_id, directory = endless_call(server, tmp_path / "dead", GOING_ON)
+    news(server, dead_id)
     dead.kill()
     dead.wait()
     sweep, sweep_id, sweep_directory = long_sweep(server, tmp_path / "sweep")
+    news(server, sweep_id)
     sweep.kill()
     sweep.wait()
     (tmp_path / "alive").mkdir()
     alive, alive_id, alive_directory = endless_call(server, tmp_path / "alive")
     for lost in (dead_id, sweep_id):
         assert server.run(lost)["state_type"] == "RUNNING", "nobody was there to say otherwise"
+        assert "ETA" in server.artifacts(lost)["progress"]["description"]
     try:
         found = maintain(server)
         lost_runs = set(found["lost_runs"])  # beside what other tests on this server left
@@ -74,6 +88,12 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
             run = server.run(lost)
             assert run["state_type"] == "CRASHED"
             assert "process is gone" in run["state"]["message"]
+            shown = server.artifacts(lost)
+            assert shown["progress"]["data"] is not None
+            for artifact in shown.values():
+                assert not re.search("ETA|running|waiting", artifact["description"])
+            rows = json.loads(shown["points"]["data"])
+            assert "running" not in {row["stop"] for row in rows}
         assert server.run(alive_id)["state_type"] == "RUNNING"
         assert simulators(alive_directory)
         assert not simulators(sweep_directory)

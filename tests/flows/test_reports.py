@@ -15,7 +15,7 @@ from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
 from fusion_flows.report.results import read_rows
 from fusion_flows.run_labels import given_name
-from fusion_flows.run_lookup import without_eta
+from fusion_flows.run_lookup import as_ended
 from fusion_flows.rundir import RunDirectoryError
 
 
@@ -80,7 +80,11 @@ def test_news_of_a_run() -> None:
     assert news(state, 0.95).startswith("0/2 loads, ETA ")
     ended = news(state, 0.95, ended=True)
     assert "ETA" not in ended
-    assert without_eta(news(state, 0.95)) == ended
+    assert as_ended(news(state, 0.95)) == ended
+    assert as_ended(f"stalled since 2026-11-23 03:47:21 UTC, {news(state, 0.95)}") == ended
+    sweep = "1/6 points, 2 running, 3 waiting, ETA 00:05, 7/30 replications"
+    assert as_ended(sweep) == "1/6 points, 2 begun, 3 not begun, 7/30 replications"
+    assert as_ended("2 of 5 loads, running") == "2 of 5 loads, interrupted"
     assert re.search(r"140 E: blocking 0\.013 \[0\.00\d+, 0\.0\d+\] so far", news(state, 0.95))
     (row,) = json.loads(table(live_rows(state, 0.95)))
     assert row["blocking"] == "0.013"

@@ -1,10 +1,13 @@
 """What is told of runs when nobody else can say it: what their files say."""
 
 import json
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from fusion_flows import run_lock, rundir, runs, runs_by_files
@@ -48,7 +51,14 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
             100,
             "5/5 loads, 15 replications",
         )
-        assert found[done.name].name == "nsfnet_deeprmsa kspff 140-220 E"
+        names = [tmp_path.name, "dead", "alive"]
+        assert [found[run.name].name for run in (done, dead, alive)] == names
+        time.sleep(1.5)  # what is over takes no longer
+        again = listed(away)
+        for run in (done, dead):
+            assert again[run.name].duration_seconds == found[run.name].duration_seconds
+            assert again[run.name].ended == found[run.name].ended
+        assert 0 < (found[dead.name].duration_seconds or 0) < 100
         interrupted = listed(away, "interrupted")
         assert dead.name in interrupted
         assert not {done.name, alive.name} & interrupted.keys()
@@ -62,6 +72,11 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
 
         # With a server that has not heard of the end.
         monkeypatch.setattr(runs_by_files, "_STARTING", timedelta(0))
+        by_files = found[dead.name]
+        once, again = (listed(server.url)[dead.name] for _ in range(2))
+        assert (once.state, once.name, once.ended) == ("Interrupted", "dead", by_files.ended)
+        assert once.duration_seconds == again.duration_seconds, "what is over takes no longer"
+        assert 0 < (once.duration_seconds or 0) < (by_files.duration_seconds or 0) + 30
         for state in ("", "Running", "Interrupted"):
             running = {"state": {"type": "RUNNING"}, "force": True}
             server.api("POST", f"flow_runs/{dead_id}/set_state", running)
@@ -111,6 +126,17 @@ def test_a_run_that_has_lost_its_process_has_no_eta() -> None:
         ended=None,
         duration_seconds=None,
     )
-    run = runs_by_files.corrected(running, FileState("Interrupted", "killed", True, None, None))
-    assert (run.state, run.over) == ("Interrupted", True)
+    began = datetime.now(UTC) - timedelta(hours=1)
+    last = began + timedelta(seconds=20)
+    state = FileState("Interrupted", "killed", True, began, last)
+    earlier = timedelta(seconds=5)  # an attempt before this one
+    flow_run = FlowRun(
+        flow_id=uuid4(),
+        start_time=began - timedelta(minutes=1),
+        total_run_time=earlier,
+        state=State(type=StateType.RUNNING, timestamp=began),
+    )
+    run = runs_by_files.corrected(running, state, flow_run)
+    assert (run.state, run.over, run.ended) == ("Interrupted", True, last)
+    assert run.duration_seconds == 25
     assert run.news == "2/5 loads, 6 replications"
