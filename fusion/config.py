@@ -13,7 +13,12 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from fusion.conventions.ini_keys import as_fusion_reads, general_wins, read_here_alone
+from fusion.conventions.ini_keys import (
+    as_fusion_reads,
+    general_wins,
+    read_here_alone,
+    why_refused,
+)
 from fusion.problems import ConfigError, Problem, brief, nearest, show, words
 from fusion.settings import foreign_keys, named_files
 from fusion.settings.failure_settings import FAILURE_KEYS
@@ -392,8 +397,9 @@ class Variants:
             if as_fusion:
                 entries, dropped = as_fusion_reads(self._entries)
             else:
-                noted = read_here_alone(self._entries)
-                entries, dropped = general_wins(self._entries)
+                own = {place: each for place, each in self._entries.items() if not each.inherited}
+                noted = read_here_alone(own)
+                entries, dropped = general_wins(own)
             if self._empty:
                 text = "the file has no key: all settings are the defaults"
                 noted.append(Problem("", "", None, text, str(self._path)))
@@ -404,6 +410,8 @@ class Variants:
             others: Entries = {}
             ignored: list[Problem] = []
             problems = _sort_out(entries, folder, self._folders, ours, others, ignored)
+            if problems and as_fusion:
+                problems += why_refused(self._entries, str(self._path))
             self._templates[as_fusion] = _Template(
                 ours, others, problems, ignored, dropped, noted, tables, found
             )

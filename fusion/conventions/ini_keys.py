@@ -2,7 +2,8 @@
 
 Its loader knows which keys belong into which section and drops all others. A key in [general_settings] wins
 over one of the same name elsewhere, [s1] over both; further sections for processes are read by nothing that
-its command line starts. Of the words for yes it knows three; every other word is no.
+its command line starts. All sections that are there, [s1] as well, have the keys of [DEFAULT]. Of the words
+for yes it knows three; every other word is no.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 from fusion.problems import Problem, brief, nearest, show
 from fusion.settings import foreign_keys
-from fusion.settings.ini import Entries, Entry
+from fusion.settings.ini import DEFAULTS, Entries, Entry
 from fusion.settings.sections import HOME, SECTIONS
 
 _OURS = "compatibility_settings"
@@ -60,6 +61,7 @@ _SWITCHES = frozenset().union(
     ("pre_calc_mod_selection", "save_start_end_slots", "deploy_model", "output_train_data"),
     ("log_offline_dataset", "export_csv"),
 )
+_FEW = 3
 _NO_KEY = "FUSION does not know the key"
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0", "off", "none", "")
 
@@ -71,9 +73,10 @@ def as_fusion_reads(entries: Entries) -> tuple[Entries, list[Problem]]:
     FUSION needs in another section stays, too, if it is not there: FUSION would not start. Of such a file
     unknown keys and sections stay as well, and are refused: one of them may be what is missing.
     """
+    entries, unused = _with_defaults(entries)
     kept: Entries = {}
-    starts = all(any((place, key) in entries for place in _PLACES[key]) for key in _REQUIRED)
-    dropped = [*_of_other_sections(entries)] if starts else []
+    starts = not _missing(entries)
+    dropped = [*unused, *(_of_other_sections(entries) if starts else [])]
     for (section, key), entry in entries.items():
         if not _has_place(section):
             if not starts:
@@ -99,6 +102,52 @@ def as_fusion_reads(entries: Entries) -> tuple[Entries, list[Problem]]:
         elif key == "spectrum_priority" and entry.value != "BSC":
             kept[section, key] = entry._replace(value="None")  # all else is one way there
     return kept, dropped + overruled
+
+
+def why_refused(entries: Entries, source: str) -> list[Problem]:
+    """Return why unknown keys and sections of a file are refused, or nothing. source: the file."""
+    missing = [f"[{_PLACES[key][0]}] {key}" for key in _missing(_with_defaults(entries)[0])]
+    if not missing:
+        return []
+    more = f" and {len(missing) - _FEW} more" if len(missing) > _FEW else ""
+    message = f"FUSION does not start with this file, which has no {', '.join(missing[:_FEW])}{more}: what "
+    message += "it would leave out is refused, as it may be what is missing"
+    return [Problem("", "", None, message, source)]
+
+
+def _missing(entries: Entries) -> list[str]:
+    """Return the keys that are not there and without which FUSION does not start."""
+    there = {key for (section, key) in entries if section in _PLACES.get(key, ())}
+    return sorted(_REQUIRED - there)
+
+
+def _with_defaults(entries: Entries) -> tuple[Entries, list[Problem]]:
+    """Return the entries without [DEFAULT], of whose keys each section keeps those that FUSION reads there.
+
+    With it a problem for each key of [DEFAULT] that no section of the file takes.
+    """
+    kept = {
+        place: entry
+        for place, entry in entries.items()
+        if place[0] != DEFAULTS and (not entry.inherited or _takes(*place))
+    }
+    taken = {key for (_, key), entry in kept.items() if entry.inherited}
+    unused = []
+    for (section, key), entry in entries.items():
+        if section == DEFAULTS and key not in taken:
+            reason = f"{_NO_KEY}{nearest(key, list(_PLACES))}"
+            if key in _PLACES:
+                places = " and ".join(f"[{place}]" for place in _PLACES[key])
+                reason = f"FUSION reads it in {places} alone{_instead(key, after='; ')}"
+            unused.append(_problem(section, key, entry, reason))
+    return kept, unused
+
+
+def _takes(section: str, key: str) -> bool:
+    """Return whether FUSION reads a key in a section, ours or not."""
+    if section == "s1":
+        return key in _PLACES
+    return key in _READ.get(section, ()) or foreign_keys.is_listed(section, key)
 
 
 def read_here_alone(entries: Entries) -> list[Problem]:
@@ -187,7 +236,9 @@ def _of_other_sections(entries: Entries) -> Iterator[Problem]:
         told.add(section)
         process = foreign_keys.is_process_section(section)
         reason = (
-            "FUSION's command line runs [s1] alone"
+            "FUSION's command line runs [s1] alone, in small letters"
+            if section == "S1"
+            else "FUSION's command line runs [s1] alone"
             if process
             else "FUSION does not know the section"
         )

@@ -185,9 +185,14 @@ def find(section: str, key: str) -> Foreign | None:
     return keys.get(key) or _KEYS["general_settings"].get(key) or keys.get("*")
 
 
+def is_listed(section: str, key: str) -> bool:
+    """Return whether a key that is not ours is one of just this section."""
+    return key in _KEYS.get(section, {})
+
+
 def is_process_section(section: str) -> bool:
     """Tell whether a section is one of FUSION's [s1], [s2] ... for further processes."""
-    return re.fullmatch(r"s\d{1,6}", section) is not None
+    return re.fullmatch(r"[sS]\d{1,6}", section) is not None
 
 
 def plain(value: object) -> str:

@@ -1,9 +1,9 @@
 """INI text: read with limits into plain entries, and written; nothing in it is evaluated.
 
 The dialect is that of Python's configparser as FUSION uses it (`key = value` or `key : value`,
-comments on lines of their own, keys in any case) without interpolation and without a section of
-defaults. A value goes on in indented lines only while a bracket is open, so an indented key is a
-key and not, unseen, the tail of the value above it.
+comments on lines of their own, keys in any case) without interpolation. What stands in [DEFAULT] is
+kept for whoever asks for it (`Entry.inherited`). A value goes on in indented lines only while a
+bracket is open, so an indented key is a key and not, unseen, the tail of the value above it.
 """
 
 import re
@@ -18,18 +18,24 @@ from fusion.text_files import read_text
 MAX_BYTES = 1 << 20  # 1 MiB; the longest INI files of FUSION have 7 KiB
 
 _HEADER = re.compile(r"\[([^\[\]]+)\]\s*(?:[#;].*)?")
+_CASE_COUNTS = re.compile(r"DEFAULT|S\d.*")  # FUSION reads [s1], and not [S1]
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
+DEFAULTS = "DEFAULT"
+"""The section whose keys all others have as well; in lower case it is one like any other."""
+
+
 class Entry(NamedTuple):
-    """A value as it was given, and where."""
+    """A value as it was given, and where. inherited: its section has it from [DEFAULT]."""
 
     value: object
     source: str
+    inherited: bool = False
 
 
 Entries = dict[tuple[str, str], Entry]
-"""(section, key) -> entry, section and key in lower case."""
+"""(section, key) -> entry, section and key in lower case; [DEFAULT] and [S1] as they are."""
 
 
 def read_ini(path: Path) -> tuple[Entries, list[Problem]]:
@@ -92,7 +98,8 @@ def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
             if not header:
                 tell(f"not a [section]: {quote(line)}")
                 continue
-            section = header[1].strip().lower()
+            section = header[1].strip()
+            section = section if _CASE_COUNTS.fullmatch(section) else section.lower()
             if section in sections:
                 tell("the section is there twice")
             sections.add(section)
@@ -111,6 +118,9 @@ def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
             entries[section, name_of_key] = Entry(value, source)
             key, parts, depth = name_of_key, [value], _open_brackets(value)
     close()
+    for (section, key), entry in list(entries.items()):
+        for other in sorted(sections - {DEFAULTS}) if section == DEFAULTS else ():
+            entries.setdefault((other, key), entry._replace(inherited=True))
     return entries, problems
 
 

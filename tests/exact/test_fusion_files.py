@@ -100,6 +100,66 @@ def test_what_fusion_leaves_out_is_told(tmp_path: Path) -> None:
     }
 
 
+def with_defaults(folder: Path, defaults: dict[str, str], moved: list[str], text: str = "") -> Path:
+    """Write the file that FUSION was run on with a section [DEFAULT]. moved: sections whose keys go there."""
+    parser = configparser.ConfigParser()
+    parser.read_string(MEASURED["base"])
+    for key in {*defaults} - {"guard_slots"}:
+        parser.remove_option("general_settings", key)
+    for section in moved:
+        defaults |= dict(parser[section])
+        for key in list(parser[section]):
+            parser.remove_option(section, key)
+    parser["DEFAULT"] = defaults
+    written = io.StringIO()
+    parser.write(written)
+    path = folder / "defaults.ini"
+    path.write_text(written.getvalue() + text, encoding="utf-8")
+    return path
+
+
+def test_keys_of_default_count_in_all_sections_as_in_fusion(tmp_path: Path) -> None:
+    """The expected values are what FUSION's own `load_config` returns for such files."""
+    plain = load_config(write(tmp_path, []), ON)
+    assert plain.general_settings.guard_slots == 1
+    # A section without a key of its own has those of [DEFAULT], too.
+    holding_time = plain.general_settings.holding_time
+    moved = with_defaults(
+        tmp_path, {"holding_time": str(holding_time)}, ["topology_settings", "snr_settings"]
+    )
+    assert to_ini(load_config(moved, ON)) == to_ini(plain)
+    assert {each.key for each in read_config(moved, ON).dropped} <= {"mod_assumption_path"}
+    # A key of [general_settings] wins, but [s1] has those of [DEFAULT] and overrules it.
+    given = with_defaults(tmp_path, {"guard_slots": "0", "l_band": "100", "k_paths": "5"}, [])
+    config = load_config(given, ON)
+    assert config.general_settings.guard_slots == 1
+    assert config.spectrum_settings.l_band == 100
+    given = with_defaults(tmp_path, {"guard_slots": "0"}, [], "[s1]\nmax_segments = 1\n")
+    assert load_config(given, ON).general_settings.guard_slots == 0
+    given = with_defaults(tmp_path, {"guard_slots": "0"}, [], "[S1]\nmax_segments = 1\n")
+    assert load_config(given, ON).general_settings.guard_slots == 1
+
+
+def test_what_fusion_takes_from_default_in_no_section_is_told(tmp_path: Path) -> None:
+    text = "[my_section]\nguard_slots = 0\n[default]\nholding_time = 7\n"
+    defaults = {"colour": "red", "guard_slot": "1", "t_fail_arrival_index": "3"}
+    path = with_defaults(tmp_path, defaults, [], text)
+    told = {(each.section, each.key): each.message for each in read_config(path, ON).dropped}
+    told.pop(("general_settings", "mod_assumption_path"), None)
+    assert told == {
+        ("DEFAULT", "colour"): "FUSION does not know the key",
+        ("DEFAULT", "guard_slot"): "FUSION does not know the key; did you mean 'guard_slots'?",
+        ("DEFAULT", "t_fail_arrival_index"): "FUSION reads it in [failure_settings] alone",
+        ("my_section", ""): "FUSION does not know the section",
+        ("default", ""): "FUSION does not know the section",
+    }
+    assert load_config(path, ON) == load_config(write(tmp_path, []), ON)
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    refused = [each for each in error.value.problems if each.section == "DEFAULT"]
+    assert [each.message[:15] for each in refused] == ["unknown section"]
+
+
 def test_unknown_keys_of_a_file_that_fusion_does_not_start_are_refused(tmp_path: Path) -> None:
     changes: list[list[str | None]] = [
         ["general_settings", "erlang_start", None],
@@ -112,6 +172,10 @@ def test_unknown_keys_of_a_file_that_fusion_does_not_start_are_refused(tmp_path:
     places = {(problem.section, problem.key) for problem in told.value.problems}
     assert {("general_settings", "erlangs"), ("s2", "")} <= places
     assert ("general_settings", "mod_assumptions_path") in places
+    assert {each.message for each in told.value.problems if not each.section} == {
+        "FUSION does not start with this file, which has no [general_settings] erlang_start: what it "
+        "would leave out is refused, as it may be what is missing"
+    }
     load_config(write(tmp_path, changes[1:]), ON)
 
 
