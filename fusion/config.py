@@ -25,13 +25,14 @@ from fusion.settings.failure_settings import FAILURE_KEYS
 from fusion.settings.ini import Entries, Entry, format_value, read_ini
 from fusion.settings.named_files import InputFolders, input_folders, told_value
 from fusion.settings.other_names import meant_key
-from fusion.settings.overrides import override_entries, read_overrides
+from fusion.settings.overrides import OVERRIDES, override_entries, read_overrides
 from fusion.settings.section import Section
 from fusion.settings.sections import (
     DEFAULTS,
     HOME,
     LINK_COST_KEYS,
     QUALITY_KEYS,
+    RANGES,
     SECTIONS,
     Config,
     contradictions,
@@ -62,6 +63,7 @@ __all__ = [
 ]
 
 _DEFAULT = "default"
+_ENDING = "_settings"
 _SOURCES = "_sources"  # of a loaded Config; no field, as where values came from is none of them
 _METHOD, _K_PATHS = ("general_settings", "route_method"), ("routing_settings", "k_paths")
 _TABLES = ("general_settings", "mod_assumption_path")
@@ -368,7 +370,10 @@ class Variants:
             problems += of_files
         if not self._refused:  # what is wrong only beside a template that was not read may be right
             problems += [
-                _problem(key, values[key], message, ours) for key, message in contradictions(values)
+                _problem(key, values[key], message, ours)
+                for key, message in (
+                    (_blamed(key, ours), message) for key, message in contradictions(values)
+                )
             ]
         if problems:
             raise ConfigError(problems)
@@ -448,6 +453,17 @@ def _load(
     variants = Variants(template, overrides, templates_dir=templates_dir, input_dirs=input_dirs)
     draft = variants.draft()
     return variants.reading(draft, variants.config(draft))
+
+
+def _blamed(key: str, ours: Entries) -> str:
+    """Return the key to name of those that are wrong together: the one that was changed."""
+    keys = RANGES.get(key, (key,))
+    changed = (
+        each
+        for each in keys
+        if (entry := ours.get((HOME[each], each))) and entry.source == OVERRIDES
+    )
+    return next(changed, keys[0])
 
 
 def _problem(key: str, value: object, message: str, ours: Entries) -> Problem:
@@ -549,7 +565,9 @@ def _is_known(section: str) -> bool:
 
 def _unknown_section(section: str) -> str:
     known = sorted({*SECTIONS, *foreign_keys.SECTIONS})
-    return f"unknown section; there are {', '.join(SECTIONS)}{nearest(section, known)}"
+    # People leave out what all of the names end in.
+    hint = nearest(section, known) or nearest(f"{section}{_ENDING}", known)
+    return f"unknown section; there are {', '.join(SECTIONS)}{hint}"
 
 
 def _unknown(section: str, key: str) -> str:

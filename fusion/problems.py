@@ -105,10 +105,18 @@ def words(schema: Mapping[str, Any]) -> str:
     text = kinds.get(schema["type"], "text")
     if schema.get("minLength"):
         text += ", not empty"
-    if "exclusiveMinimum" in schema:
-        text += f" above {schema['exclusiveMinimum']:,}"
-    if "minimum" in schema:
-        text += f" from {schema['minimum']:,}"
-    if "maximum" in schema:
-        text += f" to {schema['maximum']:,}"
-    return text
+    bounds = within(schema)
+    return f"{text} {bounds}" if bounds else text
+
+
+def within(schema: Mapping[str, Any]) -> str:
+    """Return the bounds of a number, from its JSON schema: from 1 to 100, above 0 and at most 1."""
+    if "minimum" in schema and "maximum" in schema:
+        return f"from {schema['minimum']:,} to {schema['maximum']:,}"
+    bounds = (
+        ("exclusiveMinimum", "above"),
+        ("minimum", "of at least"),
+        ("maximum", "at most"),
+        ("exclusiveMaximum", "below"),
+    )
+    return " and ".join(f"{told} {schema[name]:,}" for name, told in bounds if name in schema)

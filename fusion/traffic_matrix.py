@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.counts import counted
 from fusion.delimited_text import about_comma, divider_of, split_line, without_decimal_commas
 from fusion.link_lines import is_destination, is_source
 from fusion.problems import show
@@ -176,7 +177,9 @@ def _without_names(
     if len(rows) == count and all(len(row) == count for row in rows):
         return rows, in_order, in_order
     if len(rows) != count + 1 or any(len(row) != count + 1 for row in rows):
-        found = f"{len(rows)} rows of {min(map(len, rows))} to {max(map(len, rows))} columns"
+        least, most = min(map(len, rows)), max(map(len, rows))
+        width = counted(most, "column") if least == most else f"{least} to {most} columns"
+        found = f"{counted(len(rows), 'row')} of {width}"
         raise ValueError(
             f"has {found}; must have {count} x {count} numbers in the order of the nodes, or one "
             "row and one column more with the names of the nodes, or lines of source,destination,traffic"

@@ -126,10 +126,12 @@ def bounds_text(schema: dict[str, Any]) -> str:
         low, above, high = (each.get(name) for name in _BOUNDS)
         if high is None:
             continue
-        least = f"above {_number(above)}" if low is None else _number(low)
+        if low is None:
+            most = "" if high > _LARGE else f" and at most {_number(high)}"
+            return f" Allowed: above {_number(above)}{most}."
         if high > _LARGE:  # no limit of the thing itself
-            return f" Allowed: {least} and more."
-        return f" Allowed: {least} to {_number(high)}."
+            return f" Allowed: {_number(low)} or more."
+        return f" Allowed: {_number(low)} to {_number(high)}."
     return ""
 
 

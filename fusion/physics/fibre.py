@@ -109,7 +109,7 @@ def check_fibre(fibre: Fibre) -> Fibre:
     ):
         positive(name, getattr(fibre, name))
     if finite("beta2", fibre.beta2) == 0.0:
-        raise ValueError("beta2 = 0.0: must not be 0, the closed forms divide by it")
+        raise ValueError("beta2 = 0: must not be 0, the closed forms divide by it")
     finite("beta3", fibre.beta3)
     not_negative("raman_slope", fibre.raman_slope)
     for band, value in fibre.n_sp:

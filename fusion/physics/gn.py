@@ -17,6 +17,7 @@ import numpy as np
 
 from fusion.physics.arguments import finite, not_negative, one_of, positive
 from fusion.physics.fibre import Fibre, check_fibre, effective_length
+from fusion.problems import show
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -137,9 +138,9 @@ def check_apart(
     if (distance < least * (1.0 - 1e-9)).any():
         distances, leasts = np.broadcast_arrays(distance, least)
         worst = np.argmin(distances - leasts)
+        least_told, told = (show(each.flat[worst].item()) for each in (leasts, distances))
         raise ValueError(
-            f"spacing = {distances.flat[worst]}: must be at least {leasts.flat[worst]} Hz, half the"
-            " sum of the bandwidths"
+            f"spacing = {told}: must be at least {least_told} Hz, half the sum of the bandwidths"
         )
 
 

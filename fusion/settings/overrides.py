@@ -10,7 +10,8 @@ from fusion.settings.sections import HOME
 from fusion.text_files import read_text
 
 _MAX_OVERRIDES = 1000
-_OVERRIDES = "overrides"
+OVERRIDES = "overrides"
+"""Where a value is from that a caller has changed."""
 _FORM = 'overrides are sections of keys, like {"general_settings": {"erlang_start": 50}}'
 
 
@@ -71,22 +72,22 @@ def override_entries(overrides: object) -> tuple[Entries, list[Problem]]:
         return entries, problems
     if not isinstance(overrides, Mapping):
         message = f"{_FORM}, not {type(overrides).__name__}"
-        return entries, [Problem("", "", None, message, _OVERRIDES)]
+        return entries, [Problem("", "", None, message, OVERRIDES)]
     for raw_section, keys in overrides.items():
         if len(entries) + len(problems) > _MAX_OVERRIDES:
             message = f"there are more than {_MAX_OVERRIDES:,} overrides"
-            problems.append(Problem("", "", None, message, _OVERRIDES))
+            problems.append(Problem("", "", None, message, OVERRIDES))
             break
         section = _name(raw_section)
         if not isinstance(raw_section, str) or not isinstance(keys, Mapping):
             message = _FORM
             if section in HOME:
                 message += f"; '{section}' is a key of {HOME[section]}"
-            problems.append(Problem("", section, brief(keys), message, _OVERRIDES))
+            problems.append(Problem("", section, brief(keys), message, OVERRIDES))
             continue
         if len(keys) > _MAX_OVERRIDES:
             message = f"there are more than {_MAX_OVERRIDES:,} overrides"
-            problems.append(Problem(section, "", None, message, _OVERRIDES))
+            problems.append(Problem(section, "", None, message, OVERRIDES))
             continue
         for raw_key, value in keys.items():
             key = _name(raw_key)
@@ -94,9 +95,9 @@ def override_entries(overrides: object) -> tuple[Entries, list[Problem]]:
                 message = (
                     "the key is there twice" if isinstance(raw_key, str) else "no name of a key"
                 )
-                problems.append(Problem(section, key, brief(value), message, _OVERRIDES))
+                problems.append(Problem(section, key, brief(value), message, OVERRIDES))
                 continue
-            entries[section, key] = Entry(value, _OVERRIDES)
+            entries[section, key] = Entry(value, OVERRIDES)
     return entries, problems
 
 

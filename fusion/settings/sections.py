@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fusion.conventions.limits import contradictions_with_fusion
+from fusion.counts import counted
 from fusion.settings.failure_settings import FailureSettings, contradictions_of_failures
+from fusion.settings.ini import format_value
 from fusion.settings.section import Section
 from fusion.settings.values import (
     ByFormat,
@@ -31,6 +33,11 @@ from fusion.settings.values import (
 )
 
 _MAX_LOADS = 10_000
+RANGES = {
+    "erlang_start": ("erlang_step", "erlang_stop", "erlang_start"),
+    "bit_rate_min": ("bit_rate_step", "bit_rate_max", "bit_rate_min"),
+}
+"""Keys that only together make too many values, by the one whose contradiction it is."""
 _MAX_BIT_RATES = 10_000
 _WARMUP_HOLDING_TIMES = 20
 _OF_NOISE = ("input_power", "egn_model", "phi", "snr_thresholds", "xt_noise", "snr_recheck")
@@ -663,7 +670,9 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if stop < start:
             yield "erlang_stop", f"must be at least erlang_start = {start:g}"
         elif (stop - start) / step >= _MAX_LOADS:
-            yield "erlang_step", f"must be larger: more than {_MAX_LOADS:,} loads"
+            yield _too_many(
+                values, ("erlang_start", "erlang_stop", "erlang_step"), "load", _MAX_LOADS
+            )
     if known("bit_rates", "bit_rate_min", "bit_rate_max", "bit_rate_step") and (
         values["bit_rates"] == "uniform"
     ):
@@ -671,7 +680,8 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if lowest > highest:
             yield "bit_rate_max", f"must be at least bit_rate_min = {lowest:g}"
         elif (highest - lowest) / step >= _MAX_BIT_RATES:
-            yield "bit_rate_step", f"must be larger: more than {_MAX_BIT_RATES:,} bit rates"
+            of_rates = ("bit_rate_min", "bit_rate_max", "bit_rate_step")
+            yield _too_many(values, of_rates, "bit rate", _MAX_BIT_RATES)
         elif (_decimal(highest) - _decimal(lowest)) % _decimal(step):
             message = f"must divide bit_rate_max - bit_rate_min = {highest - lowest:g}"
             yield "bit_rate_step", message
@@ -732,6 +742,19 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ):
         message = f"must be at most max_iters = {values['max_iters']} (stopping_rule = precision)"
         yield "min_replications", message
+
+
+def _too_many(
+    values: Mapping[str, Any], keys: tuple[str, str, str], noun: str, most: int
+) -> tuple[str, str]:
+    """Return the contradiction of a first and a last value and the step, which make too many.
+
+    It is that of the first: see `RANGES`.
+    """
+    first, last, step = (values[key] for key in keys)
+    count = int((last - first) / step) + 1
+    given = ", ".join(f"{key} = {format_value(values[key])}" for key in keys)
+    return keys[0], f"{given} make {counted(count, noun)}; at most {most:,} are allowed"
 
 
 def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

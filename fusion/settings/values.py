@@ -142,7 +142,7 @@ def _shares(value: object) -> dict[float, float]:
         if rate in shares:
             raise told(f"must have every bit rate once; {rate:g} Gb/s is there twice")
         if not 0 < rate <= 1e6:
-            raise told(f"must have bit rates above 0 and up to 1,000,000 Gb/s, not {rate:g}")
+            raise told(f"must have bit rates above 0 and at most 1,000,000 Gb/s, not {rate:g}")
         if not 0 <= share <= 1:
             raise told(f"must have shares from 0 to 1; that of {rate:g} Gb/s is {share:g}")
         shares[rate] = share

@@ -1,5 +1,6 @@
 """What a run is asked to do: settings from a file and from `-s`, checked, and handed to a worker."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,10 +84,12 @@ def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
 
 def _no_assignment(name: str, text: str) -> str:
     key = name.strip().lower()
-    message = f"'{text}' is not section.key=value, such as general_settings.erlang_stop=300"
-    if key in HOME:
-        return f"{message}; '{key}' needs a value"
-    return message + meant_key(key, list(HOME))
+    _, dot, last = key.rpartition(".")
+    if last in HOME and "=" not in text:
+        return f"'{text}' needs a value, as in {key}=300"
+    if re.fullmatch(r"\w+", key) and not dot:
+        return f"'{text}': unknown key{meant_key(key, list(HOME))}"
+    return f"'{text}' is not key=value, such as erlang_stop=300"
 
 
 def _put(

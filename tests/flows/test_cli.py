@@ -106,6 +106,33 @@ def run_id_of(flow_run_id: str) -> str:
 # --- words ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("general.erlang_stop=3", "[general] unknown section; there are general_settings,"),
+        ("general.erlang_stop=3", "; did you mean 'general_settings'? (from overrides)"),
+        ("topolgy.network=NSFNet", "; did you mean 'topology_settings'? (from overrides)"),
+        (
+            "load=100",
+            "'load=100': unknown key; loads are erlang_start, erlang_stop and erlang_step",
+        ),
+        ("k_path=3", "'k_path=3': unknown key; did you mean 'k_paths'? (from -s)"),
+        ("k_paths", "'k_paths' needs a value, as in k_paths=300 (from -s)"),
+        ("=3", "'=3' is not key=value, such as erlang_stop=300 (from -s)"),
+        (
+            "erlang_stop=1e6",
+            "erlang_stop = 1e6: erlang_start = 140, erlang_stop = 1000000, erlang_step = 20 make 49,994 "
+            "loads; at most 10,000 are allowed (from overrides)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_change_is_told_by_its_name(
+    given: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["validate", "quick", "-s", given]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_what_needs_no_prefect_does_not_import_it(tmp_path: Path) -> None:
     code = """
 import sys

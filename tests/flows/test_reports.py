@@ -150,7 +150,7 @@ def test_a_form_tells_choices_and_bounds() -> None:
     slot_width = topology["properties"]["bw_per_slot"]["description"]
     assert slot_width.endswith("in GHz. Allowed: 1e-06 to 10,000.")
     seed = sections["simulation_settings"]["properties"]["seed"]["description"]
-    assert seed.endswith("Allowed: 0 and more.")
+    assert seed.endswith("Allowed: 0 or more.")
     fields = sweep_schema()["properties"].values()
     assert [field["title"] for field in fields][:2] == ["template", "grid"]
     assert [field["position"] for field in fields] == list(range(len(fields)))

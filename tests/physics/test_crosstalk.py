@@ -119,7 +119,7 @@ def test_formats_pass_below_their_threshold():
     ("arguments", "said"),
     [
         ((-1, 1e5, H), "adjacent = -1: must be integers from 0"),
-        ((1, -1e5, H), "length = -100000.0: must be finite and not negative"),
+        ((1, -1e5, H), "length = -100000: must be finite and not negative"),
         ((1, 1e5, -H), "coupling = -1e-10: must be finite and not negative"),
         ((1, 1e5, H, "pair"), "form = pair: must be one of doubled, coupled_power, pairs"),
     ],

@@ -85,9 +85,9 @@ def test_emission_factor_by_band():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"attenuation": 0.0}, "attenuation = 0.0: must be finite and above 0"),
+        ({"attenuation": 0.0}, "attenuation = 0: must be finite and above 0"),
         ({"nonlinear_coefficient": float("nan")}, "nonlinear_coefficient = nan: must be"),
-        ({"beta2": 0.0}, "beta2 = 0.0: must not be 0"),
+        ({"beta2": 0.0}, "beta2 = 0: must not be 0"),
         ({"beta3": float("inf")}, "beta3 = inf: must be finite"),
         ({"raman_slope": -1e-17}, "raman_slope = -1e-17: must be finite and not negative"),
         ({"n_sp": (("c", 0.5),)}, "n_sp of band c = 0.5: must be 1 or more"),

@@ -161,11 +161,11 @@ def test_an_unknown_format_is_refused():
     ("change", "said"),
     [
         ({"power": -1e-3}, "power = -0.001: must be finite and not negative"),
-        ({"bandwidth": 0.0}, "bandwidth = 0.0: must be finite and above 0"),
+        ({"bandwidth": 0.0}, "bandwidth = 0: must be finite and above 0"),
         ({"other_power": math.nan}, "other_power = nan"),
-        ({"other_bandwidth": -1.0}, "other_bandwidth = -1.0"),
-        ({"spacing": 49e9}, "spacing = 49000000000.0: must be at least 50000000000.0 Hz"),
-        ({"spacing": [100e9, -10e9]}, "spacing = 10000000000.0: must be at least"),
+        ({"other_bandwidth": -1.0}, "other_bandwidth = -1"),
+        ({"spacing": 49e9}, "spacing = 49000000000: must be at least 50000000000 Hz"),
+        ({"spacing": [100e9, -10e9]}, "spacing = 10000000000: must be at least"),
         ({"phi": 1.5}, "phi = 1.5: must be from 0 (Gaussian) to 1 (QPSK)"),
     ],
 )

@@ -25,7 +25,7 @@ CARRIERS = [(0, 0), (5, 1), (9, 2), (20, 3), (31, 3), (70, 2)]  # (first slot, k
 def test_decibels_there_and_back():
     assert to_db([1.0, 100.0]).tolist() == [0.0, 20.0]
     assert from_db(to_db(3.7)) == pytest.approx(3.7)
-    with pytest.raises(ValueError, match=r"ratio = 0\.0: must be finite and above 0"):
+    with pytest.raises(ValueError, match=r"ratio = 0: must be finite and above 0"):
         to_db(0.0)
 
 
@@ -40,9 +40,7 @@ def test_twice_the_spans_make_twice_the_noise():
 
 
 def test_a_path_without_noise_is_refused():
-    with pytest.raises(
-        ValueError, match=r"sum of noise_to_signal = 0\.0: must be finite and above 0"
-    ):
+    with pytest.raises(ValueError, match=r"sum of noise_to_signal = 0: must be finite and above 0"):
         path_gsnr([0.0, 0.0])
 
 
@@ -138,7 +136,7 @@ def test_a_start_that_a_short_band_does_not_have_is_not_a_number():
         ({"widths": [0]}, "widths = [0]: must be integers from 1"),
         ({"widths": [81]}, "widths = 81: must be at most 80"),
         ({"phi": [0.5]}, "phi has the shape (1,): must be (2,)"),
-        ({"power": 0.0}, "power = 0.0: must be finite and above 0"),
+        ({"power": 0.0}, "power = 0: must be finite and above 0"),
         ({"power": [1e-3, 1e-3]}, "power has the shape (2,): must be one number"),
         ({"power_per": "hertz"}, "power_per = hertz: must be one of channel, slot"),
     ],

@@ -238,7 +238,7 @@ def test_a_schedule_is_kept_in_one_form(tmp_path: Path) -> None:
         ),
         (
             [{"failed_node_id": 2, "t_fail_time": 1e9}],
-            "number 1: t_fail_time = 1000000000.0: must be less than 4.8, when num_requests have come",
+            "number 1: t_fail_time = 1000000000: must be less than 4.8, when num_requests have come",
         ),
         (
             [{"failure_type": "srlg", "srlg_links": "here"}],

@@ -118,10 +118,18 @@ def test_bad_values(section: str, key: str, given: object, message: str) -> None
     ("overrides", "key", "message"),
     [
         ({"general_settings": {"erlang_stop": 9}}, "erlang_stop", "at least erlang_start = 140"),
-        ({"general_settings": {"erlang_step": 0.001}}, "erlang_step", "more than 10,000 loads"),
+        (
+            {"general_settings": {"erlang_step": 0.001}},
+            "erlang_step",
+            "make 80,001 loads; at most 10,000 are",
+        ),
         ({"traffic_settings": {"bit_rate_min": 200}}, "bit_rate_max", "at least bit_rate_min"),
         ({"traffic_settings": {"bit_rate_step": 0.7}}, "bit_rate_step", "must divide"),
-        ({"traffic_settings": {"bit_rate_step": 1e-9}}, "bit_rate_step", "10,000 bit rates"),
+        (
+            {"traffic_settings": {"bit_rate_step": 1e-9}},
+            "bit_rate_step",
+            "bit rates; at most 10,000 are",
+        ),
         (
             {"statistics_settings": {"stopping_rule": "precision", "min_replications": 11}},
             "min_replications",

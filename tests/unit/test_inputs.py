@@ -158,6 +158,7 @@ def test_traffic_matrix(folder: Folder, text: str) -> None:
     [
         ("0,1\n1,0\n", ["must have 3 x 3 numbers"]),
         ("0,1,2\n3,0\n5,6,0\n", ["3 rows of 2 to 3 columns"]),
+        ("0,1,2\n3,0,1\n", ["has 2 rows of 3 columns; must"]),
         ("", ["has no numbers"]),
         ("1,1,2\n3,0,4\n5,-6,x\n", ["from a to a: 1", "from c to b: -6", "from c to c: x"]),
         ("0,nan,inf\n3,0,4\n5,6_0,0\n", ["a to b: nan", "a to c: inf", "c to b: 6_0"]),

@@ -221,7 +221,7 @@ def test_node_attributes_that_differ_only_in_case(tmp_path: Path, first: str, se
     links = [{"source": "A", "target": "B", "length": 100}]
     data = {"nodes": [a, {"id": "B"}], "edges": links}
     assert refusal(tmp_path, "net.json", json.dumps(data)) == (
-        f"node A: {first} = 10.0 and {second} = 11.0: these names differ only in case; keep one"
+        f"node A: {first} = 10 and {second} = 11: these names differ only in case; keep one"
     )
     a[second] = "10"
     (tmp_path / "net.json").write_text(json.dumps(data))

@@ -195,7 +195,11 @@ def test_a_path_file_that_cannot_be_used_is_told(tmp_path: Path, text: str, told
             {"path_choice": "all"},
             "must be in_order with allocation_method = xt_aware",
         ),
-        ({}, {"congestion_weight": 0}, "congestion_weight = 0: must be a number above 0 to 1"),
+        (
+            {},
+            {"congestion_weight": 0},
+            "congestion_weight = 0: must be a number above 0 and at most 1",
+        ),
         ({}, {"ca_alpha": 0.5}, "use congestion_weight instead"),
     ],
 )
