@@ -22,8 +22,10 @@ from fusion.learning.picture import spectrum_picture
 from fusion.learning.setting import Setting
 from fusion.measured import Counted, Replication, replication_of
 from fusion.plain import serve_chunk
+from fusion.problems import show
 from fusion.traffic import Requests, draw_requests, split
 
+_SHOWN = 3  # actions in a message
 _DRAWN = 1024
 """Requests of an environment drawn at a time: 24 kB each, so that a thousand environments stay small."""
 
@@ -150,7 +152,7 @@ class Batch:
         action, actions = self._actions(action), self._setting.layout.actions
         wrong = action[(action < 0) | (action >= actions)]
         if len(wrong):
-            raise ValueError(f"action {wrong[0]} is none of 0 to {actions - 1}")
+            raise ValueError(f"action = {wrong[0]}: must be an integer from 0 to {actions - 1}")
 
     def picture(self, environment: int) -> NDArray[np.uint8]:
         """Return the spectrum of an environment as `picture.spectrum_picture` draws it."""
@@ -194,7 +196,13 @@ class Batch:
             raise ValueError(
                 f"actions are of shape {action.shape}: must be one for each of {self._count}"
             )
-        return action.astype(np.int64, casting="same_kind", copy=False)
+        if not np.issubdtype(action.dtype, np.integer) or action.dtype == np.uint64:
+            last = self._setting.layout.actions - 1
+            told = ", ".join(show(each) for each in action[:_SHOWN].tolist())
+            raise ValueError(
+                f"action = {told}: must be an integer from 0 to {last}, not of the type {action.dtype}"
+            )
+        return action.astype(np.int64, copy=False)
 
     def _draw(self, environment: int) -> None:
         """Draw more requests for an environment that has decided all but the last one drawn, or none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -45,6 +46,29 @@ def asked_for(options: Mapping[str, Any] | None) -> Any:
 def checked(replication: Any) -> int:
     """Return the number of a replication. Raises ValueError for what is not one."""
     return _checked("replication", replication, _LAST)
+
+
+def counted_of(name: str, value: Any, least: int, most: int) -> int:
+    """Return an integer of an argument. Raises ValueError with its name, the value and what is allowed."""
+    number = integer_of(value)
+    if number is None or not least <= number <= most:
+        raise ValueError(f"{name} = {show(value)}: must be an integer from {least:,} to {most:,}")
+    return number
+
+
+def number_of(name: str, value: Any) -> float:
+    """Return a number of an argument. Raises ValueError with its name, the value and what is allowed."""
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not is_number or not math.isfinite(value):
+        raise ValueError(f"{name} = {show(value)}: must be a finite number")
+    return float(value)
+
+
+def flag_of(name: str, value: Any) -> bool:
+    """Return a switch of an argument. Raises ValueError with its name, the value and what is allowed."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} = {show(value)}: must be True or False")
+    return bool(value)
 
 
 def integer_of(value: Any) -> int | None:

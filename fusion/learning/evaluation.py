@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.comparison import Difference, blocking_difference
+from fusion.learning.episodes import counted_of
 from fusion.learning.setting import ConfigLike
 from fusion.learning.vector import EonVectorEnv
 from fusion.measured import Replication
@@ -19,6 +20,7 @@ Agent = Callable[[Any, NDArray[np.int8]], NDArray[np.integer[Any]]]
 """(observations, masks int8[environment, action]) to int[environment], an action for each environment."""
 
 _SIDE_BY_SIDE = 64
+_MOST = 1_000_000
 
 
 class Evaluation(NamedTuple):
@@ -75,9 +77,12 @@ def evaluate(
     env = EonVectorEnv(1, config, overrides, **options)
     if replications is None:
         replications = env.setting.config.general_settings.max_iters
-    numbers = list(range(replications) if isinstance(replications, int) else replications)
+    if isinstance(replications, Iterable) and not isinstance(replications, str | bytes):
+        numbers = list(replications)
+    else:
+        numbers = list(range(counted_of("replications", replications, 1, _MOST)))
     if not numbers:
-        raise ValueError("replications must name at least one")
+        raise ValueError("replications = []: must name at least one, or say how many")
     done: list[Replication] = []
     for first in range(0, len(numbers), _SIDE_BY_SIDE):
         some = numbers[first : first + _SIDE_BY_SIDE]

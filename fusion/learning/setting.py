@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypedDict
 
 from fusion.config import Config, ConfigError, Problem, load_config, relevant_fields, source_of
 from fusion.inputs import read_inputs
+from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.learning.layout import Layout, make_layout
 from fusion.policies import FITS, RANKS
 from fusion.problems import brief
@@ -133,11 +134,13 @@ def make_setting(
     else:
         config = load_config(config, overrides)
     _refuse(config)
-    load = config.loads[0] if load is None else float(load)
+    load = config.loads[0] if load is None else number_of("load", load)
     if not 1e-6 <= load <= 1e6:
         raise ValueError(f"load = {load:g}: must be from 1e-6 to 1e6 Erlang")
-    if not 1 <= blocks <= 1000:
-        raise ValueError(f"blocks = {blocks}: must be from 1 to 1000")
+    blocks = counted_of("blocks", blocks, 1, 1000)
+    blocked_reward = number_of("blocked_reward", blocked_reward)
+    may_block = flag_of("may_block", may_block)
+    shows_holding = flag_of("shows_holding", shows_holding)
     for name, value, allowed in (
         ("observation", observation, ("features", "spectrum")),
         ("warm_up", warm_up, ("agent", "policy")),
@@ -152,7 +155,7 @@ def make_setting(
         warmup_requests=config.warmup_requests(load),
         agent_warms_up=warm_up == "agent",
         layout=make_layout(scenario, blocks, shows_holding=shows_holding),
-        blocked_reward=float(blocked_reward),
+        blocked_reward=blocked_reward,
         may_block=may_block,
         shows_spectrum=observation == "spectrum",
     )

@@ -21,7 +21,7 @@ from fusion.learning.environment import (
     observation_space,
     observations,
 )
-from fusion.learning.episodes import asked_for, checked, first_of, integer_of
+from fusion.learning.episodes import asked_for, checked, counted_of, first_of, integer_of
 from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
@@ -33,6 +33,7 @@ from fusion.measured import Replication
 from fusion.scenario import Scenario
 
 _ALL = slice(None)
+_MOST_ENVS = 1_000_000
 
 
 class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
@@ -58,8 +59,7 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         """Read a config; the arguments are those of `EonEnv`. Raises ConfigError, ValueError."""
         check_render_mode(render_mode)
         self.render_mode = render_mode
-        if num_envs < 1:
-            raise ValueError(f"num_envs = {num_envs}: must be at least 1")
+        num_envs = counted_of("num_envs", num_envs, 1, _MOST_ENVS)
         self._mode = AutoresetMode(autoreset_mode)
         if self._mode is AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode must be NextStep or SameStep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -329,7 +330,7 @@ def test_every_template_is_taken_or_refused_by_name() -> None:
     [
         ({"load": 0.0}, "load = 0: must be from 1e-6 to 1e6 Erlang"),
         ({"load": float("nan")}, "load = nan"),
-        ({"blocks": 0}, "blocks = 0: must be from 1 to 1000"),
+        ({"blocks": 0}, "blocks = 0: must be an integer from 1 to 1,000"),
         ({"observation": "image"}, "observation = 'image': must be 'features' or 'spectrum'"),
         ({"warm_up": "none"}, "warm_up = 'none': must be 'agent' or 'policy'"),
         ({"render_mode": "human"}, "render_mode = 'human'"),
@@ -343,7 +344,7 @@ def test_bad_arguments(options: dict[str, Any], message: str) -> None:
 
 
 def test_an_option_that_is_none() -> None:
-    with pytest.raises(TypeError, match="block_size"):
+    with pytest.raises(ValueError, match="must be an integer from 0 to 5"):
         EonEnv("quick", block_size=3)  # type: ignore[call-arg]
 
 
@@ -374,7 +375,7 @@ def test_what_is_asked_at_the_wrong_time() -> None:
         env.measured()
     env.reset(seed=0)
     for action in (-1, env.layout.actions):
-        with pytest.raises(ValueError, match=f"action {action} is none of 0 to 5"):
+        with pytest.raises(ValueError, match=f"action = {action}: must be an integer from 0 to 5"):
             env.step(action)
     with pytest.raises(ValueError, match="'load' is unknown; there is replication"):
         env.reset(options={"load": 3})
@@ -395,7 +396,7 @@ def test_what_is_asked_at_the_wrong_time() -> None:
             ValueError, match=r"replication = .* an integer from 0 to 46116860184273"
         ):
             env.reset(options={"replication": wrong})
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="must be an integer from 0 to 5"):
         env.step(0.5)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="0 of 60 requests have been decided"):
         env.measured()
@@ -436,3 +437,31 @@ def test_the_vector_environment_takes_the_same_arguments() -> None:
         EonVectorEnv(2, "quick", REFUSED["max_segments"])
     with pytest.raises(ValueError, match="blocks = 0"):
         EonVectorEnv(2, "quick", blocks=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"load": "a"}, "load = a: must be a finite number"),
+        ({"load": [1]}, "load = [1]: must be a finite number"),
+        ({"load": 0}, "load = 0: must be from 1e-6 to 1e6 Erlang"),
+        ({"blocks": 1.5}, "blocks = 1.5: must be an integer from 1 to 1,000"),
+        ({"blocks": "a"}, "blocks = a: must be an integer from 1 to 1,000"),
+        ({"blocked_reward": "x"}, "blocked_reward = x: must be a finite number"),
+        ({"may_block": "no"}, "may_block = no: must be True or False"),
+        ({"shows_holding": 3}, "shows_holding = 3: must be True or False"),
+    ],
+)
+def test_an_option_of_another_type_is_told_by_its_name(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        EonEnv("quick", **options)
+
+
+@pytest.mark.parametrize("action", [0.5, "a", None, 10**30])
+def test_an_action_that_is_not_an_integer_is_told(action: Any) -> None:
+    env = EonEnv("quick")
+    env.reset()
+    with pytest.raises(
+        ValueError, match=f"action = {str(action)[:9]}.*: must be an integer from 0 to 5"
+    ):
+        env.step(action)

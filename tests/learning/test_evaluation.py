@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -88,3 +89,18 @@ def test_none_is_told() -> None:
         evaluate(first_path, "quick", OVERRIDES, replications=[])
     with pytest.raises(KeyError):
         evaluate(first_path, "quick", OVERRIDES, replications=1).metric("speed")
+
+
+@pytest.mark.parametrize(
+    ("replications", "told"),
+    [
+        (1.5, "replications = 1.5: must be an integer from 1 to 1,000,000"),
+        ("a", "replications = a: must be an integer from 1 to 1,000,000"),
+        (-3, "replications = -3: must be an integer from 1 to 1,000,000"),
+        ([], "replications = []: must name at least one"),
+        ([0.5], "replication = 0.5: must be an integer from 0"),
+    ],
+)
+def test_replications_that_cannot_be_are_told_by_name(replications: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        evaluate(lambda observation, mask: mask.argmax(axis=1), "quick", replications=replications)

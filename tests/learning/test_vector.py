@@ -129,7 +129,8 @@ def test_what_is_returned_is_not_used_again() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_envs": 0}, "num_envs = 0: must be at least 1"),
+        ({"num_envs": 0}, "num_envs = 0: must be an integer from 1 to 1,000,000"),
+        ({"num_envs": 1.5}, "num_envs = 1.5: must be an integer from 1 to 1,000,000"),
         ({"autoreset_mode": AutoresetMode.DISABLED}, "must be NextStep or SameStep"),
         ({"render_mode": "human"}, "render_mode"),
     ],
@@ -183,6 +184,6 @@ def test_a_bad_action_as_the_next_episode_begins_does_nothing() -> None:
     ended = np.zeros(2, dtype=np.bool_)
     while not ended.any():
         ended = env.step(np.zeros(2, dtype=np.int64))[3]
-    with pytest.raises(ValueError, match="action 9 is none of 0 to 5"):
+    with pytest.raises(ValueError, match="action = 9: must be an integer from 0 to 5"):
         env.step(np.array([0, 9]))
     assert env.step(np.zeros(2, dtype=np.int64))[4]["replication"].tolist() == [2, 3]
