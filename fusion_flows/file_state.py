@@ -57,6 +57,11 @@ def recorded_name(run: RunDirectory) -> str:
     return str(_record(run.flow_run).get("name") or "")
 
 
+def recorded_flow_run(run: RunDirectory) -> str:
+    """Return the id of the flow run that has worked in this directory last; empty where none is known."""
+    return str(_record(run.flow_run).get("flow_run_id") or "")
+
+
 def is_complete(run: RunDirectory) -> bool:
     """Return whether all of a run was computed and no process holds it any more."""
     return file_state(run).name == "Completed"

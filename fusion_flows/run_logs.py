@@ -17,7 +17,8 @@ from fusion_flows.log_stream import LogStream
 from fusion_flows.periods import ArgumentError
 from fusion_flows.run_lookup import PAGE, Found, RunError, find, refresh
 from fusion_flows.rundir import no_directory
-from fusion_flows.server_address import connect
+from fusion_flows.runs_by_files import find_by_files
+from fusion_flows.server_address import ServerAwayError, connect
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _log = logging.getLogger("fusion.logs")
 def log_lines(
     run: str, *, follow: bool = False, lines: int | None = None, file: bool = False
 ) -> Iterator[str]:
-    """Give the log of a run, line by line.
+    """Give the log of a run, line by line. With no server it is its file on this machine.
 
     Args:
         run: Run id or the first 4 digits of it or more, name, or id of the flow run.
@@ -49,30 +50,40 @@ def log_lines(
     Raises:
         NoSuchRunError: No run is called that, or more than one.
         RunError: The run has no log file on this machine.
-        NoServerError: No server answers.
+        NoServerError: No server answers, and no run here is called that.
     """
     if lines is not None and lines < 0:
         raise ArgumentError(f"lines {lines}: must be 0 or more")
     runs_dir = Settings().runs_dir
-    with connect() as client:
-        found = find(client, run, runs_dir)
-        if file:
-            read = _file_reader(_path(found, runs_dir), lines)
-        elif found.flow_run is None:
-            raise RunError(
-                f"Prefect knows no flow run of {found.run_id}: `--file` (file=True) shows the log "
-                "that is in its directory"
-            )
-        else:
-            read = _Records(client, found.flow_run.id, lines, follow).read
-        yield from _until_over(read, _over(client, found)) if follow else read(True)
+    began = False
+    try:
+        with connect() as client:
+            found = find(client, run, runs_dir)
+            if file:
+                read = _file_reader(_path(found, runs_dir), lines)
+            elif found.flow_run is None:
+                raise RunError(
+                    f"Prefect knows no flow run of {found.run_id}: `--file` (file=True) shows the log "
+                    "that is in its directory"
+                )
+            else:
+                read = _Records(client, found.flow_run.id, lines, follow).read
+            began = True
+            yield from _until_over(read, _over(client, found)) if follow else read(True)
+            return
+    except ServerAwayError:
+        if began or (directory := find_by_files(run, runs_dir)) is None:
+            raise
+    found = Found(directory.run_id, None, directory)
+    read = _file_reader(directory.log, lines)
+    yield from _until_over(read, _over(None, found)) if follow else read(True)
 
 
-def _over(client: "SyncPrefectClient", found: Found) -> Callable[[], float | None]:
+def _over(client: "SyncPrefectClient | None", found: Found) -> Callable[[], float | None]:
     """Return a question: for how many seconds the run has been over; None while it goes on."""
 
     def over() -> float | None:
-        if found.flow_run is None:
+        if client is None or found.flow_run is None:
             return None if found.directory and run_lock.in_use(found.directory) else math.inf
         flow_run = _patiently(lambda: refresh(client, found)).flow_run
         if flow_run is None or flow_run.state is None:

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from fusion.problems import show
 from fusion_flows import rundir
 from fusion_flows.rundir import RunDirectory
-from fusion_flows.server_address import connect
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -112,24 +111,8 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
     if len(found) == 1:
         return found[0]
     if found:
-        raise NoSuchRunError(_ambiguous(text, found))
+        raise NoSuchRunError(ambiguous(text, found))
     raise NoSuchRunError(_unknown(client, text, runs_dir))
-
-
-def find_directory(run: str, runs_dir: Path) -> RunDirectory:
-    """Return the directory of the run that is called so; the server is asked only for a name.
-
-    Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError.
-    """
-    if (here := find_by_prefix(run, runs_dir)) is not None:
-        return here
-    with connect() as client:
-        found = find(client, run, runs_dir)
-    if found.directory is None:
-        raise rundir.RunDirectoryError(
-            rundir.no_directory(found.run_id, runs_dir, "; FUSION_RUNS_DIR names another place")
-        )
-    return found.directory
 
 
 def find_by_prefix(run: str, runs_dir: Path) -> RunDirectory | None:
@@ -296,7 +279,8 @@ def _all(client: "SyncPrefectClient", flow_run_filter: Any) -> Iterator["FlowRun
         offset += PAGE
 
 
-def _ambiguous(text: str, found: list[Found]) -> str:
+def ambiguous(text: str, found: list[Found]) -> str:
+    """Return that several runs are called so, and which."""
     told = "; ".join(_told(one) for one in found[:_TOLD])
     more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
     return f"{len(found)} runs are called '{show(text)}', say which by its run id: {told}{more}"

@@ -28,14 +28,13 @@ from fusion_flows.run_lookup import (
     RunError,
     described,
     find,
-    find_by_prefix,
     located,
     our_flows,
     progress_of,
     refresh,
 )
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.runs_by_files import corrected, lost, run_by_files, runs_by_files
+from fusion_flows.runs_by_files import corrected, find_by_files, lost, run_by_files, runs_by_files
 from fusion_flows.server_address import ServerAwayError, connect, killed_runs_dir
 from fusion_flows.settings import Settings
 
@@ -175,7 +174,7 @@ def runs(
             limit=limit,
             page=page,
         )
-        if not by_files:
+        if not by_files and not rundir.list_runs(_runs_dir()):
             raise
         return by_files
 
@@ -190,7 +189,7 @@ def show(run: str, file: str = "") -> Details | Preview:
     Raises:
         NoSuchRunError: No run is called that, or more than one.
         RunDirectoryError: The file is not given out, or the directory is not on this machine.
-        NoServerError: No server answers, and no directory here has this run id.
+        NoServerError: No server answers, and no run here is called that.
     """
     try:
         with connect() as client:
@@ -200,7 +199,7 @@ def show(run: str, file: str = "") -> Details | Preview:
                 return preview(_directory(found, runs_dir), file)
             return _details(client, found)
     except ServerAwayError:
-        if (directory := find_by_prefix(run, _runs_dir())) is None:
+        if (directory := find_by_files(run, _runs_dir())) is None:
             raise
         return preview(directory, file) if file else _details(None, Found("", None, directory))
 

@@ -13,9 +13,19 @@ from uuid import UUID
 
 from fusion.counts import counted
 from fusion_flows import run_lock, rundir
-from fusion_flows.file_state import FileState, file_state, recorded_name
-from fusion_flows.run_lookup import Found, Run, as_ended, refresh
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.file_state import FileState, file_state, recorded_flow_run, recorded_name
+from fusion_flows.run_lookup import (
+    Found,
+    NoSuchRunError,
+    Run,
+    ambiguous,
+    as_ended,
+    find,
+    find_by_prefix,
+    refresh,
+)
+from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.server_address import ServerAwayError, connect
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -55,6 +65,47 @@ def runs_by_files(
         if len(found) == page * limit:
             break
     return [run_by_files(run) for run in found[(page - 1) * limit :]]
+
+
+def find_by_files(run: str, runs_dir: Path) -> RunDirectory | None:
+    """Return the run here that is called so, as `run_lookup.find` takes it; None where none is.
+
+    Raises NoSuchRunError with the candidates where several are.
+    """
+    text = run.strip()
+    if (here := find_by_prefix(text, runs_dir)) is not None:
+        return here
+    found = [one.run for one in _directories(runs_dir) if text and text in _names(one.run)]
+    if len(found) > 1:
+        told = [Found(one.run_id, None, one) for one in found]
+        raise NoSuchRunError(ambiguous(text, told))
+    return found[0] if found else None
+
+
+def find_directory(run: str, runs_dir: Path) -> RunDirectory:
+    """Return the directory of the run that is called so; the server is asked where its id does not say.
+
+    Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError.
+    """
+    if (here := find_by_prefix(run, runs_dir)) is not None:
+        return here
+    try:
+        with connect() as client:
+            found = find(client, run, runs_dir)
+    except ServerAwayError:
+        if (by_files := find_by_files(run, runs_dir)) is None:
+            raise
+        return by_files
+    if found.directory is None:
+        raise RunDirectoryError(
+            rundir.no_directory(found.run_id, runs_dir, "; FUSION_RUNS_DIR names another place")
+        )
+    return found.directory
+
+
+def _names(run: RunDirectory) -> tuple[str, str]:
+    """Return what a run is called but for its run id: its name, and the id of its flow run."""
+    return _name(run), recorded_flow_run(run)
 
 
 def run_by_files(run: RunDirectory) -> Run:

@@ -229,11 +229,15 @@ def _place_of(url: str) -> tuple[str, str, int | None, str]:
 
 @contextmanager
 def connect() -> Iterator["SyncPrefectClient"]:
-    """Open a client of the server that `configure` finds.
+    """Open a client of the server that `configure` finds, or of one that Prefect has started in this process.
 
-    Raises NoServerError when the server does not answer, at first or later, or wants a password.
+    Raises NoServerError when there is none, when it does not answer, at first or later, or wants a password.
     """
     url = configure()
+    if not url and not _is_embedded_running():
+        raise ServerAwayError(
+            f"no Prefect server is running: start one with `fusion up`, or set {URL} to the address of one"
+        )
     import httpx
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
@@ -247,6 +251,13 @@ def connect() -> Iterator["SyncPrefectClient"]:
         raise NoServerError(_refusal(url, error.response)) from error
     except httpx.HTTPError as error:
         raise ServerAwayError(_away(url, error)) from error
+
+
+def _is_embedded_running() -> bool:
+    """Return whether Prefect has started a server for a flow that was called in this process."""
+    module = sys.modules.get("prefect.server.api.server")
+    known = module.SubprocessASGIServer._instances.values() if module else ()
+    return any(server.running for server in known)
 
 
 def open_client() -> "SyncPrefectClient":

@@ -14,8 +14,8 @@ from fusion.topology import Topology, TopologyError, load_topology
 from fusion_flows import run_lock, rundir
 from fusion_flows.command.sweeps import nothing_found, states_of
 from fusion_flows.periods import ArgumentError
-from fusion_flows.run_lookup import find_directory
 from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.runs_by_files import find_directory
 from fusion_flows.settings import Settings
 
 

@@ -22,8 +22,9 @@ from fusion.settings.sections import HOME
 from fusion_flows import rundir, server_address
 from fusion_flows.file_state import recorded_name
 from fusion_flows.run_lookup import RunError, find
+from fusion_flows.runs_by_files import find_by_files
 from fusion_flows.sent_files import send
-from fusion_flows.server_address import NoServerError, connect
+from fusion_flows.server_address import NoServerError, ServerAwayError, connect
 from fusion_flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,13 +132,18 @@ def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tupl
 
 
 def resumable(run: str) -> str:
-    """Return the run id of the directory of a run that is to be finished.
+    """Return the run id of the directory of a run that is to be finished. With no server its files say which.
 
     Raises NoSuchRunError, NoServerError, and RunError when its directory is not on this machine.
     """
     runs_dir = Settings().runs_dir
-    with connect() as client:
-        found = find(client, run, runs_dir)
+    try:
+        with connect() as client:
+            found = find(client, run, runs_dir)
+    except ServerAwayError:
+        if (here := find_by_files(run, runs_dir)) is None:
+            raise
+        return here.run_id
     if found.directory is None:
         raise RunError(
             rundir.no_directory(

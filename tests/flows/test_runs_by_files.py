@@ -1,6 +1,8 @@
 """What is told of runs when nobody else can say it: what their files say."""
 
 import json
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +12,13 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from fusion.config import load_config, to_ini
 from fusion_flows import run_lock, rundir, runs, runs_by_files
 from fusion_flows.command import cli
 from fusion_flows.file_state import FileState, file_state, is_complete
 from fusion_flows.run_lookup import Run
 
-from .prefect_server import Prefect, free_port
+from .prefect_server import Prefect, free_port, plain_environment
 from .started import SMALL, endless_call, script
 
 Capture = pytest.CaptureFixture[str]
@@ -67,6 +70,10 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
             assert "Interrupted: " in capsys.readouterr().out
             assert cli.main(["show", done.name, "output/points.csv"]) == 0
             assert capsys.readouterr().out.startswith("erlang,")
+            assert cli.main(["show", tmp_path.name]) == 0
+            assert f"Run       {done.name}  {tmp_path.name}" in capsys.readouterr().out
+            assert cli.main(["logs", tmp_path.name, "-n", "1"]) == 0
+            assert "results in" in capsys.readouterr().out
             assert cli.main(["runs"]) == 0
             assert "what the files of the runs say" in capsys.readouterr().err
 
@@ -140,3 +147,41 @@ def test_a_run_that_has_lost_its_process_has_no_eta() -> None:
     assert (run.state, run.over, run.ended) == ("Interrupted", True, last)
     assert run.duration_seconds == 25
     assert run.news == "2/5 loads, 6 replications"
+
+
+NO_SERVER = """
+import sys
+from fusion_flows.command.cli import main
+from fusion_flows.command.submission import resumable
+
+for words in (["runs"], ["show", "my ring"], ["show", "my ring", "config.ini"], ["logs", "my ring"],
+              ["logs", "my ring", "--follow"], ["runs", "--state", "failed"]):
+    assert main(words) == 0, words
+for words in (["cancel", "my ring"], ["delete", "my ring", "-y"], ["set-up"], ["run", "quick", "--detach"],
+              ["show", "nobody"], ["logs", "nobody"]):
+    assert main(words) == 1, words
+assert resumable("my ring") == "0123456789ab"
+assert "prefect" not in sys.modules, "nothing of Prefect was started"
+"""
+
+
+def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_path: Path) -> None:
+    run = rundir.create(tmp_path / "runs", "0123456789ab", to_ini(load_config("quick")))
+    run.log.write_text("what the simulator printed\n")
+    run.provenance.write_text('{"started": "2026-11-23T03:47:21+00:00", "exit_code": 0}')
+    run.flow_run.write_text('{"flow_run_id": "", "name": "my ring"}')
+    environment = {**plain_environment(tmp_path), "FUSION_RUNS_DIR": str(tmp_path / "runs")}
+    done = subprocess.run(
+        [sys.executable, "-c", NO_SERVER],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("my ring") == 2
+    assert done.stdout.count("what the simulator printed") == 2
+    told = [line for line in done.stderr.splitlines() if line.startswith("fusion: ")]
+    assert len(told) == 6
+    assert all("no Prefect server is running" in line and "`fusion up`" in line for line in told)

@@ -127,7 +127,12 @@ result = fusion(template="quick", overrides={small!r}, name="mine")
 assert isinstance(result, SimResult)
 assert [point["erlang"] for point in result.points] == [140, 160]
 assert isinstance(result.points[0]["blocking_probability"], float)
+from fusion_flows.runs import runs, show
+(listed,) = runs()  # from the server that this process has by now
+assert (listed.name, listed.state, show("mine").run.flow_run_id) == ("mine", "Completed", listed.flow_run_id)
+assert listed.flow_run_id is not None
 again = fusion(resume=result.run_id, overrides={{"snr_settings": {{}}}})  # as from a form
+assert [one.name for one in runs()] == ["mine", "mine"]
 assert again.run_dir == result.run_dir and again.points == result.points
 assert fusion(template=str(result.run_dir / "config.ini")).points == result.points
 try:
