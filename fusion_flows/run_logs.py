@@ -39,7 +39,7 @@ _log = logging.getLogger("fusion.logs")
 def log_lines(
     run: str, *, follow: bool = False, lines: int | None = None, file: bool = False
 ) -> Iterator[str]:
-    """Give the log of a run, line by line. With no server it is its file on this machine.
+    """Show the log of a run, line by line. Without a server, from its file on this machine.
 
     Args:
         run: Run id or the first 4 digits of it or more, name, or id of the flow run.

@@ -136,7 +136,7 @@ def runs(
     limit: int = 20,
     page: int = 1,
 ) -> list[Run]:
-    """List runs, the newest first. With no server it is what the files of the runs say.
+    """List runs, the newest first. Without a server, from what the files of the runs say.
 
     Args:
         state: Only those in this state of Prefect's, in any case: Running, Completed, Failed, ...;

@@ -117,7 +117,7 @@ def topologies() -> list[Network]:
 
 
 def examples(to: Path = Path("examples")) -> list[Example]:
-    """Write the shipped examples into a folder: sweeps, policies of one's own, a learner, a notebook.
+    """Write the shipped examples into a folder: sweeps, policies of your own, a learner, a notebook.
 
     A file that you have changed is left as it is.
 

@@ -65,7 +65,7 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
 
 
 def schema() -> dict[str, Any]:
-    """Return what every setting takes, as JSON Schema: types, bounds, choices, defaults and meanings.
+    """Describe what every setting takes, as JSON Schema: types, bounds, choices, defaults and meanings.
 
     It is that of overrides, {"section": {"key": value}}, which an INI file has as text. Keys of FUSION that
     are read or left out are not in it.

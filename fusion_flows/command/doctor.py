@@ -46,7 +46,7 @@ class Check(NamedTuple):
 
 
 def doctor() -> list[Check]:
-    """Look at everything that a run needs, and say what is wrong and how to mend it.
+    """Check everything that a run needs, and say what is wrong and how to fix it.
 
     Versions, the Prefect server with its database, work pool, workers, deployments, schedules and
     automation, the folder of runs, the cache of the compiled event loop. Nothing is started or changed.

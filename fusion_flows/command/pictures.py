@@ -37,10 +37,10 @@ def topology(
     Args:
         network: Name of a shipped topology (`fusion topologies` lists them), file of one of your own, or run:
             its id or the first 4 digits of it or more, its name, its directory.
-        metric: What colours the links of a run: utilisation or fragmentation; nothing: utilisation.
-        load: At which load, in Erlang; nothing: the highest that there is.
-        title: Above the picture; nothing: network, policy and load. "": none, as a caption says it.
-        to: Folder for the files, which are named after network and run; nothing: plots, of a run its own.
+        metric: What colours the links of a run: utilisation or fragmentation; default: utilisation.
+        load: At which load, in Erlang; default: the highest that there is.
+        title: Above the picture; default: network, policy and load. "": none, as a caption says it.
+        to: Folder for the files, which are named after network and run; default: plots, of a run its own.
         length_key: Of a file: the attribute of the links that is their length in km, where that is asked.
 
     Raises:
@@ -93,7 +93,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
     Args:
         what: A run: its id or the first 4 digits of it or more, its name, its directory. Or the TOML or JSON
             file of a sweep, of which the store is read.
-        to: The file; nothing: report.html in the directory of the run, NAME-report.html for a sweep's file.
+        to: The file; default: report.html in the directory of the run, NAME-report.html for a sweep's file.
         empty: Write it of a sweep without any result, too; the command does not.
 
     Raises:

@@ -37,7 +37,7 @@ def run_here(
     Args:
         template: Name of a template, or the path of an INI file.
         overrides: What to change in it: {"section": {"key": value}}.
-        name: Name of the run in lists; nothing: topology, policy and loads.
+        name: Name of the run in lists; default: topology, policy and loads.
         resume: Run id of an earlier run, to finish what it left.
 
     Raises:

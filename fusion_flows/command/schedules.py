@@ -58,7 +58,7 @@ def schedule_sweep(
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         cron: Minute, hour, day, month and weekday, five fields, such as "0 2 * * *" for each night at 2.
         timezone: Zone of these times, such as Europe/Berlin.
-        name: Name of the schedule and of its runs; nothing: the template, or the one network of all points,
+        name: Name of the schedule and of its runs; default: the template, or the one network of all points,
             and the axes.
         engine: What computes; see `sweep_here`.
 

@@ -169,9 +169,9 @@ def submit(
     it may read.
 
     Args:
-        template: Name of a template, or the path of an INI file; nothing: quick.
+        template: Name of a template, or the path of an INI file; default: quick.
         overrides: What to change in it: {"section": {"key": value}}.
-        name: Name of the run in lists; nothing: that of the earlier run, else topology, policy and loads.
+        name: Name of the run in lists; default: that of the earlier run, else topology, policy and loads.
         resume: Run id of an earlier run, to finish what it left.
 
     Raises:

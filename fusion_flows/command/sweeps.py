@@ -71,7 +71,7 @@ class Plan(BaseModel):
 
 
 def plan(file: SweepSource) -> Plan:
-    """Tell what a sweep would do: its points, what is there, the time it takes. Nothing is computed.
+    """Show what a sweep would do: its points, what the store has, how long it will take. Nothing is computed.
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
@@ -155,7 +155,7 @@ def sweep_here(
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        name: Name of the run in lists; nothing: the template, or the one network of all points, and the axes.
+        name: Name of the run in lists; default: the template, or the one network of all points, and the axes.
         engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
             deployment whose workers compute, such as fusion-points/worker-points.
         failed: Compute only the points that failed when they were computed last.
@@ -202,7 +202,7 @@ def submit_sweep(
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        name: Name of the run in lists; nothing: the template, or the one network of all points, and the axes.
+        name: Name of the run in lists; default: the template, or the one network of all points, and the axes.
         engine: What computes; see `sweep_here`.
         failed: Compute only the points that failed when they were computed last.
 
@@ -265,7 +265,7 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        metrics: Those that are wanted; nothing: all.
+        metrics: Those that are wanted; default: all.
 
     Raises ConfigError and StoreError.
     """
@@ -281,14 +281,14 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
 
 
 def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, Any]]:
-    """Tell which value on an axis blocks less, at each load, from what the store has by now.
+    """Show which value on an axis blocks less, at each load, from what the store has so far.
 
     Replications that served the same requests are compared one by one (common random numbers).
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         axis: The axis along which to compare, such as path_order.
-        base: The value that the others are compared with; nothing: the first.
+        base: The value that the others are compared with; default: the first.
 
     Raises:
         ConfigError: All that is wrong with the sweep; an axis or a value that is none.
@@ -299,7 +299,7 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
 
 
 def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
-    """Tell the load at which each curve of a sweep reaches a blocking probability, by interpolation.
+    """Show the load at which each curve of a sweep reaches a blocking probability, by interpolation.
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
@@ -390,11 +390,11 @@ def plot(
 
     Args:
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        metric: What is drawn, such as utilisation; nothing: that of the sweep.
+        metric: What is drawn, such as utilisation; default: that of the sweep.
         against: The axis whose values are compared, such as path_order: a picture of the differences.
-        base: The value that the others are compared with; nothing: the first.
+        base: The value that the others are compared with; default: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
-        title: Above the picture; nothing: the template's name, or that of the one network of all points.
+        title: Above the picture; default: the template's name, or that of the one network of all points.
             "": none, as a caption says it.
         to: Folder for the files.
 
@@ -431,7 +431,7 @@ def plot(
 
 
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
-    """Tell what differs between two points of the store: each name with both values.
+    """Show what differs between two points of the store: each name with both values.
 
     None stands for the default.
 
@@ -447,7 +447,7 @@ def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
 
 
 def merge(folder: Path) -> int:
-    """Add to the store what another one has, such as that of another machine; tell how many are new.
+    """Add what another store has, such as that of another machine; say how many replications are new.
 
     Args:
         folder: The other store.

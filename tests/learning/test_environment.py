@@ -344,7 +344,7 @@ def test_bad_arguments(options: dict[str, Any], message: str) -> None:
 
 
 def test_an_option_that_is_none() -> None:
-    with pytest.raises(ValueError, match="must be an integer from 0 to 5"):
+    with pytest.raises(TypeError, match="block_size"):
         EonEnv("quick", block_size=3)  # type: ignore[call-arg]
 
 
