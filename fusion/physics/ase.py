@@ -12,6 +12,7 @@ import numpy as np
 
 from fusion.physics.arguments import positive
 from fusion.physics.fibre import PLANCK, Fibre, check_fibre, emission_factor, span_loss
+from fusion.problems import show
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,7 +30,7 @@ def amplifier_noise(
     factor, ratio = positive("n_sp", n_sp), positive("gain", gain)
     for name, values in (("n_sp", factor), ("gain", ratio)):
         if (values < 1.0).any():
-            raise ValueError(f"{name} = {values.min()}: must be 1 or more")
+            raise ValueError(f"{name} = {show(values.min().item())}: must be 1 or more")
     photon = PLANCK * positive("frequency", frequency)
     return np.asarray(2.0 * factor * (ratio - 1.0) * photon * positive("bandwidth", bandwidth))
 

@@ -148,7 +148,9 @@ def check_phi(phi: ArrayLike) -> NDArray[np.float64]:
     """Return float64[...] if every phi is from 0 to 1, else raise ValueError."""
     values = not_negative("phi", phi)
     if (values > 1.0).any():
-        raise ValueError(f"phi = {show(values.max().item())}: must be from 0 (Gaussian) to 1 (QPSK)")
+        raise ValueError(
+            f"phi = {show(values.max().item())}: must be from 0 (Gaussian) to 1 (QPSK)"
+        )
     return values
 
 
