@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
 from fusion.sweep.chunks import next_chunk
@@ -22,6 +23,7 @@ ORDER_SECONDS = 5.0
 
 _ORDERS_PER_THREAD = 2  # one at work and one that waits there
 _LOOK_SECONDS = 0.5
+_TAKE_SECONDS = 5.0  # for a result that a worker has
 _CONNECT_SECONDS = 10
 
 
@@ -61,6 +63,7 @@ def compute_on_dask(
                 failures.append(delivery.failures)
                 for failure in delivery.failures:
                     failed[failure.key].failure = failure
+            follower.stall.look(None)
             follower.look()
             if (state := ended()) is not None:
                 orders.cancel()
@@ -80,10 +83,15 @@ class _Orders:
         self._metric = metric
         self._waiting = {state.point.key: state for state in states if not state.is_done}
         self._follower = follower
+        self._told = False
 
     def send(self) -> None:
         """Send orders until every thread has enough."""
-        threads = max(1, sum(self._client.nthreads().values()))
+        threads = sum(self._client.nthreads().values())
+        if not threads and not self._told:
+            self._told = True
+            get_run_logger().warning("The Dask cluster has no worker; the points wait for one")
+        threads = max(1, threads)
         speed = self._follower.requests_per_second / threads
         while len(self.out) < _ORDERS_PER_THREAD * threads:
             chunk = next_chunk(self._waiting.values(), speed, ORDER_SECONDS)
@@ -118,11 +126,15 @@ class _Orders:
             return []
         found = []
         for future in done:
-            chunk = {state.point.key: state for state in self.out.pop(future)}
             try:
-                found.append((future.result(), chunk))
+                delivery = future.result(timeout=_TAKE_SECONDS)
             except KilledWorker as error:
                 raise SimulationError(f"workers of the cluster die: {error}", 1) from None
+            except (
+                TimeoutError
+            ):  # the worker that has it does not answer; the sweep may be cancelled meanwhile
+                break
+            found.append((delivery, {state.point.key: state for state in self.out.pop(future)}))
         return found
 
     def cancel(self) -> None:

@@ -18,6 +18,8 @@ def _text(value: object) -> object:
     return repr(value) if is_number else value
 
 
+# The form shows a tab for each kind. Without the second kind the server, which checks by the schema of the
+# form, refuses a number before there is a run; both versions of the UI show tabs where two kinds are taken.
 Text = Annotated[
     str,
     BeforeValidator(_text),

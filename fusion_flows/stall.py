@@ -77,8 +77,11 @@ class Stall:
         self._since = datetime.now(UTC)
         self._cpu: tuple[float, float] | None = None  # when, and CPU seconds by then
 
-    def look(self, tree: ProcessTree) -> State | None:
-        """Say what has changed, and return the state in which to end, if it is to be ended."""
+    def look(self, tree: ProcessTree | None) -> State | None:
+        """Say what has changed, and return the state in which to end, if it is to be ended.
+
+        tree: None where others compute, whose processes cannot be seen: then it is told and never ended.
+        """
         now = time.monotonic()
         step = min(now - self._looked, _STEP_SECONDS)
         self._looked = now
@@ -91,7 +94,9 @@ class Stall:
         limit = self._limit_seconds
         if limit is None:
             limit = max(_LEAST_SECONDS, _FACTOR * (self._longest or 0.0))
-        if self._cpu is None or self._idle > limit or now - self._cpu[0] > _CPU_SECONDS:
+        if tree is not None and (
+            self._cpu is None or self._idle > limit or now - self._cpu[0] > _CPU_SECONDS
+        ):
             self._look_at_cpu(tree, now)
         may_compute = not self._alike or self._longest is None
         stalled = self._idle > limit or (not may_compute and self._waited > _FACTOR * limit)
@@ -103,6 +108,8 @@ class Stall:
             self._logger.warning(
                 "%s: nothing was written for %.0f s; %s", self.text, self._waited, _seen(tree)
             )
+        if tree is None:
+            return None
         beyond = (self._idle if self._idle > limit else self._waited) - limit
         if self._end_seconds is None or beyond < self._end_seconds:
             return None
@@ -148,8 +155,10 @@ def _cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _seen(tree: ProcessTree) -> str:
+def _seen(tree: ProcessTree | None) -> str:
     """Return what can be seen from outside."""
+    if tree is None:
+        return "nothing comes back from those who compute"
     seen: dict[str, list[str]] = {}
     for process in tree.processes():
         with suppress(psutil.Error):

@@ -207,6 +207,9 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             paused=lambda: watch.paused,
         )
 
+        def held() -> State | None:
+            return watch.held(follower.look)
+
         def write_last(partial: str, exit_code: int = 1) -> None:
             _write_last(follower, run, record, sweep, states, partial, exit_code)
 
@@ -223,7 +226,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
             elif "://" in engine:
-                end = compute_on_dask(engine, sweep.metric, wanted, store, follower, watch.held)
+                end = compute_on_dask(engine, sweep.metric, wanted, store, follower, held)
             else:
                 end = compute_on_workers(
                     engine,
@@ -231,7 +234,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
                     wanted,
                     store,
                     follower,
-                    watch.held,
+                    held,
                     connection,
                     flow_run_id,
                 )

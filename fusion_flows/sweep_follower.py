@@ -79,6 +79,7 @@ class SweepFollower:
         self._requests = 0
         self._seconds = 0.0
         self._since: float | None = None
+        self._rests = False
         self._rows: dict[str, tuple[int, bool, Row]] = {}
         self._logger = logger
         self._plot = PlotArtifact(self.artifacts, LivePlot(self._draw, len(states)), logger)
@@ -105,8 +106,18 @@ class SweepFollower:
             self._seconds += time.monotonic() - self._since
             self._since = None
 
+    def _keep_time(self) -> None:
+        """Do not take the time of a pause for time in which nothing was computed fast."""
+        if self._paused():
+            self._rests = self._rests or self._since is not None
+            self.pause()
+        elif self._rests:
+            self._rests = False
+            self._since = time.monotonic()
+
     def look(self, *, last: bool = False) -> None:
         """Take in and pass on what is new. `last`: nothing more will come, so nothing is held back."""
+        self._keep_time()
         self.glance()
         try:
             self._log.forward(last=last)

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -92,9 +93,16 @@ class Watch:
             self._state = None  # the next answer will be the same
             return None
 
-    def held(self) -> State | None:
-        """As `ended`, but return only when the run is not paused: for who has no processes to stop."""
+    def held(self, look: Callable[[], None] = lambda: None) -> State | None:
+        """As `ended`, but return only when the run is not paused: for who has no processes to stop.
+
+        look: what is done about once a second meanwhile, such as to say that it is paused.
+        """
+        next_look = 0.0
         while (state := self.ended()) is None and self.paused:
+            if time.monotonic() >= next_look:
+                look()
+                next_look = time.monotonic() + _QUESTION_SECONDS
             time.sleep(_WAIT_SECONDS)
         return state
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from .prefect_server import Prefect, free_port, wait_for
+from .test_pause import pause, resume
 from .test_sweep import LONG, computed, result, start
 
 SWEEP = {**LONG, "overrides": {"general_settings": {"num_requests": 40_000, "max_iters": 60}}}
@@ -63,6 +65,59 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
         one, two = (Path(result(folder)[table]).read_bytes() for folder in (alone, together))
         assert one == two
     assert set(computed(together).values()) == {1}
+
+
+MORE = {**LONG, "overrides": {"general_settings": {"num_requests": 100_000, "max_iters": 300}}}
+"""More than is out on a cluster at a time."""
+
+
+def news_of(server: Prefect, run: str) -> str:
+    return str(server.artifacts(run).get("progress", {}).get("description", ""))
+
+
+@pytest.mark.timeout(300)
+def test_a_paused_sweep_sends_nothing_more_and_goes_on_and_a_stall_is_told(
+    server: Prefect,
+    cluster: tuple[str, list[psutil.Popen]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(server.environment, "FUSION_STALL_SECONDS", "8")
+    monkeypatch.setitem(server.environment, "FUSION_END_STALLED_SECONDS", "1")
+    address, workers = cluster
+    folder = tmp_path / "sweep"
+    process = start(server, folder, MORE, engine=address)
+    run = server.named(str(folder))
+    wait_for(lambda: process.poll() or computed(folder).total() > 20, 100, "outcomes")
+    pause(server, run)
+    wait_for(lambda: news_of(server, run).startswith("paused, "), 30, "the news")
+    assert "ETA" not in news_of(server, run)
+    wait_for(lambda: idle(workers), 60, "the end of the tasks that are out")
+    there = computed(folder).total()
+    time.sleep(3)
+    assert idle(workers)
+    assert computed(folder).total() == there < 6 * 300
+    assert "stalled" not in news_of(server, run)
+
+    for each in workers:
+        each.suspend()
+    resume(server, run)
+    wait_for(lambda: news_of(server, run).startswith("stalled since 20"), 60, "the stall")
+    assert server.run(run)["state_type"] == "RUNNING"
+    for each in workers:
+        each.resume()
+    assert process.wait(150) == 0
+    assert set(computed(folder).values()) == {1}
+    assert computed(folder).total() == 6 * 300
+    assert "stalled" not in news_of(server, run)
+
+
+def idle(workers: list[psutil.Popen]) -> bool:
+    """Return whether no worker computes."""
+    before = [sum(each.cpu_times()[:2]) for each in workers]
+    time.sleep(1.5)
+    after = [sum(each.cpu_times()[:2]) for each in workers]
+    return all(now - then < 0.3 for then, now in zip(before, after, strict=True))
 
 
 @pytest.mark.slow
