@@ -10,8 +10,8 @@ import numpy as np
 
 from fusion.replication import replicate
 from fusion.scenario import make_scenario
-from fusion.sweep.definition import read_sweep
 from fusion.sweep.points import Point, sweep_points
+from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import sweeps
 
 HERE = Path(__file__).parent

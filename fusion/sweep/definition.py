@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
@@ -18,10 +15,8 @@ from fusion.problems import ConfigError, Problem, nearest, show
 from fusion.settings.other_names import LOADS, meant_key
 from fusion.settings.sections import HOME, SECTIONS
 from fusion.sweep.condition import faults
-from fusion.text_files import read_text
 
 MAX_POINTS = 100_000
-_MAX_BYTES = 16 << 20  # 100,000 points, written out
 _NO_AXES = {"erlang_start", "erlang_stop", "erlang_step", "workers"}
 ERLANG = "erlang"
 """The axis of loads; every other axis is a key of the configuration."""
@@ -218,32 +213,6 @@ def needs_blocking(sweep: Sweep, what: str) -> None:
 
 def _values(values: list[Value] | Steps) -> list[Any]:
     return list(values.values) if isinstance(values, Steps) else list(values)
-
-
-def read_sweep(path: Path | str) -> Sweep:
-    """Return the sweep of a .toml or .json file. Raises ConfigError with all that is wrong.
-
-    Relative paths in it start from its folder, see `with_absolute_paths`.
-    """
-    from fusion.sweep.relative_paths import with_absolute_paths  # it needs what is defined here
-
-    path = Path(path)
-    kind = path.suffix[1:].upper()
-    if kind not in ("TOML", "JSON"):
-        message = "a sweep's file ends in .toml or .json; `fusion run` takes an INI file"
-        raise ConfigError([Problem("", "", None, message, str(path))])
-    try:
-        text = read_text(path, _MAX_BYTES)
-    except ValueError as error:
-        raise ConfigError([Problem("", "", None, show(str(error), 200), str(path))]) from None
-    try:
-        data = json.loads(text) if kind == "JSON" else tomllib.loads(text)
-    except ValueError as error:
-        message = f"is not valid {kind}: {show(str(error), 200)}"
-        raise ConfigError([Problem("", "", None, message, str(path))]) from None
-    if kind == "TOML" and isinstance(data, dict) and data.get("where") == "":
-        data["where"] = " "  # empty is what a sweep without it has, as in a run's sweep.json
-    return with_absolute_paths(make_sweep(data, str(path)), path.parent)
 
 
 def make_sweep(data: object, source: str) -> Sweep:

@@ -12,13 +12,14 @@ from fusion.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
 from fusion.sweep.compare import loads_at as loads_of_states
-from fusion.sweep.definition import Sweep, make_sweep, read_sweep
+from fusion.sweep.definition import Sweep, make_sweep
 from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store, differences
+from fusion.sweep.sweep_file import read_sweep
 from fusion_flows import known_stores, server_address
 from fusion_flows.periods import ArgumentError
 from fusion_flows.sent_files import send

@@ -12,8 +12,8 @@ import pytest
 import fusion.request
 from fusion.kernel.request import PUBLIC, QUESTIONS
 from fusion.own_policy.file import read_policy
-from fusion.sweep.definition import read_sweep
 from fusion.sweep.points import Point, sweep_points
+from fusion.sweep.sweep_file import read_sweep
 from tests.twin.cases import Case, cases
 from tests.twin.own_policies import OwnTwin, serve_own
 

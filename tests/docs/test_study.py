@@ -7,10 +7,10 @@ from pathlib import Path
 
 from fusion.interval_text import interval_text
 from fusion.sweep.computation import compute
-from fusion.sweep.definition import read_sweep
 from fusion.sweep.point_state import point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.results import point_rows
+from fusion.sweep.sweep_file import read_sweep
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(

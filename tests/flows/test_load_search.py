@@ -15,8 +15,8 @@ import pytest
 from fusion.capacity import find_load
 from fusion.replication import replicate
 from fusion.scenario import make_scenario
-from fusion.sweep.definition import read_sweep
 from fusion.sweep.points import Point, at_load, sweep_points
+from fusion.sweep.sweep_file import read_sweep
 
 from .prefect_server import wait_for
 from .test_sweep import computed

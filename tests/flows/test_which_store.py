@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fusion.outcome import Outcome
-from fusion.sweep.definition import read_sweep
 from fusion.sweep.points import sweep_points
 from fusion.sweep.store import OutcomeWriter, Store
+from fusion.sweep.sweep_file import read_sweep
 from fusion_flows import known_stores, server_address
 from fusion_flows.command import pictures, sweeps
 from fusion_flows.command.cli import main
