@@ -188,7 +188,7 @@ def _levels(
         degrees = np.array([max(1, len(side.residuals) - 1) for side in members])
         variance = float(terms.sum())
         freedom = welch_degrees(terms, degrees) if variance > 0.0 else float(degrees.sum())
-        if variance == 0.0:  # equal counts by chance are no proof of precision
+        if variance == 0.0:  # equal counts by chance do not prove precision
             variance = p * (1.0 - p) / requests
         names = [load for load, _ in known[start:stop]]
         levels.append(_Level(names, weights[start:stop].tolist(), p, variance, freedom))
@@ -246,7 +246,7 @@ class _Interpolation:
         self._deviation = np.sqrt([level.variance for level in levels]) / slope
         self._degrees = np.array([level.degrees for level in levels])
         self._confidence = confidence
-        # Derivatives of the curve by each level, as differences: the cubic's slopes are no simple function.
+        # Derivatives of the curve by each level, as differences: the cubic's slopes have no simple form.
         self._step = 0.1 * np.nan_to_num(self._deviation, nan=1.0)
         moves = np.repeat(np.diag(self._step), sizes, axis=0)
         self._curves = _monotone(
@@ -618,7 +618,7 @@ class _Search:
     ) -> FoundLoad:
         """Return a load and its interval, of which logarithms over e^centre are given.
 
-        An estimate outside of the range is none.
+        An estimate outside of the range does not count.
         """
         load, lower, upper = (math.exp(centre + each) for each in root_and_limits)
         if load > self._highest:
@@ -674,6 +674,6 @@ def _probit(probability: float) -> float:
 
 
 def _check_probability(name: str, value: float) -> None:
-    """Raise ValueError for what is no probability between 0 and 1."""
+    """Raise ValueError for what is not a probability between 0 and 1."""
     if not 0.0 < value < 1.0:
         raise ValueError(f"{name} is {value}: it must be between 0 and 1")

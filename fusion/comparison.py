@@ -134,7 +134,7 @@ def blocking_difference(
     is too short on one side: it covered down to 90 % where it claims 95 %, and this one 94 to 99 %.
 
     Where a side has nothing blocked its limits are 0 and `upper_bound_of_zero`, and r counts as zero; so too
-    where everything is blocked. Differences that are all equal are no proof of precision: r counts as zero.
+    where everything is blocked. Differences that are all equal do not prove precision: r counts as zero.
     """
     a, b = side_of(blocked_a, offered_a, requests_a), side_of(blocked_b, offered_b, requests_b)
     if paired and len(a.residuals) != len(b.residuals):
@@ -203,7 +203,7 @@ def welch_degrees(variances: ArrayLike, degrees: ArrayLike) -> float:
 
 
 def quantile_of_t(confidence: float, degrees_of_freedom: float) -> float:
-    """Return the two-sided quantile of Student's t distribution, for degrees that are no whole number."""
+    """Return the two-sided quantile of Student's t distribution, for degrees that are not a whole number."""
     if degrees_of_freedom == int(degrees_of_freedom):
         return student_t(confidence, int(degrees_of_freedom))
     from scipy.special import stdtrit

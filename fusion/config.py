@@ -505,7 +505,7 @@ def _find_template(template: str | Path, templates_dir: Path | None) -> Path:
         return Path(template)
     if template.lower().endswith(".ini"):
         return Path(template)
-    message = f"'{show(template)}' is no template; there are {', '.join(sorted(known))}"
+    message = f"'{show(template)}' is not a template; there are {', '.join(sorted(known))}"
     message += f"; the path of a file ends in .ini{nearest(template, sorted(known))}"
     raise ConfigError([Problem("", "", None, message, "template")])
 

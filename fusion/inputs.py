@@ -224,7 +224,7 @@ def content(config: Config, inputs: Inputs, digests: Digests | None = None) -> d
     }
     if config.failure_settings.failure_type != "none":
         found["failures_version"] = FAILURES_VERSION
-        # A region by km follows from coordinates, which are no part of the topology otherwise.
+        # A region by km follows from coordinates, which are not part of the topology otherwise.
         links, *further = links_of_failures(config.failure_settings, topology)
         found["failed_links"] = links
         if further:

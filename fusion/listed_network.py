@@ -68,7 +68,7 @@ def number_of(value: object) -> float | None:
 def add_node(
     network: ListedNetwork, where: str, value: object, attributes: Mapping[str, object]
 ) -> None:
-    """Add a node, or to the problems why it is none."""
+    """Add a node, or to the problems why it is not one."""
     node = node_id(value)
     if node is None:
         refuse(network, where, value, "a node's id must be an integer or a printable text")

@@ -27,7 +27,7 @@ def read_paths(path: Path, topology: Topology) -> GivenPaths:
     """Return the paths of a file by (source, destination), in the order of its lines.
 
     Empty lines and lines that begin with # are skipped. Raises PathFileError: no text, no path, a node that
-    is none, a hop without a link, a node twice, a path twice.
+    is unknown, a hop without a link, a node twice, a path twice.
     """
     try:
         text = read_text(path, _MAX_BYTES, table=True)
@@ -60,7 +60,7 @@ def read_paths(path: Path, topology: Topology) -> GivenPaths:
 def _problem(names: list[str], index: dict[str, int], linked: set[frozenset[int]]) -> str:
     for name in names:
         if name not in index:
-            return f"'{quote(name)}' is no node of the topology"
+            return f"'{quote(name)}' is not a node of the network"
         if names.count(name) > 1:
             return f"node '{quote(name)}' is there twice"
     if len(names) < 2:

@@ -65,7 +65,7 @@ class ProgressReader:
         self._skip = False  # whether that line is too long for an event
 
     def read(self) -> Iterator[Event]:
-        """Yield the new complete events; lines that are no event are dropped.
+        """Yield the new complete events; lines that are not events are dropped.
 
         A file that was replaced or made shorter is read from its start. Memory is bounded whatever the
         file holds.

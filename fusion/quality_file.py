@@ -115,7 +115,7 @@ def _read(
     ends = []
     for end in ("source", "destination"):
         if cells[end] not in index:
-            raise ValueError(f"'{quote(cells[end])}' is no node of the topology")
+            raise ValueError(f"'{quote(cells[end])}' is not a node of the network")
         ends.append(index[cells[end]])
     if ends[0] == ends[1]:
         raise ValueError("a path has two ends")

@@ -81,7 +81,7 @@ class ReplicationFile:
             there = json.loads(line.decode())
             key, config = there["content_key"], dict(there["config"])
         except (ValueError, KeyError, TypeError):
-            raise ForeignResultsError(f"{self._path} is no file of replications") from None
+            raise ForeignResultsError(f"{self._path} is not a file of replications") from None
         if key == self._header["content_key"]:
             return
         mine = json.loads(json.dumps(self._header["config"]))
@@ -135,7 +135,7 @@ def from_record(record: Mapping[str, Any]) -> Replication:
     """Return the replication of which `to_record` made the record, in this version or another.
 
     What a later version has measured beside is left out. Raises LackingError where an earlier one has not
-    measured what this one does, and TypeError and others for what is no record.
+    measured what this one does, and TypeError and others for what is not a record.
     """
     fields: dict[str, Any] = {
         name: np.array(value) if isinstance(value, list) else value

@@ -218,7 +218,7 @@ def replicate_with_splitting(
     """Simulate one replication at a load in Erlang, starting from an empty network.
 
     requests: measured ones of the main trajectory. Without thresholds it meets the requests of
-    `replication.replicate` and blocks the same. Raises ValueError for a plan that is none, and Stopped.
+    `replication.replicate` and blocks the same. Raises ValueError for an invalid plan, and Stopped.
     """
     _check(plan)
     split, _ = _simulate(scenario, load, replication, warmup_requests, requests, plan, 0, stopped)

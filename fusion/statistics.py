@@ -103,7 +103,7 @@ def blocking_estimate(
     if n == 1:
         return Estimate(p, math.nan, math.nan, 1)
     if error <= _ROUNDING * p:
-        # Equal counts by chance, which a few requests give easily: they are no proof of precision.
+        # Equal counts by chance, which a few requests give easily: they do not prove precision.
         error = math.sqrt(p * (1.0 - p) / float(np.sum(offered)))
     lower, upper = probability_interval(p, error, student_t(confidence, n - 1))
     return Estimate(p, lower, upper, n)

@@ -87,7 +87,7 @@ def _of_demands(text: str, topology: Topology, remarks: list[str]) -> list[_Cell
         ends = (demand.source, demand.destination)
         for node in ends:
             if node not in index:
-                raise ValueError(f"{demand.where}: '{quote(node)}' is no node of the topology")
+                raise ValueError(f"{demand.where}: '{quote(node)}' is not a node of the network")
         cells.append(_Cell(index[ends[0]], index[ends[1]], demand.value))
     pairs = {(cell.source, cell.destination) for cell in cells}
     if any((destination, source) in pairs for source, destination in pairs):
@@ -146,7 +146,7 @@ def _of_list(rows: Sequence[Sequence[str]], topology: Topology) -> list[_Cell]:
     for row in rows[1:] if _has_header(rows) else rows:
         for what, name in zip(("source", "destination"), row[:2], strict=True):
             if name not in index:
-                raise ValueError(f"the {what} '{quote(name)}' is no node of the topology")
+                raise ValueError(f"the {what} '{quote(name)}' is not a node of the network")
         pair = (index[row[0]], index[row[1]])
         if pair in seen:
             raise ValueError(
@@ -189,7 +189,7 @@ def _without_names(
     for what, names in (("row", [row[0] for row in rows[1:]]), ("column", rows[0][1:])):
         for name in names:
             if name not in index:
-                raise ValueError(f"the {what} '{quote(name)}' is no node of the topology")
+                raise ValueError(f"the {what} '{quote(name)}' is not a node of the network")
             if [index.get(each) for each in names].count(index[name]) > 1:
                 raise ValueError(f"the {what} '{quote(name)}' is there twice")
         places.append([index[name] for name in names])

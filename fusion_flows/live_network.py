@@ -116,7 +116,7 @@ class LiveNetwork:
 
 
 def _lines(path: Path, offset: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Yield the size of each whole line from there on, and its replication; None where it is none."""
+    """Yield the size of each whole line from there on, and its replication; None where it is not one."""
     try:
         with path.open("rb") as file:
             file.seek(offset)

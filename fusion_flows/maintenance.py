@@ -77,7 +77,7 @@ class Maintenance(BaseModel):
     left_over_processes: dict[str, int]
     """Processes that outlived their run and were ended, by run."""
     unknown_directories: list[str]
-    """Run directories that Prefect knows no flow run of; they are left alone."""
+    """Run directories that Prefect has no flow run of; they are left alone."""
     expired_runs: list[str]
     """Deleted, flow run and directory, as FUSION_KEEP_DAYS and FUSION_KEEP_BYTES say."""
     half_deleted: int

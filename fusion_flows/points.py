@@ -70,7 +70,7 @@ def fusion_points(order: str, sweep_run: str, name: Text = "") -> object:
         sweep_run: Id of the flow run that has asked; when that is over, this run ends.
         name: Name of the run in lists.
 
-    Raises SimulationError when the order is none that this version of the package can compute, or the
+    Raises SimulationError when this version of the package cannot compute the order, or the
     simulator fails.
     """
     return told_in_words(lambda: _compute(order, sweep_id(sweep_run)))
@@ -170,7 +170,7 @@ def _read(order: str) -> tuple[str, list[Point], list[tuple[str, Outcome]]]:
     """Return the text of the points, the points, and what is there of them."""
     found = unpack(order)
     if not isinstance(found, dict):
-        raise TypeError("it is no order")
+        raise TypeError("it is not an order")
     points, _ = from_text(found["points"])
     return found["points"], points, parse_lines(found["there"], found.get("columns"))
 

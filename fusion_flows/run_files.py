@@ -174,7 +174,7 @@ def _refusal(path: str) -> str:
         if not name:
             return "it has an empty part; a path is relative to the run directory"
         if name.startswith("."):
-            return "a name that starts with a dot is no result of a run"
+            return "a name that starts with a dot is not a result of a run"
         if "\\" in name or ":" in name:
             return "it has a backslash or a colon, which some systems do not take for a name"
         if name[-1] in " .":
@@ -182,7 +182,7 @@ def _refusal(path: str) -> str:
         if name.partition(".")[0].rstrip(" ").upper() in _DEVICES:
             return f"{shown(name)} is a device on some systems"
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-            return "it has characters that are no text"
+            return "it has characters that are not text"
     return ""
 
 

@@ -63,7 +63,7 @@ def log_lines(
                 read = _file_reader(_path(found, runs_dir), lines)
             elif found.flow_run is None:
                 raise RunError(
-                    f"Prefect knows no flow run of {found.run_id}: `--file` (file=True) shows the log "
+                    f"Prefect has no flow run of {found.run_id}: `--file` (file=True) shows the log "
                     "that is in its directory"
                 )
             else:

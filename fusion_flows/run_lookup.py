@@ -51,7 +51,7 @@ class Run(BaseModel):
 
     run_id: str
     flow_run_id: UUID | None
-    """None for a run directory that Prefect knows no flow run of."""
+    """None for a run directory that Prefect has no flow run of."""
     name: str
     state: str
     """Prefect's name of it; empty where Prefect knows nothing."""

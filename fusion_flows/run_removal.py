@@ -31,7 +31,7 @@ def delete(run: RunDirectory) -> None:
     """Delete a run directory with all that is in it; what its links point to is left alone.
 
     First it gets, in one step, a name that no run has: at no time is half a run listed, and a kill
-    leaves what `remove_leftovers` finds. Raises RunDirectoryError when this is no run directory,
+    leaves what `remove_leftovers` finds. Raises RunDirectoryError when this is not a run directory,
     when the run is in use, when somebody else has deleted it, or when something cannot be removed.
     """
     runs_dir = run.path.parent

@@ -231,13 +231,13 @@ def open_run(runs_dir: Path, run_id: str) -> RunDirectory:
     is no such folder.
     """
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
-        raise RunDirectoryError(f"{shown(run_id)} is no run id: 12 digits of 0-9 and a-f")
+        raise RunDirectoryError(f"{shown(run_id)} is not a run id: 12 digits of 0-9 and a-f")
     runs_dir = absolute(runs_dir)
     run = RunDirectory(runs_dir / run_id)
     if run_id not in names_in(runs_dir):  # a file system may know the name in upper case, too
         raise no_run(run)
     if reason := _no_run_because(run):
-        raise RunDirectoryError(f"{run.path} is no run directory: {reason}")
+        raise RunDirectoryError(f"{run.path} is not a run directory: {reason}")
     return run
 
 
@@ -269,7 +269,7 @@ def no_run(run: RunDirectory) -> RunDirectoryError:
 
 
 def _no_run_because(run: RunDirectory) -> str:
-    """Return why this is no run directory; empty when it is one."""
+    """Return why this is not a run directory; empty when it is one."""
     try:
         status = os.lstat(run.path)
         if _is_link(status):

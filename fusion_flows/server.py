@@ -53,7 +53,7 @@ def let_waiting_runs_wait() -> None:
 
 
 def collect_in_a_thread_of_its_own() -> None:
-    """Have a thread, and no other, collect garbage from now on. What is there now is no garbage."""
+    """Have a thread, and no other, collect garbage from now on. What is there now is not garbage."""
     gc.collect()
     gc.freeze()
     gc.disable()

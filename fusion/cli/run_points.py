@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         points, metric = read_points(options.points)
     except (OSError, ValueError, TypeError, LookupError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        print(f"--points {options.points} is no file of points: {reason}", file=sys.stderr)
+        print(f"--points {options.points} is not a file of points: {reason}", file=sys.stderr)
         return BAD_INPUT
     try:
         progress = ProgressWriter(options.progress_file)

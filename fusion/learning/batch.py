@@ -116,7 +116,7 @@ class Batch:
     def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> Shown:
         """Do what each environment is told: DECIDE with its action, BEGIN, or REST; return what it shows.
 
-        Raises ValueError for an action that is none.
+        Raises ValueError for an invalid action.
         """
         layout, action = self._setting.layout, self._actions(action)
         shown = Shown(
@@ -148,7 +148,7 @@ class Batch:
         return shown
 
     def check(self, action: NDArray[np.integer]) -> None:
-        """Raise ValueError for an action that is none, as `step` does before it does anything."""
+        """Raise ValueError for an invalid action, as `step` does before it does anything."""
         action, actions = self._actions(action), self._setting.layout.actions
         wrong = action[(action < 0) | (action >= actions)]
         if len(wrong):

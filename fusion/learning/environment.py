@@ -67,7 +67,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         config, overrides: as for `fusion.config.load_config`, or a Config. stride: replications from one
         episode to the next. render_mode: None or "rgb_array", see `render`. options: of
         `fusion.learning.setting.Options`, such as load. Raises ConfigError, ValueError, TypeError for an
-        option that is none.
+        unknown option.
         """
         check_render_mode(render_mode)
         self.render_mode = render_mode
@@ -119,7 +119,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         """Decide the request that waits, and show the next one.
 
         The info has the mask, and at the end of the episode the blocking probability that it measured. Raises
-        RuntimeError where no episode runs, ValueError for an action that is none.
+        RuntimeError where no episode runs, ValueError for an invalid action.
         """
         if self._shown is None or self._shown.ended[0]:
             raise RuntimeError("no episode runs: call reset first")

@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
     def metric(self, name: str) -> Estimate:
         """Return one of `fusion.outcome.METRICS` with its interval over replications.
 
-        Raises KeyError for a name that is none of them.
+        Raises KeyError for any other name.
         """
         outcomes = [outcome_of(each) for each in self.replications]
         return METRICS[name](outcomes, self.confidence)

@@ -122,7 +122,7 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Decide the request that waits in each environment, and show the next ones.
 
-        Raises RuntimeError before the first reset, ValueError for an action that is none.
+        Raises RuntimeError before the first reset, ValueError for an invalid action.
         """
         if self._mask is None:
             raise RuntimeError("no episode runs: call reset first")

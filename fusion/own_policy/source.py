@@ -18,7 +18,7 @@ class PolicyFile(NamedTuple):
 class PolicySource(NamedTuple):
     """A policy. files: the one that is named, then those it imports, each before what it imports itself.
 
-    folder: where they were read, so that a debugger finds them; no part of what the policy is.
+    folder: where they were read, so that a debugger finds them; not part of what the policy is.
     """
 
     function: str

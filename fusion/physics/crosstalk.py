@@ -31,7 +31,7 @@ CROSSTALK_THRESHOLDS_DB = {"QPSK": -26.19, "16-QAM": -36.69, "64-QAM": -41.69}
 def power_coupling(fibre: Fibre) -> float:
     """Return h in 1/m, how mean crosstalk between two cores grows with length: 2 kappa² R / (beta Lambda).
 
-    Raise ValueError for a fibre that is none. Source: [1].
+    Raise ValueError for an invalid fibre. Source: [1].
     """
     check_fibre(fibre)
     curvature = 2 * fibre.mode_coupling**2 * fibre.bend_radius

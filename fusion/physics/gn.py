@@ -48,7 +48,7 @@ def self_channel_noise(fibre: Fibre, power: ArrayLike, bandwidth: ArrayLike) -> 
     power: W, bandwidth: Hz, float64[...], broadcast together; returns float64[...].
     K (P³/B²) asinh[pi² |beta2| B² / (2 a)] with K = (8/27) gamma² L_eff² a / (pi |beta2|) and a the
     attenuation of power.
-    Raise ValueError for a negative power, a bandwidth that is not positive, a fibre that is none.
+    Raise ValueError for a negative power, a bandwidth that is not positive, an invalid fibre.
     Source: eq. (120), (123) with equal indices.
     """
     launched, width = not_negative("power", power), positive("bandwidth", bandwidth)

@@ -156,7 +156,7 @@ def noise_tables(
 def carrier_kinds(
     grid: Grid, widths: ArrayLike, phi: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return int64[kind] and float64[kind]; raise ValueError for widths and phi that are none."""
+    """Return int64[kind] and float64[kind]; raise ValueError for invalid widths and phi."""
     kinds = whole("widths", widths, 1)
     if kinds.ndim != 1 or not len(kinds):
         raise ValueError(f"widths has the shape {kinds.shape}: must be [kind], at least one")

@@ -130,7 +130,7 @@ def full_load(
 
 
 def check_loading(loading: Loading) -> Loading:
-    """Return the loading; raise ValueError for a negative power, and for intervals that are none."""
+    """Return the loading; raise ValueError for a negative power, and for invalid intervals."""
     not_negative("total_power", loading.total_power)
     lower, upper = (positive(name, getattr(loading, name)) for name in ("lower_edge", "upper_edge"))
     if lower.shape != upper.shape or not lower.size or (upper <= lower).any():
@@ -148,7 +148,7 @@ def power_profile(fibre: Fibre, loading: Loading, frequency: ArrayLike) -> NDArr
     exp(-a L) exp(-c f) / mean over the light of exp(-c f), c = P_tot C_r L_eff: the mean ratio over the
     light is the plain loss. Gain and frequency difference are proportional (the triangular
     approximation), which holds up to about 15 THz.
-    Raise ValueError for a loading that is none. Source: [3], eq. (7).
+    Raise ValueError for an invalid loading. Source: [3], eq. (7).
     """
     check_fibre(fibre)
     check_loading(loading)

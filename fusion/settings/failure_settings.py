@@ -163,7 +163,7 @@ def _wrong_in_a_further_one(
     """Yield (key, message) for what is wrong in a dictionary of further_failures."""
     unknown = [key for key in one if key not in FURTHER_KEYS]
     for key in unknown:
-        yield key, f"is no key of a further failure{nearest(key, FURTHER_KEYS)}"
+        yield key, f"is not a key of a further failure{nearest(key, FURTHER_KEYS)}"
     kind = one.get("failure_type", values["failure_type"])
     if kind not in SCHEDULED:
         yield "failure_type", f"must be one of {', '.join(SCHEDULED)}"

@@ -124,7 +124,7 @@ def _shares(value: object) -> dict[float, float]:
         for item in items:
             match = _SHARE.fullmatch(item)
             if match is None:
-                raise told(f"must be {form}; '{show(item.strip(), 40)}' is no pair of numbers")
+                raise told(f"must be {form}; '{show(item.strip(), 40)}' is not a pair of numbers")
             pairs.append((match[2], match[4]))
     elif isinstance(value, Mapping):
         pairs = list(value.items())
@@ -138,7 +138,7 @@ def _shares(value: object) -> dict[float, float]:
             rate, share = _number(raw_rate), _number(raw_share)
         except ValueError:
             pair = f"{show(raw_rate, 30)}: {show(raw_share, 30)}"
-            raise told(f"must be {form}; '{pair}' is no pair of numbers") from None
+            raise told(f"must be {form}; '{pair}' is not a pair of numbers") from None
         if rate in shares:
             raise told(f"must have every bit rate once; {rate:g} Gb/s is there twice")
         if not 0 < rate <= 1e6:
@@ -163,7 +163,7 @@ def _by_format(value: object) -> dict[str, float]:
         for item in filter(str.strip, text[1:-1].split(",")):
             match = _SHARE.fullmatch(item)
             if match is None:
-                raise told(f"must be {form}; '{show(item.strip(), 40)}' is no such pair")
+                raise told(f"must be {form}; '{show(item.strip(), 40)}' is not such a pair")
             pairs.append((match[2].strip(), match[4]))
     elif isinstance(value, Mapping):
         pairs = list(value.items())
@@ -180,7 +180,7 @@ def _by_format(value: object) -> dict[str, float]:
             number = math.inf
         if not name or not abs(number) <= 1e9:
             pair = f"{show(raw_name, 30)}: {show(raw_number, 30)}"
-            raise told(f"must be {form}; '{pair}' is no such pair")
+            raise told(f"must be {form}; '{pair}' is not such a pair")
         if name in numbers:
             raise told(f"must have every format once; {show(name, 30)} is there twice")
         numbers[name] = number

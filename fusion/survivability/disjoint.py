@@ -3,7 +3,7 @@
 The first candidate of two nodes is the pair of least total cost (J. W. Suurballe, R. E. Tarjan, "A quick
 method for finding shortest pairs of disjoint paths", Networks 14 (1984) 325), which is there whenever any
 disjoint pair is: where the best path alone cuts the nodes apart, it takes another one. The others are made of
-each of the k best paths and the best path disjoint from it, so that a full backup is no end of the search.
+each of the k best paths and the best path disjoint from it, so that a full backup does not end the search.
 """
 
 from __future__ import annotations

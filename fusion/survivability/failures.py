@@ -90,7 +90,7 @@ def links_of_failures(settings: FailureSettings, topology: Topology) -> list[lis
 def failed_links(settings: FailureSettings, topology: Topology) -> list[int]:
     """Return the links, as indices into topology.links, that fail together; none where they fail at random.
 
-    Raise FailureError for a node that is none, two nodes without a link, a group without links, a region by
+    Raise FailureError for an unknown node, two nodes without a link, a group without links, a region by
     km where nodes have no coordinates, and a region without a link.
     """
     kind = settings.failure_type

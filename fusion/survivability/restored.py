@@ -20,7 +20,7 @@ COUNTS: Mapping[str, bool] = {
     "blocked_by_pair": False,
     "blocked_by_bit_rate": False,
     "events": False,
-    # Lightpaths are those of requests that were served: a second one for the same request is none.
+    # Lightpaths are those of requests that were served: a second one for the same request is not.
     "served_by_path": False,
     "served_by_row": False,
     "served_by_plane": False,

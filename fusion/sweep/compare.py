@@ -43,7 +43,7 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
     replications have common random numbers, and else Welch's; those at one point of the other axes hold
     together at the confidence of the points (Bonferroni), those at several do not. Columns: the other axes,
     a and b (values on `axis`, b is the base), both estimates with their intervals, difference a - b with
-    its interval, replications, method, verdict. Raises ConfigError for an axis or a value that is none.
+    its interval, replications, method, verdict. Raises ConfigError for an unknown axis or value.
     """
     needs_blocking(sweep, "a comparison")
     if axis not in sweep.axes or axis == ERLANG:

@@ -56,7 +56,7 @@ def to_text(points: Sequence[Point], metric: str) -> str:
 def from_text(text: str) -> tuple[list[Point], str]:
     """Return points and metric from what `to_text` returned.
 
-    Raises ValueError, KeyError or TypeError for what is no such text, and ValueError for a point that is
+    Raises ValueError, KeyError or TypeError for what is not such a text, and ValueError for a point that is
     another one to this version of the program: its outcomes would be filed under a wrong key.
     """
     record = json.loads(text)

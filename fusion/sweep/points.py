@@ -291,7 +291,7 @@ def make_point(
 
 
 def at_load(point: Point, erlang: float) -> Point:
-    """Return the point of the same configuration at another load. Raises ValueError for what is no load."""
+    """Return the point of the same configuration at another load. Raises ValueError for an invalid load."""
     config = _at_load(point.config, erlang)
     return make_point(config, point.inputs, {**point.axes, ERLANG: config.loads[0]})
 

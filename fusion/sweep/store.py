@@ -187,7 +187,7 @@ class Columns:
 
     @classmethod
     def of(cls, header: bytes) -> Columns | None:
-        """Return the columns that a line names; None for one that is no header."""
+        """Return the columns that a line names; None for one that is not a header."""
         names = _cells(header)
         return cls(names) if "key" in names and "replication" in names else None
 

@@ -492,7 +492,7 @@ def _print_preview(preview: Preview, json: bool) -> int:
             print(terminal.printable(line))
     else:
         kind = preview.media_type or preview.kind
-        print_note(f"{preview.path} is no text ({kind}, {size(preview.size)}).")
+        print_note(f"{preview.path} is not text ({kind}, {size(preview.size)}).")
     if preview.truncated:
         print_note(f"... and more: {preview.path} has {size(preview.size)}.")
     return DONE

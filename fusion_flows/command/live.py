@@ -152,7 +152,7 @@ def _start_embedded_server() -> None:
         with path.open("wb") as log, _output_to(log):
             open_client()
         prefect = logging.getLogger("prefect")
-        atexit.register(prefect.setLevel, logging.WARNING)  # that it ends is no news
+        atexit.register(prefect.setLevel, logging.WARNING)  # that it ends is not news
 
 
 @contextmanager

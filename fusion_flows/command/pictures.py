@@ -44,9 +44,9 @@ def topology(
         length_key: Of a file: the attribute of the links that is their length in km, where that is asked.
 
     Raises:
-        ConfigError: The file is no topology.
+        ConfigError: The file is not a topology.
         ArgumentError: There is no such metric or load, or the folder cannot be written.
-        NoSuchRunError: It is no topology, no file and no run, or several runs.
+        NoSuchRunError: It is neither a topology nor a file nor a run, or several runs have the name.
         NoServerError: A run is named by its name, and no server answers.
     """
     from fusion_flows.pictures.files import save  # here, as matplotlib is slow to load
@@ -165,7 +165,7 @@ def _run(name: str) -> RunDirectory:
         if run.config.is_file() or run.sweep.is_file():
             return run
         raise RunDirectoryError(
-            f"{path} is no run directory: it has no config.ini and no sweep.json"
+            f"{path} is not a run directory: it has no config.ini and no sweep.json"
         )
     return find_directory(name, Settings().runs_dir)
 

@@ -1,4 +1,4 @@
-"""Which panels a picture has: by the network, else by what is no policy."""
+"""Which panels a picture has: by the network, else by what is not a policy."""
 
 import math
 from collections.abc import Mapping, Sequence

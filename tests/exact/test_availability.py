@@ -110,7 +110,7 @@ def seen_by_one(
 ) -> float:
     """Return the same mean from the life of one connection."""
     left = np.diag(rates)
-    if not waits:  # a state in which nothing is carried is left no more, and is no state
+    if not waits:  # a state in which nothing is carried is left no more, and is not a state
         rates = rates * carried[:, None] * carried[None, :]
         np.fill_diagonal(rates, left)
     # The integral of m exp(-m t) exp(rates t) is m (m - rates)^-1, here with m = 1.

@@ -647,7 +647,7 @@ def test_show_by_any_of_its_names(fusion: Fusion, finished: str, worker: Prefect
     points = worker.directory(finished) / "output" / "points.csv"
     assert fusion("show", run_id, "output/points.csv").out == points.read_text()
     picture = fusion("show", run_id, "plots/blocking.png")
-    assert "is no text (image/png" in picture.err
+    assert "is not text (image/png" in picture.err
     for outside in ("../../flows", "/etc/passwd", "output/../config.ini"):
         refused = fusion("show", run_id, outside)
         assert (refused.code, refused.out) == (1, "")

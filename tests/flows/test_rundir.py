@@ -185,7 +185,7 @@ def test_a_relative_folder_of_runs_is_taken_from_here(
 )
 def test_whatever_is_no_run_id_is_refused_and_shown(tmp_path: Path, run_id: str) -> None:
     make(tmp_path / "runs")
-    with pytest.raises(RunDirectoryError, match="is no run id: 12 digits") as refusal:
+    with pytest.raises(RunDirectoryError, match="is not a run id: 12 digits") as refusal:
         rundir.open_run(tmp_path / "runs", run_id)
     assert str(refusal.value).isprintable()
     assert len(str(refusal.value)) < 200
@@ -398,7 +398,7 @@ def test_a_deleted_run_is_gone_and_nothing_else(tmp_path: Path) -> None:
 
 def test_only_a_run_directory_is_deleted(tmp_path: Path) -> None:
     run = make(tmp_path, "my_project")
-    with pytest.raises(RunDirectoryError, match="'my_project' is no run id"):
+    with pytest.raises(RunDirectoryError, match="'my_project' is not a run id"):
         run_removal.delete(run)
     (tmp_path / RUN_ID).symlink_to(run.path)
     with pytest.raises(RunDirectoryError, match="symbolic link"):

@@ -104,7 +104,7 @@ def test_an_axis_over_k_paths_counts_also_where_fusions_file_has_none(tmp_path: 
 def test_what_was_not_packed_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"network = sent-file:.*is not a file that was sent"):
         sent_files.receive({"topology_settings": {"network": text}}, tmp_path / "there")
-    assert sent_files.receive({"name": text}, tmp_path) == {"name": text}, "it is no file there"
+    assert sent_files.receive({"name": text}, tmp_path) == {"name": text}, "it is not a file there"
 
 
 @pytest.mark.parametrize("name", ["../../x.txt", "/etc/x.txt", "..", ".hidden", "a\0b", "a" * 200])

@@ -145,7 +145,7 @@ def test_by_default_it_is_ten_times_the_longest_wait_and_two_minutes_at_least(
         return seconds
 
     assert stalled_after(0) == 121, "its start"
-    assert stalled_after(30) == 121, "it may compile, so this is no measure"
+    assert stalled_after(30) == 121, "it may compile, so this is not a measure"
     with written.open("a") as file:
         file.write("{}\n")
     watched.look(tree)

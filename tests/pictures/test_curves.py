@@ -70,7 +70,7 @@ def test_many_curves_get_panels_the_network_first_with_one_scale() -> None:
     assert [len(lines(place)) for place in figure.axes] == [4] * 6
     assert len({place.get_ylim() for place in figure.axes}) == 1
     assert said(figure)[:4] == ["a", "b", "c", "d"]
-    slots = {"k_paths": [1, 2, 3, 4], "slots": [100, 320]}  # what is no policy
+    slots = {"k_paths": [1, 2, 3, 4], "slots": [100, 320]}  # what is not a policy
     assert [p.get_title("left") for p in draw(sweep(slots), *slots).axes] == [
         "slots = 100",
         "slots = 320",

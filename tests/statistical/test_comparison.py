@@ -190,7 +190,7 @@ def test_nothing_blocked_on_either_side_shows_nothing(paired: bool) -> None:
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_nothing_blocked_on_one_side_is_no_narrower_than_the_bound(paired: bool) -> None:
-    """Ten requests more are no proof while the bound is at 44; 90 are."""
+    """Ten requests more prove nothing while the bound is at 44; 90 do."""
     bound = upper_bound_of_zero(100_000, 0.975)
     for per_replication, verdict in ((1, "no difference shown"), (9, "b blocks less")):
         blocked = np.full(10, per_replication) + [0, 1] * 5

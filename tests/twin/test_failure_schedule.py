@@ -213,9 +213,9 @@ def test_a_schedule_is_kept_in_one_form(tmp_path: Path) -> None:
         ("[{'failed_node_id': {}}]", "number 1 has {} for failed_node_id"),
         (
             [{"t_fail_tme": 3}],
-            "t_fail_tme = 3: is no key of a further failure; did you mean 't_fail_",
+            "t_fail_tme = 3: is not a key of a further failure; did you mean 't_fail_",
         ),
-        ([{"restoration": "wait"}], "restoration = wait: is no key of a further failure"),
+        ([{"restoration": "wait"}], "restoration = wait: is not a key of a further failure"),
         (
             [{"failure_type": "random"}],
             "failure_type = random: must be one of link, node, srlg, geo",

@@ -163,7 +163,7 @@ def test_traffic_matrix(folder: Folder, text: str) -> None:
         ("1,1,2\n3,0,4\n5,-6,x\n", ["from a to a: 1", "from c to b: -6", "from c to c: x"]),
         ("0,nan,inf\n3,0,4\n5,6_0,0\n", ["a to b: nan", "a to c: inf", "c to b: 6_0"]),
         ("0,0,0\n0,0,0\n0,0,0\n", ["a number above 0"]),
-        (",a,b,d\na,0,1,1\nb,1,0,1\nc,1,1,0\n", ["column 'd' is no node"]),
+        (",a,b,d\na,0,1,1\nb,1,0,1\nc,1,1,0\n", ["column 'd' is not a node"]),
         (",a,b,b\na,0,1,1\nb,1,0,1\nc,1,1,0\n", ["column 'b' is there twice"]),
         ('0,"' + "x" * 200_000 + '",1\n', ["field larger than field limit"]),
         ("\0", ["NUL"]),

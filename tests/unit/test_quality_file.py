@@ -67,7 +67,7 @@ def test_what_is_read(tmp_path: Path) -> None:
         (f"{HEADER},colour\n", "must name the columns"),
         (f"{HEADER}\n", "has no row"),
         (f"{HEADER}\na,b,1,c,0\n", "row 1: has 5 cells, must have 6"),
-        (f"{HEADER}\na,x,1,c,0,20\n", "'x' is no node"),
+        (f"{HEADER}\na,x,1,c,0,20\n", "'x' is not a node"),
         (f"{HEADER}\na,a,1,c,0,20\n", "two ends"),
         (f"{HEADER}\na,b,0,c,0,20\n", "path = '0': must be an integer from 1"),
         (f"{HEADER}\na,b,1,l,0,20\n", "band = 'l': must be one that has slots: c, s"),

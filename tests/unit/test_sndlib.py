@@ -167,7 +167,7 @@ def test_demands_are_offered_and_taken_as_a_traffic_matrix(
     listed = listed.replace("( Hamburg Ulm ) 1 7.00", "( Hamburg Ulm ) 2.5 7.00")
     np.testing.assert_allclose(matrix(listed) * 61.5, expected, atol=1e-12)
     for text, words in (
-        (SMALL.replace("( Ulm Hamburg )", "( Ulm Bonn )"), "'Bonn' is no node"),
+        (SMALL.replace("( Ulm Hamburg )", "( Ulm Bonn )"), "'Bonn' is not a node"),
         (SMALL.replace("34.00", "much"), "from Ulm to Hamburg: much"),
         (SMALL.partition("# DEMAND")[0], "lists no demands"),
     ):

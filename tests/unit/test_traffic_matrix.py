@@ -104,7 +104,7 @@ def test_three_columns_of_numbers_are_a_list_only_where_they_are_no_square(
         ),
         ("0;1,050;5\n10;0;2\n5;2;0\n", "a decimal comma, or one that divides thousands?"),
         ("source,target,demand\nA,B,10\nA,B,5\n", "the traffic from 'A' to 'B' is there twice"),
-        ("source,target,demand\nA,D,10\n", "the destination 'D' is no node of the topology"),
+        ("source,target,demand\nA,D,10\n", "the destination 'D' is not a node of the network"),
         ("source,target,demand\n", "has no numbers"),
         ("A,B\nB,C\n", "or lines of source,destination,traffic"),
         (b"PK\x03\x04\0\0", "an Excel file (.xlsx)"),
