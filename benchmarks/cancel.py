@@ -40,7 +40,7 @@ from benchmarks.prefect_server import (
     tree_of,
     wait_for,
 )
-from fusion_flows.settings import Settings
+from fusion_flows.server.settings import Settings
 
 BOUND = Settings().grace_seconds + 1.0
 BOUND_FROM_US = 1.0

@@ -10,12 +10,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fusion.config import load_config
-from fusion.conventions.replication import trajectory
-from fusion.conventions.requests import draw_requests
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion import load_config, make_scenario, read_inputs, replicate
+from fusion.scenario.requests_as_fusion import draw_requests
+from fusion.simulation.replication_as_fusion import trajectory
 
 FUSION_PER_SECOND = (400, 530)
 """Of its default engine, on two cores of a machine like those of the other figures."""

@@ -20,12 +20,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.comparison import blocking_difference, variance_ratio
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import blocking_estimate
-from fusion.stopping import Precision
+from fusion import load_config, make_scenario, read_inputs
+from fusion.results.comparison import blocking_difference, variance_ratio
+from fusion.results.statistics import blocking_estimate
+from fusion.results.stopping import Precision
+from fusion.scenario.scenario import Scenario
 from validation.coverage import coverage_of_fixed, short_replications
 from validation.exact import erlang_b
 from validation.link_models import RequestClass, link_model

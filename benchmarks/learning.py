@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.throughput import Runner, make
 from fusion.learning import EonEnv, EonVectorEnv
-from fusion.traffic import CHUNK
+from fusion.scenario.traffic import CHUNK
 
 SETTINGS = (("nsfnet_100_slots", 170.0, 75), ("nsfnet_320_slots", 650.0, 47))
 """Template, load in Erlang, and the requests per second of optical-rl-gym in that setting.

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.throughput import CHUNK, SETTINGS, make
-from fusion.config import load_config
-from fusion.inputs import read_inputs
+from fusion import load_config, make_scenario, read_inputs
 from fusion.kernel import compiled, event_loop
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.own_policy.loop import event_loop as loop_of
-from fusion.plain import serve_chunk
-from fusion.scenario import Scenario, make_scenario
-from fusion.traffic import draw_requests
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.traffic import draw_requests
+from fusion.simulation.plain import serve_chunk
+from fusion.simulation.user_policy_loop import event_loop as loop_of
 
 BOUND = 1.25
 ROUNDS = 15

@@ -25,10 +25,10 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from fusion.progress import Event, ProgressReader
-from fusion_flows.deploy import POOL
-from fusion_flows.process_marks import end_marked, marked_processes
-from fusion_flows.rundir import RunDirectory, run_id_of
+from fusion.results.progress import Event, ProgressReader
+from fusion_flows.command.deploy import POOL
+from fusion_flows.process.marks import end_marked, marked_processes
+from fusion_flows.rundir.directory import RunDirectory, run_id_of
 
 ROOT = Path(__file__).parents[1]
 QUERY_SECONDS = 2

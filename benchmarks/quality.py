@@ -13,10 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
+from fusion import load_config, make_scenario, read_inputs, replicate
+from fusion.scenario.scenario import Scenario
 
 ROUNDS = 5
 REQUESTS = 30_000

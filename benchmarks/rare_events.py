@@ -17,11 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.splitting import make_plan, replicate_with_splitting
+from fusion import load_config, make_scenario, read_inputs, replicate
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.splitting import make_plan, replicate_with_splitting
 from validation.exact import erlang_b
 from validation.link_models import RequestClass, link_model, warmup_requests
 

@@ -75,7 +75,7 @@ def main() -> None:
             time.sleep(random.uniform(0, QUERY_SECONDS))  # a run may come at any time
             times.append(one_run(prefect))
         imports = [
-            (import_seconds(IMPORTS), import_seconds(f"{IMPORTS}, fusion_flows.sim"))
+            (import_seconds(IMPORTS), import_seconds(f"{IMPORTS}, fusion_flows.flows.sim"))
             for _ in range(IMPORT_ROUNDS)
         ]
         report(times, imports)

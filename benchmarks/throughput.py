@@ -13,13 +13,12 @@ import sys
 import tempfile
 import time
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
+from fusion import load_config, make_scenario, read_inputs
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.plain import serve_chunk
-from fusion.policies import FITS
-from fusion.scenario import Scenario, make_scenario
-from fusion.traffic import CHUNK, draw_requests
+from fusion.scenario.policies import FITS
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.traffic import CHUNK, draw_requests
+from fusion.simulation.plain import serve_chunk
 
 SETTINGS = (("nsfnet_100_slots", 170.0), ("nsfnet_320_slots", 650.0))
 ROUNDS = 7

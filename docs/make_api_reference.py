@@ -24,10 +24,7 @@ A replication without Prefect, files and processes:
 
 <!-- run -->
 ```python
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion import load_config, make_scenario, read_inputs, replicate
 
 config = load_config("quick", {"general_settings": {"num_requests": 5000}})
 scenario = make_scenario(config, read_inputs(config))
@@ -41,16 +38,16 @@ SECTIONS = {
         "fusion_flows.runs",
         ("runs", "show", "log_lines", "cancel", "delete", "Run", "Details"),
     ),
-    "The configuration": ("fusion.config", ("load_config", "template_names", "to_ini")),
+    "The configuration": ("fusion", ("load_config", "template_names", "to_ini")),
     "The simulator alone": (
         "fusion",
         (
-            "inputs.read_inputs",
-            "inputs.content_key",
-            "scenario.make_scenario",
-            "replication.replicate",
-            "topology.load_topology",
-            "statistics.blocking_estimate",
+            "read_inputs",
+            "content_key",
+            "make_scenario",
+            "replicate",
+            "load_topology",
+            "blocking_estimate",
         ),
     ),
 }

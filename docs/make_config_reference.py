@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import fusion
-from fusion.settings.sections import SECTIONS
+from fusion.config.sections import SECTIONS
 
 TARGET = Path(__file__).with_name("config.md")
 TEMPLATES = Path(__file__).with_name("templates.md")
-PACKAGE = Path(fusion.__file__).parent
+SHIPPED = Path(fusion.__file__).parent / "shipped"
 HEAD = """# Config
 
 Sections and keys of the INI file. The names are those of the original FUSION; the sections
@@ -21,7 +21,7 @@ keys are refused by name, with what to do instead, or reported as ignored as the
 
 A key is set in a template, and overrides change it: `{"general_settings": {"erlang_start": 50}}`.
 
-This page is made from the models in `fusion/settings/sections.py` by `python docs/make_config_reference.py`.
+This page is made from the models in `fusion/config/sections.py` by `python docs/make_config_reference.py`.
 """
 
 
@@ -61,13 +61,13 @@ def _allowed(schema: dict[str, Any]) -> str:
 def templates() -> str:
     """Return the page of the shipped templates and modulation tables, from their own words."""
     parts = ["# Templates and modulation tables\n\n## Templates"]
-    for path in sorted((PACKAGE / "templates").glob("*.ini")):
+    for path in sorted((SHIPPED / "templates").glob("*.ini")):
         lines = path.read_text(encoding="utf-8").splitlines()
         words = [line.removeprefix("#").strip() for line in takewhile(_is_comment, lines)]
         parts.append(f"### {path.stem}\n\n" + "\n".join(words).split(": ", 1)[1])
     parts.append("## Modulation tables\n\nFor `mod_assumption`.\n")
     tables = ["| name | what | source |", "|---|---|---|"]
-    for path in sorted((PACKAGE / "modulations").glob("*.json")):
+    for path in sorted((SHIPPED / "modulations").glob("*.json")):
         for name, table in json.loads(path.read_text(encoding="utf-8")).items():
             tables.append(f"| `{name}` | {table['description']} | {table['source']} |")
     return "\n\n".join(parts) + "\n".join(["", *tables, ""])

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion import make_scenario, replicate
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import sweeps

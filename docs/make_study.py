@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusion.interval_text import between, interval_text
+from fusion.results.interval_text import between, interval_text
 from fusion_flows.command import sweeps
 from validation.operating_points import published_points
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fusion.shipped import topology_names
-from fusion.topology import load_topology
+from fusion.config.shipped import topology_names
+from fusion.network.topology import load_topology
 from fusion_flows.pictures.files import image
 from fusion_flows.pictures.topology import topology_figure
 from fusion_flows.report.markdown import small

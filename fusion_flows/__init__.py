@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fusion.sweep.definition import Sweep
     from fusion_flows.command.sweeps import compare, load_sweep, loads_at, plan
-    from fusion_flows.flow_ends import SimulationError
-    from fusion_flows.sim import SimResult, fusion
-    from fusion_flows.sweep import SweepResult, fusion_sweep
+    from fusion_flows.flows.sim import SimResult, fusion
+    from fusion_flows.flows.sweep import SweepResult, fusion_sweep
+    from fusion_flows.following.flow_ends import SimulationError
 
 __all__ = [
     "SimResult",
@@ -25,13 +25,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "SimResult": "fusion_flows.sim",
-    "SimulationError": "fusion_flows.flow_ends",
+    "SimResult": "fusion_flows.flows.sim",
+    "SimulationError": "fusion_flows.following.flow_ends",
     "Sweep": "fusion.sweep.definition",
-    "SweepResult": "fusion_flows.sweep",
+    "SweepResult": "fusion_flows.flows.sweep",
     "compare": "fusion_flows.command.sweeps",
-    "fusion": "fusion_flows.sim",
-    "fusion_sweep": "fusion_flows.sweep",
+    "fusion": "fusion_flows.flows.sim",
+    "fusion_sweep": "fusion_flows.flows.sweep",
     "load_sweep": "fusion_flows.command.sweeps",
     "loads_at": "fusion_flows.command.sweeps",
     "plan": "fusion_flows.command.sweeps",

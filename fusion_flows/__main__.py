@@ -14,12 +14,12 @@ def main() -> int:
     parser.add_argument("--overrides", metavar="FILE", help="JSON or TOML: {section: {key: value}}")
     options = parser.parse_args()
 
-    from fusion.config import ConfigError, read_overrides
-    from fusion_flows.flow_ends import SimulationError
-    from fusion_flows.result_lines import places, results
-    from fusion_flows.rundir import RunDirectoryError
-    from fusion_flows.server_database import NewerDatabaseError
-    from fusion_flows.sim import fusion
+    from fusion.config.config import ConfigError, read_overrides
+    from fusion_flows.flows.sim import fusion
+    from fusion_flows.following.flow_ends import SimulationError
+    from fusion_flows.following.result_lines import places, results
+    from fusion_flows.rundir.directory import RunDirectoryError
+    from fusion_flows.server.database import NewerDatabaseError
 
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}

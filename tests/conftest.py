@@ -40,8 +40,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if is_one_of_several or not getattr(session.config.option, "numprocesses", None):
         return
     script = (
-        "from fusion.config import load_config; from fusion.inputs import read_inputs\n"
-        "from fusion.compilation import compile_for; from fusion.scenario import make_scenario\n"
+        "from fusion import load_config, read_inputs\n"
+        "from fusion.simulation.compilation import compile_for; from fusion import make_scenario\n"
         "config = load_config('quick', {})\n"
         "compile_for(make_scenario(config, read_inputs(config)), print, 'tests follow')\n"
     )

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import new_state, new_tally
-from fusion.plain import serve_chunk
-from fusion.scenario import Scenario
-from fusion.statistics import blocking_estimate, mean_estimate
-from fusion.stopping import Precision
-from fusion.traffic import CHUNK, draw_requests
+from fusion.results.statistics import blocking_estimate, mean_estimate
+from fusion.results.stopping import Precision
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.traffic import CHUNK, draw_requests
+from fusion.simulation.plain import serve_chunk
 
 
 class Coverage(NamedTuple):

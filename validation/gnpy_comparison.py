@@ -1,4 +1,4 @@
-"""Compare the formulas of `fusion.physics` with GNPy, an independent program, channel by channel.
+"""Compare the formulas of `fusion.network.physics` with GNPy, an independent program, channel by channel.
 
 GNPy is no dependency: install it into an environment of its own (`pip install gnpy==3.0.1`) and run there,
 in the directory of the repository, `python -m validation.gnpy_comparison`. Prints the tables of
@@ -18,10 +18,10 @@ from gnpy.core.parameters import EdfaParams, SimParams  # type: ignore[import-no
 from gnpy.tools.json_io import Model_fg  # type: ignore[import-not-found]
 from numpy.typing import ArrayLike, NDArray
 
-from fusion.physics.ase import ase_noise, noise_figure
-from fusion.physics.fibre import MULTI_BAND_FIBRE, Fibre, emission_factor, span_loss
-from fusion.physics.gn import nonlinear_noise
-from fusion.physics.raman import (
+from fusion.network.physics.ase import ase_noise, noise_figure
+from fusion.network.physics.fibre import MULTI_BAND_FIBRE, Fibre, emission_factor, span_loss
+from fusion.network.physics.gn import nonlinear_noise
+from fusion.network.physics.raman import (
     Loading,
     power_profile,
     raman_cross_channel_noise,

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
-from fusion.measured import Replication
-from fusion.replication import replicate
-from fusion.scenario import Scenario
+from fusion import replicate
+from fusion.results.measured import Replication
+from fusion.scenario.scenario import Scenario
 
 REQUESTS_PER_TASK = 2_000_000
 
@@ -30,7 +30,7 @@ def start_pool() -> ProcessPoolExecutor:
     method = "spawn" if sys.platform == "win32" else "forkserver"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["fusion.replication"])
+        context.set_forkserver_preload(["fusion.simulation.replication"])
     return ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context)
 
 

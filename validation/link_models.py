@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fusion.kernel.arrays import make_network
-from fusion.planes import Plane
-from fusion.policies import built_in_policy
-from fusion.scenario import Scenario
-from fusion.traffic import TrafficModel
+from fusion.network.planes import Plane
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.traffic import TrafficModel
 
 POLICY_NAMES = {
     "kspff": ("first_fit", "in_order"),

@@ -6,9 +6,8 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.config import Config, load_config
-from fusion.inputs import read_inputs
-from fusion.scenario import Scenario, make_scenario
+from fusion import Config, load_config, make_scenario, read_inputs
+from fusion.scenario.scenario import Scenario
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.statistics import Estimate, student_t
+from fusion.results.statistics import Estimate, student_t
 
 RIGHT, WITHIN_TIES, WRONG = "right", "right within ties", "wrong"
 COLOURS = {RIGHT: "tab:green", WITHIN_TIES: "tab:orange", WRONG: "tab:red"}

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 
-from fusion.config import Config
-from fusion.inputs import Inputs
+from fusion import Config
 from fusion.kernel.arrays import make_network
-from fusion.modulation import lightpath_widths
-from fusion.scenario import Scenario
+from fusion.network.modulation import lightpath_widths
+from fusion.scenario.inputs import Inputs
+from fusion.scenario.scenario import Scenario
 
 Key = Callable[[tuple[int, ...], float], tuple[object, ...]]
 """(nodes, km) -> what paths of a pair are sorted by."""

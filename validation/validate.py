@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion.compilation import compile_for
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.measured import Replication
-from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import CLUSTER_SIZE, Estimate, blocking_estimate, mean_estimate
+from fusion import load_config, make_scenario, read_inputs
+from fusion.results.measured import Replication
+from fusion.results.statistics import CLUSTER_SIZE, Estimate, blocking_estimate, mean_estimate
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.compilation import compile_for
 from validation.coverage import (
     blocked_requests,
     counts_in_windows,

@@ -17,7 +17,7 @@ from fusion.cli import run_points
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
 
 if TYPE_CHECKING:
-    from fusion.progress import ProgressWriter
+    from fusion.results.progress import ProgressWriter
     from fusion.sweep.points import Point
 
 
@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signals = Signals()
     # The rest is imported here so that --help and a wrong argument are answered at once.
-    from fusion.logging_config import configure_logging
-    from fusion.progress import ProgressWriter
+    from fusion.results.logging_config import configure_logging
+    from fusion.results.progress import ProgressWriter
     from fusion.sweep.point_file import read_points
 
     configure_logging()

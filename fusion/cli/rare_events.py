@@ -13,13 +13,13 @@ import traceback
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
-from fusion.interval_text import between, interval_text
-from fusion.settings.sections import LINK_COST_KEYS
+from fusion.config.sections import LINK_COST_KEYS
+from fusion.results.interval_text import between, interval_text
 
 if TYPE_CHECKING:
-    from fusion.config import Config
-    from fusion.inputs import Inputs
-    from fusion.splitting import RareEstimate
+    from fusion.config.config import Config
+    from fusion.scenario.inputs import Inputs
+    from fusion.simulation.splitting import RareEstimate
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signals = Signals()
     # The rest is imported here so that --help and a wrong argument are answered at once.
-    from fusion.config import ConfigError, load_config
-    from fusion.inputs import read_inputs
+    from fusion.config.config import ConfigError, load_config
+    from fusion.scenario.inputs import read_inputs
 
     try:
         config = load_config(options.config)
@@ -91,9 +91,9 @@ def _refusal(config: Config) -> str:
 
 
 def _estimate(config: Config, inputs: Inputs, signals: Signals, *, as_json: bool) -> bool:
-    from fusion.compilation import ONCE, announced
-    from fusion.pool import Stopped
-    from fusion.splitting import compile_splitting, estimate_rare_blocking
+    from fusion.simulation.compilation import ONCE, announced
+    from fusion.simulation.pool import Stopped
+    from fusion.simulation.splitting import compile_splitting, estimate_rare_blocking
 
     with announced(_say, ONCE, "the estimates begin"):
         compile_splitting(config, inputs)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
-from fusion.counts import counted
+from fusion.config.counts import counted
 
 if TYPE_CHECKING:
-    from fusion.progress import ProgressWriter
+    from fusion.results.progress import ProgressWriter
     from fusion.sweep.point_state import PointState
     from fusion.sweep.points import Point
 
@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signals = Signals()
     # The rest is imported here so that --help and a wrong argument are answered at once.
-    from fusion.logging_config import configure_logging
-    from fusion.progress import ProgressWriter
+    from fusion.results.logging_config import configure_logging
+    from fusion.results.progress import ProgressWriter
     from fusion.sweep.point_file import read_points
 
     configure_logging()
@@ -90,8 +90,8 @@ def _simulate(
     signals: Signals,
 ) -> bool:
     """Compute what is missing; return whether all of it is there."""
-    from fusion.logging_config import get_logger
-    from fusion.settings.ini import format_value
+    from fusion.config.ini import format_value
+    from fusion.results.logging_config import get_logger
     from fusion.sweep.computation import compute
     from fusion.sweep.failed_points import FailureWriter
     from fusion.sweep.point_state import point_states

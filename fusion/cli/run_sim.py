@@ -19,10 +19,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from fusion.provenance import RunFile
+from fusion.results.provenance import RunFile
 
 if TYPE_CHECKING:
-    from fusion.progress import ProgressWriter
+    from fusion.results.progress import ProgressWriter
 
 BAD_INPUT = 2
 FAILED = 1
@@ -118,7 +118,7 @@ class Signals:
 
 def end_at_once(exit_code: int) -> NoReturn:
     """End this process and its workers, whatever they are doing."""
-    if pool := sys.modules.get("fusion.pool"):
+    if pool := sys.modules.get("fusion.simulation.pool"):
         pool.end_workers()
     os._exit(exit_code)
 
@@ -128,11 +128,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signals = Signals()
     # The rest is imported here so that --help and a wrong argument are answered at once.
-    from fusion.config import ConfigError, load_config, relevant_fields
-    from fusion.inputs import content_key, read_inputs
-    from fusion.logging_config import configure_logging
-    from fusion.progress import ProgressWriter
-    from fusion.replication_file import ForeignResultsError, ReplicationFile
+    from fusion.config.config import ConfigError, load_config, relevant_fields
+    from fusion.results.logging_config import configure_logging
+    from fusion.results.progress import ProgressWriter
+    from fusion.results.replication_file import ForeignResultsError, ReplicationFile
+    from fusion.scenario.inputs import content_key, read_inputs
 
     configure_logging()
     directory: Path = options.output_dir
@@ -158,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
 
     def simulate() -> bool:
-        from fusion.simulation import run
+        from fusion.simulation.simulation import run
 
         return run(config, inputs, directory, file, progress, signals.heed)
 

@@ -1,6 +1,6 @@
 """Connections with a backup: what they hold, and the sharing of backup slots.
 
-A connection has two lightpaths, one on path w and its backup on path w + 1 (`fusion.survivability.disjoint`).
+A connection has two lightpaths, one on path w and its backup on path w + 1 (`fusion.network.disjoint`).
 A dedicated backup holds its slots as any lightpath does. Shared ones hold theirs together: a slot of a link
 may be the backup of several connections as long as no *risk* (a link, or a node) is common to any two of
 their working paths, so that one failure never wants it twice.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.config.problems import show
 from fusion.kernel.arrays import Int64s, State, Tally, make_empty, new_state, new_tally
 from fusion.kernel.connections import new_count
 from fusion.kernel.environment_loop import (
@@ -20,10 +21,9 @@ from fusion.kernel.environment_loop import (
 from fusion.learning.layout import make_view
 from fusion.learning.picture import spectrum_picture
 from fusion.learning.setting import Setting
-from fusion.measured import Counted, Replication, replication_of
-from fusion.plain import serve_chunk
-from fusion.problems import show
-from fusion.traffic import Requests, draw_requests, split
+from fusion.results.measured import Counted, Replication, replication_of
+from fusion.scenario.traffic import Requests, draw_requests, split
+from fusion.simulation.plain import serve_chunk
 
 _SHOWN = 3  # actions in a message
 _DRAWN = 1024

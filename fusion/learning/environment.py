@@ -11,7 +11,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from fusion.compilation import ONCE, announced
 from fusion.kernel.environment_loop import BEGIN, DECIDE, Shown
 from fusion.learning.batch import Batch
 from fusion.learning.episodes import asked_for, checked, first_of
@@ -22,9 +21,10 @@ from fusion.learning.setting import (
     Setting,
     make_setting,
 )
-from fusion.logging_config import get_logger
-from fusion.measured import Replication
-from fusion.scenario import Scenario
+from fusion.results.logging_config import get_logger
+from fusion.results.measured import Replication
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.compilation import ONCE, announced
 
 log = get_logger(__name__)
 
@@ -64,7 +64,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
     ) -> None:
         """Read a config; an environment takes any that asks for nothing which it does not model.
 
-        config, overrides: as for `fusion.config.load_config`, or a Config. stride: replications from one
+        config, overrides: as for `fusion.load_config`, or a Config. stride: replications from one
         episode to the next. render_mode: None or "rgb_array", see `render`. options: of
         `fusion.learning.setting.Options`, such as load. Raises ConfigError, ValueError, TypeError for an
         unknown option.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.problems import show
+from fusion.config.problems import show
 
 LEARNING = 1 << 52
 """The first replication for learning. Runs and `evaluate` count theirs from 0."""

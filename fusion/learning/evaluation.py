@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.comparison import Difference, blocking_difference
 from fusion.learning.episodes import counted_of
 from fusion.learning.setting import ConfigLike
 from fusion.learning.vector import EonVectorEnv
-from fusion.measured import Replication
-from fusion.outcome import METRICS, outcome_of
-from fusion.statistics import Estimate
+from fusion.results.comparison import Difference, blocking_difference
+from fusion.results.measured import Replication
+from fusion.results.outcome import METRICS, outcome_of
+from fusion.results.statistics import Estimate
 
 Agent = Callable[[Any, NDArray[np.int8]], NDArray[np.integer[Any]]]
 """(observations, masks int8[environment, action]) to int[environment], an action for each environment."""
@@ -35,7 +35,7 @@ class Evaluation(NamedTuple):
         return self.metric("blocking_probability")
 
     def metric(self, name: str) -> Estimate:
-        """Return one of `fusion.outcome.METRICS` with its interval over replications.
+        """Return one of `fusion.results.outcome.METRICS` with its interval over replications.
 
         Raises KeyError for any other name.
         """

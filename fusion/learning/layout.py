@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View
-from fusion.scenario import Scenario
+from fusion.scenario.scenario import Scenario
 
 LONGEST = 8.0
 """Mean holding times that are shown as 1."""

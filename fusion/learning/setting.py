@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, TypedDict
 
-from fusion.config import Config, ConfigError, Problem, load_config, relevant_fields, source_of
-from fusion.inputs import read_inputs
+from fusion.config.config import (
+    Config,
+    ConfigError,
+    Problem,
+    load_config,
+    relevant_fields,
+    source_of,
+)
+from fusion.config.problems import brief
 from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.learning.layout import Layout, make_layout
-from fusion.policies import FITS, RANKS
-from fusion.problems import brief
-from fusion.scenario import Scenario, make_scenario
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.policies import FITS, RANKS
+from fusion.scenario.scenario import Scenario, make_scenario
 
 ConfigLike = Config | str | Path
 WarmUp = Literal["agent", "policy"]

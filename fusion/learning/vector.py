@@ -11,7 +11,6 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from fusion.compilation import ONCE, announced
 from fusion.kernel.environment_loop import BEGIN, DECIDE, REST, Shown
 from fusion.learning.batch import Batch
 from fusion.learning.environment import (
@@ -29,8 +28,9 @@ from fusion.learning.setting import (
     Setting,
     make_setting,
 )
-from fusion.measured import Replication
-from fusion.scenario import Scenario
+from fusion.results.measured import Replication
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.compilation import ONCE, announced
 
 _ALL = slice(None)
 _MOST_ENVS = 1_000_000

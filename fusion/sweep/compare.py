@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fusion.capacity import load_at
-from fusion.comparison import blocking_difference
-from fusion.config import ConfigError, Problem
-from fusion.outcome import METRICS
-from fusion.problems import nearest, show
-from fusion.statistics import Estimate
+from fusion.config.config import ConfigError, Problem
+from fusion.config.problems import nearest, show
+from fusion.results.capacity import load_at
+from fusion.results.comparison import blocking_difference
+from fusion.results.outcome import METRICS
+from fusion.results.statistics import Estimate
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import Point
@@ -122,7 +122,7 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
 
     A curve is what lies at one combination of the axes but erlang. Columns: those axes; load with its
     interval (0 or inf where it is open, NaN for a load that the curve does not reach); status, see
-    `fusion.capacity.load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
+    `capacity.load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
     no probability.
     """
     needs_blocking(sweep, "a load")

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from fusion.compilation import compile_for
-from fusion.logging_config import get_logger
-from fusion.outcome import Outcome, outcome_of
-from fusion.pool import Stopped, run_tasks, usable_cpus
-from fusion.replication import replicate
-from fusion.scenario import Loop, Scenario, loop_of, make_scenario
-from fusion.stopping import Task
+from fusion.results.logging_config import get_logger
+from fusion.results.outcome import Outcome, outcome_of
+from fusion.results.stopping import Task
+from fusion.scenario.scenario import Loop, Scenario, loop_of, make_scenario
+from fusion.simulation.compilation import compile_for
+from fusion.simulation.pool import Stopped, run_tasks, usable_cpus
+from fusion.simulation.replication import replicate
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
 

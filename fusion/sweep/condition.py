@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion.problems import nearest, show
-from fusion.settings.other_names import LOADS
+from fusion.config.other_names import LOADS
+from fusion.config.problems import nearest, show
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max, "round": round}
 _MORE_FUNCTIONS = frozenset({"list", "tuple", "set", "dict"})  # of simpleeval, for lists of values

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from fusion.counts import counted
-from fusion.problems import ConfigError, Problem, nearest, show
-from fusion.settings.other_names import LOADS, meant_key
-from fusion.settings.sections import HOME, SECTIONS
+from fusion.config.counts import counted
+from fusion.config.other_names import LOADS, meant_key
+from fusion.config.problems import ConfigError, Problem, nearest, show
+from fusion.config.sections import HOME, SECTIONS
 from fusion.sweep.condition import faults
 
 MAX_POINTS = 100_000
@@ -254,7 +254,7 @@ def _of_settings(data: Mapping[Any, Any]) -> list[Problem]:
 
     Neither a template nor any other file of the sweep is read: it may be in a place that must not be.
     """
-    from fusion.config import Variants  # here, as a sweep that is right does not need it
+    from fusion.config.config import Variants  # here, as a sweep that is right does not need it
 
     overrides, grid = data.get("overrides", {}), data.get("grid", {})
     if not isinstance(overrides, Mapping) or not isinstance(grid, Mapping):

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from fusion.inputs import key_of
-from fusion.settings.named_files import KEYS
-from fusion.settings.sections import HOME
+from fusion.config.named_files import KEYS
+from fusion.config.sections import HOME
+from fusion.scenario.inputs import key_of
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
 from fusion.sweep.store import Store

@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion.capacity import Evaluation, FoundLoad, search_load
-from fusion.inputs import key_of
-from fusion.outcome import Outcome
-from fusion.pool import run_tasks, usable_cpus
-from fusion.stopping import Task
+from fusion.results.capacity import Evaluation, FoundLoad, search_load
+from fusion.results.outcome import Outcome
+from fusion.results.stopping import Task
+from fusion.scenario.inputs import key_of
+from fusion.simulation.pool import run_tasks, usable_cpus
 from fusion.sweep.computation import SMALL_REQUESTS, Batch, Scenarios, simulate, without_loads
 from fusion.sweep.point_state import Failure
 from fusion.sweep.points import Point, at_load

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from fusion.config import Config
-from fusion.files import write_atomic
-from fusion.inputs import Inputs
-from fusion.modulation_tables import ModulationTable
-from fusion.own_policy.source import PolicySource
+from fusion.config.config import Config
+from fusion.network.modulation_tables import ModulationTable
+from fusion.network.topology import Topology
+from fusion.results.files import write_atomic
+from fusion.scenario.inputs import Inputs
+from fusion.scenario.policy.source import PolicySource
 from fusion.sweep.points import Point, make_point
-from fusion.topology import Topology
 
 _TOPOLOGY, _MODULATION = TypeAdapter(Topology), TypeAdapter(ModulationTable)
 _POLICY = TypeAdapter(PolicySource)
@@ -98,6 +98,6 @@ def _from_record(record: dict[str, Any]) -> Inputs:
 
 def _checked(record: Any) -> PolicySource:
     """Return the source of a policy, if it can do nothing but choose. Raises ValueError."""
-    from fusion.own_policy.file import checked  # here: it takes its time
+    from fusion.scenario.policy.file import checked  # here: it takes its time
 
     return checked(_POLICY.validate_python(record))

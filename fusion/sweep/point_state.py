@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from fusion.outcome import AVAILABILITY, METRICS, Outcome, judged
-from fusion.stopping import LoadState, Task, make_rule
+from fusion.results.outcome import AVAILABILITY, METRICS, Outcome, judged
+from fusion.results.stopping import LoadState, Task, make_rule
 from fusion.sweep.points import Point
 from fusion.sweep.store import Outcomes
 

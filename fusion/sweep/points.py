@@ -11,18 +11,18 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from fusion.config import Config, ConfigError, Draft, Problem, Variants, warn_of_reading
-from fusion.inputs import Digests, InputReader, Inputs, content, key_of_canonical
-from fusion.outcome import AVAILABILITY
-from fusion.problems import brief, show
-from fusion.read_keys import Memory
-from fusion.settings.ini import format_value
-from fusion.settings.named_files import KEYS, first_problems
-from fusion.settings.sections import HOME, Load, contradictions
+from fusion.config.config import Config, ConfigError, Draft, Problem, Variants, warn_of_reading
+from fusion.config.ini import format_value
+from fusion.config.named_files import KEYS, first_problems
+from fusion.config.problems import brief, show
+from fusion.config.sections import HOME, Load, contradictions
+from fusion.results.outcome import AVAILABILITY
+from fusion.scenario.inputs import Digests, InputReader, Inputs, content, key_of_canonical
+from fusion.scenario.read_keys import Memory
+from fusion.scenario.versions import OUTCOMES_OF_FAILURES_VERSION
 from fusion.sweep.condition import ConditionError, condition
 from fusion.sweep.definition import ERLANG, Assignment, Sweep
 from fusion.sweep.few_warnings import few_warnings
-from fusion.versions import OUTCOMES_OF_FAILURES_VERSION
 
 _log = logging.getLogger("fusion.sweep")
 

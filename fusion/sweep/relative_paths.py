@@ -7,8 +7,8 @@ import os.path
 from pathlib import Path
 from typing import Any
 
-from fusion.problems import show
-from fusion.settings.named_files import file_of, is_path
+from fusion.config.named_files import file_of, is_path
+from fusion.config.problems import show
 from fusion.sweep.definition import Steps, Sweep, Values
 
 _log = logging.getLogger("fusion.sweep")

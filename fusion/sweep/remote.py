@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from fusion.outcome import Outcome
+from fusion.results.outcome import Outcome
 from fusion.sweep.computation import compute
 from fusion.sweep.point_state import Failure, point_states
 from fusion.sweep.points import Point

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusion.files import atomic_file
-from fusion.outcome import AVAILABILITY, METRICS, Outcome
-from fusion.statistics import Estimate
+from fusion.results.files import atomic_file
+from fusion.results.outcome import AVAILABILITY, METRICS, Outcome
+from fusion.results.statistics import Estimate
 from fusion.sweep.point_state import PointState
 
 Row = dict[str, Any]

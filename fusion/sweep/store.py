@@ -21,13 +21,13 @@ from types import TracebackType
 from typing import Any, Self, TextIO, get_type_hints
 from uuid import uuid4
 
-from fusion.counts import counted
-from fusion.files import write_atomic
-from fusion.inputs import key_of
-from fusion.logging_config import get_logger
-from fusion.outcome import Outcome
+from fusion.config.counts import counted
+from fusion.results.files import write_atomic
+from fusion.results.logging_config import get_logger
+from fusion.results.outcome import Outcome
+from fusion.scenario.inputs import key_of
+from fusion.scenario.versions import MAY_LACK_IN_OUTCOME
 from fusion.sweep.points import Point
-from fusion.versions import MAY_LACK_IN_OUTCOME
 
 _KEY = re.compile(r'"key": "([0-9a-f]{64})"')
 COLUMNS = ("key", *Outcome._fields)

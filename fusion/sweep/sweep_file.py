@@ -6,11 +6,11 @@ import json
 import tomllib
 from pathlib import Path
 
-from fusion.config import ConfigError, Problem
-from fusion.problems import show
+from fusion.config.config import ConfigError, Problem
+from fusion.config.problems import show
+from fusion.config.text_files import read_text
 from fusion.sweep.definition import Sweep, make_sweep
 from fusion.sweep.relative_paths import with_absolute_paths
-from fusion.text_files import read_text
 
 _MAX_BYTES = 16 << 20  # 100,000 points, written out
 

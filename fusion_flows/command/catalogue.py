@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.config import ConfigError, load_config, template_names
-from fusion.shipped import FUSION_NETWORKS, TEMPLATES, TOPOLOGIES, topology_names
-from fusion.topology import load_topology
-from fusion_flows.periods import ArgumentError
-from fusion_flows.settings import Settings
-from fusion_flows.shipped import example_files
+from fusion.config.config import ConfigError, load_config, template_names
+from fusion.config.shipped import FUSION_NETWORKS, TEMPLATES, TOPOLOGIES, topology_names
+from fusion.network.topology import load_topology
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings
+from fusion_flows.server.shipped import example_files
 
 
 class Template(NamedTuple):

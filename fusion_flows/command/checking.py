@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fusion.config import Config, ConfigError, Problem, read_config
-from fusion.topology import Topology, link_lengths
-from fusion_flows.settings import Settings
+from fusion.config.config import Config, ConfigError, Problem, read_config
+from fusion.network.topology import Topology, link_lengths
+from fusion_flows.server.settings import Settings
 
 
 class Checked(NamedTuple):
@@ -17,7 +17,7 @@ class Checked(NamedTuple):
     ignored: list[Problem]
     """Keys that were left out because they cannot change a result."""
     dropped: list[Problem]
-    """Keys that were left out although they could; see `fusion.config.Reading`."""
+    """Keys that were left out although they could; see `fusion.config.config.Reading`."""
     notes: list[str]
     """What counts here and would not in FUSION, which file was taken, how a network's file was read."""
     topology: str | None = None
@@ -40,7 +40,7 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
         template: Name of a template, or the path of an INI file.
         overrides: What to change in it: {"section": {"key": value}}.
     """
-    from fusion.inputs import content_key, read_inputs
+    from fusion.scenario.inputs import content_key, read_inputs
 
     try:
         reading = read_config(template, overrides, templates_dir=Settings().templates_dir)

@@ -19,13 +19,12 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError, U
 from pydantic import ValidationError
 from rich.console import Console
 
-from fusion.config import ConfigError
-from fusion.counts import counted
-from fusion.settings.other_names import meant_key
-from fusion.settings.sections import HOME
+from fusion.config.config import ConfigError
+from fusion.config.counts import counted
+from fusion.config.other_names import meant_key
+from fusion.config.sections import HOME
+from fusion.network.topology import lengths_text
 from fusion.sweep.store import StoreError
-from fusion.topology import lengths_text
-from fusion_flows import runs
 from fusion_flows.command import (
     catalogue,
     checking,
@@ -51,13 +50,14 @@ from fusion_flows.command.terminal import (
     short,
     size,
 )
-from fusion_flows.load_search import SearchFailedError
-from fusion_flows.periods import ArgumentError
-from fusion_flows.result_lines import places, results
-from fusion_flows.run_files import Preview
-from fusion_flows.rundir import RunDirectoryError
-from fusion_flows.server_address import AlreadyUpError, NoServerError
-from fusion_flows.server_database import NewerDatabaseError
+from fusion_flows.flows.load_search import SearchFailedError
+from fusion_flows.following.result_lines import places, results
+from fusion_flows.rundir.directory import RunDirectoryError
+from fusion_flows.rundir.files import Preview
+from fusion_flows.runs import listing as runs
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.address import AlreadyUpError, NoServerError
+from fusion_flows.server.database import NewerDatabaseError
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -231,11 +231,11 @@ def _set_up(*, max_concurrent_runs: int | None = None) -> int:
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
         raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")
-    from fusion_flows.server_address import connect
+    from fusion_flows.server.address import connect
 
     with connect() as client:
         url = client.api_url
-    from fusion_flows.deploy import SetUpError, set_up
+    from fusion_flows.command.deploy import SetUpError, set_up
 
     try:
         set_up(max_concurrent_runs)

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from fusion_flows import server_address, server_database
-from fusion_flows.server_address import NoServerError
-from fusion_flows.server_database import NewerDatabaseError
-from fusion_flows.settings import Settings
-from fusion_flows.shipped import example_files, prefect_file
+from fusion_flows.server import address as server_address
+from fusion_flows.server import database as server_database
+from fusion_flows.server.address import NoServerError
+from fusion_flows.server.database import NewerDatabaseError
+from fusion_flows.server.settings import Settings
+from fusion_flows.server.shipped import example_files, prefect_file
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -221,7 +222,7 @@ def _auth(url: str) -> Check:
 def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
     from prefect.exceptions import ObjectNotFound
 
-    from fusion_flows.deploy import MAINTENANCE_QUEUE, POINTS_QUEUE, POOL, RUNS_QUEUE
+    from fusion_flows.command.deploy import MAINTENANCE_QUEUE, POINTS_QUEUE, POOL, RUNS_QUEUE
 
     mend = "`fusion set-up` makes it, and so does `fusion up`"
     try:
@@ -246,7 +247,7 @@ def _deployments(client: "SyncPrefectClient", mend: str) -> Iterator[Check]:
     """Look for each deployment that `fusion set-up` makes."""
     from prefect.exceptions import ObjectNotFound
 
-    from fusion_flows.deploy import deployment_names
+    from fusion_flows.command.deploy import deployment_names
 
     for name in deployment_names():
         try:
@@ -296,7 +297,7 @@ def _workers(client: "SyncPrefectClient", pool: str) -> Iterator[Check]:
 
 
 def _schedules(client: "SyncPrefectClient") -> Iterator[Check]:
-    from fusion_flows.schedule_dates import bad_schedules
+    from fusion_flows.flows.schedule_dates import bad_schedules
 
     found = list(bad_schedules(client))
     for one in found:
@@ -311,7 +312,7 @@ def _schedules(client: "SyncPrefectClient") -> Iterator[Check]:
 
 
 def _automation(client: "SyncPrefectClient") -> Check:
-    from fusion_flows.deploy import AUTOMATION
+    from fusion_flows.command.deploy import AUTOMATION
 
     found = client.read_automations_by_name(AUTOMATION)
     if not found:

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_flows.command.terminal import is_live, printable
-from fusion_flows.onlooker import Bar, News, looking_on
-from fusion_flows.server_address import open_client
+from fusion_flows.following.onlooker import Bar, News, looking_on
+from fusion_flows.server.address import open_client
 
 _MEASURED_SECONDS = 1.0  # before a rate is believed
 

@@ -4,19 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fusion.config import Config, ConfigError, Problem, read_config
-from fusion.inputs import Inputs, read_inputs
-from fusion.problems import nearest
-from fusion.shipped import OTHER_NAMES, topology_names
+from fusion.config.config import Config, ConfigError, Problem, read_config
+from fusion.config.problems import nearest
+from fusion.config.shipped import OTHER_NAMES, topology_names
+from fusion.network.topology import Topology, TopologyError, load_topology
+from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import Store
-from fusion.topology import Topology, TopologyError, load_topology
-from fusion_flows import run_lock, rundir
 from fusion_flows.command.sweeps import nothing_found, states_of
-from fusion_flows.periods import ArgumentError
-from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.runs_by_files import find_directory
-from fusion_flows.settings import Settings
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings
 
 
 def topology(

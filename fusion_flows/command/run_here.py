@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from fusion.counts import agreeing, counted
-from fusion_flows import rundir, server_address
-from fusion_flows.result_lines import HEADER
-from fusion_flows.rundir import RunDirectoryError
-from fusion_flows.settings import Settings
+from fusion.config.counts import agreeing, counted
+from fusion_flows.following.result_lines import HEADER
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.directory import RunDirectoryError
+from fusion_flows.server import address as server_address
+from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:
-    from fusion_flows.sim import SimResult
+    from fusion_flows.flows.sim import SimResult
 
 
 class InterruptedRunError(RuntimeError):
@@ -55,8 +56,8 @@ def run_here(
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
 
     from fusion_flows.command.live import live
-    from fusion_flows.flow_ends import SimulationError
-    from fusion_flows.sim import fusion
+    from fusion_flows.flows.sim import fusion
+    from fusion_flows.following.flow_ends import SimulationError
 
     with _Listener() as listener:
         try:
@@ -76,8 +77,8 @@ def run_here(
 
 def _check(template: str, overrides: Mapping[str, Any] | None) -> None:
     """Raises ConfigError for settings that cannot be run; the run itself tells what else is to be known."""
-    from fusion.config import read_config
-    from fusion.inputs import read_inputs
+    from fusion.config.config import read_config
+    from fusion.scenario.inputs import read_inputs
 
     reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
     read_inputs(reading.config, quiet=True)
@@ -106,7 +107,10 @@ class _Listener(logging.Handler):
 
 def _kept(run_id: str) -> str:
     """Say what a run has finished, and how to go on."""
-    from fusion.progress import ProgressReader, ProgressState  # here, as numpy comes with it
+    from fusion.results.progress import (  # here, as numpy comes with it
+        ProgressReader,
+        ProgressState,
+    )
 
     try:
         run = rundir.open_run(Settings().runs_dir, run_id)

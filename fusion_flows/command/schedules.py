@@ -7,13 +7,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fusion.counts import counted
-from fusion.problems import show
-from fusion_flows import server_address
+from fusion.config.counts import counted
+from fusion.config.problems import show
 from fusion_flows.command.submission import find_deployment, need_server
 from fusion_flows.command.sweeps import SWEEP_DEPLOYMENT, SweepSource, sweep_parameters
-from fusion_flows.periods import ArgumentError
-from fusion_flows.schedule_dates import NoDateError, next_dates
+from fusion_flows.flows.schedule_dates import NoDateError, next_dates
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server import address as server_address
 
 if TYPE_CHECKING:
     from prefect.client.schemas.schedules import CronSchedule

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion.config import (
+from fusion.config.config import (
     Config,
     ConfigError,
     Problem,
@@ -16,22 +16,23 @@ from fusion.config import (
     read_overrides,
     template_names,
 )
-from fusion.settings.ini import parse_ini
-from fusion.settings.other_names import meant_key
-from fusion.settings.sections import HOME
-from fusion_flows import rundir, server_address
-from fusion_flows.file_state import recorded_name
-from fusion_flows.run_lookup import RunError, find
-from fusion_flows.runs_by_files import find_by_files
-from fusion_flows.sent_files import send
-from fusion_flows.server_address import NoServerError, ServerAwayError, connect
-from fusion_flows.settings import Settings
+from fusion.config.ini import parse_ini
+from fusion.config.other_names import meant_key
+from fusion.config.sections import HOME
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.file_state import recorded_name
+from fusion_flows.rundir.sent_files import send
+from fusion_flows.runs.by_files import find_by_files
+from fusion_flows.runs.lookup import RunError, find
+from fusion_flows.server import address as server_address
+from fusion_flows.server.address import NoServerError, ServerAwayError, connect
+from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from fusion.inputs import Inputs
+    from fusion.scenario.inputs import Inputs
 
 DEPLOYMENT = "fusion/sim"
 
@@ -125,7 +126,7 @@ def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tupl
     Raises:
         ConfigError: All that is wrong.
     """
-    from fusion.inputs import read_inputs
+    from fusion.scenario.inputs import read_inputs
 
     config = load_config(template, overrides, templates_dir=Settings().templates_dir)
     return config, read_inputs(config)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
-from fusion.counts import counted
-from fusion.interval_text import between, interval_text
-from fusion.settings.ini import format_value
+from fusion.config.counts import counted
+from fusion.config.ini import format_value
+from fusion.results.interval_text import between, interval_text
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
     help_of,

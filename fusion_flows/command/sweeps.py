@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion.counts import counted
-from fusion.pool import usable_cpus
+from fusion.config.counts import counted
+from fusion.simulation.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
 from fusion.sweep.compare import loads_at as loads_of_states
@@ -20,17 +20,18 @@ from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store, differences
 from fusion.sweep.sweep_file import read_sweep
-from fusion_flows import known_stores, server_address
-from fusion_flows.periods import ArgumentError
-from fusion_flows.sent_files import send
-from fusion_flows.settings import Settings
-from fusion_flows.sweep_parameter import sweep_as_parameter
+from fusion_flows.flows import known_stores
+from fusion_flows.flows.sweep_parameter import sweep_as_parameter
+from fusion_flows.rundir.sent_files import send
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server import address as server_address
+from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:
     import pandas
 
     from fusion_flows.command.submission import Submitted
-    from fusion_flows.sweep import SweepResult
+    from fusion_flows.flows.sweep import SweepResult
 
 
 _log = logging.getLogger("fusion_flows.sweeps")
@@ -177,8 +178,8 @@ def sweep_here(
             pass  # it answers
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
 
-    from fusion_flows.flow_ends import SimulationError
-    from fusion_flows.sweep import checked_before, fusion_sweep
+    from fusion_flows.flows.sweep import checked_before, fusion_sweep
+    from fusion_flows.following.flow_ends import SimulationError
 
     kept = f"What was finished is in the store {store.folder}; the same command goes on from there."
     try:
@@ -349,7 +350,7 @@ def find_loads(
     if not max_requests >= 1.0:
         raise ArgumentError(f"{max_requests:g} requests are too few: it must be 1 or more")
     from fusion_flows.command.run_here import InterruptedRunError
-    from fusion_flows.load_search import search_loads
+    from fusion_flows.flows.load_search import search_loads
 
     sweep, states, store = states_of(file)
     try:

@@ -24,13 +24,14 @@ from uuid import UUID
 
 import psutil
 
-from fusion_flows import server_address, server_database
-from fusion_flows.bounded_log import keep_small
-from fusion_flows.log_stream import tail
-from fusion_flows.periods import ArgumentError
-from fusion_flows.process import ProcessTree
-from fusion_flows.server_address import LivingServer, ServerFile
-from fusion_flows.settings import Settings
+from fusion_flows.process.tree import ProcessTree
+from fusion_flows.rundir.bounded_log import keep_small
+from fusion_flows.rundir.log_stream import tail
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server import address as server_address
+from fusion_flows.server import database as server_database
+from fusion_flows.server.address import LivingServer, ServerFile
+from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -341,7 +342,7 @@ class _Parts:
         """Set the server up, start the worker and wait until the server knows it."""
         self._say("Setting up work pool and deployments, starting the worker ...")
         self._set_up(max_concurrent_runs)
-        from fusion_flows.deploy import POOL
+        from fusion_flows.command.deploy import POOL
 
         name = worker_name()
         command = ["-m", "prefect", "worker", "start", "--pool", POOL, "--name", name]
@@ -361,7 +362,7 @@ class _Parts:
             command += ["--max-concurrent-runs", str(max_concurrent_runs)]
         with ExitStack() as ending:
             part = self._start("set-up", command, ending, dict(os.environ))
-            import fusion_flows.deploy  # noqa: F401 - it takes a second, which passes meanwhile
+            import fusion_flows.command.deploy  # noqa: F401 - it takes a second, which passes meanwhile
 
             while (code := part.tree.wait(_LOOK_SECONDS)) is None:
                 self._signals.check()
@@ -449,8 +450,8 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
     """Give each run of our worker that has none a final state, or let it wait again."""
     from prefect.states import Cancelled, Scheduled
 
-    from fusion_flows.run_lookup import our_flows
-    from fusion_flows.rundir import run_id_of
+    from fusion_flows.rundir.directory import run_id_of
+    from fusion_flows.runs.lookup import our_flows
 
     with server_address.connect() as client:
         simulation = {one.id for one in client.read_flows(flow_filter=our_flows())}
@@ -480,7 +481,7 @@ def _taken(client: "SyncPrefectClient") -> set[UUID]:
     """Return the flow runs that our worker has taken and that are not over."""
     from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 
-    from fusion_flows.deploy import POOL
+    from fusion_flows.command.deploy import POOL
 
     going_on = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
     flow_runs = client.read_flow_runs(
@@ -511,7 +512,7 @@ def _delete_worker(client: "SyncPrefectClient") -> None:
     """Take our worker off the server's list, where one that was killed stays online for a while."""
     import httpx
 
-    from fusion_flows.deploy import POOL
+    from fusion_flows.command.deploy import POOL
 
     with suppress(httpx.HTTPStatusError):
         client.request(
@@ -524,7 +525,7 @@ def _delete_worker(client: "SyncPrefectClient") -> None:
 def _say_what_is_up(
     url: str, runs_dir: Path, store: Path, folder: Path, say: Callable[[str], None]
 ) -> None:
-    from fusion_flows.deploy import POOL, RUNS_QUEUE
+    from fusion_flows.command.deploy import POOL, RUNS_QUEUE
 
     with server_address.connect() as client:
         queue = client.read_work_queue_by_name(RUNS_QUEUE, work_pool_name=POOL)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from fusion.statistics import blocking_estimate
+from fusion.results.statistics import blocking_estimate
 from fusion_flows.pictures.legend import put_legend, put_title
 from fusion_flows.pictures.rows import Row
 from fusion_flows.pictures.scales import grid_of

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from fusion.files import write_atomic
+from fusion.results.files import write_atomic
 from fusion_flows.pictures.rows import Row
 from fusion_flows.pictures.style import STYLE
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.topology import Topology
+from fusion.network.topology import Topology
 
 Positions = dict[str, tuple[float, float]]
 """Node to its place: x to the right, y up, the longer side of all of them 1."""

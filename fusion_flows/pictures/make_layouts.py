@@ -7,8 +7,8 @@ One whose links are those of a topology with coordinates, node for node, takes t
 
 import json
 
-from fusion.shipped import topology_names
-from fusion.topology import Topology, load_topology
+from fusion.config.shipped import topology_names
+from fusion.network.topology import Topology, load_topology
 from fusion_flows.pictures.layout import KEPT, computed, positions
 
 _STARTS = 400

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from fusion.config import ConfigError, Problem
-from fusion.outcome import METRICS
-from fusion.problems import nearest
+from fusion.config.config import ConfigError, Problem
+from fusion.config.problems import nearest
+from fusion.results.outcome import METRICS
 from fusion.sweep.compare import compare
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState

@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fusion.topology import Topology
+from fusion.network.topology import Topology
 from fusion_flows.pictures.courses import Course, beside, course, length, segments, spots_along
 from fusion_flows.pictures.files import tell
 from fusion_flows.pictures.labels import Box, Room

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion.files import write_atomic
+from fusion.results.files import write_atomic
 from fusion_flows.report.page import Page, Picture, Section
 
 if TYPE_CHECKING:

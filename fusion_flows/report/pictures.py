@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion.files import write_atomic
+from fusion.results.files import write_atomic
 from fusion_flows.report.page import Page, Picture, Text
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import json
 
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory
 
 
 def about(run: RunDirectory) -> str:

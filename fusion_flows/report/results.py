@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory
 
 Row = dict[str, Any]
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion.config import Config
-from fusion.counts import agreeing, counted
-from fusion.inputs import Inputs
-from fusion.interval_text import with_interval
+from fusion.config.config import Config
+from fusion.config.counts import agreeing, counted
+from fusion.results.interval_text import with_interval
+from fusion.scenario.inputs import Inputs
 from fusion_flows.pictures.rows import has_many_bit_rates
 from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text, numbered
@@ -17,7 +17,7 @@ from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
 from fusion_flows.report.setting import run_name, setting_lines
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

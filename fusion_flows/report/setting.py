@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusion.config import Config, ConfigError, read_config, template_names
-from fusion.counts import counted
-from fusion.inputs import Inputs
-from fusion.settings.named_files import is_path
+from fusion.config.config import Config, ConfigError, read_config, template_names
+from fusion.config.counts import counted
+from fusion.config.named_files import is_path
+from fusion.network.topology import lengths_text
+from fusion.scenario.inputs import Inputs
 from fusion.sweep.definition import Sweep
-from fusion.topology import lengths_text
-from fusion_flows.settings import Settings
+from fusion_flows.server.settings import Settings
 
 
 def run_name(config: Config) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion.counts import agreeing, counted
-from fusion.settings.ini import format_value
+from fusion.config.counts import agreeing, counted
+from fusion.config.ini import format_value
+from fusion.network.topology import lengths_text
 from fusion.sweep.compare import compare
 from fusion.sweep.definition import ERLANG, Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
-from fusion.topology import lengths_text
 from fusion_flows.pictures.panels import POLICY
 from fusion_flows.pictures.rows import is_blocking, text_of
 from fusion_flows.pictures.words import named
@@ -21,7 +21,7 @@ from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.run_page import RESUME
 from fusion_flows.report.setting import sweep_name, sweep_subject
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

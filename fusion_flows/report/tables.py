@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fusion.interval_text import between, interval_text, probability_text
-from fusion.settings.ini import format_value
+from fusion.config.ini import format_value
+from fusion.results.interval_text import between, interval_text, probability_text
 from fusion.sweep.definition import Sweep
 from fusion_flows.report.page import Cell, Table
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fusion.config import Config
-from fusion.inputs import Inputs
-from fusion.interval_text import with_interval
-from fusion.modulation import bits_per_symbol_steps
-from fusion.paths import k_shortest_paths
+from fusion.config.config import Config
+from fusion.network.modulation import bits_per_symbol_steps
+from fusion.network.paths import k_shortest_paths
+from fusion.results.interval_text import with_interval
+from fusion.scenario.inputs import Inputs
 from fusion_flows.report.tables import by_blocking
 
 Row = Mapping[str, Any]

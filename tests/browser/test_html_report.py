@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from report.conftest import simulate
 from report.test_sweep_page import page_of
 
-from fusion_flows import publish
+from fusion_flows.following import publish
 from fusion_flows.report.html import html
 
 from .pages import keep

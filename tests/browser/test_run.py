@@ -8,7 +8,7 @@ from flows.prefect_server import Prefect, wait_for
 from flows.started import GOING_ON, simulating, simulators
 from playwright.sync_api import Page, expect
 
-from fusion_flows.process_marks import marked_processes
+from fusion_flows.process.marks import marked_processes
 
 from .pages import (
     PATIENCE_SECONDS,

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from fusion.settings import foreign_keys
-from fusion.settings.sections import CompatibilitySettings
+from fusion.config import foreign_keys
+from fusion.config.sections import CompatibilitySettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "coming_from_fusion.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 import fusion.request
 from fusion.kernel.request import PUBLIC, QUESTIONS
-from fusion.own_policy.file import read_policy
+from fusion.scenario.policy.file import read_policy
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.sweep_file import read_sweep
 from tests.twin.cases import Case, cases

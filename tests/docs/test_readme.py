@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fusion.config import load_config
-from fusion.progress import ProgressReader
+from fusion.config.config import load_config
+from fusion.results.progress import ProgressReader
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fusion.interval_text import interval_text
+from fusion.results.interval_text import interval_text
 from fusion.sweep.computation import compute
 from fusion.sweep.point_state import point_states
 from fusion.sweep.points import sweep_points

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import Config, ConfigError, load_config, relevant_fields
-from fusion.inputs import read_inputs
-from fusion.measured import Replication
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import ratio_estimate, student_t
-from fusion.survivability.failures import random_events
-from fusion.survivability.lifetimes import Lifetimes
-from fusion.tables import availability_rows
+from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.results.measured import Replication
+from fusion.results.statistics import ratio_estimate, student_t
+from fusion.results.tables import availability_rows
+from fusion.scenario.failures import random_events
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.lifetimes import Lifetimes
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
 from tests.exact.availability_theory import Availability, exact_availability
 
 MTBF, MTTR, LOAD = 3.0, 0.5, 8.0
@@ -217,7 +217,7 @@ def test_events_are_in_order_and_of_two_states() -> None:
 
 
 def done_failure(lifetimes: Lifetimes) -> Any:
-    from fusion.survivability.failures import Failure
+    from fusion.scenario.failures import Failure
 
     return Failure("none", 3, lifetimes=lifetimes)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fusion.config import ConfigError
-from fusion.outcome import AVAILABILITY
+from fusion.config.config import ConfigError
+from fusion.results.outcome import AVAILABILITY
 from fusion.sweep.compare import compare, loads_at
 from fusion.sweep.computation import compute
 from fusion.sweep.definition import Sweep, make_sweep

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.measured import Replication
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import blocking_estimate
+from fusion.config.config import load_config
+from fusion.results.measured import Replication
+from fusion.results.statistics import blocking_estimate
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
 from tests.exact.markov import blocking
 from validation.exact import (
     ExactCase,

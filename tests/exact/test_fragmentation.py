@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from fusion.replication import replicate
-from fusion.statistics import mean_estimate
+from fusion.results.statistics import mean_estimate
+from fusion.simulation.replication import replicate
 from validation.link_models import RequestClass, link_model, warmup_requests
 
 

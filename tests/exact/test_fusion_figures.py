@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import Config, load_config
-from fusion.conventions.load_file import write_load_file_as_fusion
-from fusion.inputs import read_inputs
-from fusion.measured import Replication
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion.config.config import Config, load_config
+from fusion.results.load_file_as_fusion import write_load_file_as_fusion
+from fusion.results.measured import Replication
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
 
 PUBLISHED = json.loads(
     (Path(__file__).parents[1] / "data" / "fusion_regression.json").read_text(encoding="utf-8")

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from fusion.config import ConfigError, load_config, read_config, to_ini
-from fusion.conventions.load_file import load_file_name_as_fusion, write_load_file_as_fusion
-from fusion.conventions.replication import trajectory
-from fusion.inputs import content_key, read_inputs
+from fusion.config.config import ConfigError, load_config, read_config, to_ini
 from fusion.kernel.fusion_loop import PATH, PLACE
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
+from fusion.results.load_file_as_fusion import load_file_name_as_fusion, write_load_file_as_fusion
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
+from fusion.simulation.replication_as_fusion import trajectory
 
 MEASURED = json.loads(
     (Path(__file__).parents[1] / "data" / "fusion_files.json").read_text(encoding="utf-8")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from fusion.config import Config, ConfigError, load_config, relevant_fields
-from fusion.inputs import read_inputs
-from fusion.measured import Replication
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.splitting import estimate_scenario
-from fusion.statistics import blocking_estimate
+from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.results.measured import Replication
+from fusion.results.statistics import blocking_estimate
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
+from fusion.simulation.splitting import estimate_scenario
 from validation.exact import kaufman_roberts
 from validation.link_models import RequestClass
 

@@ -24,7 +24,7 @@ from uuid import UUID
 
 import pytest
 
-from fusion_flows.rundir import run_id_of
+from fusion_flows.rundir.directory import run_id_of
 
 ROOT = Path(__file__).parents[2]
 POOL = "fusion"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psutil
 
-from fusion_flows.rundir import run_id_of
+from fusion_flows.rundir.directory import run_id_of
 
 from .prefect_server import Prefect, wait_for
 

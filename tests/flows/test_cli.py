@@ -24,13 +24,15 @@ from uuid import UUID
 
 import pytest
 
-from fusion.config import ConfigError, load_config, template_names
-from fusion.settings.sections import SECTIONS
-from fusion_flows import rundir, runs, server_address
+from fusion.config.config import ConfigError, load_config, template_names
+from fusion.config.sections import SECTIONS
 from fusion_flows.command import cli
 from fusion_flows.command.submission import read_assignments
-from fusion_flows.periods import ArgumentError, moment
-from fusion_flows.server_address import AlreadyUpError, LivingServer, NoServerError, ServerFile
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.runs import listing as runs
+from fusion_flows.runs.time_expressions import ArgumentError, moment
+from fusion_flows.server import address as server_address
+from fusion_flows.server.address import AlreadyUpError, LivingServer, NoServerError, ServerFile
 
 from .prefect_server import ROOT, Prefect, plain_environment, wait_for
 from .proxy import Proxy
@@ -387,7 +389,7 @@ def test_only_one_lives_and_only_as_long_as_it_is_locked(home: Path) -> None:
             ServerFile()
     assert server_address.living() is None
 
-    code = "import time; from fusion_flows.server_address import *; f = ServerFile()"
+    code = "import time; from fusion_flows.server.address import *; f = ServerFile()"
     code += (
         f"; f.write(LivingServer{tuple(map(str, server[:3]))!r}); print(flush=True); time.sleep(60)"
     )
@@ -431,7 +433,7 @@ def test_the_configured_server_comes_before_a_living_one(
 def test_a_living_one_is_found_without_a_setting(home: Path) -> None:
     code = """
 import os, sys
-from fusion_flows.server_address import configure, origin_of
+from fusion_flows.server.address import configure, origin_of
 given = os.environ.get("PREFECT_API_URL")
 url = configure()
 assert origin_of(url) == ("PREFECT_API_URL of the environment" if given else "of `fusion up`"), origin_of(url)

@@ -79,7 +79,7 @@ def test_deployments_under_former_names_are_deleted_unless_somebody_schedules_th
     make("fusion-maintenance", "maintenance", [quarter])
     make("fusion-points", "points", [])
     used = make("fusion-sweep", "nightly", [each_day])
-    script = "from fusion_flows.deploy import prepare; prepare()"
+    script = "from fusion_flows.command.deploy import prepare; prepare()"
     python(worker, script)
     assert "nightly" in worker.deployments()
     assert not {"maintenance", "points"} & set(worker.deployments())

@@ -188,7 +188,7 @@ def test_ctrl_c_ends_a_run_called_from_python(
 
 LOSE_ONE = """
 import os, signal
-from fusion_flows.reporting import Follower
+from fusion_flows.following.reporting import Follower
 
 class Interrupted:
     def __del__(self):  # where nobody can catch what is raised, Python prints and ignores it

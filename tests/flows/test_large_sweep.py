@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fusion.config import ConfigError
+from fusion.config.config import ConfigError
 from fusion.sweep.definition import make_sweep
 from fusion_flows import fusion_sweep
-from fusion_flows.form import sweep_schema
-from fusion_flows.sweep_parameter import sweep_as_parameter, sweep_of_parameter
+from fusion_flows.flows.form import sweep_schema
+from fusion_flows.flows.sweep_parameter import sweep_as_parameter, sweep_of_parameter
 
 from .prefect_server import Prefect
 from .test_sweep_command import fusion

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fusion_flows import live_plot
-from fusion_flows.live_plot import LivePlot
+from fusion_flows.following import live_plot
+from fusion_flows.following.live_plot import LivePlot
 
 from .prefect_server import Prefect, wait_for
 from .started import GOING_ON

@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from fusion.capacity import find_load
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion.results.capacity import find_load
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
 from fusion.sweep.points import Point, at_load, sweep_points
 from fusion.sweep.sweep_file import read_sweep
 

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from fusion_flows.connection import Connection, Unreachable
-from fusion_flows.log_forwarder import LogForwarder
-from fusion_flows.log_stream import LogStream
+from fusion_flows.following.log_forwarder import LogForwarder
+from fusion_flows.rundir.log_stream import LogStream
+from fusion_flows.server.connection import Connection, Unreachable
 
 from .prefect_server import Prefect, wait_for
 from .proxy import Proxy

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_flows.log_stream import LogStream, tail
+from fusion_flows.rundir.log_stream import LogStream, tail
 
 
 @pytest.fixture

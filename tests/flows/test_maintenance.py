@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from fusion_flows.rundir import run_id_of
+from fusion_flows.rundir.directory import run_id_of
 
 from .prefect_server import Prefect, wait_for
 from .started import GOING_ON, SMALL, endless_call, script, simulators
@@ -25,7 +25,7 @@ def maintain(server: Prefect, before: str = "", **environment: str) -> dict[str,
     code = f"""
 {before}
 import json
-from fusion_flows.maintenance import maintenance
+from fusion_flows.flows.maintenance import maintenance
 print("found", maintenance(settle_seconds=1).model_dump_json())
 """
     done = subprocess.run(
@@ -160,9 +160,7 @@ def test_a_run_that_never_started_gets_a_final_state(server: Prefect, tmp_path: 
     run = server.api("POST", "flow_runs/", {"flow_id": flow["id"], "state": state})
     run_id = run_id_of(UUID(run["id"]))
     assert run_id not in maintain(server)["lost_runs"], "it may be starting"
-    late = (
-        "import fusion_flows.maintenance as it, datetime; it._NEVER_STARTED = datetime.timedelta(0)"
-    )
+    late = "import fusion_flows.flows.maintenance as it, datetime; it._NEVER_STARTED = datetime.timedelta(0)"
     assert run_id in maintain(server, late)["lost_runs"]
     run = server.run(run["id"])
     assert run["state_type"] == "CRASHED"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from fusion.cli import run_sim
-from fusion.config import ConfigError, Problem, load_config
-from fusion.settings.named_files import KEYS as FILES
+from fusion.config.config import ConfigError, Problem, load_config
+from fusion.config.named_files import KEYS as FILES
 from fusion_flows.command import cli, examples
 
 from .blocks import MARKS, PAGES, Block, agrees, blocks

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from fusion.config import load_config, to_ini
-from fusion_flows import fusion, fusion_sweep, points, rundir
-from fusion_flows.flow_ends import SimulationError
-from fusion_flows.maintenance import maintenance
+from fusion.config.config import load_config, to_ini
+from fusion_flows import fusion, fusion_sweep
+from fusion_flows.engines import points
+from fusion_flows.flows.maintenance import maintenance
+from fusion_flows.following.flow_ends import SimulationError
+from fusion_flows.rundir import directory as rundir
 
 from .prefect_server import Prefect
 from .started import SMALL

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fusion_flows.deploy import POINTS_QUEUE, POOL
+from fusion_flows.command.deploy import POINTS_QUEUE, POOL
 
 from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import simulators

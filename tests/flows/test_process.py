@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fusion_flows import guard, process_posix
-from fusion_flows.process import MARK, ProcessTree
-from fusion_flows.process_marks import TREE_MARK, marked_processes
+from fusion_flows.process import guard
+from fusion_flows.process import posix as process_posix
+from fusion_flows.process.marks import TREE_MARK, marked_processes
+from fusion_flows.process.tree import MARK, ProcessTree
 
 from .zoo import GRACE_SECONDS, ROOT, alive, assert_gone, halves, starter, wait_for, zoo
 
@@ -540,7 +541,7 @@ NAMESPACE = """
 import os, subprocess, sys, time
 from pathlib import Path
 from fusion_flows import guard
-from fusion_flows.process import ProcessTree
+from fusion_flows.process.tree import ProcessTree
 
 def stranger_with(pid):
     # Start a process, in a session of its own, that has this id.

@@ -13,10 +13,10 @@ from typing import IO
 import psutil
 import pytest
 
-from fusion_flows import process_windows
-from fusion_flows.job_object import Accounting, BasicLimits, ExtendedLimits, System, windows
-from fusion_flows.process_marks import TREE_MARK
-from fusion_flows.process_windows import JobTree
+from fusion_flows.process import windows as process_windows
+from fusion_flows.process.job_object import Accounting, BasicLimits, ExtendedLimits, System, windows
+from fusion_flows.process.marks import TREE_MARK
+from fusion_flows.process.windows import JobTree
 
 from .zoo import alive, wait_for
 
@@ -190,7 +190,7 @@ def test_an_exception_during_the_grace_time_still_kills(
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fusion_flows.process_windows.time.sleep", interrupt)
+    monkeypatch.setattr("fusion_flows.process.windows.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tree.end()
     assert system.calls == [*STARTED, "send_break", "terminate", "close"]

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from fusion.progress import ProgressState
-from fusion_flows import rundir
-from fusion_flows.artifacts import clock, live_rows, news, table
-from fusion_flows.form import overrides_schema, sweep_schema, template_schema
+from fusion.results.progress import ProgressState
+from fusion_flows.flows.form import overrides_schema, sweep_schema, template_schema
+from fusion_flows.following.artifacts import clock, live_rows, news, table
 from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
 from fusion_flows.report.results import read_rows
-from fusion_flows.run_labels import given_name
-from fusion_flows.run_lookup import as_ended
-from fusion_flows.rundir import RunDirectoryError
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.directory import RunDirectoryError
+from fusion_flows.runs.lookup import as_ended
+from fusion_flows.server.run_labels import given_name
 
 
 def point(erlang: float, mean: float, lower: float, upper: float) -> dict[str, Any]:

@@ -18,9 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_flows import run_files, run_lock, rundir
-from fusion_flows.run_files import FileRefusedError, list_files, open_file, preview
-from fusion_flows.rundir import RunDirectory, RunDirectoryError
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import files as run_files
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.files import FileRefusedError, list_files, open_file, preview
 
 ROOT = Path(__file__).parents[2]
 RUN_ID = "0123456789ab"

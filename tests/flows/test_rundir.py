@@ -18,9 +18,11 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from fusion_flows import run_lock, run_removal, rundir
-from fusion_flows.rundir import RunDirectory, RunDirectoryError
-from fusion_flows.settings import Settings
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.server.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 RUN_ID = "0123456789ab"

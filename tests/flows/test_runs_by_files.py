@@ -12,11 +12,14 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from fusion.config import load_config, to_ini
-from fusion_flows import run_lock, rundir, runs, runs_by_files
+from fusion.config.config import load_config, to_ini
 from fusion_flows.command import cli
-from fusion_flows.file_state import FileState, file_state, is_complete
-from fusion_flows.run_lookup import Run
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.file_state import FileState, file_state, is_complete
+from fusion_flows.runs import by_files as runs_by_files
+from fusion_flows.runs import listing as runs
+from fusion_flows.runs.lookup import Run
 
 from .prefect_server import Prefect, free_port, plain_environment
 from .started import SMALL, endless_call, script

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from fusion.config import ConfigError, load_config, relevant_fields, to_ini
-from fusion.own_policy.file import read_policy
-from fusion_flows import rundir, sent_files, server_address
+from fusion.config.config import ConfigError, load_config, relevant_fields, to_ini
+from fusion.scenario.policy.file import read_policy
 from fusion_flows.command import submission
 from fusion_flows.command.sweeps import sweep_parameters
-from fusion_flows.server_address import LivingServer, ServerFile
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import sent_files
+from fusion_flows.server import address as server_address
+from fusion_flows.server.address import LivingServer, ServerFile
 
 from .prefect_server import Prefect
 
@@ -109,7 +111,7 @@ def test_what_was_not_packed_is_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["../../x.txt", "/etc/x.txt", "..", ".hidden", "a\0b", "a" * 200])
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
-    from fusion_flows.sent_files import _entry
+    from fusion_flows.rundir.sent_files import _entry
 
     folder = tmp_path / "runs" / "there"
     text = f"sent-file:{_entry(name, b'1')}"

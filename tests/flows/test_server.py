@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from fusion_flows.bounded_log import keep_small
+from fusion_flows.rundir.bounded_log import keep_small
 
 from .prefect_server import Prefect, prefect_in, start_server, stop, wait_for
 
 RUBBISH = """
 import threading, time
-from fusion_flows.server import collect_in_a_thread_of_its_own
+from fusion_flows.server.__main__ import collect_in_a_thread_of_its_own
 
 freed = []
 
@@ -48,7 +48,7 @@ def test_garbage_is_collected_by_a_thread_that_does_nothing_else() -> None:
 
 
 SETTING = """
-from fusion_flows.server import let_waiting_runs_wait
+from fusion_flows.server.__main__ import let_waiting_runs_wait
 from prefect.settings import get_current_settings
 let_waiting_runs_wait()
 print(get_current_settings().server.services.late_runs.enabled)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fusion_flows import server_database
 from fusion_flows.command import doctor
-from fusion_flows.server_database import NewerDatabaseError
+from fusion_flows.server import database as server_database
+from fusion_flows.server.database import NewerDatabaseError
 
 from .prefect_server import plain_environment, used_home
 
@@ -98,7 +98,7 @@ def test_a_command_ends_at_once_and_leaves_the_database_alone(
 def test_a_call_from_python_says_so(home: Path, tmp_path: Path) -> None:
     code = """
 from fusion_flows import fusion
-from fusion_flows.server_database import NewerDatabaseError
+from fusion_flows.server.database import NewerDatabaseError
 try:
     fusion()
 except NewerDatabaseError as error:

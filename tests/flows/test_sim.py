@@ -122,12 +122,12 @@ def test_called_from_python_with_no_server(no_server: dict[str, str], tmp_path: 
     small = {**SMALL, "general_settings": {**SMALL["general_settings"], "erlang_stop": 160}}
     code = f"""
 from fusion_flows import SimResult
-from fusion.config import ConfigError
+from fusion.config.config import ConfigError
 result = fusion(template="quick", overrides={small!r}, name="mine")
 assert isinstance(result, SimResult)
 assert [point["erlang"] for point in result.points] == [140, 160]
 assert isinstance(result.points[0]["blocking_probability"], float)
-from fusion_flows.runs import runs, show
+from fusion_flows.runs.listing import runs, show
 (listed,) = runs()  # from the server that this process has by now
 assert (listed.name, listed.state, show("mine").run.flow_run_id) == ("mine", "Completed", listed.flow_run_id)
 assert listed.flow_run_id is not None

@@ -12,10 +12,11 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from fusion_flows import runs, stall
-from fusion_flows.process import ProcessTree
-from fusion_flows.settings import Settings
-from fusion_flows.stall import Stall
+from fusion_flows.following import stall
+from fusion_flows.following.stall import Stall
+from fusion_flows.process.tree import ProcessTree
+from fusion_flows.runs import listing as runs
+from fusion_flows.server.settings import Settings
 
 from .prefect_server import Prefect, wait_for
 from .started import ENDLESS, GOING_ON, script, simulating, simulators

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fusion_flows.command.schedules import make_schedule
-from fusion_flows.periods import ArgumentError
+from fusion_flows.runs.time_expressions import ArgumentError
 
 from .prefect_server import Prefect, wait_for
 from .test_maintenance import maintain

@@ -19,7 +19,7 @@ import pytest
 
 from fusion_flows.command import up
 from fusion_flows.command.up import UpError
-from fusion_flows.periods import ArgumentError
+from fusion_flows.runs.time_expressions import ArgumentError
 
 from .prefect_server import ROOT, Prefect, Worker, free_port, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators

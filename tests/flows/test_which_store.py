@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from fusion.outcome import Outcome
+from fusion.results.outcome import Outcome
 from fusion.sweep.points import sweep_points
 from fusion.sweep.store import OutcomeWriter, Store
 from fusion.sweep.sweep_file import read_sweep
-from fusion_flows import known_stores, server_address
 from fusion_flows.command import pictures, sweeps
 from fusion_flows.command.cli import main
-from fusion_flows.server_address import LivingServer, ServerFile
-from fusion_flows.settings import Settings
+from fusion_flows.flows import known_stores
+from fusion_flows.server import address as server_address
+from fusion_flows.server.address import LivingServer, ServerFile
+from fusion_flows.server.settings import Settings
 
 URL = "http://127.0.0.1:1/api"
 SWEEP = """

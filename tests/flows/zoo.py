@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import psutil
 
-from fusion_flows.process_marks import TREE_MARK, end_marked
+from fusion_flows.process.marks import TREE_MARK, end_marked
 
 ROOT = Path(__file__).parents[2]
 GRACE_SECONDS = 0.3
@@ -51,7 +51,7 @@ STARTER = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
 from fusion_flows import process_posix
-from fusion_flows.process import ProcessTree
+from fusion_flows.process.tree import ProcessTree
 way, guard, log, grace, *command = sys.argv[1:]
 process_posix._GUARD = Path(guard)
 tree = ProcessTree(command, log=Path(log), grace_seconds=float(grace), mark=os.environ.get("AS"))

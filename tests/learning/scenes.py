@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.config import load_config
+from fusion.config.config import load_config
 from fusion.learning.environment import EonEnv
 from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
-from fusion.measured import Replication
-from fusion.planes import Plane
-from fusion.policies import built_in_policy
-from fusion.scenario import Scenario
+from fusion.network.planes import Plane
+from fusion.results.measured import Replication
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.scenario import Scenario
 from tests.twin.cases import Case
 from tests.twin.twin import Choice, Spectrum, free_blocks
 

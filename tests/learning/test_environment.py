@@ -15,14 +15,14 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
-from fusion.config import ConfigError, load_config, template_names
+from fusion.config.config import ConfigError, load_config, template_names
 from fusion.learning import ID, EonEnv, EonVectorEnv
 from fusion.learning.episodes import LEARNING, LENGTH
-from fusion.plain import serve_chunk
-from fusion.policies import FITS
-from fusion.replication import replicate
-from fusion.scenario import Scenario
-from fusion.traffic import draw_requests
+from fusion.scenario.policies import FITS
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.traffic import draw_requests
+from fusion.simulation.plain import serve_chunk
+from fusion.simulation.replication import replicate
 from tests.learning.scenes import equal, play
 from tests.twin.cases import first_requests, serve_all
 
@@ -406,7 +406,7 @@ def test_what_is_asked_at_the_wrong_time() -> None:
 
 
 def test_the_simulator_does_not_load_gymnasium() -> None:
-    code = "import sys, fusion.cli.run_sim, fusion.simulation; print('gymnasium' in sys.modules)"
+    code = "import sys, fusion.cli.run_sim, fusion.simulation.simulation; print('gymnasium' in sys.modules)"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fusion.kernel.arrays import State, Tally
 from fusion.kernel.environment_loop import BEGIN, DECIDE
 from fusion.learning.batch import Batch
-from fusion.traffic import Requests
+from fusion.scenario.traffic import Requests
 from tests.learning.scenes import look, setting_of
 from tests.twin.cases import Case, Served, cases, first_requests
 from tests.twin.test_invariants import assert_consistent, slots_of

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fusion.learning import evaluate
 from fusion.learning.setting import make_setting
-from fusion.outcome import METRICS, outcome_of
-from fusion.replication import replicate
+from fusion.results.outcome import METRICS, outcome_of
+from fusion.simulation.replication import replicate
 from tests.learning.scenes import equal
 
 LOAD = 220.0

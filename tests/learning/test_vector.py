@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from fusion.learning import ID, EonEnv, EonVectorEnv
 from fusion.learning.episodes import LEARNING, LENGTH
-from fusion.replication import replicate
+from fusion.simulation.replication import replicate
 from tests.learning.scenes import equal
 
 LOAD = 260.0

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fusion.physics.ase import amplifier_noise, ase_noise, noise_figure
-from fusion.physics.fibre import Fibre, span_loss
+from fusion.network.physics.ase import amplifier_noise, ase_noise, noise_figure
+from fusion.network.physics.fibre import Fibre, span_loss
 
 
 def test_amplifier_noise_by_hand():

@@ -3,14 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from fusion.cores import LAYOUTS, adjacency, core_positions
-from fusion.physics.crosstalk import (
+from fusion.network.cores import LAYOUTS, adjacency, core_positions
+from fusion.network.physics.crosstalk import (
     crosstalk_db,
     crosstalk_passes,
     mean_crosstalk,
     power_coupling,
 )
-from fusion.physics.fibre import Fibre
+from fusion.network.physics.fibre import Fibre
 
 DEGREES = {
     1: [0],

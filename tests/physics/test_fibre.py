@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fusion.physics.fibre import (
+from fusion.network.physics.fibre import (
     BAND_LOWER_EDGE,
     MULTI_BAND_FIBRE,
     Fibre,

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from fusion.physics.fibre import Fibre
-from fusion.physics.gn import (
+from fusion.network.physics.fibre import Fibre
+from fusion.network.physics.gn import (
     PHI,
     cross_channel_noise,
     nonlinear_noise,

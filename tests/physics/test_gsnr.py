@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from fusion.physics.ase import ase_noise
-from fusion.physics.fibre import Fibre, Grid, centre_frequency, make_grid
-from fusion.physics.gn import PHI, cross_channel_noise, nonlinear_noise
-from fusion.physics.gsnr import (
+from fusion.network.physics.ase import ase_noise
+from fusion.network.physics.fibre import Fibre, Grid, centre_frequency, make_grid
+from fusion.network.physics.gn import PHI, cross_channel_noise, nonlinear_noise
+from fusion.network.physics.gsnr import (
     GSNR_THRESHOLDS_DB,
     from_db,
     noise_tables,

@@ -4,8 +4,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fusion.physics.ase import ase_noise
-from fusion.physics.fibre import (
+from fusion.network.physics.ase import ase_noise
+from fusion.network.physics.fibre import (
     MULTI_BAND_FIBRE,
     Fibre,
     Grid,
@@ -13,8 +13,8 @@ from fusion.physics.fibre import (
     make_grid,
     span_loss,
 )
-from fusion.physics.gn import cross_channel_noise, self_channel_noise
-from fusion.physics.raman import (
+from fusion.network.physics.gn import cross_channel_noise, self_channel_noise
+from fusion.network.physics.raman import (
     Loading,
     factor_bytes,
     full_load,

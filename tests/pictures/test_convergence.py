@@ -1,6 +1,6 @@
 from matplotlib.collections import LineCollection
 
-from fusion.statistics import blocking_estimate
+from fusion.results.statistics import blocking_estimate
 from fusion_flows.pictures.bit_rates import bit_rate_figure
 from fusion_flows.pictures.convergence import convergence_figure
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fusion.config import ConfigError
+from fusion.config.config import ConfigError
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import sweep_points
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import sweeps
 from fusion_flows.command.cli import main
-from fusion_flows.periods import ArgumentError
+from fusion_flows.runs.time_expressions import ArgumentError
 
 SWEEP = """
 template = "quick"

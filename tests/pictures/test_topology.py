@@ -9,8 +9,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from fusion.shipped import topology_names
-from fusion.topology import Topology, load_topology
+from fusion.config.shipped import topology_names
+from fusion.network.topology import Topology, load_topology
 from fusion_flows.pictures import topology as picture
 from fusion_flows.pictures.courses import beside as right_of
 from fusion_flows.pictures.courses import course

@@ -18,7 +18,7 @@ import pytest
 from numba.core.errors import TypingError
 
 import fusion
-from fusion.file_lock import lock
+from fusion.results.file_lock import lock
 
 PACKAGE = Path(fusion.__file__).parent
 KERNEL = sorted((PACKAGE / "kernel").glob("*.py"))

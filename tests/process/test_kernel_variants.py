@@ -84,11 +84,11 @@ VARIANTS = {
 SCRIPT = """
 import json, pickle, sys
 from numba.core import event
-from fusion.compilation import ONCE, announced, compile_for
-from fusion.config import ConfigError, load_config
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion.simulation.compilation import ONCE, announced, compile_for
+from fusion.config.config import ConfigError, load_config
+from fusion.scenario.inputs import read_inputs
+from fusion.simulation.replication import replicate
+from fusion.scenario.scenario import make_scenario
 
 def compiled_by(work):
     with event.install_recorder("numba:compile") as recorder:
@@ -116,7 +116,7 @@ for name, overrides in json.load(sys.stdin).items():
     )
 
 from fusion.learning import EonEnv, EonVectorEnv
-from fusion.splitting import compile_splitting, estimate_rare_blocking
+from fusion.simulation.splitting import compile_splitting, estimate_rare_blocking
 
 def prepare(work):
     def announce(say):

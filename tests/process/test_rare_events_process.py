@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from fusion.cli.rare_events import main
-from fusion.config import load_config, to_ini
-from fusion.inputs import read_inputs
-from fusion.splitting import estimate_rare_blocking
+from fusion.config.config import load_config, to_ini
+from fusion.scenario.inputs import read_inputs
+from fusion.simulation.splitting import estimate_rare_blocking
 
 COMMAND = [sys.executable, "-m", "fusion.cli.rare_events", "--config"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from fusion.config import load_config, to_ini
-from fusion.outcome import Outcome
+from fusion.config.config import load_config, to_ini
+from fusion.results.outcome import Outcome
 from fusion.sweep.computation import compute
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import write_points

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fusion.progress import ProgressReader, ProgressState
+from fusion.results.progress import ProgressReader, ProgressState
 
 SLOW = pytest.mark.slow
 OTHER_MOMENTS = ((1, 1), (1, 33), (2, 12))
@@ -432,7 +432,7 @@ def test_arguments_are_answered_without_the_kernel(tmp_path: Path) -> None:
 
 def test_simulator_knows_nothing_of_prefect() -> None:
     code = (
-        "import sys, fusion.simulation, fusion.cli.run_sim\n"
+        "import sys, fusion.simulation.simulation, fusion.cli.run_sim\n"
         "print(sorted({'prefect', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

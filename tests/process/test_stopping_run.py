@@ -6,11 +6,11 @@ import csv
 import json
 from pathlib import Path
 
-from fusion.config import load_config, relevant_fields
-from fusion.inputs import content_key, read_inputs
-from fusion.progress import ProgressWriter
-from fusion.replication_file import ReplicationFile
-from fusion.simulation import run
+from fusion.config.config import load_config, relevant_fields
+from fusion.results.progress import ProgressWriter
+from fusion.results.replication_file import ReplicationFile
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.simulation.simulation import run
 
 
 def test_load_that_was_just_finished_is_in_the_tables(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-from fusion.config import Config, load_config, to_ini
-from fusion.inputs import Inputs, read_inputs
-from fusion_flows import rundir
-from fusion_flows.rundir import RunDirectory
+from fusion.config.config import Config, load_config, to_ini
+from fusion.scenario.inputs import Inputs, read_inputs
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.directory import RunDirectory
 
 SMALL = {
     "general_settings": {"num_requests": 2000, "max_iters": 3, "erlang_stop": 180},

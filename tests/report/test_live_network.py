@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from fusion_flows.live_network import LiveNetwork
+from fusion_flows.following.live_network import LiveNetwork
 from fusion_flows.report.results import read_results
 from fusion_flows.report.worst import worst_pair
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory
 
 from .conftest import Done
 

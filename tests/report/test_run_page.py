@@ -19,7 +19,7 @@ from fusion_flows.report.pictures import pictures_of, write_pictures
 from fusion_flows.report.results import read_results
 from fusion_flows.report.run_page import run_page
 from fusion_flows.report.worst import first_path, worst_pair
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory
 
 from .conftest import Done
 
@@ -112,7 +112,7 @@ def test_the_pair_that_surely_blocks_most_comes_first(done: Done, page: Page) ->
 
 
 def test_the_first_path_is_that_of_the_simulator(done: Done) -> None:
-    from fusion.paths import k_shortest_paths
+    from fusion.network.paths import k_shortest_paths
 
     topology = done.inputs.topology
     paths = k_shortest_paths(topology, 1, done.config.routing_settings.path_order, False)

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from fusion.config import ConfigError
-from fusion.outcome import Outcome
+from fusion.config.config import ConfigError
+from fusion.results.outcome import Outcome
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import point_states
 from fusion.sweep.points import sweep_points
-from fusion_flows import run_lock
 from fusion_flows.command.cli import main
 from fusion_flows.command.pictures import report, topology, why_partial
-from fusion_flows.periods import ArgumentError
 from fusion_flows.report.html import html
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page, Table
 from fusion_flows.report.pictures import pictures_of
 from fusion_flows.report.sweep_page import sweep_page
-from fusion_flows.rundir import RunDirectory
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.runs.time_expressions import ArgumentError
 
 from .conftest import Done
 

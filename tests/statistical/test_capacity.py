@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from fusion.capacity import Evaluation, FoundLoad, find_load, fit_line, load_at, search_load
-from fusion.replication import replicate
-from fusion.statistics import blocking_estimate, upper_bound_of_zero
+from fusion.results.capacity import Evaluation, FoundLoad, find_load, fit_line, load_at, search_load
+from fusion.results.statistics import blocking_estimate, upper_bound_of_zero
+from fusion.simulation.replication import replicate
 from validation.exact import erlang_b
 from validation.link_models import RequestClass, link_model, warmup_requests
 

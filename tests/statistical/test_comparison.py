@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from fusion.comparison import Difference, blocking_difference, variance_ratio, welch_degrees
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
-from fusion.statistics import blocking_estimate, upper_bound_of_zero
+from fusion.config.config import load_config
+from fusion.results.comparison import Difference, blocking_difference, variance_ratio, welch_degrees
+from fusion.results.statistics import blocking_estimate, upper_bound_of_zero
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
 
 Counts = NDArray[np.int64]
 A = [510, 480, 533, 495, 470, 521]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.scenario import make_scenario
-from fusion.statistics import CLUSTER_SIZE, blocking_estimate, upper_bound_of_zero
+from fusion.config.config import load_config
+from fusion.results.statistics import CLUSTER_SIZE, blocking_estimate, upper_bound_of_zero
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import make_scenario
 from validation.coverage import (
     blocked_requests,
     counts_in_windows,

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
+from fusion.config.config import load_config
 from fusion.kernel.arrays import Network, make_network
-from fusion.paths import PathTable, k_shortest_paths
-from fusion.policies import built_in_policy
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import blocking_estimate, mean_estimate
-from fusion.topology import Topology
-from fusion.traffic import offered_load
+from fusion.network.paths import PathTable, k_shortest_paths
+from fusion.network.topology import Topology
+from fusion.results.statistics import blocking_estimate, mean_estimate
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.traffic import offered_load
+from fusion.simulation.replication import replicate
 from tests.twin.cases import POLICIES, Case, cases, first_requests, serve_all
 from validation.exact import erlang_b
 from validation.link_models import RequestClass, link_model, warmup_requests

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from fusion.inputs import read_inputs
-from fusion.replication import replicate
-from fusion.scenario import Scenario
-from fusion.statistics import Estimate, mean_estimate
+from fusion.results.statistics import Estimate, mean_estimate
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.replication import replicate
 from validation.operating_points import config_of, published_points, scenario_of, steady_points
 from validation.rows import RIGHT, against_independent, joint_confidence
 from validation.tie_rules import TieRule, documented_key, with_ties_by

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fusion.config import Config, load_config
-from fusion.inputs import read_inputs
-from fusion.pool import Stopped
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.splitting import (
+from fusion.config.config import Config, load_config
+from fusion.results.statistics import blocking_estimate, upper_bound_of_zero
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.pool import Stopped
+from fusion.simulation.replication import replicate
+from fusion.simulation.splitting import (
     Plan,
     Split,
     estimate_rare_blocking,
@@ -21,7 +22,6 @@ from fusion.splitting import (
     make_plan,
     replicate_with_splitting,
 )
-from fusion.statistics import blocking_estimate, upper_bound_of_zero
 from tests.exact.markov import blocking
 from validation.exact import erlang_b
 from validation.link_models import RequestClass, link_model

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.scenario import Scenario, make_scenario
-from fusion.traffic import (
+from fusion.config.config import load_config
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.traffic import (
     CHUNK,
     Requests,
     TrafficModel,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from fusion.kernel.arrays import Int32s, Network, State, Tally, make_network, new_state, new_tally
 from fusion.kernel.event_loop import serve
-from fusion.paths import PathTable, k_shortest_paths
-from fusion.policies import FITS, RANKS, Policy, built_in_policy
-from fusion.topology import Topology
-from fusion.traffic import CHUNK, Requests, TrafficModel, draw_requests
+from fusion.network.paths import PathTable, k_shortest_paths
+from fusion.network.topology import Topology
+from fusion.scenario.policies import FITS, RANKS, Policy, built_in_policy
+from fusion.scenario.traffic import CHUNK, Requests, TrafficModel, draw_requests
 
 _FITS = [fit for fit in FITS if not fit.startswith("priority")]  # those are an order of planes
 POLICIES = [

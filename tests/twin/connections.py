@@ -9,7 +9,7 @@ from functools import partial
 
 from fusion.kernel.arrays import Network
 from fusion.kernel.connections import Service
-from fusion.traffic import Requests
+from fusion.scenario.traffic import Requests
 from tests.twin.twin import Choice, Spectrum
 
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from fusion.kernel.arrays import Network
 from fusion.kernel.connections import Service
-from fusion.survivability.failures import Event
-from fusion.traffic import Requests
+from fusion.scenario.failures import Event
+from fusion.scenario.traffic import Requests
 from tests.twin.connections import Connection, ConnectionTwin
 from tests.twin.twin import Choice, Lightpath, Twin
 

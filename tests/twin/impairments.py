@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion.config import Config
-from fusion.cores import adjacency, apart
+from fusion.config.config import Config
 from fusion.kernel.arrays import Network
-from fusion.scenario import Scenario
+from fusion.network.cores import adjacency, apart
+from fusion.scenario.scenario import Scenario
 from tests.twin.connections import Connection, ConnectionTwin
 from tests.twin.quality import QualityTwin
 from tests.twin.twin import Choice, Spectrum

@@ -6,11 +6,11 @@ import numpy as np
 
 from fusion.kernel.arrays import Network, new_state, new_tally
 from fusion.kernel.request import BLOCKED, Facts, Request
-from fusion.own_policy.build import build
-from fusion.own_policy.file import checked
-from fusion.own_policy.loop import OwnLoop
-from fusion.own_policy.source import PolicyFile, PolicySource
-from fusion.scenario import OwnPolicy
+from fusion.scenario.policy.build import build
+from fusion.scenario.policy.file import checked
+from fusion.scenario.policy.source import PolicyFile, PolicySource
+from fusion.scenario.scenario import OwnPolicy
+from fusion.simulation.user_policy_loop import OwnLoop
 from tests.twin.cases import Case, Served
 from tests.twin.twin import Choice, Twin
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion.kernel.arrays import Network
-from fusion.survivability.failures import Event
-from fusion.traffic import Requests
+from fusion.scenario.failures import Event
+from fusion.scenario.traffic import Requests
 from tests.twin.failures import FailureRun
 from tests.twin.twin import Choice, Spectrum
 

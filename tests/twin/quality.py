@@ -1,6 +1,6 @@
 """A slow twin of signal quality: the noise of every lightpath from scratch, whenever it is asked for.
 
-It knows fibre, grid and thresholds, and calls the formulas of `fusion.physics`; of the kernel's tables it
+It knows fibre, grid and thresholds, and calls the formulas of `network/physics`; of the kernel's tables it
 reads none. What depends on two lightpaths alone is kept, because the formulas are slow.
 """
 
@@ -11,22 +11,22 @@ from functools import cache
 
 import numpy as np
 
-from fusion.config import Config
-from fusion.cores import adjacency
-from fusion.modulation import value_of
-from fusion.physics.ase import ase_noise
-from fusion.physics.crosstalk import mean_crosstalk
-from fusion.physics.fibre import centre_frequency, span_count
-from fusion.physics.gn import cross_channel_noise, self_channel_noise
-from fusion.physics.raman import (
+from fusion.config.config import Config
+from fusion.network.cores import adjacency
+from fusion.network.modulation import value_of
+from fusion.network.physics.ase import ase_noise
+from fusion.network.physics.crosstalk import mean_crosstalk
+from fusion.network.physics.fibre import centre_frequency, span_count
+from fusion.network.physics.gn import cross_channel_noise, self_channel_noise
+from fusion.network.physics.raman import (
     full_load,
     raman_ase_noise,
     raman_cross_channel_noise,
     raman_self_channel_noise,
 )
-from fusion.quality import physics_of
-from fusion.quality_file import QualityTable, SlotQuality, Spot
-from fusion.scenario import Scenario
+from fusion.network.quality import physics_of
+from fusion.network.quality_file import QualityTable, SlotQuality, Spot
+from fusion.scenario.scenario import Scenario
 from tests.twin.connections import Connection, ConnectionTwin, Lightpath
 from tests.twin.twin import Choice
 

@@ -25,9 +25,9 @@ from fusion.kernel.connections import (
     new_connections,
     new_count,
 )
-from fusion.policies import built_in_policy
-from fusion.service import make_service
-from fusion.traffic import Requests
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.service import make_service
+from fusion.scenario.traffic import Requests
 from tests.twin.cases import POLICIES, Case, cases, serve_case
 from tests.twin.connections import ConnectionTwin
 from tests.twin.twin import as_list

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import ConfigError, load_config, relevant_fields, to_ini
-from fusion.inputs import content_key, read_inputs
-from fusion.measured import Replication
-from fusion.plain import PlainSimulation
-from fusion.policies import built_in_policy
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
-from fusion.survivability.failures import Event, Scheduled
-from fusion.survivability.outages import serve_through_failures
+from fusion.config.config import ConfigError, load_config, relevant_fields, to_ini
+from fusion.results.measured import Replication
+from fusion.scenario.failures import Event, Scheduled
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.outages import serve_through_failures
+from fusion.simulation.plain import PlainSimulation
+from fusion.simulation.replication import replicate
 from tests.twin.cases import Case, cases
 from tests.twin.failures import BreakableTwin, FailureRun
 from tests.twin.test_failures import ONCE, lonely_link, made_for, scenario

@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import ConfigError, load_config, relevant_fields
-from fusion.connections import ConnectionSimulation
-from fusion.inputs import read_inputs
+from fusion.config.config import ConfigError, load_config, relevant_fields
 from fusion.kernel.connections import ENDED, Service
 from fusion.kernel.failures import able_to_fail
-from fusion.measured import Replication
-from fusion.plain import PlainSimulation
-from fusion.policies import Policy, built_in_policy
-from fusion.replication import replicate
-from fusion.replication_file import to_record
-from fusion.scenario import Scenario, make_scenario
-from fusion.slicing import PER_GBPS
-from fusion.statistics import blocking_estimate
-from fusion.survivability.failures import Event, Failure, restoration_stream
-from fusion.survivability.outages import _Run
-from fusion.survivability.region import links_in_region
-from fusion.traffic import Requests, draw_requests
+from fusion.network.region import links_in_region
+from fusion.network.slicing import PER_GBPS
+from fusion.results.measured import Replication
+from fusion.results.replication_file import to_record
+from fusion.results.statistics import blocking_estimate
+from fusion.scenario.failures import Event, Failure, restoration_stream
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.policies import Policy, built_in_policy
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.traffic import Requests, draw_requests
+from fusion.simulation.connections import ConnectionSimulation
+from fusion.simulation.outages import _Run
+from fusion.simulation.plain import PlainSimulation
+from fusion.simulation.replication import replicate
 from tests.twin.cases import POLICIES, Case, cases, first_requests
 from tests.twin.failures import BreakableConnectionTwin, BreakableTwin, FailureRun
 from tests.twin.own_policies import FIRST_FIT

@@ -14,15 +14,15 @@ from fusion_twin import FusionTwin, Lightpath, Served, Setting, Table, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import load_config
-from fusion.conventions.replication import trajectory
-from fusion.conventions.scenario import Conventions
-from fusion.inputs import read_inputs
+from fusion.config.config import load_config
+from fusion.config.shipped import FUSION_NETWORKS
 from fusion.kernel.fusion_loop import LIGHTPATHS, PATH, TRANSPONDERS
-from fusion.scenario import Scenario, make_scenario
-from fusion.shipped import FUSION_NETWORKS
-from fusion.slicing import PER_GBPS
-from fusion.topology import load_topology
+from fusion.network.slicing import PER_GBPS
+from fusion.network.topology import load_topology
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.scenario_as_fusion import Conventions
+from fusion.simulation.replication_as_fusion import trajectory
 
 SHARES = {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}
 BANDS = {"C": (("c", 320),), "C+L": (("c", 60), ("l", 60))}
@@ -46,7 +46,7 @@ LOADS = {
 
 
 def fusion_table() -> Table:
-    file = Path(__file__).parents[2] / "fusion" / "modulations" / "DEFAULT.json"
+    file = Path(__file__).parents[2] / "fusion" / "shipped" / "modulations" / "DEFAULT.json"
     table = json.loads(file.read_text(encoding="utf-8"))["DEFAULT"]
     return {rate: formats for rate, formats in table.items() if rate.isdigit()}
 

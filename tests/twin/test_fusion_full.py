@@ -15,14 +15,14 @@ from fusion_twin import Lightpath, Served, Setting, Table, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import load_config
-from fusion.conventions.replication import replicate_as_fusion, trajectory
-from fusion.conventions.trajectory import Trajectory
-from fusion.inputs import read_inputs
+from fusion.config.config import load_config
 from fusion.kernel.fusion_loop import PATH, TRANSPONDERS
-from fusion.scenario import Scenario, make_scenario
-from fusion.slicing import PER_GBPS
-from fusion.topology import load_topology
+from fusion.network.slicing import PER_GBPS
+from fusion.network.topology import load_topology
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication_as_fusion import replicate_as_fusion, trajectory
+from fusion.simulation.trajectory_as_fusion import Trajectory
 
 DECISIONS = json.loads(
     (Path(__file__).parents[1] / "data" / "fusion_decisions.json").read_text(encoding="utf-8")
@@ -68,7 +68,9 @@ def settings_of(name: str) -> tuple[Setting, Full]:
     nodes = topology.nodes
     table = json.loads(
         (
-            Path(__file__).parents[2] / "fusion/modulations" / f"{general['mod_assumption']}.json"
+            Path(__file__).parents[2]
+            / "fusion/shipped/modulations"
+            / f"{general['mod_assumption']}.json"
         ).read_text(encoding="utf-8")
     )[general["mod_assumption"]]
     listed = [nodes[node] for node in topology.endpoints_as_listed]

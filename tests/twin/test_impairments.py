@@ -12,10 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import load_config
-from fusion.connections import ConnectionSimulation
-from fusion.impairments import WORST
-from fusion.inputs import Inputs
+from fusion.config.config import load_config
 from fusion.kernel.arrays import Int32s, new_tally
 from fusion.kernel.connection_loop import serve_impaired, serve_impaired_with_quality
 from fusion.kernel.connections import (
@@ -29,11 +26,14 @@ from fusion.kernel.connections import (
 )
 from fusion.kernel.failures import able_to_fail
 from fusion.kernel.impairments import GRAINS
-from fusion.modulation import ModulationTable
-from fusion.modulation_tables import Entry, ModulationFormat
-from fusion.scenario import make_scenario
-from fusion.topology import Topology
-from fusion.traffic import Requests
+from fusion.network.impairments import WORST
+from fusion.network.modulation import ModulationTable
+from fusion.network.modulation_tables import Entry, ModulationFormat
+from fusion.network.topology import Topology
+from fusion.scenario.inputs import Inputs
+from fusion.scenario.scenario import make_scenario
+from fusion.scenario.traffic import Requests
+from fusion.simulation.connections import ConnectionSimulation
 from tests.twin import impairments as twins
 from tests.twin.connections import Connection
 from tests.twin.impairments import ImpairedQualityTwin, ImpairedTwin

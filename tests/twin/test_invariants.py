@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import Network, State, busy_from_now
-from fusion.policies import built_in_policy
-from fusion.traffic import Requests
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.traffic import Requests
 from tests.twin.cases import POLICIES, Case, Served, cases, serve_case, serve_part
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import load_config
+from fusion.config.config import load_config
 from fusion.kernel.arrays import make_network
-from fusion.paths import PathTable
-from fusion.policies import FITS, built_in_policy
-from fusion.survivability.disjoint import disjoint_pairs
-from fusion.survivability.failures import Event
-from fusion.survivability.protected import ProtectedSimulation
-from fusion.survivability.protection import make_protection
-from fusion.topology import Topology
-from fusion.traffic import Requests, TrafficModel
+from fusion.network.disjoint import disjoint_pairs
+from fusion.network.paths import PathTable
+from fusion.network.topology import Topology
+from fusion.scenario.failures import Event
+from fusion.scenario.policies import FITS, built_in_policy
+from fusion.scenario.protection import make_protection
+from fusion.scenario.traffic import Requests, TrafficModel
+from fusion.simulation.protected import ProtectedSimulation
 from tests.twin.cases import Case, first_requests
 from tests.twin.protection import ProtectedRun, ProtectedTwin
 from tests.twin.test_failures import made_for, run_with

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import Config, load_config
-from fusion.inputs import Inputs, read_inputs
+from fusion.config.config import Config, load_config
 from fusion.kernel.arrays import Int32s, Tally, new_tally
 from fusion.kernel.connection_loop import serve_with_quality
 from fusion.kernel.connections import (
@@ -25,12 +24,13 @@ from fusion.kernel.connections import (
     new_connections,
     new_count,
 )
-from fusion.modulation import ModulationTable
-from fusion.modulation_tables import Entry, ModulationFormat
-from fusion.quality_file import QualityTable, SlotQuality, Spot
-from fusion.scenario import Scenario, make_scenario
-from fusion.topology import Topology
-from fusion.traffic import Requests
+from fusion.network.modulation import ModulationTable
+from fusion.network.modulation_tables import Entry, ModulationFormat
+from fusion.network.quality_file import QualityTable, SlotQuality, Spot
+from fusion.network.topology import Topology
+from fusion.scenario.inputs import Inputs, read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.traffic import Requests
 from tests.twin.cases import first_requests, topologies
 from tests.twin.connections import Lightpath
 from tests.twin.quality import QualityTwin

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import ConfigError, load_config
-from fusion.connections import ConnectionSimulation
+from fusion.config.config import ConfigError, load_config
 from fusion.kernel.failures import able_to_fail
+from fusion.simulation.connections import ConnectionSimulation
 from tests.twin.connections import Connection
 from tests.twin.quality import QualityTwin
 from tests.twin.test_failures import ONCE, events, run_with

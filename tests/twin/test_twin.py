@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
+from fusion.config.config import load_config
 from fusion.kernel.arrays import Network, Tally
-from fusion.policies import built_in_policy
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.policies import built_in_policy
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
 from tests.twin.cases import (
     POLICIES,
     Case,

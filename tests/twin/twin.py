@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from fusion.kernel.arrays import Network
-from fusion.traffic import Requests
+from fusion.scenario.traffic import Requests
 
 
 class Choice(NamedTuple):

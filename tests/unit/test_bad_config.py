@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config import ConfigError, Problem, load_config, read_overrides
-from fusion.problems import show
-from fusion.settings.foreign_keys import find
+from fusion.config.config import ConfigError, Problem, load_config, read_overrides
+from fusion.config.foreign_keys import find
+from fusion.config.problems import show
 
 Write = Callable[[str], Path]
 
@@ -76,15 +76,15 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("general_settings", "request_distribution", "{'25': 0.5}", "sum to 1, not to 0.5"),
         ("general_settings", "request_distribution", "{'25': 0.5, 25.0: 0.5}", "there twice"),
         ("general_settings", "request_distribution", {25: 0.5, "25": 0.5}, "there twice"),
-        ("general_settings", "request_distribution", "{'a': 1}", "no pair of numbers"),
+        ("general_settings", "request_distribution", "{'a': 1}", "not a pair of numbers"),
         ("general_settings", "request_distribution", "{25: 1", "a dictionary"),
         ("general_settings", "request_distribution", "{}", "1 to 1000 bit rates"),
         ("general_settings", "request_distribution", "{'25': -1, '50': 2}", "shares from 0 to 1"),
         ("general_settings", "request_distribution", "{'-25': 1}", "bit rates above 0"),
-        ("general_settings", "request_distribution", "{25: __import__('os')}", "no pair"),
-        ("general_settings", "request_distribution", "{" * 9999 + "}" * 9999, "no pair"),
+        ("general_settings", "request_distribution", "{25: __import__('os')}", "not a pair"),
+        ("general_settings", "request_distribution", "{" * 9999 + "}" * 9999, "not a pair"),
         ("general_settings", "request_distribution", 5, "a dictionary"),
-        ("general_settings", "request_distribution", {25: float("nan")}, "no pair of numbers"),
+        ("general_settings", "request_distribution", {25: float("nan")}, "not a pair of numbers"),
         ("topology_settings", "const_link_weight", "maybe", "True or False"),
         ("topology_settings", "const_link_weight", 2, "True or False"),
         ("topology_settings", "network", None, "must be text"),

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fusion.problems import words
-from fusion_flows.form import bounds_text
+from fusion.config.problems import words
+from fusion_flows.flows.form import bounds_text
 
 NUMBERS = [
     ({"minimum": 1, "maximum": 100}, "from 1 to 100", "1 to 100"),

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fusion.config import (
+from fusion.config.config import (
     Config,
     ConfigError,
     ignored_keys,
@@ -26,16 +26,16 @@ from fusion.config import (
     template_names,
     to_ini,
 )
-from fusion.policies import FITS, IMPAIRMENT_FITS
-from fusion.settings.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
-from fusion.settings.foreign_keys import SECTIONS as FOREIGN_SECTIONS
-from fusion.settings.sections import (
+from fusion.config.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
+from fusion.config.foreign_keys import SECTIONS as FOREIGN_SECTIONS
+from fusion.config.sections import (
     FIT_LABELS,
     HOME,
     PROTECTION_LABELS,
     ROUTE_LABELS,
     SECTIONS,
 )
+from fusion.scenario.policies import FITS, IMPAIRMENT_FITS
 
 Write = Callable[[str], Path]
 
@@ -497,7 +497,7 @@ def test_user_templates(tmp_path: Path) -> None:
 
 def test_importing_is_cheap() -> None:
     """The command line answers `--help` and bad configurations without the numeric libraries."""
-    code = "import sys, fusion.config; fusion.config.load_config('quick'); print(*sys.modules)"
+    code = "import sys, fusion.config.config; fusion.config.config.load_config('quick'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "numba", "networkx", "pandas", "prefect", "configparser"}
@@ -506,7 +506,7 @@ def test_importing_is_cheap() -> None:
 def test_checking_all_of_a_config_loads_no_compiler() -> None:
     """The flow and the command line check what the simulator, another process, will compute."""
     code = (
-        "import sys; from fusion.config import load_config; from fusion.inputs import read_inputs\n"
+        "import sys; from fusion import load_config, read_inputs\n"
         "over = {'snr_settings': {'snr_type': 'gsnr'}, 'general_settings': {'route_method': 'nli_aware'}}\n"
         "read_inputs(load_config('quick', over)); print(*sys.modules)"
     )

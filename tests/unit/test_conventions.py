@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import (
+from fusion.config.config import (
     Config,
     ConfigError,
     Problem,
@@ -20,24 +20,24 @@ from fusion.config import (
     relevant_fields,
     to_ini,
 )
-from fusion.conventions.formats import by_length, by_reach, first_that_reaches
-from fusion.conventions.limits import ONLY
-from fusion.conventions.load_file import write_load_file_as_fusion
-from fusion.conventions.moments import described
-from fusion.conventions.paths import paths_as_listed
-from fusion.conventions.replication import trajectory
-from fusion.conventions.requests import draw_requests
-from fusion.conventions.scenario import segments
-from fusion.conventions.stopping import FusionRule, half_width, width_percent
-from fusion.inputs import content_key, read_inputs
+from fusion.config.limits_as_fusion import ONLY
+from fusion.config.sections import HOME, SECTIONS
 from fusion.kernel.fusion_full import ROW
-from fusion.modulation import load_modulation
-from fusion.replication import replicate
-from fusion.replication_file import from_record, to_record
-from fusion.scenario import Scenario, make_scenario
-from fusion.settings.sections import HOME, SECTIONS
-from fusion.stopping import make_rule
-from fusion.topology import load_topology
+from fusion.network.formats_as_fusion import by_length, by_reach, first_that_reaches
+from fusion.network.modulation import load_modulation
+from fusion.network.paths_as_fusion import paths_as_listed
+from fusion.network.topology import load_topology
+from fusion.results.load_file_as_fusion import write_load_file_as_fusion
+from fusion.results.replication_file import from_record, to_record
+from fusion.results.stopping import make_rule
+from fusion.results.stopping_as_fusion import FusionRule, half_width, width_percent
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.requests_as_fusion import draw_requests
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.scenario_as_fusion import segments
+from fusion.simulation.moments_as_fusion import described
+from fusion.simulation.replication import replicate
+from fusion.simulation.replication_as_fusion import trajectory
 
 ON = {"compatibility_settings": {"conventions": "fusion"}}
 SHARES = {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}
@@ -299,7 +299,7 @@ def test_checking_it_loads_no_compiler() -> None:
         **ON,
     }
     code = (
-        "import sys; from fusion.config import load_config; from fusion.inputs import read_inputs\n"
+        "import sys; from fusion import load_config, read_inputs\n"
         f"read_inputs(load_config('default', {over!r})); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import pytest
 
+from fusion.config.sections import TrafficSettings
 from fusion.kernel import environment_loop
 from fusion.kernel.arrays import (
     Network,
@@ -19,9 +20,8 @@ from fusion.kernel.arrays import (
 )
 from fusion.kernel.connections import Count, new_count
 from fusion.kernel.splitting_loop import restore_state, save_state
-from fusion.settings.sections import TrafficSettings
-from fusion.survivability.restored import COUNTS, add_restored
-from fusion.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
+from fusion.scenario.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
+from fusion.simulation.restored import COUNTS, add_restored
 
 OVERWRITTEN = {"score"}
 """Fields of a state that mean nothing between two requests."""

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from fusion.config import load_config
-from fusion.counts import agreeing, counted
-from fusion.inputs import read_inputs
-from fusion.progress import ProgressState
-from fusion_flows.artifacts import news
+from fusion.config.config import load_config
+from fusion.config.counts import agreeing, counted
+from fusion.results.progress import ProgressState
+from fusion.scenario.inputs import read_inputs
 from fusion_flows.command import cli
+from fusion_flows.following.artifacts import news
 from fusion_flows.report.setting import setting_lines
 
 ONE = {

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.shipped import topology_names
-from fusion.survivability.disjoint import disjoint_pairs
-from fusion.topology import Topology, load_topology
+from fusion.config.shipped import topology_names
+from fusion.network.disjoint import disjoint_pairs
+from fusion.network.topology import Topology, load_topology
 from tests.twin.cases import topologies
 
 Path = tuple[int, ...]

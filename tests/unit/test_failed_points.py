@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from fusion.config import load_config
-from fusion.inputs import read_inputs
-from fusion.outcome import Outcome
+from fusion.config.config import load_config
+from fusion.results.outcome import Outcome
+from fusion.scenario.inputs import read_inputs
 from fusion.sweep.definition import Sweep
 from fusion.sweep.failed_points import FailureWriter, failed_points
 from fusion.sweep.point_state import Failure, PointState, point_states

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fusion.config import Config, ConfigError, Problem, ignored_keys, load_config, to_ini
-from fusion.inputs import read_inputs
-from fusion.shipped import FUSION_NETWORKS, topology_names
+from fusion.config.config import Config, ConfigError, Problem, ignored_keys, load_config, to_ini
+from fusion.config.shipped import FUSION_NETWORKS, topology_names
+from fusion.scenario.inputs import read_inputs
 
 SECTION_OF = {
     "network": "topology_settings",
@@ -311,12 +311,16 @@ def test_without_any_folder_only_what_is_shipped_may_be_read(world: World) -> No
     config = load_config("quick", input_dirs=[])
     assert config == load_config("quick")
     assert read_inputs(config, input_dirs=[]).topology.name == "nsfnet_deeprmsa"
-    shipped = Path(sys.modules["fusion"].__file__ or "").parent
+    shipped = Path(sys.modules["fusion"].__file__ or "").parent / "shipped"
     by_path = shipped / "topologies" / "jpn48_12576km.json"
     changes = overrides(network=by_path)
     assert load_config("quick", changes, input_dirs=[]).topology_settings.network == str(by_path)
     assert load_config(shipped / "templates" / "quick.ini", input_dirs=[]) == config
-    for path in (world.allowed / "net.json", shipped / "config.py", shipped / "topologies" / ".."):
+    for path in (
+        world.allowed / "net.json",
+        shipped.parent / "config/config.py",
+        shipped / "topologies" / "..",
+    ):
         with pytest.raises(ConfigError, match=r"\(those of the package\)"):
             load_config("quick", overrides(network=str(path)), input_dirs=[])
 

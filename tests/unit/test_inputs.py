@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import Config, ConfigError, load_config, source_of
-from fusion.inputs import Inputs, content_key, read_inputs
+from fusion.config.config import Config, ConfigError, load_config, source_of
+from fusion.scenario.inputs import Inputs, content_key, read_inputs
 
 LINE: dict[str, Any] = {
     "nodes": [{"id": "a", "core": True}, {"id": "b"}, {"id": "c", "core": True}],

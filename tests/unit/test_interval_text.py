@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fusion.interval_text import (
+from fusion.results.interval_text import (
     between,
     interval_text,
     plus_minus,

@@ -9,12 +9,12 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from fusion.config import ConfigError, load_config
-from fusion.inputs import content_key, read_inputs
-from fusion.progress import ProgressWriter
-from fusion.report import Report
-from fusion.shipped import topology_names
-from fusion.topology import TopologyError, lengths_text, load_topology
+from fusion.config.config import ConfigError, load_config
+from fusion.config.shipped import topology_names
+from fusion.network.topology import TopologyError, lengths_text, load_topology
+from fusion.results.progress import ProgressWriter
+from fusion.results.report import Report
+from fusion.scenario.inputs import content_key, read_inputs
 
 KM = {("A", "B"): 500.0, ("A", "C"): 900.0, ("B", "C"): 850.0}
 
@@ -267,7 +267,7 @@ def test_longer_than_any_link_on_earth_is_refused_with_metres(
     graph.edges["A", "B"]["weight"] = 150_000.0  # metres, as GNPy's graph has them behind a fibre
     problem = question(write(tmp_path, "net.graphml", graph), **options)
     assert problem == (
-        "1 link is longer than 20,000 km, half the way around the Earth: link 1 (A - B): weight = 150000.0. "
+        "1 link is longer than 20,000 km, half the way around the Earth: link 1 (A - B): weight = 150000. "
         "Lengths are in km: divide metres by 1,000, or name the attribute that is in km with length_key"
     )
     graph.edges["A", "B"]["weight"] = 20_000.0

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion.modulation import (
+from fusion.config.shipped import modulation_names
+from fusion.network.modulation import (
     ModulationError,
     bits_per_symbol,
     bits_per_symbol_steps,
     lightpath_widths,
     load_modulation,
 )
-from fusion.shipped import modulation_names
 
 RULE = load_modulation("deeprmsa_reach")
 

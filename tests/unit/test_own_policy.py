@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import Config, ConfigError, load_config
-from fusion.inputs import Inputs, content_key, read_inputs
-from fusion.own_policy.file import PolicyFileError, checked
-from fusion.own_policy.source import PolicyFile, PolicySource
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion.config.config import Config, ConfigError, load_config
+from fusion.scenario.inputs import Inputs, content_key, read_inputs
+from fusion.scenario.policy.file import PolicyFileError, checked
+from fusion.scenario.policy.source import PolicyFile, PolicySource
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import from_text, to_text
 from fusion.sweep.points import sweep_points
@@ -211,7 +211,7 @@ def test_a_constant_that_a_function_beside_it_never_returns(tmp_path: Path) -> N
 def test_time_is_limited_where_lines_take_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fusion.own_policy.trial.MOST_SECONDS", 0.01)
+    monkeypatch.setattr("fusion.scenario.policy.trial.MOST_SECONDS", 0.01)
     message = problem(
         tmp_path / "mine.py", f"{HEAD}def choose(r):\n    while True:\n        first_fit(r, 0, 0)\n"
     )

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.modulation import bits_per_symbol_steps, load_modulation
-from fusion.paths import PATH_ORDERS, PathTable, k_shortest_paths
-from fusion.shipped import FUSION_NETWORKS
-from fusion.topology import Topology, load_topology
+from fusion.config.shipped import FUSION_NETWORKS
+from fusion.network.modulation import bits_per_symbol_steps, load_modulation
+from fusion.network.paths import PATH_ORDERS, PathTable, k_shortest_paths
+from fusion.network.topology import Topology, load_topology
 
 RULE = bits_per_symbol_steps(load_modulation("deeprmsa_reach"), (100.0,), (1.0,))
 LISTED = bits_per_symbol_steps(

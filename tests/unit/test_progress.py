@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion.progress import ProgressReader, ProgressState, ProgressWriter
+from fusion.results.progress import ProgressReader, ProgressState, ProgressWriter
 
 
 @pytest.fixture

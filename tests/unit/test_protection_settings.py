@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import Config, ConfigError, load_config, relevant_fields
-from fusion.inputs import content_key, read_inputs
-from fusion.measured import Replication
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
-from fusion.statistics import blocking_estimate
+from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.results.measured import Replication
+from fusion.results.statistics import blocking_estimate
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
 from validation.exact import erlang_b
 
 RING = "A\tB\t100\nB\tC\t200\nC\tA\t300\n"

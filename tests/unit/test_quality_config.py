@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config import Config, ConfigError, load_config, relevant_fields
-from fusion.cores import LAYOUTS
-from fusion.inputs import content_key, read_inputs
-from fusion.measured import Replication
-from fusion.physics.crosstalk import CROSSTALK_THRESHOLDS_DB
-from fusion.physics.gn import PHI
-from fusion.physics.gsnr import GSNR_THRESHOLDS_DB
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
-from fusion.settings.sections import SnrSettings
+from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.config.sections import SnrSettings
+from fusion.network.cores import LAYOUTS
+from fusion.network.physics.crosstalk import CROSSTALK_THRESHOLDS_DB
+from fusion.network.physics.gn import PHI
+from fusion.network.physics.gsnr import GSNR_THRESHOLDS_DB
+from fusion.results.measured import Replication
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
 from validation.exact import erlang_b
 
 Overrides = dict[str, dict[str, Any]]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fusion.config import ConfigError, load_config
-from fusion.inputs import content_key, read_inputs
-from fusion.measured import Replication
-from fusion.quality_file import SlotQuality, Spot
-from fusion.replication import replicate
-from fusion.scenario import make_scenario
+from fusion.config.config import ConfigError, load_config
+from fusion.network.quality_file import SlotQuality, Spot
+from fusion.results.measured import Replication
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
 
 HEADER = "source,destination,path,band,slot,gsnr_db"
 

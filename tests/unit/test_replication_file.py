@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.measured import Replication
-from fusion.replication_file import ReplicationFile, from_record, to_record
+from fusion.results.measured import Replication
+from fusion.results.replication_file import ReplicationFile, from_record, to_record
 
 _COUNTS = np.zeros(1, dtype=np.int64)
 _SHARES = np.zeros(1)

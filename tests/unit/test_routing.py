@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusion.config import ConfigError, ignored_keys, load_config
-from fusion.cores import LAYOUTS, adjacency, apart, colours
-from fusion.inputs import content_key, read_inputs
+from fusion.config.config import ConfigError, ignored_keys, load_config
 from fusion.kernel.routing import path_score
-from fusion.policies import RANKS
-from fusion.replication import replicate
-from fusion.scenario import Scenario, make_scenario
+from fusion.network.cores import LAYOUTS, adjacency, apart, colours
+from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.policies import RANKS
+from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.simulation.replication import replicate
 from fusion.sweep.point_file import from_text, to_text
 from fusion.sweep.points import make_point
 
@@ -216,7 +216,7 @@ def test_a_file_of_paths_that_nothing_reads_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_name_of_fusion_means_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "fusion.settings.ini"
+    path = tmp_path / "fusion.config.ini"
     path.write_text("[general_settings]\nroute_method = congestion_aware\n")
     config = load_config(path)
     assert config.general_settings.route_method == "cong_aware"

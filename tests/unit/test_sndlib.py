@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusion.config import ConfigError, load_config
-from fusion.inputs import read_inputs
-from fusion.topology import TopologyError, load_topology
+from fusion.config.config import ConfigError, load_config
+from fusion.network.topology import TopologyError, load_topology
+from fusion.scenario.inputs import read_inputs
 
 SMALL = """?SNDlib native format; type: network; version: 1.0
 # network small

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from fusion.config import ConfigError
-from fusion.outcome import Outcome
+from fusion.config.config import ConfigError
+from fusion.results.outcome import Outcome
 from fusion.sweep.compare import compare, have_same_requests, loads_at
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState, point_states

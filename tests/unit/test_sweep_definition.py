@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fusion.config import ConfigError
+from fusion.config.config import ConfigError
 from fusion.sweep.definition import Steps, Sweep, make_sweep
 from fusion.sweep.points import sweep_points
 from fusion.sweep.sweep_file import read_sweep

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fusion.config import Config, ConfigError, Variants, load_config
-from fusion.inputs import InputReader, content, read_inputs
-from fusion.read_keys import Memory
-from fusion.settings.sections import HOME
+from fusion.config.config import Config, ConfigError, Variants, load_config
+from fusion.config.sections import HOME
+from fusion.scenario.inputs import InputReader, content, read_inputs
+from fusion.scenario.read_keys import Memory
 from fusion.sweep import points
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import read_points, write_points

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion.measured import Replication
-from fusion.outcome import Outcome
+from fusion.results.measured import Replication
+from fusion.results.outcome import Outcome
+from fusion.scenario.versions import MAY_LACK_IN_OUTCOME, MAY_LACK_IN_REPLICATION
 from fusion.sweep.definition import Sweep
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.store import (
@@ -24,7 +25,6 @@ from fusion.sweep.store import (
     parse_lines,
     read_outcomes,
 )
-from fusion.versions import MAY_LACK_IN_OUTCOME, MAY_LACK_IN_REPLICATION
 
 POINTS = sweep_points(Sweep(template="quick", grid={"k_paths": [1, 3], "erlang": [150, 160]}))
 
@@ -96,7 +96,7 @@ def test_lines_that_travel_without_their_file_have_its_columns_with_them() -> No
 
 
 def test_what_a_line_may_lack_is_named_with_the_rule_for_it() -> None:
-    """A default would be taken for what earlier versions measured: see `fusion.versions`."""
+    """A default would be taken for what earlier versions measured: see `fusion.scenario.versions`."""
     assert Outcome._field_defaults.keys() == MAY_LACK_IN_OUTCOME
     assert Replication._field_defaults.keys() == MAY_LACK_IN_REPLICATION
 
@@ -175,7 +175,7 @@ WRITE = """
 import sys
 import time
 from pathlib import Path
-from fusion.outcome import Outcome
+from fusion.results.outcome import Outcome
 from fusion.sweep.store import OutcomeWriter, Store
 key, like = sys.argv[2], Outcome(*eval(sys.argv[3]))
 with OutcomeWriter(Store(Path(sys.argv[1])).new_file()) as writer:

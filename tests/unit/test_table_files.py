@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fusion.config import ConfigError, load_config, read_config
-from fusion.inputs import read_inputs
+from fusion.config.config import ConfigError, load_config, read_config
+from fusion.scenario.inputs import read_inputs
 
 OF_FUSION = "data/json_input/example_mods/default_mod_formats.json"
-SHIPPED = Path(__file__).parents[2] / "fusion" / "modulations" / "DEFAULT.json"
+SHIPPED = Path(__file__).parents[2] / "fusion" / "shipped" / "modulations" / "DEFAULT.json"
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import fusion
-from fusion.config import Config, ignored_keys, load_config, template_names, to_ini
-from fusion.inputs import content_key, read_inputs
+from fusion.config.config import Config, ignored_keys, load_config, template_names, to_ini
+from fusion.scenario.inputs import content_key, read_inputs
 
-FOLDER = Path(fusion.__file__).parent / "templates"
+FOLDER = Path(fusion.__file__).parent / "shipped" / "templates"
 NAMES = [
     "deeprmsa",
     "default",

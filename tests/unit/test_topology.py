@@ -10,11 +10,11 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from fusion.shipped import FUSION_NETWORKS, topology_names
-from fusion.topology import TopologyError, load_topology
+from fusion.config.shipped import FUSION_NETWORKS, topology_names
+from fusion.network.topology import TopologyError, load_topology
 
 DOCS = Path(__file__).parents[2] / "docs" / "topologies.md"
-SHIPPED = Path(__file__).parents[2] / "fusion" / "topologies"
+SHIPPED = Path(__file__).parents[2] / "fusion" / "shipped" / "topologies"
 
 TRIANGLE = {
     "nodes": [{"id": "A"}, {"id": "B"}, {"id": "C"}],
@@ -281,7 +281,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_import_and_shipped_topologies_do_without_networkx_and_numpy() -> None:
     """The command line imports this module for its names, and has to start at once."""
     code = (
-        "import sys, fusion.topology as t; t.load_topology('NSFNet');"
+        "import sys, fusion.network.topology as t; t.load_topology('NSFNet');"
         " sys.exit(bool({'networkx', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusion.topology import Topology, load_topology
-from fusion.traffic_matrix import TrafficMatrixError, read_traffic_matrix
+from fusion.network.topology import Topology, load_topology
+from fusion.scenario.traffic_matrix import TrafficMatrixError, read_traffic_matrix
 
 EXPECTED = [[0, 10, 5], [10, 0, 2.5], [5, 2.5, 0]]
 

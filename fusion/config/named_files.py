@@ -1,0 +1,162 @@
+"""Files that a configuration names: where they may lie, and how much of them an error tells.
+
+Who may set a run's parameters need not have the rights of the process that reads the files.
+"""
+
+import os.path
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from fusion.config.counts import counted
+from fusion.config.problems import Problem, brief, closest, show
+from fusion.config.shipped import MODULATIONS, TEMPLATES, TOPOLOGIES
+
+KEYS = (
+    "network",
+    "mod_assumption_path",
+    "traffic_matrix",
+    "paths_file",
+    "policy",
+    "quality_file",
+)
+"""The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
+
+MOST_PROBLEMS = 10
+"""Problems of one file that are told, each with a piece or two of its content."""
+
+_MOST_BESIDE = 1000  # files of a folder among which one that is meant is looked for
+_QUOTED_CHARACTERS = 60
+_SHOWN_CHARACTERS = 80
+
+
+class InputFolders(NamedTuple):
+    """Folders whose files may be read, beside those that are shipped.
+
+    named: as absolute paths, for messages.  resolved: without symbolic links.
+    """
+
+    named: tuple[str, ...]
+    resolved: tuple[Path, ...]
+
+    def hold(self, path: str | PurePath) -> bool:
+        """Tell whether a file may be read: it is shipped, or really lies in one of the folders.
+
+        path: absolute, without `..`, and what is then opened.  For a place outside the answer does
+        not tell whether there is a file.
+        """
+        if Path(path).parent in (
+            TEMPLATES,
+            TOPOLOGIES,
+            MODULATIONS,
+        ):  # by its name, as an installer may have put links there
+            return True
+        try:
+            try:
+                real = os.path.realpath(path, strict=True)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                real = os.path.realpath(path)  # cannot be opened, and inside that is what is told
+        except (OSError, ValueError):  # links in a circle, a path that is too long, a NUL
+            return False
+        return any(Path(real).is_relative_to(folder) for folder in self.resolved)
+
+    def refusal(self) -> str:
+        """Return what to tell of a file outside."""
+        told = [show(folder, 400) for folder in self.named] + ["those of the package"]
+        return (
+            f"lies outside the folders that may be read ({', '.join(told)}); "
+            "FUSION_INPUT_DIRS names them"
+        )
+
+
+def input_folders(
+    input_dirs: Sequence[Path] | None, templates_dir: Path | None
+) -> InputFolders | None:
+    """Return the folders that may be read; None: any place.
+
+    Relative ones start from the working directory. Raises TypeError for a single path, whose
+    letters would be taken for folders.
+    """
+    if input_dirs is None:
+        return None
+    if isinstance(input_dirs, str | bytes | PurePath):
+        raise TypeError(f"input_dirs are a sequence of folders, not {input_dirs!r}")
+    folders = [*input_dirs, *([] if templates_dir is None else [templates_dir])]
+    named = dict.fromkeys(os.path.abspath(folder) for folder in folders)
+    return InputFolders(tuple(named), tuple(Path(os.path.realpath(name)) for name in named))
+
+
+def is_path(key: str, value: object) -> bool:
+    """Return whether the value of a key is the path of a file, not a shipped name and not nothing."""
+    if key not in KEYS or not isinstance(value, str | PurePath):
+        return False
+    text = str(value).strip()
+    if text.lower() in ("", "none"):
+        return False
+    return key != "network" or any(mark in text for mark in "/\\.")
+
+
+def split_policy(value: str) -> tuple[str, str]:
+    """Return file and function of a policy, which is named as `file.py:function`."""
+    file, _, function = value.rpartition(":")
+    return file, function
+
+
+def file_of(key: str, value: str) -> str:
+    """Return the file in the value of a key of KEYS."""
+    return split_policy(value)[0] if key == "policy" and value else value
+
+
+def told_value(key: str, value: object) -> object:
+    """Return a value for a `Problem`; of a long path the end, which says more than the beginning."""
+    if key not in KEYS or not isinstance(value, str) or not os.path.isabs(value):
+        return brief(value)
+    fits = len(value) <= _SHOWN_CHARACTERS
+    return brief(value if fits else "..." + value[3 - _SHOWN_CHARACTERS :])
+
+
+def why_no_file(path: str) -> str:
+    """Return what is wrong with a path that is not that of a regular file."""
+    if os.path.isdir(path):
+        return "is a folder, not a file"
+    return "is not a regular file" if os.path.exists(path) else "there is no such file"
+
+
+def near_file(path: str, folders: InputFolders | None, before: str = "") -> str:
+    """Return `; did you mean 'x'?` for a file that may be meant by a path that names none, or nothing.
+
+    That is a file in the same folder whose name is alike, with an ending or without. folders: those of
+    which a file may be told.  before: what makes a path of its name.
+    """
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder) as found:
+            files = [each.name for each in islice(found, _MOST_BESIDE) if each.is_file()]
+    except (OSError, ValueError):  # no such folder, one that may not be read, a NUL
+        return ""
+    known = {file: file for file in sorted(files) if _may_be_told(folder, file, folders)}
+    stems = {os.path.splitext(file)[0]: file for file in known}
+    names = stems | known
+    near = closest(name, names) or closest(os.path.splitext(name)[0], names)
+    return "" if near is None else f"; did you mean '{show(before + names[near])}'?"
+
+
+def _may_be_told(folder: str, file: str, folders: InputFolders | None) -> bool:
+    return file.isprintable() and (folders is None or folders.hold(os.path.join(folder, file)))
+
+
+def quote(value: object) -> str:
+    """Return a short piece of a file's content for a message, printable and on one line."""
+    return show(value, _QUOTED_CHARACTERS)
+
+
+def first_problems(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the first problems of one file, and how many more there are.
+
+    A file of another kind would otherwise be told nearly whole, line by line.
+    """
+    shown = list(problems[:MOST_PROBLEMS])
+    if more := len(problems) - len(shown):
+        shown.append(shown[-1]._replace(message=f"and {counted(more, 'more problem')}"))
+    return shown

@@ -1,0 +1,122 @@
+"""What is wrong with a configuration, as a person is told it: everything at once."""
+
+import reprlib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from fusion.config.counts import counted
+
+_SHOWN_CHARACTERS = 80
+_SHOWN_PROBLEMS = 100
+_WHOLE = 1e15  # up to here a float is written as an integer
+_ALIKE = 0.7  # of difflib's ratio
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
+
+
+class Problem(NamedTuple):
+    """One thing to mend: where it stands, what it is, what is allowed, where it came from.
+
+    Without a source it is of what was just typed.
+    """
+
+    section: str
+    key: str
+    value: object
+    message: str
+    source: str
+
+    def __str__(self) -> str:
+        """Return the problem as one line."""
+        place = f"[{show(self.section)}] " if self.section else ""
+        what = f"{show(self.key)} = {show(self.value)}: " if self.key else ""
+        source = f" (from {show(self.source, 400)})" if self.source else ""
+        return f"{place}{what}{self.message}{source}"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; `problems` holds all that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems; they are the exception's only argument, so it can be pickled."""
+        self.problems: list[Problem] = list(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        """Return one line per problem."""
+        lines = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
+        if more := max(0, len(self.problems) - _SHOWN_PROBLEMS):
+            lines.append(f"... and {counted(more, 'more problem')}")
+        return "\n".join(lines)
+
+
+def show(value: object, characters: int = _SHOWN_CHARACTERS) -> str:
+    """Return a value as short printable text on one line, whatever it is and however large."""
+    if isinstance(value, str):
+        text = value[: characters + 1]
+        text = text if text.isprintable() else repr(text)
+    else:
+        try:
+            if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+                value = int(value)  # 250 is what people write, and 250.0 what it is read as
+            text = _short.repr(value)
+        except Exception:  # an integer too long for text, an object whose repr fails
+            text = f"<{type(value).__name__}>"
+    return text if len(text) <= characters else text[: characters - 3] + "..."
+
+
+def brief(value: object) -> object:
+    """Return a value that is safe to keep, print, pickle and send: itself, or a short text."""
+    small = (
+        value is None
+        or isinstance(value, bool | float)
+        or (isinstance(value, int) and abs(value) < 10**18)
+    )
+    return value if small else show(value)
+
+
+def closest(name: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name most like this one, or None.
+
+    Names that have little more in common than some letters mislead: load is not o_band.
+    """
+    by_lower = {choice.lower(): choice for choice in valid}
+    matches = get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=_ALIKE)
+    return by_lower[matches[0]] if matches else None
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the valid name most like this one, or nothing."""
+    found = closest(name, valid)
+    return "" if found is None else f"; did you mean '{found}'?"
+
+
+def words(schema: Mapping[str, Any]) -> str:
+    """Return what a key takes, from its JSON schema."""
+    if "anyOf" in schema:
+        return " or ".join(map(words, schema["anyOf"]))
+    if "const" in schema:
+        return f"'{schema['const']}'"
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    kinds = {"integer": "an integer", "number": "a number", "boolean": "True or False"}
+    text = kinds.get(schema["type"], "text")
+    if schema.get("minLength"):
+        text += ", not empty"
+    bounds = within(schema)
+    return f"{text} {bounds}" if bounds else text
+
+
+def within(schema: Mapping[str, Any]) -> str:
+    """Return the bounds of a number, from its JSON schema: from 1 to 100, above 0 and at most 1."""
+    if "minimum" in schema and "maximum" in schema:
+        return f"from {schema['minimum']:,} to {schema['maximum']:,}"
+    bounds = (
+        ("exclusiveMinimum", "above"),
+        ("minimum", "of at least"),
+        ("maximum", "at most"),
+        ("exclusiveMaximum", "below"),
+    )
+    return " and ".join(f"{told} {schema[name]:,}" for name, told in bounds if name in schema)

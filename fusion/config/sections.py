@@ -1,0 +1,834 @@
+"""The sections of a configuration: every key with its type, unit, bounds, default and meaning.
+
+The descriptions are what a person reads in a form and in the reference.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from fusion.config.counts import counted
+from fusion.config.failure_settings import FailureSettings, contradictions_of_failures
+from fusion.config.ini import format_value
+from fusion.config.limits_as_fusion import contradictions_with_fusion
+from fusion.config.section import Section
+from fusion.config.values import (
+    ByFormat,
+    Flag,
+    Integer,
+    IntegerOrAuto,
+    Name,
+    NodeName,
+    Number,
+    OptionalPath,
+    PolicyName,
+    Shares,
+    Word,
+    told,
+)
+
+_MAX_LOADS = 10_000
+RANGES = {
+    "erlang_start": ("erlang_step", "erlang_stop", "erlang_start"),
+    "bit_rate_min": ("bit_rate_step", "bit_rate_max", "bit_rate_min"),
+}
+"""Keys that only together make too many values, by the one whose contradiction it is."""
+_MAX_BIT_RATES = 10_000
+_WARMUP_HOLDING_TIMES = 20
+_OF_NOISE = ("input_power", "egn_model", "phi", "snr_thresholds", "xt_noise", "snr_recheck")
+_RECHECKS = ("recheck_adjacent_cores", "recheck_crossband")
+QUALITY_KEYS: dict[str, tuple[str, ...]] = {
+    "None": (),
+    "snr_calc_nli": (*_OF_NOISE, "recheck_adjacent_cores"),
+    "gsnr": (*_OF_NOISE, *_RECHECKS),
+    "xt_calculation": ("requested_xt", "snr_recheck", "recheck_adjacent_cores"),
+    "snr_e2e_external_resources": ("snr_thresholds", "quality_file"),
+}
+"""Keys of snr_settings that have an effect, by snr_type."""
+LINK_COST_KEYS = {"nli_aware": ("beta",), "xt_aware": ("beta", "xt_type")}
+"""Further keys of snr_settings that have an effect, by route_method."""
+RANKING = ("cong_aware", "least_congested", "frag_aware", *LINK_COST_KEYS)
+"""Routing methods that order the candidate paths anew for each request."""
+NOISE_MODELS = ("snr_calc_nli", "gsnr")
+"""Values of snr_type whose signal quality is computed from noise."""
+ROUTE_LABELS = {
+    "k_shortest_path": "ksp",
+    "shortest_path": "sp",
+    "cong_aware": "ca",
+    "least_congested": "lc",
+    "frag_aware": "fa",
+    "nli_aware": "na",
+    "xt_aware": "xa",
+    "external_ksp": "eksp",
+    "1plus1_protection": "1p1",
+}
+PROTECTION_LABELS = {"1plus1": "1p1", "shared_backup": "sbpp"}
+FIT_LABELS = {
+    "first_fit": "ff",
+    "last_fit": "lf",
+    "best_fit": "bf",
+    "random_fit": "rf",
+    "most_used": "mu",
+    "least_used": "lu",
+    "exact_fit": "ef",
+    "priority_first": "pf",
+    "priority_last": "pl",
+    "xt_aware": "xa",
+}
+"""What the label of a policy is made of. No two policies have the same one."""
+_BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
+
+Slots = Annotated[int, Field(ge=0, le=10_000), Integer]
+BitRate = Annotated[float, Field(gt=0, le=1_000_000), Number]
+Load = Annotated[float, Field(ge=1e-6, le=1_000_000), Number]
+
+
+class GeneralSettings(Section):
+    """Loads, requests, modulation and the policy."""
+
+    erlang_start: Load = Field(default=300, description="Lowest load, in Erlang.")
+    erlang_stop: Load = Field(
+        default=1200,
+        description="Highest load, in Erlang; it is simulated if the steps reach it.",
+    )
+    erlang_step: Load = Field(default=300, description="Step from one load to the next, in Erlang.")
+    holding_time: Annotated[float, Field(ge=1e-9, le=10**9), Number] = Field(
+        default=0.2,
+        description="Mean holding time of a request, in any unit of time. The arrival rate is "
+        "load / holding time, so it scales the clock and leaves blocking as it is.",
+    )
+    num_requests: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
+        default=10_000,
+        description="Measured requests of a replication, after its warm-up.",
+    )
+    max_iters: Annotated[int, Field(ge=1, le=100_000), Integer] = Field(
+        default=10,
+        description="Replications of each load; with stopping_rule = precision, the most of them.",
+    )
+    request_distribution: Shares = Field(
+        default={25.0: 0.1, 50.0: 0.1, 100.0: 0.5, 200.0: 0.2, 400.0: 0.1},
+        json_schema_extra={"default": {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}},
+        description="Bit rates of the requests in Gb/s, each with its probability; they sum to 1. "
+        'Such as {"100": 0.4, "200": 0.6}. Used with bit_rates = distribution.',
+    )
+    mod_assumption: Name = Field(
+        default="DEFAULT",
+        description="Modulation table: reach and slots of each format, by bit rate. The name of a "
+        "shipped table, or of one in the file mod_assumption_path.",
+    )
+    mod_assumption_path: OptionalPath = Field(
+        default="",
+        description="JSON file with modulation tables; empty: the shipped tables.",
+    )
+    guard_slots: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
+        default=1,
+        description="Guard band: slots added to the width of each lightpath, carrying nothing.",
+    )
+    route_method: Annotated[
+        Literal[
+            "k_shortest_path",
+            "shortest_path",
+            "cong_aware",
+            "least_congested",
+            "frag_aware",
+            "nli_aware",
+            "xt_aware",
+            "external_ksp",
+            "1plus1_protection",
+        ],
+        Word,
+        BeforeValidator(lambda name: "cong_aware" if name == "congestion_aware" else name),
+    ] = Field(
+        default="k_shortest_path",
+        description="Candidate paths of a node pair, and their order: the k_paths shortest "
+        "(path_order says what is short), the shortest alone, or those of paths_file "
+        "(external_ksp). cong_aware, least_congested, frag_aware, nli_aware and xt_aware order the "
+        "k_paths shortest anew for each request: by congestion and km, by the free slots of the fullest "
+        "link (of paths with at most one hop more than the fewest), by fragmentation, by nonlinear "
+        "interference or light in adjacent cores and km (beta, xt_type). 1plus1_protection is "
+        "k_shortest_path with protection_mode = 1plus1.",
+    )
+    allocation_method: Annotated[
+        Literal[
+            "first_fit",
+            "last_fit",
+            "best_fit",
+            "random_fit",
+            "most_used",
+            "least_used",
+            "exact_fit",
+            "priority_first",
+            "priority_last",
+            "xt_aware",
+        ],
+        Word,
+    ] = Field(
+        default="first_fit",
+        description="Slots of a lightpath: the lowest free start, the highest, the one in the "
+        "smallest gap, any at random, the one whose slots are in use on most or fewest links, the "
+        "lowest gap that it fills or else the lowest start. priority_first and priority_last are "
+        "first and last fit with the cores in an order that keeps neighbours apart; xt_aware takes in "
+        "this order the core in which fewest lightpaths of adjacent cores have the same slots, with "
+        "first fit in some cores and last fit in their neighbours.",
+    )
+    spectrum_priority: Annotated[Literal["None", "CSB", "BSC"], Word] = Field(
+        default="None",
+        description="Order of the search over cores and bands: BSC takes a band on every core "
+        "before the next band; CSB and None take a core with all its bands before the next core.",
+    )
+    max_segments: Annotated[int, Field(ge=1, le=100), Integer] = Field(
+        default=1,
+        description="Slicing: most lightpaths, of one lower bit rate and on one path, that carry a "
+        "request for which there is no single one; 1: no slicing.",
+    )
+    is_grooming_enabled: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Grooming: a request first uses what lightpaths between the same nodes have left "
+        "of their bit rate.",
+    )
+    can_partially_serve: Annotated[bool, Flag] = Field(
+        default=False,
+        description="With slicing or grooming: serve a part of a request where there is no room for "
+        "all of it; the rest counts as blocked bit rate.",
+    )
+    fixed_grid: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Fixed grid: each lightpath takes one slot of bw_per_slot, a channel, in a format "
+        "that reaches and whose channel_capacity is enough.",
+    )
+    channel_capacity: ByFormat = Field(
+        default={
+            "16-QAM": 600.0,
+            "32-QAM": 700.0,
+            "64-QAM": 800.0,
+            "8-QAM": 500.0,
+            "BPSK": 200.0,
+            "QPSK": 400.0,
+        },
+        description="Bit rate in Gb/s that a channel carries in each format (fixed_grid).",
+    )
+    dynamic_lps: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Dynamic lightpaths, with a snr_type. In a fixed grid a lightpath has the "
+        "channel_capacity of the best format that its signal quality allows, and what a request leaves "
+        "of it can be groomed; slices are such channels. Otherwise slices have bit rates that may "
+        "differ: for what is left of the request the highest that is not above it.",
+    )
+    frag_calc_step: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
+        default=1000,
+        description="Requests from one sample of the links' fragmentation to the next.",
+    )
+
+
+class TopologySettings(Section):
+    """The network and its links."""
+
+    network: Name = Field(
+        default="NSFNet",
+        description="Topology: the name of a shipped one, or the path of a file (node-link JSON, "
+        "GraphML, GML, edge list or FUSION's tab-separated lines) with lengths in km.",
+    )
+    cores_per_link: Annotated[int, Field(ge=1, le=100), Integer] = Field(
+        default=1,
+        description="Cores of each link; each has the slots of all bands.",
+    )
+    bw_per_slot: Annotated[float, Field(ge=1e-6, le=10_000), Number] = Field(
+        default=12.5,
+        description="Width of a frequency slot, in GHz.",
+    )
+    const_link_weight: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Take 1 km as the length of every link, so that paths count hops.",
+    )
+    length_key: NodeName = Field(
+        default="",
+        description="Attribute or column of the links in the network's file that is their length in "
+        "km; empty: length_km, length, distance or the like, in whatever case, and weight where "
+        "nothing else can be one. Asked for where several can.",
+    )
+    is_only_core_node: Annotated[bool, Flag] = Field(
+        default=True,
+        description="Requests run between all nodes; False: only between core nodes.",
+    )
+    link_directions: Annotated[Literal["shared", "separate"], Word] = Field(
+        default="shared",
+        description="Spectrum of a link: one for both directions, so that a lightpath takes its "
+        "slots in both (as in FUSION), or one for each direction.",
+    )
+
+
+class RoutingSettings(Section):
+    """Candidate paths and the order in which they are tried."""
+
+    k_paths: Annotated[int, Field(ge=1, le=100), Integer] = Field(
+        default=3,
+        description="Candidate paths of each pair of nodes; fewer where there are no more.",
+    )
+    path_order: Annotated[Literal["km", "hops", "hops_per_bit"], Word] = Field(
+        default="km",
+        description="What makes a path short: its km (as in FUSION), its hops, or its hops divided "
+        "by the bits per symbol of the format that reaches. Ties: hops or km, then the nodes.",
+    )
+    paths_file: OptionalPath = Field(
+        default="",
+        description="CSV file with a path on each line, the names of its nodes from source to "
+        "destination (external_ksp). Paths of a pair are in the order of the lines; a pair without "
+        "any has those of the other direction, or else its shortest.",
+    )
+    congestion_weight: Annotated[float, Field(gt=0, le=1), Number] = Field(
+        default=0.3,
+        description="Weight of a path's congestion, the mean share of its slots in use, against its "
+        "km over those of the pair's longest candidate (cong_aware).",
+    )
+    path_choice: Annotated[Literal["in_order", "all"], Word] = Field(
+        default="in_order",
+        description="Take the first path in order that has room (kspff), or of all paths the one "
+        "that allocation_method likes best, such as the lowest free start (ffksp).",
+    )
+    policy: PolicyName = Field(
+        default="",
+        description="A policy of your own: a Python file and a function in it, such as "
+        "my_policy.py:choose, that picks path, core, band and slots of each request in place of "
+        "path_choice and allocation_method; empty: those.",
+    )
+
+
+class SpectrumSettings(Section):
+    """Slots of each band of a core; 0 where a band is not lit."""
+
+    c_band: Slots = Field(default=320, description="Slots of the C band.")
+    l_band: Slots = Field(default=0, description="Slots of the L band.")
+    s_band: Slots = Field(default=0, description="Slots of the S band.")
+    o_band: Slots = Field(default=0, description="Slots of the O band.")
+    e_band: Slots = Field(default=0, description="Slots of the E band.")
+
+
+class SnrSettings(Section):
+    """Signal quality: noise and crosstalk that decide, beside the reach, whether a lightpath is good."""
+
+    snr_type: Annotated[
+        Literal["None", "snr_calc_nli", "xt_calculation", "gsnr", "snr_e2e_external_resources"],
+        Word,
+        BeforeValidator(lambda kind: "None" if str(kind).lower() in ("none", "") else kind),
+    ] = Field(
+        default="None",
+        description="Model: None; snr_calc_nli (noise of amplifiers and nonlinear interference by the "
+        "GN model, one band, a link has length / 100 km spans); gsnr (the same with whole spans; with "
+        "C and L band lit also Raman scattering); xt_calculation (crosstalk between cores); "
+        "snr_e2e_external_resources (quality_file). The formats of a bit rate are tried from the "
+        "fewest slots up, and a lightpath is only set up in one whose threshold it reaches.",
+    )
+    input_power: Annotated[float, Field(gt=0, le=10), Number] = Field(
+        default=1e-3,
+        description="Launch power of each lightpath, in W (snr_calc_nli, gsnr).",
+    )
+    egn_model: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Correct the nonlinear interference for the formats of the neighbours; False: the "
+        "GN model, in which all light is Gaussian noise (snr_calc_nli, gsnr).",
+    )
+    phi: ByFormat = Field(
+        default={
+            "16-QAM": 17 / 25,
+            "32-QAM": 69 / 100,
+            "64-QAM": 13 / 21,
+            "8-QAM": 2 / 3,
+            "BPSK": 1.0,
+            "QPSK": 1.0,
+        },
+        description="phi of each format, from 0 to 1: 2 - E|a|^4 / (E|a|^2)^2 (egn_model).",
+    )
+    snr_thresholds: ByFormat = Field(
+        default={
+            "16-QAM": 13.24,
+            "32-QAM": 16.16,
+            "64-QAM": 19.01,
+            "8-QAM": 10.84,
+            "BPSK": 3.71,
+            "QPSK": 6.72,
+        },
+        description="Least signal-to-noise ratio of each format, in dB in the bandwidth of the "
+        "lightpath (snr_calc_nli, gsnr, snr_e2e_external_resources).",
+    )
+    requested_xt: ByFormat = Field(
+        default={"16-QAM": -36.69, "64-QAM": -41.69, "QPSK": -26.19},
+        description="Crosstalk below which each format must stay, in dB (xt_calculation).",
+    )
+    xt_noise: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Count the crosstalk from adjacent cores as noise (snr_calc_nli, gsnr).",
+    )
+    snr_recheck: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Set a lightpath up only if those that it disturbs still reach their thresholds.",
+    )
+    recheck_adjacent_cores: Annotated[bool, Flag] = Field(
+        default=True,
+        description="Among these also the ones in adjacent cores (snr_recheck with crosstalk).",
+    )
+    recheck_crossband: Annotated[bool, Flag] = Field(
+        default=True,
+        description="Among these also the ones in the other band (snr_recheck with C and L band).",
+    )
+    beta: Annotated[float, Field(ge=0, le=1), Number] = Field(
+        default=0.5,
+        description="Weight of a link's km, over those of the longest link, against its nonlinear "
+        "interference (nli_aware) or the light in adjacent cores (xt_aware, with_length).",
+    )
+    xt_type: Annotated[
+        Literal["with_length", "without_length"],
+        Word,
+        BeforeValidator(lambda kind: "with_length" if str(kind).lower() in ("none", "") else kind),
+    ] = Field(
+        default="with_length",
+        description="Cost of a link by the share of adjacent cores with light: weighed against its km by "
+        "beta, or times its spans (xt_aware routing).",
+    )
+    quality_file: OptionalPath = Field(
+        default="",
+        description="CSV file with the signal quality of each path, band and slot "
+        "(snr_e2e_external_resources); docs/physics.md has its columns.",
+    )
+
+
+class TrafficSettings(Section):
+    """What requests ask for, how long they stay, and between which nodes."""
+
+    bit_rates: Annotated[Literal["distribution", "uniform"], Word] = Field(
+        default="distribution",
+        description="Bit rate of a request: drawn from request_distribution, or with equal chances "
+        "from bit_rate_min, bit_rate_min + bit_rate_step, ... bit_rate_max.",
+    )
+    bit_rate_min: BitRate = Field(default=25, description="Lowest bit rate, in Gb/s (uniform).")
+    bit_rate_max: BitRate = Field(default=100, description="Highest bit rate, in Gb/s (uniform).")
+    bit_rate_step: BitRate = Field(
+        default=1,
+        description="Step from one bit rate to the next, in Gb/s (uniform).",
+    )
+    holding_distribution: Annotated[
+        Literal["exponential", "deterministic", "truncated_exponential"], Word
+    ] = Field(
+        default="exponential",
+        description="Holding times around holding_time. truncated_exponential redraws a time above "
+        "twice the mean, which leaves 0.68696 of the load.",
+    )
+    traffic_matrix: OptionalPath = Field(
+        default="",
+        description="CSV file with the traffic from each node (row) to each other (column), in any "
+        "unit, or with source, destination and traffic in each line; or a network of SNDlib, for its "
+        "demands; empty: the same for all pairs of nodes.",
+    )
+
+
+class SimulationSettings(Section):
+    """Randomness, warm-up and processes."""
+
+    # The bound is what a form in a browser still holds exactly.
+    seed: Annotated[int, Field(ge=0, le=2**53 - 1), Integer] = Field(
+        default=0,
+        description="Seed of all random numbers; the same seed gives the same results.",
+    )
+    warmup_requests: IntegerOrAuto = Field(
+        default="auto",
+        description="Requests that fill the empty network before measuring starts, in each "
+        "replication. auto: 20 mean holding times, which is 20 x load, rounded up.",
+    )
+    workers: Annotated[int, Field(ge=0, le=1024), Integer] = Field(
+        default=0,
+        description="Processes that simulate; 0: one per CPU. Results do not depend on it.",
+    )
+
+
+class CompatibilitySettings(Section):
+    """The conventions of the original FUSION, for those who compare with its results."""
+
+    conventions: Annotated[
+        Literal["none", "fusion", "fusion_orchestrator"],
+        Word,
+        BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
+    ] = Field(
+        default="none",
+        description="fusion: the requests, the decisions and the counters of the original FUSION, quirks "
+        "included; fusion_orchestrator: the same with its newer way of slicing, which it takes with "
+        "FUSION_USE_ORCHESTRATOR=1; none: those of this simulator.",
+    )
+    load_per_core: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Take a load as that of each core, as FUSION's regression runs do: the arrival rate is "
+        "cores x load / holding time (fusion).",
+    )
+    is_training: Annotated[bool, Flag] = Field(
+        default=False,
+        description="FUSION's switch in [rl_settings]: do not stop at the precision of 5 %, and give no "
+        "intervals in its file (fusion).",
+    )
+    pre_calc_mod_selection: Annotated[bool, Flag] = Field(
+        default=False,
+        description="FUSION's switch in [general_settings]: a path is tried with the one format that its "
+        "length calls for, instead of all that reach (fusion).",
+    )
+    save_start_end_slots: Annotated[bool, Flag] = Field(
+        default=False,
+        description="FUSION's switch in [general_settings]: its file lists the slots of every lightpath "
+        "(fusion).",
+    )
+    k_paths_in_file: Annotated[int, Field(ge=0, le=100), Integer] = Field(
+        default=0,
+        description="k_paths as FUSION has it where that is not the number of candidate paths: as given "
+        "with route_method = shortest_path, 1 where its file has none (it then has 3 paths). So many "
+        "entries has path_index_list, and from this path on can_partially_serve counts; 0: k_paths "
+        "(fusion).",
+    )
+
+
+class ProtectionSettings(Section):
+    """A backup for each connection, and how long recovery takes."""
+
+    protection_mode: Annotated[
+        Literal["none", "1plus1", "shared_backup"],
+        Word,
+        BeforeValidator(lambda mode: "none" if str(mode).lower() == "none" else mode),
+    ] = Field(
+        default="none",
+        description="Backup of a connection: none, one with slots of its own (1plus1), or one whose "
+        "slots are those of other backups, too, if no failure wants both (shared_backup). A request "
+        "takes the first of its k_paths pairs of disjoint paths on which both have room.",
+    )
+    disjointness_type: Annotated[Literal["link", "node"], Word] = Field(
+        default="link",
+        description="Working path and backup have no link in common, or no node but their ends.",
+    )
+    backup_slots: Annotated[Literal["own", "same"], Word] = Field(
+        default="own",
+        description="Slots of a backup: any, in the format that its path allows, or those of the "
+        "working lightpath in a format for both, as for one signal that is split (1plus1).",
+    )
+    revert_to_primary: Annotated[bool, Flag] = Field(
+        default=False,
+        description="Go back to the working path when it is repaired; a shared backup must.",
+    )
+    protection_switchover_ms: Annotated[float, Field(ge=0, le=10**9), Number] = Field(
+        default=50,
+        description="Nominal time of switching to the backup, in ms.",
+    )
+    restoration_latency_ms: Annotated[float, Field(ge=0, le=10**9), Number] = Field(
+        default=100,
+        description="Nominal time of routing an interrupted connection anew, in ms.",
+    )
+    signalling_ms_per_km: Annotated[float, Field(ge=0, le=10**6), Number] = Field(
+        default=0.005,
+        description="Time to tell the source of a failure and to set up the new path or the shared "
+        "backup, in ms per km of the way from the failed link and of that path.",
+    )
+
+
+class StatisticsSettings(Section):
+    """Intervals and when to stop."""
+
+    stopping_rule: Annotated[Literal["fixed", "precision"], Word] = Field(
+        default="fixed",
+        description="Replications of a load: max_iters of them, or until the interval of the "
+        "blocking probability is narrow enough.",
+    )
+    confidence: Annotated[float, Field(ge=0.5, le=0.9999), Number] = Field(
+        default=0.95,
+        description="Confidence level of the intervals.",
+    )
+    relative_precision: Annotated[float, Field(ge=0.0001, le=1), Number] = Field(
+        default=0.05,
+        description="Half-width of the interval, as a share of the mean, at which to stop "
+        "(precision).",
+    )
+    absolute_precision: Annotated[float, Field(ge=0, le=1), Number] = Field(
+        default=0,
+        description="Half-width of the interval at which to stop, too, however small the mean is "
+        "(precision); 0: relative_precision alone decides.",
+    )
+    min_replications: Annotated[int, Field(ge=10, le=100_000), Integer] = Field(
+        default=10,
+        description="Replications before the first test of the precision (precision).",
+    )
+    look_ahead: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
+        default=5,
+        description="Further replications for which the precision must hold, so that a lucky "
+        "early stop is rare (precision).",
+    )
+
+
+class Config(BaseModel):
+    """All that determines a run: one attribute for each section of the INI file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    general_settings: GeneralSettings = Field(default_factory=GeneralSettings)
+    topology_settings: TopologySettings = Field(default_factory=TopologySettings)
+    routing_settings: RoutingSettings = Field(default_factory=RoutingSettings)
+    spectrum_settings: SpectrumSettings = Field(default_factory=SpectrumSettings)
+    snr_settings: SnrSettings = Field(default_factory=SnrSettings)
+    traffic_settings: TrafficSettings = Field(default_factory=TrafficSettings)
+    simulation_settings: SimulationSettings = Field(default_factory=SimulationSettings)
+    statistics_settings: StatisticsSettings = Field(default_factory=StatisticsSettings)
+    failure_settings: FailureSettings = Field(default_factory=FailureSettings)
+    compatibility_settings: CompatibilitySettings = Field(default_factory=CompatibilitySettings)
+    protection_settings: ProtectionSettings = Field(default_factory=ProtectionSettings)
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """Return the offered loads in Erlang, ascending, exact for decimal steps."""
+        general = self.general_settings
+        return _steps(general.erlang_start, general.erlang_stop, general.erlang_step)
+
+    @property
+    def policy(self) -> str:
+        """Return the label of routing x allocation_method, such as kspff or ffksp (path_choice = all).
+
+        Of a policy of the user's it is file and function.
+        """
+        if own := self.routing_settings.policy:
+            return PurePath(own).name
+        fit = FIT_LABELS[self.general_settings.allocation_method]
+        route = ROUTE_LABELS[self.general_settings.route_method]
+        route = PROTECTION_LABELS.get(self.protection_settings.protection_mode, route)
+        return (
+            f"{route}{fit}" if self.routing_settings.path_choice == "in_order" else f"{fit}{route}"
+        )
+
+    @property
+    def bit_rate_shares(self) -> dict[float, float]:
+        """Return bit rate in Gb/s -> probability, ascending, without those of probability 0."""
+        traffic = self.traffic_settings
+        if traffic.bit_rates == "uniform":
+            rates = _steps(traffic.bit_rate_min, traffic.bit_rate_max, traffic.bit_rate_step)
+            return dict.fromkeys(rates, 1 / len(rates))
+        shares = self.general_settings.request_distribution
+        return {rate: share for rate, share in shares.items() if share > 0}
+
+    def warmup_requests(self, load: float) -> int:
+        """Return the requests of a replication at a load (Erlang) that are not measured."""
+        warmup = self.simulation_settings.warmup_requests
+        if self.compatibility_settings.conventions != "none":
+            return 0
+        if warmup == "auto":
+            return math.ceil(_WARMUP_HOLDING_TIMES * _decimal(load))
+        return warmup
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        found = [f"[{HOME[key]}] {key} {text}" for key, text in contradictions(flat(self))]
+        if found:
+            raise told("\n".join(found))
+        return self
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "general_settings": GeneralSettings,
+    "topology_settings": TopologySettings,
+    "routing_settings": RoutingSettings,
+    "spectrum_settings": SpectrumSettings,
+    "snr_settings": SnrSettings,
+    "traffic_settings": TrafficSettings,
+    "simulation_settings": SimulationSettings,
+    "statistics_settings": StatisticsSettings,
+    "failure_settings": FailureSettings,
+    "compatibility_settings": CompatibilitySettings,
+    "protection_settings": ProtectionSettings,
+}
+HOME = {key: name for name, section in SECTIONS.items() for key in section.model_fields}
+"""Section of each key; no key is in two."""
+DEFAULTS = {
+    key: field.default
+    for section in SECTIONS.values()
+    for key, field in section.model_fields.items()
+}
+"""Default of each key."""
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Return key -> value of all sections."""
+    values: dict[str, Any] = {}
+    for section in SECTIONS:
+        values |= vars(getattr(config, section))
+    return values
+
+
+def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (key, message) for values that are right by themselves but not together.
+
+    values: key -> value; a key that is missing (being wrong by itself) is in no contradiction.
+    """
+
+    def known(*keys: str) -> bool:
+        return all(key in values for key in keys)
+
+    if known("erlang_start", "erlang_stop", "erlang_step"):
+        start, stop, step = (values[f"erlang_{end}"] for end in ("start", "stop", "step"))
+        if stop < start:
+            yield "erlang_stop", f"must be at least erlang_start = {start:g}"
+        elif (stop - start) / step >= _MAX_LOADS:
+            yield _too_many(
+                values, ("erlang_start", "erlang_stop", "erlang_step"), "load", _MAX_LOADS
+            )
+    if known("bit_rates", "bit_rate_min", "bit_rate_max", "bit_rate_step") and (
+        values["bit_rates"] == "uniform"
+    ):
+        lowest, highest, step = (values[f"bit_rate_{end}"] for end in ("min", "max", "step"))
+        if lowest > highest:
+            yield "bit_rate_max", f"must be at least bit_rate_min = {lowest:g}"
+        elif (highest - lowest) / step >= _MAX_BIT_RATES:
+            of_rates = ("bit_rate_min", "bit_rate_max", "bit_rate_step")
+            yield _too_many(values, of_rates, "bit rate", _MAX_BIT_RATES)
+        elif (_decimal(highest) - _decimal(lowest)) % _decimal(step):
+            message = f"must divide bit_rate_max - bit_rate_min = {highest - lowest:g}"
+            yield "bit_rate_step", message
+    if known(*_BANDS):
+        most = max(values[band] for band in _BANDS)
+        if most == 0:
+            yield "c_band", "must not be 0 when every other band is"
+        elif known("guard_slots") and values["guard_slots"] >= most:
+            message = f"must be less than the slots of the largest band, {most}, or nothing fits"
+            yield "guard_slots", message
+    if known("route_method", "k_paths") and (
+        values["route_method"] == "shortest_path" and values["k_paths"] != 1
+    ):
+        yield "k_paths", "must be 1 with route_method = shortest_path"
+    if known("route_method", "path_choice") and (
+        values["path_choice"] == "all" and values["route_method"] in RANKING
+    ):
+        method = values["route_method"]
+        yield (
+            "path_choice",
+            f"must be in_order with route_method = {method}, which orders the paths",
+        )
+    if values.get("policy"):
+        yield from _contradictions_of_a_policy(values)
+    elif values.get("allocation_method") == "xt_aware" and values.get("path_choice") == "all":
+        yield (
+            "path_choice",
+            "must be in_order with allocation_method = xt_aware, which compares the cores of a path",
+        )
+    if known("route_method", "path_order") and (
+        values["route_method"] == "least_congested" and values["path_order"] != "hops"
+    ):
+        yield "path_order", "must be hops with route_method = least_congested"
+    if known("route_method", "paths_file"):
+        external = values["route_method"] == "external_ksp"
+        # By FUSION's conventions the paths are FUSION's.
+        if external and not values["paths_file"] and values.get("conventions", "none") == "none":
+            yield "paths_file", "must name a file with route_method = external_ksp"
+        if values["paths_file"] and not external:
+            yield "paths_file", "is only read with route_method = external_ksp"
+    yield from _contradictions_of_protection(values)
+    if known("snr_type", "quality_file") and (
+        values["quality_file"] and values["snr_type"] != "snr_e2e_external_resources"
+    ):
+        yield "quality_file", "is only read with snr_type = snr_e2e_external_resources"
+    if values.get("snr_type", "None") != "None":
+        yield from _contradictions_of_quality(values)
+    elif values.get("dynamic_lps") and "snr_type" in values:
+        yield (
+            "dynamic_lps",
+            "must be False with snr_type = None: it needs a model of signal quality",
+        )
+    if values.get("failure_type", "none") != "none":
+        yield from contradictions_of_failures(values)
+    yield from contradictions_with_fusion(values)
+    if known("stopping_rule", "min_replications", "max_iters") and (
+        values["stopping_rule"] == "precision" and values["min_replications"] > values["max_iters"]
+    ):
+        message = f"must be at most max_iters = {values['max_iters']} (stopping_rule = precision)"
+        yield "min_replications", message
+
+
+def _too_many(
+    values: Mapping[str, Any], keys: tuple[str, str, str], noun: str, most: int
+) -> tuple[str, str]:
+    """Return the contradiction of a first and a last value and the step, which make too many.
+
+    It is that of the first: see `RANGES`.
+    """
+    first, last, step = (values[key] for key in keys)
+    count = int((last - first) / step) + 1
+    given = ", ".join(f"{key} = {format_value(values[key])}" for key in keys)
+    return keys[0], f"{given} make {counted(count, noun)}; at most {most:,} are allowed"
+
+
+def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    mode, method = values.get("protection_mode"), values.get("route_method")
+    if method == "1plus1_protection" and mode not in (None, "1plus1"):
+        yield "protection_mode", "must be 1plus1 with route_method = 1plus1_protection"
+        return
+    if mode in (None, "none"):
+        return
+    told = f"with protection_mode = {mode}"
+    allowed = ("k_shortest_path", "shortest_path", "1plus1_protection")
+    if method not in (None, *allowed):
+        yield "route_method", f"must be {', '.join(allowed[:2])} or {allowed[2]} {told}"
+    if values.get("allocation_method") == "xt_aware":
+        yield (
+            "allocation_method",
+            f"must not be xt_aware {told}: it does not place a working path and its backup",
+        )
+    for key, only in (("path_order", ("km", "hops")), ("path_choice", ("in_order",))):
+        if values.get(key) not in (None, *only):
+            yield key, f"must be {' or '.join(only)} {told}"
+    for key in ("max_segments", "is_grooming_enabled"):
+        if values.get(key, 0) > (key == "max_segments"):
+            yield key, f"must be {'1' if key == 'max_segments' else 'False'} {told}"
+    if mode == "shared_backup":
+        if values.get("revert_to_primary") is False:
+            yield "revert_to_primary", f"must be True {told}: the backup is not theirs alone"
+        if values.get("backup_slots") == "same":
+            yield "backup_slots", f"must be own {told}"
+
+
+def _contradictions_of_quality(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = values["snr_type"]
+    if kind in NOISE_MODELS:
+        for band in ("s_band", "o_band", "e_band"):
+            if values.get(band):
+                yield band, f"must be 0 with snr_type = {kind}, which knows C and L band alone"
+    if kind == "snr_calc_nli" and values.get("c_band") and values.get("l_band"):
+        yield (
+            "l_band",
+            "must be 0 with snr_type = snr_calc_nli, which knows one band; gsnr knows both",
+        )
+    if kind == "snr_e2e_external_resources" and values.get("quality_file") == "":
+        yield "quality_file", f"must name a file with snr_type = {kind}"
+    if values.get("path_choice") == "all" and values.get("allocation_method") == "random_fit":
+        yield "path_choice", f"must be in_order with random_fit and snr_type = {kind}"
+    if values.get("protection_mode", "none") != "none":
+        yield "protection_mode", f"must be none with snr_type = {kind}"
+    if values.get("failure_type", "none") != "none" and values.get("restoration") == "wait":
+        yield "restoration", f"must be none or reroute with snr_type = {kind}"
+
+
+def _contradictions_of_a_policy(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    method = values.get("route_method")
+    if method in RANKING:
+        yield "policy", f"orders the paths itself, and so does route_method = {method}"
+    if values.get("max_segments", 1) > 1:
+        yield "policy", "is not available with max_segments above 1"
+    if values.get("is_grooming_enabled"):
+        yield "policy", "is not available with is_grooming_enabled = True"
+    mode = values.get("protection_mode", "none")
+    if mode != "none":
+        yield "policy", f"is not available with protection_mode = {mode}"
+    model = values.get("snr_type", "None")
+    if model != "None":
+        yield "policy", f"is not available with snr_type = {model}"
+
+
+@lru_cache(maxsize=256)
+def _steps(start: float, stop: float, step: float) -> tuple[float, ...]:
+    first, width = _decimal(start), _decimal(step)
+    count = int((_decimal(stop) - first) // width) + 1
+    return tuple(float(first + width * index) for index in range(count))
+
+
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(float(value)))

@@ -1,0 +1,1 @@
+"""The network: its graph, paths, cores and bands, modulation formats and physics."""

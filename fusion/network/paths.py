@@ -1,0 +1,324 @@
+"""Find the k best simple paths of every pair of endpoints, in exact order, as arrays.
+
+The search is best first over the beginnings of paths. A beginning has a key that no path with that
+beginning falls below, a complete path has its own key, and equal keys are told apart by the node
+list, which is smaller for a beginning than for what it becomes. So whatever leaves the queue comes
+before all that is still to come, the first k complete paths to leave are the k best in their full
+order, ties included, and it does not matter how close below the keys are: closer only means sooner.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fusion.network.topology import Topology
+
+PATH_ORDERS = ("km", "hops", "hops_per_bit")
+
+_PER_KM = 1_000_000
+# A cost is one integer: length above hops, or hops above length, whichever is compared first.
+_HOP_BITS = 24
+_LENGTH_BITS = 64
+_LENGTH_MASK = (1 << _LENGTH_BITS) - 1
+_COST_BITS = _HOP_BITS + _LENGTH_BITS
+_UNREACHED = 1 << 128
+
+GivenPaths = Mapping[tuple[int, int], Sequence[tuple[int, ...]]]
+"""(source, destination) -> paths as node indices, best first."""
+
+_Neighbours = list[list[tuple[int, int]]]
+
+
+class PathTable(NamedTuple):
+    """Candidate paths of all pairs.
+
+    pairs: int32[pair, 2], the ordered pairs of endpoints as node indices, by source, then by
+    destination.  first_path: int32[pair + 1], the paths of pair p are first_path[p] to
+    first_path[p + 1] - 1, in order of preference.  first_hop: int32[path + 1], the hops of path q
+    are links[first_hop[q]:first_hop[q + 1]].  links: int32[hop], spectrum index of the link: its
+    index i, or with separate directions i in the direction of the topology and i + number of links
+    against it.  length_km: float64[path].
+    """
+
+    pairs: NDArray[np.int32]
+    first_path: NDArray[np.int32]
+    first_hop: NDArray[np.int32]
+    links: NDArray[np.int32]
+    length_km: NDArray[np.float64]
+
+
+class _Graph(NamedTuple):
+    """What the search works on; `order` decides its costs.
+
+    neighbours: [node] -> (neighbour, cost of the link).  bounds: the same with other costs; the
+    least costs of the way that is left, one from each of these, add up to a bound from below.
+    key: cost -> what paths are compared by, or None when there is no such path (never falling).
+    """
+
+    neighbours: _Neighbours
+    bounds: list[_Neighbours]
+    key: Callable[[int], int | None]
+
+
+class _Goal(NamedTuple):
+    """Least cost from each node to one destination and the next node on the way, for each bound."""
+
+    destination: int
+    rest: list[int]
+    next_nodes: list[list[int]]
+
+
+def k_shortest_paths(
+    topology: Topology,
+    k: int,
+    order: str,
+    separate_directions: bool = False,
+    bits_per_symbol: Callable[[float], float] | None = None,
+    *,
+    given: GivenPaths | None = None,
+    most_hops_more: int | None = None,
+) -> PathTable:
+    """Return the k best simple paths (fewer where there are fewer) of every pair of endpoints.
+
+    order: "km": by length, then hops; "hops": by hops, then length; "hops_per_bit": by hops /
+    bits_per_symbol(km), then hops, then length.  Ties go to the smaller list of node indices.
+    Lengths are compared as integers of 1e-6 km.
+    bits_per_symbol: km -> mean bits per symbol, never rising with the length; a path for which it
+    is 0 is out of reach and left out.  Only for "hops_per_bit".
+    given: paths that some pairs have instead; a pair that has none has those of the other direction.
+    most_hops_more: leave out paths with more than so many hops beyond the first; for "hops".
+    Raise ValueError for another order, k below 1, or bits_per_symbol missing.
+    """
+    if k < 1:
+        raise ValueError(f"k = {k}: at least one path is needed")
+    graph = _graph(topology, order, bits_per_symbol)
+    paths: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+    for destination in topology.endpoints:
+        goal = _goal(graph, destination)
+        for source in topology.endpoints:
+            if source != destination:
+                best = _given(given, source, destination) or _best_first(graph, source, goal)
+                paths[source, destination] = list(islice(_short(best, most_hops_more), k))
+    return path_table(topology, separate_directions, paths)
+
+
+def link_costs(topology: Topology, order: str) -> list[int]:
+    """Return the cost of each link by which paths are ordered; those of a path add up. order: km or hops."""
+    lengths = [round(km * _PER_KM) for _, _, km in topology.links]
+    if order == "km":
+        return [(length << _HOP_BITS) + 1 for length in lengths]
+    if order == "hops":
+        return [(1 << _LENGTH_BITS) + length for length in lengths]
+    raise ValueError(f"path order {order!r}: must be km or hops where costs of links add up")
+
+
+class BestPaths:
+    """The simple paths between two nodes, best first, by the cost of their links."""
+
+    def __init__(self, topology: Topology, order: str) -> None:
+        """order: km or hops."""
+        self._graph = _graph(topology, order, None)
+        self._goals: dict[int, _Goal] = {}
+
+    def between(self, source: int, destination: int) -> Iterator[tuple[int, ...]]:
+        """Yield node lists."""
+        if destination not in self._goals:
+            self._goals[destination] = _goal(self._graph, destination)
+        return _best_first(self._graph, source, self._goals[destination])
+
+
+def _given(
+    given: GivenPaths | None, source: int, destination: int
+) -> Iterator[tuple[int, ...]] | None:
+    if not given:
+        return None
+    if there := given.get((source, destination)):
+        return iter(there)
+    back = given.get((destination, source))
+    return (nodes[::-1] for nodes in back) if back else None
+
+
+def _short(paths: Iterator[tuple[int, ...]], more: int | None) -> Iterator[tuple[int, ...]]:
+    """Yield paths until one has too many hops more than the first."""
+    fewest = None
+    for nodes in paths:
+        fewest = fewest or len(nodes)
+        if more is not None and len(nodes) > fewest + more:
+            return
+        yield nodes
+
+
+def _graph(
+    topology: Topology, order: str, bits_per_symbol: Callable[[float], float] | None
+) -> _Graph:
+    lengths = [round(km * _PER_KM) for _, _, km in topology.links]
+
+    def neighbours(costs: Sequence[int]) -> _Neighbours:
+        lists: _Neighbours = [[] for _ in topology.nodes]
+        for (a, b, _), cost in zip(topology.links, costs, strict=True):
+            lists[a].append((b, cost))
+            lists[b].append((a, cost))
+        return lists
+
+    if order in ("km", "hops"):
+        graph = neighbours(link_costs(topology, order))
+        return _Graph(graph, [graph], int)
+    if order != "hops_per_bit":
+        raise ValueError(f"path order {order!r}: must be one of {', '.join(PATH_ORDERS)}")
+    if bits_per_symbol is None:
+        raise ValueError("path order hops_per_bit needs bits_per_symbol")
+    graph = neighbours(link_costs(topology, "hops"))
+    # Fewest hops and least km may lie on different ways, so each has its own bound.
+    fewest_hops = neighbours([1 << _LENGTH_BITS] * len(lengths))
+    return _Graph(graph, [fewest_hops, neighbours(lengths)], _hops_per_bit(bits_per_symbol))
+
+
+def _hops_per_bit(bits_per_symbol: Callable[[float], float]) -> Callable[[int], int | None]:
+    """Return cost -> hops per bit, as an integer above the cost, which breaks the ties.
+
+    The bits become fractions with denominators up to 1e6, so different quotients differ by more
+    than 2**-64, equal ones give equal integers, and the comparison is exact.
+    """
+
+    @cache
+    def bits(length: int) -> tuple[int, int]:
+        value = Fraction(bits_per_symbol(length / _PER_KM)).limit_denominator(_PER_KM)
+        return value.numerator, value.denominator
+
+    def key(cost: int) -> int | None:
+        hops, length = cost >> _LENGTH_BITS, cost & _LENGTH_MASK
+        numerator, denominator = bits(length)
+        if numerator <= 0:
+            return None
+        return ((hops * denominator << 64) // numerator << _COST_BITS) + cost
+
+    return key
+
+
+def _best_first(graph: _Graph, source: int, goal: _Goal) -> Iterator[tuple[int, ...]]:
+    """Yield the simple paths from `source` to the goal as node lists, best first."""
+    start = graph.key(goal.rest[source])
+    if start is None:
+        return
+    queue: list[tuple[int, tuple[int, ...], int, bool]] = [(start, (source,), 0, True)]
+    while queue:
+        key, nodes, cost, proved = heapq.heappop(queue)
+        end = nodes[-1]
+        if end == goal.destination:
+            yield nodes
+            continue
+        if not proved:
+            # The bound may lead back through the beginning: without this, dead ends explode.
+            rest = _rest_without(graph, nodes[:-1], end, goal.destination)
+            closer = None if rest is None else graph.key(cost + rest)
+            if closer is None:
+                continue
+            if closer > key:
+                heapq.heappush(queue, (closer, nodes, cost, True))
+                continue
+        for node, link_cost in graph.neighbours[end]:
+            if node in nodes:
+                continue
+            new_cost = cost + link_cost
+            bound = graph.key(new_cost + goal.rest[node])
+            if bound is not None:
+                entry = (max(bound, key), (*nodes, node), new_cost, _is_clear(nodes, node, goal))
+                heapq.heappush(queue, entry)
+
+
+def _is_clear(nodes: tuple[int, ...], node: int, goal: _Goal) -> bool:
+    """Say whether the best ways from `node` to the goal keep off `nodes`."""
+    for next_node in goal.next_nodes:
+        on_way = node
+        while on_way != goal.destination:
+            on_way = next_node[on_way]
+            if on_way in nodes:
+                return False
+    return True
+
+
+def _rest_without(graph: _Graph, banned: Sequence[int], node: int, destination: int) -> int | None:
+    """Return the least cost from `node` to the destination that keeps off `banned`, or None."""
+    total = 0
+    for neighbours in graph.bounds:
+        rest, _ = _least_costs(neighbours, destination, banned, node)
+        if rest[node] == _UNREACHED:
+            return None
+        total += rest[node]
+    return total
+
+
+def _goal(graph: _Graph, destination: int) -> _Goal:
+    costs, next_nodes = zip(
+        *(_least_costs(neighbours, destination) for neighbours in graph.bounds), strict=True
+    )
+    return _Goal(destination, [sum(parts) for parts in zip(*costs, strict=True)], list(next_nodes))
+
+
+def _least_costs(
+    neighbours: _Neighbours, destination: int, banned: Sequence[int] = (), until: int = -1
+) -> tuple[list[int], list[int]]:
+    """Return the least cost from each node and the next node on the way (Dijkstra's algorithm).
+
+    Nodes in `banned` are not used; the search ends once `until` is settled.
+    """
+    costs = [_UNREACHED] * len(neighbours)
+    next_node = [-1] * len(neighbours)
+    for node in banned:
+        costs[node] = -1  # never improved
+    costs[destination] = 0
+    queue = [(0, destination)]
+    while queue:
+        cost, settled = heapq.heappop(queue)
+        if settled == until:
+            break
+        if cost > costs[settled]:
+            continue
+        for node, link_cost in neighbours[settled]:
+            if cost + link_cost < costs[node]:
+                costs[node] = cost + link_cost
+                next_node[node] = settled
+                heapq.heappush(queue, (cost + link_cost, node))
+    return costs, next_node
+
+
+def path_table(
+    topology: Topology,
+    separate_directions: bool,
+    paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
+) -> PathTable:
+    """Return paths, as lists of node indices for each pair of endpoints, in the form of arrays."""
+    number: dict[tuple[int, int], int] = {}
+    lengths: dict[tuple[int, int], int] = {}
+    against = len(topology.links) if separate_directions else 0
+    for i, (a, b, km) in enumerate(topology.links):
+        number[a, b], number[b, a] = i, i + against
+        lengths[a, b] = lengths[b, a] = round(km * _PER_KM)
+    pairs = sorted(paths)
+    first_path, first_hop = [0], [0]
+    links: list[int] = []
+    length_km: list[float] = []
+    for pair in pairs:
+        for nodes in paths[pair]:
+            hops = list(pairwise(nodes))
+            links.extend(number[hop] for hop in hops)
+            first_hop.append(len(links))
+            length_km.append(sum(lengths[hop] for hop in hops) / _PER_KM)
+        first_path.append(len(length_km))
+    return PathTable(
+        np.array(pairs, dtype=np.int32).reshape(-1, 2),
+        np.array(first_path, dtype=np.int32),
+        np.array(first_hop, dtype=np.int32),
+        np.array(links, dtype=np.int32),
+        np.array(length_km, dtype=np.float64),
+    )

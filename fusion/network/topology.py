@@ -1,0 +1,363 @@
+"""Find a network topology, shipped or the user's own file, and check it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fusion.config.counts import counted
+from fusion.config.named_files import quote
+from fusion.config.problems import nearest, show
+from fusion.config.shipped import (
+    EARLIER_NAMES,
+    FUSION_NETWORKS,
+    OTHER_NAMES,
+    TOPOLOGIES,
+    topology_names,
+)
+from fusion.config.text_files import read_text
+from fusion.network.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem, too_long
+from fusion.network.listed_network import ListedLink, ListedNetwork, number_of
+from fusion.network.topology_files import is_by_ending, read_network
+
+_MAX_BYTES = 16 * 2**20
+_SHOWN_PROBLEMS = 100
+_FEW = 3
+_LONGITUDES, _LATITUDES = ("longitude", "long", "lon", "lng"), ("latitude", "lat")
+
+
+class Topology(NamedTuple):
+    """A connected network: nodes, undirected links and the nodes that traffic starts and ends at.
+
+    nodes: ids, in file order.  links: (node index, node index, km), in the order and direction of
+    the file, one for a pair of nodes, km a multiple of 1e-6.  endpoints: node indices, ascending.
+    coordinates: node id -> (longitude, latitude) in degrees, and names: node id -> name, for the
+    nodes for which the file has them.  core_ranks: of the endpoints, the attribute `core` as a number,
+    where only core nodes are endpoints.  length_key: the attribute of the links that the lengths are
+    from.  remarks: what the file may have meant otherwise, a sentence each.  demands: how many demands
+    the file has, which `traffic_matrix` may take.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    links: tuple[tuple[int, int, float], ...]
+    endpoints: tuple[int, ...]
+    coordinates: dict[str, tuple[float, float]]
+    names: dict[str, str]
+    core_ranks: tuple[float, ...] = ()
+    length_key: str = ""
+    remarks: tuple[str, ...] = ()
+    demands: int = 0
+
+    @property
+    def endpoints_as_listed(self) -> tuple[int, ...]:
+        """The endpoints in the order in which FUSION has them: of the file, or of its list of core nodes."""
+        ranked = zip(self.core_ranks, self.endpoints, strict=bool(self.core_ranks))
+        return tuple(node for _, node in sorted(ranked)) or self.endpoints
+
+
+class LinkLengths(NamedTuple):
+    """Lengths of links, in km."""
+
+    shortest: float
+    mean: float
+    longest: float
+
+
+class TopologyError(ValueError):
+    """A topology that cannot be used.
+
+    problems: a line for each thing that is wrong, without the file.  place: the file, or what was
+    given where there is none.
+    """
+
+    def __init__(self, problems: Iterable[str], place: str) -> None:
+        """Keep both; they are the exception's arguments, so it can be pickled."""
+        self.problems, self.place = list(problems), place
+        super().__init__(self.problems, place)
+
+    def __str__(self) -> str:
+        """Return one line per problem with its file, the first ones of very many."""
+        lines = [f"{self.place}: {problem}" for problem in self.problems[:_SHOWN_PROBLEMS]]
+        if len(self.problems) > _SHOWN_PROBLEMS:
+            lines.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
+        return "\n".join(lines)
+
+
+def load_topology(
+    network: str | Path,
+    *,
+    const_link_weight: bool = False,
+    core_nodes_only: bool = False,
+    length_key: str = "",
+    base: Path | None = None,
+) -> Topology:
+    """Read a topology and check it.
+
+    network: a shipped name, one of FUSION's names, or the path of a file, relative to `base` or
+    else to the working directory; `read_network` says which formats there are.  Lengths are in km.
+    const_link_weight: take each link as 1 km long.  core_nodes_only: only nodes with the attribute
+    `core` are endpoints.  length_key: the attribute of the links that is their length; empty: as
+    `find_lengths` finds it.
+
+    Raise TopologyError with all problems: no such file, not readable, not connected, fewer than two
+    endpoints, a length that is missing, not positive or longer than any on Earth, a self loop, a link
+    that is listed twice; and with questions: several attributes that may be the length, a length of 1
+    on every link, lengths far from the great circle between coordinates.
+    """
+    file = _find(network, base)
+    try:
+        text = read_text(file, _MAX_BYTES, table=not is_by_ending(file))
+        content = read_network(file, text, length_key)
+    except ValueError as error:
+        raise TopologyError([str(error)], str(file)) from error
+    nodes = tuple(content.nodes)
+    problems = content.problems
+    coordinates, names = _check_attributes(content)
+    links, key = _check_links(content, length_key, asks=not const_link_weight)
+    endpoints = tuple(range(len(nodes)))
+    if core_nodes_only:
+        for node in nodes:
+            problems.extend(_differ_in_case(node, content.nodes[node], ["core"]))
+        endpoints = tuple(i for i in endpoints if _is_true(_attribute(content, nodes[i], "core")))
+    if len(endpoints) < 2 and not (problems and len(nodes) < 2):  # else that says enough
+        kind = "nodes with the attribute core" if core_nodes_only else "nodes"
+        problems.append(f"{len(endpoints)} {kind}: at least 2 are needed")
+    if not problems:  # the search makes sense only when every link was understood
+        problems.extend(_unreachable(nodes, links))
+    if not (problems or length_key or const_link_weight):
+        ends = ((nodes[a], nodes[b], km) for a, b, km in links)
+        problems.extend(far_off(ends, coordinates, key))
+    if problems:
+        raise TopologyError(problems, str(file))
+    if const_link_weight:
+        links = [(a, b, 1.0) for a, b, _ in links]
+    ranks: tuple[float, ...] = ()
+    if core_nodes_only:
+        found = (number_of(_attribute(content, nodes[i], "core")) for i in endpoints)
+        ranks = tuple(rank or 0.0 for rank in found)
+    return Topology(
+        file.stem,
+        nodes,
+        tuple(links),
+        endpoints,
+        coordinates,
+        names,
+        ranks,
+        "" if const_link_weight else key,
+        (*_about_name(network), *content.remarks, *_about_directions(content)),
+        content.demands,
+    )
+
+
+def link_lengths(topology: Topology) -> LinkLengths:
+    """Return how long the links are."""
+    lengths = [km for _, _, km in topology.links]
+    return LinkLengths(min(lengths), sum(lengths) / len(lengths), max(lengths))
+
+
+def lengths_text(topology: Topology) -> str:
+    """Return the lengths of the links in words: the shortest, the mean, the longest, and from where."""
+    shortest, mean, longest = link_lengths(topology)
+    told = f"shortest link {_km(shortest)}, mean {_km(mean)}, longest {_km(longest)}"
+    return (
+        told
+        if topology.length_key in ("", LENGTH_KEYS[0])
+        else f"{told}, from {quote(topology.length_key)}"
+    )
+
+
+def _km(km: float) -> str:
+    return f"{km:,.1f}".removesuffix(".0") + " km" if km >= 1 else f"{km:.3g} km"
+
+
+def _find(network: str | Path, base: Path | None) -> Path:
+    if isinstance(network, str):
+        shipped = OTHER_NAMES.get(network, network)
+        if shipped in topology_names():
+            return TOPOLOGIES / f"{shipped}.json"
+    file = (base or Path()) / network
+    try:
+        if file.exists():
+            return file
+    except (OSError, ValueError):  # longer than a path may be, or with a NUL in it
+        pass
+    names, fusion_names = topology_names(), list(FUSION_NETWORKS)
+    problem = (
+        f"no such topology or file{nearest(file.name, names + fusion_names)}; there are {', '.join(names)},"
+        f" FUSION's names {', '.join(fusion_names)}, and your own files"
+    )
+    raise TopologyError([problem], show(str(network), 200))
+
+
+def _about_name(network: str | Path) -> list[str]:
+    """Return what to know of a name that was given up."""
+    if not isinstance(network, str) or network not in EARLIER_NAMES:
+        return []
+    now = EARLIER_NAMES[network]
+    stem = now.rpartition("_")[0]
+    others = [name for name in topology_names() if name.startswith(f"{stem}_") and name != now]
+    return [
+        f"{network} is {now}; {', '.join(others)} has other lengths: name the one that is meant"
+    ]
+
+
+def _about_directions(content: ListedNetwork) -> list[str]:
+    """Return how links were understood that a file lists against what it says of itself."""
+    if content.directed is None or content.repeats_links:
+        return []
+    listed = {(link.source, link.destination) for link in content.links}
+    if content.directed:
+        links = [link for link in content.links if (link.destination, link.source) not in listed]
+        text = "the file is directed and has {} in one direction only: each is taken as a link with two"
+        text += " directions"
+    else:
+        seen: set[tuple[str, str]] = set()
+        links = []
+        for link in content.links:
+            if (link.destination, link.source) in seen:
+                links.append(link)
+            seen.add((link.source, link.destination))
+        text = "the file is undirected and has {} from either end, which would be parallel links: these "
+        text += "are not possible yet, and each is taken as one link with two directions"
+    if not links:
+        return []
+    shown = ", ".join(f"{quote(link.source)} - {quote(link.destination)}" for link in links[:_FEW])
+    more = ", ..." if len(links) > _FEW else ""
+    noun = "link" if len(links) == 1 else "links"
+    return [text.format(f"{len(links):,} {noun} ({shown}{more})")]
+
+
+def _check_links(
+    network: ListedNetwork, length_key: str, *, asks: bool
+) -> tuple[list[tuple[int, int, float]], str]:
+    """Return each link once, and which attribute is its length; add what is wrong to the problems."""
+    index = {node: i for i, node in enumerate(network.nodes)}
+    links: list[tuple[int, int, float]] = []
+    seen: dict[tuple[str, str], tuple[ListedLink, float | None]] = {}
+    lengths = find_lengths(network, length_key, asks=asks)
+    values = lengths.values or [None] * len(network.links)
+    long: list[tuple[str, str, object]] = []
+    for link, value in zip(network.links, values, strict=True):
+        where = f"{link.where} ({show(link.source, 28)} - {show(link.destination, 28)})"
+        if link.source == link.destination:
+            network.problems.append(f"{where}: a link from a node to itself is not allowed")
+            continue
+        same, reverse = (link.source, link.destination), (link.destination, link.source)
+        problem = "" if value is None else length_problem(*value)
+        if problem:
+            network.problems.append(f"{where}: {problem}")
+        elif value is not None and asks and not seen.keys() & {same, reverse}:
+            long.append((where, *value))
+        if value is None and not asks:
+            value = ("", 1.0)
+        # Without a length, which `lengths` has told, a link may still be there twice.
+        number = None if value is None or problem else number_of(value[1])
+        km = None if number is None else round(number * 1e6) / 1e6
+        if same in seen:
+            first, first_km = seen[same]
+            told = ""
+            if km is not None and first_km is not None:
+                told = (
+                    f", both {km:g} km"
+                    if km == first_km
+                    else f", {first_km:g} km there and {km:g} km here"
+                )
+            network.problems.append(
+                f"{where}: listed twice, as in {first.where}{told}; parallel links are not possible"
+                " yet: keep one"
+            )
+        elif reverse in seen and None not in (km, seen[reverse][1]) and seen[reverse][1] != km:
+            first, first_km = seen[reverse]
+            network.problems.append(
+                f"{where}: {km:g} km, but {first_km:g} km for the other direction in {first.where};"
+                " a link has one length"
+            )
+        else:
+            seen[same] = (link, km)
+            if reverse not in seen and km is not None:
+                links.append((index[link.source], index[link.destination], km))
+    network.problems.extend([*too_long(long), *lengths.problems])
+    return links, lengths.key
+
+
+def _check_attributes(
+    network: ListedNetwork,
+) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
+    """Return coordinates and names by node, and add coordinates that are invalid to the problems."""
+    coordinates, names = {}, {}
+    for node, attributes in network.nodes.items():
+        lower = _in_lower_case(attributes)
+        for keys in (_LONGITUDES, _LATITUDES):
+            network.problems.extend(_differ_in_case(node, attributes, keys))
+        name = lower.get("name", lower.get("label"))
+        if isinstance(name, str) and name.isprintable() and name.strip() not in ("", node):
+            names[node] = name.strip()
+        place = tuple(_first_there(lower, keys) for keys in (_LONGITUDES, _LATITUDES))
+        if None in place:
+            continue
+        longitude, latitude = (number_of(value) for value in place)
+        if longitude is None or latitude is None:
+            network.problems.append(
+                f"node {quote(node)}: longitude, latitude = {quote(place)}: must be numbers of degrees"
+            )
+        else:
+            coordinates[node] = (longitude, latitude)
+    return coordinates, names
+
+
+def _in_lower_case(attributes: Mapping[str, object]) -> dict[str, object]:
+    """Return attributes by their names in lower case; of names that differ only in case the first."""
+    return {str(key).lower(): value for key, value in reversed(list(attributes.items()))}
+
+
+def _differ_in_case(node: str, attributes: Mapping[str, object], names: Iterable[str]) -> list[str]:
+    """Return a question where attributes of a node, alike but for their case, hold different values."""
+    problems = []
+    for name in names:
+        found = {key: value for key, value in attributes.items() if str(key).lower() == name}
+        values = [value for value in found.values() if value is not None]
+        if len({_comparable(value) for value in values}) > 1:
+            told = " and ".join(f"{quote(key)} = {quote(value)}" for key, value in found.items())
+            problems.append(
+                f"node {quote(node)}: {told}: these names differ only in case; keep one"
+            )
+    return problems
+
+
+def _comparable(value: object) -> object:
+    """Return what equal values have in common, whether they are numbers or text."""
+    number = number_of(value)
+    return str(value).strip() if number is None else number
+
+
+def _first_there(attributes: Mapping[str, object], keys: Iterable[str]) -> object:
+    return next((attributes[key] for key in keys if attributes.get(key) is not None), None)
+
+
+def _attribute(network: ListedNetwork, node: str, name: str) -> object:
+    """Return an attribute of a node, in whatever case it is written, or None."""
+    return _in_lower_case(network.nodes[node]).get(name)
+
+
+def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) -> list[str]:
+    neighbours: list[list[int]] = [[] for _ in nodes]
+    for a, b, _ in links:
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    reached, waiting = {0}, [0]
+    while waiting:
+        new = set(neighbours[waiting.pop()]) - reached
+        reached |= new
+        waiting.extend(new)
+    missing = [node for i, node in enumerate(nodes) if i not in reached]
+    if not missing:
+        return []
+    listed = quote(", ".join(missing[:10]) + (", ..." if len(missing) > 10 else ""))
+    return [
+        f"not connected: {len(missing)} of {counted(len(nodes), 'node')} cannot be reached from node"
+        f" {quote(nodes[0])}: {listed}"
+    ]
+
+
+def _is_true(value: object) -> bool:
+    return value.strip().lower() in ("1", "true", "yes") if isinstance(value, str) else bool(value)

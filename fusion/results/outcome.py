@@ -1,0 +1,154 @@
+"""What counts of a replication when points are estimated: its sums, without arrays; and the metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from fusion.results.statistics import (
+    Estimate,
+    availability_estimate,
+    blocking_estimate,
+    mean_estimate,
+    ratio_estimate,
+)
+
+if TYPE_CHECKING:  # who only reads outcomes need not load the compiled kernel
+    from fusion.results.measured import Replication
+
+
+class Outcome(NamedTuple):
+    """The sums of one replication after its warm-up.
+
+    Counts are of requests unless the name says more. requested_gbps, blocked_gbps: sums over requests. hops,
+    length_km, slots: sums over lightpaths. utilisation, fragmentation: means over links. asked_time,
+    down_time: as of a replication; 0 where no link fails.
+    """
+
+    replication: int
+    requests: int
+    warmup_requests: int
+    blocked: int
+    blocked_out_of_reach: int
+    requested_gbps: float
+    blocked_gbps: float
+    lightpaths: int
+    hops: int
+    length_km: float
+    slots: int
+    utilisation: float
+    fragmentation: float
+    asked_time: float = 0.0
+    down_time: float = 0.0
+
+    @property
+    def blocking_probability(self) -> float:
+        """Blocked over offered requests."""
+        return self.blocked / self.requests
+
+    @property
+    def bit_rate_blocking_probability(self) -> float:
+        """Blocked over offered bit rate."""
+        return self.blocked_gbps / self.requested_gbps
+
+    @property
+    def unavailability(self) -> float:
+        """Time out over the time for which connections asked; NaN where they asked for none."""
+        return self.down_time / self.asked_time if self.asked_time else math.nan
+
+
+def outcome_of(replication: Replication) -> Outcome:
+    """Return the sums of a replication."""
+    return Outcome(
+        replication=replication.replication,
+        requests=replication.requests,
+        warmup_requests=replication.warmup_requests,
+        blocked=int(replication.blocked.sum()),
+        blocked_out_of_reach=replication.blocked_out_of_reach,
+        requested_gbps=replication.requested_gbps,
+        blocked_gbps=replication.blocked_gbps,
+        lightpaths=replication.lightpaths,
+        hops=replication.hops,
+        length_km=replication.length_km,
+        slots=replication.slots,
+        utilisation=float(replication.utilisation.mean()),
+        fragmentation=float(replication.fragmentation.mean()),
+        asked_time=replication.asked_time,
+        down_time=replication.down_time,
+    )
+
+
+AVAILABILITY = "availability"
+
+Metric = Callable[[Sequence[Outcome], float], Estimate]
+
+
+def _blocking(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+    return blocking_estimate(
+        [each.blocked for each in outcomes], [each.requests for each in outcomes], confidence
+    )
+
+
+def _bit_rate_blocking(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+    return blocking_estimate(
+        [each.blocked_gbps for each in outcomes],
+        [each.requested_gbps for each in outcomes],
+        confidence,
+        requests=sum(each.requests for each in outcomes),
+    )
+
+
+def _availability(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+    return availability_estimate(
+        [each.down_time for each in outcomes], [each.asked_time for each in outcomes], confidence
+    )
+
+
+def _per_lightpath(name: str) -> Metric:
+    def metric(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+        sums = [getattr(each, name) for each in outcomes]
+        return ratio_estimate(sums, [each.lightpaths for each in outcomes], confidence)
+
+    return metric
+
+
+def _mean(name: str) -> Metric:
+    def metric(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+        return mean_estimate([getattr(each, name) for each in outcomes], confidence)
+
+    return metric
+
+
+METRICS: Mapping[str, Metric] = {
+    "blocking_probability": _blocking,
+    "bit_rate_blocking_probability": _bit_rate_blocking,
+    "mean_hops": _per_lightpath("hops"),
+    "mean_length_km": _per_lightpath("length_km"),
+    "mean_slots": _per_lightpath("slots"),
+    "utilisation": _mean("utilisation"),
+    "fragmentation": _mean("fragmentation"),
+    AVAILABILITY: _availability,
+}
+"""Name to estimate over replications of one point, at a confidence level."""
+
+
+class Judged(NamedTuple):
+    """What a stopping rule sees of an outcome, for a metric.
+
+    value: a share. requests: of how many it is the share, for a bound where it is 0; 0: there is no bound.
+    """
+
+    value: Callable[[Outcome], float]
+    requests: Callable[[Outcome], float]
+
+
+def judged(metric: str) -> Judged:
+    """Return what a stopping rule sees: blocking; of availability what is missing of it.
+
+    For half an interval that is a twentieth of 0.999 says nothing, and one that is a twentieth of 0.001 does.
+    """
+    if metric == AVAILABILITY:
+        return Judged(attrgetter("unavailability"), lambda outcome: 0.0)
+    return Judged(attrgetter(metric), attrgetter("requests"))

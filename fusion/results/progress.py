@@ -1,0 +1,176 @@
+"""Progress events: written by the simulator, one JSON object per line, and read by whoever watches."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fusion.results.statistics import Estimate, blocking_estimate
+
+Event = dict[str, Any]
+
+_READ_BYTES = 1 << 20  # at once, and the longest line that is taken for an event
+
+
+class ProgressWriter:
+    """Append events to a progress file. An event is one write, so a reader never sees two mixed up."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` for appending; a torn last line of an earlier process is closed with a newline."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        size = os.fstat(self._descriptor).st_size
+        if size:
+            os.lseek(self._descriptor, size - 1, os.SEEK_SET)
+            if os.read(self._descriptor, 1) != b"\n":
+                os.write(self._descriptor, b"\n")
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Append one event of this type with the time of now."""
+        event = {"type": kind, "ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
+        os.write(self._descriptor, json.dumps(_finite(event), allow_nan=False).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with NaN and infinities as None: JSON has no word for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+class ProgressReader:
+    """Read the events that were appended since the last call. A torn last line waits for its rest."""
+
+    def __init__(self, path: Path) -> None:
+        """Prepare to read `path`, which need not exist yet."""
+        self._path = path
+        self._file: tuple[int, int] | None = None  # device and inode: whether it is the same file
+        self._offset = 0
+        self._line = b""  # the start of a line whose end is not there yet
+        self._skip = False  # whether that line is too long for an event
+
+    def read(self) -> Iterator[Event]:
+        """Yield the new complete events; lines that are not events are dropped.
+
+        A file that was replaced or made shorter is read from its start. Memory is bounded whatever the
+        file holds.
+        """
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            status = os.fstat(file.fileno())
+            identity = status.st_dev, status.st_ino
+            if identity != self._file or status.st_size < self._offset:
+                self._file, self._offset, self._line, self._skip = identity, 0, b"", False
+            file.seek(self._offset)
+            while chunk := file.read(_READ_BYTES):
+                self._offset += len(chunk)
+                *lines, rest = (self._line + chunk).split(b"\n")
+                for line in lines[1:] if self._skip and lines else lines:
+                    if (event := _event(line)) is not None:
+                        yield event
+                self._skip = len(rest) > _READ_BYTES or (self._skip and not lines)
+                self._line = b"" if self._skip else rest
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+
+
+@dataclass
+class ProgressState:
+    """What the events so far say: how far the run is and what came out last."""
+
+    total_erlangs: int = 0
+    total_iterations: int = 0
+    finished: dict[float, dict[int, tuple[int, int]]] = field(default_factory=dict)
+    """Replications that are done, by load: their blocked and offered requests."""
+    completed: dict[float, dict[str, Any]] = field(default_factory=dict)
+    """Metrics of the loads that are done."""
+    latest: dict[str, Any] | None = None
+    """The last `iteration` event."""
+    error: str | None = None
+    exit_code: int | None = None
+    started: float | None = None
+    fraction_at_start: float = 0.0
+    """Of the work, what earlier attempts had done."""
+    fresh: int = 0
+    """Replications that this attempt has done itself."""
+
+    def add(self, event: Event) -> None:
+        """Take one event in. Events of different loads may come in any order, and more than once."""
+        kind = event["type"]
+        if kind == "start":
+            config = event.get("config", {})
+            self.total_erlangs = int(config.get("total_erlangs", 0))
+            self.total_iterations = int(config.get("total_iterations", 0))
+            self.started = time.monotonic()
+            self.error = self.exit_code = None
+            self.fraction_at_start, self.fresh = self.fraction, 0
+        elif kind == "iteration":
+            done = self.finished.setdefault(float(event["erlang"]), {})
+            metrics = event.get("metrics", {})
+            counts = int(metrics.get("blocked", 0)), int(metrics.get("requests", 0))
+            is_new = int(event["iteration"]) not in done
+            done[int(event["iteration"])] = counts
+            self.latest = event
+            if not event.get("resumed"):
+                self.fresh += 1
+            elif is_new:  # the events of the attempt that had computed it are gone
+                self.fraction_at_start = self.fraction
+        elif kind == "erlang_complete":
+            self.completed[float(event["erlang"])] = event.get("metrics", {})
+        elif kind == "complete":
+            self.exit_code = int(event.get("exit_code", 0))
+        elif kind == "error":
+            self.error = str(event.get("message", ""))
+
+    def so_far(self, erlang: float, confidence: float) -> Estimate:
+        """Return the blocking probability of a load over its replications so far."""
+        counts = self.finished.get(erlang, {}).values()
+        return blocking_estimate(
+            [blocked for blocked, _ in counts], [offered for _, offered in counts], confidence
+        )
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done, 0 to 1. A load that is complete counts as a whole.
+
+        Under a precision rule the number of replications is not known before, so this is a lower bound.
+        """
+        if not self.total_erlangs or not self.total_iterations:
+            return 0.0
+        done = 0.0
+        for erlang in self.finished.keys() | self.completed.keys():
+            part = len(self.finished.get(erlang, ())) / self.total_iterations
+            done += 1.0 if erlang in self.completed else min(part, 1.0)
+        return min(done / self.total_erlangs, 1.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time until the end at the rate of this attempt, in seconds; None before there is a rate."""
+        gained = self.fraction - self.fraction_at_start
+        if self.started is None or not self.fresh or gained <= 0.0:
+            return None
+        return (time.monotonic() - self.started) * (1.0 - self.fraction) / gained

@@ -1,0 +1,92 @@
+"""The built-in policies: which of the search rules of `fusion.kernel.search` a config asks for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fusion.config.config import Config
+from fusion.kernel.routing import (
+    ALL_PATHS,
+    BY_BOTTLENECK,
+    BY_CONGESTION,
+    BY_CROSSTALK,
+    BY_FRAGMENTATION,
+    BY_INTERFERENCE,
+    IN_ORDER,
+)
+from fusion.kernel.search import (
+    APART,
+    BEST_FIT,
+    EXACT_FIT,
+    FIRST_FIT,
+    LAST_FIT,
+    LEAST_USED,
+    MOST_USED,
+    RANDOM_FIT,
+)
+
+FITS = {
+    "first_fit": FIRST_FIT,
+    "last_fit": LAST_FIT,
+    "best_fit": BEST_FIT,
+    "random_fit": RANDOM_FIT,
+    "most_used": MOST_USED,
+    "least_used": LEAST_USED,
+    "exact_fit": EXACT_FIT,
+    # These differ from the first two in the order of the planes.
+    "priority_first": FIRST_FIT,
+    "priority_last": LAST_FIT,
+}
+
+RANKS = {
+    "cong_aware": BY_CONGESTION,
+    "least_congested": BY_BOTTLENECK,
+    "frag_aware": BY_FRAGMENTATION,
+}
+"""Routing methods that rank the candidate paths for each request."""
+
+IMPAIRMENT_FITS = {"xt_aware": APART}
+"""Allocation methods that look at impairments: only the loop for connections has them."""
+
+IMPAIRMENT_RANKS = {"nli_aware": BY_INTERFERENCE, "xt_aware": BY_CROSSTALK}
+"""The same of routing methods; they rank the candidate paths, too."""
+
+CHOICES = {"in_order": IN_ORDER, "all": ALL_PATHS} | RANKS | IMPAIRMENT_RANKS
+"""Values of path_choice, and of route_method where that decides."""
+
+
+class Policy(NamedTuple):
+    """fit: a code of `fusion.kernel.search`. choice: a code of `fusion.kernel.routing`.
+
+    draws: whether it reads a random number per request whatever the codes say, as a user's policy may.
+    """
+
+    fit: int
+    choice: int
+    draws: bool = False
+
+    @property
+    def needs_ties(self) -> bool:
+        """Whether the policy reads a random number per request."""
+        return self.draws or self.fit == RANDOM_FIT
+
+    @property
+    def needs_usage(self) -> bool:
+        """Whether the policy reads on how many links each slot is taken."""
+        return self.fit in (MOST_USED, LEAST_USED)
+
+
+def built_in_policy(allocation_method: str, choice: str) -> Policy:
+    """Return the policy of an allocation method and a key of `CHOICES`.
+
+    Raises KeyError for what does not exist (the config has checked it).
+    """
+    return Policy(fit=(FITS | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice])
+
+
+def looks_at_impairments(config: Config) -> bool:
+    """Return whether the paths or the cores of a config are ranked by impairments."""
+    general = config.general_settings
+    if config.routing_settings.policy:
+        return False
+    return general.route_method in IMPAIRMENT_RANKS or general.allocation_method in IMPAIRMENT_FITS

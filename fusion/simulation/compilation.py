@@ -1,0 +1,66 @@
+"""What is compiled before a simulation: how it gets into the cache, and what is said about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import numpy as np
+
+from fusion.kernel.cache import Happening, observed
+from fusion.scenario.failures import Scheduled
+from fusion.scenario.policy.trial import WrongPolicyError
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.replication import replicate
+
+Say = Callable[[str], None]
+"""Takes a line for people, such as `log.info`."""
+
+ONCE = "the event loop for this kind of simulation, once on this machine: some 10 to 60 s"
+"""What is compiled, and how long that takes: a few seconds for the simplest loop on an idle machine."""
+
+
+def compile_for(scenario: Scenario, say: Say, then: str) -> None:
+    """Have what a scenario needs compiled, unless it is in the cache, by serving one request.
+
+    say, then: see `announced`.
+    """
+    failure = scenario.failure
+    if failure is not None:
+        failure = failure._replace(
+            schedule=(Scheduled(np.zeros(failure.spectra, dtype=np.bool_), 0, 1),), lifetimes=None
+        )
+    conventions = scenario.conventions
+    if conventions is not None:
+        conventions = conventions.of_one_request()
+    what = ONCE
+    if scenario.own is not None:
+        what = f"the event loop with {scenario.own.source.label}, once until it is edited: some 5 s"
+    scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
+    with (
+        announced(say, what, then),
+        suppress(WrongPolicyError),
+    ):  # of a request that nobody asked for
+        replicate(scenario, 1.0, 0, 0)
+
+
+@contextmanager
+def announced(say: Say, what: str, then: str) -> Iterator[None]:
+    """Say when something is compiled in the meantime, and at the end that it is over.
+
+    what: what is compiled. then: what comes next. Nothing is said where the cache holds all that is needed.
+    """
+    said: set[Happening] = set()
+
+    def notify(happening: Happening) -> None:
+        if happening not in said:
+            said.add(happening)
+            doing = "compiling" if happening == "compiling" else "another process compiles"
+            say(f"{doing} {what}")
+
+    began = time.monotonic()
+    with observed(notify):
+        yield
+    if said:
+        say(f"compiled in {time.monotonic() - began:.0f} s; {then}")

@@ -1,0 +1,190 @@
+"""The simulation of requests that are sliced, groomed, served in part, or need some signal quality."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fusion.kernel.arrays import Floats, Int32s, new_tally
+from fusion.kernel.connection_loop import (
+    serve_connections,
+    serve_impaired,
+    serve_impaired_with_quality,
+    serve_with_quality,
+)
+from fusion.kernel.connections import (
+    CONNECTION,
+    COUNTDOWN,
+    Service,
+    add_busy_so_far,
+    begin_measuring,
+    new_connections,
+    new_count,
+)
+from fusion.kernel.event_loop import NO_DECISIONS
+from fusion.kernel.failures import (
+    Flags,
+    Links,
+    all_up,
+    interrupt_connections,
+    interrupt_with_quality,
+    rows_in,
+)
+from fusion.network.slicing import PER_GBPS
+from fusion.results.measured import Counted
+from fusion.scenario.failures import Failure
+from fusion.scenario.recovery import restoration_ms
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.traffic import Requests
+from fusion.simulation.outages import Toll
+from fusion.simulation.restored import add_restored
+
+
+class ConnectionSimulation:
+    """Requests that are sliced, groomed, or served in part."""
+
+    def __init__(self, scenario: Scenario, service: Service, load: float) -> None:
+        if scenario.failure is not None:
+            self.links = Links(scenario.network)
+            scenario = scenario._replace(network=self.links.network)
+        network = scenario.network
+        self._scenario, self._service = scenario, service
+        self._serve, self._interrupt = serve_connections, interrupt_connections
+        if service.quality is not None:
+            self._serve, self._interrupt = serve_with_quality, interrupt_with_quality
+        if service.impairments is not None:
+            plain = service.quality is None
+            self._serve = serve_impaired if plain else serve_impaired_with_quality
+        self._state = new_connections(
+            network,
+            service,
+            load,
+            scenario.traffic.mean_holding_time,
+            keep_usage=scenario.policy.needs_usage,
+        )
+        candidates = np.diff(network.first_path)
+        self._pair_of_path = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates)
+        self._tally, self._count = new_tally(network), new_count()
+
+    def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
+        """Serve requests; decision: as for `event_loop.serve`."""
+        scenario = self._scenario
+        self._serve(
+            scenario.network,
+            self._service,
+            self._state,
+            self._pair_of_path,
+            self._tally,
+            self._count,
+            scenario.policy.fit,
+            scenario.policy.choice,
+            scenario.sample_every,
+            *chunk,
+            decision,
+        )
+
+    def now(self) -> float:
+        """Return the time of the last arrival."""
+        return float(self._state.clock[0])
+
+    def offered_and_blocked(self) -> tuple[int, int]:
+        """Return the requests since measuring began, and how many of them were blocked."""
+        return int(self._tally.offered_by_pair.sum()), int(self._tally.blocked_by_pair.sum())
+
+    def _up(self) -> tuple[Int32s, int]:
+        """Return room for connections, with those that are up in front, and how many they are."""
+        row = np.empty(int(self._state.cursor[CONNECTION + 1]), dtype=np.int32)
+        state = self._state
+        return row, int(rows_in(state.bucket, state.next_connection, row))
+
+    def remaining(self, now: float) -> Floats:
+        """Return the time that each connection that is up will still stay."""
+        row, count = self._up()
+        left = self._state.departure[row[:count]] - now
+        return left[left > 0.0]
+
+    def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
+        """Interrupt the connections with a lightpath on some paths, and restore what can be."""
+        scenario, state, policy = self._scenario, self._state, self._scenario.policy
+        rows, waits = int(state.cursor[CONNECTION + 1]), failure.restoration == "wait"
+        pair, bit_rate, path = (np.empty(rows, dtype=np.int32) for _ in range(3))
+        rate, departure = np.empty(rows, dtype=np.int64), np.empty(rows)
+        count = self._interrupt(
+            scenario.network,
+            self._service,
+            state,
+            self._pair_of_path,
+            self._tally,
+            self._count,
+            hit,
+            self.links.path_down & ~hit,
+            now,
+            waits,
+            pair,
+            bit_rate,
+            rate,
+            path,
+            departure,
+        )
+        order = np.lexsort((rate[:count], bit_rate[:count], pair[:count], -departure[:count]))
+        pair, bit_rate, rate = pair[order], bit_rate[order], rate[order]
+        path, departure = path[order], departure[order]
+        if waits:
+            return Toll(count, 0, 0, 0.0, departure, gone=False)
+        decision = np.full((count, 3), -1, dtype=np.int32)
+        if failure.restoration == "reroute":
+            countdown = int(state.cursor[COUNTDOWN])
+            again, count_again = new_tally(scenario.network), new_count()
+            state.cursor[COUNTDOWN] = 1 << 62
+            self._serve(
+                scenario.network,
+                self._service,
+                state,
+                self._pair_of_path,
+                again,
+                count_again,
+                policy.fit,
+                policy.choice,
+                1 << 62,
+                np.full(count, now),
+                departure - now,
+                pair,
+                bit_rate,
+                stream.random(count) if policy.needs_ties else np.empty(0),
+                decision,
+            )
+            state.cursor[COUNTDOWN] = countdown
+            add_restored(self._tally, again)
+            add_restored(self._count, count_again)
+        gone = decision[:, 0] == -1
+        lost_gbps = float(rate[gone].sum()) / PER_GBPS
+        took = restoration_ms(
+            failure.recovery,
+            self.links,
+            np.array(scenario.link_km),
+            path[~gone],
+            decision[~gone, 0],
+        )
+        return Toll(count, 0, int(count - gone.sum()), lost_gbps, departure[gone], True, took)
+
+    def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
+        """Return the departures of the connections all of whose lightpaths are up: some are carried again."""
+        row, count = self._up()
+        row = row[:count]
+        found = np.zeros(count, dtype=np.bool_)
+        all_up(self._state, self.links.path_down, row, found)
+        departure = self._state.departure[row]
+        return departure[found & (departure > now)]
+
+    def begin_measuring(self) -> float:
+        """Count from now on, and return the time."""
+        self._state.cursor[COUNTDOWN] = min(
+            self._scenario.sample_every, self._scenario.num_requests
+        )
+        self._tally, self._count = new_tally(self._scenario.network), new_count()
+        begin_measuring(self._state)
+        return float(self._state.clock[0])
+
+    def end_measuring(self) -> Counted:
+        """Return what was counted."""
+        add_busy_so_far(self._state, self._tally)
+        return Counted(self.now(), self._tally, self._count)

@@ -1,1 +1,0 @@
-"""Failures, restoration and protection."""

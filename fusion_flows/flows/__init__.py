@@ -1,0 +1,1 @@
+"""The flows: a run, a sweep, portions of points for workers, maintenance."""

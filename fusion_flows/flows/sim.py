@@ -1,0 +1,303 @@
+"""The flow `fusion`: one configuration, simulated and reported."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from logging import Logger, LoggerAdapter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment
+from prefect.runtime import flow_run as current
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+
+from fusion.config.config import Config, ConfigError, read_config, to_ini
+from fusion.scenario.inputs import Inputs, read_inputs
+from fusion_flows.flows import form
+from fusion_flows.following import publish
+from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
+from fusion_flows.following.flow_ends import (
+    SimulationError,
+    failure_of,
+    interruptible_flow,
+    told_in_words,
+)
+from fusion_flows.following.live_network import LiveNetwork
+from fusion_flows.following.parameters import Text, refuse_forgotten
+from fusion_flows.following.publish import Findings
+from fusion_flows.following.reporting import Follower, follow
+from fusion_flows.following.stall import Stall
+from fusion_flows.process.marks import end_marked
+from fusion_flows.process.tree import ProcessTree
+from fusion_flows.report.results import read_rows
+from fusion_flows.report.setting import run_name
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import sent_files
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.file_state import recorded_name
+from fusion_flows.rundir.redaction import redact, without_secrets
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.server.run_labels import add_tags, given_name, remember_name
+from fusion_flows.server.settings import Places, Settings
+from fusion_flows.server.watch import Watch, is_abandoned, silence
+
+if TYPE_CHECKING:
+    import pandas
+
+_DEFAULT_TEMPLATE = "quick"
+_NO_OVERRIDES: dict[str, Any] = {}  # never changed; a form shows it as an empty object
+
+Template = Annotated[str, WithJsonSchema(form.template_schema())]
+Overrides = Annotated[dict[str, Any], WithJsonSchema(form.overrides_schema())]
+
+
+class SimResult(BaseModel):
+    """What a run leaves: where its files are, and its points."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    run_dir: Path
+    output_dir: Path
+    points_csv: Path
+    plot: Path | None
+    """Picture of blocking over load, as PNG; None where nothing could be drawn."""
+    report: Path | None
+    """The report, as one HTML file; None where it could not be written."""
+    log: Path
+    exit_code: int
+    points: list[dict[str, Any]]
+    """Rows of points.csv, numbers as numbers."""
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return the points as a data frame, a row per load."""
+        import pandas  # here, as it is slow to load and a worker has no use for it
+
+        return pandas.DataFrame(self.points)
+
+
+def _run_name() -> str:
+    """Return what a list of runs shows: the given name, else `topology policy loads E`."""
+    given = current.parameters
+    if name := given_name(given):
+        return name
+    try:
+        settings = Settings()
+        sent = sent_files.folder_of(settings.runs_dir, UUID(str(current.id)))
+        template, overrides, resume = (given[key] for key in ("template", "overrides", "resume"))
+        config, run = _load(settings, template, overrides, resume, sent)
+    except ValueError:  # the run itself will say so
+        return str(given.get("template"))[:80]
+    return (recorded_name(run) if run else "") or run_name(config)
+
+
+@interruptible_flow("fusion", _run_name)
+def fusion(
+    template: Template = _DEFAULT_TEMPLATE,
+    overrides: Overrides = _NO_OVERRIDES,
+    name: Text = "",
+    resume: Text = "",
+) -> SimResult:
+    """Simulate blocking over load for one configuration, and report it.
+
+    Args:
+        template: Settings to start from: a shipped template, one of your own in
+            FUSION_TEMPLATES_DIR, or the path of an INI file.
+        overrides: What to change in the template, by section and key, such as
+            {"general_settings": {"erlang_start": 50}}.
+        name: Name of the run in lists; empty: topology, policy and loads.
+        resume: Run id or directory of an earlier run, to finish what it left; leave the template
+            and the overrides as they are then.
+
+    Raises ConfigError for settings that cannot be run (nothing is started then), SimulationError
+    when the simulator fails, RunDirectoryError when there is no place for the results.
+    """
+    return told_in_words(lambda: _simulate(template, overrides, resume))
+
+
+def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimResult:
+    settings = Settings()
+    flow_run_id = UUID(str(current.id))
+    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
+    refuse_forgotten("overrides")
+    sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
+    overrides = sent_files.receive(overrides, sent)
+    try:
+        return _run(settings, run_id, template, overrides, resume, sent)
+    except ConfigError:
+        sent_files.discard(sent)
+        raise
+
+
+def _run(
+    settings: Settings,
+    run_id: str,
+    template: str,
+    overrides: Mapping[str, Any],
+    resume: str,
+    sent: Path,
+) -> SimResult:
+    logger = get_run_logger()
+    flow_run_id = UUID(str(current.id))
+    config, run = _load(settings, template, overrides, resume, sent)
+    inputs = read_inputs(config, quiet=True)  # the simulator tells what is to be known of them
+    if run is None:
+        reading = read_config(template, overrides, **_places(settings, sent))
+        for ignored in (*reading.ignored, *reading.dropped):
+            logger.warning("ignored: %s", ignored)
+        for note in reading.notes:
+            logger.warning("%s", note)
+        run = rundir.create(settings.runs_dir, run_id, to_ini(config))
+    logger.info("Run directory: %s", run.path)
+
+    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
+        if run.log.exists():  # of an attempt that was killed a moment ago
+            end_marked(str(flow_run_id), settings.grace_seconds)
+        remember_name(run)
+        add_tags(connection, flow_run_id, "" if resume else template, [config])
+        go_on = f"a retry, or resume={run.run_id}, goes on from there"
+        watch = Watch(connection, flow_run_id)
+        stall = Stall(
+            lambda: (run.progress,),
+            settings,
+            logger,
+            alike=True,
+            go_on=go_on,
+        )
+        follower = Follower(
+            run,
+            flow_run_id,
+            connection,
+            logger,
+            confidence=config.statistics_settings.confidence,
+            max_log_bytes=settings.max_log_size_bytes,
+            draw=LiveNetwork(run, config, inputs).draw,
+            stall=stall,
+            paused=lambda: watch.paused,
+        )
+
+        def show_later(partial: str) -> None:
+            # Somebody who goes on with the run at once will draw what there is then.
+            with suppress(RunDirectoryError), run_lock.hold(run), connection:
+                connection.wait(LAST_NEWS_SECONDS)
+                _show_last(follower, run, config, inputs, partial, logger)
+
+        try:
+            with ProcessTree(
+                _command(run),
+                log=run.log,
+                grace_seconds=settings.grace_seconds,
+                environment=without_secrets(os.environ),
+                mark=str(flow_run_id),
+            ) as tree:
+                end = follow(
+                    tree, follower.look, watch.ended, follower.glance, lambda: watch.paused, stall
+                )
+        except BaseException as error:  # a signal to this process, most of all
+            if is_abandoned():
+                silence()
+            connection.wait(LAST_NEWS_SECONDS)
+            partial = "the run was ended before its time"
+            if cancelled_first(connection, flow_run_id):
+                _show_last(follower, run, config, inputs, partial, logger)
+                if is_signal(error):  # raised, Prefect would call the run Crashed in between
+                    return cast(SimResult, cancelled())
+            else:
+                put_off(flow_run_id, lambda: show_later(partial))
+            raise
+        if isinstance(end, State):
+            partial = end.message or end.name or ""
+            if end.is_crashed():
+                put_off(flow_run_id, lambda: show_later(partial))
+                return cast(SimResult, end)
+            connection.wait(LAST_NEWS_SECONDS)
+            suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
+            _show_last(follower, run, config, inputs, partial, logger, suspended=suspended)
+            return cast(SimResult, end)
+        connection.wait(settings.server_wait_seconds)
+        if end:
+            follower.glance()
+            failure = failure_of(run, follower.state.error, end, go_on)
+            put_off(flow_run_id, lambda: show_later(failure))
+            raise SimulationError(failure, end)
+        findings = _show_last(follower, run, config, inputs, "", logger)
+    return SimResult(
+        run_id=run.run_id,
+        run_dir=run.path,
+        output_dir=run.output,
+        points_csv=run.points,
+        plot=findings and findings.plot,
+        report=findings and findings.report,
+        log=run.log,
+        exit_code=end,
+        points=findings.rows if findings else read_rows(run.points),
+    )
+
+
+def _load(
+    settings: Settings, template: str, overrides: Mapping[str, Any], resume: str, sent: Path
+) -> tuple[Config, RunDirectory | None]:
+    """Return the checked configuration, and the run directory where a run is resumed."""
+    if not resume:
+        return read_config(template, overrides, **_places(settings, sent)).config, None
+    if any(overrides.values()) or template != _DEFAULT_TEMPLATE:  # a form sends empty sections
+        raise RunDirectoryError(
+            "a resumed run has its frozen configuration: leave template and overrides out"
+        )
+    find = rundir.find if deployment.id is None else rundir.open_run
+    run = find(settings.runs_dir, rundir.meant(settings.runs_dir, resume))
+    return read_config(run.config, **_places(settings, run.path)).config, run
+
+
+def _places(settings: Settings, own: Path) -> Places:
+    """Return where files may be read.  own: a folder of the run's.
+
+    Who calls from Python may read what is theirs; parameters of a deployment are anybody's.
+    """
+    places = settings.places(remote=deployment.id is not None)
+    if places["input_dirs"] is not None:
+        places["input_dirs"] = (*places["input_dirs"], own)
+    return places
+
+
+def _show_last(
+    follower: Follower,
+    run: RunDirectory,
+    config: Config,
+    inputs: Inputs,
+    partial: str,
+    logger: Logger | LoggerAdapter[Any],
+    *,
+    suspended: bool = False,
+) -> Findings | None:
+    """Show what there is when a run has ended, however it ended; nothing here can end it worse."""
+    try:
+        follower.look(last=True)
+        told = follower.rows_at_the_end()
+        findings = publish.find(run, config, inputs, redact(partial), told, suspended=suspended)
+    except OSError as error:
+        logger.warning("cannot read or draw what was finished: %s", error)
+        return None
+    try:
+        findings.publish(follower.artifacts)
+    except Unreachable:
+        logger.warning("the Prefect server is away; the report is missing, the files are there")
+    except Exception as error:  # Prefect says no; the results are worth more than their picture
+        logger.warning("Prefect did not take the report: %s", redact(str(error)))
+    return findings
+
+
+def _command(run: RunDirectory) -> list[str]:
+    return [
+        sys.executable,
+        *("-m", "fusion.cli.run_sim"),
+        *("--config", str(run.config)),
+        *("--output-dir", str(run.output)),
+        *("--progress-file", str(run.progress)),
+        *("--run-file", str(run.provenance)),
+    ]

@@ -1,0 +1,458 @@
+"""The flow `fusion-sweep`: many points, each computed once, reported together."""
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from logging import Logger, LoggerAdapter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment
+from prefect.runtime import flow_run as current
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+
+from fusion.config.config import ConfigError, Problem, to_ini
+from fusion.config.counts import agreeing, counted
+from fusion.results.files import write_atomic
+from fusion.results.provenance import RunFile
+from fusion.simulation.pool import usable_cpus
+from fusion.sweep.chunks import next_chunk
+from fusion.sweep.definition import Sweep, make_sweep
+from fusion.sweep.failed_points import failed_points
+from fusion.sweep.point_file import write_points
+from fusion.sweep.point_state import PointState, point_states
+from fusion.sweep.points import Point, sweep_points
+from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
+from fusion.sweep.store import Store
+from fusion_flows.engines.dask_engine import compute_on_dask
+from fusion_flows.engines.pool_engine import compute_on_workers
+from fusion_flows.flows import form, known_stores
+from fusion_flows.flows.sweep_parameter import (
+    data_of_parameter,
+    sweep_as_parameter,
+    sweep_of_parameter,
+)
+from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
+from fusion_flows.following.flow_ends import (
+    SimulationError,
+    failure_of,
+    interruptible_flow,
+    told_in_words,
+)
+from fusion_flows.following.parameters import Text, refuse_forgotten
+from fusion_flows.following.reporting import follow
+from fusion_flows.following.sweep_follower import SweepFollower
+from fusion_flows.following.sweep_report import SweepFindings, find, write_parquet
+from fusion_flows.process.marks import end_marked
+from fusion_flows.process.tree import ProcessTree
+from fusion_flows.report.setting import sweep_name
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import sent_files
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.redaction import redact, without_secrets
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.server.run_labels import add_tags, given_name, remember_name
+from fusion_flows.server.settings import Settings
+from fusion_flows.server.watch import Watch, is_abandoned, silence
+
+if TYPE_CHECKING:
+    import pandas
+
+LOCAL = "local"
+"""The engine that computes on this machine."""
+
+CHUNK_SECONDS = 30.0
+"""What one simulator process works on: long against its start, short against what a kill may cost."""
+
+_GO_ON = "the same sweep, run again, goes on from there"
+_MOST_DEATHS = 3  # of simulators one after the other that have computed nothing
+
+
+# A dictionary is read by the flow itself, as its messages say more than those of Prefect.
+SweepParameter = Annotated[dict[str, Any] | Sweep, WithJsonSchema(form.sweep_schema())]
+Engine = Annotated[str, WithJsonSchema(form.engine_schema())]
+
+
+class SweepResult(BaseModel):
+    """What a sweep leaves: where its tables are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    run_dir: Path
+    points_csv: Path
+    """A row per point and metric."""
+    replications_csv: Path
+    """A row per replication that counts."""
+    plot: Path | None
+    """Picture of the metric over load, as PNG; None where nothing could be drawn."""
+    report: Path | None
+    """The report, as one HTML file; None where it could not be written."""
+    store: Path
+    points: int
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return points.csv as a data frame."""
+        import pandas  # here, as it is slow to load and a worker has no use for it
+
+        return pandas.read_csv(self.points_csv)
+
+
+def _run_name() -> str:
+    given = current.parameters
+    if name := given_name(given):
+        return name
+    try:
+        sweep = sweep_of_parameter(given["sweep"])
+    except ConfigError:  # the run itself will say so
+        return "sweep"
+    return sweep_name(sweep)
+
+
+def _as_parameter(name: str, value: Any) -> Any:
+    is_sweep = name == "sweep" and isinstance(value, Mapping | Sweep)
+    return sweep_as_parameter(value) if is_sweep else value
+
+
+@interruptible_flow("fusion-sweep", _run_name, _as_parameter)
+def fusion_sweep(
+    sweep: SweepParameter, name: Text = "", engine: Engine = LOCAL, failed: bool = False
+) -> SweepResult:
+    """Compute what a sweep still lacks, and report all of it.
+
+    Points that are in the store are not computed again, whichever sweep has made them; a sweep that was
+    ended goes on where it was when it is run again.
+
+    Args:
+        sweep: The points: a template, what is changed in it, and the axes.
+        name: Name of the run in lists; empty: the template, or the one network of all points, and the axes.
+        engine: What computes: local, a simulator process on this machine with all its CPUs; the
+            address of a Dask scheduler, such as tcp://host:8786; or a deployment of the flow
+            fusion-points, such as fusion-points/worker-points, whose workers compute.
+        failed: Compute only the points that failed when they were computed last.
+
+    Raises ConfigError for a sweep that cannot be run (nothing is started then), SimulationError when points
+    fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
+    there is no place for the results.
+    """
+    return told_in_words(lambda: _with_sent_files(sweep, engine, failed=failed))
+
+
+def _with_sent_files(sweep: dict[str, Any] | Sweep, engine: str, *, failed: bool) -> SweepResult:
+    refuse_forgotten("failed")
+    sent = sent_files.folder_of(Settings().runs_dir, UUID(str(current.id)))
+    given = data_of_parameter(sweep)
+    if isinstance(given, dict):
+        given = sent_files.receive(given, sent)
+    try:
+        return _sweep(make_sweep(given, "sweep"), engine, failed=failed, sent=sent)
+    except ConfigError:
+        sent_files.discard(sent)
+        raise
+
+
+def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResult:
+    if engine != LOCAL and "/" not in engine:
+        message = (
+            "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
+            "such as fusion-points/worker-points"
+        )
+        raise ConfigError([Problem("", "engine", engine, message, "the parameters of the flow")])
+    settings = Settings()
+    logger = get_run_logger()
+    flow_run_id = UUID(str(current.id))
+    points = _points(sweep, settings, sent, logger.info)
+    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
+    run = rundir.create(
+        settings.runs_dir,
+        run_id,
+        sweep=sweep.model_dump_json(indent=1),
+    )
+    store = Store(settings.store)
+    store.describe(points)
+    known_stores.remember(store)
+    states = point_states(points, store.read(point.key for point in points), sweep.metric)
+    there = sum(state.is_done for state in states)
+    logger.info("Run directory: %s", run.path)
+    all_points = counted(len(points), "point")
+    logger.info("%s, %d of them complete in the store %s", all_points, there, store.folder)
+    wanted: Sequence[PointState] = states
+    if failed:
+        failures = failed_points(store, states)
+        wanted = [state for state in states if state.point.key in failures]
+        logger.info("%d of them failed last time: these are computed", len(wanted))
+
+    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
+        remember_name(run)
+        record = RunFile(run.provenance)
+        record.begin(
+            sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)
+        )
+        if run.log.exists():  # of an attempt that was killed a moment ago
+            end_marked(str(flow_run_id), settings.grace_seconds)
+        add_tags(connection, flow_run_id, sweep.template, (point.config for point in points))
+        watch = Watch(connection, flow_run_id)
+        follower = SweepFollower(
+            run,
+            flow_run_id,
+            connection,
+            logger,
+            sweep,
+            wanted,
+            cores=_workers(points) or usable_cpus(),
+            settings=settings,
+            paused=lambda: watch.paused,
+        )
+
+        def held() -> State | None:
+            return watch.held(follower.look)
+
+        def write_last(partial: str, exit_code: int = 1) -> None:
+            _write_last(follower, run, record, sweep, states, partial, exit_code)
+
+        def show_last(partial: str, *, suspended: bool = False) -> SweepFindings | None:
+            return _show_last(follower, run, sweep, states, partial, logger, suspended=suspended)
+
+        def show_later(partial: str) -> None:
+            # Somebody who goes on with the run at once will draw what there is then.
+            with suppress(RunDirectoryError), run_lock.hold(run), connection:
+                connection.wait(LAST_NEWS_SECONDS)
+                show_last(partial)
+
+        try:
+            if engine == LOCAL:
+                end = _compute(sweep, run, store, wanted, follower, watch, settings)
+            elif "://" in engine:
+                end = compute_on_dask(engine, sweep.metric, wanted, store, follower, held)
+            else:
+                end = compute_on_workers(
+                    engine,
+                    sweep.metric,
+                    wanted,
+                    store,
+                    follower,
+                    held,
+                    connection,
+                    flow_run_id,
+                )
+        except SimulationError as error:
+            failure = str(error)
+            write_last(failure)
+            put_off(flow_run_id, lambda: show_later(failure))
+            raise
+        except BaseException as error:  # a signal to this process, most of all
+            if is_abandoned():
+                silence()
+            partial = "the run was ended before its time"
+            write_last(partial)
+            connection.wait(LAST_NEWS_SECONDS)
+            if cancelled_first(connection, flow_run_id):
+                show_last(partial)
+                if is_signal(error):
+                    return cast(SweepResult, cancelled())
+            else:
+                put_off(flow_run_id, lambda: show_later(partial))
+            raise
+        if isinstance(end, State):
+            partial = end.message or end.name or ""
+            write_last(partial)
+            if end.is_crashed():
+                put_off(flow_run_id, lambda: show_later(partial))
+                return cast(SweepResult, end)
+            connection.wait(LAST_NEWS_SECONDS)
+            suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
+            show_last(partial, suspended=suspended)
+            return cast(SweepResult, end)
+        connection.wait(settings.server_wait_seconds)
+        failure = _failures(run, states)
+        missing = sum(not state.is_done for state in wanted)
+        if missing:
+            not_complete = (
+                f"{counted(missing, 'point')} {agreeing(missing, 'is', 'are')} not complete"
+            )
+            failure += f"\n{not_complete}, though nothing failed; run it again."
+        others = sum(not state.is_done for state in states) - missing
+        if failure:
+            write_last(failure)
+            put_off(flow_run_id, lambda: show_later(failure))
+            raise SimulationError(failure, 1)
+        waiting = (
+            f"{counted(others, 'other point')} {agreeing(others, 'waits', 'wait')} for a run of all points"
+            if others
+            else ""
+        )
+        write_last(waiting, 0)
+        findings = show_last(waiting)
+    return SweepResult(
+        run_id=run.run_id,
+        run_dir=run.path,
+        points_csv=run.output / POINTS,
+        replications_csv=run.output / REPLICATIONS,
+        plot=findings.plot if findings else None,
+        report=findings.report if findings else None,
+        store=store.folder,
+        points=len(points),
+    )
+
+
+_checked: list[tuple[Sweep, list[Point]]] = []
+
+
+@contextmanager
+def checked_before(sweep: Sweep, points: list[Point]) -> Iterator[None]:
+    """Let a flow that is called in here take the points of a sweep as they are, and not read them again."""
+    _checked.append((sweep, points))
+    try:
+        yield
+    finally:
+        _checked.pop()
+
+
+def _points(
+    sweep: Sweep, settings: Settings, sent: Path, say: Callable[[str], None]
+) -> list[Point]:
+    """Return the points of a sweep. sent: folder that may be read, too."""
+    remote = deployment.id is not None
+    for known, points in () if remote else _checked:
+        if known == sweep:
+            return points
+    places = settings.places(remote=remote)
+    if places["input_dirs"] is not None:
+        places["input_dirs"] = (*places["input_dirs"], sent)
+    return sweep_points(sweep, **places, say=say)
+
+
+def _compute(
+    sweep: Sweep,
+    run: RunDirectory,
+    store: Store,
+    states: Sequence[PointState],
+    follower: SweepFollower,
+    watch: Watch,
+    settings: Settings,
+) -> State | None:
+    """Have simulators compute what is missing; return the state in which the run is to end early."""
+    deaths = 0
+    while chunk := next_chunk(states, follower.requests_per_second, CHUNK_SECONDS):
+        before = sum(len(state.outcomes) for state in chunk)
+        points = [state.point for state in chunk]
+        write_points(run.order, points, sweep.metric)
+        outcomes = store.new_file()
+        follower.read_from(outcomes)
+        with ProcessTree(
+            [
+                sys.executable,
+                *("-m", "fusion.cli.run_points"),
+                *("--points", str(run.order)),
+                *("--store", str(store.folder)),
+                *("--outcomes", str(outcomes)),
+                *("--progress-file", str(run.progress)),
+                *("--workers", str(_workers(points))),
+            ],
+            log=run.log,
+            grace_seconds=settings.grace_seconds,
+            environment=without_secrets(os.environ),
+            mark=str(current.id),
+        ) as tree:
+            end = follow(
+                tree,
+                follower.look,
+                watch.ended,
+                follower.glance,
+                lambda: watch.paused,
+                follower.stall,
+            )
+        follower.look()
+        follower.pause()
+        if isinstance(end, State):
+            return end
+        if end == 0:
+            continue
+        # A process that was killed is started again, as what it had finished counts; one that is killed
+        # again and again, or fails by itself, has a reason that does not go away.
+        computed = sum(len(state.outcomes) for state in chunk) > before
+        deaths = 0 if computed else deaths + 1
+        if (end <= 128 and not computed) or deaths >= _MOST_DEATHS:
+            raise SimulationError(failure_of(run, follower.error, end, _GO_ON), end)
+        get_run_logger().warning("The simulator ended with exit code %d; it is started again", end)
+    return None
+
+
+def _workers(points: Sequence[Point]) -> int:
+    """Return how many processes the sweep asks for; 0: one per CPU."""
+    return max(point.config.simulation_settings.workers for point in points)
+
+
+def _write_last(
+    follower: SweepFollower,
+    run: RunDirectory,
+    record: RunFile,
+    sweep: Sweep,
+    states: Sequence[PointState],
+    partial: str,
+    exit_code: int,
+) -> None:
+    """Write the tables of what there is when a run has ended; nothing here can end it worse."""
+    try:
+        record.end(exit_code, redact(partial) or "complete")
+        follower.glance()
+        write_tables(run.output, states, sweep.axes)
+        write_parquet(run.output)
+    except OSError as error:
+        get_run_logger().warning("cannot write what was finished: %s", error)
+
+
+def _show_last(
+    follower: SweepFollower,
+    run: RunDirectory,
+    sweep: Sweep,
+    states: Sequence[PointState],
+    partial: str,
+    logger: Logger | LoggerAdapter[Any],
+    *,
+    suspended: bool,
+) -> SweepFindings | None:
+    """Draw and show what there is when a run has ended; nothing here can end it worse."""
+    try:
+        follower.look(last=True)
+        findings = find(run, sweep, states, redact(partial), suspended=suspended)
+    except OSError as error:
+        logger.warning("cannot draw what was finished: %s", error)
+        return None
+    try:
+        findings.publish(follower.artifacts)
+    except Unreachable:
+        logger.warning("the Prefect server is away; the report is missing, the files are there")
+    except Exception as error:  # Prefect says no; the results are worth more than their picture
+        logger.warning("Prefect did not take the report: %s", redact(str(error)))
+    return findings
+
+
+def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:
+    """Return the failed points grouped by error, each group with what reproduces one; or nothing."""
+    groups: dict[str, list[PointState]] = defaultdict(list)
+    for state in states:
+        if state.failure is not None:
+            groups[state.failure.error].append(state)
+    if not groups:
+        return ""
+    count = sum(map(len, groups.values()))
+    lines = [
+        f"{count} of {counted(len(states), 'point')} failed. When what is wrong is mended, "
+        "`fusion sweep --failed` computes only these; what the others found is kept."
+    ]
+    for error, failed in groups.items():
+        config = run.path / "failed" / f"{failed[0].point.key[:12]}.ini"
+        config.parent.mkdir(exist_ok=True)
+        write_atomic(config, to_ini(failed[0].point.config).encode())
+        lines.append(
+            f"{len(failed)} x {error}; one of them again: "
+            f"fusion-sim --config {config} --output-dir {config.with_suffix('')}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What Prefect is told while a run goes on and when it ends."""

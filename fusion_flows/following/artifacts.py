@@ -1,0 +1,165 @@
+"""What a person sees of a run in Prefect: a progress, a table and a report, one of each per run."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+
+from fusion.config.counts import counted
+from fusion.results.interval_text import with_interval
+from fusion.results.progress import ProgressState
+from fusion.results.statistics import Estimate
+from fusion_flows.following.result_lines import so_far
+from fusion_flows.report.tables import INTERRUPTED, point_cells
+from fusion_flows.rundir.directory import artifact_key, run_id_of
+from fusion_flows.server.connection import Connection
+
+Row = Mapping[str, Any]
+
+
+class Artifacts:
+    """The artifacts of one run. Each is made once and then changed, also by a later attempt.
+
+    Prefect's own functions open a new client for each call, which costs several times the call.
+    """
+
+    def __init__(self, connection: Connection, flow_run_id: UUID) -> None:
+        """Prepare to publish for this flow run."""
+        self._connection = connection
+        self._flow_run_id = flow_run_id
+        self._key = run_id_of(flow_run_id)
+        self._ids: dict[str, UUID] = {}
+
+    def put(self, kind: str, form: str, data: Any, description: str) -> None:
+        """Make or change the artifact `kind` of this run.
+
+        kind: progress, points, plot or report.  form: Prefect's type of artifact. Raises
+        Unreachable, and what Prefect's client raises for an answer that says no.
+        """
+        key = artifact_key(kind, self._key)
+        known = self._ids.get(key) or self._connection.call(lambda client: self._find(client, key))
+        if known is None:
+            made = ArtifactCreate(
+                key=key,
+                type=form,
+                data=data,
+                description=description,
+                flow_run_id=self._flow_run_id,
+            )
+            known = self._connection.call(lambda client: client.create_artifact(made)).id
+        else:
+            change = ArtifactUpdate(data=data, description=description)
+            self._connection.call(lambda client: client.update_artifact(known, change))
+        self._ids[key] = known
+
+    def _find(self, client: SyncPrefectClient, key: str) -> UUID | None:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(
+                key=ArtifactFilterKey(any_=[key]),
+                flow_run_id=ArtifactFilterFlowRunId(any_=[self._flow_run_id]),
+            ),
+            limit=1,
+        )
+        return found[0].id if found else None
+
+
+def news(state: ProgressState, confidence: float, *, ended: bool = False) -> str:
+    """Return what is new in a run, on one line: the only text of an artifact seen before a click.
+
+    ended: nothing more will come, so there is no time to wait for.
+    """
+    parts = [f"{len(state.completed)}/{counted(state.total_erlangs, 'load')}"]
+    incomplete = len(state.completed) < state.total_erlangs
+    if incomplete and not ended and state.seconds_left is not None:
+        parts.append(f"ETA {clock(state.seconds_left)}")
+    if state.completed:
+        erlang = max(state.completed)
+        parts.append(f"{erlang:g} E: {_metrics(state.completed[erlang])}")
+    elif state.latest is not None:
+        erlang = float(state.latest["erlang"])
+        so_far = _metrics(_estimate(state.so_far(erlang, confidence)))
+        parts.append(f"{erlang:g} E: {so_far} so far")
+    done = sum(len(replications) for replications in state.finished.values())
+    needed = state.total_erlangs * state.total_iterations
+    parts.append(f"{done}/{counted(needed, 'replication')}")
+    return ", ".join(parts)
+
+
+def now(state: ProgressState, confidence: float) -> str:
+    """Return the load of the last replication and its blocking so far; nothing when that load is done."""
+    if state.latest is None or (erlang := float(state.latest["erlang"])) in state.completed:
+        return ""
+    metrics = _estimate(state.so_far(erlang, confidence))
+    return f"{erlang:g} E: " + so_far(*(metrics[name] for name in metrics))
+
+
+def live_rows(
+    state: ProgressState,
+    confidence: float,
+    loads: Iterable[float] | None = None,
+    unfinished: str = "running",
+) -> list[dict[str, Any]]:
+    """Return a row per load that has a replication, with what its events tell of it.
+
+    loads: those that are wanted, in this order; None: all, the lowest first. unfinished: the stop
+    reason of a load that has none.
+    """
+    rows = []
+    wanted = sorted(state.finished.keys() | state.completed.keys()) if loads is None else loads
+    for erlang in wanted:
+        counts = state.finished.get(erlang, {}).values()
+        metrics = state.completed.get(erlang) or _estimate(state.so_far(erlang, confidence))
+        rows.append(
+            {
+                "erlang": erlang,
+                "blocking_probability": metrics.get("mean_blocking"),
+                "blocking_probability_ci_lower": metrics.get("ci_lower"),
+                "blocking_probability_ci_upper": metrics.get("ci_upper"),
+                "replications": metrics.get("replications", len(counts)),
+                "blocked": metrics.get("blocked", sum(blocked for blocked, _ in counts)),
+                "requests": metrics.get("requests", sum(offered for _, offered in counts)),
+                "stop_reason": metrics.get("stop_reason", unfinished),
+            }
+        )
+    return rows
+
+
+def _estimate(estimate: Estimate) -> dict[str, float | None]:
+    """Return an estimate as the metrics of an event: None for what there is not."""
+    mean, lower, upper, _ = estimate
+    named = {"mean_blocking": mean, "ci_lower": lower, "ci_upper": upper}
+    return {name: value if math.isfinite(value) else None for name, value in named.items()}
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    mean, lower, upper = (metrics.get(key) for key in ("mean_blocking", "ci_lower", "ci_upper"))
+    if mean is None:
+        return "done"
+    if mean == 0 and upper:
+        return f"blocking below {upper:.2g}"
+    return f"blocking {with_interval(mean, lower, upper)}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as mm:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> str:
+    """Return the points as the data of a table artifact: a few columns with readable names.
+
+    unfinished: what is said of a load that was interrupted.
+    """
+    found = (point_cells(row, unfinished) for row in rows)
+    return json.dumps([{name: cell.text for name, cell in cells.items()} for cells in found])

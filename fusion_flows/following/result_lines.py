@@ -1,0 +1,42 @@
+"""Results as lines for a terminal: a line per load."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fusion.results.interval_text import below, between, interval_text, plus_minus
+
+HEADER = " load (E)   blocking probability   interval             replications"
+
+
+def results(points: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of results. points: rows of points.csv."""
+    return "\n".join([HEADER, *map(result_line, points)])
+
+
+def places(output: Path, plot: Path | None, report: Path | None) -> str:
+    """Return where results, picture and report are, a line each of what there is."""
+    found = {"Results": output, "Picture": plot, "Report": report}
+    return "\n".join(f"{what + ':':<8} {path}" for what, path in found.items() if path)
+
+
+def result_line(point: Mapping[str, Any]) -> str:
+    """Return a line of the table."""
+    lower, upper = (point[f"blocking_probability_ci_{end}"] for end in ("lower", "upper"))
+    if point["blocked"]:
+        mean = interval_text(point["blocking_probability"], lower, upper).estimate
+        interval = between(lower, upper)
+    else:
+        mean, interval = below(upper), ""
+    return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
+
+
+def so_far(mean: float | None, lower: float | None, upper: float | None) -> str:
+    """Return a blocking probability with half its interval, such as 0.0416 ± 0.0012."""
+    if mean is None:
+        return ""
+    if mean == 0:
+        return "" if upper is None else below(upper)
+    if lower is None or upper is None:
+        return f"{mean:.3g}"
+    return plus_minus(mean, (upper - lower) / 2)

@@ -1,0 +1,1 @@
+"""A process tree that ends whatever happens (no prefect import)."""

@@ -1,0 +1,1 @@
+"""Run directories: made, locked, read and deleted (no prefect import)."""

@@ -1,0 +1,91 @@
+"""What the files of a run say of it when nobody else can be asked: whether it goes on, and how it ended.
+
+A run holds the lock of its directory as long as its process lives, and run.json has how its simulator ended.
+"""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import RunDirectory
+
+INTERRUPTED = "Interrupted"
+"""The state of a run that neither goes on nor has come to an end of its own. Prefect has no such state."""
+
+_BY_SIGNAL = (130, 143)  # exit codes of a simulator that SIGINT or SIGTERM has ended
+
+
+class FileState(NamedTuple):
+    """The state of a run as its files have it."""
+
+    name: str
+    """Running, Completed, Failed or Interrupted."""
+    message: str
+    over: bool
+    started: datetime | None
+    ended: datetime | None
+    """When its simulator had ended; where it was killed, when it wrote last."""
+
+
+def file_state(run: RunDirectory) -> FileState:
+    """Return what the files of a run say. Nothing is taken for complete that may be not."""
+    record = _record(run.provenance)
+    started, ended = (_time(record.get(name)) for name in ("started", "ended"))
+    if run_lock.in_use(run):
+        return FileState("Running", "", False, started, None)
+    code, reason = record.get("exit_code"), str(record.get("exit_reason") or "")
+    go_on = "resume it" if run.config.is_file() else "run the same sweep again"
+    kept = f"What it had finished is kept; to go on, {go_on}."
+    if code == 0:
+        return FileState("Completed", "", True, started, ended)
+    if not record:
+        return FileState(INTERRUPTED, f"It was ended before it began. {kept}", True, None, None)
+    if code is None:
+        last = _last_written(run)
+        return FileState(INTERRUPTED, f"Its processes are gone. {kept}", True, started, last)
+    if code in _BY_SIGNAL:
+        said = f"Its simulator was {reason}. {kept}"
+        return FileState(INTERRUPTED, said, True, started, ended)
+    return FileState("Failed", reason, True, started, ended)
+
+
+def recorded_name(run: RunDirectory) -> str:
+    """Return the name of the flow run that has worked in this directory last; empty where none is known."""
+    return str(_record(run.flow_run).get("name") or "")
+
+
+def recorded_flow_run(run: RunDirectory) -> str:
+    """Return the id of the flow run that has worked in this directory last; empty where none is known."""
+    return str(_record(run.flow_run).get("flow_run_id") or "")
+
+
+def is_complete(run: RunDirectory) -> bool:
+    """Return whether all of a run was computed and no process holds it any more."""
+    return file_state(run).name == "Completed"
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _last_written(run: RunDirectory) -> datetime | None:
+    """Return when the simulator wrote last: an event, a line of its log, or a result."""
+    times = []
+    for path in (run.provenance, run.progress, run.log, run.output / "replications.jsonl"):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

@@ -1,0 +1,125 @@
+"""How run directories go: deleted when asked, or when they are too old or too many."""
+
+import os
+import re
+import secrets
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+from fusion_flows.rundir.directory import (
+    RunDirectory,
+    RunDirectoryError,
+    absolute,
+    list_runs,
+    names_in,
+    no_run,
+    open_run,
+    walk,
+)
+from fusion_flows.rundir.lock import hold, in_use
+
+_LEFTOVER = re.compile(r"\.deleted-[0-9a-f]{12}-[0-9a-f]{16}")
+_REMOVE_SECONDS = 5.0
+_RETRY_SECONDS = 0.01
+
+
+def delete(run: RunDirectory) -> None:
+    """Delete a run directory with all that is in it; what its links point to is left alone.
+
+    First it gets, in one step, a name that no run has: at no time is half a run listed, and a kill
+    leaves what `remove_leftovers` finds. Raises RunDirectoryError when this is not a run directory,
+    when the run is in use, when somebody else has deleted it, or when something cannot be removed.
+    """
+    runs_dir = run.path.parent
+    open_run(runs_dir, run.run_id)
+    aside = runs_dir / f".deleted-{run.run_id}-{secrets.token_hex(8)}"
+    with ExitStack() as held:
+        held.enter_context(hold(run))
+        if sys.platform == "win32":
+            held.close()  # no folder with an open file can be renamed there, by us or by others
+        try:
+            os.rename(run.path, aside)
+        except FileNotFoundError:
+            raise no_run(run) from None
+        except OSError as error:
+            raise RunDirectoryError(
+                f"cannot delete {run.path}: {error.strerror or error}"
+            ) from error
+    _remove(aside)
+
+
+def remove_leftovers(runs_dir: Path) -> int:
+    """Remove what deletions that were killed have left, and return how many those were.
+
+    Raises RunDirectoryError, after the others are removed, when one cannot be.
+    """
+    runs_dir = absolute(runs_dir)
+    found = [runs_dir / name for name in names_in(runs_dir) if _LEFTOVER.fullmatch(name)]
+    problems = []
+    for leftover in found:
+        try:
+            _remove(leftover)
+        except RunDirectoryError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise RunDirectoryError("; ".join(problems))
+    return len(found)
+
+
+def _remove(path: Path) -> None:
+    """Remove what was moved aside, while others may still write into it or remove it as well."""
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    while os.path.lexists(path):
+        try:
+            if path.is_symlink():
+                path.unlink()
+            else:
+                shutil.rmtree(path)  # follows no link, however fast one is swapped in (not Windows)
+        except (OSError, RecursionError) as error:
+            hopeless = isinstance(error, PermissionError) and sys.platform != "win32"
+            if hopeless or time.monotonic() > deadline:
+                raise RunDirectoryError(f"cannot remove all of {path}: {error}") from error
+            time.sleep(_RETRY_SECONDS)
+
+
+def expired(
+    runs_dir: Path, keep_days: float | None, keep_bytes: int | None, now: datetime
+) -> list[RunDirectory]:
+    """Return the runs that are kept no longer, oldest first; None keeps all.
+
+    keep_days: a run goes when none of its files has changed for longer than that.  keep_bytes: the
+    oldest go until the others take no more on disk. A run in use never goes, but its size counts.
+    Sizes are allocated ones, as of `du`: it is the disk that must not run full, and they are what a
+    deletion gives back. (Windows does not tell them; there it is the lengths of the files.)
+    """
+    if keep_days is None and keep_bytes is None:
+        return []
+    runs = []
+    for run in list_runs(runs_dir):
+        try:
+            files = [status for _, status in walk(run)]
+        except RunDirectoryError:  # deleted meanwhile
+            continue
+        if files:
+            changed = max(status.st_mtime for status in files)
+            runs.append((changed, run, sum(map(_allocated, files))))
+    runs.sort()
+    left = sum(size for _, _, size in runs)
+    gone = []
+    for changed, run, size in runs:
+        too_old = keep_days is not None and now.timestamp() - changed > keep_days * 86_400
+        too_much = keep_bytes is not None and left > keep_bytes
+        if (too_old or too_much) and not in_use(run):
+            gone.append(run)
+            left -= size
+    return gone
+
+
+def _allocated(status: os.stat_result) -> int:
+    if sys.platform == "win32":
+        return status.st_size
+    return status.st_blocks * 512

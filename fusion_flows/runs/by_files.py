@@ -1,0 +1,225 @@
+"""Runs as their files have them: when no server answers, and where Prefect has not heard of an end.
+
+What was ended by SIGKILL with its worker and its server is Running for Prefect until somebody says otherwise.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from fusion.config.counts import counted
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.file_state import FileState, file_state, recorded_flow_run, recorded_name
+from fusion_flows.runs.lookup import (
+    Found,
+    NoSuchRunError,
+    Run,
+    ambiguous,
+    as_ended,
+    find,
+    find_by_prefix,
+    refresh,
+)
+from fusion_flows.server.address import ServerAwayError, connect
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+_STARTING = timedelta(seconds=10)  # from the state Running to the lock
+_ENDING_SECONDS = 1.0  # from the end of the lock to the final state
+
+
+class _Created(NamedTuple):
+    """A run directory and when it was made."""
+
+    run: RunDirectory
+    time: datetime
+
+
+def runs_by_files(
+    runs_dir: Path,
+    *,
+    state: str = "",
+    name: str = "",
+    after: datetime | None = None,
+    before: datetime | None = None,
+    limit: int,
+    page: int,
+) -> list[Run]:
+    """Return the runs that have a directory here, the newest first; see `runs.runs` for what is wanted."""
+    found = []
+    for run, created in _directories(runs_dir):
+        if (after and created < after.astimezone()) or (before and created > before.astimezone()):
+            continue
+        if state and file_state(run).name.lower() != state.lower():
+            continue
+        if name and name.lower() not in _name(run).lower():
+            continue
+        found.append(run)
+        if len(found) == page * limit:
+            break
+    return [run_by_files(run) for run in found[(page - 1) * limit :]]
+
+
+def find_by_files(run: str, runs_dir: Path) -> RunDirectory | None:
+    """Return the run here that is called so, as `run_lookup.find` takes it; None where none is.
+
+    Raises NoSuchRunError with the candidates where several are.
+    """
+    text = run.strip()
+    if (here := find_by_prefix(text, runs_dir)) is not None:
+        return here
+    found = [one.run for one in _directories(runs_dir) if text and text in _names(one.run)]
+    if len(found) > 1:
+        told = [Found(one.run_id, None, one) for one in found]
+        raise NoSuchRunError(ambiguous(text, told))
+    return found[0] if found else None
+
+
+def find_directory(run: str, runs_dir: Path) -> RunDirectory:
+    """Return the directory of the run that is called so; the server is asked where its id does not say.
+
+    Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError.
+    """
+    if (here := find_by_prefix(run, runs_dir)) is not None:
+        return here
+    try:
+        with connect() as client:
+            found = find(client, run, runs_dir)
+    except ServerAwayError:
+        if (by_files := find_by_files(run, runs_dir)) is None:
+            raise
+        return by_files
+    if found.directory is None:
+        raise RunDirectoryError(
+            rundir.no_directory(found.run_id, runs_dir, "; FUSION_RUNS_DIR names another place")
+        )
+    return found.directory
+
+
+def _names(run: RunDirectory) -> tuple[str, str]:
+    """Return what a run is called but for its run id: its name, and the id of its flow run."""
+    return _name(run), recorded_flow_run(run)
+
+
+def run_by_files(run: RunDirectory) -> Run:
+    """Return a run as its files have it."""
+    from fusion.results.progress import (  # here, as numpy comes with it
+        ProgressReader,
+        ProgressState,
+    )
+
+    progress = ProgressState()
+    for event in ProgressReader(run.progress).read():
+        progress.add(event)
+    done = sum(map(len, progress.finished.values()))
+    told = progress.total_erlangs > 0
+    loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
+    loads += f", {counted(done, 'replication')}"
+    state = file_state(run)
+    took = (state.ended - state.started).total_seconds() if state.started and state.ended else None
+    return Run(
+        run_id=run.run_id,
+        flow_run_id=None,
+        name=_name(run),
+        state=state.name,
+        message=state.message,
+        over=state.over,
+        percent=round(100 * progress.fraction, 1) if told else None,
+        news=loads if told else "",
+        created=_created(run),
+        started=state.started,
+        ended=state.ended,
+        duration_seconds=took,
+    )
+
+
+def corrected(run: Run, state: FileState, flow_run: "FlowRun") -> Run:
+    """Return a run that has lost its process with the state that its files say."""
+    changes = {
+        "state": state.name,
+        "message": state.message,
+        "over": True,
+        "ended": state.ended,
+        "duration_seconds": _duration(state, flow_run),
+        "news": as_ended(run.news),
+    }
+    return run.model_copy(update=changes)
+
+
+def _duration(state: FileState, flow_run: "FlowRun") -> float | None:
+    """Return for how long a run was running. Prefect goes on counting, as it has heard of no end."""
+    before = flow_run.total_run_time.total_seconds()
+    now = flow_run.state
+    if flow_run.start_time is None or now is None or not now.is_running():
+        return before or None
+    if state.ended is None:
+        return before or None
+    return before + max(0.0, (state.ended - now.timestamp).total_seconds())
+
+
+def lost(client: "SyncPrefectClient", found: Sequence[Found]) -> dict[UUID, FileState]:
+    """Return what files say of those of these runs that Prefect takes for going on, and that do not.
+
+    A run that is just ending looks the same for a moment, so what looks lost is looked at again.
+    """
+    suspects = [one for one in found if _looks_lost(one)]
+    if suspects:
+        time.sleep(_ENDING_SECONDS)
+    return {
+        one.flow_run.id: file_state(one.directory)
+        for one in (refresh(client, suspect) for suspect in suspects)
+        if one.flow_run and one.directory and _looks_lost(one)
+    }
+
+
+def _looks_lost(found: Found) -> bool:
+    """Return whether no process holds the directory of a run that is said to have one."""
+    state = found.flow_run.state if found.flow_run else None
+    if state is None or found.directory is None:
+        return False
+    without_process = (
+        state.is_final() or state.is_scheduled() or state.state_details.pause_reschedule
+    )
+    if without_process or datetime.now(UTC) - state.timestamp < _STARTING:
+        return False
+    return not run_lock.in_use(found.directory)
+
+
+def _directories(runs_dir: Path) -> list[_Created]:
+    """Return the runs that a person has started, the newest first."""
+    found = [
+        _Created(run, _created(run))
+        for run in rundir.list_runs(runs_dir)
+        if run.config.is_file() or run.sweep.is_file()
+    ]
+    return sorted(found, key=lambda one: one.time, reverse=True)
+
+
+def _created(run: RunDirectory) -> datetime:
+    """Return when a run was frozen, which is the first thing that is written of it."""
+    frozen = run.config if run.config.is_file() else run.sweep
+    return datetime.fromtimestamp(os.stat(frozen).st_mtime, UTC)
+
+
+def _name(run: RunDirectory) -> str:
+    """Return what a run is called; where no flow run has written that down, what it simulates."""
+    from fusion.config.config import ConfigError, load_config
+    from fusion.sweep.definition import Sweep
+    from fusion_flows.report.setting import run_name, sweep_name
+
+    if name := recorded_name(run):
+        return name
+    try:
+        if run.sweep.is_file():
+            return sweep_name(Sweep.model_validate_json(run.sweep.read_text(encoding="utf-8")))
+        return run_name(load_config(run.config))
+    except (ConfigError, ValueError, OSError):  # of another version, or a file of it is gone
+        return ""

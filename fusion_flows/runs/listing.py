@@ -1,0 +1,542 @@
+"""Runs: list, show, cancel and delete them. Prefect has the record, the run directory the files.
+
+Prefect is imported when it is needed, as that takes a second. `run` is everywhere what
+`run_lookup.find` takes: a run id or the start of it, a name, the id of a flow run.
+"""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion.config.problems import nearest
+from fusion.config.problems import show as shown
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.file_state import INTERRUPTED
+from fusion_flows.rundir.files import FileEntry, Preview, list_files, preview
+from fusion_flows.runs.by_files import corrected, find_by_files, lost, run_by_files, runs_by_files
+from fusion_flows.runs.logs import log_lines
+from fusion_flows.runs.lookup import (
+    PAGE,
+    Found,
+    NoSuchRunError,
+    Run,
+    RunError,
+    described,
+    find,
+    located,
+    our_flows,
+    progress_of,
+    refresh,
+)
+from fusion_flows.runs.time_expressions import ArgumentError, moment
+from fusion_flows.server.address import ServerAwayError, connect, killed_runs_dir
+from fusion_flows.server.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.filters import FlowRunFilterState
+
+__all__ = [
+    "ArgumentError",
+    "Deleted",
+    "Details",
+    "Ended",
+    "NoSuchRunError",
+    "Run",
+    "RunError",
+    "cancel",
+    "delete",
+    "log_lines",
+    "runs",
+    "show",
+]
+
+STATES = (
+    *("Scheduled", "Late", "AwaitingConcurrencySlot", "AwaitingRetry", "Resuming"),
+    *(
+        "Pending",
+        "Submitting",
+        "InfrastructurePending",
+        "Running",
+        "Retrying",
+        "Paused",
+        "Suspended",
+        "Cancelling",
+    ),
+    *("Completed", "Failed", "TimedOut", "Crashed", "Cancelled"),
+)
+"""Prefect's names of states."""
+
+_CANCEL_SECONDS = 150.0  # maintenance ends after two minutes what no worker ends
+_UNHEARD_SECONDS = 20.0  # for a run that has not begun: maybe there is no worker to hear it
+_RELEASE_SECONDS = 20.0  # from a final state to the end of the process: the last news are sent
+_LOOK_SECONDS = 0.5
+_SOON = timedelta(minutes=1)  # the clock of the server may be another
+
+
+class Details(BaseModel):
+    """All there is to know of a run without opening its files."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: Run
+    setting: str
+    """What is simulated, in two lines; for a run of another machine what it was given."""
+    url: str
+    """Its page in Prefect; empty where there is none."""
+    directory: Path | None
+    """None when it is not on this machine."""
+    points: list[dict[str, Any]]
+    """Rows of points.csv; of a run of another machine those that Prefect shows."""
+    files: list[FileEntry]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+class Ended(BaseModel):
+    """What became of a run that was to be cancelled."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: Run
+    was_over: bool
+    """Whether its state was final before, so that there was nothing to cancel."""
+
+
+class Deleted(BaseModel):
+    """What was removed of a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    name: str
+    flow_run: bool
+    """Whether its flow run was there, with its artifacts and logs."""
+    directory: bool
+    """Whether its directory was. A resumed run has none: the files are of the run it went on with."""
+    size: int
+    """Bytes of its files."""
+
+
+def runs(
+    *,
+    state: str = "",
+    name: str = "",
+    since: str | datetime = "",
+    until: str | datetime = "",
+    limit: int = 20,
+    page: int = 1,
+) -> list[Run]:
+    """List runs, the newest first. Without a server, from what the files of the runs say.
+
+    Args:
+        state: Only those in this state of Prefect's, in any case: Running, Completed, Failed, ...;
+            or Interrupted: those that Prefect takes for going on, and whose processes are gone.
+        name: Only those with this text in their name, in any case.
+        since: Only those from then on: 2d or 3h ago, or a date such as 2026-11-23T14:30.
+        until: Only those until then; without it, and without a state, none that is planned for later.
+        limit: How many at a time, 1 to 200.
+        page: Which page of so many.
+
+    Raises:
+        ArgumentError: A state, a time or a number that cannot be.
+        NoServerError: No server answers, and no run has files here.
+    """
+    if not 1 <= limit <= PAGE:
+        raise ArgumentError(f"limit {limit}: must be 1 to {PAGE}")
+    if page < 1:
+        raise ArgumentError(f"page {page}: must be 1 or more")
+    after = moment(since, "since") if isinstance(since, str) and since else since or None
+    before = moment(until, "until", end=True) if isinstance(until, str) and until else until or None
+    if state:
+        _check_state(state)
+    elif before is None:
+        # A nightly sweep has hundreds of planned runs, which would stand before all that has run.
+        before = datetime.now(UTC) + _SOON
+    try:
+        return _listed(state.lower(), name, after, before, limit, page)
+    except ServerAwayError:
+        by_files = runs_by_files(
+            _runs_dir(),
+            state=state,
+            name=name,
+            after=after,
+            before=before,
+            limit=limit,
+            page=page,
+        )
+        if not by_files and not rundir.list_runs(_runs_dir()):
+            raise
+        return by_files
+
+
+def show(run: str, file: str = "") -> Details | Preview:
+    """Show a run: its setting, state, points and files; or the start of one of its files.
+
+    Args:
+        run: Run id or the first 4 digits of it or more, name, or id of the flow run.
+        file: A file of the run, such as output/points.csv: its first 1,000 lines, 1 MB at most.
+
+    Raises:
+        NoSuchRunError: No run is called that, or more than one.
+        RunDirectoryError: The file is not given out, or the directory is not on this machine.
+        NoServerError: No server answers, and no run here is called that.
+    """
+    try:
+        with connect() as client:
+            runs_dir = _runs_dir()
+            found = find(client, run, runs_dir)
+            if file:
+                return preview(_directory(found, runs_dir), file)
+            return _details(client, found)
+    except ServerAwayError:
+        if (directory := find_by_files(run, _runs_dir())) is None:
+            raise
+        return preview(directory, file) if file else _details(None, Found("", None, directory))
+
+
+def cancel(*run: str, wait: bool = True) -> list[Ended]:
+    """Cancel runs. What they have finished is kept, and they can be resumed.
+
+    Args:
+        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
+        wait: Wait until they are over.
+
+    Raises:
+        NoSuchRunError: No run is called that, or more than one; then none is cancelled.
+        NoServerError: No server answers.
+    """
+    runs_dir = Settings().runs_dir
+    with connect() as client:
+        found = [find(client, one, runs_dir) for one in run]
+        for one in found:
+            _ask_to_cancel(client, one)
+        ended = [_wait_until_over(client, one) if wait else refresh(client, one) for one in found]
+    return [
+        Ended(run=described(after), was_over=described(before).over)
+        for before, after in zip(found, ended, strict=True)
+    ]
+
+
+def delete(*run: str, cancel: bool = False) -> list[Deleted]:
+    """Delete runs: flow run with artifacts and logs, and run directory with all files.
+
+    Args:
+        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
+        cancel: Cancel those that are going on, and delete them then.
+
+    Raises:
+        NoSuchRunError: No run is called that, or more than one, or somebody else has deleted it.
+        RunError: A run is going on and `cancel` is not given; then none is deleted.
+        RunDirectoryError: The directory is in use or cannot be removed.
+        NoServerError: No server answers.
+    """
+    runs_dir = Settings().runs_dir
+    with connect() as client:
+        found = [find(client, one, runs_dir) for one in run]
+        if not cancel:
+            for one in found:
+                _refuse_if_going_on(one)
+        for one in found:
+            _ask_to_cancel(client, one)
+        return [_delete(client, _wait_until_over(client, one), one) for one in found]
+
+
+# --- lists -------------------------------------------------------------------------------------
+
+
+def _runs_dir() -> Path:
+    """Return the folder of the runs; where nobody says which, that of a `fusion up` that was killed."""
+    settings = Settings()
+    if "runs_dir" in settings.model_fields_set:
+        return settings.runs_dir
+    return killed_runs_dir() or settings.runs_dir
+
+
+def _listed(
+    state: str,
+    name: str,
+    after: datetime | None,
+    before: datetime | None,
+    limit: int,
+    page: int,
+) -> list[Run]:
+    """Return the runs that Prefect knows; those that have lost their process as their files say."""
+    with connect() as client:
+        runs_dir = _runs_dir()
+        from prefect.client.schemas.filters import (
+            FlowRunFilter,
+            FlowRunFilterExpectedStartTime,
+            FlowRunFilterName,
+        )
+        from prefect.client.schemas.sorting import FlowRunSort
+
+        flow_runs = client.read_flow_runs(
+            flow_filter=our_flows(),
+            flow_run_filter=FlowRunFilter(
+                state=_state_filter(state) if state else None,
+                name=FlowRunFilterName(like_=name) if name else None,
+                expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+                    {"after_": after, "before_": before}
+                )
+                if after or before
+                else None,
+            ),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=limit,
+            offset=(page - 1) * limit,
+        )
+        progress = progress_of(client, flow_runs)
+        found = [
+            Found(run_id, one, None)
+            if one.state and one.state.is_final()
+            else located(run_id, one, runs_dir)
+            for one in flow_runs
+            if (run_id := rundir.own_run_id(runs_dir, one.id))
+        ]
+        without_process = lost(client, found)
+    listed = []
+    interrupted = state == INTERRUPTED.lower()
+    for one in found:
+        assert one.flow_run is not None
+        run = described(one, progress.get(one.flow_run.id))
+        by_files = without_process.get(one.flow_run.id)
+        if by_files is not None:
+            run = corrected(run, by_files, one.flow_run)
+        if not state or run.state.lower() == state or (by_files is None and not interrupted):
+            listed.append(run)
+    return listed
+
+
+def _check_state(state: str) -> None:
+    names = (*STATES, INTERRUPTED)
+    if state.lower() not in map(str.lower, names):
+        raise ArgumentError(
+            f"state {shown(state)}: must be one of {', '.join(names)}{nearest(state, names)}"
+        )
+
+
+def _state_filter(state: str) -> "FlowRunFilterState":
+    """Return a filter by type where the name is also a type: a Late run is Scheduled, too."""
+    from prefect.client.schemas.filters import (
+        FlowRunFilterState,
+        FlowRunFilterStateName,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    if state == INTERRUPTED.lower():
+        going_on = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateType.PAUSED]
+        return FlowRunFilterState(type=FlowRunFilterStateType(any_=going_on))
+    if state.upper() in StateType.__members__:
+        return FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType[state.upper()]]))
+    name = next(name for name in STATES if name.lower() == state.lower())
+    return FlowRunFilterState(name=FlowRunFilterStateName(any_=[name]))
+
+
+# --- one run -----------------------------------------------------------------------------------
+
+
+def _directory(found: Found, runs_dir: Path) -> RunDirectory:
+    if found.directory is None:
+        why = (
+            ": it has not started, its directory is deleted or on another machine; FUSION_RUNS_DIR "
+            "names another place"
+        )
+        raise RunDirectoryError(rundir.no_directory(found.run_id, runs_dir, why))
+    return found.directory
+
+
+def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
+    flow_run, directory = found.flow_run, found.directory
+    url = ""
+    if client is None and directory is not None:
+        run = run_by_files(directory)
+    else:
+        assert client is not None
+        progress = progress_of(client, [flow_run]).get(flow_run.id) if flow_run else None
+        run = described(found, progress)
+        for state in lost(client, [found]).values():
+            assert flow_run is not None
+            run = corrected(run, state, flow_run)
+    if flow_run:
+        from prefect.utilities.urls import url_for
+
+        url = url_for("flow-run", obj_id=flow_run.id) or ""
+    return Details(
+        run=run,
+        setting=_setting(found),
+        url=url,
+        directory=directory.path if directory else None,
+        points=_points(client, found),
+        files=list_files(directory) if directory else [],
+    )
+
+
+def _setting(found: Found) -> str:
+    from fusion.config.config import ConfigError, read_config
+    from fusion.scenario.inputs import read_inputs
+    from fusion.sweep.definition import Sweep
+    from fusion_flows.report.setting import setting_lines
+
+    if found.directory is not None and found.directory.sweep.is_file():
+        sweep = Sweep.model_validate_json(found.directory.sweep.read_text(encoding="utf-8"))
+        where = f", where {sweep.where}" if sweep.where else ""
+        return f"{sweep.template} over {', '.join(sweep.axes)}{where}"
+    if found.directory is not None:
+        try:
+            config = read_config(found.directory.config).config
+            return "\n".join(setting_lines(config, read_inputs(config, quiet=True))).replace(
+                "**", ""
+            )
+        except ConfigError as error:  # a file of it is not here any more
+            return str(error)
+    given = found.flow_run.parameters if found.flow_run else {}
+    return ", ".join(f"{key} = {shown(value)}" for key, value in given.items() if value)
+
+
+def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, Any]]:
+    from fusion_flows.report.results import read_rows
+
+    directory = found.directory
+    is_run = directory is not None and not directory.sweep.exists()  # a sweep has other columns
+    if directory is not None and is_run and (rows := read_rows(directory.points)):
+        return rows
+    if client is None:
+        return []
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    run_ids = rundir.run_ids_of(found.flow_run.id) if found.flow_run else {found.run_id}
+    key = ArtifactFilterKey(any_=[rundir.artifact_key("points", run_id) for run_id in run_ids])
+    for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=1):
+        if isinstance(artifact.data, str):
+            shown_rows: list[dict[str, Any]] = json.loads(artifact.data)
+            return shown_rows
+    return []
+
+
+# --- ends --------------------------------------------------------------------------------------
+
+
+def _ask_to_cancel(client: "SyncPrefectClient", found: Found) -> None:
+    """Propose Cancelling to a run that is not over. Prefect makes it Cancelled for one that waits."""
+    from prefect.states import Cancelling
+
+    state = found.flow_run.state if found.flow_run else None
+    if found.flow_run and (state is None or not (state.is_final() or state.is_cancelling())):
+        client.set_flow_run_state(found.flow_run.id, Cancelling())
+
+
+def _wait_until_over(client: "SyncPrefectClient", found: Found) -> Found:
+    """Return a run once its state is final or it is gone; after _CANCEL_SECONDS as it is then."""
+    from prefect.states import Cancelled
+
+    began = time.monotonic()
+    while True:
+        found = refresh(client, found)
+        if found.flow_run is None or not _is_going_on(found, before_start=True):
+            return found
+        seconds = time.monotonic() - began
+        if seconds > _CANCEL_SECONDS:
+            return found
+        if seconds > _UNHEARD_SECONDS and not _is_going_on(found):
+            said = "Cancelled before it began."
+            client.set_flow_run_state(found.flow_run.id, Cancelled(message=said), force=True)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_going_on(found: Found, *, before_start: bool = False) -> bool:
+    """Return whether a run has begun and is not over.  before_start: also one that waits."""
+    flow_run = found.flow_run
+    if flow_run is None or (flow_run.state and flow_run.state.is_final()):
+        return False
+    waits = flow_run.state is None or flow_run.state.is_scheduled() or flow_run.start_time is None
+    return before_start or not waits
+
+
+def _refuse_if_going_on(found: Found) -> None:
+    """Raise RunError for a run that is going on. One that waits loses nothing."""
+    if found.flow_run and found.flow_run.state and _is_going_on(found):
+        raise RunError(
+            f"run {found.run_id} ({found.name}) is {found.flow_run.state.name}: cancel it first, or "
+            "delete it with --cancel (cancel=True)"
+        )
+
+
+def _delete(client: "SyncPrefectClient", found: Found, before: Found) -> Deleted:
+    """Delete a run that is over.  before: as it was found; it may be gone meanwhile."""
+    from prefect.exceptions import ObjectNotFound
+
+    flow_run_id = before.flow_run.id if before.flow_run else None
+    if found.flow_run and found.flow_run.state and not found.flow_run.state.is_final():
+        name = found.flow_run.state.name
+        raise RunError(
+            f"run {found.run_id} ({found.name}) is {name} still, {_CANCEL_SECONDS:.0f} s after it "
+            "was cancelled, and is not deleted; is its worker alive? `fusion doctor` says"
+        )
+    size, directory = 0, False
+    if found.directory is not None and found.owns_directory:
+        size = sum(file.size for file in list_files(found.directory))
+        directory = _delete_directory(found.directory)
+    flow_run = False
+    if flow_run_id is not None:
+        _delete_artifacts(client, flow_run_id)
+        try:
+            client.delete_flow_run(flow_run_id)
+            flow_run = True
+        except ObjectNotFound:
+            pass
+    # Of several who delete a run at once, one has deleted the flow run: that one has done it.
+    if not flow_run and (flow_run_id is not None or not directory):
+        raise NoSuchRunError(
+            f"there is no run {found.run_id} ({before.name}) any more: somebody else has just "
+            "deleted it"
+        )
+    return Deleted(
+        run_id=found.run_id,
+        name=before.name,
+        flow_run=flow_run,
+        directory=directory,
+        size=size if directory else 0,
+    )
+
+
+def _delete_directory(directory: RunDirectory) -> bool:
+    """Delete a run directory as soon as its process is gone; return False when it is gone itself."""
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while True:
+        try:
+            run_removal.delete(directory)
+        except RunDirectoryError:
+            if not directory.path.exists():
+                return False
+            if not run_lock.in_use(directory) or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return True
+
+
+def _delete_artifacts(client: "SyncPrefectClient", flow_run_id: UUID) -> None:
+    """Delete the artifacts of a flow run, which Prefect would keep for ever."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+    from prefect.exceptions import ObjectNotFound
+
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+    while artifacts := client.read_artifacts(artifact_filter=of_run, limit=PAGE):
+        for artifact in artifacts:
+            try:
+                client.delete_artifact(artifact.id)
+            except ObjectNotFound:
+                continue

@@ -1,0 +1,304 @@
+"""Find a run by what a person calls it: its run id or the start of it, its name, its flow run id."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from fusion.config.problems import show
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.directory import RunDirectory
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.filters import FlowFilter
+    from prefect.client.schemas.objects import Artifact, FlowRun
+
+PAGE = 200
+"""As many as Prefect gives at a time."""
+
+_FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
+_ENDED = (  # what the news of a run that goes on say, and what is true when it does not
+    (re.compile(r", ETA [\d:]+"), ""),
+    (re.compile(r"^(stalled since [^,]*|paused), "), ""),
+    (re.compile(r"\b(\d+) running\b"), r"\1 begun"),
+    (re.compile(r"\b(\d+) waiting\b"), r"\1 not begun"),
+    (re.compile(r", (running|paused)$"), ", interrupted"),
+)
+_PREFIX = re.compile(r"[0-9a-f]{4,12}")
+_ID_DIGITS = 12
+_TOLD = 10  # candidates in a message
+_RECENT = 200  # runs among which the one that was meant is looked for
+
+
+class RunError(RuntimeError):
+    """A run that is not there or not in the state for what is asked; the message says all."""
+
+
+class NoSuchRunError(RunError):
+    """No run, or more than one, is called that."""
+
+
+class Run(BaseModel):
+    """A run as a list shows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    flow_run_id: UUID | None
+    """None for a run directory that Prefect has no flow run of."""
+    name: str
+    state: str
+    """Prefect's name of it; empty where Prefect knows nothing."""
+    message: str
+    """Of the state."""
+    over: bool
+    """Whether the state is final."""
+    percent: float | None
+    """Of all loads and replications; None before there is any news."""
+    news: str
+    """How far it is and what came out last, in a line."""
+    created: datetime | None
+    started: datetime | None
+    ended: datetime | None
+    duration_seconds: float | None
+    """Time in which it was running, all attempts together."""
+
+
+class Found(NamedTuple):
+    """Where a run is: in Prefect, on this disk, or both."""
+
+    run_id: str
+    flow_run: "FlowRun | None"
+    directory: RunDirectory | None
+    """A run that was resumed has that of the run that it goes on with."""
+
+    @property
+    def owns_directory(self) -> bool:
+        """Whether the directory is there and made for this run."""
+        return self.directory is not None and self.directory.run_id == self.run_id
+
+    @property
+    def name(self) -> str:
+        """The name of the flow run, or nothing."""
+        return self.flow_run.name if self.flow_run else ""
+
+
+def our_flows() -> "FlowFilter":
+    """Return the filter for runs that a person has started."""
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+
+    return FlowFilter(name=FlowFilterName(any_=_FLOWS))
+
+
+def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
+    """Return the run that is called so: by run id, by 4 or more of its first digits, by name.
+
+    The id of a flow run is good, too. Raises NoSuchRunError with the candidates.
+    """
+    text = run.strip()
+    if (flow_run_id := _uuid(text)) is not None:
+        flow_run = _read(client, flow_run_id)
+        found = [located(rundir.own_run_id(runs_dir, flow_run_id), flow_run, runs_dir)]
+        found = [one for one in found if one.flow_run or one.directory]
+    else:
+        found = list(_matches(client, text, runs_dir))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NoSuchRunError(ambiguous(text, found))
+    raise NoSuchRunError(_unknown(client, text, runs_dir))
+
+
+def find_by_prefix(run: str, runs_dir: Path) -> RunDirectory | None:
+    """Return the only directory here whose run id begins so."""
+    text = run.strip().lower()
+    if not _PREFIX.fullmatch(text):
+        return None
+    here = [one for one in rundir.list_runs(runs_dir) if one.run_id.startswith(text)]
+    return here[0] if len(here) == 1 else None
+
+
+def refresh(client: "SyncPrefectClient", found: Found) -> Found:
+    """Return the run as Prefect has it now; without a flow run when it was deleted meanwhile."""
+    if found.flow_run is None:
+        return found
+    return found._replace(flow_run=_read(client, found.flow_run.id))
+
+
+def described(found: Found, progress: Any = None) -> Run:
+    """Return a run as lists show it.  progress: its progress artifact, where there is one."""
+    flow_run = found.flow_run
+    state = flow_run.state if flow_run else None
+    data = progress.data if progress else None
+    over = state.is_final() if state else flow_run is None
+    news = (progress.description or "") if progress else ""
+    return Run(
+        run_id=found.run_id,
+        flow_run_id=flow_run.id if flow_run else None,
+        name=found.name,
+        state=(state.name or "") if state else "",
+        message=(state.message or "") if state else "",
+        over=over,
+        percent=float(data) if isinstance(data, int | float) else None,
+        news=as_ended(news) if over else news,
+        created=_plain(flow_run.created) if flow_run else None,
+        started=_plain(flow_run.start_time) if flow_run else None,
+        ended=_plain(flow_run.end_time) if flow_run else None,
+        duration_seconds=flow_run.estimated_run_time.total_seconds()
+        if flow_run and flow_run.start_time
+        else None,
+    )
+
+
+def as_ended(text: str) -> str:
+    """Return the news of a run that was killed before it could say that it is over."""
+    for said, after in _ENDED:
+        text = said.sub(after, text)
+    return text
+
+
+def progress_of(client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"]) -> dict[UUID, Any]:
+    """Return the progress artifacts of at most a page of flow runs, by flow run."""
+    artifacts = artifacts_of(client, flow_runs, "progress")
+    return {artifact.flow_run_id: artifact for artifact in artifacts if artifact.flow_run_id}
+
+
+def artifacts_of(
+    client: "SyncPrefectClient", flow_runs: Iterable["FlowRun"], *kinds: str
+) -> list["Artifact"]:
+    """Return the artifacts of these kinds of at most a page of flow runs."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    ids = [run_id for one in flow_runs for run_id in rundir.run_ids_of(one.id)]
+    found: list[Artifact] = []
+    for kind in kinds if ids else ():  # each kind is a page at most
+        key = ArtifactFilterKey(any_=[rundir.artifact_key(kind, run_id) for run_id in ids])
+        found += client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=PAGE)
+    return found
+
+
+def _plain(time: Any) -> datetime | None:
+    """Return a time of Prefect's as one of the standard library, in UTC."""
+    return None if time is None else datetime.fromtimestamp(time.timestamp(), UTC)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _read(client: "SyncPrefectClient", flow_run_id: UUID) -> "FlowRun | None":
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return client.read_flow_run(flow_run_id)
+    except ObjectNotFound:
+        return None
+
+
+def located(run_id: str, flow_run: "FlowRun | None", runs_dir: Path) -> Found:
+    """Return a run with its directory, where it is here. A run that was resumed has that of another."""
+    resumed = str(flow_run.parameters.get("resume") or "") if flow_run else ""
+    try:
+        directory = rundir.open_run(runs_dir, Path(resumed).name or run_id)
+    except rundir.RunDirectoryError:
+        directory = None
+    return Found(run_id, flow_run, directory)
+
+
+def _matches(client: "SyncPrefectClient", text: str, runs_dir: Path) -> Iterator[Found]:
+    """Yield each run whose name this is or whose run id begins with it."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+
+    known = set()
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[text]))
+    with_prefix = _with_prefix(client, text.lower()) if _PREFIX.fullmatch(text.lower()) else ()
+    for flow_runs in (_all(client, named) if text else (), with_prefix):
+        for flow_run in flow_runs:
+            run_id = rundir.own_run_id(runs_dir, flow_run.id)
+            if run_id not in known:
+                known.add(run_id)
+                yield located(run_id, flow_run, runs_dir)
+    if _PREFIX.fullmatch(text.lower()):
+        for directory in rundir.list_runs(runs_dir):
+            if directory.run_id.startswith(text.lower()) and directory.run_id not in known:
+                yield Found(directory.run_id, None, directory)
+
+
+def _with_prefix(client: "SyncPrefectClient", prefix: str) -> Iterator["FlowRun"]:
+    """Yield the flow runs whose run id begins so.
+
+    Prefect cannot look for a part of an id. A whole run id it finds by the key of an artifact,
+    which a run has from its first news on; else all runs have to be looked through.
+    """
+    if len(prefix) == _ID_DIGITS and (flow_run := _by_artifact(client, prefix)):
+        yield flow_run
+        return
+    for flow_run in _all(client, None):
+        if any(run_id.startswith(prefix) for run_id in rundir.run_ids_of(flow_run.id)):
+            yield flow_run
+            if len(prefix) == _ID_DIGITS:
+                return
+
+
+def _by_artifact(client: "SyncPrefectClient", run_id: str) -> "FlowRun | None":
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    key = ArtifactFilterKey(
+        any_=[rundir.artifact_key(kind, run_id) for kind in ("progress", "report")]
+    )
+    for artifact in client.read_artifacts(artifact_filter=ArtifactFilter(key=key), limit=2):
+        if artifact.flow_run_id and (flow_run := _read(client, artifact.flow_run_id)):
+            return flow_run
+    return None
+
+
+def _all(client: "SyncPrefectClient", flow_run_filter: Any) -> Iterator["FlowRun"]:
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    offset = 0
+    while True:
+        page = client.read_flow_runs(
+            flow_filter=our_flows(),
+            flow_run_filter=flow_run_filter,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=PAGE,
+            offset=offset,
+        )
+        yield from page
+        if len(page) < PAGE:
+            return
+        offset += PAGE
+
+
+def ambiguous(text: str, found: list[Found]) -> str:
+    """Return that several runs are called so, and which."""
+    told = "; ".join(_told(one) for one in found[:_TOLD])
+    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    return f"{len(found)} runs are called '{show(text)}', say which by its run id: {told}{more}"
+
+
+def _told(found: Found) -> str:
+    state = found.flow_run.state if found.flow_run else None
+    return f"{found.run_id} ({(state.name if state else '') or 'not in Prefect'})"
+
+
+def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
+    recent = client.read_flow_runs(flow_filter=our_flows(), limit=_RECENT)
+    names = {flow_run.name: rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent}
+    ids = [rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent]
+    ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:_RECENT]]
+    near = [f"{names[name]} ({name})" for name in get_close_matches(text[:200], names)]
+    starts = {run_id[: len(text)]: run_id for run_id in ids}
+    near += [starts[start] for start in get_close_matches(text[:200].lower(), starts)]
+    nearest = f"; the nearest: {', '.join(near)}" if near else ""
+    short = "; a part of a run id is its first 4 digits or more" if len(text) < 4 else ""
+    return f"there is no run '{show(text)}'{nearest}{short}; `fusion runs` lists them"

@@ -1,0 +1,66 @@
+"""Imports run one way, and DESIGN.md and docs/modules.md show the rooms as they are."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST_ROOMS = {"fusion": 9, "fusion_flows": 10}
+FACES = {
+    "fusion": {"fusion", "fusion.request", "fusion.inputs", "fusion.replication"},
+    "fusion_flows": {
+        "fusion_flows",
+        *(f"fusion_flows.{name}" for name in ("__main__", "serve")),
+        *(f"fusion_flows.{name}" for name in ("sim", "sweep", "points", "maintenance")),
+    },
+}
+"""What may lie beside the rooms: what is promised to be importable from there. A new file has a room."""
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "docs" / "make_architecture.py"))
+
+
+@pytest.mark.parametrize("package", MOST_ROOMS)
+def test_imports_between_rooms_run_one_way(read: dict[str, Any], package: str) -> None:
+    rooms = read["rooms"](package)
+    assert len(rooms) <= MOST_ROOMS[package]
+    floors = read["floors"](rooms)  # an error where rooms import each other in a circle
+    assert all(floors[room] > floors[other] for room, others in rooms.items() for other in others)
+
+
+@pytest.mark.parametrize("package", MOST_ROOMS)
+def test_no_files_import_each_other_in_a_circle(read: dict[str, Any], package: str) -> None:
+    graph = {each.name: each.imports - {package} for each in read["modules"](package)}
+    if package == "fusion":
+        graph["fusion.kernel.quality"] -= {"fusion.kernel.connections"}  # for types alone
+    read["order"](graph)
+    assert len(graph) > 50
+
+
+@pytest.mark.parametrize("package", MOST_ROOMS)
+def test_every_file_has_a_room(read: dict[str, Any], package: str) -> None:
+    beside = {each.name for each in read["modules"](package) if not read["room_of"](each.name)}
+    assert beside == FACES[package]
+
+
+def test_a_circle_is_found(read: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"a -> b -> a|b -> a -> b"):
+        read["floors"]({"a": frozenset("b"), "b": frozenset("a")})
+
+
+def test_the_simulator_does_not_know_of_the_flows(read: dict[str, Any]) -> None:
+    for path in sorted((ROOT / "fusion").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for other in ("fusion_flows", "prefect", "pandas", "matplotlib"):
+            assert f"import {other}" not in text, path
+            assert f"from {other}" not in text, path
+
+
+def test_the_pages_show_the_rooms_as_they_are(read: dict[str, Any]) -> None:
+    command = "python docs/make_architecture.py"
+    assert read["TARGET"].read_text(encoding="utf-8") == read["page"](), command
+    assert read["DESIGN"].read_text(encoding="utf-8") == read["design"](), command
