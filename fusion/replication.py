@@ -1,0 +1,5 @@
+"""The old place of `fusion.simulation.replication`, which deployments and scripts may name."""
+
+from fusion.simulation.replication import replicate
+
+__all__ = ["replicate"]

@@ -1,0 +1,5 @@
+"""The old place of `fusion_flows.engines.points`, which deployments and scripts may name."""
+
+from fusion_flows.engines.points import fusion_points
+
+__all__ = ["fusion_points"]

@@ -1,0 +1,5 @@
+"""The old place of `fusion_flows.flows.sim`, which deployments and scripts may name."""
+
+from fusion_flows.flows.sim import SimResult, fusion
+
+__all__ = ["SimResult", "fusion"]

@@ -1,0 +1,5 @@
+"""The old place of `fusion_flows.flows.sweep`, which deployments and scripts may name."""
+
+from fusion_flows.flows.sweep import SweepResult, fusion_sweep
+
+__all__ = ["SweepResult", "fusion_sweep"]
