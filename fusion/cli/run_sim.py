@@ -128,7 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signals = Signals()
     # The rest is imported here so that --help and a wrong argument are answered at once.
-    from fusion.config.config import ConfigError, load_config, relevant_fields
+    from fusion.config.config import ConfigError, load_config
+    from fusion.config.relevant_fields import relevant_fields
     from fusion.results.logging_config import configure_logging
     from fusion.results.progress import ProgressWriter
     from fusion.results.replication_file import ForeignResultsError, ReplicationFile

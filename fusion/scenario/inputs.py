@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.config.config import Config, ConfigError, Problem, relevant_fields, source_of
+from fusion.config.config import Config, ConfigError, Problem, source_of
 from fusion.config.named_files import (
     KEYS,
     InputFolders,
@@ -27,6 +27,7 @@ from fusion.config.named_files import (
     input_folders,
     told_value,
 )
+from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import HOME
 from fusion.config.shipped import OTHER_NAMES, topology_names
 from fusion.network.formats import make_ways

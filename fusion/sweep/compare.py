@@ -7,8 +7,8 @@ from typing import Any
 
 from fusion.config.config import ConfigError, Problem
 from fusion.config.problems import nearest, show
-from fusion.results.capacity import load_at
 from fusion.results.comparison import blocking_difference
+from fusion.results.load_at import load_at
 from fusion.results.outcome import METRICS
 from fusion.results.statistics import Estimate
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
@@ -122,7 +122,7 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
 
     A curve is what lies at one combination of the axes but erlang. Columns: those axes; load with its
     interval (0 or inf where it is open, NaN for a load that the curve does not reach); status, see
-    `capacity.load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
+    `load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
     no probability.
     """
     needs_blocking(sweep, "a load")

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion.results.capacity import Evaluation, FoundLoad, search_load
+from fusion.results.load_finder import Evaluation, FoundLoad, search_load
 from fusion.results.outcome import Outcome
 from fusion.results.stopping import Task
 from fusion.scenario.inputs import key_of

@@ -44,7 +44,7 @@ def search_loads(
 
     points: of the sweep; between the loads at the ends of each curve it is searched. precision: half the
     interval over the load. max_requests: of each search. say: is told each round. Columns: the axes; load
-    with ci_lower and ci_upper, status and target as of `capacity.search_load`; requests that were
+    with ci_lower and ci_upper, status and target as of `load_finder.search_load`; requests that were
     measured; simulated, those that were not in the store. Raises ArgumentError for a curve with one load,
     and SearchFailedError. What was simulated is in the store, however it ends.
     """

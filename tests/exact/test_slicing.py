@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.config.config import Config, ConfigError, load_config
+from fusion.config.relevant_fields import relevant_fields
 from fusion.results.measured import Replication
 from fusion.results.statistics import blocking_estimate
 from fusion.scenario.inputs import read_inputs

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fusion.results.capacity import find_load
+from fusion.results.load_finder import find_load
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
 from fusion.sweep.points import Point, at_load, sweep_points

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fusion.config.config import ConfigError, load_config, relevant_fields, to_ini
+from fusion.config.config import ConfigError, load_config, to_ini
+from fusion.config.relevant_fields import relevant_fields
 from fusion.scenario.policy.file import read_policy
 from fusion_flows.command import submission
 from fusion_flows.command.sweeps import sweep_parameters

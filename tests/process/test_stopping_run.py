@@ -6,7 +6,8 @@ import csv
 import json
 from pathlib import Path
 
-from fusion.config.config import load_config, relevant_fields
+from fusion.config.config import load_config
+from fusion.config.relevant_fields import relevant_fields
 from fusion.results.progress import ProgressWriter
 from fusion.results.replication_file import ReplicationFile
 from fusion.scenario.inputs import content_key, read_inputs

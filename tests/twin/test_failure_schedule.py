@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config.config import ConfigError, load_config, relevant_fields, to_ini
+from fusion.config.config import ConfigError, load_config, to_ini
+from fusion.config.relevant_fields import relevant_fields
 from fusion.results.measured import Replication
 from fusion.scenario.failures import Event, Scheduled
 from fusion.scenario.inputs import content_key, read_inputs

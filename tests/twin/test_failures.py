@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config.config import ConfigError, load_config, relevant_fields
+from fusion.config.config import ConfigError, load_config
+from fusion.config.relevant_fields import relevant_fields
 from fusion.kernel.connections import ENDED, Service
 from fusion.kernel.failures import able_to_fail
 from fusion.network.region import links_in_region

@@ -22,12 +22,12 @@ from fusion.config.config import (
     ignored_keys,
     load_config,
     read_overrides,
-    relevant_fields,
     template_names,
     to_ini,
 )
 from fusion.config.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
 from fusion.config.foreign_keys import SECTIONS as FOREIGN_SECTIONS
+from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import (
     FIT_LABELS,
     HOME,

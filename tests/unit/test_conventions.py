@@ -11,16 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config.config import (
-    Config,
-    ConfigError,
-    Problem,
-    ignored_keys,
-    load_config,
-    relevant_fields,
-    to_ini,
-)
+from fusion.config.config import Config, ConfigError, Problem, ignored_keys, load_config, to_ini
 from fusion.config.limits_as_fusion import ONLY
+from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import HOME, SECTIONS
 from fusion.kernel.fusion_full import ROW
 from fusion.network.formats_as_fusion import by_length, by_reach, first_that_reaches

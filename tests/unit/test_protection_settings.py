@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.config.config import Config, ConfigError, load_config
+from fusion.config.relevant_fields import relevant_fields
 from fusion.results.measured import Replication
 from fusion.results.statistics import blocking_estimate
 from fusion.scenario.inputs import content_key, read_inputs

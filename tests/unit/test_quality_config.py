@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config.config import Config, ConfigError, load_config, relevant_fields
+from fusion.config.config import Config, ConfigError, load_config
+from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import SnrSettings
 from fusion.network.cores import LAYOUTS
 from fusion.network.physics.crosstalk import CROSSTALK_THRESHOLDS_DB

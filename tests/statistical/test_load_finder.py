@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from fusion.results.capacity import Evaluation, FoundLoad, find_load, fit_line, load_at, search_load
+from fusion.results.load_at import load_at
+from fusion.results.load_finder import Evaluation, FoundLoad, find_load, fit_line, search_load
 from fusion.results.statistics import blocking_estimate, upper_bound_of_zero
 from fusion.simulation.replication import replicate
 from validation.exact import erlang_b

@@ -1,0 +1,113 @@
+"""Which keys of a configuration can change a result: what its results are known by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusion.config.failure_settings import FAILURE_KEYS
+from fusion.config.ini import format_value
+from fusion.config.sections import (
+    DEFAULTS,
+    HOME,
+    LINK_COST_KEYS,
+    QUALITY_KEYS,
+    SECTIONS,
+    Config,
+    flat,
+)
+
+
+def relevant_fields(config: Config) -> dict[str, object]:
+    """Return "section.key" -> value of what differs from the default and can change a result.
+
+    Numbers are normalised (300.0 is 300), and so is what comes to the same: a shortest path is one
+    of k = 1, and keys of a mode that is off are left out. A key that a later version adds leaves
+    the fields of older configurations as they are.
+    """
+    values = flat(config)
+    skipped = {"workers"}
+    if values["bit_rates"] == "uniform":
+        skipped.add("request_distribution")
+    else:
+        values["request_distribution"] = config.bit_rate_shares  # without shares of 0
+        skipped |= {"bit_rate_min", "bit_rate_max", "bit_rate_step"}
+    if values["stopping_rule"] == "fixed":
+        skipped |= {"relative_precision", "absolute_precision", "min_replications", "look_ahead"}
+    if values["route_method"] == "shortest_path":
+        skipped.add("route_method")  # its k_paths is 1
+    if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
+        skipped.add("can_partially_serve")
+    skipped |= _without_effect_in_a_failure(values)
+    skipped |= _without_effect_on_quality(values)
+    if values["conventions"] != "none":
+        skipped |= {"warmup_requests"}  # there is none
+    counts_paths = values["can_partially_serve"] and values["max_segments"] > 1
+    counts_paths = counts_paths or values["route_method"] in ("cong_aware", "external_ksp")
+    if not counts_paths or values["k_paths_in_file"] == values["k_paths"]:
+        skipped.add("k_paths_in_file")  # it changes how paths are listed alone
+    if values["protection_mode"] == "none":
+        skipped |= set(SECTIONS["protection_settings"].model_fields)
+        if values["failure_type"] != "none" and values["restoration"] == "reroute":
+            skipped -= {"restoration_latency_ms", "signalling_ms_per_km"}
+    elif values["failure_type"] == "none":
+        skipped |= {"revert_to_primary", "protection_switchover_ms"}
+        skipped |= {"restoration_latency_ms", "signalling_ms_per_km"}
+    if values["route_method"] == "1plus1_protection":
+        skipped.add("route_method")  # its protection_mode is 1plus1
+    if values["route_method"] != "cong_aware":
+        skipped.add("congestion_weight")
+    if values["policy"]:
+        skipped |= {"path_choice", "allocation_method"}
+    if values["spectrum_priority"] == "CSB":
+        skipped.add("spectrum_priority")  # the same as None
+    return {
+        f"{HOME[key]}.{key}": _normal(value)
+        for key, value in values.items()
+        if key not in skipped and value != DEFAULTS[key]
+    }
+
+
+def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:
+    """Return the keys of failure_settings that change nothing."""
+    kind = values["failure_type"]
+    if kind == "none":
+        return set(SECTIONS["failure_settings"].model_fields)
+    own = FAILURE_KEYS[kind]
+    skipped = {key for keys in FAILURE_KEYS.values() for key in keys if key not in own}
+    if kind == "random":
+        skipped |= {"further_failures", "t_fail_arrival_index", "t_repair_after_arrivals"}
+        skipped |= {"t_fail_time", "t_repair_after_time"}
+    if values["geo_radius_km"] > 0:
+        skipped.add("geo_hop_radius")
+    else:
+        skipped.add("geo_center_point")
+    if values["t_fail_time"] == -1:
+        skipped |= {"t_fail_time", "t_repair_after_time"}
+    else:
+        skipped |= {"t_fail_arrival_index", "t_repair_after_arrivals"}
+    return skipped
+
+
+def _without_effect_on_quality(values: Mapping[str, Any]) -> set[str]:
+    """Return the keys of snr_settings that change nothing, and of what goes with them."""
+    kind = values["snr_type"]
+    used = {"snr_type", *QUALITY_KEYS[kind], *LINK_COST_KEYS.get(values["route_method"], ())}
+    if values["xt_type"] == "without_length" and values["route_method"] == "xt_aware":
+        used.discard("beta")
+    if not values["egn_model"] and not (kind == "gsnr" and values["conventions"] != "none"):
+        used.discard("phi")
+    if not values["snr_recheck"]:
+        used -= {"recheck_adjacent_cores", "recheck_crossband"}
+    if kind != "xt_calculation" and not values["xt_noise"]:
+        used.discard("recheck_adjacent_cores")
+    unused = set(SECTIONS["snr_settings"].model_fields) - used
+    return unused if values["fixed_grid"] else unused | {"channel_capacity"}
+
+
+def _normal(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {format_value(key): _normal(item) for key, item in value.items()}
+    return value
