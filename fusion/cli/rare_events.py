@@ -13,7 +13,6 @@ import traceback
 from typing import TYPE_CHECKING
 
 from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
-from fusion.config.sections import LINK_COST_KEYS
 from fusion.results.interval_text import between, interval_text
 
 if TYPE_CHECKING:
@@ -49,12 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         config = load_config(options.config)
+        _refuse(config)
         inputs = read_inputs(config)
     except ConfigError as error:
         print(f"fusion.cli.rare_events: {error}", file=sys.stderr)
-        return BAD_INPUT
-    if refusal := _refusal(config):
-        print(f"fusion.cli.rare_events: {options.config}: {refusal}", file=sys.stderr)
         return BAD_INPUT
     try:
         complete = wait_for_end(
@@ -68,26 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if complete else signals.exit_code
 
 
-def _refusal(config: Config) -> str:
-    general = config.general_settings
-    if general.max_iters < 2:
-        return "[general_settings] max_iters is 1: must be at least 2, or there is no interval"
-    for section, key, off in (
-        (general, "max_segments", 1),
-        (general, "is_grooming_enabled", False),
-        (config.failure_settings, "failure_type", "none"),
-        (config.protection_settings, "protection_mode", "none"),
-        (config.snr_settings, "snr_type", "None"),
-        (config.compatibility_settings, "conventions", "none"),
-    ):
-        value = getattr(section, key)
-        if value != off:
-            return f"{key} = {value}: must be {off} for importance splitting"
-    for key in ("route_method", "allocation_method"):
-        value = getattr(general, key)
-        if value in LINK_COST_KEYS and not config.routing_settings.policy:
-            return f"{key} = {value}: is not available for importance splitting"
-    return ""
+def _refuse(config: Config) -> None:
+    """Raise ConfigError for what importance splitting does not go with."""
+    from fusion.config.config import ConfigError, Problem, misfits, source_of
+
+    problems = misfits(config, "splitting")
+    most = config.general_settings.max_iters
+    if most < 2:
+        told, source = "must be at least 2, or there is no interval", source_of(config, "max_iters")
+        problems.append(Problem("general_settings", "max_iters", most, told, source))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _estimate(config: Config, inputs: Inputs, signals: Signals, *, as_json: bool) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from fusion.config import foreign_keys, named_files
+from fusion.config.features import refusals
 from fusion.config.ini import Entries, Entry, format_value, read_ini
 from fusion.config.keys_as_fusion import (
     as_fusion_reads,
@@ -27,11 +28,13 @@ from fusion.config.overrides import OVERRIDES, override_entries, read_overrides
 from fusion.config.problems import ConfigError, Problem, brief, nearest, show, words
 from fusion.config.section import Section
 from fusion.config.sections import (
+    CHOICES,
     HOME,
     RANGES,
     SECTIONS,
     Config,
     contradictions,
+    flat,
 )
 from fusion.config.shipped import (
     FUSION_NETWORKS,
@@ -55,6 +58,7 @@ __all__ = [
     "Reading",
     "ignored_keys",
     "load_config",
+    "misfits",
     "read_config",
     "read_overrides",
     "source_of",
@@ -153,6 +157,15 @@ def source_of(config: Config, key: str) -> str:
     """
     sources: dict[str, str] | None = vars(config).get(_SOURCES)
     return "the configuration" if sources is None else sources.get(key, _DEFAULT)
+
+
+def misfits(config: Config, use: str) -> list[Problem]:
+    """Return what of a configuration does not go with a way to use it: a feature that no key switches on."""
+    values = flat(config)
+    return [
+        Problem(HOME[key], key, told_value(key, values[key]), message, source_of(config, key))
+        for key, message in refusals(values, CHOICES, (use,))
+    ]
 
 
 def template_names(templates_dir: Path | None = None) -> list[str]:

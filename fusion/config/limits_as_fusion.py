@@ -9,37 +9,12 @@ MOST_REQUESTS = 10_000_000
 """All requests of a replication are held in memory."""
 
 ONLY: dict[str, tuple[tuple[object, ...], str]] = {
-    "route_method": (
-        ("k_shortest_path", "shortest_path", "cong_aware", "external_ksp"),
-        "least_congested, frag_aware and nli_aware crash there, and xt_aware takes a path that is not among "
-        "the candidates; they work without it",
-    ),
-    "allocation_method": (
-        ("first_fit", "priority_first", "xt_aware"),
-        "its other methods crash or block every request; they work without it",
-    ),
     "guard_slots": ((0, 1), "it crashes with more"),
-    "path_order": (("km",), "its only order"),
-    "path_choice": (("in_order",), "its only choice"),
-    "link_directions": (("shared",), "a lightpath takes its slots in both directions there"),
-    "bit_rates": (("distribution",), "bit rates are drawn by quota there"),
-    "holding_distribution": (("exponential",), "its only distribution"),
-    "traffic_matrix": (("",), "all pairs of nodes are equal there"),
     "warmup_requests": (("auto", 0), "it counts from the empty network on"),
     "seed": ((0,), "its seed is the number of the replication plus 1"),
-    "stopping_rule": (("fixed",), "it has a rule of its own; is_training = True switches that off"),
-    "failure_type": (("none",), "every kind crashes there"),
-    "protection_mode": (("none",), "it crashes or protects nothing there"),
-    "snr_type": (
-        ("None", "snr_calc_nli", "xt_calculation", "gsnr"),
-        "its tables of signal quality are not available; ours work without it",
-    ),
-    "snr_recheck": ((False,), "it crashes there; it works without it"),
     "congestion_weight": ((0.3,), "its files cannot set another"),
-    "paths_file": (("",), "it has paths of its own"),
-    "policy": (("",), "it has none from a file"),
 }
-"""Key -> the values that it may have, and what FUSION does with others."""
+"""Key -> the values that it may have, and why no others. What is not available at all is in `features`."""
 
 TABLED = "USbackbone60"
 """The network whose paths FUSION has in a table: three of each pair of its core nodes."""
@@ -68,14 +43,6 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
             wanted = " or ".join(str(value) or "empty" for value in allowed)
             yield key, f"must be {wanted} with conventions = {mode}: {why}"
     yield from _of_signal_quality(values)
-    if mode == "fusion_orchestrator":
-        yield from _of_orchestrator(values)
-    if values.get("allocation_method") == "xt_aware" and values.get("cores_per_link", 1) != 1:
-        yield (
-            "cores_per_link",
-            "must be 1 with allocation_method = xt_aware and conventions = fusion: with 2 to 5 cores it "
-            "crashes there, and with 7 a hundred requests take it minutes; it works without it",
-        )
     tabled = values.get("route_method") == "external_ksp" and values.get("network") == TABLED
     if tabled and values.get("const_link_weight"):
         yield (
@@ -118,11 +85,6 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
 def _of_signal_quality(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     kind = values.get("snr_type", "None")
     dynamic, grooms = values.get("dynamic_lps"), values.get("is_grooming_enabled")
-    if dynamic and kind in ("snr_calc_nli", "xt_calculation"):
-        yield (
-            "dynamic_lps",
-            f"must be False with snr_type = {kind} and conventions = fusion, which crashes; gsnr has it",
-        )
     if kind == "gsnr" and dynamic is False and grooms is False:
         yield (
             "snr_type",
@@ -136,15 +98,3 @@ def _of_signal_quality(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "cores_per_link",
             "must be 7 with snr_type = xt_calculation and conventions = fusion, which knows no others",
         )
-
-
-def _of_orchestrator(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    mode = "conventions = fusion_orchestrator"
-    if values.get("route_method") == "cong_aware":
-        yield "route_method", f"must not be cong_aware with {mode}, which blocks every request"
-    for key, off in (("snr_type", "None"), ("is_grooming_enabled", False)):
-        if values.get(key, off) != off:
-            yield (
-                key,
-                f"must be {off} with {mode}: its decisions with it are not known; fusion has it",
-            )

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fusion.config.counts import counted
 from fusion.config.failure_settings import FailureSettings, contradictions_of_failures
+from fusion.config.features import refusals
 from fusion.config.ini import format_value
 from fusion.config.limits_as_fusion import contradictions_with_fusion
 from fusion.config.section import Section
@@ -646,6 +647,13 @@ DEFAULTS = {
     for key, field in section.model_fields.items()
 }
 """Default of each key."""
+CHOICES: dict[str, tuple[object, ...]] = {
+    key: get_args(field.annotation)
+    for section in SECTIONS.values()
+    for key, field in section.model_fields.items()
+    if get_origin(field.annotation) is Literal
+}
+"""The values of each key that names one of some."""
 
 
 def flat(config: Config) -> dict[str, Any]:
@@ -696,21 +704,6 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         values["route_method"] == "shortest_path" and values["k_paths"] != 1
     ):
         yield "k_paths", "must be 1 with route_method = shortest_path"
-    if known("route_method", "path_choice") and (
-        values["path_choice"] == "all" and values["route_method"] in RANKING
-    ):
-        method = values["route_method"]
-        yield (
-            "path_choice",
-            f"must be in_order with route_method = {method}, which orders the paths",
-        )
-    if values.get("policy"):
-        yield from _contradictions_of_a_policy(values)
-    elif values.get("allocation_method") == "xt_aware" and values.get("path_choice") == "all":
-        yield (
-            "path_choice",
-            "must be in_order with allocation_method = xt_aware, which compares the cores of a path",
-        )
     if known("route_method", "path_order") and (
         values["route_method"] == "least_congested" and values["path_order"] != "hops"
     ):
@@ -727,9 +720,11 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         values["quality_file"] and values["snr_type"] != "snr_e2e_external_resources"
     ):
         yield "quality_file", "is only read with snr_type = snr_e2e_external_resources"
-    if values.get("snr_type", "None") != "None":
-        yield from _contradictions_of_quality(values)
-    elif values.get("dynamic_lps") and "snr_type" in values:
+    if values.get("snr_type") == "snr_e2e_external_resources" and (
+        values.get("quality_file") == ""
+    ):
+        yield "quality_file", "must name a file with snr_type = snr_e2e_external_resources"
+    if values.get("dynamic_lps") and values.get("snr_type") == "None":
         yield (
             "dynamic_lps",
             "must be False with snr_type = None: it needs a model of signal quality",
@@ -737,6 +732,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if values.get("failure_type", "none") != "none":
         yield from contradictions_of_failures(values)
     yield from contradictions_with_fusion(values)
+    yield from refusals(values, CHOICES)
     if known("stopping_rule", "min_replications", "max_iters") and (
         values["stopping_rule"] == "precision" and values["min_replications"] > values["max_iters"]
     ):
@@ -758,69 +754,15 @@ def _too_many(
 
 
 def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    mode, method = values.get("protection_mode"), values.get("route_method")
-    if method == "1plus1_protection" and mode not in (None, "1plus1"):
+    mode = values.get("protection_mode")
+    if values.get("route_method") == "1plus1_protection" and mode not in (None, "1plus1"):
         yield "protection_mode", "must be 1plus1 with route_method = 1plus1_protection"
-        return
-    if mode in (None, "none"):
-        return
-    told = f"with protection_mode = {mode}"
-    allowed = ("k_shortest_path", "shortest_path", "1plus1_protection")
-    if method not in (None, *allowed):
-        yield "route_method", f"must be {', '.join(allowed[:2])} or {allowed[2]} {told}"
-    if values.get("allocation_method") == "xt_aware":
-        yield (
-            "allocation_method",
-            f"must not be xt_aware {told}: it does not place a working path and its backup",
-        )
-    for key, only in (("path_order", ("km", "hops")), ("path_choice", ("in_order",))):
-        if values.get(key) not in (None, *only):
-            yield key, f"must be {' or '.join(only)} {told}"
-    for key in ("max_segments", "is_grooming_enabled"):
-        if values.get(key, 0) > (key == "max_segments"):
-            yield key, f"must be {'1' if key == 'max_segments' else 'False'} {told}"
-    if mode == "shared_backup":
+    elif mode == "shared_backup":
+        told = f"with protection_mode = {mode}"
         if values.get("revert_to_primary") is False:
             yield "revert_to_primary", f"must be True {told}: the backup is not theirs alone"
         if values.get("backup_slots") == "same":
             yield "backup_slots", f"must be own {told}"
-
-
-def _contradictions_of_quality(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind = values["snr_type"]
-    if kind in NOISE_MODELS:
-        for band in ("s_band", "o_band", "e_band"):
-            if values.get(band):
-                yield band, f"must be 0 with snr_type = {kind}, which knows C and L band alone"
-    if kind == "snr_calc_nli" and values.get("c_band") and values.get("l_band"):
-        yield (
-            "l_band",
-            "must be 0 with snr_type = snr_calc_nli, which knows one band; gsnr knows both",
-        )
-    if kind == "snr_e2e_external_resources" and values.get("quality_file") == "":
-        yield "quality_file", f"must name a file with snr_type = {kind}"
-    if values.get("path_choice") == "all" and values.get("allocation_method") == "random_fit":
-        yield "path_choice", f"must be in_order with random_fit and snr_type = {kind}"
-    if values.get("protection_mode", "none") != "none":
-        yield "protection_mode", f"must be none with snr_type = {kind}"
-    if values.get("failure_type", "none") != "none" and values.get("restoration") == "wait":
-        yield "restoration", f"must be none or reroute with snr_type = {kind}"
-
-
-def _contradictions_of_a_policy(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    method = values.get("route_method")
-    if method in RANKING:
-        yield "policy", f"orders the paths itself, and so does route_method = {method}"
-    if values.get("max_segments", 1) > 1:
-        yield "policy", "is not available with max_segments above 1"
-    if values.get("is_grooming_enabled"):
-        yield "policy", "is not available with is_grooming_enabled = True"
-    mode = values.get("protection_mode", "none")
-    if mode != "none":
-        yield "policy", f"is not available with protection_mode = {mode}"
-    model = values.get("snr_type", "None")
-    if model != "None":
-        yield "policy", f"is not available with snr_type = {model}"
 
 
 @lru_cache(maxsize=256)

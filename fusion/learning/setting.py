@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, TypedDict
 
-from fusion.config.config import Config, ConfigError, Problem, load_config, source_of
+from fusion.config.config import (
+    Config,
+    ConfigError,
+    Problem,
+    load_config,
+    misfits,
+    source_of,
+)
 from fusion.config.problems import brief
 from fusion.config.relevant_fields import relevant_fields
 from fusion.learning.episodes import counted_of, flag_of, number_of
@@ -164,11 +171,12 @@ def make_setting(
 
 def _refuse(config: Config) -> None:
     """Raise ConfigError with every key that asks for what environments do not model."""
-    problems = []
+    problems = misfits(config, "learners")
+    named = {problem.key for problem in problems}
     for name, value in relevant_fields(config).items():
         section, _, key = name.partition(".")
         allowed = _MODELLED.get(key, frozenset())
-        if allowed is None or (isinstance(value, str) and value in allowed):
+        if key in named or allowed is None or (isinstance(value, str) and value in allowed):
             continue
         message = "an environment for learners does not model this; leave the key at its default"
         problems.append(Problem(section, key, brief(value), message, source_of(config, key)))

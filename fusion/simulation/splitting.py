@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion.config.config import Config
+from fusion.config.config import Config, ConfigError, misfits
 from fusion.kernel.arrays import Floats, Int32s, Int64s, State, new_state, new_tally
 from fusion.kernel.splitting_loop import (
     Closeness,
@@ -127,8 +127,11 @@ def estimate_rare_blocking(
     Of the config, `max_iters` is the number of replications and `num_requests` what each may spend on all its
     trajectories after the warm-up, about; the pilot comes on top. stopped: asked between chunks. The result
     depends on config, inputs and load alone, not on `workers`. Raises ValueError for a load or a number of
-    replications with which there is no estimate, Stopped, and WorkerDiedError.
+    replications with which there is no estimate, ConfigError for what splitting does not go with, Stopped,
+    and WorkerDiedError.
     """
+    if problems := misfits(config, "splitting"):
+        raise ConfigError(problems)
     replications = config.general_settings.max_iters
     if not (math.isfinite(load) and load > 0.0):
         raise ValueError(f"load is {load}: must be a number of Erlang above 0")
@@ -164,13 +167,9 @@ def estimate_scenario(
     of the main trajectories, which are a plain simulation. workers: processes for the replications. Raises
     Stopped, and WorkerDiedError.
     """
-    if scenario.service or scenario.failure or scenario.protection:
-        raise ValueError(
-            "importance splitting is not there for slicing, grooming, signal quality, nli_aware and "
-            "xt_aware, failures and protection"
-        )
-    if scenario.own is not None:
-        raise ValueError("importance splitting is not there for a policy of your own")
+    others = ("service", "failure", "protection", "conventions", "own")
+    if there := [name for name in others if getattr(scenario, name) is not None]:
+        raise ValueError(f"importance splitting has no loop for a scenario with {there[0]}")
     budget = scenario.num_requests
     plan, pilot = make_plan(scenario, load, warmup_requests, replications * budget, stopped)
     main = max(1, min(budget, round(budget / plan.trajectories)))

@@ -18,6 +18,11 @@ def test_config_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "templates.md").read_text(encoding="utf-8") == made["templates"]()
 
 
+def test_the_table_of_features_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_features.py"))
+    assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == made["page"]()
+
+
 def test_api_reference_is_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_api_reference.py"))
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == made["reference"]()

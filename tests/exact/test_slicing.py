@@ -163,7 +163,7 @@ def link_without_slicing(config: Config) -> Config:
 
 def test_importance_splitting_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     made = scenario(link(tmp_path, 10, max_segments=2))
-    with pytest.raises(ValueError, match="slicing, grooming, signal quality"):
+    with pytest.raises(ValueError, match="no loop for a scenario with service"):
         estimate_scenario(made, 1.0, 2, 0, 0.95)
 
 

@@ -308,7 +308,8 @@ def test_what_is_not_modelled_is_refused_by_name(key: str) -> None:
     with pytest.raises(ConfigError) as told:
         EonEnv("quick", REFUSED[key])
     assert any(problem.key == key for problem in told.value.problems)
-    assert "an environment for learners does not model this" in str(told.value)
+    assert f"{key} = " in str(told.value)
+    assert "with an environment for learners: " in str(told.value)
 
 
 def test_every_template_is_taken_or_refused_by_name() -> None:

@@ -61,10 +61,14 @@ def test_a_line_for_a_person(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("max_iters", 1, "max_iters is 1: must be at least 2"),
+        ("max_iters", 1, "max_iters = 1: must be at least 2"),
         ("max_segments", 2, "max_segments = 2: must be 1"),
         ("snr_type", "gsnr", "snr_type = gsnr: must be None"),
-        ("route_method", "nli_aware", "route_method = nli_aware: is not available"),
+        (
+            "route_method",
+            "nli_aware",
+            "route_method = nli_aware: must not be nli_aware with importance splitting",
+        ),
     ],
 )
 def test_a_wrong_config_is_told_before_anything_starts(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fusion.config.config import Config, ConfigError, Problem, ignored_keys, load_config, to_ini
+from fusion.config.features import FEATURES, REFUSED
 from fusion.config.limits_as_fusion import ONLY
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import HOME, SECTIONS
@@ -107,9 +108,14 @@ def test_there_is_no_warmup() -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "hint"),
     [
-        ("general_settings", "route_method", "frag_aware", "k_shortest_path or shortest_path"),
+        ("general_settings", "route_method", "frag_aware", "cong_aware or external_ksp"),
         ("general_settings", "route_method", "xt_aware", "not among the candidates"),
-        ("general_settings", "allocation_method", "last_fit", "first_fit or priority_first"),
+        (
+            "general_settings",
+            "allocation_method",
+            "last_fit",
+            "first_fit, priority_first or xt_aware",
+        ),
         ("general_settings", "guard_slots", 2, "must be 0 or 1"),
         ("routing_settings", "path_order", "hops", "must be km"),
         ("routing_settings", "path_choice", "all", "must be in_order"),
@@ -172,8 +178,15 @@ def test_what_becomes_of_every_key_is_known() -> None:
         for key in SECTIONS[section].model_fields
     }
     ours = set(SECTIONS["compatibility_settings"].model_fields)
-    unknown = set(HOME) - HONOURED - WITHOUT_EFFECT - idle - ours - set(ONLY)
-    assert not unknown, f"say in conventions/limits.py what becomes of {unknown}"
+    refused = {
+        key
+        for named, *others in REFUSED
+        for example in FEATURES[named].examples
+        for key in FEATURES[named].found(example)
+        if others == ["fusion"]
+    }
+    unknown = set(HOME) - HONOURED - WITHOUT_EFFECT - idle - ours - refused - set(ONLY)
+    assert not unknown, f"say in features.py or limits_as_fusion.py what becomes of {unknown}"
 
 
 def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_defaults_are_those_of_the_physics() -> None:
                 "routing_settings": {"path_choice": "all"},
             },
             "path_choice",
-            "with random_fit and snr_type",
+            "with allocation_method = random_fit and snr_type",
         ),
         ({"general_settings": {"dynamic_lps": True}}, "dynamic_lps", "False with snr_type = None"),
         (

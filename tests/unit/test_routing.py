@@ -280,12 +280,12 @@ def test_crosstalk_needs_cores_whose_neighbours_are_known(key: str) -> None:
         (
             {"route_method": "xt_aware"},
             {"routing_settings": {"policy": f"{__file__}:choose"}, "protection_settings": {}},
-            "orders the paths itself, and so does route_method = xt_aware",
+            "is not available with route_method = xt_aware: both order the paths",
         ),
         (
             {"route_method": "nli_aware"},
             {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
-            "route_method = nli_aware: must be k_shortest_path or shortest_path or cong_aware",
+            "route_method = nli_aware: must be k_shortest_path, shortest_path, cong_aware or external_ksp",
         ),
         (
             {"allocation_method": "xt_aware"},

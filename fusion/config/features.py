@@ -1,0 +1,504 @@
+"""What goes with what: the features of a configuration, and the one table of those that do not.
+
+What is not in the table goes together. What a single feature needs of other keys (a file, a bound) stands
+where these keys are checked. docs/features.md is made from this file.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import product
+from typing import Any, NamedTuple
+
+Values = Mapping[str, Any]
+Keys = tuple[str, ...]
+
+
+class Feature(NamedTuple):
+    """An option of the simulator that may not go with every other.
+
+    found: the values of a configuration (key -> value; one that is wrong by itself is missing) -> the keys
+    that switch the feature on, which messages name. examples: ways to switch it on, each with what it needs;
+    a file in them is one of the user's. must: what a message asks for in place of the feature; nothing: the
+    values that its key may have. told: the feature where another is refused with it; nothing: key = value.
+    """
+
+    title: str
+    found: Callable[[Values], Keys]
+    examples: tuple[Mapping[str, object], ...]
+    must: str = ""
+    told: str = ""
+
+
+def _is(key: str, *values: object) -> Callable[[Values], Keys]:
+    return lambda given: (key,) if given.get(key) in values else ()
+
+
+def _is_not(key: str, off: object) -> Callable[[Values], Keys]:
+    return lambda given: (key,) if given.get(key, off) != off else ()
+
+
+def _above(key: str, most: int) -> Callable[[Values], Keys]:
+    return lambda given: (key,) if given.get(key, most) > most else ()
+
+
+def _without_policy(found: Callable[[Values], Keys]) -> Callable[[Values], Keys]:
+    """Return the same of keys in whose place a policy of the user's decides."""
+    return lambda given: () if given.get("policy") else found(given)
+
+
+def _if(key: str, off: object, found: Callable[[Values], Keys]) -> Callable[[Values], Keys]:
+    """Return the same of keys that are read only where another is not off."""
+    return lambda given: found(given) if given.get(key, off) != off else ()
+
+
+def _in_part(given: Values) -> Keys:
+    serves = given.get("max_segments", 1) > 1 or given.get("is_grooming_enabled")
+    return ("can_partially_serve",) if serves and given.get("can_partially_serve") else ()
+
+
+def _paths_of_fusion(given: Values) -> Keys:
+    return _if("conventions", "none", _is("route_method", "external_ksp"))(given)
+
+
+def _protected(given: Values) -> Keys:
+    if given.get("protection_mode", "none") != "none":
+        return ("protection_mode",)
+    return _is("route_method", "1plus1_protection")(given)
+
+
+def _lit(*bands: str) -> Callable[[Values], Keys]:
+    return lambda given: tuple(band for band in bands if given.get(band))
+
+
+def _c_and_l(given: Values) -> Keys:
+    return ("l_band",) if given.get("c_band") and given.get("l_band") else ()
+
+
+def _never(_: Values) -> Keys:
+    return ()
+
+
+_LINK = {"failure_type": "link", "failed_link_src": "A", "failed_link_dst": "B"}
+_LINK |= {"t_fail_arrival_index": "50", "t_repair_after_arrivals": "50"}
+_FROM_FILE = {"snr_type": "snr_e2e_external_resources", "quality_file": "my_quality.csv"}
+_OTHER_FITS = (
+    *("last_fit", "best_fit", "random_fit", "most_used", "least_used", "exact_fit"),
+    "priority_last",
+)
+
+FEATURES: dict[str, Feature] = {
+    "policy": Feature(
+        "a policy of your own",
+        _is_not("policy", ""),
+        ({"policy": "my_policy.py:choose"},),
+        must="is not available",
+    ),
+    "congestion": Feature(
+        "routing by congestion",
+        _is("route_method", "cong_aware"),
+        ({"route_method": "cong_aware"},),
+    ),
+    "free slots": Feature(
+        "routing by free slots: the fullest link, fragmentation",
+        _is("route_method", "least_congested", "frag_aware"),
+        (
+            {"route_method": "least_congested", "path_order": "hops"},
+            {"route_method": "frag_aware"},
+        ),
+    ),
+    "impairments": Feature(
+        "routing by impairments",
+        _is("route_method", "nli_aware", "xt_aware"),
+        ({"route_method": "nli_aware"}, {"route_method": "xt_aware", "cores_per_link": 7}),
+    ),
+    "given paths": Feature(
+        "paths from outside",
+        _is("route_method", "external_ksp"),
+        ({"route_method": "external_ksp", "paths_file": "my_paths.csv"},),
+    ),
+    "file of paths": Feature(
+        "a file of paths",
+        _is_not("paths_file", ""),
+        ({"route_method": "external_ksp", "paths_file": "my_paths.csv"},),
+        must="must be empty",
+    ),
+    "FUSION's paths": Feature(
+        "paths that FUSION takes from outside",
+        _paths_of_fusion,
+        ({"route_method": "external_ksp", "conventions": "fusion"},),
+    ),
+    "by hops": Feature("paths by hops", _is("path_order", "hops"), ({"path_order": "hops"},)),
+    "by hops per bit": Feature(
+        "paths by hops per bit",
+        _is("path_order", "hops_per_bit"),
+        ({"path_order": "hops_per_bit"},),
+    ),
+    "all paths": Feature(
+        "the best of all paths",
+        _without_policy(_is("path_choice", "all")),
+        ({"path_choice": "all"},),
+    ),
+    "other fit": Feature(
+        "another fit than the first: last, best, random, by use, exact",
+        _without_policy(_is("allocation_method", *_OTHER_FITS)),
+        ({"allocation_method": "best_fit"}, {"allocation_method": "priority_last"}),
+    ),
+    "random fit": Feature(
+        "random fit",
+        _without_policy(_is("allocation_method", "random_fit")),
+        ({"allocation_method": "random_fit"},),
+    ),
+    "least crosstalk": Feature(
+        "cores by least crosstalk",
+        _without_policy(_is("allocation_method", "xt_aware")),
+        (
+            {"allocation_method": "xt_aware", "cores_per_link": 7},
+            {"allocation_method": "xt_aware"},
+        ),
+    ),
+    "slicing": Feature(
+        "slicing",
+        _above("max_segments", 1),
+        ({"max_segments": 2},),
+        must="must be 1",
+        told="max_segments above 1",
+    ),
+    "grooming": Feature(
+        "grooming",
+        _is("is_grooming_enabled", True),
+        ({"is_grooming_enabled": True},),
+        must="must be False",
+    ),
+    "in part": Feature(
+        "service in part",
+        _in_part,
+        (
+            {"can_partially_serve": True, "max_segments": 2},
+            {"can_partially_serve": True, "is_grooming_enabled": True},
+        ),
+        must="must be False",
+    ),
+    "fixed grid": Feature(
+        "a fixed grid", _is("fixed_grid", True), ({"fixed_grid": True},), must="must be False"
+    ),
+    "dynamic": Feature(
+        "dynamic lightpaths",
+        _is("dynamic_lps", True),
+        (
+            {"dynamic_lps": True, "snr_type": "gsnr"},
+            {"dynamic_lps": True, "snr_type": "snr_calc_nli"},
+            {"dynamic_lps": True, "snr_type": "xt_calculation", "cores_per_link": 7},
+        ),
+        must="must be False",
+    ),
+    "quality": Feature(
+        "signal quality, by any model",
+        _is_not("snr_type", "None"),
+        (
+            {"snr_type": "snr_calc_nli"},
+            {"snr_type": "gsnr"},
+            {"snr_type": "xt_calculation", "cores_per_link": 7},
+            _FROM_FILE,
+        ),
+    ),
+    "noise of one band": Feature(
+        "signal quality by noise, in one band",
+        _is("snr_type", "snr_calc_nli"),
+        ({"snr_type": "snr_calc_nli"},),
+    ),
+    "noise": Feature(
+        "signal quality by noise, in the C and L band",
+        _is("snr_type", "gsnr"),
+        ({"snr_type": "gsnr"},),
+    ),
+    "crosstalk": Feature(
+        "signal quality by crosstalk",
+        _is("snr_type", "xt_calculation"),
+        ({"snr_type": "xt_calculation", "cores_per_link": 7},),
+    ),
+    "file of quality": Feature(
+        "signal quality from a file",
+        _is("snr_type", "snr_e2e_external_resources"),
+        (_FROM_FILE,),
+    ),
+    "recheck": Feature(
+        "a look at the neighbours' signal quality",
+        _is("snr_recheck", True),
+        ({"snr_recheck": True, "snr_type": "gsnr"},),
+        must="must be False",
+    ),
+    "cores": Feature(
+        "several cores",
+        _above("cores_per_link", 1),
+        ({"cores_per_link": 7},),
+        must="must be 1",
+    ),
+    "C and L": Feature(
+        "C and L band",
+        _c_and_l,
+        ({"c_band": 40, "l_band": 40},),
+        must="must be 0",
+    ),
+    "other bands": Feature(
+        "S, O or E band",
+        _lit("s_band", "o_band", "e_band"),
+        ({"s_band": 40}, {"o_band": 40, "e_band": 40}),
+        must="must be 0",
+    ),
+    "directions": Feature(
+        "a spectrum for each direction",
+        _is("link_directions", "separate"),
+        ({"link_directions": "separate"},),
+    ),
+    "protection": Feature(
+        "a backup for each connection",
+        _protected,
+        ({"protection_mode": "1plus1"}, {"protection_mode": "1plus1", "backup_slots": "same"}),
+    ),
+    "shared backup": Feature(
+        "a backup that shares slots",
+        _is("protection_mode", "shared_backup"),
+        ({"protection_mode": "shared_backup", "revert_to_primary": True},),
+    ),
+    "failures": Feature(
+        "failures",
+        _is_not("failure_type", "none"),
+        (_LINK, {"failure_type": "random", "mtbf": 1000, "mtbf_of": "link", "mttr": 1}),
+    ),
+    "rerouting": Feature(
+        "restoration by a new path",
+        _if("failure_type", "none", _is("restoration", "reroute")),
+        ({**_LINK, "restoration": "reroute"},),
+    ),
+    "waiting": Feature(
+        "restoration by waiting for the repair",
+        _if("failure_type", "none", _is("restoration", "wait")),
+        ({**_LINK, "restoration": "wait"},),
+    ),
+    "bit rates": Feature(
+        "equally likely bit rates",
+        _is("bit_rates", "uniform"),
+        ({"bit_rates": "uniform", "bit_rate_min": 50, "bit_rate_max": 100, "bit_rate_step": 50},),
+    ),
+    "holding times": Feature(
+        "holding times that are not exponential",
+        _is_not("holding_distribution", "exponential"),
+        (
+            {"holding_distribution": "deterministic"},
+            {"holding_distribution": "truncated_exponential"},
+        ),
+    ),
+    "traffic matrix": Feature(
+        "a traffic matrix",
+        _is_not("traffic_matrix", ""),
+        ({"traffic_matrix": "my_matrix.csv"},),
+        must="must be empty",
+    ),
+    "precision": Feature(
+        "stopping at a precision",
+        _is("stopping_rule", "precision"),
+        ({"stopping_rule": "precision"},),
+    ),
+    "fusion": Feature(
+        "the conventions of the original FUSION",
+        _is_not("conventions", "none"),
+        ({"conventions": "fusion"},),
+    ),
+    "orchestrator": Feature(
+        "the conventions of its newer way of slicing",
+        _is("conventions", "fusion_orchestrator"),
+        ({"conventions": "fusion_orchestrator"},),
+    ),
+    "learners": Feature(
+        "environments for learners", _never, ({},), told="an environment for learners"
+    ),
+    "splitting": Feature("importance splitting", _never, ({},), told="importance splitting"),
+}
+"""What a configuration may have, by a short name."""
+
+USES = ("learners", "splitting")
+"""Features that no key switches on: ways to use a configuration."""
+
+_BOTH_ORDER = "both order the paths"
+_ORDERS = "it orders the paths, and the first with room is taken"
+_PAIRS = "the candidates are pairs of disjoint paths, which have an order of their own"
+_ONE_BACKUP = "a backup stands for a connection with one lightpath of its own"
+_TWO_BANDS = "that model knows C and L band alone"
+_PLAIN = "the loop there serves each request by one lightpath of its own"
+_BLIND = "the loop there does not know where light is"
+_CRASHES = "FUSION crashes with it; without the conventions it works"
+
+REFUSED: dict[tuple[str, ...], str] = {
+    ("policy", "congestion"): _BOTH_ORDER,
+    ("policy", "free slots"): _BOTH_ORDER,
+    ("policy", "impairments"): _BOTH_ORDER,
+    ("policy", "slicing"): "it places one lightpath for each request",
+    ("policy", "grooming"): "it places one lightpath for each request",
+    ("policy", "quality"): "it does not choose a format that is good enough",
+    ("policy", "protection"): "it places one lightpath, and a backup is another",
+    ("policy", "learners"): "there the agent chooses",
+    ("policy", "splitting"): "the loop there knows the built-in policies alone",
+    #
+    ("all paths", "congestion"): _ORDERS,
+    ("all paths", "free slots"): _ORDERS,
+    ("all paths", "impairments"): _ORDERS,
+    ("all paths", "least crosstalk"): "it compares the cores of one path",
+    (
+        "all paths",
+        "random fit",
+        "quality",
+    ): "good places are compared by a score, and random ones have none",
+    #
+    ("congestion", "protection"): _PAIRS,
+    ("free slots", "protection"): _PAIRS,
+    ("impairments", "protection"): _PAIRS,
+    ("given paths", "protection"): "pairs of disjoint paths are searched for, not read",
+    ("by hops per bit", "protection"): "a format belongs to one path, and candidates are pairs",
+    ("all paths", "protection"): "the first pair of paths with room on both is taken",
+    ("least crosstalk", "protection"): "it does not place a working path and its backup",
+    ("slicing", "protection"): _ONE_BACKUP,
+    ("grooming", "protection"): _ONE_BACKUP,
+    #
+    ("protection", "quality"): "the signal quality of backups is not computed",
+    ("waiting", "quality"): "who comes back is noise that its neighbours were not checked for",
+    ("C and L", "noise of one band"): "that model knows one band; gsnr knows both",
+    ("other bands", "noise of one band"): _TWO_BANDS,
+    ("other bands", "noise"): _TWO_BANDS,
+    #
+    ("policy", "fusion"): "FUSION has none from a file",
+    ("free slots", "fusion"): _CRASHES,
+    (
+        "impairments",
+        "fusion",
+    ): "FUSION crashes with nli_aware, and with xt_aware takes a path that is not among "
+    "the candidates; without the conventions they work",
+    ("file of paths", "fusion"): "FUSION has paths of its own",
+    ("file of quality", "fusion"): "FUSION's files of signal quality are not available",
+    ("by hops", "fusion"): "FUSION has no other order",
+    ("by hops per bit", "fusion"): "FUSION has no other order",
+    ("all paths", "fusion"): "FUSION takes the first path with room",
+    (
+        "other fit",
+        "fusion",
+    ): "FUSION's other methods crash or block every request; without the conventions they work",
+    (
+        "cores",
+        "least crosstalk",
+        "fusion",
+    ): "with 2 to 5 cores FUSION crashes, and with 7 a hundred requests "
+    "take it minutes; without the conventions it works",
+    ("recheck", "fusion"): _CRASHES,
+    ("dynamic", "noise of one band", "fusion"): "FUSION crashes; gsnr has it",
+    ("dynamic", "crosstalk", "fusion"): "FUSION crashes; gsnr has it",
+    ("directions", "fusion"): "in FUSION a lightpath takes its slots in both directions",
+    ("protection", "fusion"): "FUSION crashes or protects nothing",
+    ("failures", "fusion"): "FUSION crashes with every kind",
+    ("bit rates", "fusion"): "FUSION draws bit rates by quota",
+    ("holding times", "fusion"): "FUSION has no other distribution",
+    ("traffic matrix", "fusion"): "in FUSION all pairs of nodes are equal",
+    ("precision", "fusion"): "FUSION has a rule of its own; is_training = True switches that off",
+    ("congestion", "orchestrator"): "FUSION blocks every request",
+    ("quality", "orchestrator"): "what FUSION decides is not known; conventions = fusion has it",
+    ("grooming", "orchestrator"): "what FUSION decides is not known; conventions = fusion has it",
+    #
+    ("impairments", "learners"): _BLIND,
+    ("least crosstalk", "learners"): _BLIND,
+    ("quality", "learners"): "the loop there does not know signal quality",
+    ("slicing", "learners"): "an action sets up one lightpath",
+    ("grooming", "learners"): "an action sets up one lightpath",
+    ("protection", "learners"): "an action sets up one lightpath",
+    ("fixed grid", "learners"): "what an agent sees there is not known to be right for channels",
+    ("failures", "learners"): "an episode is served without interruption",
+    ("fusion", "learners"): "they say what is decided, and an agent is to decide",
+    #
+    ("impairments", "splitting"): _BLIND,
+    ("least crosstalk", "splitting"): _BLIND,
+    ("quality", "splitting"): "the loop there does not know signal quality",
+    ("slicing", "splitting"): _PLAIN,
+    ("grooming", "splitting"): _PLAIN,
+    ("protection", "splitting"): _PLAIN,
+    (
+        "failures",
+        "splitting",
+    ): "copies of a network go on from the same moment, and failures do not",
+    ("fusion", "splitting"): "the loop that follows them has no copies of a network",
+}
+"""Features that are not available together, most of them pairs -> why. Messages name the key of the first."""
+
+
+_MOST_CHOICES = 4
+"""Values that a message lists; of more it says which is wrong."""
+
+
+def features_of(values: Values) -> dict[str, Keys]:
+    """Return the features that are on, each with the keys that switch it on."""
+    return {name: keys for name, feature in FEATURES.items() if (keys := feature.found(values))}
+
+
+def examples_of(*names: str) -> Iterator[dict[str, object]]:
+    """Yield the ways to have some features at once: their examples, where they do not contradict."""
+    for examples in product(*(FEATURES[name].examples for name in names)):
+        values = merged(*examples)
+        if values is not None and {*names} <= {*features_of(values), *USES}:
+            yield values
+
+
+def merged(*examples: Values) -> dict[str, object] | None:
+    """Return examples in one, or None where they contradict each other."""
+    values: dict[str, object] = {}
+    for example in examples:
+        if any(values.get(key, value) != value for key, value in example.items()):
+            return None
+        values |= example
+    return values
+
+
+def rows(values: Values, beside: Collection[str] = ()) -> list[Keys]:
+    """Return the rows of the table that refuse some values. beside: features that no key switches on."""
+    return [together for together, _ in _refused(features_of(values), beside)]
+
+
+def refusals(
+    values: Values, choices: Mapping[str, Collection[object]], beside: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Yield (key, message) for features that are on and not available together.
+
+    choices: key -> the values that it may have, of keys that name one of some. beside: features that no key
+    switches on.
+    """
+    on = features_of(values)
+    for together, keys in _refused(on, beside):
+        named, *others = together
+        told = " and ".join(_told(other, values, on) for other in others)
+        for key in keys:
+            must = FEATURES[named].must or _must(key, values, choices, beside)
+            yield key, f"{must} with {told}: {REFUSED[together]}"
+
+
+def _refused(on: Mapping[str, Keys], beside: Collection[str]) -> Iterator[tuple[Keys, Keys]]:
+    """Yield the rows of the table that hold, each with the keys to name."""
+    there = {*on, *beside}
+    for together in REFUSED:
+        if there.issuperset(together):
+            yield together, on[together[0]]
+
+
+def _told(name: str, values: Values, on: Mapping[str, Keys]) -> str:
+    feature = FEATURES[name]
+    return feature.told or " and ".join(f"{key} = {values[key]}" for key in on[name])
+
+
+def _must(
+    key: str, values: Values, choices: Mapping[str, Collection[object]], beside: Collection[str]
+) -> str:
+    """Return what a key must be: one of its choices with which nothing of it is refused."""
+    allowed = [
+        str(choice)
+        for choice in choices[key]
+        if not any(
+            key in keys for _, keys in _refused(features_of({**values, key: choice}), beside)
+        )
+    ]
+    if len(allowed) > _MOST_CHOICES:
+        return f"must not be {values[key]}"
+    *first, last = allowed
+    return f"must be {', '.join(first)}{' or ' if first else ''}{last}"
