@@ -147,7 +147,7 @@ def test_a_timeout_ends_the_run(server: Prefect, tmp_path: Path) -> None:
 def test_an_error_in_the_flow_ends_the_run(server: Prefect, tmp_path: Path) -> None:
     code = f"""
 import threading, time
-from fusion_flows import reporting
+from fusion_flows.following import reporting
 def break_it():
     time.sleep(4)
     reporting.news = None  # the next look at the progress raises

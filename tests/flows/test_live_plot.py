@@ -22,7 +22,8 @@ from .test_sweep import ON_ONE_CORE
 CALL = """
 import os
 os.environ["FUSION_STORE_DIR"] = {store!r}
-from fusion_flows import fusion_sweep, live_plot
+from fusion_flows import fusion_sweep
+from fusion_flows.following import live_plot
 live_plot.FIRST_SECONDS, live_plot.LEAST_SECONDS, live_plot.SHARE = 2, 1, 1
 fusion_sweep({sweep!r}, name={name!r})
 """
@@ -142,7 +143,7 @@ def test_a_picture_that_fails_or_is_too_large_ends_nothing() -> None:
 def test_a_running_run_shows_how_full_its_links_are(server: Prefect, tmp_path: Path) -> None:
     script = tmp_path / "call.py"
     script.write_text(
-        "from fusion_flows import fusion, live_plot\n"
+        "from fusion_flows import fusion; from fusion_flows.following import live_plot\n"
         "live_plot.FIRST_SECONDS, live_plot.LEAST_SECONDS, live_plot.SHARE = 1, 1, 1\n"
         f"fusion(overrides={GOING_ON!r}, name={str(tmp_path)!r})\n"
     )

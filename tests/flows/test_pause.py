@@ -161,7 +161,7 @@ import time
 from prefect import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import Pending, Suspended
-from fusion_flows import sim
+from fusion_flows.flows import sim
 
 overrides = {overrides}
 with get_client(sync_client=True) as client:

@@ -441,7 +441,7 @@ def test_what_forks_in_a_loop_is_ended(script: str, where: str, tmp_path: Path) 
 
 SLOW_COMET = """
 import os, signal, sys, time
-from fusion_flows import guard
+from fusion_flows.process import guard
 def work():
     os.setsid()
     until = time.monotonic() + 15
@@ -540,7 +540,7 @@ def test_elsewhere_the_process_group_ends(victim: str, tmp_path: Path) -> None:
 NAMESPACE = """
 import os, subprocess, sys, time
 from pathlib import Path
-from fusion_flows import guard
+from fusion_flows.process import guard
 from fusion_flows.process.tree import ProcessTree
 
 def stranger_with(pid):
@@ -656,7 +656,7 @@ def test_a_process_with_another_start_time_or_parent_is_not_hit() -> None:
         guard._signal(process.pid, (parent, started - 1), (signal.SIGKILL,))
         elsewhere = f"guard._signal({process.pid}, (1, {started}), (9,))"
         subprocess.run(
-            [sys.executable, "-c", f"from fusion_flows import guard; {elsewhere}"],
+            [sys.executable, "-c", f"from fusion_flows.process import guard; {elsewhere}"],
             cwd=ROOT,
             check=True,
             timeout=20,

@@ -74,7 +74,9 @@ def hear(process: subprocess.Popen[str]) -> str:
 HOLD = """
 import sys
 from pathlib import Path
-from fusion_flows import run_lock, run_removal, rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir import directory as rundir
 with run_lock.hold(rundir.RunDirectory(Path(sys.argv[1]))):
     print("held", flush=True)
     sys.stdin.readline()
@@ -239,7 +241,9 @@ def test_what_only_looks_like_a_run_is_none(tmp_path: Path) -> None:
 COME_AND_GO = """
 import shutil, sys
 from pathlib import Path
-from fusion_flows import run_lock, run_removal, rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir import directory as rundir
 print("up", flush=True)
 while True:
     for number in range(5):
@@ -485,7 +489,9 @@ def test_what_cannot_be_removed_is_told_and_not_listed(tmp_path: Path) -> None:
 DELETE_ALL = """
 import sys
 from pathlib import Path
-from fusion_flows import run_lock, run_removal, rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir import directory as rundir
 run_lock._LOCK_SECONDS = 30.0  # for a busy machine
 print("up", flush=True)
 sys.stdin.readline()
@@ -572,7 +578,9 @@ def test_threads_that_delete_at_once_agree_too(
 HOLD_AND_LOOK = """
 import os, sys, time
 from pathlib import Path
-from fusion_flows import run_lock, run_removal, rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir import directory as rundir
 run = rundir.RunDirectory(Path(sys.argv[1]))
 print("up", flush=True)
 held = 0
@@ -634,7 +642,9 @@ def test_a_lock_of_a_run_that_was_made_anew_is_not_taken(
 DELETE_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from fusion_flows import run_lock, run_removal, rundir
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir import removal as run_removal
+from fusion_flows.rundir import directory as rundir
 steps = 0
 def die(event, arguments):
     global steps

@@ -79,7 +79,7 @@ def test_the_wheel_has_all_that_is_no_module(unpacked: Path) -> None:
 def test_what_helps_name_is_there_in_an_empty_folder(unpacked: Path, tmp_path: Path) -> None:
     code = """
 import os, sys
-from fusion_flows import deploy
+from fusion_flows.command import deploy
 from fusion_flows.command import cli, doctor
 
 def shipped_files():

@@ -50,7 +50,7 @@ time.sleep(60)
 STARTER = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
-from fusion_flows import process_posix
+from fusion_flows.process import posix as process_posix
 from fusion_flows.process.tree import ProcessTree
 way, guard, log, grace, *command = sys.argv[1:]
 process_posix._GUARD = Path(guard)

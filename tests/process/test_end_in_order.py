@@ -38,7 +38,7 @@ def test_who_has_heard_of_the_signal_may_write_what_there_is(question: str, code
 MET_BEFORE_US = """
 import os, signal, threading
 from multiprocessing import forkserver
-from fusion import pool
+from fusion.simulation import pool
 
 told = []
 signal.signal(signal.SIGTERM, lambda *_: told.append(True))
