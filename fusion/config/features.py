@@ -60,9 +60,10 @@ def _paths_of_fusion(given: Values) -> Keys:
 
 
 def _protected(given: Values) -> Keys:
-    if given.get("protection_mode", "none") != "none":
-        return ("protection_mode",)
-    return _is("route_method", "1plus1_protection")(given)
+    return (
+        *_is_not("protection_mode", "none")(given),
+        *_is("route_method", "1plus1_protection")(given),
+    )
 
 
 def _lit(*bands: str) -> Callable[[Values], Keys]:
@@ -252,7 +253,10 @@ FEATURES: dict[str, Feature] = {
     "protection": Feature(
         "a backup for each connection",
         _protected,
-        ({"protection_mode": "1plus1"}, {"protection_mode": "1plus1", "backup_slots": "same"}),
+        (
+            {"protection_mode": "1plus1"},
+            {"protection_mode": "1plus1", "route_method": "1plus1_protection"},
+        ),
     ),
     "shared backup": Feature(
         "a backup that shares slots",
@@ -484,7 +488,7 @@ def _refused(on: Mapping[str, Keys], beside: Collection[str]) -> Iterator[tuple[
 
 def _told(name: str, values: Values, on: Mapping[str, Keys]) -> str:
     feature = FEATURES[name]
-    return feature.told or " and ".join(f"{key} = {values[key]}" for key in on[name])
+    return feature.told or f"{on[name][0]} = {values[on[name][0]]}"
 
 
 def _must(
