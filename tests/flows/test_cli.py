@@ -344,7 +344,7 @@ def test_assignments_are_read_as_in_an_ini_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as told:
         read_assignments(wrong)
     assert len(told.value.problems) == 4
-    assert "such as general_settings.erlang_stop=300; loads are erlang_start" in str(told.value)
+    assert "'load=3': unknown key; loads are erlang_start, erlang_stop" in str(told.value)
     assert "'k_paths' needs a value" in str(told.value)
     with pytest.raises(ConfigError, match="is given as 3, too"):
         read_assignments(["erlang_stop=3", "general_settings.erlang_stop=4"])
@@ -569,15 +569,17 @@ def test_the_settings_of_a_file_are_what_runs(worker: Prefect, finished: str) ->
     assert config.bit_rate_shares == {50.0: 0.3, 100.0: 0.7}
 
 
-def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(
-    fusion: Fusion, finished: str, worker: Prefect
-) -> None:
-    said = fusion("run", "--resume", run_id_of(finished), "--detach", "--json")
+def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(fusion: Fusion, worker: Prefect) -> None:
+    settings = ("-s", "general_settings.num_requests=2000", "-s", "general_settings.max_iters=2")
+    first = fusion("run", "quick", "--detach", "--json", "--name", "a name [kept]", *settings).json
+    assert worker.finished(first["flow_run_id"])["state_type"] == "COMPLETED"
+    said = fusion("run", "--resume", first["run_id"], "--detach", "--json")
     assert said.code == 0, said.err
-    assert said.json["name"] == "a [red]study[/]"
+    assert said.json["name"] == "a name [kept]"
     run = worker.finished(said.json["flow_run_id"])
-    assert (run["state_type"], run["name"]) == ("COMPLETED", "a [red]study[/]")
-    assert fusion("delete", "-y", said.json["run_id"]).code == 0
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "a name [kept]")
+    for run_id in (said.json["run_id"], first["run_id"]):
+        assert fusion("delete", "-y", run_id).code == 0
 
 
 def test_runs_lists_with_filters_and_pages(fusion: Fusion, finished: str, worker: Prefect) -> None:
