@@ -15,7 +15,7 @@ from fusion.results.statistics import blocking_estimate
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.replication import replicate
-from fusion.simulation.splitting import estimate_scenario
+from fusion.simulation.splitting import estimate_rare_blocking, estimate_scenario
 from validation.exact import kaufman_roberts
 from validation.link_models import RequestClass
 
@@ -162,9 +162,12 @@ def link_without_slicing(config: Config) -> Config:
 
 
 def test_importance_splitting_refuses_what_it_cannot_do(tmp_path: Path) -> None:
-    made = scenario(link(tmp_path, 10, max_segments=2))
+    config = link(tmp_path, 10, max_segments=2)
+    inputs = read_inputs(config)
+    with pytest.raises(ConfigError, match="max_segments = 2: must be 1 with importance splitting"):
+        estimate_rare_blocking(config, inputs, 1.0)
     with pytest.raises(ValueError, match="no loop for a scenario with service"):
-        estimate_scenario(made, 1.0, 2, 0, 0.95)
+        estimate_scenario(make_scenario(config, inputs), 1.0, 2, 0, 0.95)
 
 
 def test_columns_of_lightpaths_go_beyond_those_of_requests(tmp_path: Path) -> None:
