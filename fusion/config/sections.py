@@ -294,8 +294,8 @@ class RoutingSettings(Section):
     policy: PolicyName = Field(
         default="",
         description="A policy of your own: a Python file and a function in it, such as "
-        "my_policy.py:choose, that picks path, core, band and slots of each request in place of "
-        "path_choice and allocation_method; empty: those.",
+        "my_policy.py:choose, that picks path, core, band and slots of each lightpath, and with a "
+        "snr_type its modulation format, in place of path_choice and allocation_method; empty: those.",
     )
 
 

@@ -6,11 +6,14 @@ it over costs more than most answers.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numba.extending import register_jitable
 
 from fusion.kernel import INSIDE, compiled, spectrum
+from fusion.kernel.quality import decibels_of, is_refused
 from fusion.kernel.request import BAND, CORE, QUESTIONS, SLOTS
 from fusion.kernel.routing import free_slots as slots_free_on_link
 from fusion.kernel.spectrum import (
@@ -23,13 +26,35 @@ from fusion.kernel.spectrum import (
     trailing_zeros,
 )
 
+Int: Any = np.int64
+
+
+@register_jitable(_nrt=False, **INSIDE)  # Python calls it, too, where a policy runs in plain Python
+def way(quality: Any, request: Any, path: int) -> Any:
+    """Return the number of a candidate among the paths of the network, and the column of its width.
+
+    quality: that of the request. The column is -1 for a format that the bit rate does not have.
+    """
+    if path < 0 or path >= request.paths:
+        raise IndexError("there is no path of this number")
+    if quality is None:
+        return request.first_path + path, request.column
+    number = request.first_path + path // request.formats
+    return number, Int(quality.options[request.column, path % request.formats])
+
+
+@register_jitable(_nrt=False, **INSIDE)
+def slots_needed(quality: Any, network: Any, path: int, column: int) -> Any:
+    """Return the slots of a lightpath, by the numbers that `way` returns; 0 or less if it cannot be."""
+    if quality is not None and column < 0:
+        return Int(0)
+    return Int(network.width[network.width_row[path], column])
+
 
 @compiled(**INSIDE)
 def number(request: Any, path: int) -> Any:
     """Return the number of a candidate among the paths of the network."""
-    if path < 0 or path >= request.paths:
-        raise IndexError("there is no path of this number")
-    return request.first_path + path
+    return way(request.quality, request, path)[0]
 
 
 @compiled(**INSIDE)
@@ -72,8 +97,8 @@ def length_km(request: Any, path: int) -> Any:
 @compiled(**INSIDE)
 def width(request: Any, path: int) -> Any:
     """Answer `request.width`."""
-    row = request.network.width_row[number(request, path)]
-    return max(np.int64(0), np.int64(request.network.width[row, request.bit_rate]))
+    number, column = way(request.quality, request, path)
+    return max(np.int64(0), slots_needed(request.quality, request.network, number, column))
 
 
 @compiled(**INSIDE)
@@ -153,6 +178,40 @@ def run_is_free(
         if common_word(free, plane, links, hop, end, word) & wanted != wanted:
             return False
     return True
+
+
+@compiled(**INSIDE)
+def meets_quality(request: Any, path: int, plane: int, start: int) -> Any:
+    """Answer `request.meets_quality`."""
+    if not is_free(request, path, plane, start, width(request, path)):
+        return False
+    number, column = way(request.quality, request, path)
+    return not is_refused(
+        request.quality,
+        request.network,
+        request.state,
+        np.int64(number),
+        np.int64(plane),
+        np.int64(start),
+        np.int64(column),
+    )
+
+
+@compiled(**INSIDE)
+def gsnr_db(request: Any, path: int, plane: int, start: int) -> Any:
+    """Answer `request.gsnr_db`."""
+    if not is_free(request, path, plane, start, width(request, path)):
+        return -math.inf
+    number, column = way(request.quality, request, path)
+    return decibels_of(
+        request.quality,
+        request.network,
+        request.state,
+        np.int64(number),
+        np.int64(plane),
+        np.int64(start),
+        np.int64(column),
+    )
 
 
 @compiled(**INSIDE)

@@ -13,6 +13,7 @@ import numpy as np
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally
+from fusion.kernel.chosen import serve_chosen
 from fusion.kernel.connections import (
     BLOCKED_BY_QUALITY,
     CONNECTION,
@@ -29,6 +30,7 @@ from fusion.kernel.connections import (
     drop_parts,
     end_connection,
     give_row,
+    groom,
     set_up,
     take_row,
 )
@@ -38,6 +40,7 @@ from fusion.kernel.quality import Quality, count_noise, forget_refusals, was_ref
 from fusion.kernel.quality_search import place_well, search_all_well
 from fusion.kernel.routing import ALL_PATHS, BY_INTERFERENCE, IN_ORDER, free_slots, path_score
 from fusion.kernel.search import APART, RANDOM_FIT, find_start, search_all, search_random
+from fusion.kernel.user_policy import WRONG, Chooser
 
 
 @inner
@@ -246,42 +249,6 @@ def search(
         if start >= 0:
             return path, plane, start, column
     return np.int64(-1), np.int64(-1), np.int64(-1), np.int64(-1)
-
-
-@inner
-def groom(
-    network: Network, service: Service, state: Connections, connection: int, pair: int, left: int
-) -> Any:
-    """Use what lightpaths between the same nodes have left; return what they do not carry, and a path.
-
-    Of the routes between the nodes the one with most to spare is used, its lightpaths by age; of equal ones
-    that of the oldest lightpath. The path is one over that route, or -1 if none has anything to spare.
-    """
-    group = service.group[pair]
-    best, most = np.int64(-1), np.int64(0)
-    row = state.oldest[group]
-    while row >= 0:
-        path = state.path[row]
-        if network.width[network.width_row[path], state.column[row]] > 0:  # no link of it is down
-            state.spare_on[service.route[path]] += state.spare[row]
-        row = state.following[row]
-    row = state.oldest[group]
-    while row >= 0:
-        route = service.route[state.path[row]]
-        if state.spare_on[route] > most:
-            most = state.spare_on[route]
-            best = np.int64(state.path[row])
-        row = state.following[row]
-    row = state.oldest[group]
-    while row >= 0:
-        route = service.route[state.path[row]]
-        state.spare_on[route] = 0
-        if best >= 0 and left > 0 and state.spare[row] > 0 and route == service.route[best]:
-            rate = min(left, state.spare[row])
-            add_part(state, connection, row, rate, False)
-            left -= rate
-        row = state.following[row]
-    return left, best
 
 
 @inner
@@ -570,8 +537,8 @@ def serve_each(
     pair_of_path: Int32s,
     tally: Tally,
     count: Count,
-    fit: int,
-    choice: int,
+    fit: int | None,
+    choice: int | None,
     sample_every: int,
     arrival: Floats,
     holding: Floats,
@@ -579,6 +546,8 @@ def serve_each(
     bit_rate: Int32s,
     tie: Floats,
     decision: Int32s,
+    chooser: Chooser | None = None,
+    asked: Any = None,
 ) -> None:
     """Serve requests in order, changing `state` and adding to `tally` and `count`.
 
@@ -602,10 +571,33 @@ def serve_each(
         connection = take_row(state.cursor, CONNECTION, state.next_connection)
         state.first_part[connection] = -1
         forget_refusals(state.noise)
-        t = tie[i] if fit == RANDOM_FIT else 0.0
-        left = serve_request(
-            network, service, state, pair_of_path, fit, choice, slots, connection, p, b, t, now
-        )
+        left: Any = service.rate[b]
+        if chooser is not None:
+            t = tie[i] if tie.shape[0] > 0 else 0.0
+            left = serve_chosen(
+                network,
+                service,
+                state,
+                pair_of_path,
+                chooser,
+                asked,
+                i,
+                connection,
+                p,
+                b,
+                now,
+                holding[i],
+                t,
+            )
+            if asked.at[WRONG] != 0:
+                break
+        elif fit is None:
+            pass  # known to the compiler, which leaves the searches out of a user's loop
+        else:
+            t = tie[i] if fit == RANDOM_FIT else 0.0
+            left = serve_request(
+                network, service, state, pair_of_path, fit, choice, slots, connection, p, b, t, now
+            )
         path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
         if left < service.rate[b]:
             departure = now + holding[i]
@@ -662,7 +654,7 @@ def _as(name: str, what: str) -> Any:
     twice: what is called is optimised on its own, and again as a part of its caller. That is why what has
     one caller and most of the code is inlined before that: a fifth less to wait for, and faster code.
     """
-    function = FunctionType(serve_each.__code__, globals(), name)
+    function = FunctionType(serve_each.__code__, globals(), name, serve_each.__defaults__)
     function.__doc__ = f"Serve requests as `serve_each` does, with a service that has {what}."
     return compiled(function, is_kept=True, nogil=True)
 

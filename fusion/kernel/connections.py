@@ -328,6 +328,42 @@ def drop_parts(
 
 
 @inner
+def groom(
+    network: Network, service: Service, state: Connections, connection: int, pair: int, left: int
+) -> Any:
+    """Use what lightpaths between the same nodes have left; return what they do not carry, and a path.
+
+    Of the routes between the nodes the one with most to spare is used, its lightpaths by age; of equal ones
+    that of the oldest lightpath. The path is one over that route, or -1 if none has anything to spare.
+    """
+    group = service.group[pair]
+    best, most = np.int64(-1), np.int64(0)
+    row = state.oldest[group]
+    while row >= 0:
+        path = state.path[row]
+        if network.width[network.width_row[path], state.column[row]] > 0:  # no link of it is down
+            state.spare_on[service.route[path]] += state.spare[row]
+        row = state.following[row]
+    row = state.oldest[group]
+    while row >= 0:
+        route = service.route[state.path[row]]
+        if state.spare_on[route] > most:
+            most = state.spare_on[route]
+            best = np.int64(state.path[row])
+        row = state.following[row]
+    row = state.oldest[group]
+    while row >= 0:
+        route = service.route[state.path[row]]
+        state.spare_on[route] = 0
+        if best >= 0 and left > 0 and state.spare[row] > 0 and route == service.route[best]:
+            rate = min(left, state.spare[row])
+            add_part(state, connection, row, rate, False)
+            left -= rate
+        row = state.following[row]
+    return left, best
+
+
+@inner
 def end_connection(
     network: Network,
     service: Service,

@@ -149,8 +149,11 @@ def serve(
         path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
         if chooser is not None:
             t = tie[i] if tie.shape[0] > 0 else 0.0
-            request = make_request(network, asked.facts, free, p, b, now, holding[i], t)
-            path, plane, start = ask(chooser, request, asked.at, i)
+            gbps = asked.facts.bit_rate_gbps[b]
+            request = make_request(
+                network, asked.facts, free, None, None, p, b, gbps, now, holding[i], t
+            )
+            path, plane, start, _ = ask(chooser, request, asked.at, i)
             if asked.at[WRONG] != 0:
                 break
         elif fit is None:

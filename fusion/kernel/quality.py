@@ -7,12 +7,13 @@ those in adjacent cores. Where `Service.quality` is None nothing of this is comp
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import inner
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network
 
 if TYPE_CHECKING:
@@ -296,6 +297,75 @@ def is_good(
         noise.shared[other] = 0.0
         noise.added[other] = 0.0
     return good
+
+
+@inner
+def is_refused(
+    quality: Quality | None,
+    network: Network,
+    state: Connections,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Say whether a lightpath that there is room for is not good, and note it if so."""
+    if quality is None:
+        return False
+    if is_good(quality, network, state, path, plane, start, column):
+        return False
+    state.noise.refused[0] += 1
+    return True
+
+
+@inner
+def decibels_of(
+    quality: Quality | None,
+    network: Network,
+    state: Connections,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Return the signal to noise of a lightpath that is not up, in dB."""
+    if quality is None:
+        return math.inf
+    noise = state.noise
+    ratio, count = measure(quality, network, state, path, plane, start, column)
+    for n in range(count):
+        other = noise.near[n]
+        noise.shared[other] = 0.0
+        noise.added[other] = 0.0
+    return -10.0 * math.log10(ratio) if ratio > 0.0 else math.inf
+
+
+@compiled(is_kept=True)
+def lacks_quality(
+    quality: Quality,
+    network: Network,
+    state: Connections,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Say what `is_refused` says, to Python."""
+    return is_refused(quality, network, state, path, plane, start, column)
+
+
+@compiled(is_kept=True)
+def signal_to_noise(
+    quality: Quality,
+    network: Network,
+    state: Connections,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Return what `decibels_of` returns, to Python."""
+    return decibels_of(quality, network, state, path, plane, start, column)
 
 
 @inner

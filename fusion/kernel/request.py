@@ -1,19 +1,23 @@
 """A request as a user's policy sees it, and the questions that a policy may ask about it.
 
 Each function here is plain Python: it says what the answer is, and runs where a policy is tried out or
-debugged. `answers` has the compiled code for each, which is what the event loop runs.
+debugged. `answers` has the compiled code for each, which is what the event loop runs. Noise alone is in both
+what `quality` says, so that both say the same to the bit.
 
 `path` is the place of a path among the candidates, from 0; `plane` one core and one band, in order of search;
-`hop` a link of the path, from 0. What is no number of a path, plane or hop raises IndexError.
+`hop` a link of the path, from 0. What is no number of a path, plane or hop raises IndexError. With signal
+quality a path is there once for each format that is tried, one behind the other.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fusion.kernel.arrays import Floats, Int32s, Network, Words
+from fusion.kernel.quality import Quality, lacks_quality, signal_to_noise
 from fusion.kernel.spectrum import WORD_BITS
 
 BLOCKED = (-1, -1, -1)
@@ -30,7 +34,7 @@ class Facts(NamedTuple):
     destination: Int32s
     """int32[pair], numbers of nodes."""
     bit_rate_gbps: Floats
-    """float64[bit rate]."""
+    """float64[column of `Network.width`]; 0 where the format decides."""
     length_km: Floats
     """float64[path]."""
     plane: Int32s
@@ -38,11 +42,12 @@ class Facts(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request at the moment of its arrival.
+    """One request at the moment of its arrival, or one lightpath of it.
 
-    source, destination: nodes, by their number in the topology. arrival_time, holding_time: in the unit of
-    the config's holding_time. paths: number of candidate paths. planes: number of planes. random: uniform in
-    [0, 1), another one for each request.
+    source, destination: nodes, by their number in the topology. bit_rate_gbps: of the lightpath that is asked
+    for. arrival_time, holding_time: in the unit of the config's holding_time. paths: number of candidate
+    paths, each in `formats` modulation formats. planes: number of planes. random: uniform in [0, 1), another
+    one for each request.
     """
 
     source: int
@@ -52,13 +57,18 @@ class Request(NamedTuple):
     holding_time: float
     paths: int
     planes: int
+    formats: int
     random: float
     # The others are for the functions below: a policy cannot read them.
     first_path: int
-    bit_rate: int
+    column: int
     free: Words
     network: Network
     facts: Facts
+    quality: Quality | None
+    """What lightpaths need; None: any quality is good, and `state` is None, too."""
+    state: Any
+    """The `Connections` with the noise of all that is up."""
 
 
 PUBLIC = Request._fields[: Request._fields.index("first_path")]
@@ -81,8 +91,9 @@ def width(request: Request, path: int) -> int:
 
     0 where no modulation format reaches, and where a link of the path is down.
     """
-    row = request.network.width_row[_number(request, path)]
-    return max(0, int(request.network.width[row, request.bit_rate]))
+    number, column = _way(request, path)
+    row = request.network.width_row[number]
+    return max(0, int(request.network.width[row, column])) if column >= 0 else 0
 
 
 def core(request: Request, plane: int) -> int:
@@ -136,6 +147,35 @@ def is_free(request: Request, path: int, plane: int, start: int, size: int) -> b
     """
     free = _free(request, _links(request, path), plane)
     return size > 0 and start >= 0 and free[start : start + size] == "1" * size
+
+
+def meets_quality(request: Request, path: int, plane: int, start: int) -> bool:
+    """Return whether the request fits from a slot on, and its lightpath would have good signal quality.
+
+    Good is what its format needs; with snr_recheck those that are up must keep what theirs need, too. Where
+    the config has no model of signal quality any is good.
+    """
+    if not is_free(request, path, plane, start, width(request, path)):
+        return False
+    number, column = _way(request, path)
+    where = (number, plane, start, column)
+    return request.quality is None or not lacks_quality(
+        request.quality, request.network, request.state, *where
+    )
+
+
+def gsnr_db(request: Request, path: int, plane: int, start: int) -> float:
+    """Return the ratio of signal to noise, in dB, of a lightpath from a slot on.
+
+    -inf where the request does not fit; inf where nothing disturbs it, and without a model of quality.
+    """
+    if not is_free(request, path, plane, start, width(request, path)):
+        return -math.inf
+    if request.quality is None:
+        return math.inf
+    number, column = _way(request, path)
+    where = (number, plane, start, column)
+    return float(signal_to_noise(request.quality, request.network, request.state, *where))
 
 
 def next_block(request: Request, path: int, plane: int, slot: int) -> tuple[int, int]:
@@ -206,6 +246,8 @@ QUESTIONS = (
     last_fit,
     best_fit,
     is_free,
+    meets_quality,
+    gsnr_db,
     next_block,
     free_slots,
     largest_block,
@@ -222,7 +264,18 @@ def _number(request: Request, path: int) -> int:
     """Return the number of a candidate among the paths of the network."""
     if not 0 <= path < request.paths:
         raise IndexError("there is no path of this number")
-    return int(request.first_path + path)
+    return int(request.first_path + path // request.formats)
+
+
+def _way(request: Request, path: int) -> tuple[int, int]:
+    """Return the number of a candidate among the paths of the network, and the column of its width.
+
+    The column is -1 for a format that the bit rate does not have.
+    """
+    number = _number(request, path)
+    if request.quality is None:
+        return number, request.column
+    return number, int(request.quality.options[request.column, path % request.formats])
 
 
 def _plane(request: Request, plane: int) -> int:

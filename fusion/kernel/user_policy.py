@@ -6,6 +6,7 @@ source, so that numba takes two sources for two types, and keeps the loops of bo
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,10 +14,13 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.errors import NumbaError
 from numba.extending import (
     NativeValue,
+    intrinsic,
     models,
     overload,
     register_jitable,
@@ -26,9 +30,10 @@ from numba.extending import (
 )
 
 from fusion.kernel import CACHE_DIR, INSIDE, compiled
-from fusion.kernel.answers import ANSWERS, run_is_free
+from fusion.kernel.answers import ANSWERS, run_is_free, slots_needed, way
 from fusion.kernel.arrays import Int64s, Network, Words
 from fusion.kernel.cache import kept
+from fusion.kernel.quality import Quality
 from fusion.kernel.request import PUBLIC, Facts, Request
 
 Build = Callable[[Callable[[Any], Any], Any], Any]
@@ -87,6 +92,77 @@ def _unbox(_type: Any, _value: Any, context: Any) -> Any:
     return NativeValue(context.context.get_dummy_value())
 
 
+class PlainChooser:
+    """A policy in plain Python that compiled code calls, the same code for all of them."""
+
+    key = "plain-python"
+
+    def __init__(self, choose: Callable[[], tuple[int, int, int]]) -> None:
+        """choose: knows which request is meant. What it raises is in `raised`, and the loop has ended."""
+        self.raised: BaseException | None = None
+        self._choose = choose
+        self._function = _CALLED(self._answer)
+        self.address = ctypes.cast(self._function, ctypes.c_void_p).value
+
+    def _answer(self, chosen: Any) -> int:
+        try:
+            chosen[0], chosen[1], chosen[2] = self._choose()
+        except BaseException as error:  # nothing can be raised through compiled code
+            self.raised = error
+            return 1
+        return 0
+
+
+_CALLED = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.POINTER(ctypes.c_int64))
+
+
+class PlainChooserType(types.Type):  # type: ignore[misc]
+    """The type of all policies in plain Python: an address."""
+
+    def __init__(self) -> None:
+        super().__init__("PlainChooser")
+
+
+_PLAIN_CHOOSER = PlainChooserType()
+
+
+@register_model(PlainChooserType)
+class _PlainChooserModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, of: Any) -> None:
+        super().__init__(manager, of, ir.IntType(64))
+
+
+@typeof_impl.register(PlainChooser)
+def _type_of_plain(_chooser: PlainChooser, _context: Any) -> PlainChooserType:
+    return _PLAIN_CHOOSER
+
+
+@unbox(PlainChooserType)
+def _unbox_plain(_type: Any, value: Any, context: Any) -> Any:
+    address = context.pyapi.object_getattr_string(value, "address")
+    native = context.pyapi.long_as_longlong(address)
+    context.pyapi.decref(address)
+    return NativeValue(native)
+
+
+@intrinsic
+def _call_python(_context: Any, chooser: Any) -> Any:
+    """Return whether a function in Python failed, and the three numbers that it chose."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        integer = ir.IntType(64)
+        chosen = cgutils.alloca_once(builder, ir.ArrayType(integer, 3))
+        pointer = builder.bitcast(chosen, integer.as_pointer())
+        function = ir.FunctionType(integer, [integer.as_pointer()])
+        failed = builder.call(
+            builder.inttoptr(arguments[0], function.as_pointer()), [pointer], name="failed"
+        )
+        numbers = [builder.load(cgutils.gep_inbounds(builder, chosen, 0, n)) for n in range(3)]
+        return context.make_tuple(builder, signature.return_type, [failed, *numbers])
+
+    return types.UniTuple(types.int64, 4)(chooser), generate
+
+
 def in_python(request: Request) -> Request:
     """Return a request with Python's own numbers, whose arithmetic is not numpy's."""
     public = {name: getattr(request, name) for name in PUBLIC}
@@ -100,6 +176,15 @@ def call(chooser: Chooser, request: Request) -> tuple[int, int, int]:
 
 @overload(call, jit_options={"_nrt": False, **INSIDE})
 def _call(chooser: Any, request: Any) -> Any:
+    if isinstance(chooser, PlainChooserType):
+
+        def called_back(chooser: Any, request: Any) -> Any:
+            failed, path, plane, start = _call_python(chooser)
+            if failed != 0:
+                raise RuntimeError("a policy in plain Python has raised what it holds")
+            return path, plane, start
+
+        return called_back
     choose = _choosers[chooser.source].compiled()
 
     def implementation(chooser: Any, request: Any) -> Any:
@@ -110,14 +195,33 @@ def _call(chooser: Any, request: Any) -> Any:
 
 
 class Asked(NamedTuple):
-    """What goes with a chooser into the event loop, and comes back. at: int64[2], see `ask`."""
+    """What goes with a chooser into the event loop, and comes back. at: int64[4], see REQUEST."""
 
     facts: Facts
     at: Int64s
 
 
-REQUEST, WRONG = range(2)
-"""Places of `Asked.at`."""
+REQUEST, WRONG, COLUMN, LEFT = range(4)
+"""Places of `Asked.at`: number of the request at hand; 1 after a choice that cannot be made. For one of
+several lightpaths its column of `Network.width`, and the bit rate in 1e-6 Gb/s that is left to carry."""
+
+
+@register_jitable(_nrt=False, **INSIDE)
+def formats_of(quality: Quality | None) -> Any:
+    """Return in how many formats each path is there."""
+    if quality is None:
+        return Int(1)
+    return Int(quality.options.shape[1])
+
+
+@register_jitable(_nrt=False, **INSIDE)
+def gbps_of(facts: Facts, column: int, left: int) -> Any:
+    """Return the bit rate of a lightpath, in Gb/s. left: in 1e-6 Gb/s, to be carried by it and others.
+
+    Where the format decides what a lightpath carries it is what is left.
+    """
+    gbps = facts.bit_rate_gbps[column]
+    return gbps if gbps > 0.0 else left * 1e-6
 
 
 @register_jitable(_nrt=False, **INSIDE)
@@ -125,49 +229,61 @@ def make_request(
     network: Network,
     facts: Facts,
     free: Words,
+    quality: Quality | None,
+    state: Any,
     pair: int,
-    bit_rate: int,
+    column: int,
+    gbps: float,
     arrival: float,
     holding: float,
     random: float,
 ) -> Request:
-    """Return a request as its policy sees it."""
-    first = Int(network.first_path[pair])
+    """Return a request as its policy sees it.
+
+    quality, state: as in `Request`. column: of `Network.width`, for the lightpath that is asked for.
+    gbps: its bit rate.
+    """
+    first, formats = Int(network.first_path[pair]), formats_of(quality)
     return Request(
         Int(facts.source[pair]),
         Int(facts.destination[pair]),
-        facts.bit_rate_gbps[bit_rate],
+        gbps,
         arrival,
         holding,
-        Int(network.first_path[pair + 1]) - first,
+        (Int(network.first_path[pair + 1]) - first) * formats,
         Int(free.shape[0]),
+        formats,
         random,
         first,
-        Int(bit_rate),
+        Int(column),
         free,
         network,
         facts,
+        quality,
+        state,
     )
 
 
 @register_jitable(_nrt=False, **INSIDE)
 def ask(chooser: Chooser, request: Request, at: Int64s, i: int) -> Any:
-    """Return (path, plane, start) that a policy chooses, path a number of the network; or -1s.
+    """Return (path, plane, start, column) that a policy chooses, path a number of the network; or -1s.
 
-    i: number of the request. at: receives it; and 1, if the choice is none that can be made.
+    column: that of the width. i: number of the request. at: receives it, and whether the choice cannot be
+    made.
     """
     at[REQUEST] = i
     path, plane, start = call(chooser, request)
     if path == -1 and plane == -1 and start == -1:
-        return path, plane, start
+        return path, plane, start, Int(-1)
     if 0 <= path < request.paths and 0 <= plane < request.planes:
-        network, number = request.network, request.first_path + path
-        width = network.width[network.width_row[number], request.bit_rate]
+        network = request.network
+        number, column = way(request.quality, request, path)
+        width = slots_needed(request.quality, network, number, column)
         hop, end = network.first_hop[number], network.first_hop[number + 1]
         if run_is_free(request.free, plane, network.links, hop, end, start, width):
-            return number, plane, start
+            return number, plane, start, column
     at[WRONG] = 1
-    return np.int64(-1), np.int64(-1), np.int64(-1)
+    return Int(-1), Int(-1), Int(-1), Int(-1)
 
 
 def module_name(key: str, number: int) -> str:
@@ -195,7 +311,7 @@ def check_types(chooser: Chooser, request: Request) -> None:
         raise CompileError(f"returns {found}; it must return (path, plane, start), three integers")
 
 
-def loop_with(loop: Any, chooser: Chooser) -> Any:
+def loop_with(loop: Any, chooser: Chooser | PlainChooser) -> Any:
     """Return an event loop for one policy: the same function, with a folder of its own in the cache."""
     name = chooser.key[:32]
     if (loop, name) not in _loops:

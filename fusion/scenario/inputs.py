@@ -30,7 +30,7 @@ from fusion.config.named_files import (
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import HOME
 from fusion.config.shipped import OTHER_NAMES, topology_names
-from fusion.network.formats import make_ways
+from fusion.network.formats import Ways, make_ways
 from fusion.network.impairments import impairment_problems
 from fusion.network.modulation import (
     ModulationError,
@@ -143,7 +143,7 @@ class InputReader:
             paths = step(_paths, topology)
         policy = None
         if config.routing_settings.policy:
-            policy = step(_policy, self._folders)
+            policy = step(_policy, modulation, self._folders)
         if topology is not None and config.failure_settings.failure_type != "none":
             step(_check_failures, topology)
         as_fusion = config.compatibility_settings.conventions != "none"
@@ -392,7 +392,14 @@ def _lightpath_rates(config: Config, table: ModulationTable) -> list[float]:
 
 
 def _check_quality(config: Config, table: ModulationTable, problems: list[Problem]) -> None:
-    ways = make_ways(
+    ways = _ways(config, table)
+    problems += [
+        _problem(config, key, message) for key, message in quality_problems(config, table, ways)
+    ]
+
+
+def _ways(config: Config, table: ModulationTable) -> Ways:
+    return make_ways(
         table,
         [0.0],
         _lightpath_rates(config, table),
@@ -400,9 +407,6 @@ def _check_quality(config: Config, table: ModulationTable, problems: list[Proble
         channel_capacity=_channel_capacity(config),
         fills_channels=False,
     )
-    problems += [
-        _problem(config, key, message) for key, message in quality_problems(config, table, ways)
-    ]
 
 
 def _quality(config: Config, topology: Topology, problems: list[Problem]) -> QualityTable | None:
@@ -450,14 +454,20 @@ def _paths(config: Config, topology: Topology, problems: list[Problem]) -> Given
 
 
 def _policy(
-    config: Config, folders: InputFolders | None, problems: list[Problem]
+    config: Config,
+    table: ModulationTable | None,
+    folders: InputFolders | None,
+    problems: list[Problem],
 ) -> PolicySource | None:
     from fusion.scenario.policy.file import PolicyFileError, read_policy  # here: it takes its time
     from fusion.scenario.policy.trial import conditions_of, try_out
 
     try:
         source = read_policy(config.routing_settings.policy, folders)
-        wrong = try_out(source, conditions_of(config))
+        formats = 1
+        if table is not None and config.snr_settings.snr_type != "None":
+            formats = _ways(config, table).options.shape[1]
+        wrong = try_out(source, conditions_of(config, formats))
     except PolicyFileError as error:
         wrong = error.problems
     problems += _file_problems(config, "policy", wrong)

@@ -53,7 +53,7 @@ from fusion.scenario.scenario_as_fusion import (
     make_widths,
     service_as_fusion,
 )
-from fusion.scenario.service import make_service
+from fusion.scenario.service import make_service, needs_quality, takes_connections
 from fusion.scenario.traffic import TrafficModel
 
 
@@ -134,25 +134,6 @@ def loop_of(config: Config, policy: PolicySource | None) -> Loop:
     connections, impaired = takes_connections(config), looks_at_impairments(config)
     protected = is_protected(config)
     return Loop(protected, connections, fails, as_fusion, in_full, quality, impaired, policy)
-
-
-def takes_connections(config: Config) -> bool:
-    """Return whether a request may take several lightpaths, a part of one, or one that must be good.
-
-    Or one that is placed by impairments: only the loop for these knows where light is.
-    """
-    general = config.general_settings
-    if needs_full(config):
-        return False  # its loop has arrays of its own
-    # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
-    grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
-    many = general.max_segments > 1 or grooms
-    return many or needs_quality(config) or looks_at_impairments(config)
-
-
-def needs_quality(config: Config) -> bool:
-    """Return whether lightpaths need some signal quality, by our models."""
-    return config.snr_settings.snr_type != "None" and not needs_full(config)
 
 
 def make_scenario(config: Config, inputs: Inputs) -> Scenario:
@@ -265,7 +246,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         num_requests=general.num_requests,
         sample_every=general.frag_calc_step,
         conventions=conventions,
-        own=_own_policy(inputs, paths, planes, bit_rates[of_column]),
+        own=_own_policy(inputs, paths, planes, _rates_of(bit_rates, of_column, ways)),
     )
 
 
@@ -337,6 +318,16 @@ def _policy(config: Config, inputs: Inputs) -> Policy:
     return built_in_policy(
         general.allocation_method, general.route_method if ranks else routing.path_choice
     )
+
+
+def _rates_of(
+    bit_rates: NDArray[np.float64], of_column: NDArray[np.int32], ways: Ways | None
+) -> NDArray[np.float64]:
+    """Return float64[column]: the bit rate of a lightpath, 0 where its format decides."""
+    rates = bit_rates[of_column]
+    if ways is not None and ways.any_rate >= 0:
+        rates[ways.any_rate] = 0.0
+    return rates
 
 
 def _own_policy(

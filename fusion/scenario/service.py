@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fusion.config.config import Config
 from fusion.kernel.connections import Service
 from fusion.network.paths import PathTable
 from fusion.network.slicing import PER_GBPS, slices
+from fusion.scenario.full_needs_as_fusion import needs_full
+from fusion.scenario.policies import looks_at_impairments
 
 
 def make_service(
@@ -69,3 +72,22 @@ def make_service(
         else np.zeros((0, 0), dtype=np.int32),
         quality=None,
     )
+
+
+def takes_connections(config: Config) -> bool:
+    """Return whether a request may take several lightpaths, a part of one, or one that must be good.
+
+    Or one that is placed by impairments: only the loop for these knows where light is.
+    """
+    general = config.general_settings
+    if needs_full(config):
+        return False  # its loop has arrays of its own
+    # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
+    grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
+    many = general.max_segments > 1 or grooms
+    return many or needs_quality(config) or looks_at_impairments(config)
+
+
+def needs_quality(config: Config) -> bool:
+    """Return whether lightpaths need some signal quality, by our models."""
+    return config.snr_settings.snr_type != "None" and not needs_full(config)

@@ -36,7 +36,9 @@ def compile_for(scenario: Scenario, say: Say, then: str) -> None:
         conventions = conventions.of_one_request()
     what = ONCE
     if scenario.own is not None:
-        what = f"the event loop with {scenario.own.source.label}, once until it is edited: some 5 s"
+        took = "5" if scenario.service is None else "15 to 30"
+        label = scenario.own.source.label
+        what = f"the event loop with {label}, once until it is edited: some {took} s"
     scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
     with (
         announced(say, what, then),

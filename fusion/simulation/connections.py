@@ -37,6 +37,7 @@ from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
 from fusion.simulation.restored import add_restored
+from fusion.simulation.user_policy_loop import loop_for_connections
 
 
 class ConnectionSimulation:
@@ -54,6 +55,7 @@ class ConnectionSimulation:
         if service.impairments is not None:
             plain = service.quality is None
             self._serve = serve_impaired if plain else serve_impaired_with_quality
+        self._serve = loop_for_connections(scenario, self._serve)
         self._state = new_connections(
             network,
             service,

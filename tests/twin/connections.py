@@ -61,14 +61,14 @@ class ConnectionTwin:
         self.groomed = self.sliced = self.partly_served = self.unserved = self.out_of_reach = 0
         self.uses: list[float] = []
         self._fit, self._path_choice = fit, path_choice
-        self._tie = 0.0
+        self._tie = self._holding = 0.0
 
     def serve(self, requests: Requests) -> None:
         ties = requests.tie.tolist() or [0.0] * len(requests.arrival)
         columns = (column.tolist() for column in requests[:4])
         for now, holding, pair, bit_rate, tie in zip(*columns, ties, strict=True):
             self.end_until(now)
-            self._tie = tie
+            self._tie, self._holding = tie, holding
             connection = Connection(now, now + holding, pair, bit_rate)
             total = int(self.service.rate[bit_rate])
             before = list(self.live)
@@ -120,7 +120,7 @@ class ConnectionTwin:
 
     def restore(self, connection: Connection, now: float, tie: float) -> bool:
         """Serve an interrupted connection anew; return whether that went."""
-        self._tie = tie
+        self._tie, self._holding = tie, connection.departure - now
         again = Connection(now, connection.departure, connection.pair, connection.bit_rate)
         self._serve(again, again.pair, again.bit_rate)
         parts = self._parts(again)
@@ -212,7 +212,7 @@ class ConnectionTwin:
             if left == 0 or (groomed and self._place(connection, path, bit_rate, left)):
                 return
             self._drop(connection)
-        paths = self.spectrum.ordered(pair, self._path_choice)
+        paths = self._ordered(pair)
         if self._place_on_any(connection, pair, paths, bit_rate, total):
             return
         for slice_it in self._slicings(connection, paths, bit_rate, in_part=False):
@@ -230,6 +230,10 @@ class ConnectionTwin:
             self._groom(connection, pair, total)
         elif any(served):
             slicings[served.index(max(served))]()
+
+    def _ordered(self, pair: int) -> list[int]:
+        """Return the paths in the order in which they are tried."""
+        return self.spectrum.ordered(pair, self._path_choice)
 
     def _slicings(
         self, connection: Connection, paths: list[int], bit_rate: int, *, in_part: bool

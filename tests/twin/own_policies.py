@@ -35,9 +35,9 @@ EVERYTHING = """
 # Asks every question on every path and plane, and lets each answer decide.
 from math import inf
 from fusion.request import (
-    BLOCKED, band, best_fit, congestion, core, first_fit, fragmentation, free_slots, hops, is_free,
-    largest_block, last_fit, length_km, link_free_slots, link_is_free, link_largest_block, next_block,
-    slots, width,
+    BLOCKED, band, best_fit, congestion, core, first_fit, fragmentation, free_slots, gsnr_db, hops,
+    is_free, largest_block, last_fit, length_km, link_free_slots, link_is_free, link_largest_block,
+    meets_quality, next_block, slots, width,
 )
 
 def choose(request):
@@ -47,7 +47,9 @@ def choose(request):
             rest = answers(request, path, plane)
             for fit in range(4):
                 start = start_by(request, path, plane, fit)
-                if is_free(request, path, plane, start, width(request, path)):
+                fits = is_free(request, path, plane, start, width(request, path))
+                good = fits and meets_quality(request, path, plane, start)
+                if good and gsnr_db(request, path, plane, start) > request.formats:
                     score = (rest * (3 + fit) + start * 7.0) % 1009.0
                     if score < least:
                         best, least = (path, plane, start), score
@@ -80,6 +82,71 @@ def start_by(request, path, plane, fit):
     while 0 < size < width(request, path):
         start, size = next_block(request, path, plane, start + size + 1)
     return start + size - width(request, path)
+"""
+GOOD_FIT = FIRST_FIT.replace("BLOCKED, first_fit", "BLOCKED, first_fit, meets_quality").replace(
+    "start >= 0", "start >= 0 and meets_quality(request, path, plane, start)"
+)
+"""First fit where the lightpath is good: what the built-in one does."""
+BEST_SIGNAL = """
+# Takes the place with the best signal, in grains of 1e-6 dB; now and then one that is not good.
+from fusion.request import (
+    BLOCKED, gsnr_db, hops, last_fit, meets_quality, next_block, slots, width,
+)
+
+def choose(request):
+    best, most = BLOCKED, -(10**9)
+    for path in range(request.paths):
+        for plane in range(request.planes):
+            start = last_fit(request, path, plane)
+            if request.random < 0.2 and start >= 0:
+                return path, plane, start
+            if gsnr_db(request, path, plane, slots(request, plane)) > -1e300:
+                return path, plane, -1
+            start, size = next_block(request, path, plane, 0)
+            while size > 0:
+                if size >= width(request, path) > 0:
+                    decibels = min(gsnr_db(request, path, plane, start), 200.0)
+                    value = int(1e6 * decibels + 0.3) - 10**6 * (path % request.formats)
+                    value += hops(request, path)
+                    if value > most and meets_quality(request, path, plane, start):
+                        best, most = (path, plane, start), value
+                start, size = next_block(request, path, plane, start + size)
+    return best
+"""
+BY_CHANCE = """
+# Another path, fit and mood for each lightpath.
+from fusion.request import BLOCKED, first_fit, last_fit, meets_quality
+
+def choose(request):
+    mood = int(997 * request.random + 0.44 * request.bit_rate_gbps + 7 * request.holding_time)
+    if mood % 5 == 0:
+        return BLOCKED
+    for n in range(request.paths):
+        path = (n + mood) % request.paths
+        for plane in range(request.planes):
+            start = first_fit(request, path, plane)
+            if mood % 2 == 0:
+                start = last_fit(request, path, plane)
+            if meets_quality(request, path, plane, start):
+                return path, plane, start
+    return BLOCKED
+"""
+WRONG = """
+# Goes wrong for a slice after some time: takes taken slots, divides by 0, asks for a path that is not there.
+from fusion.request import BLOCKED, first_fit, meets_quality
+
+def choose(request):
+    if request.arrival_time > 5 and request.bit_rate_gbps < 400:
+        if request.planes == 1:
+            return 0, 0, 0
+        if request.planes == 2:
+            return 0, 0, 1 // (request.paths - request.paths)
+        return 0, 0, first_fit(request, request.paths, 0)
+    for path in range(request.paths):
+        start = first_fit(request, path, 0)
+        if meets_quality(request, path, 0, start):
+            return path, 0, start
+    return BLOCKED
 """
 
 
@@ -138,12 +205,15 @@ class OwnTwin(Twin):
                 holding_time=holding,
                 paths=len(candidates),
                 planes=self.spectrum.planes,
+                formats=1,
                 random=tie,
                 first_path=candidates.start,
-                bit_rate=bit_rate,
+                column=bit_rate,
                 free=free_words(self._network, self.spectrum.free),
                 network=self._network,
                 facts=self._facts,
+                quality=None,
+                state=None,
             )
         )
         if (path, plane, start) == BLOCKED:

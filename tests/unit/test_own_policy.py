@@ -18,9 +18,20 @@ from fusion.simulation.replication import replicate
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import from_text, to_text
 from fusion.sweep.points import sweep_points
-from tests.twin.own_policies import FIRST_FIT, HELPED
+from tests.twin.own_policies import FIRST_FIT, HELPED, WRONG
 
 HEAD = "from fusion.request import BLOCKED, first_fit, width\n"
+
+
+GSNR: dict[str, Any] = {
+    "general_settings": {
+        "request_distribution": {"400": 1.0},
+        "max_segments": 4,
+        "mod_assumption": "SNR_ASSUMPTIONS",
+    },
+    "traffic_settings": {"bit_rates": "distribution"},
+    "snr_settings": {"snr_type": "gsnr"},
+}
 
 
 def config_of(policy: Path | str, function: str = "choose", **keys: Any) -> Config:
@@ -303,10 +314,8 @@ def test_a_config_names_file_and_function(tmp_path: Path) -> None:
     ("section", "key", "value"),
     [
         ("general_settings", "route_method", "cong_aware"),
-        ("general_settings", "max_segments", 2),
-        ("general_settings", "is_grooming_enabled", True),
+        ("general_settings", "route_method", "nli_aware"),
         ("protection_settings", "protection_mode", "1plus1"),
-        ("snr_settings", "snr_type", "gsnr"),
         ("compatibility_settings", "conventions", "fusion"),
     ],
 )
@@ -447,3 +456,40 @@ def test_a_policy_that_goes_wrong_later_ends_the_replication(tmp_path: Path) -> 
             replicate(scenario, 300.0, 0, 100_000)
         assert told in str(error.value)
         assert "(request from " in str(error.value)
+
+
+def test_nor_goes_it_on_with_what_is_wrong_for_a_slice(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(WRONG)
+    for cores, told in (
+        (1, "line 8: choose returned (0, 0, 0) for a request that needs"),
+        (2, "line 10: ZeroDivisionError: integer division or modulo by zero"),
+        (3, "line 11: IndexError: there is no path of this number"),
+    ):
+        config = config_of(path, **GSNR, topology_settings={"cores_per_link": cores})
+        scenario = make_scenario(config, read_inputs(config))
+        with pytest.raises(ValueError, match=r"^mine\.py, ") as error:
+            replicate(scenario, 900.0, 0, 0)
+        assert told in str(error.value)
+        assert "(a lightpath of 300 Gb/s for the request from " in str(error.value)
+        assert ", 400 Gb/s, at time " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("request.paths, 0, 0", "there are {paths} paths, numbered from 0"),
+        ("0, 0, int(gsnr_db(request, 0, 0, 0)) // 1000", "OverflowError"),
+    ],
+)
+def test_with_signal_quality_the_tiny_network_has_formats(
+    choice: str, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"from fusion.request import gsnr_db\ndef choose(request):\n    return {choice}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        read_inputs(config_of(path, **GSNR))
+    (found,) = error.value.problems
+    assert told.format(paths=3 * 6) in found.message

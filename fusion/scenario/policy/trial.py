@@ -16,7 +16,10 @@ from fusion.config.config import Config
 from fusion.config.problems import show
 from fusion.kernel.arrays import make_network
 from fusion.kernel.cache import is_kept
+from fusion.kernel.connection_loop import serve_connections, serve_with_quality
+from fusion.kernel.connections import new_connections
 from fusion.kernel.event_loop import serve
+from fusion.kernel.quality import Quality
 from fusion.kernel.request import BLOCKED, Facts, Request, is_free, width
 from fusion.kernel.user_policy import CompileError, check_types, loop_with
 from fusion.network.paths import k_shortest_paths
@@ -28,6 +31,7 @@ from fusion.scenario.policy.build import build, chooser_of
 from fusion.scenario.policy.errors import in_words
 from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.source import PolicySource
+from fusion.scenario.service import make_service, needs_quality, takes_connections
 
 _MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1  # of numba's integers
 
@@ -54,19 +58,36 @@ _SQUARE = Topology(
 
 
 class Conditions(NamedTuple):
-    """What the try-out has in common with the run. planes: (core, band, slots) each."""
+    """What the try-out has in common with the run.
+
+    planes: (core, band, slots) each. formats: that a bit rate may be carried in, with signal quality.
+    connections: whether a request may take several lightpaths, or one that must be good.
+    """
 
     planes: tuple[tuple[int, int, int], ...]
     bit_rates_gbps: tuple[float, ...]
     k_paths: int
+    formats: int
+    connections: bool
+    quality: bool
+
+    @property
+    def loop(self) -> Any:
+        """The event loop that the policy will be in."""
+        if self.quality:
+            return serve_with_quality
+        return serve_connections if self.connections else serve
 
 
-def conditions_of(config: Config) -> Conditions:
-    """Return the conditions of a run."""
+def conditions_of(config: Config, formats: int = 1) -> Conditions:
+    """Return the conditions of a run. formats: the most that a bit rate may be carried in."""
     return Conditions(
         tuple((plane.core, BANDS.index(plane.band), plane.slots) for plane in planes_of(config)),
         tuple(config.bit_rate_shares),
         config.routing_settings.k_paths,
+        formats,
+        takes_connections(config),
+        needs_quality(config),
     )
 
 
@@ -186,12 +207,12 @@ def try_out(source: PolicySource, conditions: Conditions) -> list[str]:
                 break
     except WrongPolicyError as error:
         return [str(error)]
-    return [] if PLAIN else _compile(source, request)
+    return [] if PLAIN else _compile(source, request, conditions.loop)
 
 
-def _compile(source: PolicySource, request: Request) -> list[str]:
+def _compile(source: PolicySource, request: Request, loop: Any) -> list[str]:
     chooser = chooser_of(source)
-    if is_kept(loop_with(serve, chooser)):
+    if is_kept(loop_with(loop, chooser)):
         return []
     try:
         # The event loop's spectrum may be written to, which is another type.
@@ -243,19 +264,37 @@ def trial_requests(conditions: Conditions) -> Iterator[Request]:
     slots = [count for _, _, count in conditions.planes]
     widest = max(1, min(12, max(slots) // 4))
     near = random.integers(1, widest + 1, len(rates))
+    formats = conditions.formats if conditions.quality else 0
+    # A column for each bit rate, and with signal quality one behind them for each of its formats.
+    of_near = np.concatenate([near, *(near + number for number in range(formats))])
     network = make_network(
         paths.first_path,
         paths.first_hop,
         paths.links,
         np.where(paths.length_km < 300, 0, np.where(paths.length_km < 400, 1, 2)),
-        np.array([near, 2 * near, 0 * near], dtype=np.int32),
+        np.array([of_near, 2 * of_near, 0 * of_near], dtype=np.int32),
         len(_SQUARE.links),
         slots,
     )
+    rate_of_column = np.tile(rates.astype(np.float64), 1 + formats)
+    quality = state = None
+    if conditions.quality:
+        quality = _any_quality(random, formats, len(rates), len(paths.length_km), slots)
+    if conditions.connections:
+        service = make_service(
+            paths,
+            rate_of_column.tolist(),
+            len(rates),
+            max_segments=1,
+            grooms=False,
+            partial=False,
+            separate_directions=False,
+        )._replace(quality=quality)
+        state = new_connections(network, service, 1.0, 1.0, keep_usage=False)
     facts = Facts(
         np.ascontiguousarray(paths.pairs[:, 0], dtype=np.int32),
         np.ascontiguousarray(paths.pairs[:, 1], dtype=np.int32),
-        rates.astype(np.float64),
+        rate_of_column,
         paths.length_km,
         np.array(conditions.planes, dtype=np.int32).reshape(-1, 3),
     )
@@ -275,15 +314,54 @@ def trial_requests(conditions: Conditions) -> Iterator[Request]:
                 bit_rate_gbps=float(rates[rate]),
                 arrival_time=0.1 * count,
                 holding_time=float(random.exponential()),
-                paths=int(paths.first_path[pair + 1] - paths.first_path[pair]),
+                paths=int(paths.first_path[pair + 1] - paths.first_path[pair]) * max(1, formats),
                 planes=len(slots),
+                formats=max(1, formats),
                 random=float(random.random()),
                 first_path=int(paths.first_path[pair]),
-                bit_rate=rate,
+                column=rate,
                 free=free,
                 network=network,
                 facts=facts,
+                quality=quality,
+                state=state,
             )
+
+
+def _any_quality(
+    random: np.random.Generator, formats: int, bit_rates: int, paths: int, slots: list[int]
+) -> Quality:
+    """Return signal quality as from a file, by chance: a format with fewer bits works in more places."""
+    column = bit_rates + np.arange(formats) * bit_rates
+    options = np.full((bit_rates * (1 + formats), formats), -1, dtype=np.int32)
+    options[:bit_rates] = column + np.arange(bit_rates)[:, None]
+    place = (paths, len(slots), max(slots))
+    columns, cube = len(options), np.zeros((0, 0, 0))
+    return Quality(
+        options=options,
+        kind=np.zeros(columns, dtype=np.int32),
+        light=np.ones(columns, dtype=np.int32),
+        limit=np.full(columns, np.inf),
+        band=np.zeros(len(slots), dtype=np.int32),
+        first_slot=np.zeros(len(slots), dtype=np.int32),
+        together=np.arange(len(slots), dtype=np.int32).reshape(-1, 1),
+        adjacent=np.full((len(slots), 1), -1, dtype=np.int32),
+        spans=np.ones(len(_SQUARE.links)),
+        own=cube,
+        xci=cube,
+        cross_row=np.zeros(0, dtype=np.int32),
+        cross=cube,
+        correction=cube,
+        cross_scale=np.zeros((0, 0)),
+        power=np.zeros(0),
+        crosstalk=np.zeros((0, 1)),
+        file_ratio=10.0 ** -random.uniform(0.5, 3.0, place),
+        file_rank=random.integers(0, formats + 1, place).astype(np.int8),
+        rank=np.repeat(np.arange(formats + 1, 0, -1), bit_rates).astype(np.int32) - 1,
+        rechecks=False,
+        rechecks_bands=False,
+        rechecks_cores=False,
+    )
 
 
 def _take(words: Any, slots: int, share: float, random: np.random.Generator) -> None:
