@@ -33,8 +33,8 @@ from fusion.kernel import CACHE_DIR, INSIDE, compiled
 from fusion.kernel.answers import ANSWERS, run_is_free, slots_needed, way
 from fusion.kernel.arrays import Int64s, Network, Words
 from fusion.kernel.cache import kept
-from fusion.kernel.quality import Quality
-from fusion.kernel.request import PUBLIC, Facts, Request
+from fusion.kernel.quality import Quality, lacks_quality, signal_to_noise
+from fusion.kernel.request import PUBLIC, Facts, Request, gsnr_db, meets_quality
 
 Build = Callable[[Callable[[Any], Any], Any], Any]
 """Makes a policy's function: (what to apply to each of its functions, what to use for questions) -> it."""
@@ -309,6 +309,14 @@ def check_types(chooser: Chooser, request: Request) -> None:
         and all(isinstance(each, types.Integer) for each in found)
     ):
         raise CompileError(f"returns {found}; it must return (path, plane, start), three integers")
+
+
+def make_ready(question: Callable[..., Any], request: Request) -> None:
+    """Have what a question calls in plain Python compiled for requests like this one."""
+    called = {meets_quality: lacks_quality, gsnr_db: signal_to_noise}.get(question)
+    if called is not None and request.quality is not None:
+        where = (request.quality, request.network, request.state)
+        called.compile((*map(numba.typeof, where), *[types.int64] * 4))
 
 
 def loop_with(loop: Any, chooser: Chooser | PlainChooser) -> Any:

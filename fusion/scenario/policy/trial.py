@@ -21,7 +21,7 @@ from fusion.kernel.connections import new_connections
 from fusion.kernel.event_loop import serve
 from fusion.kernel.quality import Quality
 from fusion.kernel.request import BLOCKED, Facts, Request, is_free, width
-from fusion.kernel.user_policy import CompileError, check_types, loop_with
+from fusion.kernel.user_policy import CompileError, check_types, loop_with, make_ready
 from fusion.network.paths import k_shortest_paths
 from fusion.network.planes import BANDS, planes_of
 from fusion.network.topology import Topology
@@ -29,7 +29,7 @@ from fusion.scenario.policy import arithmetic, rules
 from fusion.scenario.policy import build as building
 from fusion.scenario.policy.build import build, chooser_of
 from fusion.scenario.policy.errors import in_words
-from fusion.scenario.policy.rules import PLAIN
+from fusion.scenario.policy.rules import OFFERED, PLAIN, read_rules
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.service import make_service, needs_quality, takes_connections
 
@@ -105,6 +105,12 @@ class Traced:
         self._function = source.function
         self._names = source.names
         self._place = ""
+        self._questions = [
+            OFFERED[each.module][each.name]
+            for file in source.files
+            for each in read_rules(file.text, debugging=PLAIN).imports
+            if each.module in OFFERED and callable(OFFERED[each.module][each.name])
+        ]
         self._most = 0
         self._until = 0.0
         self._choose = self._within_limits(
@@ -113,6 +119,8 @@ class Traced:
 
     def __call__(self, request: Request) -> Any:
         """Return what the policy chooses, if that can be done. Raises WrongPolicyError."""
+        for question in self._questions:
+            make_ready(question, request)  # to compile is no work of the policy's
         chosen = self._within_limits(lambda: self._choose(request), "for one request")
         if reason := reason_against(chosen, request):
             raise WrongPolicyError(f"{self._place}: {self._function} {reason}")
