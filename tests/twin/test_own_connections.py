@@ -49,6 +49,7 @@ from tests.twin.test_failures import ONCE, events, run_with
 from tests.twin.test_quality_failures import BreakableQualityTwin
 from tests.twin.twin import as_list
 
+pytestmark = pytest.mark.timeout(900)  # on a busy machine what is compiled takes minutes
 SLICED_OR_GROOMED = st.fixed_dictionaries(
     {
         "max_segments": st.sampled_from([2, 3, 8]),

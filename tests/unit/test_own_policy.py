@@ -458,6 +458,7 @@ def test_a_policy_that_goes_wrong_later_ends_the_replication(tmp_path: Path) -> 
         assert "(request from " in str(error.value)
 
 
+@pytest.mark.timeout(900)  # on a busy machine what is compiled takes minutes
 def test_nor_goes_it_on_with_what_is_wrong_for_a_slice(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(WRONG)
