@@ -20,7 +20,6 @@ from typing import Any
 import llvmlite.binding
 import numba
 
-from fusion import __version__
 from fusion.kernel.cache import kept
 
 
@@ -45,7 +44,7 @@ def _name() -> str:
         digest.update(part.encode() + b"\0")
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return f"kernel-{__version__}-{digest.hexdigest()[:16]}"
+    return f"kernel-{digest.hexdigest()[:16]}"
 
 
 def _cache_dir() -> Path | None:

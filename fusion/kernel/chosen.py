@@ -8,8 +8,9 @@ import numpy as np
 
 from fusion.kernel import inner
 from fusion.kernel.arrays import Int32s, Network
-from fusion.kernel.connections import Connections, Service, add_part, drop_parts, groom, set_up
-from fusion.kernel.quality import Quality, is_refused
+from fusion.kernel.connections import add_part, drop_parts, groom, set_up
+from fusion.kernel.quality import is_refused
+from fusion.kernel.records import Connections, Quality, Service
 from fusion.kernel.user_policy import (
     COLUMN,
     LEFT,

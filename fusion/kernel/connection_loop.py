@@ -23,9 +23,6 @@ from fusion.kernel.connections import (
     REACHED,
     SLICED,
     UNSERVED,
-    Connections,
-    Count,
-    Service,
     add_part,
     drop_parts,
     end_connection,
@@ -36,8 +33,9 @@ from fusion.kernel.connections import (
 )
 from fusion.kernel.event_loop import sample_fragmentation
 from fusion.kernel.impairments import Impairments, cost_of_links, next_apart
-from fusion.kernel.quality import Quality, count_noise, forget_refusals, was_refused
+from fusion.kernel.quality import count_noise, forget_refusals, was_refused
 from fusion.kernel.quality_search import place_well, search_all_well
+from fusion.kernel.records import Connections, Count, Quality, Service
 from fusion.kernel.routing import ALL_PATHS, BY_INTERFERENCE, IN_ORDER, free_slots, path_score
 from fusion.kernel.search import APART, RANDOM_FIT, find_start, search_all, search_random
 from fusion.kernel.user_policy import WRONG, Chooser

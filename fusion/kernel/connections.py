@@ -6,15 +6,15 @@ it carries any. Bit rates are integers of 1e-6 Gb/s, so that what is left of a l
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fusion.kernel import inner
-from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
-from fusion.kernel.impairments import Impairments, new_light, switch_light
-from fusion.kernel.quality import Quality, add_noise, new_noise, take_noise
+from fusion.kernel.arrays import Int32s, Int64s, Network, Tally
+from fusion.kernel.impairments import new_light, switch_light
+from fusion.kernel.quality import add_noise, new_noise, take_noise
+from fusion.kernel.records import Connections, Count, Service
 from fusion.kernel.spectrum import WORD_BITS, toggle
 
 CONNECTION, PART, LIGHTPATH = 0, 2, 4
@@ -24,113 +24,6 @@ REACHED, COUNTDOWN = 6, 7
 
 GROOMED, SLICED, PARTLY_SERVED, UNSERVED, ENDED, BLOCKED_BY_QUALITY = range(6)
 """Places in `Count.number`."""
-
-
-class Service(NamedTuple):
-    """How requests may be served, and what comes of it."""
-
-    slices: Int32s
-    """int32[bit rate, option, 2]: a column of `Network.width` of a lower bit rate, and how many lightpaths of
-    it carry the request; by bit rate, highest first; behind the last option the number is 0."""
-    max_segments: int
-    """Lightpaths that a request may be sliced into."""
-    grooms: bool
-    """Whether requests use what is left of lightpaths between the same nodes."""
-    partial: bool
-    """Whether a request may be served in part."""
-    rate: Int64s
-    """int64[column of Network.width]: the bit rate in 1e-6 Gb/s."""
-    group: Int32s
-    """int32[pair]: pairs with the same number share their lightpaths."""
-    route: Int32s
-    """int32[path]: paths of a group over the same links have the same number."""
-    tiers: Int32s
-    """int32[bit rate, option]: columns of the lightpaths that a request may be sliced into, which need not be
-    alike, highest bit rate first; -1 behind the last. Of size 0 where all slices of a request are alike."""
-    quality: Quality | None
-    """The signal quality that lightpaths need; None: any."""
-    impairments: Impairments | None = None
-    """What a policy knows that looks at impairments; None: another policy."""
-
-
-class Count(NamedTuple):
-    """What is counted beside `Tally`."""
-
-    number: Int64s
-    """int64[6]: requests carried by lightpaths that were there alone; requests carried by several lightpaths;
-    requests carried in part; bit rate that these were not given; lightpaths that have ended; blocked requests
-    for which there was room, but not the signal quality."""
-    use: Floats
-    """float64[1]: sum over lightpaths that have ended of the mean share of their bit rate that was in use."""
-    noise: Floats
-    """float64[1]: sum over lightpaths of noise to signal as they are set up."""
-
-
-class Connections(NamedTuple):
-    """What changes with every request. Rows of ended connections, parts and lightpaths are used again."""
-
-    free: Words
-    """uint64[plane, link, word]."""
-    usage: Int32s
-    """int32[plane, slot]: links on which the slot is taken; of size 0 unless the policy needs it."""
-    score: Floats
-    order: Int32s
-    """float64, int32[candidate]: overwritten where paths are put in order."""
-    spare_on: Int64s
-    """int64[route]: zero between requests."""
-
-    path: Int32s
-    plane: Int32s
-    start: Int32s
-    width: Int32s
-    """int32[lightpath], guard band included."""
-    column: Int32s
-    """int32[lightpath]: of `Network.width`."""
-    spare: Int64s
-    """int64[lightpath]: bit rate that is not in use."""
-    users: Int32s
-    """int32[lightpath]: parts that it carries."""
-    since: Floats
-    until: Floats
-    """float64[lightpath]: when it was set up; when the last of its users so far ends."""
-    carried: Floats
-    """float64[lightpath]: bit rate times holding time of all its users."""
-    following: Int32s
-    preceding: Int32s
-    """int32[lightpath]: the next and the last of its group by age, or -1; following also of unused rows."""
-    oldest: Int32s
-    newest: Int32s
-    """int32[group]: lightpath or -1."""
-
-    bucket: Int32s
-    """int32[bucket]: first connection of each bucket of the timing wheel, or -1; size a power of two."""
-    departure: Floats
-    """float64[connection]."""
-    pair: Int32s
-    bit_rate: Int32s
-    """int32[connection]: of its request."""
-    first_part: Int32s
-    """int32[connection]."""
-    next_connection: Int32s
-    """int32[connection]: next of the same bucket, or of the unused rows, or -1."""
-
-    part_of: Int32s
-    """int32[part]: the lightpath that carries it."""
-    part_rate: Int64s
-    """int64[part]."""
-    part_is_new: NDArray[np.bool_]
-    """bool[part]: whether the lightpath was set up for it."""
-    next_part: Int32s
-    """int32[part]: next of the same connection, or of the unused rows, or -1."""
-
-    cursor: Int64s
-    """int64[8]: see CONNECTION ... COUNTDOWN."""
-    clock: Floats
-    """float64[3]: time of the last arrival; buckets per unit of time; since when is measured."""
-    noise: Any  # a Noise or None; the two are compiled apart
-    """See `quality.Noise`; None where any signal quality is good."""
-    light: Any  # a Light or None, in the same way
-    """See `impairments.Light`; None where no policy looks at impairments."""
 
 
 def new_connections(

@@ -21,9 +21,6 @@ from fusion.kernel.connections import (
     PARTLY_SERVED,
     SLICED,
     UNSERVED,
-    Connections,
-    Count,
-    Service,
     add_part,
     drop_parts,
     give_row,
@@ -31,6 +28,7 @@ from fusion.kernel.connections import (
     take_row,
 )
 from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.records import Connections, Count, Service
 from fusion.kernel.spectrum import first_fit
 
 LIGHTPATHS, TRANSPONDERS, PATH, PLACE = range(4)

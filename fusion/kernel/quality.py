@@ -8,91 +8,13 @@ those in adjacent cores. Where `Service.quality` is None nothing of this is comp
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fusion.kernel import compiled, inner
-from fusion.kernel.arrays import Floats, Int32s, Int64s, Network
-
-if TYPE_CHECKING:
-    from fusion.kernel.connections import Connections, Count
-
-
-class Quality(NamedTuple):
-    """What a lightpath needs, and what disturbs it. Sizes of 0 stand for what a model does not have."""
-
-    options: Int32s
-    """int32[column, option]: columns of `Network.width`, one for each format, that are tried for a column, in
-    order; -1 behind the last."""
-    kind: Int32s
-    """int32[column]: the kind of carrier: its width and its format's phi."""
-    light: Int32s
-    """int32[column]: slots that carry light, without guard band."""
-    limit: Floats
-    """float64[column]: the greatest ratio of noise to signal with which the format works."""
-    band: Int32s
-    """int32[plane]: place of its band in `own` and `file_ratio`."""
-    first_slot: Int32s
-    """int32[plane]: number of the first slot of its band when slots are numbered through all bands."""
-    together: Int32s
-    """int32[plane, any]: planes whose light is noise here, this one first; -1 behind the last."""
-    adjacent: Int32s
-    """int32[plane, any]: the same band in adjacent cores; -1 behind the last."""
-    spans: Floats
-    """float64[link]."""
-    own: Floats
-    """float64[kind, band, slot]: noise of one span without neighbours, of a lightpath from the slot on."""
-    xci: Floats
-    """float64[kind, other kind, distance]: what a neighbour adds in one span, by the half slots between the
-    centres."""
-    cross_row: Int32s
-    """int32[kind]: place of its width in `cross`."""
-    cross: Floats
-    """float64[width, slot, half slot]: the same where it depends on the places, by the first slot and the
-    half slot of the neighbour's centre, without its factors; where it is there, xci is not."""
-    correction: Floats
-    """float64[other kind, other slot, half slot]: what the neighbour's format takes off, by its first slot
-    and the half slot of the centre of the lightpath that suffers."""
-    cross_scale: Floats
-    """float64[kind, other kind]: the factors: noise in W."""
-    power: Floats
-    """float64[kind]: W."""
-    crosstalk: Floats
-    """float64[link, cores]: crosstalk where so many adjacent cores carry light in the same slot."""
-    file_ratio: Floats
-    """float64[path, plane, slot]: noise from a file."""
-    file_rank: NDArray[np.int8]
-    """int8[path, plane, slot]: the highest rank of a format that works there, from a file."""
-    rank: Int32s
-    """int32[column]: of its format."""
-    rechecks: bool
-    """Whether lightpaths that are up must go on to work when another comes: those of the same plane."""
-    rechecks_bands: bool
-    """And those of other bands."""
-    rechecks_cores: bool
-    """And those of adjacent cores."""
-
-
-class Noise(NamedTuple):
-    """What changes. Rows of lightpaths are those of `Connections`."""
-
-    ratio: Floats
-    """float64[lightpath]: noise to signal, over its whole path."""
-    member: Int32s
-    """int32[plane, link, any]: the lightpaths on a link, in any order."""
-    members: Int32s
-    """int32[plane, link]: how many they are."""
-    owner: Int32s
-    """int32[plane, link, slot]: the lightpath whose light is there, or -1; of size 0 without crosstalk."""
-    shared: Floats
-    added: Floats
-    """float64[lightpath]: spans shared with the lightpath at hand; crosstalk that it adds. 0 between uses."""
-    near: Int32s
-    """int32[lightpath]: those of which one is not 0."""
-    refused: Int64s
-    """int64[1]: places for the request at hand that had room and not the quality."""
+from fusion.kernel.arrays import Int32s, Network
+from fusion.kernel.records import Connections, Count, Noise, Quality
 
 
 def new_noise(quality: Quality, network: Network, lightpaths: int) -> Noise:

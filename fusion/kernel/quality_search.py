@@ -9,11 +9,12 @@ import numpy as np
 from fusion.kernel import inner
 from fusion.kernel.arrays import Network
 from fusion.kernel.impairments import Impairments, next_apart
-from fusion.kernel.quality import Quality, is_good
+from fusion.kernel.quality import is_good
+from fusion.kernel.records import Quality
 from fusion.kernel.search import APART, find_start
 
 if TYPE_CHECKING:
-    from fusion.kernel.connections import Connections
+    from fusion.kernel.records import Connections
 
 
 @inner

@@ -17,7 +17,8 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from fusion.kernel.arrays import Floats, Int32s, Network, Words
-from fusion.kernel.quality import Quality, lacks_quality, signal_to_noise
+from fusion.kernel.quality import lacks_quality, signal_to_noise
+from fusion.kernel.records import Quality
 from fusion.kernel.spectrum import WORD_BITS
 
 BLOCKED = (-1, -1, -1)

@@ -33,7 +33,8 @@ from fusion.kernel import CACHE_DIR, INSIDE, compiled
 from fusion.kernel.answers import ANSWERS, run_is_free, slots_needed, way
 from fusion.kernel.arrays import Int64s, Network, Words
 from fusion.kernel.cache import kept
-from fusion.kernel.quality import Quality, lacks_quality, signal_to_noise
+from fusion.kernel.quality import lacks_quality, signal_to_noise
+from fusion.kernel.records import Quality
 from fusion.kernel.request import PUBLIC, Facts, Request, gsnr_db, meets_quality
 
 Build = Callable[[Callable[[Any], Any], Any], Any]

@@ -21,7 +21,7 @@ from fusion.network.physics.raman import factor_bytes, raman_factors
 from fusion.network.quality_file import FromFile
 
 if TYPE_CHECKING:
-    from fusion.kernel.quality import Quality
+    from fusion.kernel.records import Quality
 
 MOST_BYTES = 2**30
 """Of the tables of Raman scattering, which have an entry for each width and kind of carrier and two slots."""
@@ -137,7 +137,7 @@ def make_quality(
 
     planes: core and band of each. link_km: km of each spectrum. from_file: of snr_e2e_external_resources.
     """
-    from fusion.kernel.quality import Quality  # loads numba; checks need none
+    from fusion.kernel.records import Quality  # loads numba; checks need none
 
     settings, physics = config.snr_settings, physics_of(config)
     metres = np.asarray(link_km, dtype=np.float64) * 1e3

@@ -15,8 +15,8 @@ from fusion.kernel.connections import (
     PARTLY_SERVED,
     SLICED,
     UNSERVED,
-    Count,
 )
+from fusion.kernel.records import Count
 from fusion.network.slicing import PER_GBPS
 from fusion.scenario.scenario import Scenario
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fusion.config.config import Config
 from fusion.kernel.arrays import Network, make_network
-from fusion.kernel.connections import Service
 from fusion.kernel.failures import able_to_fail
 from fusion.kernel.protection import Protection
+from fusion.kernel.records import Service
 from fusion.kernel.request import Facts
 from fusion.kernel.routing import IN_ORDER
 from fusion.kernel.search import FIRST_FIT

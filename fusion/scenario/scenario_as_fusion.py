@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.config import Config
-from fusion.kernel.connections import Service
 from fusion.kernel.fusion_full import CROSSTALK, KIND, Rules
+from fusion.kernel.records import Service
 from fusion.network.formats_as_fusion import Widths, by_length, first_that_reaches
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.paths import PathTable

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fusion.config.config import Config
-from fusion.kernel.connections import Service
+from fusion.kernel.records import Service
 from fusion.network.paths import PathTable
 from fusion.network.slicing import PER_GBPS, slices
 from fusion.scenario.full_needs_as_fusion import needs_full

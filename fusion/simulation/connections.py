@@ -14,7 +14,6 @@ from fusion.kernel.connection_loop import (
 from fusion.kernel.connections import (
     CONNECTION,
     COUNTDOWN,
-    Service,
     add_busy_so_far,
     begin_measuring,
     new_connections,
@@ -29,6 +28,7 @@ from fusion.kernel.failures import (
     interrupt_with_quality,
     rows_in,
 )
+from fusion.kernel.records import Service
 from fusion.network.slicing import PER_GBPS
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure

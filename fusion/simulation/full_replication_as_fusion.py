@@ -14,7 +14,6 @@ from fusion.kernel.connections import (
     PARTLY_SERVED,
     SLICED,
     UNSERVED,
-    Count,
     new_count,
 )
 from fusion.kernel.fusion_full import (
@@ -35,6 +34,7 @@ from fusion.kernel.fusion_full import (
 )
 from fusion.kernel.fusion_full_loop import serve_in_full
 from fusion.kernel.fusion_loop import LIGHTPATHS, PATH, PLACE, TRANSPONDERS
+from fusion.kernel.records import Count
 from fusion.network.slicing import PER_GBPS
 from fusion.results.measured import Counted
 from fusion.scenario.full_as_fusion import new_diary, new_live

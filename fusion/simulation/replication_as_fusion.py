@@ -8,14 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import busy_from_now, new_state, new_tally
-from fusion.kernel.connections import (
-    COUNTDOWN,
-    Service,
-    add_busy_so_far,
-    new_connections,
-    new_count,
-)
+from fusion.kernel.connections import COUNTDOWN, add_busy_so_far, new_connections, new_count
 from fusion.kernel.fusion_loop import PATH, new_ledger, serve_as_fusion
+from fusion.kernel.records import Service
 from fusion.results.measured import Counted, Replication, per_link, replication_of
 from fusion.scenario.requests_as_fusion import draw_requests
 from fusion.scenario.scenario import Scenario

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fusion.kernel.arrays import Tally
-from fusion.kernel.connections import Count
+from fusion.kernel.records import Count
 
 COUNTS: Mapping[str, bool] = {
     # Requests, counted when they arrived.

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
-from fusion.kernel.connections import Connections, Count, Service
 from fusion.kernel.event_loop import serve
-from fusion.kernel.quality import Quality
+from fusion.kernel.records import Connections, Count, Quality, Service
 from fusion.kernel.request import Request
 from fusion.kernel.user_policy import (
     COLUMN,

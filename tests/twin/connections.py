@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from fusion.kernel.arrays import Network
-from fusion.kernel.connections import Service
+from fusion.kernel.records import Service
 from fusion.scenario.traffic import Requests
 from tests.twin.twin import Choice, Spectrum
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from fusion.kernel.arrays import Network
-from fusion.kernel.connections import Service
+from fusion.kernel.records import Service
 from fusion.scenario.failures import Event
 from fusion.scenario.traffic import Requests
 from tests.twin.connections import Connection, ConnectionTwin

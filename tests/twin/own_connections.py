@@ -10,7 +10,7 @@ import numpy as np
 
 from fusion.config.config import Config
 from fusion.kernel.arrays import Network
-from fusion.kernel.connections import Service
+from fusion.kernel.records import Service
 from fusion.kernel.request import BLOCKED, Facts, Request, gsnr_db, is_free, meets_quality, width
 from fusion.network.quality_file import QualityTable
 from fusion.scenario.policy.build import build

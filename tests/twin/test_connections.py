@@ -18,13 +18,11 @@ from fusion.kernel.connections import (
     PARTLY_SERVED,
     SLICED,
     UNSERVED,
-    Connections,
-    Count,
-    Service,
     add_busy_so_far,
     new_connections,
     new_count,
 )
+from fusion.kernel.records import Connections, Count, Service
 from fusion.scenario.policies import built_in_policy
 from fusion.scenario.service import make_service
 from fusion.scenario.traffic import Requests

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from fusion.config.config import ConfigError, load_config
 from fusion.config.relevant_fields import relevant_fields
-from fusion.kernel.connections import ENDED, Service
+from fusion.kernel.connections import ENDED
 from fusion.kernel.failures import able_to_fail
+from fusion.kernel.records import Service
 from fusion.network.region import links_in_region
 from fusion.network.slicing import PER_GBPS
 from fusion.results.measured import Replication

@@ -22,11 +22,11 @@ from fusion.kernel.connections import (
     PARTLY_SERVED,
     SLICED,
     UNSERVED,
-    Service,
     new_connections,
     new_count,
 )
 from fusion.kernel.failures import able_to_fail
+from fusion.kernel.records import Service
 from fusion.kernel.request import Facts
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.scenario import OwnPolicy

@@ -19,11 +19,10 @@ from fusion.kernel.connections import (
     PARTLY_SERVED,
     SLICED,
     UNSERVED,
-    Connections,
-    Count,
     new_connections,
     new_count,
 )
+from fusion.kernel.records import Connections, Count
 from fusion.network.modulation import ModulationTable
 from fusion.network.modulation_tables import Entry, ModulationFormat
 from fusion.network.quality_file import QualityTable, SlotQuality, Spot

@@ -18,7 +18,8 @@ from fusion.kernel.arrays import (
     new_state,
     new_tally,
 )
-from fusion.kernel.connections import Count, new_count
+from fusion.kernel.connections import new_count
+from fusion.kernel.records import Count
 from fusion.kernel.splitting_loop import restore_state, save_state
 from fusion.scenario.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
 from fusion.simulation.restored import COUNTS, add_restored

@@ -19,7 +19,7 @@ from fusion.kernel.cache import is_kept
 from fusion.kernel.connection_loop import serve_connections, serve_with_quality
 from fusion.kernel.connections import new_connections
 from fusion.kernel.event_loop import serve
-from fusion.kernel.quality import Quality
+from fusion.kernel.records import Quality
 from fusion.kernel.request import BLOCKED, Facts, Request, is_free, width
 from fusion.kernel.user_policy import CompileError, check_types, loop_with, make_ready
 from fusion.network.paths import k_shortest_paths
