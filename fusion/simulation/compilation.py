@@ -10,6 +10,7 @@ import numpy as np
 
 from fusion.kernel.cache import Happening, observed
 from fusion.scenario.failures import Scheduled
+from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.trial import WrongPolicyError
 from fusion.scenario.scenario import Scenario
 from fusion.simulation.replication import replicate
@@ -39,6 +40,10 @@ def compile_for(scenario: Scenario, say: Say, then: str) -> None:
         took = "5" if scenario.service is None else "15 to 30"
         label = scenario.own.source.label
         what = f"the event loop with {label}, once until it is edited: some {took} s"
+        if PLAIN:
+            what = (
+                f"the event loop for policies in plain Python, once on this machine: some {took} s"
+            )
     scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
     with (
         announced(say, what, then),

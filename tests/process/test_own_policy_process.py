@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.twin.own_policies import BEST_FIT, FIRST_FIT, HELPED
+from tests.twin.own_policies import BEST_FIT, FIRST_FIT, GOOD_FIT, HELPED
 
 CONFIG = """[general_settings]
 erlang_start = 200
@@ -31,18 +31,24 @@ policy = {policy}:choose
 
 
 def command(
-    folder: Path, output: str, *, requests: int = 600, workers: int = 1, policy: str = "mine.py"
+    folder: Path,
+    output: str,
+    *,
+    requests: int = 600,
+    workers: int = 1,
+    policy: str = "mine.py",
+    more: str = "",
 ) -> list[str]:
     config = folder / "mine.ini"
-    config.write_text(CONFIG.format(requests=requests, workers=workers, policy=policy))
+    config.write_text(CONFIG.format(requests=requests, workers=workers, policy=policy) + more)
     program = [sys.executable, "-m", "fusion.cli.run_sim", "--config", str(config)]
     return [*program, "--output-dir", str(folder / output)]
 
 
-def simulate(folder: Path, output: str, policy: str = "mine.py") -> tuple[str, str]:
+def simulate(folder: Path, output: str, policy: str = "mine.py", more: str = "") -> tuple[str, str]:
     """Return the table of points, and what was said."""
     done = subprocess.run(
-        command(folder, output, policy=policy),
+        command(folder, output, policy=policy, more=more),
         capture_output=True,
         text=True,
         check=True,
@@ -76,20 +82,26 @@ def test_an_edit_of_any_of_its_files_counts_at_once(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
-def test_plain_python_gives_the_same_bytes_and_may_print(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(FIRST_FIT)
-    compiled, _ = simulate(tmp_path, "compiled")
-    printing = FIRST_FIT.replace("    for path", "    print('asked')\n    for path", 1)
+@pytest.mark.timeout(900)  # on a busy machine what is compiled takes minutes
+@pytest.mark.parametrize(
+    ("policy", "more"), [(FIRST_FIT, ""), (GOOD_FIT, "[snr_settings]\nsnr_type = gsnr\n")]
+)
+def test_plain_python_gives_the_same_bytes_and_may_print(
+    policy: str, more: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(policy)
+    compiled, _ = simulate(tmp_path, "compiled", more=more)
+    printing = policy.replace("    for path", "    print('asked')\n    for path", 1)
     (tmp_path / "mine.py").write_text(printing)
     done = subprocess.run(
-        command(tmp_path, "plain"),
+        command(tmp_path, "plain", more=more),
         env={**os.environ, "FUSION_PLAIN_POLICY": "1"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert (tmp_path / "plain" / "points.csv").read_text() == compiled
-    assert "compiling" not in done.stderr
+    assert "compiling the event loop with" not in done.stderr
     assert done.stdout.count("asked") > 2 * 1000
 
 
