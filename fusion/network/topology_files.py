@@ -3,9 +3,10 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from fusion.config.named_files import quote
 from fusion.network.link_lines import is_destination, is_source, read_link_lines
@@ -157,7 +158,48 @@ def _read_graphml(text: str) -> ListedNetwork:
         return empty_network("not GraphML: document types and entities are not allowed")
     import networkx as nx
 
-    return _read_with_networkx("GraphML", lambda: nx.parse_graphml(text, force_multigraph=True))
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        return empty_network(f"not GraphML: {quote(str(error))}")
+    if problems := list(_wrong_numbers(root)):
+        network = empty_network()
+        network.problems.extend(problems)
+        return network
+    declared = {str(node.get("id")) for node in root.iter() if _tag(node) == "node"}
+    return _read_with_networkx(
+        "GraphML", lambda: nx.parse_graphml(text, force_multigraph=True), declared
+    )
+
+
+def _tag(element: ElementTree.Element) -> str:
+    """Return the name of an XML element without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def _wrong_numbers(root: ElementTree.Element) -> Iterator[str]:
+    """Yield what is not a number and should be; networkx does not say of which link or node it is."""
+    numeric = {
+        key.get("id"): key.get("attr.name") or key.get("id")
+        for key in root.iter()
+        if _tag(key) == "key" and key.get("attr.type") in ("int", "long", "float", "double")
+    }
+    for kind, name in (("node", "node"), ("edge", "link")):
+        for number, one in enumerate((each for each in root.iter() if _tag(each) == kind), 1):
+            ends = (one.get("source"), one.get("target"))
+            which = f" ({quote(ends[0])} - {quote(ends[1])})" if None not in ends else ""
+            for data in one:
+                key, value = data.get("key"), (data.text or "").strip()
+                if _tag(data) == "data" and key in numeric and value and not _is_number(value):
+                    yield f"{name} {number}{which}: {quote(numeric[key])} = {quote(value)}: not a number"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_gml(text: str) -> ListedNetwork:
@@ -174,7 +216,10 @@ def _read_gml(text: str) -> ListedNetwork:
     return _read_with_networkx("GML", parse)
 
 
-def _read_with_networkx(kind: str, parse: Callable[[], Any]) -> ListedNetwork:
+def _read_with_networkx(
+    kind: str, parse: Callable[[], Any], declared: Collection[str] | None = None
+) -> ListedNetwork:
+    """Read a graph of networkx. declared: its nodes, where networkx adds those that only a link names."""
     try:
         graph = parse()
     except Exception as error:  # on garbage these parsers raise almost anything
@@ -184,7 +229,8 @@ def _read_with_networkx(kind: str, parse: Callable[[], Any]) -> ListedNetwork:
         return empty_network(f"not {kind}: {quote(reason)}")
     network = empty_network()._replace(directed=graph.is_directed())
     for number, (node, attributes) in enumerate(graph.nodes(data=True), 1):
-        add_node(network, f"node {number}", node, attributes)
+        if declared is None or node in declared:
+            add_node(network, f"node {number}", node, attributes)
     for number, (source, destination, attributes) in enumerate(graph.edges(data=True), 1):
         add_link(network, f"link {number}", source, destination, attributes)
     return network

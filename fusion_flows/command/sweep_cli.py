@@ -9,6 +9,7 @@ from cyclopts import App, Group, Parameter
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.results.interval_text import between, interval_text
+from fusion.sweep.store import Store
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
     help_of,
@@ -18,6 +19,7 @@ from fusion_flows.command.terminal import (
     print_table,
     printable,
 )
+from fusion_flows.flows import known_stores
 from fusion_flows.report.tables import comparison_cells
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
@@ -81,6 +83,10 @@ def _plan(
         left = f"about {replications} left, {_time(planned.seconds)} here"
     points = counted(len(planned.points), "point")
     print(f"\n{points}, {planned.complete} complete{failed} in {planned.store}; {left}")
+    if not any(point.replications for point in planned.points):
+        keys = {point.key for point in planned.points}
+        if elsewhere := known_stores.hint(keys, Store(planned.store)):
+            print_note(elsewhere)
     return 0
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from fusion.config.counts import counted
+from fusion.config.problems import nearest
+from fusion.results.outcome import METRICS
 from fusion.simulation.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
@@ -129,10 +131,8 @@ def nothing_found(states: Sequence[PointState], store: Store, what: str) -> Noth
         f"there is nothing to {what} yet: the store {store.folder} has results of {there} of the "
         f"{counted(len(states), 'point')} of this sweep; `fusion sweep` computes them"
     )
-    keys = {state.point.key for state in states}
-    for folder, count in () if there else known_stores.others_with(keys, store)[:1]:
-        message += f". The store {folder} has {count}: FUSION_STORE_DIR={folder} makes it the one"
-    return NothingFoundError(message)
+    elsewhere = "" if there else known_stores.hint({state.point.key for state in states}, store)
+    return NothingFoundError(f"{message}. {elsewhere}" if elsewhere else message)
 
 
 def states_of(
@@ -269,10 +269,14 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
         file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
         metrics: Those that are wanted; default: all.
 
-    Raises ConfigError and StoreError.
+    Raises ConfigError and StoreError, and ArgumentError, a ValueError, for what is not a metric.
     """
     import pandas
 
+    for metric in metrics:
+        if metric not in METRICS:
+            message = f"metrics: {metric} is not a metric; there are {', '.join(METRICS)}"
+            raise ArgumentError(message + nearest(metric, METRICS))
     sweep, states, store = states_of(file)
     rows = point_rows(states, *([metrics] if metrics else []))
     if not rows:

@@ -37,6 +37,13 @@ def others_with(keys: Collection[str], store: Store) -> list[tuple[Path, int]]:
     return sorted(found, key=lambda each: -each[1])
 
 
+def hint(keys: Collection[str], store: Store) -> str:
+    """Return a sentence that names another store with some of these points; empty where none has any."""
+    for folder, count in others_with(keys, store)[:1]:
+        return f"The store {folder} has {count}: FUSION_STORE_DIR={folder} makes it the one"
+    return ""
+
+
 def _path() -> Path:
     return server_address.folder() / "stores.txt"
 

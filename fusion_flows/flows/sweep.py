@@ -182,6 +182,9 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
     logger.info("Run directory: %s", run.path)
     all_points = counted(len(points), "point")
     logger.info("%s, %d of them complete in the store %s", all_points, there, store.folder)
+    is_new = not any(state.outcomes for state in states)
+    if is_new and (elsewhere := known_stores.hint({point.key for point in points}, store)):
+        logger.warning("%s", elsewhere)
     wanted: Sequence[PointState] = states
     if failed:
         failures = failed_points(store, states)

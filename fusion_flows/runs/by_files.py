@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from fusion.config.counts import counted
+from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
@@ -66,6 +67,14 @@ def runs_by_files(
         if len(found) == page * limit:
             break
     return [run_by_files(run) for run in found[(page - 1) * limit :]]
+
+
+def without_files(error: ServerAwayError, runs_dir: Path, run: str = "") -> ServerAwayError:
+    """Return the error of a server that is away with what was looked for in files instead, and where."""
+    missing = f"no run is called {show(run)}" if run else "there are no runs"
+    return ServerAwayError(
+        f"{error}. In {runs_dir} {missing}; FUSION_RUNS_DIR names another folder"
+    )
 
 
 def find_by_files(run: str, runs_dir: Path) -> RunDirectory | None:

@@ -21,7 +21,14 @@ from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import INTERRUPTED
 from fusion_flows.rundir.files import FileEntry, Preview, list_files, preview
-from fusion_flows.runs.by_files import corrected, find_by_files, lost, run_by_files, runs_by_files
+from fusion_flows.runs.by_files import (
+    corrected,
+    find_by_files,
+    lost,
+    run_by_files,
+    runs_by_files,
+    without_files,
+)
 from fusion_flows.runs.logs import log_lines
 from fusion_flows.runs.lookup import (
     PAGE,
@@ -166,7 +173,7 @@ def runs(
         before = datetime.now(UTC) + _SOON
     try:
         return _listed(state.lower(), name, after, before, limit, page)
-    except ServerAwayError:
+    except ServerAwayError as error:
         by_files = runs_by_files(
             _runs_dir(),
             state=state,
@@ -177,7 +184,7 @@ def runs(
             page=page,
         )
         if not by_files and not rundir.list_runs(_runs_dir()):
-            raise
+            raise without_files(error, _runs_dir()) from None
         return by_files
 
 
@@ -200,9 +207,9 @@ def show(run: str, file: str = "") -> Details | Preview:
             if file:
                 return preview(_directory(found, runs_dir), file)
             return _details(client, found)
-    except ServerAwayError:
+    except ServerAwayError as error:
         if (directory := find_by_files(run, _runs_dir())) is None:
-            raise
+            raise without_files(error, _runs_dir(), run) from None
         return preview(directory, file) if file else _details(None, Found("", None, directory))
 
 

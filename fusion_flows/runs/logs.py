@@ -15,7 +15,7 @@ from uuid import UUID
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import no_directory
 from fusion_flows.rundir.log_stream import LogStream
-from fusion_flows.runs.by_files import find_by_files
+from fusion_flows.runs.by_files import find_by_files, without_files
 from fusion_flows.runs.lookup import PAGE, Found, RunError, find, refresh
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import ServerAwayError, connect
@@ -71,9 +71,11 @@ def log_lines(
             began = True
             yield from _until_over(read, _over(client, found)) if follow else read(True)
             return
-    except ServerAwayError:
-        if began or (directory := find_by_files(run, runs_dir)) is None:
+    except ServerAwayError as error:
+        if began:
             raise
+        if (directory := find_by_files(run, runs_dir)) is None:
+            raise without_files(error, runs_dir, run) from None
     found = Found(directory.run_id, None, directory)
     read = _file_reader(directory.log, lines)
     yield from _until_over(read, _over(None, found)) if follow else read(True)

@@ -188,3 +188,5 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
     told = [line for line in done.stderr.splitlines() if line.startswith("fusion: ")]
     assert len(told) == 6
     assert all("no Prefect server is running" in line and "`fusion up`" in line for line in told)
+    looked = [line for line in told if f"In {tmp_path / 'runs'} no run is called nobody" in line]
+    assert len(looked) == 2

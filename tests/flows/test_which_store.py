@@ -13,6 +13,7 @@ from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import pictures, sweeps
 from fusion_flows.command.cli import main
 from fusion_flows.flows import known_stores
+from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server import address as server_address
 from fusion_flows.server.address import LivingServer, ServerFile
 from fusion_flows.server.settings import Settings
@@ -163,3 +164,14 @@ def test_stores_are_known_once_each_and_not_without_end(here: Path) -> None:
         known_stores.remember(store)
     lines = (here.parent / "home" / "fusion-up" / "stores.txt").read_text().splitlines()
     assert lines == [str(store.folder) for store in (*stores[10:20], *stores[21:], stores[20])]
+
+
+def test_a_plan_names_the_store_that_has_results(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = here.parent / "there" / "runs" / "store"
+    known_stores.remember(Store(other))
+    assert main(["plan", "s.toml"]) == 0
+    assert f"The store {other} has 4: FUSION_STORE_DIR={other}" in capsys.readouterr().err
+    with pytest.raises(ArgumentError, match=r"blocking is not a metric; there are .*blocking_prob"):
+        sweeps.load_sweep("s.toml", ["blocking"])

@@ -308,3 +308,28 @@ def test_a_file_of_another_kind_is_told_in_one_line(
     tmp_path: Path, name: str, content: str
 ) -> None:
     assert "0 nodes" not in refusal(tmp_path, name, content)
+
+
+THREE_NODES = """<?xml version="1.0" encoding="utf-8"?>
+<graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+<key id="d0" for="edge" attr.name="length" attr.type="double"/>
+<graph edgedefault="undirected">
+<node id="A"/><node id="B"/><node id="C"/>
+<edge source="A" target="B"><data key="d0">640</data></edge>
+<edge source="B" target="{target}"><data key="d0">{km}</data></edge>
+</graph></graphml>
+"""
+
+
+def test_a_link_in_graphml_to_a_node_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "net.graphml", THREE_NODES.format(target="E", km=55)).startswith(
+        "link 2: E: there is no such node"
+    )
+    nodes, lengths = read(tmp_path, "right.graphml", THREE_NODES.format(target="C", km=55))
+    assert nodes == ("A", "B", "C")
+    assert lengths == [640, 55]
+
+
+def test_a_number_in_graphml_that_is_none_is_told_with_its_link(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "net.graphml", THREE_NODES.format(target="C", km="64a0"))
+    assert told == "link 2 (B - C): length = 64a0: not a number"
