@@ -30,6 +30,14 @@ _MEANT = {
     **dict.fromkeys(("settings", "set", "fixed"), "overrides"),
 }
 """What people call a key of a sweep that is not spelled like it."""
+_BOUNDS = {
+    "greater_than": "above {:g}",
+    "greater_than_equal": "{:g} or more",
+    "less_than": "below {:g}",
+    "less_than_equal": "{:g} or less",
+}
+"""Type of an error of pydantic -> what is allowed, as other messages say it."""
+
 _KINDS = (".bool", ".int", ".float", ".str", ".dict[str,float]")
 Assignment = dict[str, Value]
 
@@ -246,10 +254,10 @@ def _more_problems(error: ValidationError, data: object, source: str) -> list[Pr
             Sweep.model_validate(rest)
         except ValidationError as more:
             found = _problems(more, rest, source)
-    return found + _of_settings(rest)
+    return found + _of_settings(rest, source)
 
 
-def _of_settings(data: Mapping[Any, Any]) -> list[Problem]:
+def _of_settings(data: Mapping[Any, Any], source: str) -> list[Problem]:
     """Return what is wrong with the overrides and with each value on an axis, by itself.
 
     Neither a template nor any other file of the sweep is read: it may be in a place that must not be.
@@ -260,11 +268,16 @@ def _of_settings(data: Mapping[Any, Any]) -> list[Problem]:
     if not isinstance(overrides, Mapping) or not isinstance(grid, Mapping):
         return []
     variants = Variants("default", overrides)
-    problems = list(variants.draft().problems)
+    of_all = variants.draft().problems
+    problems = list(of_all)
     for axis, values in grid.items():
         if axis in HOME and axis not in _NO_AXES and isinstance(values, list):
             for value in values[:_LOOKED_AT]:
-                problems += variants.draft({axis: value}).problems
+                problems += [
+                    each._replace(source=f"grid.{axis}, {source}")
+                    for each in variants.draft({axis: value}).problems
+                    if each not in of_all
+                ]
     return problems
 
 
@@ -291,6 +304,8 @@ def _problem(error: Any, source: str) -> list[Problem]:
     kind = f".{error['loc'][-1]}"
     if kind in _KINDS:  # of each of which pydantic says that the value is not one
         place, message = place.removesuffix(kind), "must be a number, text, or true or false"
+    if error["type"] in _BOUNDS:
+        message = f"must be {_BOUNDS[error['type']].format(*error['ctx'].values())}"
     if error["type"] == "too_short":
         message = "must have one value at least"
     if error["type"] == "extra_forbidden":

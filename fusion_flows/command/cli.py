@@ -528,10 +528,10 @@ def _cancel(
         still = "is not over yet" if wait and not one.run.over else ""
         failed = failed or bool(before or still)
         if not json:
-            said = ", ".join(filter(None, (before, still, one.run.message)))
-            print(
-                f"{one.run.run_id}  {one.run.name}: {one.run.state or 'gone'} ({said or 'asked'})"
-            )
+            state = one.run.state or "gone"
+            message = one.run.message.removeprefix(f"{state}; ")
+            said = ", ".join(filter(None, (before, still, message)))
+            print(f"{one.run.run_id}  {one.run.name}: {state}{f' ({said})' if said else ''}")
     return FAILED if failed else DONE
 
 

@@ -67,7 +67,11 @@ def sweep_page(
     rows = point_rows(states, [sweep.metric])
     again = file or (run.sweep if run else None)
     sections = [
-        _results(sweep, rows, drawing, tables.SUSPENDED if suspended else UNFINISHED),
+        _results(
+            *(sweep, rows, drawing),
+            unfinished=tables.SUSPENDED if suspended else UNFINISHED,
+            file="output/points.csv" if run else "",
+        ),
         *([_comparison(sweep, states)] if rows else []),
         *([_files(run)] if run else []),
         *([_again(again, suspended)] if again else []),
@@ -114,7 +118,9 @@ def _values(states: Sequence[PointState], axis: str) -> str:
     return ", ".join(values)
 
 
-def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None, unfinished: str) -> Section:
+def _results(
+    sweep: Sweep, rows: Sequence[Row], drawing: Path | None, *, unfinished: str, file: str
+) -> Section:
     title = f"{named(sweep.metric).capitalize()} over load"
     if not rows:
         return Section(title, (Text("There is no result yet."),))
@@ -137,7 +143,9 @@ def _results(sweep: Sweep, rows: Sequence[Row], drawing: Path | None, unfinished
     else:
         svg = drawing.with_suffix(".svg").read_text(encoding="utf-8")
         picture = Picture(PICTURE, f"{caption}.", told, drawing.read_bytes(), svg)
-    return Section(title, (picture, tables.sweep_table(rows, sweep, SHOWN_POINTS, unfinished)))
+    return Section(
+        title, (picture, tables.sweep_table(rows, sweep, SHOWN_POINTS, unfinished, file))
+    )
 
 
 def _comparison(sweep: Sweep, states: Sequence[PointState]) -> Section:

@@ -67,10 +67,10 @@ def points_table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> Table:
     return _table(caption, cells, 100, "output/points.csv")
 
 
-def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str) -> Table:
-    """Return the table of a sweep's points.  unfinished: see `sweep_point_cells`."""
+def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, file: str) -> Table:
+    """Return the table of a sweep's points.  unfinished: see `sweep_point_cells`. file: that has all rows."""
     cells = [sweep_point_cells(row, sweep, unfinished) for row in rows[: 10 * _MOST_ROWS]]
-    return _table(f"The points: {sweep.metric}.", cells, brief, "output/points.csv")
+    return _table(f"The points: {sweep.metric}.", cells, brief, file)
 
 
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:

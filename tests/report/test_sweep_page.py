@@ -102,6 +102,7 @@ def test_nothing_blocked_is_the_same_bound_in_the_points_and_in_a_comparison() -
     points = sweep_points(SWEEP)
     nothing = {point.key: {n: outcome(n, 0) for n in range(3)} for point in points}
     page = sweep_page(SWEEP, point_states(points, nothing, SWEEP.metric), "")
+    assert all(table.file == "" for table in tables(page)), "no run has a file of them"
     of_points, compared = (
         {row[table.columns.index(name)].text for row in table.rows}
         for table, name in zip(tables(page)[:2], ("blocking", "blocking (A)"), strict=True)

@@ -148,7 +148,7 @@ def test_all_that_is_wrong_is_told_together() -> None:
         "colour = red: is not a key of a sweep; it has",
         "grid: 'k_path' is not an axis; did you mean 'k_paths'",
         "grid.seed = []: must have one value at least",
-        "k_paths = 500: must be an integer",
+        "k_paths = 500: must be an integer from 1 to 100 (from grid.k_paths, sweep.toml)",
         "[general_setting] unknown section",
         "k_pats = 3: unknown key; did you mean 'k_paths'?",
         "where = load > 100: load is not an axis",
