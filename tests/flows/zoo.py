@@ -178,7 +178,7 @@ def starter(
     command: list[str],
     log: Path,
     *,
-    guard: Path = ROOT / "fusion_flows" / "guard.py",
+    guard: Path = ROOT / "fusion_flows" / "process" / "guard.py",
     grace_seconds: float = GRACE_SECONDS,
     terminal: int | None = None,
     mark: str | None = None,
