@@ -59,7 +59,7 @@ def news(server: Prefect, run: str) -> None:
         shown = server.artifacts(run)
         return "points" in shown and "ETA" in shown["progress"]["description"]
 
-    wait_for(said, 60, "an ETA")
+    wait_for(said, 180, "an ETA")
 
 
 def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
