@@ -67,15 +67,17 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
 ) -> None:
     (tmp_path / "dead").mkdir()
     dead, dead_id, directory = endless_call(server, tmp_path / "dead", GOING_ON)
-    news(server, dead_id)
-    dead.kill()
-    dead.wait()
     sweep, sweep_id, sweep_directory = long_sweep(server, tmp_path / "sweep")
-    news(server, sweep_id)
-    sweep.kill()
-    sweep.wait()
     (tmp_path / "alive").mkdir()
     alive, alive_id, alive_directory = endless_call(server, tmp_path / "alive")
+    news(server, dead_id)
+    news(server, sweep_id)
+    for process in (
+        dead,
+        sweep,
+    ):  # last, as Prefect calls a run without a heartbeat Crashed after a while
+        process.kill()
+        process.wait()
     for lost in (dead_id, sweep_id):
         assert server.run(lost)["state_type"] == "RUNNING", "nobody was there to say otherwise"
         assert "ETA" in server.artifacts(lost)["progress"]["description"]
