@@ -10,7 +10,14 @@ from xml.etree import ElementTree
 
 from fusion.config.named_files import quote
 from fusion.network.link_lines import is_destination, is_source, read_link_lines
-from fusion.network.listed_network import ListedNetwork, add_link, add_node, empty_network, refuse
+from fusion.network.listed_network import (
+    ListedNetwork,
+    add_link,
+    add_node,
+    empty_network,
+    number_of,
+    refuse,
+)
 from fusion.network.sndlib import is_sndlib, read_sndlib
 
 _GML = re.compile(r"(?:\s*(?:#|Creator|Version)[^\n]*\n)*\s*graph\s*\[", re.IGNORECASE)
@@ -190,16 +197,8 @@ def _wrong_numbers(root: ElementTree.Element) -> Iterator[str]:
             which = f" ({quote(ends[0])} - {quote(ends[1])})" if None not in ends else ""
             for data in one:
                 key, value = data.get("key"), (data.text or "").strip()
-                if _tag(data) == "data" and key in numeric and value and not _is_number(value):
+                if _tag(data) == "data" and key in numeric and value and number_of(value) is None:
                     yield f"{name} {number}{which}: {quote(numeric[key])} = {quote(value)}: not a number"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_gml(text: str) -> ListedNetwork:

@@ -37,7 +37,7 @@ def compile_for(scenario: Scenario, say: Say, then: str) -> None:
         conventions = conventions.of_one_request()
     what = ONCE
     if scenario.own is not None:
-        took = "5" if scenario.service is None else "15 to 30"
+        took = "10" if scenario.service is None else "20 to 40"
         label = scenario.own.source.label
         what = f"the event loop with {label}, once until it is edited: some {took} s"
         if PLAIN:
