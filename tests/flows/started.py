@@ -16,7 +16,7 @@ SMALL = {
     "simulation_settings": {"workers": 1},
 }
 ENDLESS = {  # in a pool, of which one worker has nothing to do, on one core
-    "general_settings": {"num_requests": 10**8, "max_iters": 1, "erlang_stop": 140},
+    "general_settings": {"num_requests": 10**11, "max_iters": 1, "erlang_stop": 140},
     "simulation_settings": {"workers": 2},
 }
 
