@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.config import Config, ConfigError, Problem, source_of
+from fusion.config.counts import counted
 from fusion.config.named_files import (
     KEYS,
     InputFolders,
@@ -99,11 +100,8 @@ def read_inputs(
     of one file the first ten: files that cannot be used, bit rates without modulation, bit rates
     that no pair of nodes can have, tables that do not fit the slot width.
     """
-    before = _quiet.set(quiet)
-    try:
-        return InputReader(templates_dir=templates_dir, input_dirs=input_dirs).read(config)
-    finally:
-        _quiet.reset(before)
+    reader = InputReader(templates_dir=templates_dir, input_dirs=input_dirs, quiet=quiet)
+    return reader.read(config)
 
 
 class InputReader:
@@ -115,15 +113,23 @@ class InputReader:
         templates_dir: Path | None = None,
         input_dirs: Sequence[Path] | None = None,
         memory: Memory | None = None,
+        quiet: bool = False,
     ) -> None:
-        """Take the folders of `read_inputs`. memory: of what was read; None: nothing is remembered."""
+        """Take the arguments of `read_inputs`. memory: of what was read; None: nothing is remembered."""
+        self._quiet = quiet
         self._folders = input_folders(input_dirs, templates_dir)
         self._memory = memory
         self._made: dict[tuple[int, ...], Inputs] = {}
 
     def read(self, config: Config) -> Inputs:
         """Return the inputs that a configuration names; it raises as `read_inputs` does."""
+        before = _quiet.set(self._quiet)
+        try:
+            return self._read(config)
+        finally:
+            _quiet.reset(before)
 
+    def _read(self, config: Config) -> Inputs:
         def step(function: Callable[..., T], *others: Any) -> T:
             """Call a function of the configuration that adds to a list of problems."""
             result, found = self._call(_with_problems, config, function, *others)
@@ -551,14 +557,21 @@ def _check_reach(
         problems.append(_problem(config, key, message))
     some = [rate for rate, pairs in zip(rates, pairs_by_rate, strict=True) if 0 < pairs < all_pairs]
     if some and not never:
-        worst = int(pairs_by_rate.min())
+        blocked = sorted(
+            (
+                (all_pairs - int(pairs), rate)
+                for rate, pairs in zip(rates, pairs_by_rate, strict=True)
+            ),
+            reverse=True,
+        )
+        told = [f"{pairs:,} at {rate:g} Gb/s" for pairs, rate in blocked[:_SHOWN] if pairs]
+        if more := len(some) - len(told):
+            told.append(f"and at {counted(more, 'more bit rate')}")
         _log.warning(
-            "%s: always blocked between some nodes, whose shortest path is beyond the reach of "
-            "every format or needs too many slots; %s of %s pairs at %g Gb/s",
-            _rates(some),
-            f"{all_pairs - worst:,}",
+            "some requests are always blocked, as the shortest path between their nodes is beyond the "
+            "reach of every format or needs too many slots; of %s pairs of source and destination: %s",
             f"{all_pairs:,}",
-            rates[int(pairs_by_rate.argmin())],
+            ", ".join(told),
         )
 
 

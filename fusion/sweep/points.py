@@ -68,26 +68,21 @@ def sweep_points(
     templates_dir: Path | None = None,
     input_dirs: Sequence[Path] | None = None,
     say: Callable[[str], None] = _log.info,
+    quiet: bool = False,
 ) -> list[Point]:
     """Return the points of a sweep in the order of its axes, each once, all checked.
 
     Only combinations that `where` wants are checked as a whole. say: is told each two seconds how many
-    combinations are checked.
+    combinations are checked. quiet: warn of nothing, as where only what was computed is shown.
 
     Raises ConfigError with what is wrong, and at which points; nothing is computed.
     """
     with few_warnings(logging.getLogger("fusion.inputs")):
-        return _points(sweep, templates_dir, input_dirs, say)
+        return _points(_Combinations(sweep, templates_dir, input_dirs, quiet), sweep, say)
 
 
-def _points(
-    sweep: Sweep,
-    templates_dir: Path | None,
-    input_dirs: Sequence[Path] | None,
-    say: Callable[[str], None],
-) -> list[Point]:
+def _points(checked: _Combinations, sweep: Sweep, say: Callable[[str], None]) -> list[Point]:
     wanted = _filter(sweep)
-    checked = _Combinations(sweep, templates_dir, input_dirs)
     problems = _Problems()
     found: dict[str, Point] = {}
     combinations = sweep.combinations()
@@ -184,14 +179,19 @@ class _Combinations:
     """Combinations of the axes but erlang: what they have in common is read and checked once."""
 
     def __init__(
-        self, sweep: Sweep, templates_dir: Path | None, input_dirs: Sequence[Path] | None
+        self,
+        sweep: Sweep,
+        templates_dir: Path | None,
+        input_dirs: Sequence[Path] | None,
+        quiet: bool,
     ) -> None:
         self._sweep = sweep
+        self._quiet = quiet
         self._variants = Variants(
             sweep.template, sweep.overrides, templates_dir=templates_dir, input_dirs=input_dirs
         )
         self._reader = InputReader(
-            templates_dir=templates_dir, input_dirs=input_dirs, memory=Memory()
+            templates_dir=templates_dir, input_dirs=input_dirs, memory=Memory(), quiet=quiet
         )
         self.digests = Digests()
         self._known: dict[str, _Combination] = {}
@@ -221,6 +221,8 @@ class _Combinations:
 
     def warn(self) -> None:
         """Say in the log what is to be known of how the configurations were read."""
+        if self._quiet:
+            return
         ignored, dropped, notes = self._told
         warn_of_reading(list(ignored), list(dropped), list(notes))
 

@@ -109,7 +109,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
     from fusion_flows.report.sweep_page import sweep_page
 
     if Path(what).suffix.lower() in (".toml", ".json") or Path(what).is_file():
-        sweep, states, store = states_of(Path(what))
+        sweep, states, store = states_of(Path(what), quiet=True)
         if not empty and not any(state.outcomes for state in states):
             raise nothing_found(states, store, "report")
         page = sweep_page(sweep, states, _missing(states), file=Path(what))
@@ -118,7 +118,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
         run = _run(what)
         target = Path(to) if to else run.report
         if run.sweep.is_file():
-            sweep, states, store = states_of(run.sweep, _store_of(run))
+            sweep, states, store = states_of(run.sweep, _store_of(run), quiet=True)
             reason = why_partial(run)
             if not (empty or reason or any(state.outcomes for state in states)):
                 raise nothing_found(states, store, "report")

@@ -13,6 +13,7 @@ from fusion.config.config import (
     ConfigError,
     Problem,
     load_config,
+    read_config,
     read_overrides,
     template_names,
 )
@@ -252,8 +253,9 @@ def find_deployment(client: "SyncPrefectClient", name: str) -> "DeploymentRespon
 
 
 def settings_as_sent(template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return template and overrides as a deployment takes them. Raises ConfigError."""
-    config = load_config(template, overrides, templates_dir=Settings().templates_dir)
+    """Return template and overrides, which were checked, as a deployment takes them. Raises ConfigError."""
+    # What is to be known of the reading was told when the settings were checked.
+    config = read_config(template, overrides, templates_dir=Settings().templates_dir).config
     return _parameters(config, template, overrides)
 
 

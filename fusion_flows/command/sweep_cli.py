@@ -240,7 +240,7 @@ def _plot(
 
 
 def _nothing_found(file: Path, what: str) -> sweeps.NothingFoundError:
-    _, states, store = sweeps.states_of(file)
+    _, states, store = sweeps.states_of(file, quiet=True)
     return sweeps.nothing_found(states, store, what)
 
 

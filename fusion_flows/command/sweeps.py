@@ -136,15 +136,16 @@ def nothing_found(states: Sequence[PointState], store: Store, what: str) -> Noth
 
 
 def states_of(
-    file: SweepSource, store: Store | None = None
+    file: SweepSource, store: Store | None = None, *, quiet: bool = False
 ) -> tuple[Sweep, list[PointState], Store]:
     """Return a sweep, what the store has of its points, and the store. Raises as `plan` does.
 
-    store: None: the one that is meant.
+    store: None: the one that is meant. quiet: warn of nothing in the settings; whoever only shows results
+    was told when they were computed.
     """
     settings = Settings()
     sweep = _sweep_of(file)
-    points = sweep_points(sweep, **settings.places(remote=False))
+    points = sweep_points(sweep, **settings.places(remote=False), quiet=quiet)
     store = the_store() if store is None else store
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
     return sweep, states, store
@@ -277,7 +278,7 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
         if metric not in METRICS:
             message = f"metrics: {metric} is not a metric; there are {', '.join(METRICS)}"
             raise ArgumentError(message + nearest(metric, METRICS))
-    sweep, states, store = states_of(file)
+    sweep, states, store = states_of(file, quiet=True)
     rows = point_rows(states, *([metrics] if metrics else []))
     if not rows:
         _log.warning("%s", nothing_found(states, store, "load"))
@@ -300,7 +301,7 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
         ConfigError: All that is wrong with the sweep; an axis or a value that is none.
         StoreError: The store contradicts itself.
     """
-    sweep, states, _ = states_of(file)
+    sweep, states, _ = states_of(file, quiet=True)
     return compare_states(states, sweep, axis, base or None)
 
 
@@ -317,7 +318,7 @@ def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
         ArgumentError: The target is no probability.
     """
     _check_target(target)
-    sweep, states, _ = states_of(file)
+    sweep, states, _ = states_of(file, quiet=True)
     return loads_of_states(states, sweep, target)
 
 
@@ -413,7 +414,7 @@ def plot(
         raise ArgumentError("--against and --heat-map are two pictures: give one of them")
     if base and not against:
         raise ArgumentError("--base is a value on the axis of --against: give that, too")
-    sweep, states, _ = states_of(file)
+    sweep, states, _ = states_of(file, quiet=True)
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
     from fusion_flows.report.setting import sweep_subject

@@ -1,5 +1,6 @@
 """One rule says which store is meant, for every verb, a flow and Python, in whatever folder."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,19 @@ def test_beside_a_living_fusion_up_all_read_its_store(
         # What the flow and its simulator take, also after that `fusion up` has ended.
         server_address.configure()
     assert Settings().store == there / "runs" / "store"
+
+
+@pytest.mark.parametrize("words", VERBS, ids=lambda words: words[0])
+def test_what_only_shows_results_repeats_no_warning(
+    here: Path, words: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("s.toml").write_text(f"{SWEEP}[overrides.general_settings]\nprint_step = 7\n")
+    with caplog.at_level(logging.WARNING):
+        main(words)
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING):
+        assert main(["plan", "s.toml"]) == 0
+    assert "print_step" in caplog.text, "a plan is where it is told"
 
 
 @pytest.mark.parametrize("words", VERBS, ids=lambda words: words[0])

@@ -117,7 +117,14 @@ def test_a_bit_rate_that_some_pairs_cannot_have_is_told(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         folder.inputs({"25": 0.5, "100": 0.5})
-    assert "2 of 6 pairs at 100 Gb/s" in caplog.text
+    assert "of 6 pairs of source and destination: 2 at 100 Gb/s" in caplog.text
+    caplog.clear()
+    rates = {"50": {"QPSK": {"max_length": 150, "slots_needed": 2}}}
+    folder.write("tables.json", json.dumps({"mine": TABLE["mine"] | rates}))
+    with caplog.at_level(logging.WARNING):
+        folder.inputs({"25": 0.4, "50": 0.3, "100": 0.3})
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.endswith("of 6 pairs of source and destination: 4 at 50 Gb/s, 2 at 100 Gb/s")
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         folder.inputs({"25": 1})

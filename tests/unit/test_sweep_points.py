@@ -259,6 +259,9 @@ def test_planning_says_how_far_it_is_and_repeats_no_warning(
     warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
     assert len(warnings) == len(set(warnings)) == 6
     assert warnings[-1].startswith("... and ")
+    caplog.clear()
+    sweep_points(Sweep(template="quick", grid=grid | {"seed": [1]}), quiet=True)
+    assert not caplog.records, "where results are only shown"
 
 
 def test_a_function_is_called_again_only_for_what_it_reads() -> None:
