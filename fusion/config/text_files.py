@@ -35,12 +35,14 @@ def read_text(file: Path, max_bytes: int, *, table: bool = False) -> str:
 
     table: whether it may come from a spreadsheet, so that a message says how to save it there.
 
-    Raise ValueError, with the reason but not the name of the file, when it is not there, not a
+    Raise ValueError, with the reason but not the name of the file, when it is not there, a folder, not a
     regular file, not readable, larger than `max_bytes` or not text.
     """
     try:
+        if file.is_dir():
+            raise ValueError("is a folder, not a file")
         if file.exists() and not file.is_file():  # a pipe or a device would never end
-            raise ValueError("not a file")
+            raise ValueError("is not a regular file")
         with file.open("rb") as stream:
             content = stream.read(max_bytes + 1)
     except OSError as error:

@@ -109,7 +109,8 @@ def load_topology(
         text = read_text(file, _MAX_BYTES, table=not is_by_ending(file))
         content = read_network(file, text, length_key)
     except ValueError as error:
-        raise TopologyError([str(error)], str(file)) from error
+        wanted = "; name one in it, such as my_network.graphml" if file.is_dir() else ""
+        raise TopologyError([f"{error}{wanted}"], str(file)) from error
     nodes = tuple(content.nodes)
     problems = content.problems
     coordinates, names = _check_attributes(content)

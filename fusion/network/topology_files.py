@@ -169,7 +169,7 @@ def _read_graphml(text: str) -> ListedNetwork:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         return empty_network(f"not GraphML: {quote(str(error))}")
-    if problems := list(_wrong_numbers(root)):
+    if problems := [*_same_names(root), *_wrong_numbers(root)]:
         network = empty_network()
         network.problems.extend(problems)
         return network
@@ -182,6 +182,33 @@ def _read_graphml(text: str) -> ListedNetwork:
 def _tag(element: ElementTree.Element) -> str:
     """Return the name of an XML element without its namespace."""
     return element.tag.rpartition("}")[2]
+
+
+def _same_names(root: ElementTree.Element) -> Iterator[str]:
+    """Yield where numbers of a link or a node come twice under one name: networkx keeps one unseen."""
+    names: dict[str | None, str | None] = {}
+    for key in (each for each in root.iter() if _tag(each) == "key"):
+        if key.get("id") in names:
+            yield f"two keys have the id {quote(key.get('id'))}: give each its own"
+        names[key.get("id")] = key.get("attr.name")
+    for kind, word in (("node", "nodes"), ("edge", "links")):
+        numeric: dict[str, dict[str | None, None]] = {}
+        for number, one in enumerate((each for each in root.iter() if _tag(each) == kind), 1):
+            seen: set[str | None] = set()
+            for data in one:
+                key_id = data.get("key")
+                if _tag(data) != "data" or number_of((data.text or "").strip()) is None:
+                    continue
+                name = names.get(key_id)
+                if key_id in seen:
+                    yield f"{word[:-1]} {number} has the key {quote(key_id)} twice: keep one"
+                seen.add(key_id)
+                if name is not None:
+                    numeric.setdefault(name, {})[key_id] = None
+        for name, keys in numeric.items():
+            if len(keys) > 1:
+                told = " and ".join(quote(key) for key in names if key in keys)
+                yield f"the keys {told} of {word} have the same attr.name, {quote(name)}: rename one of them"
 
 
 def _wrong_numbers(root: ElementTree.Element) -> Iterator[str]:

@@ -272,10 +272,10 @@ def test_an_unknown_section_is_told_once_and_without_its_values(write: Write) ->
 def test_templates_that_are_none(tmp_path: Path) -> None:
     assert "did you mean 'quick'" in problem(None, "quik").message
     assert "cannot be read" in problem(None, tmp_path / "none.ini").message
-    assert problem(None, tmp_path).message == "not a file"
+    assert problem(None, tmp_path).message == "is a folder, not a file"
     if hasattr(os, "mkfifo"):  # not on Windows
         os.mkfifo(tmp_path / "pipe.ini")
-        assert problem(None, tmp_path / "pipe.ini").message == "not a file"
+        assert problem(None, tmp_path / "pipe.ini").message == "is not a regular file"
     for name in ("", "..", "../quick", "a\0b", "a\0b.ini", "x" * 10**6, "x" * 10**6 + ".ini", 5):
         problem(None, name)
 

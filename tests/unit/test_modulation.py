@@ -246,5 +246,5 @@ def test_garbage_is_a_modulation_error(tmp_path: Path, content: bytes) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ModulationError, match="cannot be read: No such file"):
         load_modulation("DEFAULT", tmp_path / "missing.json")
-    with pytest.raises(ModulationError, match="not a file"):
+    with pytest.raises(ModulationError, match="is a folder, not a file"):
         load_modulation("DEFAULT", tmp_path)

@@ -333,3 +333,22 @@ def test_a_link_in_graphml_to_a_node_that_is_not_there_is_refused(tmp_path: Path
 def test_a_number_in_graphml_that_is_none_is_told_with_its_link(tmp_path: Path) -> None:
     told = refusal(tmp_path, "net.graphml", THREE_NODES.format(target="C", km="64a0"))
     assert told == "link 2 (B - C): length = 64a0: not a number"
+
+
+def test_numbers_in_graphml_under_one_name_are_refused_and_not_mixed_up(tmp_path: Path) -> None:
+    other = '<key id="d1" for="edge" attr.name="length" attr.type="double"/>\n<graph '
+    text = THREE_NODES.format(target="C", km=55).replace("<graph ", other)
+    lengths = '<data key="d0">640</data>'
+    assert read(tmp_path, "unused.graphml", text)[1] == [640, 55]
+    told = "the keys d0 and d1 of links have the same attr.name, length: rename one of them"
+    for both in (f'{lengths}<data key="d1">64</data>', '<data key="d1">640</data>'):
+        assert refusal(tmp_path, "net.graphml", text.replace(lengths, both)) == told
+    twice = text.replace(lengths, f'{lengths}<data key="d0">64</data>')
+    assert refusal(tmp_path, "net.graphml", twice) == "link 1 has the key d0 twice: keep one"
+    same_id = text.replace('id="d1"', 'id="d0"')
+    told = "two keys have the id d0: give each its own"
+    assert refusal(tmp_path, "net.graphml", same_id) == told
+    of_nodes = text.replace('id="d1" for="edge"', 'id="d1" for="node"').replace(
+        '<node id="A"/>', '<node id="A"><data key="d1">7</data></node>'
+    )
+    assert read(tmp_path, "nodes.graphml", of_nodes)[1] == [640, 55]

@@ -270,7 +270,9 @@ def test_entities_are_refused_before_they_are_expanded(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    assert "not a file" in problems_of(tmp_path)[0]
+    wanted = "is a folder, not a file; name one in it, such as my_network.graphml"
+    assert problems_of(tmp_path) == [wanted]
+    assert problems_of("./") == [wanted]
     assert "larger than 16 MiB" in problems_of(write(tmp_path, "big.txt", b"#" * (2**24 + 1)))[0]
     assert "no such topology or file" in problems_of(tmp_path / "missing.json")[0]
     assert "did you mean 'NSFNet'" in problems_of("nsfnett")[0]
