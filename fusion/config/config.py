@@ -25,7 +25,7 @@ from fusion.config.keys_as_fusion import (
 from fusion.config.named_files import InputFolders, input_folders, told_value
 from fusion.config.other_names import meant_key
 from fusion.config.overrides import OVERRIDES, override_entries, read_overrides
-from fusion.config.problems import ConfigError, Problem, brief, nearest, show, words
+from fusion.config.problems import ConfigError, Problem, brief, closest, nearest, show, words
 from fusion.config.section import Section
 from fusion.config.sections import (
     CHOICES,
@@ -67,6 +67,7 @@ __all__ = [
 ]
 
 _DEFAULT = "default"
+_TEMPLATE, _INI = "template", (".ini",)
 _ENDING = "_settings"
 _SOURCES = "_sources"  # of a loaded Config; no field, as where values came from is none of them
 _METHOD, _K_PATHS = ("general_settings", "route_method"), ("routing_settings", "k_paths")
@@ -233,15 +234,17 @@ class Variants:
         templates_dir: Path | None = None,
         input_dirs: Sequence[Path] | None = None,
     ) -> None:
-        """Take the arguments of `load_config`. Raises ConfigError where there is no text to read."""
+        """Take the arguments of `load_config`. What is wrong with the template is a problem of each draft."""
         self._folders = folders = input_folders(input_dirs, templates_dir)
-        path = _find_template(template, templates_dir)
-        if folders is not None:
-            path = Path(os.path.abspath(path))  # so that no folder outside has a part in it
-        self._refused = [] if folders is None or folders.hold(path) else [_outside(path, folders)]
-        self._entries, self._problems = ({}, self._refused) if self._refused else read_ini(path)
+        self._refused: list[Problem] = []
+        self._path = Path()
+        self._entries: Entries = {}
+        try:
+            self._path = _find_template(template, templates_dir, folders)
+            self._entries, self._problems = read_ini(self._path)
+        except ConfigError as error:
+            self._refused = self._problems = error.problems
         self._empty = not self._entries and not self._problems
-        self._path = path
         self._overrides = overrides
         self._from_overrides = override_entries(overrides)
         self._templates: dict[bool, _Template] = {}
@@ -261,7 +264,8 @@ class Variants:
         problems += _sort_out(from_overrides, Path(), self._folders, ours, others, ignored)
         _as_in_fusion(ours, others)
         _other_names(others, ours)
-        problems += self._judge(others, ignored)
+        if not self._refused:  # the template may ask for conventions that others go with
+            problems += self._judge(others, ignored)
         _implied(ours, ignored)
         sections, values, more = _validate(ours, self._sections)
         problems += more
@@ -277,12 +281,15 @@ class Variants:
             of_files: list[Problem] = []
             if self._folders is not None:
                 of_files += _take_outside(values, self._folders, ours)
-            if not self._refused:
-                given = draft.template.tables
-                searched = draft.tables and not os.path.isabs(str(given and given.value).strip())
-                of_files += _not_found(
+            given = draft.template.tables
+            searched = draft.tables and not os.path.isabs(str(given and given.value).strip())
+            of_files += [
+                each
+                for each in _not_found(
                     values, ours, searched=searched, template=self._path, folders=self._folders
                 )
+                if not self._refused or each.key in named_files.KEYS
+            ]
             if not of_files:
                 self._right_files.add(files)
             problems += of_files
@@ -412,20 +419,41 @@ def _templates(templates_dir: Path | None) -> dict[str, Path]:
     return found
 
 
-def _find_template(template: str | Path, templates_dir: Path | None) -> Path:
+def _find_template(
+    template: str | Path, templates_dir: Path | None, folders: InputFolders | None
+) -> Path:
+    """Return the file of a template, which is there. Raises ConfigError."""
     if not isinstance(template, str | PurePath):
-        message = f"a template is a name or a path, not {type(template).__name__}"
-        raise ConfigError([Problem("", "", None, message, "template")])
+        message = f"must be a name or a path, not {type(template).__name__}"
+        raise ConfigError([Problem("", _TEMPLATE, brief(template), message, "")])
     known = _templates(templates_dir)
-    if str(template) in known:
-        return known[str(template)]
-    if isinstance(template, PurePath) or "/" in template or "\\" in template:
-        return Path(template)
-    if template.lower().endswith(".ini"):
-        return Path(template)
-    message = f"'{show(template)}' is not a template; there are {', '.join(sorted(known))}"
-    message += f"; the path of a file ends in .ini{nearest(template, sorted(known))}"
-    raise ConfigError([Problem("", "", None, message, "template")])
+    text = str(template)
+    is_path = isinstance(template, PurePath) or "/" in text or "\\" in text
+    if text in known:
+        path = known[text]
+    elif is_path or text.lower().endswith(".ini"):
+        path = Path(template)
+    else:
+        message = f"there is no such template; there are {', '.join(sorted(known))}"
+        message += "; the path of a file ends in .ini"
+        message += nearest(text, sorted(known)) or named_files.near_file(
+            os.path.abspath(text), folders, endings=_INI
+        )
+        raise ConfigError([Problem("", _TEMPLATE, named_files.told_path(text), message, "")])
+    if folders is not None:
+        path = Path(os.path.abspath(path))  # so that no folder outside has a part in it
+        if not folders.hold(path):
+            told = named_files.told_path(str(path))
+            raise ConfigError([Problem("", _TEMPLATE, told, folders.refusal(), "")])
+    if not os.path.exists(path):
+        # As it was typed it may go by way of a folder outside.
+        given = text if folders is None else str(path)
+        found = named_files.missing_file(_TEMPLATE, given, _INI, folders)
+        if "did you mean" not in found.message and (near := closest(path.stem, known)):
+            hint = f"; did you mean the template '{near}'?"
+            found = found._replace(message=found.message + hint)
+        raise ConfigError([found])
+    return path
 
 
 # --- which keys are ours, and what becomes of the others -----------------------------------------
@@ -702,11 +730,6 @@ def _allowed(key: str, value: object, schema: dict[str, Any]) -> str:
     if "enum" not in schema or not isinstance(value, str):
         return text
     return text + nearest(value, schema["enum"])
-
-
-def _outside(template: Path, folders: InputFolders) -> Problem:
-    message = f"'{show(str(template), 400)}' {folders.refusal()}"
-    return Problem("", "", None, message, "template")
 
 
 def _take_outside(values: dict[str, Any], folders: InputFolders, ours: Entries) -> list[Problem]:

@@ -112,8 +112,30 @@ def told_value(key: str, value: object) -> object:
     """Return a value for a `Problem`; of a long path the end, which says more than the beginning."""
     if key not in KEYS or not isinstance(value, str) or not os.path.isabs(value):
         return brief(value)
-    fits = len(value) <= _SHOWN_CHARACTERS
-    return brief(value if fits else "..." + value[3 - _SHOWN_CHARACTERS :])
+    return brief(told_path(value))
+
+
+def told_path(path: str) -> str:
+    """Return a path for a message; of a long one the end."""
+    fits = len(path) <= _SHOWN_CHARACTERS
+    return path if fits else "..." + path[3 - _SHOWN_CHARACTERS :]
+
+
+def missing_file(
+    key: str, path: str, endings: Sequence[str], folders: InputFolders | None = None
+) -> Problem:
+    """Return what to tell of a file that is not there, with the name that may be meant.
+
+    key: the name of what was given.  path: as it was given.  endings: of such files, which are offered;
+    folders: those of which a file may be told.
+    """
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        message = f"there is no folder {show(told_path(folder))}"
+    else:
+        near = near_file(os.path.abspath(path), folders, os.path.join(folder, ""), endings)
+        message = f"there is no such file{near}"
+    return Problem("", key, told_path(path), message, "")
 
 
 def why_no_file(path: str) -> str:
@@ -123,16 +145,20 @@ def why_no_file(path: str) -> str:
     return "is not a regular file" if os.path.exists(path) else "there is no such file"
 
 
-def near_file(path: str, folders: InputFolders | None, before: str = "") -> str:
+def near_file(
+    path: str, folders: InputFolders | None, before: str = "", endings: Sequence[str] = ()
+) -> str:
     """Return `; did you mean 'x'?` for a file that may be meant by a path that names none, or nothing.
 
     That is a file in the same folder whose name is alike, with an ending or without. folders: those of
-    which a file may be told.  before: what makes a path of its name.
+    which a file may be told.  before: what makes a path of its name.  endings: of those that are offered;
+    none: all.
     """
     folder, name = os.path.split(path)
     try:
         with os.scandir(folder) as found:
             files = [each.name for each in islice(found, _MOST_BESIDE) if each.is_file()]
+        files = [file for file in files if not endings or file.lower().endswith(tuple(endings))]
     except (OSError, ValueError):  # no such folder, one that may not be read, a NUL
         return ""
     known = {file: file for file in sorted(files) if _may_be_told(folder, file, folders)}

@@ -1,10 +1,12 @@
 """Overrides: what a caller changes in a template, as nested mappings or in a file."""
 
 import json
+import os.path
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fusion.config.ini import MAX_BYTES, Entries, Entry
+from fusion.config.named_files import missing_file
 from fusion.config.problems import ConfigError, Problem, brief, show
 from fusion.config.sections import HOME
 from fusion.config.text_files import read_text
@@ -25,6 +27,8 @@ def read_overrides(path: str | Path) -> dict[str, object]:
     parse = parsers.get(path.suffix.lower())
     if parse is None:
         raise _refuse(path, "an overrides file ends in .json or .toml")
+    if not os.path.exists(path):
+        raise ConfigError([missing_file(OVERRIDES, str(path), tuple(parsers))])
     try:
         text = read_text(path, MAX_BYTES)
     except ValueError as error:

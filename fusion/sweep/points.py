@@ -299,7 +299,7 @@ def at_load(point: Point, erlang: float) -> Point:
 
 
 def _at(problem: Problem, assignment: Assignment) -> Problem:
-    if not assignment:
+    if not assignment or not problem.source:  # that of the template is one for all
         return problem
     where = ", ".join(f"{key} = {show(value)}" for key, value in assignment.items())
     return problem._replace(source=f"{problem.source}, at {where}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os.path
 import tomllib
 from pathlib import Path
 
 from fusion.config.config import ConfigError, Problem
+from fusion.config.named_files import missing_file
 from fusion.config.problems import show
 from fusion.config.text_files import read_text
 from fusion.sweep.definition import Sweep, make_sweep
@@ -25,6 +27,8 @@ def read_sweep(path: Path | str) -> Sweep:
     if kind not in ("TOML", "JSON"):
         message = "a sweep's file ends in .toml or .json; `fusion run` takes an INI file"
         raise ConfigError([Problem("", "", None, message, str(path))])
+    if not os.path.exists(path):
+        raise ConfigError([missing_file("sweep", str(path), (".toml", ".json"))])
     try:
         text = read_text(path, _MAX_BYTES)
     except ValueError as error:

@@ -153,8 +153,8 @@ def _subject(name: Path, text: str) -> str:
 def hint(error: ConfigError) -> str:
     """Return where an example that is not in this folder comes from; empty for any other error."""
     for problem in error.problems:
-        path = Path(problem.source)
+        path = Path(str(problem.value))
         named = path.parts[:1] == ("examples",) and Path(*path.parts[1:]) in example_files()
-        if named and not path.exists():
+        if problem.key in ("sweep", "template") and named and not path.exists():
             return "\n`fusion examples` writes the examples into the folder examples here."
     return ""

@@ -22,6 +22,7 @@ from rich.console import Console
 from fusion.config.config import ConfigError
 from fusion.config.counts import counted
 from fusion.config.other_names import meant_key
+from fusion.config.overrides import OVERRIDES
 from fusion.config.sections import HOME
 from fusion.network.topology import lengths_text
 from fusion.sweep.store import StoreError
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
             print_problem(f"{name} = {one['input']}: {one['msg']}")
         return BAD_INPUT
     except ConfigError as error:
-        print_problem(f"{error}{catalogue.hint(error)}")
+        print_problem(f"{_as_typed(error, given)}{catalogue.hint(error)}")
         return BAD_INPUT
     except (ArgumentError, StoreError) as error:
         print_problem(str(error))
@@ -168,6 +169,18 @@ def _key_hint(said: str, error: CycloptsError) -> str:
     if (error.command_chain or ("",))[0] not in ("run", "validate"):
         return f" {key} is a key of the settings: {HOME[key]}.{key}"
     return f" Settings are given with -s: -s {key}=VALUE"
+
+
+def _as_typed(error: ConfigError, given: BoundArguments) -> ConfigError:
+    """Return the problems with the option that a value was given with, in place of `overrides`."""
+    options = {"changes": "-s", "overrides": "--overrides"}
+    typed = " or ".join(name for key, name in options.items() if given.arguments.get(key))
+    if not typed:
+        return error
+    return ConfigError(
+        problem._replace(source=typed) if problem.source == OVERRIDES else problem
+        for problem in error.problems
+    )
 
 
 def _refuse_empty(given: BoundArguments) -> None:

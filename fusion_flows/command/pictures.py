@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config.config import Config, ConfigError, Problem, read_config
+from fusion.config.named_files import missing_file
 from fusion.config.problems import nearest
 from fusion.config.shipped import OTHER_NAMES, topology_names
 from fusion.network.topology import Topology, TopologyError, load_topology
+from fusion.network.topology_files import ENDINGS
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import Store
@@ -150,12 +152,14 @@ def why_partial(run: RunDirectory) -> str:
 def _network(name: str, length_key: str) -> Topology | None:
     """Return the topology of this name or in this file; None where the name is not even like one."""
     known = (*topology_names(), *OTHER_NAMES)
+    if Path(name).suffix.lower() in ENDINGS and not Path(name).exists():
+        raise ConfigError([missing_file("network", name, ENDINGS)])
     if name not in known and not Path(name).is_file() and not nearest(name, known):
         return None
     try:
         return load_topology(name, length_key=length_key)
     except TopologyError as error:
-        problems = [Problem("", "topology", name, text, "topology") for text in error.problems]
+        problems = [Problem("", "network", name, text, "") for text in error.problems]
         raise ConfigError(problems) from None
 
 

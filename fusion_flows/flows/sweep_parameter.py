@@ -42,12 +42,12 @@ def data_of_parameter(given: Mapping[str, Any] | Sweep) -> object:
     try:
         return unpack(str(given[PACKED]))
     except ValueError as error:
-        raise ConfigError([Problem("", PACKED, None, str(error), "sweep")]) from None
+        raise ConfigError([Problem("", PACKED, None, str(error), "the sweep")]) from None
 
 
 def sweep_of_parameter(given: Mapping[str, Any] | Sweep) -> Sweep:
     """Return the sweep that a parameter holds. Raises ConfigError."""
-    return make_sweep(data_of_parameter(given), "sweep")
+    return make_sweep(data_of_parameter(given), "the sweep")
 
 
 def _kib(size: int) -> str:

@@ -112,4 +112,4 @@ def _check(key: str, name: str, allowed: Sequence[str]) -> None:
 
 
 def _error(key: str, value: Any, message: str) -> ConfigError:
-    return ConfigError([Problem("", key, value, message, "plot")])
+    return ConfigError([Problem("", key, value, message, "")])

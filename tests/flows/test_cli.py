@@ -112,8 +112,8 @@ def run_id_of(flow_run_id: str) -> str:
     ("given", "told"),
     [
         ("general.erlang_stop=3", "[general] unknown section; there are general_settings,"),
-        ("general.erlang_stop=3", "; did you mean 'general_settings'? (from overrides)"),
-        ("topolgy.network=NSFNet", "; did you mean 'topology_settings'? (from overrides)"),
+        ("general.erlang_stop=3", "; did you mean 'general_settings'? (from -s)"),
+        ("topolgy.network=NSFNet", "; did you mean 'topology_settings'? (from -s)"),
         (
             "load=100",
             "'load=100': unknown key; loads are erlang_start, erlang_stop and erlang_step",
@@ -124,7 +124,7 @@ def run_id_of(flow_run_id: str) -> str:
         (
             "erlang_stop=1e6",
             "erlang_stop = 1e6: erlang_start = 140, erlang_stop = 1000000, erlang_step = 20 make 49,994 "
-            "loads; at most 10,000 are allowed (from overrides)",
+            "loads; at most 10,000 are allowed (from -s)",
         ),
     ],
 )
@@ -206,9 +206,18 @@ def test_lists_of_templates_and_topologies(
         (["up", "--max-concurrent-runs", "0"], "must be 1 or more"),
         (["up", "--port", "99999"], "must be 1 to 65535"),
         (["run", "quick", "more"], "too many words: more"),
-        (["run", "quick", "--overrides", "none.json"], "fusion: cannot be read: No such file"),
+        (
+            ["run", "quick", "--overrides", "none.json"],
+            "overrides = none.json: there is no such file",
+        ),
+        (
+            ["run", "quick.ini"],
+            "template = quick.ini: there is no such file; did you mean the template",
+        ),
+        (["topology", "none.csv"], "network = none.csv: there is no such file"),
+        (["topology", "nsfnett"], "fusion: network = nsfnett: no such topology"),
         (["plan"], "FILE"),
-        (["plan", "none.toml"], "fusion: cannot be read: No such file"),
+        (["plan", "none.toml"], "fusion: sweep = none.toml: there is no such file"),
         (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),
         (["merge", "/none"], "/none is no store"),
         (["run", "quick", "--erlang-stop", "300"], "are given with -s: -s erlang_stop=VALUE"),

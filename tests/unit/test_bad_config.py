@@ -269,9 +269,29 @@ def test_an_unknown_section_is_told_once_and_without_its_values(write: Write) ->
     assert found.source == f"{path}, line 2"
 
 
+def test_a_template_that_is_not_there_hides_no_other_mistake(tmp_path: Path) -> None:
+    overrides = {
+        "routing_settings": {"k_paths": "x"},
+        "topology_settings": {"network": "./none.csv"},
+        "general_settings": {"mod_assumption": "of the template"},
+    }
+    with pytest.raises(ConfigError) as error:
+        load_config(tmp_path / "none.ini", overrides)
+    assert [each.key for each in error.value.problems] == ["template", "k_paths", "network"]
+
+
 def test_templates_that_are_none(tmp_path: Path) -> None:
     assert "did you mean 'quick'" in problem(None, "quik").message
-    assert "cannot be read" in problem(None, tmp_path / "none.ini").message
+    (tmp_path / "mine.ini").write_text("")
+    (tmp_path / "mime.csv").write_text("")
+    for name, message in (
+        ("absent.ini", "there is no such file"),
+        ("mime.ini", f"there is no such file; did you mean '{tmp_path / 'mine.ini'}'?"),
+        ("quik.ini", "there is no such file; did you mean the template 'quick'?"),
+        ("none/mine.ini", f"there is no folder {tmp_path / 'none'}"),
+    ):
+        found = problem(None, tmp_path / name)
+        assert (found.key, found.message, found.source) == ("template", message, "")
     assert problem(None, tmp_path).message == "is a folder, not a file"
     if hasattr(os, "mkfifo"):  # not on Windows
         os.mkfifo(tmp_path / "pipe.ini")
@@ -342,7 +362,10 @@ def test_nasty_override_files(tmp_path: Path, name: str, content: bytes, message
 
 
 def test_override_files_that_hold_other_things(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    (tmp_path / "nine.json").write_text("{}")
+    with pytest.raises(
+        ConfigError, match=r"overrides = .*no such file; did you mean '.*/nine.json'"
+    ):
         read_overrides(tmp_path / "none.json")
     (tmp_path / "o.toml").write_text("[general_settings]\nmax_iters = 1979-05-27\n")
     assert problem(read_overrides(tmp_path / "o.toml")).key == "max_iters"

@@ -203,7 +203,7 @@ def test_a_template_outside_is_refused_whether_it_is_there_or_not(
     for world in worlds:
         (found,) = world.problems(path.format(root=world.root).strip())
         assert OUTSIDE in found.message
-        assert found.source == "template"
+        assert (found.key, found.source) == ("template", "")
         assert str(world.allowed) in found.message
         told.append(str(found))
     assert told[0] == told[1]
@@ -222,6 +222,9 @@ def test_a_folder_outside_has_no_part_in_a_path(worlds: Worlds) -> None:
     told = [world.told("../outside/deep/../../allowed/mine.ini") for world in worlds]
     assert told[0] == told[1]
     assert "/allowed/net.json" in told[0]
+    told = [world.told("../outside/deep/../../allowed/none.ini") for world in worlds]
+    assert told[0] == told[1]
+    assert "there is no such file; did you mean" in told[0]
 
 
 @pytest.mark.parametrize(

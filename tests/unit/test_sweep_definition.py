@@ -210,8 +210,20 @@ def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ConfigError, match=r"sweep\.toml"):
             read_sweep(file)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_sweep(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match=r"sweep = .*no such file; did you mean '.*/sweep.toml'"):
+        read_sweep(tmp_path / "sweeps.toml")
+
+
+def test_a_template_that_is_not_there_hides_no_other_mistake_of_a_sweep(tmp_path: Path) -> None:
+    sweep = Sweep(template=str(tmp_path / "none.ini"), grid={"k_paths": [1, "x"], "erlang": [0]})
+    with pytest.raises(ConfigError) as error:
+        sweep_points(sweep)
+    found = [(each.key, each.source) for each in error.value.problems]
+    assert found == [
+        ("template", ""),
+        ("erlang", "the sweep"),
+        ("k_paths", "overrides, at k_paths = x"),
+    ]
 
 
 def test_toml_and_json_say_the_same_and_a_template_lies_beside_them(tmp_path: Path) -> None:
