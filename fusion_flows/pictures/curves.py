@@ -1,7 +1,7 @@
 """A metric over load: a curve for each combination of the other axes."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -62,10 +62,12 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
     split = panel_axes(rows, varying, values)
     labels = [axis for axis in varying if axis not in split]
     panels = grouped(rows, split, values)
-    looks = looks_of(list(grouped(rows, labels, values)))
+    curves = grouped(rows, labels, values)
+    looks = looks_of(list(curves))
+    hollow = {names for names, of in curves.items() if not any(row["complete"] for row in of)}
     log = is_blocking(metric)
     handles = [
-        *_legend_of(looks, labels, values),
+        *_legend_of(looks, labels, values, hollow),
         *_signs(rows, log, max(map(len, grouped(rows, varying, values).values()))),
     ]
     wide = panels_wide(len(panels), [len(values[axis]) for axis in split])
@@ -148,18 +150,26 @@ def _draw_panel(
 
 
 def _legend_of(
-    looks: Mapping[Names, Look], labels: Sequence[str], values: Mapping[str, Sequence[str]]
+    looks: Mapping[Names, Look],
+    labels: Sequence[str],
+    values: Mapping[str, Sequence[str]],
+    hollow: Collection[Names],
 ) -> list[tuple[Line2D, str]]:
+    """hollow: curves without a complete point, whose markers are hollow here, too."""
     if not labels or len(looks) < 2:
         return []
     if len(looks) <= len(LOOKS) or len(labels) == 1:
-        return [(handle(look), label(labels, names, values)) for names, look in looks.items()]
+        return [
+            (handle(look, hollow=names in hollow), label(labels, names, values))
+            for names, look in looks.items()
+        ]
     found: dict[str, Line2D] = {}  # colours, then markers and lines
     for names, look in looks.items():
         patch = look._replace(marker="none", line="-")
         found.setdefault(label(labels[:1], names[:1], values), handle(patch, width=3.0))
     for names, look in looks.items():
-        found.setdefault(label(labels[1:], names[1:], values), handle(look._replace(color=GREY)))
+        sign = handle(look._replace(color=GREY), hollow=len(hollow) == len(looks))
+        found.setdefault(label(labels[1:], names[1:], values), sign)
     return [(handle, text) for text, handle in found.items()]
 
 

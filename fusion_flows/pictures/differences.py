@@ -62,6 +62,7 @@ def difference_figure(
                     linestyle="none",
                     marker=look.marker,
                     markersize=MARKER,
+                    markeredgewidth=0.8,
                     color=look.color,
                     markerfacecolor=look.color if shown else "white",
                     transform=aside,
@@ -69,7 +70,9 @@ def difference_figure(
                 )
             verdicts = Counter(str(row["verdict"]) for row in of_label)
             told = ", ".join(f"{verdict} {count}×" for verdict, count in verdicts.items())
-            handles.append((handle(look._replace(line="none")), f"{names[0]}: {told}"))
+            hollow = not any(map(_excludes_zero, of_label))  # as all of its points are
+            sign = handle(look._replace(line="none"), hollow=hollow)
+            handles.append((sign, f"{names[0]}: {told}"))
         ends = [
             value
             for row in rows

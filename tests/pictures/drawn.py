@@ -101,3 +101,13 @@ def spots(place: Axes) -> dict[tuple[float, float], str]:
             for x, y in line.get_xydata():
                 found[float(x), float(y)] = to_hex(line.get_markerfacecolor())
     return found
+
+
+def signs(figure: Figure) -> list[str]:
+    """Return the colour that fills each sign of the legend, for those with a marker."""
+    handles = [handle for legend in figure.legends for handle in legend.legend_handles]
+    return [
+        to_hex(handle.get_markerfacecolor())
+        for handle in handles
+        if isinstance(handle, Line2D) and handle.get_marker() in ("o", "s", "^", "D")
+    ]

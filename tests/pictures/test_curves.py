@@ -7,7 +7,7 @@ from fusion_flows.pictures.curves import sweep_figure
 from fusion_flows.pictures.heat_map import heat_map
 from fusion_flows.pictures.style import LOOKS
 
-from .drawn import BOUND, LOADS, METRIC, Row, draw, lines, point, said, spots, sweep, tidy
+from .drawn import BOUND, LOADS, METRIC, Row, draw, lines, point, said, signs, spots, sweep, tidy
 
 
 def test_a_curve_has_its_estimates_intervals_and_bounds_and_an_unfinished_point_is_hollow() -> None:
@@ -23,6 +23,12 @@ def test_a_curve_has_its_estimates_intervals_and_bounds_and_an_unfinished_point_
     (bars,) = (c for c in place.collections if len(c.get_paths()) == 3)
     ends = [path.vertices[:, 1].tolist() for path in bars.get_paths()]
     assert ends == [pytest.approx([r["ci_lower"], r["ci_upper"]]) for r in rows[1:]]
+
+
+def test_the_sign_of_a_curve_is_hollow_where_all_its_points_are() -> None:
+    rows = sweep({"k_paths": [1, 3]})
+    rows = [{**row, "complete": row["k_paths"] == 1} for row in rows]
+    assert signs(draw(rows, "k_paths")) == ["#000000", "#ffffff", "#ffffff"]
 
 
 def test_only_what_is_in_the_picture_is_explained() -> None:

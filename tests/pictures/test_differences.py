@@ -1,6 +1,6 @@
 from fusion_flows.pictures.differences import difference_figure
 
-from .drawn import Row, said, spots, tidy
+from .drawn import Row, said, signs, spots, tidy
 
 
 def difference(erlang: float, mean: float, half: float | None, label: str = "hops - km") -> Row:
@@ -28,6 +28,16 @@ def test_a_difference_is_filled_where_its_interval_excludes_zero() -> None:
         "interval excludes zero",
         "zero not excluded",
     ]
+
+
+def test_the_sign_of_a_pair_is_hollow_where_all_its_points_are() -> None:
+    clear, unclear = (
+        difference(100, -2e-3, 1e-3, "hops - km"),
+        difference(100, 1e-3, 2e-3, "a - km"),
+    )
+    figure = tidy(difference_figure([clear, unclear], ""))
+    assert signs(figure)[:2] == ["#000000", "#ffffff"]
+    assert signs(tidy(difference_figure([unclear], ""))) == ["#ffffff", "#ffffff"]
 
 
 def test_differences_of_several_sizes_and_of_several_pairs_are_all_seen() -> None:
