@@ -144,8 +144,8 @@ def describe_point(point: Mapping[str, Any]) -> str:
     blocking = with_interval(mean, lower, upper) if count > 1 else f"{mean:.4g} with no interval"
     if point["blocked_out_of_reach"]:
         share = point["blocked_out_of_reach"] / point["blocked"]
-        replications += f"; {share:.0%} of it out of reach of every modulation format"
+        replications += f"; {100 * share:.0f} % of it out of reach of every modulation format"
     if point["blocked_by_quality"]:
         share = point["blocked_by_quality"] / point["blocked"]
-        replications += f"; {share:.0%} of it had slots and not the signal quality"
+        replications += f"; {100 * share:.0f} % of it had slots and not the signal quality"
     return f"{point['erlang']:g} Erlang: blocking {blocking} ({percent}, {replications})"

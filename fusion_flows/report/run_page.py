@@ -162,7 +162,7 @@ def _where_told(point: Row, pairs: Sequence[Row], load: float) -> str:
         f"At {load:g} E, {point['blocked']:,} of {counted(point['requests'], 'request')} "
         f"{agreeing(point['blocked'], 'is', 'are')} blocked.",
         f"The {tenth} of {len(most)} node pairs with the most blocked requests "
-        f"{agreeing(tenth, 'has', 'have')} {share:.0%} of "
+        f"{agreeing(tenth, 'has', 'have')} {100 * share:.0f} % of "
         "them.",
     ]
     if far := point["blocked_out_of_reach"]:
@@ -223,7 +223,7 @@ def _convergence(config: Config, results: Results) -> Section:
         told += " Nothing is blocked in any of them, so there is nothing to converge."
         return Section("Convergence over replications", (Text(told),))
     if widest is not None:
-        told += f" Half the widest interval is {widest:.1%} of its mean."
+        told += f" Half the widest interval is {100 * widest:.1f} % of its mean."
     return Section(
         "Convergence over replications",
         (

@@ -88,7 +88,7 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
         counted(general.max_iters, "replication")
         if rule.stopping_rule == "fixed"
         else f"{rule.min_replications} to {counted(general.max_iters, 'replication')}, until "
-        f"{rule.relative_precision:.1%} precision,"
+        f"{100 * rule.relative_precision:.4g} % precision,"
     )
     asked = config.simulation_settings.warmup_requests
     warmup = "automatic warm-up" if asked == "auto" else f"warm-up of {counted(asked, 'request')}"

@@ -257,7 +257,7 @@ def _digits(value: float | None) -> Cell:
 
 
 def _percent(share: float) -> Cell:
-    return Cell(f"{share:.1%}", share)
+    return Cell(f"{100 * share:.1f} %", share)
 
 
 def _value(value: object) -> Cell:

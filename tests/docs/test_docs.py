@@ -49,6 +49,15 @@ def test_files_that_are_named_exist(page: Path) -> None:
         assert (ROOT / named).exists(), named
 
 
+def test_a_percentage_is_written_one_way() -> None:
+    """As on the pages: with a space. Python's own format has none."""
+    sources = [*ROOT.glob("fusion/**/*.py"), *ROOT.glob("fusion_flows/**/*.py")]
+    assert sources
+    for source in sources:
+        found = re.findall(r"\{[^{}]*:\.\d%\}", source.read_text(encoding="utf-8"))
+        assert not found, f"{source.name}: {found}"
+
+
 def test_every_fault_has_its_test() -> None:
     defined = {
         (file.name, name)
