@@ -1,6 +1,7 @@
 """The verbs of the command `fusion` that are about sweeps."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from fusion.results.interval_text import between, interval_text
 from fusion.sweep.store import Store
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
+    fits,
     help_of,
     print_json,
     print_note,
@@ -20,7 +22,8 @@ from fusion_flows.command.terminal import (
     printable,
 )
 from fusion_flows.flows import known_stores
-from fusion_flows.report.tables import comparison_cells
+from fusion_flows.report.page import Cell
+from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
@@ -145,12 +148,25 @@ def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) ->
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
         return 0
-    shown = [comparison_cells(row, axis) for row in rows]
-    print_table(
-        list(shown[0]), [[cell.text for cell in cells.values()] for cells in shown], numbers=True
-    )
+    header, cells = _texts([comparison_cells(row, axis) for row in rows])
+    left_out: list[str] = []
+    for without in (None, "n", "difference"):  # of the interval a difference is about the middle
+        if fits(header, cells):
+            break
+        left_out += [without] if without else []
+        brief = [brief_comparison_cells(row, axis) for row in rows]
+        header, cells = _texts(brief, left_out)
+    print_table(header, cells, numbers=True)
     _name_the_store()
     return 0
+
+
+def _texts(
+    rows: Sequence[Mapping[str, Cell]], left_out: Sequence[str] = ()
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table, without some columns."""
+    header = [name for name in rows[0] if name not in left_out]
+    return header, [[row[name].text for name in header] for row in rows]
 
 
 def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:

@@ -75,7 +75,7 @@ def print_table(
     too narrow gets it whole, too.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty() or (numbers and not _fits([list(header), *cells])):
+    if not sys.stdout.isatty() or (numbers and not fits(header, cells)):
         for line in _plain([list(header), *cells], [name in right for name in header]):
             print(line)
         return
@@ -92,8 +92,11 @@ def print_table(
     Console().print(table)
 
 
-def _fits(rows: list[list[str]]) -> bool:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def fits(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Say whether a table is no wider than the terminal; anything is where the output is none."""
+    if not sys.stdout.isatty():
+        return True
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return sum(widths) + 3 * (len(widths) - 1) <= shutil.get_terminal_size().columns
 
 

@@ -273,10 +273,12 @@ def _signs(
     none = handle(Look("none", "none", "none"))
     signs: list[tuple[Any, str]] = []
     if worst:
-        band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")
-        way = "its first path" if worst.path else ""
-        told = ", ".join(filter(None, (worst.told, way)))
-        signs.append((band, f"{worst.source} to {worst.destination} blocks most: {told}"))
+        square = handle(Look("black", "s", "none"), size=7)
+        pair = f"{worst.source} to {worst.destination}"
+        signs.append((square, f"{pair} blocks most: {worst.told}"))
+        if worst.path:
+            band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")
+            signs.append((band, "its first path"))
     if any((b, a) in values for a, b in values):
         signs.append((none, "two lanes: each direction on the right of its way"))
     if len(topology.endpoints) < len(topology.nodes):

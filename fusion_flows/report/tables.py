@@ -98,6 +98,23 @@ def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
     }
 
 
+def brief_comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
+    """Return the same for a narrow table: the header names the base, the verdict is on the other value."""
+    whole = comparison_cells(row, axis)
+    base = whole[f"{axis} (B)"].text
+    verdicts = {"a blocks less": "blocks less", "b blocks less": "blocks more"}
+    narrow = {
+        f"{axis} (A)": axis,
+        "blocking (A)": "blocking",
+        f"{axis} (B)": None,
+        "blocking (B)": f"of {base}" if isinstance(row["b"], str) else f"of {axis} = {base}",
+        "difference A - B": "difference",
+    }
+    cells = {narrow.get(name, name): cell for name, cell in whole.items()}
+    cells["verdict"] = Cell(verdicts.get(row["verdict"], "not shown"))
+    return {name: cell for name, cell in cells.items() if name is not None}
+
+
 def _side(row: Row, side: str) -> Cell:
     value, *ends = (row[f"{name}_{side}"] for name in ("estimate", "ci_lower", "ci_upper"))
     return Cell(probability_text(value, *ends), value)
@@ -157,17 +174,18 @@ def bit_rates_table(rows: Sequence[Row], load: float) -> Table:
 
 def links_table(rows: Sequence[Row], load: float) -> Table:
     """Return the links at a load, the fullest first."""
-    full = sorted(rows, key=lambda row: -row["utilisation"])
+    full = sorted(rows, key=lambda row: -row["utilisation"])[:_MOST_ROWS]
+    lengths = _alike([row["length_km"] for row in full])
     cells = [
         {
             "from": _value(row["source"]),
             "to": _value(row["destination"]),
-            "length (km)": _value(row["length_km"]),
-            "utilisation": _estimate(row, "utilisation"),
-            "interval": _interval(row, "utilisation"),
+            "length (km)": length,
+            "utilisation": _number(row, "utilisation"),
+            "interval": _range(row, "utilisation"),
             "fragmentation": _number(row, "fragmentation"),
         }
-        for row in full[:_MOST_ROWS]
+        for row, length in zip(full, lengths, strict=True)
     ]
     return _table(f"Links at {load:g} E.", cells, _BRIEF, "output/links.csv")
 
@@ -244,6 +262,21 @@ def _estimate(row: Row, column: str) -> Cell:
     value = row.get(column)
     ends = (row.get(f"{column}_ci_{end}") for end in ("lower", "upper"))
     return Cell(interval_text(value, *ends).estimate, value)
+
+
+def _range(row: Row, column: str) -> Cell:
+    """Return an interval with the decimals of `_number`."""
+    lower, upper = row.get(f"{column}_ci_lower"), row.get(f"{column}_ci_upper")
+    if lower is None or upper is None:
+        return Cell("")
+    return Cell(f"{lower:.3f} to {upper:.3f}", upper)
+
+
+def _alike(values: Sequence[float]) -> list[Cell]:
+    """Return numbers with the same decimals: as many as one of them needs."""
+    parts = (format_value(round(value, 3)).partition(".")[2] for value in values)
+    decimals = max(map(len, parts), default=0)
+    return [Cell(f"{value:.{decimals}f}", value) for value in values]
 
 
 def _number(row: Row, column: str) -> Cell:

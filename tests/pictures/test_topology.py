@@ -162,7 +162,15 @@ def test_the_pair_that_blocks_most_is_marked_with_its_path() -> None:
     assert len(bands) == 3
     squares = [line.get_gid() for line in figure.axes[0].lines if line.get_marker() == "s"]
     assert squares == ["told:node 1", "told:node 13"]
-    assert "1 to 13 blocks most: 0.31 [0.30, 0.32], its first path" in said(figure)
+    signs = {
+        text: handle
+        for (legend,) in [figure.legends]
+        for text, handle in zip(said(figure), legend.legend_handles, strict=True)
+    }
+    assert signs["1 to 13 blocks most: 0.31 [0.30, 0.32]"].get_marker() == "s"
+    assert signs["its first path"].get_color() == picture._HALO
+    without = tidy(topology_figure(topology, "", worst=worst._replace(path=())))
+    assert "its first path" not in said(without)
 
 
 def test_nodes_that_send_nothing_are_hollow() -> None:

@@ -18,6 +18,7 @@ from fusion_flows.report.page import Page, Picture, Section, Table
 from fusion_flows.report.pictures import pictures_of, write_pictures
 from fusion_flows.report.results import read_results
 from fusion_flows.report.run_page import run_page
+from fusion_flows.report.tables import links_table
 from fusion_flows.report.worst import first_path, worst_pair
 from fusion_flows.rundir.directory import RunDirectory
 
@@ -231,3 +232,19 @@ def test_texts_of_others_are_no_html() -> None:
     assert "alert(1)</script>" not in whole.replace("&lt;script&gt;alert(1)&lt;/script&gt;", "")
     assert "<b>" not in whole
     assert "<img" not in whole
+
+
+def test_numbers_of_links_have_the_same_decimals_in_a_column() -> None:
+    ends = {"utilisation_ci_lower": 0.4120, "utilisation_ci_upper": 0.4134}
+    rows = [
+        {"source": "1", "destination": "2", "length_km": 1050.0, "utilisation": 0.41271, **ends},
+        {"source": "2", "destination": "3", "length_km": 70.25, "utilisation": 0.3, **ends},
+    ]
+    rows = [{**row, "fragmentation": 0.5} for row in rows]
+    rows[1] |= {"utilisation_ci_lower": 0.2, "utilisation_ci_upper": 0.4}
+    table = links_table(rows, 200.0)
+    texts = [[cell.text for cell in row] for row in table.rows]
+    assert texts == [
+        ["1", "2", "1050.00", "0.413", "0.412 to 0.413", "0.500"],
+        ["2", "3", "70.25", "0.300", "0.200 to 0.400", "0.500"],
+    ]
