@@ -28,10 +28,16 @@ def parser() -> argparse.ArgumentParser:
     parser.description = "Search for the load at which each curve reaches a blocking probability."
     parser.add_argument("--target", required=True, type=float, help="the blocking probability")
     parser.add_argument(
-        "--precision", required=True, type=float, help="half the interval over the load"
+        "--precision",
+        required=True,
+        type=float,
+        help="half-width of the interval, relative to the load, at which a search ends",
     )
     parser.add_argument(
-        "--max-requests", required=True, type=float, help="at which each search ends"
+        "--max-requests",
+        required=True,
+        type=float,
+        help="measured requests after which a search ends",
     )
     return parser
 

@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fusion.cli.rare_events",
         description="Estimate very low blocking probabilities by importance splitting (RESTART).",
-        epilog="max_iters of the config is the number of replications, num_requests what each may spend.",
+        epilog="max_iters of the config is the number of replications; each may spend num_requests.",
     )
     parser.add_argument(
         "--config",
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="INI file, or the name of a shipped template such as quick",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object for each load")
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each load")
     return parser
 
 

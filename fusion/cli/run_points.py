@@ -27,16 +27,18 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="fusion.cli.run_points",
-        description="Simulate points of a sweep: what their store does not have yet.",
+        description="Simulate what the store does not have yet of the points of a sweep.",
     )
     for name, text in (
         ("--points", "JSON file with the points"),
-        ("--store", "folder with what is there, which is not computed again"),
-        ("--outcomes", "CSV file that is made, with a line per replication"),
+        ("--store", "folder of the store; what is in it is not computed again"),
+        ("--outcomes", "CSV file to write, a line per replication"),
         ("--progress-file", "where events go, one JSON object per line"),
     ):
         parser.add_argument(name, required=True, type=Path, help=text)
-    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one per CPU")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="number of processes; 0 (the default): one per CPU"
+    )
     return parser
 
 

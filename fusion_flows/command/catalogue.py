@@ -54,7 +54,7 @@ class Example(NamedTuple):
 
 
 def templates() -> list[Template]:
-    """List the templates: those that are shipped, and those of your own in FUSION_TEMPLATES_DIR.
+    """List the shipped templates, and your own in FUSION_TEMPLATES_DIR.
 
     Raises:
         ConfigError: The folder cannot be listed.
@@ -94,7 +94,7 @@ def _first_line(path: Path, name: str) -> str:
 
 
 def topologies() -> list[Network]:
-    """List the shipped topologies; `network` takes their names, and the path of a file of your own."""
+    """List the shipped topologies. `network` takes one of these names, or the path of your own file."""
     also = {shipped: name for name, shipped in FUSION_NETWORKS.items()}
     found = []
     for name in topology_names():
@@ -117,12 +117,12 @@ def topologies() -> list[Network]:
 
 
 def examples(to: Path = Path("examples")) -> list[Example]:
-    """Write the shipped examples into a folder: sweeps, policies of your own, a learner, a notebook.
+    """Write the shipped examples into a folder: sweeps, policies to change, a learner, a notebook.
 
     A file that you have changed is left as it is.
 
     Args:
-        to: The folder; `examples` here unless you say another. It is made where it is missing.
+        to: Folder for the files; default: `examples` here. It is made if it is missing.
 
     Raises:
         ArgumentError: The folder cannot be written.

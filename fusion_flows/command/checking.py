@@ -65,10 +65,10 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
 
 
 def schema() -> dict[str, Any]:
-    """Describe what every setting takes, as JSON Schema: types, bounds, choices, defaults and meanings.
+    """Print the JSON Schema of the settings: types, bounds, choices, defaults and meanings.
 
-    It is that of overrides, {"section": {"key": value}}, which an INI file has as text. Keys of FUSION that
-    are read or left out are not in it.
+    It describes overrides, {"section": {"key": value}}; an INI file has the same values as text. Keys of the
+    original FUSION that are only read or left out are not in it.
     """
     return Config.model_json_schema()
 

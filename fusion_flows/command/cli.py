@@ -70,8 +70,11 @@ Changes = Annotated[
     Parameter(
         name=("--set", "-s"),
         negative=(),
-        help="key=value or section.key=value, read as in an INI file; as often as needed.",
+        help="key=value or section.key=value, read as in an INI file; may be repeated.",
     ),
+]
+SettingsFile = Annotated[
+    str, Parameter(help="Name of a template, or the path of an INI file, to check.")
 ]
 RunName = Annotated[str, Parameter(name="run", help="Run id or its start, name, or flow run id.")]
 
@@ -235,9 +238,9 @@ def _up(
 
 @app.command(name="set-up", group=_SERVER)
 def _set_up(*, max_concurrent_runs: int | None = None) -> int:
-    """Set up work pool, queues, limit, automation and deployments on a server of your own.
+    """Set up the work pool, queues, limit, automation and deployments on your own server.
 
-    `fusion up` does it by itself. Do it again to change how many runs go on at once.
+    `fusion up` does this by itself. Run it again to change how many runs may go on at once.
 
     Args:
         max_concurrent_runs: How many runs may go on at once; further ones wait.
@@ -335,7 +338,7 @@ def _examples(*, to: Path = Path("examples"), json: Json = False) -> int:
 
 @app.command(name="validate", group=_SETTINGS)
 @_text_of(submission.validate)
-def _validate(file: str, /, *, changes: Changes = None, json: Json = False) -> int:
+def _validate(file: SettingsFile, /, *, changes: Changes = None, json: Json = False) -> int:
     overrides = submission.read_assignments(changes or ())
     if json:
         found = checking.check(file, overrides)
@@ -381,10 +384,10 @@ def _run(
 
     Args:
         template: Name of a template (`fusion templates` lists them), or the path of an INI file.
-        changes: key=value or section.key=value, read as in an INI file; as often as needed.
-        overrides: JSON or TOML file with what to change in it: {section: {key: value}}.
-        name: Name of the run in lists; else topology, policy and loads.
-        resume: An earlier run, to finish what it left; then leave the settings out.
+        changes: key=value or section.key=value, read as in an INI file; may be repeated.
+        overrides: JSON or TOML file of changes to it: {section: {key: value}}.
+        name: Name of the run in lists; default: topology, policy and loads.
+        resume: An earlier run to finish; it keeps its settings, so give no others.
         detach: Hand the run to a worker and return at once.
         json: Print JSON, for programs.
     """

@@ -32,19 +32,23 @@ def topology(
     to: Path | str = "",
     length_key: str = "",
 ) -> list[Path]:
-    """Draw a network as PNG, PDF and SVG, or how full its links were in a run; return the files.
+    """Draw a network, or how full its links were in a run, as PNG, PDF and SVG.
 
-    Nodes are at their coordinates, or in a layout that is the same each time. Of a run, links are coloured
-    by what it has by now, and the pair of nodes that blocks most is marked with its first path.
+    Nodes are at their coordinates, else in a layout that is the same each time. For a run, links are
+    coloured by its results so far, and the pair of nodes that blocks most is marked with its first
+    path.
 
     Args:
-        network: Name of a shipped topology (`fusion topologies` lists them), file of one of your own, or run:
-            its id or the first 4 digits of it or more, its name, its directory.
-        metric: What colours the links of a run: utilisation or fragmentation; default: utilisation.
-        load: At which load, in Erlang; default: the highest that there is.
-        title: Above the picture; default: network, policy and load. "": none, as a caption says it.
-        to: Folder for the files, which are named after network and run; default: plots, of a run its own.
-        length_key: Of a file: the attribute of the links that is their length in km, where that is asked.
+        network: Name of a shipped topology (`fusion topologies` lists them), your own file, or a run:
+            its id (the first 4 digits are enough), its name or its directory.
+        metric: What colours the links of a run: utilisation (the default) or fragmentation.
+        load: Load of the run in Erlang; default: the highest with results.
+        title: Title above the picture; default: network, policy and load. "" for none, as when a
+            caption says it.
+        to: Folder for the files, which are named after network and run; default: plots here, or that of
+            the run.
+        length_key: Attribute of the links in your file that is their length in km, if that is not
+            clear.
 
     Raises:
         ConfigError: The file is not a topology.
@@ -88,16 +92,17 @@ def topology(
 
 
 def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
-    """Write the report of a run or a sweep as one HTML file, with what there is by now; return the file.
+    """Write the report of a run or a sweep, with the results so far, as one HTML file.
 
-    It opens from disk and without a network. A run and a sweep write theirs when they end; this one is of
-    any moment, and says what is missing and why.
+    The file opens from disk, without a network. A run or a sweep writes its own when it ends; this one
+    can be written at any time, and says what is missing and why.
 
     Args:
-        what: A run: its id or the first 4 digits of it or more, its name, its directory. Or the TOML or JSON
-            file of a sweep, of which the store is read.
-        to: The file; default: report.html in the directory of the run, NAME-report.html for a sweep's file.
-        empty: Write it of a sweep without any result, too; the command does not.
+        what: A run: its id (the first 4 digits are enough), its name or its directory. Or the TOML or
+            JSON file of a sweep, whose results are read from the store.
+        to: File to write; default: report.html in the directory of the run, NAME-report.html for a
+            sweep's file.
+        empty: Write it for a sweep without any result, too; the command does not.
 
     Raises:
         ConfigError: All that is wrong with the sweep; an input of the run that is gone.

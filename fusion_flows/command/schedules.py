@@ -49,18 +49,18 @@ class ScheduledSweep(BaseModel):
 def schedule_sweep(
     file: SweepSource, cron: str, *, timezone: str = "UTC", name: str = "", engine: str = "local"
 ) -> ScheduledSweep:
-    """Have a sweep run at certain times, by a schedule of the deployment `fusion-sweep/sweep`.
+    """Run a sweep at set times, by a schedule of the deployment `fusion-sweep/sweep`.
 
-    It is checked here first, and sent as it is now; the schedule is on at once. One of the same name is
-    replaced. What was computed is not computed again: where nothing has changed, nothing is computed.
+    The sweep is checked here first, and sent as it is now. The schedule is on at once, and replaces one
+    of the same name. What is in the store is not computed again.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         cron: Minute, hour, day, month and weekday, five fields, such as "0 2 * * *" for each night at 2.
-        timezone: Zone of these times, such as Europe/Berlin.
-        name: Name of the schedule and of its runs; default: the template, or the one network of all points,
-            and the axes.
-        engine: What computes; see `sweep_here`.
+        timezone: Time zone of these times, such as Europe/Berlin; default: UTC.
+        name: Name of the schedule and of its runs; default: the template, or the network if all points
+            have one, and the axes.
+        engine: What computes, as for `fusion sweep`.
 
     Raises:
         ArgumentError: A cron text or a zone that is invalid, or a date that never comes.

@@ -26,6 +26,7 @@ from fusion_flows.report.page import Cell
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
+File = Annotated[Path, Parameter(help="TOML or JSON file with the sweep.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
 Detach = Annotated[bool, Parameter(help="Hand the sweep to a worker and return at once.")]
 _SHOWN_POINTS = 40
@@ -49,7 +50,7 @@ def add_to(app: App, group: Group) -> None:
 
 
 def _plan(
-    file: Path,
+    file: File,
     /,
     *,
     every: All = False,
@@ -94,7 +95,7 @@ def _plan(
 
 
 def _sweep(
-    file: Path,
+    file: File,
     /,
     *,
     name: str = "",
@@ -121,7 +122,7 @@ def _sweep(
 
 
 def _schedule(
-    file: Path,
+    file: File,
     cron: str,
     /,
     *,
@@ -141,7 +142,7 @@ def _schedule(
     return 0
 
 
-def _compare(file: Path, axis: str, /, *, base: str = "", json: Json = False) -> int:
+def _compare(file: File, axis: str, /, *, base: str = "", json: Json = False) -> int:
     rows = sweeps.compare(file, axis, base=base)
     if not rows:
         raise _nothing_found(file, "compare")
@@ -169,7 +170,7 @@ def _texts(
     return header, [[row[name].text for name in header] for row in rows]
 
 
-def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
+def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
     rows = sweeps.loads_at(file, target)
     if not rows:
         raise _nothing_found(file, "interpolate")
@@ -196,7 +197,7 @@ def _loads_at(file: Path, target: float, /, *, json: Json = False) -> int:
 
 
 def _find_load(
-    file: Path,
+    file: File,
     target: float,
     /,
     *,
@@ -231,7 +232,7 @@ def _find_load(
 
 
 def _plot(
-    file: Path,
+    file: File,
     /,
     *,
     metric: str = "",

@@ -78,7 +78,7 @@ def plan(file: SweepSource) -> Plan:
     """Show what a sweep would do: its points, what the store has, how long it will take. Nothing is computed.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -154,14 +154,15 @@ def states_of(
 def sweep_here(
     file: SweepSource, *, name: str = "", engine: str = "local", failed: bool = False
 ) -> "SweepResult":
-    """Compute what a sweep still lacks: here, or with --detach on a worker.
+    """Compute what is still missing of a sweep: here, or with --detach on a worker.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        name: Name of the run in lists; default: the template, or the one network of all points, and the axes.
-        engine: What computes: local, the address of a Dask scheduler, such as tcp://host:8786, or a
-            deployment whose workers compute, such as fusion-points/worker-points.
-        failed: Compute only the points that failed when they were computed last.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
+        name: Name of the run in lists; default: the template, or the network if all points have one,
+            and the axes.
+        engine: What computes: local (the default), the address of a Dask scheduler, such as
+            tcp://host:8786, or a deployment whose workers compute, such as fusion-points/worker-points.
+        failed: Compute only the points that failed the last time.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -204,10 +205,11 @@ def submit_sweep(
     the files that they and the axes name.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        name: Name of the run in lists; default: the template, or the one network of all points, and the axes.
-        engine: What computes; see `sweep_here`.
-        failed: Compute only the points that failed when they were computed last.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
+        name: Name of the run in lists; default: the template, or the network if all points have one,
+            and the axes.
+        engine: What computes, as for `fusion sweep`.
+        failed: Compute only the points that failed the last time.
 
     Raises:
         ConfigError: All that is wrong with the sweep.
@@ -267,7 +269,7 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
     without rows comes with a warning in the log, which says where results are.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         metrics: Those that are wanted; default: all.
 
     Raises ConfigError and StoreError, and ArgumentError, a ValueError, for what is not a metric.
@@ -288,14 +290,14 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
 
 
 def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, Any]]:
-    """Show which value on an axis blocks less, at each load, from what the store has so far.
+    """Show which value on an axis blocks less, at each load, from the results so far.
 
     Replications that served the same requests are compared one by one (common random numbers).
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         axis: The axis along which to compare, such as path_order.
-        base: The value that the others are compared with; default: the first.
+        base: The value to compare the others with; default: the first.
 
     Raises:
         ConfigError: All that is wrong with the sweep; an axis or a value that is none.
@@ -309,7 +311,7 @@ def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
     """Show the load at which each curve of a sweep reaches a blocking probability, by interpolation.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         target: The blocking probability, such as 0.01.
 
     Raises:
@@ -332,14 +334,14 @@ def find_loads(
 ) -> list[dict[str, Any]]:
     """Find the load at which each combination of a sweep reaches a blocking probability, without a grid.
 
-    It is simulated here, at few loads close to that one; the axis erlang says between which loads it lies.
-    What the store has is not simulated again.
+    It simulates here, at a few loads close to the one it looks for; the axis erlang says between which
+    loads that lies. What is in the store is not simulated again.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         target: The blocking probability, such as 0.01.
-        precision: Half the interval over the load at which a search ends.
-        max_requests: Measured requests at which a search ends however wide its interval is.
+        precision: Half-width of the interval, relative to the load, at which a search ends; default: 0.01.
+        max_requests: Measured requests after which a search ends, however wide its interval; default: 1e8.
         say: Is told each round of a search, in a line.
 
     Raises:
@@ -391,19 +393,20 @@ def plot(
     title: str | None = None,
     to: Path | str = "plots",
 ) -> list[Path]:
-    """Draw a sweep from what the store has by now: PNG, PDF, SVG, and the numbers as CSV.
+    """Draw the results of a sweep so far: PNG, PDF, SVG, and the numbers as CSV.
 
-    Curves over load, or the differences between the values on an axis, or a heat map over two axes.
+    The picture has curves over load, the differences between the values on an axis, or a heat map over
+    two axes.
 
     Args:
-        file: TOML or JSON file with the sweep; in Python also the sweep itself, or a dict.
-        metric: What is drawn, such as utilisation; default: that of the sweep.
-        against: The axis whose values are compared, such as path_order: a picture of the differences.
-        base: The value that the others are compared with; default: the first.
+        file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
+        metric: What to draw, such as utilisation; default: the metric of the sweep.
+        against: The axis whose values to compare, such as path_order: draws the differences.
+        base: The value to compare the others with; default: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
-        title: Above the picture; default: the template's name, or that of the one network of all points.
-            "": none, as a caption says it.
-        to: Folder for the files.
+        title: Title above the picture; default: the template, or the network if all points have one. ""
+            for none, as when a caption says it.
+        to: Folder for the files; default: plots.
 
     Raises:
         ConfigError: All that is wrong with the sweep; an axis, a value or a metric that is none.
@@ -444,7 +447,7 @@ def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
 
     Args:
         one: Key of a point, or the start of it.
-        other: Another.
+        other: Key of the other point, or the start of it.
 
     Raises:
         StoreError: There is no such point, or several.
@@ -454,7 +457,7 @@ def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
 
 
 def merge(folder: Path) -> int:
-    """Add what another store has, such as that of another machine; say how many replications are new.
+    """Add the results of another store, such as that of another machine, and say how many are new.
 
     Args:
         folder: The other store.

@@ -160,16 +160,17 @@ def up(
 ) -> None:
     """Start a Prefect server and a worker for simulations, and end both with Ctrl-C.
 
-    With a server at PREFECT_API_URL there is only the worker to start. Runs that are going on at
-    the end keep what they have finished; runs that wait are waiting still the next time.
+    If PREFECT_API_URL names a server, only the worker is started. Runs that are going on when it ends
+    keep what they have finished; runs that wait are still waiting the next time.
 
     Args:
-        max_concurrent_runs: How many runs may go on at once; further ones wait. It holds from then
-            on; at first it is 1.
-        host: Address to listen on: 127.0.0.1 unless you say another, and then set a password, too.
-        port: Port of the server; that of PREFECT_API_URL, else 4200.
-        runs_dir: Folder of the run directories; FUSION_RUNS_DIR, else `runs` here. Whoever uses this server
-            on this machine reads and writes there, too, whatever folder that is typed in.
+        max_concurrent_runs: How many runs may go on at once; further ones wait. It is kept for the next
+            time; at first it is 1.
+        host: Address to listen on; default: 127.0.0.1. With any other, set a password, too.
+        port: Port of the server; default: that of PREFECT_API_URL, else 4200.
+        runs_dir: Folder of the run directories; default: FUSION_RUNS_DIR, else `runs` here. Other
+            commands on this machine that use this server read and write there, too, whatever folder
+            they are typed in.
         say: Told what happens, in lines.
 
     Raises:

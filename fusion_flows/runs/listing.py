@@ -217,7 +217,7 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
     """Cancel runs. What they have finished is kept, and they can be resumed.
 
     Args:
-        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
+        run: Run ids (the first 4 digits are enough), names, or ids of flow runs.
         wait: Wait until they are over.
 
     Raises:
@@ -237,11 +237,11 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
 
 
 def delete(*run: str, cancel: bool = False) -> list[Deleted]:
-    """Delete runs: flow run with artifacts and logs, and run directory with all files.
+    """Delete runs: the flow run with its artifacts and logs, and the run directory with all its files.
 
     Args:
-        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
-        cancel: Cancel those that are going on, and delete them then.
+        run: Run ids (the first 4 digits are enough), names, or ids of flow runs.
+        cancel: First cancel those that are still going on.
 
     Raises:
         NoSuchRunError: No run is called that, or more than one, or somebody else has deleted it.

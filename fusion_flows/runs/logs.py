@@ -42,10 +42,10 @@ def log_lines(
     """Show the log of a run, line by line. Without a server, from its file on this machine.
 
     Args:
-        run: Run id or the first 4 digits of it or more, name, or id of the flow run.
-        follow: Go on until the run is over; a server that is away meanwhile is waited for.
-        lines: Only so many of the last lines that there are now.
-        file: Read logs/sim.log on this machine: what the simulator printed, all of it.
+        run: Run id (the first 4 digits are enough), name, or id of the flow run.
+        follow: Keep going until the run is over, and wait for a server that is away meanwhile.
+        lines: Show only this many of the last lines.
+        file: Read logs/sim.log on this machine instead: all that the simulator printed.
 
     Raises:
         NoSuchRunError: No run is called that, or more than one.

@@ -118,6 +118,19 @@ def typed(command: str, environment: dict[str, str]) -> str:
     return done.stdout + done.stderr
 
 
+def test_each_word_and_option_of_a_verb_is_explained_for_who_types_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for verb in examples.EXAMPLES:
+        assert cli.main([verb, "--help"]) == 0
+        told = capsys.readouterr().out
+        assert "Python" not in told, f"fusion {verb}: that is of the function"
+        assert not re.search(r"^(Args|Raises):", told, re.MULTILINE), verb
+        for line in re.findall(r"^  (?:--\w|[A-Z]+:|[A-Z]+$).*", told, re.MULTILINE):
+            explained = line.partition(": ")[2].replace("[required]", "").strip()
+            assert explained, f"fusion {verb}: {line}"
+
+
 def test_each_verb_teaches_by_examples_that_it_takes() -> None:
     verbs = [name for name in cli.app if not name.startswith("-")]
     assert sorted(examples.EXAMPLES) == sorted(verbs)
