@@ -18,24 +18,25 @@ PICTURE = HERE / "images" / "path_orders.png"
 TARGET = 0.01
 TEXT = """# Path orders and the number of candidate paths on NSFNET
 
-*Which order of the candidate paths carries more traffic, and how many candidates are worth it?* Heuristics
-that learning programs are compared with often take five candidates in the order of their km. Later work
-found that fewest hops first, and more candidates, block much less, so that a learner that beats the one may
-lose to the other. Here is that comparison with intervals, on the settings of the MaskRSA study:
+*Which order of the candidate paths carries more traffic, and how many candidates are worth it?* The
+heuristics with which learned policies are compared often take five candidates in the order of their km.
+Later work found that taking the fewest hops first, and more candidates, blocks much less, so a learned
+policy that beats the first heuristic may lose to the second. Here is that comparison with intervals, on
+the settings of the MaskRSA study:
 
 | | |
 |---|---|
-| network | NSFNET (`nsfnet_deeprmsa`: 14 nodes, 21 links), one spectrum for both directions of a link |
+| network | NSFNET (`nsfnet_deeprmsa`: 14 nodes, 22 links), one spectrum for both directions of a link |
 | spectrum | 80 slots of 12.5 GHz, no guard band |
-| requests | Poisson, all ordered pairs alike, 25 to 50 Gb/s uniform, exponential holding times |
-| modulation | up to 625 km 4 bits per symbol, 1,250 km 3, 2,500 km 2, beyond 1 |
+| requests | Poisson, all ordered node pairs equally likely, 25 to 50 Gb/s uniform, exponential holding times |
+| modulation | 4 bits per symbol up to 625 km, 3 up to 1,250 km, 2 up to 2,500 km, 1 beyond |
 | policy | candidates in order, first fit |
 | loads | 80 to 160 Erlang |
 | varied | order: `km`, `hops`, `hops_per_bit` (hops divided by bits per symbol); k = 1, 2, 5, 10, 50 |
-| how long | 100,000 requests a replication and warm-up, until the 95 % interval is ± 3 % or ± 10⁻⁵ |
+| length | 100,000 requests a replication, plus warm-up; until the 95 % interval is ± 3 % or ± 10⁻⁵ |
 
-The sweep is [examples/path_orders.toml](../examples/path_orders.toml). `python docs/make_study.py` makes this
-page, and runs what the store has not got; by hand:
+The sweep is [examples/path_orders.toml](../examples/path_orders.toml). `python docs/make_study.py` makes
+this page, after computing the points that are not in the store yet; by hand:
 
 <!-- parsed: it takes a minute; tests/docs/test_study.py computes a part of it -->
 ```
@@ -50,22 +51,22 @@ fusion loads-at examples/path_orders.toml 0.01
 
 {loads}
 
-With five candidates the order makes more than a fifth of the load that can be carried; with fifty hardly
-any. Ten by km carry a little more than five by hops. `hops_per_bit` carries most for every k, but what it
-adds to `hops` is a few per cent.
+With five candidates the other two orders carry over a fifth more load than `km`; with fifty the orders
+hardly differ. Ten candidates by km carry a little more than five by hops. `hops_per_bit` carries most
+for every k, but with k of 5 and more only a few per cent more than `hops`.
 
 ## Which order blocks less
 
-Differences of the blocking probability to `km`, paired replication by replication, in percent of the
-requests; the intervals of a line hold together with 95 %.
+Differences between the blocking probability of each order and that of `km`, paired replication by
+replication, in percent of the requests; the intervals at one k and load hold simultaneously with 95 %.
 
 {verdicts}
 
-## Against what was published
+## Comparison with the published figures
 
-Five candidates; published with its standard deviation over ten environments. The published programs count
-from an empty network or soon after, which is low by up to 15 %, and break ties between equal paths in
-another way, which moves the `km` figures at low loads most.
+All with five candidates; published figures have their standard deviation over ten environments. The
+published programs count from an empty network or soon after, which makes their figures too low by up to
+15 %, and break ties between equal paths differently, which changes the `km` figures at low loads most.
 
 {published}
 """
