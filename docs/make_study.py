@@ -28,7 +28,7 @@ the settings of the MaskRSA study:
 |---|---|
 | network | NSFNET (`nsfnet_deeprmsa`: 14 nodes, 22 links), one spectrum for both directions of a link |
 | spectrum | 80 slots of 12.5 GHz, no guard band |
-| requests | Poisson, all ordered node pairs equally likely, 25 to 50 Gb/s uniform, exponential holding times |
+| requests | Poisson, all ordered pairs equally likely, 25 to 50 Gb/s uniform, exponential holding times |
 | modulation | 4 bits per symbol up to 625 km, 3 up to 1,250 km, 2 up to 2,500 km, 1 beyond |
 | policy | candidates in order, first fit |
 | loads | 80 to 160 Erlang |
