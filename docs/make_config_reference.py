@@ -17,9 +17,10 @@ HEAD = """# Config
 
 Sections and keys of the INI file. The names are those of the original FUSION; the sections
 `traffic_settings`, `simulation_settings` and `statistics_settings` and some keys are new. FUSION's other
-keys are refused by name, with what to do instead, or reported as ignored as they cannot change a result.
+keys are refused by name, with what to do instead, or reported as ignored because they cannot change a
+result.
 
-A key is set in a template, and overrides change it: `{"general_settings": {"erlang_start": 50}}`.
+A template sets keys, and overrides change them: `{"general_settings": {"erlang_start": 50}}`.
 
 This page is made from the models in `fusion/config/sections.py` by `python docs/make_config_reference.py`.
 """

@@ -48,32 +48,35 @@ class FailureSettings(Section):
         BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
     ] = Field(
         default="none",
-        description="What fails: one link, a node (all its links), a group of links that share a "
-        "risk, or a region (all links of the nodes near a centre, or all that come near a point); or each "
-        "link by itself, at random times over and over, from the start.",
+        description="What fails: link: one link; node: all links of a node; srlg: a group of links that "
+        "share a risk; geo: a region (all links of the nodes near a centre, or all links that pass near a "
+        "point); random: each link independently, again and again at random times from the start.",
     )
     t_fail_arrival_index: Annotated[int, Field(ge=-1, le=10**12), Integer] = Field(
         default=-1,
-        description="Measured request, counted from 0, before whose arrival the links fail; -1: half "
-        "of num_requests.",
+        description="Number of the measured request, from 0, before whose arrival the links fail; -1: "
+        "half of num_requests.",
     )
     t_repair_after_arrivals: Annotated[int, Field(ge=0, le=10**12), Integer] = Field(
         default=1000,
-        description="Requests from the failure to its repair; 0: never repaired.",
+        description="Number of requests from the failure to its repair; 0: never repaired.",
     )
     t_fail_time: Annotated[float, Field(ge=-1, le=10**15), Number] = Field(
         default=-1,
-        description="Time from the end of the warm-up to the failure, in the unit of holding_time; "
-        "-1: t_fail_arrival_index and t_repair_after_arrivals say when.",
+        description="Time from the end of the warm-up to the failure, in the unit of holding_time; -1: "
+        "t_fail_arrival_index and t_repair_after_arrivals are used instead.",
     )
     t_repair_after_time: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
         default=0,
         description="Time from the failure to its repair, in the unit of holding_time; 0: never "
         "repaired (t_fail_time).",
     )
-    failed_link_src: NodeName = Field(default="", description="A node of the link (link).")
-    failed_link_dst: NodeName = Field(default="", description="Its other node (link).")
-    failed_node_id: NodeName = Field(default="", description="The node (node).")
+    failed_link_src: NodeName = Field(default="", description="One end node of the link (link).")
+    failed_link_dst: NodeName = Field(
+        default="",
+        description="The other end node of the link (link).",
+    )
+    failed_node_id: NodeName = Field(default="", description="The node whose links fail (node).")
     srlg_links: Links = Field(
         default="",
         description="Links that fail together, such as [(1, 2), (2, 3)] (srlg).",
@@ -86,12 +89,12 @@ class FailureSettings(Section):
     )
     geo_hop_radius: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
         default=2,
-        description="Most hops from the centre to a node of the region (geo).",
+        description="Maximum hops from the centre to a node of the region (geo).",
     )
     geo_radius_km: Annotated[float, Field(ge=0, le=20_000), Number] = Field(
         default=0,
-        description="The links that come nearer to the centre than so many km, as straight lines on "
-        "the map, fail (geo); the topology needs coordinates. 0: by geo_hop_radius.",
+        description="Links that come nearer to the centre than this many km, taken as straight lines on "
+        "the map, fail (geo); the topology needs coordinates. 0: use geo_hop_radius.",
     )
     mtbf: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
         default=0,
@@ -100,11 +103,13 @@ class FailureSettings(Section):
     )
     mtbf_of: Annotated[Literal["link", "km"], Word] = Field(
         default="km",
-        description="mtbf is that of each link, or of a km of it: a link of L km has mtbf / L (random).",
+        description="link: mtbf applies to each link; km: to each km of fibre, so that a link of L km has "
+        "mtbf / L (random).",
     )
     mttr: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
         default=0,
-        description="Mean time from a failure to the repair, in the unit of holding_time (random).",
+        description="Mean time from the failure of a link to its repair, in the unit of holding_time "
+        "(random).",
     )
     restoration: Annotated[
         Literal["none", "reroute", "wait"],
@@ -112,16 +117,17 @@ class FailureSettings(Section):
         BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
     ] = Field(
         default="none",
-        description="What becomes of connections on failed links: lost, or routed anew at once, those "
-        "that would stay longest first, and lost where there is no room; or they keep their slots and "
-        "wait for the repair.",
+        description="What happens to connections on failed links: none: they are lost; reroute: they are "
+        "rerouted at once, those with the most remaining time first, and lost if there is no room; wait: "
+        "they keep their slots and wait for the repair.",
     )
 
     further_failures: Dictionaries = Field(
         default="",
-        description="Failures beside the one of the other keys: a list of dictionaries with keys of this "
-        'section that say what fails and when, such as [{"failure_type": "node", "failed_node_id": 3, '
-        '"t_fail_time": 12}]. What one does not name is at its default, and failure_type as above.',
+        description="Failures in addition to the one described by the other keys: a list of dictionaries "
+        'with keys of this section that say what fails and when, such as [{"failure_type": "node", '
+        '"failed_node_id": 3, "t_fail_time": 12}]. A key that is not named has its default; failure_type, '
+        "if not named, is that of the section.",
     )
 
     @property

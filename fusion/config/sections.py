@@ -95,7 +95,7 @@ class GeneralSettings(Section):
     erlang_start: Load = Field(default=300, description="Lowest load, in Erlang.")
     erlang_stop: Load = Field(
         default=1200,
-        description="Highest load, in Erlang; it is simulated if the steps reach it.",
+        description="Highest load, in Erlang; it is simulated only if the steps reach it exactly.",
     )
     erlang_step: Load = Field(default=300, description="Step from one load to the next, in Erlang.")
     holding_time: Annotated[float, Field(ge=1e-9, le=10**9), Number] = Field(
@@ -109,13 +109,13 @@ class GeneralSettings(Section):
     )
     max_iters: Annotated[int, Field(ge=1, le=100_000), Integer] = Field(
         default=10,
-        description="Replications of each load; with stopping_rule = precision, the most of them.",
+        description="Replications of each load; with stopping_rule = precision, the maximum number.",
     )
     request_distribution: Shares = Field(
         default={25.0: 0.1, 50.0: 0.1, 100.0: 0.5, 200.0: 0.2, 400.0: 0.1},
         json_schema_extra={"default": {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}},
-        description="Bit rates of the requests in Gb/s, each with its probability; they sum to 1. "
-        'Such as {"100": 0.4, "200": 0.6}. Used with bit_rates = distribution.',
+        description="Bit rates of the requests in Gb/s, each with its probability; they sum to 1. For "
+        'example {"100": 0.4, "200": 0.6}. Used with bit_rates = distribution.',
     )
     mod_assumption: Name = Field(
         default="DEFAULT",
@@ -128,7 +128,7 @@ class GeneralSettings(Section):
     )
     guard_slots: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
         default=1,
-        description="Guard band: slots added to the width of each lightpath, carrying nothing.",
+        description="Guard band: slots that are added to the width of each lightpath and carry nothing.",
     )
     route_method: Annotated[
         Literal[
@@ -146,13 +146,13 @@ class GeneralSettings(Section):
         BeforeValidator(lambda name: "cong_aware" if name == "congestion_aware" else name),
     ] = Field(
         default="k_shortest_path",
-        description="Candidate paths of a node pair, and their order: the k_paths shortest "
-        "(path_order says what is short), the shortest alone, or those of paths_file "
-        "(external_ksp). cong_aware, least_congested, frag_aware, nli_aware and xt_aware order the "
-        "k_paths shortest anew for each request: by congestion and km, by the free slots of the fullest "
-        "link (of paths with at most one hop more than the fewest), by fragmentation, by nonlinear "
-        "interference or light in adjacent cores and km (beta, xt_type). 1plus1_protection is "
-        "k_shortest_path with protection_mode = 1plus1.",
+        description="Candidate paths of a node pair, and their order: the k_paths shortest (path_order "
+        "defines what is short), only the shortest, or those of paths_file (external_ksp). cong_aware, "
+        "least_congested, frag_aware, nli_aware and xt_aware reorder the k_paths shortest for each "
+        "request: by congestion and km; by the free slots of the fullest link (of paths with at most one "
+        "hop more than the minimum); by fragmentation; by km and nonlinear interference, or km and light "
+        "in adjacent cores (beta, xt_type). 1plus1_protection is k_shortest_path with protection_mode = "
+        "1plus1.",
     )
     allocation_method: Annotated[
         Literal[
@@ -170,37 +170,38 @@ class GeneralSettings(Section):
         Word,
     ] = Field(
         default="first_fit",
-        description="Slots of a lightpath: the lowest free start, the highest, the one in the "
-        "smallest gap, any at random, the one whose slots are in use on most or fewest links, the "
-        "lowest gap that it fills or else the lowest start. priority_first and priority_last are "
-        "first and last fit with the cores in an order that keeps neighbours apart; xt_aware takes in "
-        "this order the core in which fewest lightpaths of adjacent cores have the same slots, with "
+        description="Slots of a lightpath: the lowest free start slot (first_fit), the highest "
+        "(last_fit), the one in the smallest gap (best_fit), any at random (random_fit), the one whose "
+        "slots are in use on the most or the fewest links (most_used, least_used), or the lowest gap that "
+        "it fills exactly, else the lowest start slot (exact_fit). priority_first and priority_last are "
+        "first and last fit with the cores in an order that keeps neighbours apart; xt_aware takes, in "
+        "this order, the core in which the fewest lightpaths of adjacent cores use the same slots, with "
         "first fit in some cores and last fit in their neighbours.",
     )
     spectrum_priority: Annotated[Literal["None", "CSB", "BSC"], Word] = Field(
         default="None",
-        description="Order of the search over cores and bands: BSC takes a band on every core "
-        "before the next band; CSB and None take a core with all its bands before the next core.",
+        description="Order of the search over cores and bands: BSC searches one band on every core before "
+        "the next band; CSB and None search all bands of one core before the next core.",
     )
     max_segments: Annotated[int, Field(ge=1, le=100), Integer] = Field(
         default=1,
-        description="Slicing: most lightpaths, of one lower bit rate and on one path, that carry a "
-        "request for which there is no single one; 1: no slicing.",
+        description="Slicing: the maximum number of lightpaths, all of one lower bit rate and on one "
+        "path, that carry a request for which there is no single lightpath; 1: no slicing.",
     )
     is_grooming_enabled: Annotated[bool, Flag] = Field(
         default=False,
-        description="Grooming: a request first uses what lightpaths between the same nodes have left "
-        "of their bit rate.",
+        description="Grooming: a request first uses spare bit rate of existing lightpaths between the "
+        "same nodes.",
     )
     can_partially_serve: Annotated[bool, Flag] = Field(
         default=False,
-        description="With slicing or grooming: serve a part of a request where there is no room for "
-        "all of it; the rest counts as blocked bit rate.",
+        description="With slicing or grooming: serve part of a request if there is no room for all of it; "
+        "the rest counts as blocked bit rate.",
     )
     fixed_grid: Annotated[bool, Flag] = Field(
         default=False,
         description="Fixed grid: each lightpath takes one slot of bw_per_slot, a channel, in a format "
-        "that reaches and whose channel_capacity is enough.",
+        "that reaches and whose channel_capacity is sufficient.",
     )
     channel_capacity: ByFormat = Field(
         default={
@@ -216,13 +217,13 @@ class GeneralSettings(Section):
     dynamic_lps: Annotated[bool, Flag] = Field(
         default=False,
         description="Dynamic lightpaths, with a snr_type. In a fixed grid a lightpath has the "
-        "channel_capacity of the best format that its signal quality allows, and what a request leaves "
-        "of it can be groomed; slices are such channels. Otherwise slices have bit rates that may "
-        "differ: for what is left of the request the highest that is not above it.",
+        "channel_capacity of the best format that its signal quality allows, its spare capacity can be "
+        "groomed, and slices are such channels. In the flexible grid slices may have different bit rates: "
+        "each takes the highest bit rate that is not above what remains of the request.",
     )
     frag_calc_step: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
         default=1000,
-        description="Requests from one sample of the links' fragmentation to the next.",
+        description="Number of requests from one sample of the links' fragmentation to the next.",
     )
 
 
@@ -236,7 +237,7 @@ class TopologySettings(Section):
     )
     cores_per_link: Annotated[int, Field(ge=1, le=100), Integer] = Field(
         default=1,
-        description="Cores of each link; each has the slots of all bands.",
+        description="Number of cores of each link; each core has the slots of all bands.",
     )
     bw_per_slot: Annotated[float, Field(ge=1e-6, le=10_000), Number] = Field(
         default=12.5,
@@ -244,22 +245,22 @@ class TopologySettings(Section):
     )
     const_link_weight: Annotated[bool, Flag] = Field(
         default=False,
-        description="Take 1 km as the length of every link, so that paths count hops.",
+        description="Take the length of every link as 1 km, so that path lengths count hops.",
     )
     length_key: NodeName = Field(
         default="",
-        description="Attribute or column of the links in the network's file that is their length in "
-        "km; empty: length_km, length, distance or the like, in whatever case, and weight where "
-        "nothing else can be one. Asked for where several can.",
+        description="Attribute or column of the links in the network's file that is their length in km; "
+        "empty: length_km, length, distance or the like, in upper or lower case, or weight if nothing "
+        "else can be the length. If several can, the program asks for this key.",
     )
     is_only_core_node: Annotated[bool, Flag] = Field(
         default=True,
-        description="Requests run between all nodes; False: only between core nodes.",
+        description="True: requests run between all nodes; False: only between core nodes.",
     )
     link_directions: Annotated[Literal["shared", "separate"], Word] = Field(
         default="shared",
-        description="Spectrum of a link: one for both directions, so that a lightpath takes its "
-        "slots in both (as in FUSION), or one for each direction.",
+        description="Spectrum of a link: shared: one for both directions, so that a lightpath takes its "
+        "slots in both (as in FUSION); separate: one for each direction.",
     )
 
 
@@ -268,39 +269,41 @@ class RoutingSettings(Section):
 
     k_paths: Annotated[int, Field(ge=1, le=100), Integer] = Field(
         default=3,
-        description="Candidate paths of each pair of nodes; fewer where there are no more.",
+        description="Number of candidate paths of each pair of nodes; fewer if no more exist.",
     )
     path_order: Annotated[Literal["km", "hops", "hops_per_bit"], Word] = Field(
         default="km",
-        description="What makes a path short: its km (as in FUSION), its hops, or its hops divided "
-        "by the bits per symbol of the format that reaches. Ties: hops or km, then the nodes.",
+        description="What makes a path short: its km (as in FUSION), its hops, or its hops divided by the "
+        "bits per symbol of the format that reaches. Ties are broken by hops or km, then by the list of "
+        "nodes.",
     )
     paths_file: OptionalPath = Field(
         default="",
-        description="CSV file with a path on each line, the names of its nodes from source to "
-        "destination (external_ksp). Paths of a pair are in the order of the lines; a pair without "
-        "any has those of the other direction, or else its shortest.",
+        description="CSV file with a path on each line: the names of its nodes from source to destination "
+        "(external_ksp). Paths of a node pair are in the order of the lines; a pair without any uses "
+        "those of the opposite direction, or else its shortest path.",
     )
     congestion_weight: Annotated[float, Field(gt=0, le=1), Number] = Field(
         default=0.3,
-        description="Weight of a path's congestion, the mean share of its slots in use, against its "
-        "km over those of the pair's longest candidate (cong_aware).",
+        description="Weight w of congestion: a path's cost is w x the mean share of its slots in use + (1 "
+        "- w) x its km / km of the pair's longest candidate (cong_aware).",
     )
     path_choice: Annotated[Literal["in_order", "all"], Word] = Field(
         default="in_order",
-        description="Take the first path in order that has room (kspff), or of all paths the one "
-        "that allocation_method likes best, such as the lowest free start (ffksp).",
+        description="in_order: take the first path that has room (kspff); all: of all paths take the one "
+        "whose slots rank best by allocation_method, such as the lowest free start slot (ffksp).",
     )
     policy: PolicyName = Field(
         default="",
         description="A policy of your own: a Python file and a function in it, such as "
         "my_policy.py:choose, that picks path, core, band and slots of each lightpath, and with a "
-        "snr_type its modulation format, in place of path_choice and allocation_method; empty: those.",
+        "snr_type its modulation format, instead of path_choice and allocation_method; empty: no such "
+        "policy.",
     )
 
 
 class SpectrumSettings(Section):
-    """Slots of each band of a core; 0 where a band is not lit."""
+    """Slots of each band of a core; 0 for a band that is not used."""
 
     c_band: Slots = Field(default=320, description="Slots of the C band.")
     l_band: Slots = Field(default=0, description="Slots of the L band.")
@@ -310,7 +313,7 @@ class SpectrumSettings(Section):
 
 
 class SnrSettings(Section):
-    """Signal quality: noise and crosstalk that decide, beside the reach, whether a lightpath is good."""
+    """Signal quality: noise and crosstalk that, in addition to the reach, decide if a lightpath is set up."""
 
     snr_type: Annotated[
         Literal["None", "snr_calc_nli", "xt_calculation", "gsnr", "snr_e2e_external_resources"],
@@ -318,11 +321,11 @@ class SnrSettings(Section):
         BeforeValidator(lambda kind: "None" if str(kind).lower() in ("none", "") else kind),
     ] = Field(
         default="None",
-        description="Model: None; snr_calc_nli (noise of amplifiers and nonlinear interference by the "
-        "GN model, one band, a link has length / 100 km spans); gsnr (the same with whole spans; with "
-        "C and L band lit also Raman scattering); xt_calculation (crosstalk between cores); "
-        "snr_e2e_external_resources (quality_file). The formats of a bit rate are tried from the "
-        "fewest slots up, and a lightpath is only set up in one whose threshold it reaches.",
+        description="Model: None; snr_calc_nli (amplifier noise and nonlinear interference by the GN "
+        "model, one band; a link has length / 100 km spans); gsnr (the same with whole spans; with C and "
+        "L bands lit also Raman scattering); xt_calculation (crosstalk between cores); "
+        "snr_e2e_external_resources (quality_file). The formats of a bit rate are tried from the fewest "
+        "slots up, and a lightpath is set up only in one whose threshold it reaches.",
     )
     input_power: Annotated[float, Field(gt=0, le=10), Number] = Field(
         default=1e-3,
@@ -353,7 +356,7 @@ class SnrSettings(Section):
             "BPSK": 3.71,
             "QPSK": 6.72,
         },
-        description="Least signal-to-noise ratio of each format, in dB in the bandwidth of the "
+        description="Lowest permitted signal-to-noise ratio of each format, in dB in the bandwidth of the "
         "lightpath (snr_calc_nli, gsnr, snr_e2e_external_resources).",
     )
     requested_xt: ByFormat = Field(
@@ -366,20 +369,22 @@ class SnrSettings(Section):
     )
     snr_recheck: Annotated[bool, Flag] = Field(
         default=False,
-        description="Set a lightpath up only if those that it disturbs still reach their thresholds.",
+        description="Set up a lightpath only if the existing lightpaths that it disturbs still reach "
+        "their thresholds.",
     )
     recheck_adjacent_cores: Annotated[bool, Flag] = Field(
         default=True,
-        description="Among these also the ones in adjacent cores (snr_recheck with crosstalk).",
+        description="Also check lightpaths in adjacent cores (snr_recheck with crosstalk).",
     )
     recheck_crossband: Annotated[bool, Flag] = Field(
         default=True,
-        description="Among these also the ones in the other band (snr_recheck with C and L band).",
+        description="Also check lightpaths in the other band (snr_recheck with C and L bands).",
     )
     beta: Annotated[float, Field(ge=0, le=1), Number] = Field(
         default=0.5,
-        description="Weight of a link's km, over those of the longest link, against its nonlinear "
-        "interference (nli_aware) or the light in adjacent cores (xt_aware, with_length).",
+        description="Cost of a link: beta x its km / km of the longest link + (1 - beta) x I, where I is "
+        "its spans x nonlinear interference (nli_aware) or the share of adjacent cores with light "
+        "(xt_aware, with_length).",
     )
     xt_type: Annotated[
         Literal["with_length", "without_length"],
@@ -387,8 +392,8 @@ class SnrSettings(Section):
         BeforeValidator(lambda kind: "with_length" if str(kind).lower() in ("none", "") else kind),
     ] = Field(
         default="with_length",
-        description="Cost of a link by the share of adjacent cores with light: weighed against its km by "
-        "beta, or times its spans (xt_aware routing).",
+        description="Cost of a link for xt_aware routing: with_length: weighted sum of its km and the "
+        "share of adjacent cores with light (beta); without_length: this share x its spans.",
     )
     quality_file: OptionalPath = Field(
         default="",
@@ -398,12 +403,12 @@ class SnrSettings(Section):
 
 
 class TrafficSettings(Section):
-    """What requests ask for, how long they stay, and between which nodes."""
+    """Bit rates and holding times of requests, and the traffic between nodes."""
 
     bit_rates: Annotated[Literal["distribution", "uniform"], Word] = Field(
         default="distribution",
-        description="Bit rate of a request: drawn from request_distribution, or with equal chances "
-        "from bit_rate_min, bit_rate_min + bit_rate_step, ... bit_rate_max.",
+        description="Bit rate of a request: distribution: drawn from request_distribution; uniform: "
+        "bit_rate_min, bit_rate_min + bit_rate_step, ... bit_rate_max, all equally likely.",
     )
     bit_rate_min: BitRate = Field(default=25, description="Lowest bit rate, in Gb/s (uniform).")
     bit_rate_max: BitRate = Field(default=100, description="Highest bit rate, in Gb/s (uniform).")
@@ -415,14 +420,15 @@ class TrafficSettings(Section):
         Literal["exponential", "deterministic", "truncated_exponential"], Word
     ] = Field(
         default="exponential",
-        description="Holding times around holding_time. truncated_exponential redraws a time above "
-        "twice the mean, which leaves 0.68696 of the load.",
+        description="Distribution of holding times; their mean, before truncation, is holding_time. "
+        "truncated_exponential redraws times above twice that mean, which reduces the load to 0.68696 of "
+        "its nominal value.",
     )
     traffic_matrix: OptionalPath = Field(
         default="",
-        description="CSV file with the traffic from each node (row) to each other (column), in any "
-        "unit, or with source, destination and traffic in each line; or a network of SNDlib, for its "
-        "demands; empty: the same for all pairs of nodes.",
+        description="CSV file with the traffic from each node (row) to each other node (column), in any "
+        "unit, or with source, destination and traffic on each line; or a network of SNDlib, whose "
+        "demands are used; empty: equal traffic between all pairs of nodes.",
     )
 
 
@@ -441,12 +447,12 @@ class SimulationSettings(Section):
     )
     workers: Annotated[int, Field(ge=0, le=1024), Integer] = Field(
         default=0,
-        description="Processes that simulate; 0: one per CPU. Results do not depend on it.",
+        description="Number of processes that simulate; 0: one per CPU. Results do not depend on it.",
     )
 
 
 class CompatibilitySettings(Section):
-    """The conventions of the original FUSION, for those who compare with its results."""
+    """The conventions of the original FUSION, for comparisons with its results."""
 
     conventions: Annotated[
         Literal["none", "fusion", "fusion_orchestrator"],
@@ -454,23 +460,23 @@ class CompatibilitySettings(Section):
         BeforeValidator(lambda kind: "none" if str(kind).lower() == "none" else kind),
     ] = Field(
         default="none",
-        description="fusion: the requests, the decisions and the counters of the original FUSION, quirks "
-        "included; fusion_orchestrator: the same with its newer way of slicing, which it takes with "
-        "FUSION_USE_ORCHESTRATOR=1; none: those of this simulator.",
+        description="fusion: the requests, decisions and counters of the original FUSION, quirks "
+        "included; fusion_orchestrator: the same with the slicing of FUSION's newer architecture, which "
+        "FUSION uses with FUSION_USE_ORCHESTRATOR=1; none: those of this simulator.",
     )
     load_per_core: Annotated[bool, Flag] = Field(
         default=False,
-        description="Take a load as that of each core, as FUSION's regression runs do: the arrival rate is "
-        "cores x load / holding time (fusion).",
+        description="Take the load as that of each core, as FUSION's regression runs do: the arrival rate "
+        "is cores x load / holding time (fusion).",
     )
     is_training: Annotated[bool, Flag] = Field(
         default=False,
-        description="FUSION's switch in [rl_settings]: do not stop at the precision of 5 %, and give no "
-        "intervals in its file (fusion).",
+        description="FUSION's switch in [rl_settings]: do not stop early at the precision of 5 %, and "
+        "write no intervals into its file (fusion).",
     )
     pre_calc_mod_selection: Annotated[bool, Flag] = Field(
         default=False,
-        description="FUSION's switch in [general_settings]: a path is tried with the one format that its "
+        description="FUSION's switch in [general_settings]: try a path only with the one format that its "
         "length calls for, instead of all that reach (fusion).",
     )
     save_start_end_slots: Annotated[bool, Flag] = Field(
@@ -480,10 +486,10 @@ class CompatibilitySettings(Section):
     )
     k_paths_in_file: Annotated[int, Field(ge=0, le=100), Integer] = Field(
         default=0,
-        description="k_paths as FUSION has it where that is not the number of candidate paths: as given "
-        "with route_method = shortest_path, 1 where its file has none (it then has 3 paths). So many "
-        "entries has path_index_list, and from this path on can_partially_serve counts; 0: k_paths "
-        "(fusion).",
+        description="FUSION's k_paths where it is not the number of candidate paths: as given with "
+        "route_method = shortest_path; 1 where FUSION's file has none (there are then 3 paths). "
+        "path_index_list has this many entries, and can_partially_serve has an effect from this path on; "
+        "0: k_paths (fusion).",
     )
 
 
@@ -496,22 +502,23 @@ class ProtectionSettings(Section):
         BeforeValidator(lambda mode: "none" if str(mode).lower() == "none" else mode),
     ] = Field(
         default="none",
-        description="Backup of a connection: none, one with slots of its own (1plus1), or one whose "
-        "slots are those of other backups, too, if no failure wants both (shared_backup). A request "
-        "takes the first of its k_paths pairs of disjoint paths on which both have room.",
+        description="Backup of a connection: none; 1plus1: a backup with its own slots; shared_backup: a "
+        "backup that may share slots with other backups, as long as no single failure needs both. A "
+        "request takes the first of its k_paths pairs of disjoint paths on which both have room.",
     )
     disjointness_type: Annotated[Literal["link", "node"], Word] = Field(
         default="link",
-        description="Working path and backup have no link in common, or no node but their ends.",
+        description="link: working path and backup have no link in common; node: no node except their "
+        "ends.",
     )
     backup_slots: Annotated[Literal["own", "same"], Word] = Field(
         default="own",
-        description="Slots of a backup: any, in the format that its path allows, or those of the "
-        "working lightpath in a format for both, as for one signal that is split (1plus1).",
+        description="Slots of a backup: own: any, in the format that its path allows; same: those of the "
+        "working lightpath, in a format that reaches over both, as for one signal that is split (1plus1).",
     )
     revert_to_primary: Annotated[bool, Flag] = Field(
         default=False,
-        description="Go back to the working path when it is repaired; a shared backup must.",
+        description="Return to the working path when it is repaired; must be True with shared backups.",
     )
     protection_switchover_ms: Annotated[float, Field(ge=0, le=10**9), Number] = Field(
         default=50,
@@ -519,22 +526,23 @@ class ProtectionSettings(Section):
     )
     restoration_latency_ms: Annotated[float, Field(ge=0, le=10**9), Number] = Field(
         default=100,
-        description="Nominal time of routing an interrupted connection anew, in ms.",
+        description="Nominal time of rerouting an interrupted connection, in ms.",
     )
     signalling_ms_per_km: Annotated[float, Field(ge=0, le=10**6), Number] = Field(
         default=0.005,
-        description="Time to tell the source of a failure and to set up the new path or the shared "
-        "backup, in ms per km of the way from the failed link and of that path.",
+        description="Time to notify the source of a failure and to set up the new path or the shared "
+        "backup, in ms per km of the path from the failed link to the source and of that new path or "
+        "backup.",
     )
 
 
 class StatisticsSettings(Section):
-    """Intervals and when to stop."""
+    """Confidence intervals, and when to stop."""
 
     stopping_rule: Annotated[Literal["fixed", "precision"], Word] = Field(
         default="fixed",
-        description="Replications of a load: max_iters of them, or until the interval of the "
-        "blocking probability is narrow enough.",
+        description="Number of replications of a load: fixed: max_iters; precision: until the interval of "
+        "the blocking probability is narrow enough.",
     )
     confidence: Annotated[float, Field(ge=0.5, le=0.9999), Number] = Field(
         default=0.95,
@@ -542,21 +550,20 @@ class StatisticsSettings(Section):
     )
     relative_precision: Annotated[float, Field(ge=0.0001, le=1), Number] = Field(
         default=0.05,
-        description="Half-width of the interval, as a share of the mean, at which to stop "
-        "(precision).",
+        description="Half-width of the interval, relative to the mean, at which to stop (precision).",
     )
     absolute_precision: Annotated[float, Field(ge=0, le=1), Number] = Field(
         default=0,
-        description="Half-width of the interval at which to stop, too, however small the mean is "
-        "(precision); 0: relative_precision alone decides.",
+        description="Half-width of the interval at which to stop as well, however small the mean is "
+        "(precision); 0: only relative_precision decides.",
     )
     min_replications: Annotated[int, Field(ge=10, le=100_000), Integer] = Field(
         default=10,
-        description="Replications before the first test of the precision (precision).",
+        description="Number of replications before the precision is first tested (precision).",
     )
     look_ahead: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
         default=5,
-        description="Further replications for which the precision must hold, so that a lucky "
+        description="Number of further replications during which the precision must hold, so that a lucky "
         "early stop is rare (precision).",
     )
 
