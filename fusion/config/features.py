@@ -401,14 +401,9 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("quality", "orchestrator"): "what FUSION decides is not known; conventions = fusion has it",
     ("grooming", "orchestrator"): "what FUSION decides is not known; conventions = fusion has it",
     #
-    ("impairments", "learners"): _BLIND,
-    ("least crosstalk", "learners"): _BLIND,
-    ("quality", "learners"): "the loop there does not know signal quality",
     ("slicing", "learners"): "an action sets up one lightpath",
     ("grooming", "learners"): "an action sets up one lightpath",
     ("protection", "learners"): "an action sets up one lightpath",
-    ("fixed grid", "learners"): "what an agent sees there is not known to be right for channels",
-    ("failures", "learners"): "an episode is served without interruption",
     ("fusion", "learners"): "they say what is decided, and an agent is to decide",
     #
     ("impairments", "splitting"): _BLIND,

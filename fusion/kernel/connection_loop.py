@@ -528,6 +528,106 @@ def count_served(
         count.number[UNSERVED] += left
 
 
+@compiled(inline="always")  # see _as
+def arrive(
+    network: Network,
+    service: Service,
+    state: Connections,
+    pair_of_path: Int32s,
+    tally: Tally,
+    count: Count,
+    sample_every: int,
+    now: float,
+) -> None:
+    """Go on to the time of a request, which becomes the one at hand."""
+    end_until(network, service, state, pair_of_path, tally, count, now)
+    state.clock[0] = now
+    state.cursor[COUNTDOWN] -= 1
+    if state.cursor[COUNTDOWN] <= 0:
+        sample_fragmentation(state.free, tally)
+        state.cursor[COUNTDOWN] = sample_every
+    forget_refusals(state.noise)
+
+
+@inner
+def begin_connection(state: Connections) -> Any:
+    """Return a connection without parts."""
+    connection = take_row(state.cursor, CONNECTION, state.next_connection)
+    state.first_part[connection] = -1
+    return connection
+
+
+@compiled(inline="always")  # see _as
+def settle(
+    network: Network,
+    service: Service,
+    state: Connections,
+    tally: Tally,
+    count: Count,
+    connection: int,
+    pair: int,
+    bit_rate: int,
+    left: int,
+    holding: float,
+    decision: Int32s,
+    i: int,
+) -> None:
+    """Count the request at hand, and keep its connection up if it has any part.
+
+    left: what its parts do not carry. decision: int32[request, 3], receives in row i what `serve_each` says;
+    or empty.
+    """
+    tally.offered_by_pair[pair] += 1
+    tally.offered_by_bit_rate[bit_rate] += 1
+    path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
+    if left < service.rate[bit_rate]:
+        departure = state.clock[0] + holding
+        state.departure[connection] = departure
+        state.pair[connection] = pair
+        state.bit_rate[connection] = bit_rate
+        slot = np.int64(departure * state.clock[1]) & (state.bucket.shape[0] - 1)
+        state.next_connection[connection] = state.bucket[slot]
+        state.bucket[slot] = connection
+        count_served(network, service, state, tally, count, connection, left, holding)
+        path, plane, start = np.int64(-2), np.int64(-2), np.int64(-2)
+        part = state.first_part[connection]
+        while part >= 0:
+            if state.part_is_new[part]:
+                lightpath = state.part_of[part]
+                path = np.int64(state.path[lightpath])
+                plane = np.int64(state.plane[lightpath])
+                start = np.int64(state.start[lightpath])
+            part = state.next_part[part]
+    else:
+        give_row(state.cursor, CONNECTION, state.next_connection, connection)
+        tally.blocked_by_pair[pair] += 1
+        tally.blocked_by_bit_rate[bit_rate] += 1
+        if was_refused(state.noise):
+            count.number[BLOCKED_BY_QUALITY] += 1
+        reachable = False
+        for candidate in range(network.first_path[pair], network.first_path[pair + 1]):
+            row = network.width_row[candidate]
+            if network.width[row, bit_rate] != 0:
+                reachable = True
+            if service.max_segments > 1:
+                for option in range(service.slices.shape[1]):
+                    column, number = service.slices[bit_rate, option]
+                    within = number <= service.max_segments or service.partial
+                    if number > 0 and within and network.width[row, column] != 0:
+                        reachable = True
+                if service.tiers.shape[0] > 0:
+                    for tier in range(service.tiers.shape[1]):
+                        column = service.tiers[bit_rate, tier]
+                        if column >= 0 and network.width[row, column] != 0:
+                            reachable = True
+        if not reachable:
+            tally.events[0] += 1
+    if decision.shape[0] > 0:
+        decision[i, 0] = path
+        decision[i, 1] = plane
+        decision[i, 2] = start
+
+
 def serve_each(
     network: Network,
     service: Service,
@@ -553,22 +653,11 @@ def serve_each(
     lightpaths, and (-2, -2, -2) where lightpaths that were there carry the request.
     """
     slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
-    mask = state.bucket.shape[0] - 1
     for i in range(arrival.shape[0]):
         now = arrival[i]
-        end_until(network, service, state, pair_of_path, tally, count, now)
-        state.clock[0] = now
-        state.cursor[COUNTDOWN] -= 1
-        if state.cursor[COUNTDOWN] <= 0:
-            sample_fragmentation(state.free, tally)
-            state.cursor[COUNTDOWN] = sample_every
-
+        arrive(network, service, state, pair_of_path, tally, count, sample_every, now)
         p, b = np.int64(pair[i]), np.int64(bit_rate[i])
-        tally.offered_by_pair[p] += 1
-        tally.offered_by_bit_rate[b] += 1
-        connection = take_row(state.cursor, CONNECTION, state.next_connection)
-        state.first_part[connection] = -1
-        forget_refusals(state.noise)
+        connection = begin_connection(state)
         left: Any = service.rate[b]
         if chooser is not None:
             t = tie[i] if tie.shape[0] > 0 else 0.0
@@ -596,53 +685,9 @@ def serve_each(
             left = serve_request(
                 network, service, state, pair_of_path, fit, choice, slots, connection, p, b, t, now
             )
-        path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
-        if left < service.rate[b]:
-            departure = now + holding[i]
-            state.departure[connection] = departure
-            state.pair[connection] = p
-            state.bit_rate[connection] = b
-            slot = np.int64(departure * state.clock[1]) & mask
-            state.next_connection[connection] = state.bucket[slot]
-            state.bucket[slot] = connection
-            count_served(network, service, state, tally, count, connection, left, holding[i])
-            path, plane, start = np.int64(-2), np.int64(-2), np.int64(-2)
-            part = state.first_part[connection]
-            while part >= 0:
-                if state.part_is_new[part]:
-                    lightpath = state.part_of[part]
-                    path = np.int64(state.path[lightpath])
-                    plane = np.int64(state.plane[lightpath])
-                    start = np.int64(state.start[lightpath])
-                part = state.next_part[part]
-        else:
-            give_row(state.cursor, CONNECTION, state.next_connection, connection)
-            tally.blocked_by_pair[p] += 1
-            tally.blocked_by_bit_rate[b] += 1
-            if was_refused(state.noise):
-                count.number[BLOCKED_BY_QUALITY] += 1
-            reachable = False
-            for candidate in range(network.first_path[p], network.first_path[p + 1]):
-                row = network.width_row[candidate]
-                if network.width[row, b] != 0:
-                    reachable = True
-                if service.max_segments > 1:
-                    for option in range(service.slices.shape[1]):
-                        column, number = service.slices[b, option]
-                        within = number <= service.max_segments or service.partial
-                        if number > 0 and within and network.width[row, column] != 0:
-                            reachable = True
-                    if service.tiers.shape[0] > 0:
-                        for tier in range(service.tiers.shape[1]):
-                            column = service.tiers[b, tier]
-                            if column >= 0 and network.width[row, column] != 0:
-                                reachable = True
-            if not reachable:
-                tally.events[0] += 1
-        if decision.shape[0] > 0:
-            decision[i, 0] = path
-            decision[i, 1] = plane
-            decision[i, 2] = start
+        settle(
+            network, service, state, tally, count, connection, p, b, left, holding[i], decision, i
+        )
 
 
 def _as(name: str, what: str) -> Any:

@@ -85,6 +85,24 @@ def new_connections(
     )
 
 
+def make_empty(network: Network, state: Connections) -> None:
+    """Make a state again what `new_connections` returned."""
+    state.free[:] = network.spectrum
+    state.usage[:] = 0
+    state.spare_on[:] = 0
+    state.oldest[:] = -1
+    state.newest[:] = -1
+    state.bucket[:] = -1
+    state.cursor[:] = (-1, 0, -1, 0, -1, 0, 0, 0)
+    state.clock[0] = state.clock[2] = 0.0
+    if state.noise is not None:
+        state.noise.members[:] = 0
+        state.noise.owner[:] = -1
+    if state.light is not None:
+        state.light.lit[:] = 0
+        state.light.first[:] = 0
+
+
 def new_count() -> Count:
     """Return counters that are all zero."""
     return Count(np.zeros(6, dtype=np.int64), np.zeros(1), np.zeros(1))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,42 @@ def show_path(
 
 
 @compiled
+def show_ends(
+    view: View,
+    pair: int,
+    bit_rate: int,
+    holding: float,
+    features: Float32s,
+    mask: Int8s,
+    choice: Int32s,
+) -> Any:
+    """Write what a request asks for, and nothing of its paths; return where these come in `features`."""
+    features[:] = 0.0
+    mask[:] = 0
+    choice[:, :] = -1
+    features[view.ends[pair, 0]] = 1.0
+    features[view.nodes + view.ends[pair, 1]] = 1.0
+    at = 2 * view.nodes
+    features[at] = view.bit_rate[bit_rate]
+    at += 1
+    if view.longest > 0.0:
+        features[at] = min(holding / view.longest, 1.0)
+        at += 1
+    return at
+
+
+@compiled
+def allow_to_block(mask: Int8s, may_block: int) -> None:
+    """Write whether the last action, which blocks, can be done."""
+    last = mask.shape[0] - 1
+    has_room = False
+    for action in range(last):
+        if mask[action]:
+            has_room = True
+    mask[last] = 1 if may_block or not has_room else 0
+
+
+@compiled
 def show(
     network: Network,
     view: View,
@@ -120,17 +156,7 @@ def show(
     choice: Int32s,
 ) -> None:
     """Write what is known of a request, and which actions can be done."""
-    features[:] = 0.0
-    mask[:] = 0
-    choice[:, :] = -1
-    features[view.ends[pair, 0]] = 1.0
-    features[view.nodes + view.ends[pair, 1]] = 1.0
-    at = 2 * view.nodes
-    features[at] = view.bit_rate[bit_rate]
-    at += 1
-    if view.longest > 0.0:
-        features[at] = min(holding / view.longest, 1.0)
-        at += 1
+    at = show_ends(view, pair, bit_rate, holding, features, mask, choice)
     first, end = network.first_path[pair], network.first_path[pair + 1]
     size = PATH_FEATURES + BLOCK_FEATURES * view.blocks
     for candidate in range(view.candidates):
@@ -151,12 +177,7 @@ def show(
                 choice[candidate * view.blocks : (candidate + 1) * view.blocks],
             )
         at += size
-    last = mask.shape[0] - 1
-    has_room = False
-    for action in range(last):
-        if mask[action]:
-            has_room = True
-    mask[last] = 1 if may_block or not has_room else 0
+    allow_to_block(mask, may_block)
 
 
 @compiled

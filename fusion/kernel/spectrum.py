@@ -233,6 +233,40 @@ def nth_start(
 
 
 @compiled
+def nth_block(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
+) -> Any:
+    """Return the start of free block n (from 0, ascending) of those of at least `width` slots, or -1."""
+    before = ZERO
+    for word in range(free.shape[2]):
+        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        firsts = starts & ~((starts << ONE) | before)
+        before = starts >> TOP
+        here = count_ones(firsts)
+        if n < here:
+            for _ in range(n):
+                firsts &= firsts - ONE
+            return np.int64(word * WORD_BITS + trailing_zeros(firsts))
+        n -= here
+    return np.int64(-1)
+
+
+@compiled
+def free_from(free: Words, plane: int, links: Ints, hop: int, end: int, start: int) -> Any:
+    """Return how many slots from a start on are free on every link of the path."""
+    size = np.int64(0)
+    bit = np.int64(start & 63)
+    for word in range(start >> 6, free.shape[2]):
+        taken = ~(common_word(free, plane, links, hop, end, word) >> np.uint64(bit))
+        more = trailing_zeros(taken) if taken else np.int64(WORD_BITS)
+        size += more
+        if bit + more < WORD_BITS:
+            break
+        bit = np.int64(0)
+    return size
+
+
+@compiled
 def exact_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from fusion.kernel.environment_loop import BEGIN, DECIDE, Shown
 from fusion.learning.batch import Batch
+from fusion.learning.connection_batch import ConnectionBatch
 from fusion.learning.episodes import asked_for, checked, first_of
 from fusion.learning.layout import Layout
+from fusion.learning.plain_batch import PlainBatch
 from fusion.learning.setting import (
     ConfigLike,
     Options,
@@ -76,7 +78,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
             raise ValueError(f"stride = {stride}: must be at least 1")
         self.observation_space = observation_space(self.setting)
         self.action_space = spaces.Discrete(self.setting.layout.actions)
-        self._batch = Batch(self.setting, 1)
+        self._batch = make_batch(self.setting, 1)
         self._stride = stride
         self._next: int | None = None
         self._shown: Shown | None = None
@@ -154,6 +156,13 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         Raises RuntimeError where it has not ended.
         """
         return self._batch.measured(0)
+
+
+def make_batch(setting: Setting, count: int) -> Batch:
+    """Return so many environments of the kind that a setting needs."""
+    scenario = setting.scenario
+    is_plain = scenario.service is None and scenario.failure is None
+    return PlainBatch(setting, count) if is_plain else ConnectionBatch(setting, count)
 
 
 def check_render_mode(render_mode: str | None) -> None:

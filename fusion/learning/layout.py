@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.connection_environment import QUALITY_FEATURES, More
 from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View
 from fusion.scenario.scenario import Scenario
 
@@ -20,7 +21,9 @@ LONGEST = 8.0
 
 _OF_A_PATH = ("hops", "width", "free", "largest", "mean")
 _OF_A_BLOCK = ("start", "size")
+_OF_QUALITY = ("width", "margin")
 assert (len(_OF_A_PATH), len(_OF_A_BLOCK)) == (PATH_FEATURES, BLOCK_FEATURES)
+assert len(_OF_QUALITY) == QUALITY_FEATURES
 
 
 class Layout(NamedTuple):
@@ -28,13 +31,15 @@ class Layout(NamedTuple):
 
     nodes: names, in the order of source and destination. candidates: paths of the pair that has most.
     blocks: free blocks of a path among which an action chooses. shows_holding: whether the holding time is
-    shown.
+    shown. shows_quality: whether lightpaths need some signal quality. shows_failures: whether links fail.
     """
 
     nodes: tuple[str, ...]
     candidates: int
     blocks: int
     shows_holding: bool
+    shows_quality: bool = False
+    shows_failures: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -43,6 +48,11 @@ class Layout(NamedTuple):
             *_OF_A_PATH,
             *(f"{what} of block {block}" for block in range(self.blocks) for what in _OF_A_BLOCK),
         ]
+        if self.shows_quality:
+            each = [(what, block) for block in range(self.blocks) for what in _OF_QUALITY]
+            of_a_path += [f"{what} of block {block}" for what, block in each]
+        if self.shows_failures:
+            of_a_path.append("down")
         return (
             *(f"source {node}" for node in self.nodes),
             *(f"destination {node}" for node in self.nodes),
@@ -64,7 +74,8 @@ class Layout(NamedTuple):
     def paths(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the part of each candidate path, float32[..., path, feature of a path], as a view.
 
-        The features are hops, width, free, largest, mean, and start and size of each block.
+        The features are hops, width, free, largest, mean, and start and size of each block; then width and
+        margin of each block where lightpaths need some signal quality, and down where links fail.
         """
         paths = observation[..., self._first_of_paths :]
         return paths.reshape(*paths.shape[:-1], self.candidates, self._size_of_a_path)
@@ -74,8 +85,22 @@ class Layout(NamedTuple):
         return 2 * len(self.nodes) + 1 + self.shows_holding
 
     @property
-    def _size_of_a_path(self) -> int:
+    def _size_without_more(self) -> int:
         return PATH_FEATURES + BLOCK_FEATURES * self.blocks
+
+    @property
+    def _size_of_a_path(self) -> int:
+        of_quality = QUALITY_FEATURES * self.blocks * self.shows_quality
+        return self._size_without_more + of_quality + self.shows_failures
+
+    def more(self, rows: int) -> More:
+        """Return where things are for the loop for connections. rows: of `Network.width`."""
+        return More(
+            size=self._size_of_a_path,
+            quality=self._size_without_more,
+            down=self._size_of_a_path - 1 if self.shows_failures else -1,
+            rows=rows // 2 if self.shows_failures else rows,
+        )
 
 
 def make_layout(scenario: Scenario, blocks: int, *, shows_holding: bool) -> Layout:
@@ -85,6 +110,8 @@ def make_layout(scenario: Scenario, blocks: int, *, shows_holding: bool) -> Layo
         candidates=int(np.diff(scenario.network.first_path).max()),
         blocks=blocks,
         shows_holding=shows_holding,
+        shows_quality=scenario.service is not None and scenario.service.quality is not None,
+        shows_failures=scenario.failure is not None,
     )
 
 

@@ -16,10 +16,11 @@ from fusion.config.config import (
 )
 from fusion.config.problems import brief
 from fusion.config.relevant_fields import relevant_fields
+from fusion.config.sections import SECTIONS
 from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.learning.layout import Layout, make_layout
 from fusion.scenario.inputs import read_inputs
-from fusion.scenario.policies import FITS, RANKS
+from fusion.scenario.policies import FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.scenario import Scenario, make_scenario
 
 ConfigLike = Config | str | Path
@@ -74,10 +75,19 @@ _MODELLED: dict[str, frozenset[str] | None] = {
             "absolute_precision",
             "min_replications",
             "look_ahead",
+            "fixed_grid",
+            "channel_capacity",
+            "dynamic_lps",
+            "restoration_latency_ms",
+            "signalling_ms_per_km",
+            *SECTIONS["snr_settings"].model_fields,
+            *SECTIONS["failure_settings"].model_fields,
         )
     ),
-    "route_method": frozenset({"k_shortest_path", "shortest_path", "external_ksp", *RANKS}),
-    "allocation_method": frozenset(FITS),
+    "route_method": frozenset(
+        {"k_shortest_path", "shortest_path", "external_ksp", *RANKS, *IMPAIRMENT_RANKS}
+    ),
+    "allocation_method": frozenset({*FITS, *IMPAIRMENT_FITS}),
 }
 
 

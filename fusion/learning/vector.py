@@ -12,11 +12,11 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from fusion.kernel.environment_loop import BEGIN, DECIDE, REST, Shown
-from fusion.learning.batch import Batch
 from fusion.learning.environment import (
     RENDER_MODES,
     check_render_mode,
     log,
+    make_batch,
     observation_space,
     observations,
 )
@@ -70,7 +70,7 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self.single_action_space = spaces.Discrete(self.setting.layout.actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._batch = Batch(self.setting, num_envs)
+        self._batch = make_batch(self.setting, num_envs)
         self._next = np.full(num_envs, -1, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=np.bool_)
         self._mask: NDArray[np.int8] | None = None

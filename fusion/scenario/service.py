@@ -74,6 +74,24 @@ def make_service(
     )
 
 
+def plain_service(pairs: int, paths: int, rates: Sequence[float], requested: int) -> Service:
+    """Return the way of serving each request by one lightpath of its own, of any signal quality.
+
+    rates, requested: `bit_rates_gbps` and `requested` of `make_service`.
+    """
+    return Service(
+        slices=np.zeros((requested, 1, 2), dtype=np.int32),
+        max_segments=1,
+        grooms=False,
+        partial=False,
+        rate=np.rint(np.asarray(rates) * PER_GBPS).astype(np.int64),
+        group=np.arange(pairs, dtype=np.int32),
+        route=np.zeros(paths, dtype=np.int32),
+        tiers=np.zeros((0, 0), dtype=np.int32),
+        quality=None,
+    )
+
+
 def takes_connections(config: Config) -> bool:
     """Return whether a request may take several lightpaths, a part of one, or one that must be good.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from fusion.kernel.arrays import Floats, Int32s, new_tally
+from fusion.kernel.arrays import Floats, Int32s, Network, Tally, new_tally
 from fusion.kernel.connection_loop import (
     serve_connections,
     serve_impaired,
@@ -28,7 +30,7 @@ from fusion.kernel.failures import (
     interrupt_with_quality,
     rows_in,
 )
-from fusion.kernel.records import Service
+from fusion.kernel.records import Connections, Count, Service
 from fusion.network.slicing import PER_GBPS
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure
@@ -40,10 +42,33 @@ from fusion.simulation.restored import add_restored
 from fusion.simulation.user_policy_loop import loop_for_connections
 
 
+class Arrays(NamedTuple):
+    """What a simulation works on: what is up, and what is counted."""
+
+    state: Connections
+    tally: Tally
+    counters: Count
+
+
+def new_arrays(scenario: Scenario, service: Service, load: float) -> Arrays:
+    """Return the arrays of an empty network at time 0, all counters zero."""
+    state = new_connections(
+        scenario.network,
+        service,
+        load,
+        scenario.traffic.mean_holding_time,
+        keep_usage=scenario.policy.needs_usage,
+    )
+    return Arrays(state, new_tally(scenario.network), new_count())
+
+
 class ConnectionSimulation:
     """Requests that are sliced, groomed, or served in part."""
 
-    def __init__(self, scenario: Scenario, service: Service, load: float) -> None:
+    def __init__(
+        self, scenario: Scenario, service: Service, load: float, arrays: Arrays | None = None
+    ) -> None:
+        """arrays: of an empty network, which others may look at as they change; None: new ones."""
         if scenario.failure is not None:
             self.links = Links(scenario.network)
             scenario = scenario._replace(network=self.links.network)
@@ -56,16 +81,10 @@ class ConnectionSimulation:
             plain = service.quality is None
             self._serve = serve_impaired if plain else serve_impaired_with_quality
         self._serve = loop_for_connections(scenario, self._serve)
-        self._state = new_connections(
-            network,
-            service,
-            load,
-            scenario.traffic.mean_holding_time,
-            keep_usage=scenario.policy.needs_usage,
-        )
-        candidates = np.diff(network.first_path)
-        self._pair_of_path = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates)
-        self._tally, self._count = new_tally(network), new_count()
+        if arrays is None:
+            arrays = new_arrays(scenario, service, load)
+        self._state, self._tally, self._count = arrays
+        self._pair_of_path = pair_of_path(network)
 
     def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
         """Serve requests; decision: as for `event_loop.serve`."""
@@ -182,11 +201,19 @@ class ConnectionSimulation:
         self._state.cursor[COUNTDOWN] = min(
             self._scenario.sample_every, self._scenario.num_requests
         )
-        self._tally, self._count = new_tally(self._scenario.network), new_count()
+        for counter in (*self._tally, *self._count):
+            counter[...] = 0
         begin_measuring(self._state)
         return float(self._state.clock[0])
 
     def end_measuring(self) -> Counted:
         """Return what was counted."""
-        add_busy_so_far(self._state, self._tally)
-        return Counted(self.now(), self._tally, self._count)
+        tally = Tally._make(each.copy() for each in self._tally)
+        add_busy_so_far(self._state, tally)
+        return Counted(self.now(), tally, Count._make(each.copy() for each in self._count))
+
+
+def pair_of_path(network: Network) -> Int32s:
+    """Return int32[path], the pair that each path is a candidate of."""
+    candidates = np.diff(network.first_path)
+    return np.repeat(np.arange(len(candidates), dtype=np.int32), candidates)

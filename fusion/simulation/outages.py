@@ -16,11 +16,14 @@ from fusion.scenario.failures import (
     events_at_requests,
     events_at_times,
     random_events,
-    restoration_stream,
 )
 from fusion.scenario.traffic import Requests
 
 _NOTHING = np.empty(0)
+
+Stretch = tuple[Requests, Int32s]
+"""Requests between which nothing but arrivals and departures happens, and where what is decided of them is to
+be written before the next is asked for, as by `event_loop.serve`."""
 
 
 class Toll(NamedTuple):
@@ -96,33 +99,7 @@ class Outage(NamedTuple):
     measured_time: float
 
 
-def serve_through_failures(
-    simulation: Simulation,
-    failure: Failure,
-    requests: Iterator[Requests],
-    warmup_requests: int,
-    num_requests: int,
-    key: tuple[int, float, int],
-) -> tuple[float, Outage]:
-    """Serve a replication with its failures; return when measuring began, and what they did.
-
-    requests: at least as many as there are to be served. key: seed, load in Erlang, and replication.
-    """
-    run = _Run(simulation, failure, requests, restoration_stream(*key))
-    if failure.lifetimes is not None:
-        run.events = random_events(failure, *key)
-    run.serve_until(warmup_requests)
-    began = run.begin_measuring()
-    if failure.lifetimes is None:
-        run.events = events_at_times(failure.schedule, began)
-        for number, links, fails in events_at_requests(failure.schedule):
-            run.serve_until(warmup_requests + int(number))
-            run.happen(Event(simulation.now(), links, fails))
-    run.serve_until(warmup_requests + num_requests)
-    return began, run.end()
-
-
-class _Feed:
+class Feed:
     """Requests, taken up to a number of them or a time."""
 
     def __init__(self, chunks: Iterator[Requests]) -> None:
@@ -144,8 +121,8 @@ class _Feed:
                 return
 
 
-class _Run:
-    """The state of a replication between two events."""
+class Run:
+    """A replication, from one event to the next; others serve the requests in between."""
 
     def __init__(
         self,
@@ -155,22 +132,40 @@ class _Run:
         stream: np.random.Generator,
     ) -> None:
         self.events: Iterator[Event] = iter(())
+        self.began = 0.0
         self._next: Event | None = None
         self._simulation, self._failure = simulation, failure
-        self._feed, self._stream = _Feed(requests), stream
+        self._feed, self._stream = Feed(requests), stream
         self._asked, self._link_times = Asked(), LinkTimes(simulation.links)
         self._phase, self._counted = 0, np.zeros(2, dtype=np.int64)
         self._by_phase = np.zeros((3, 2), dtype=np.int64)
         self._tolls: list[Toll] = []
 
-    def serve_until(self, number: int) -> None:
-        """Serve the requests up to a number since the start, with the events that come before them."""
+    def warm_up(self, requests: int, key: tuple[int, float, int]) -> Iterator[Stretch]:
+        """Yield the first requests. key: seed, load in Erlang, and replication."""
+        if self._failure.lifetimes is not None:
+            self.events = random_events(self._failure, *key)
+        yield from self.until(requests)
+
+    def measure(self, warmup_requests: int, num_requests: int) -> Iterator[Stretch]:
+        """Count from now on, and yield the requests that follow the warm-up."""
+        self.began = self.begin_measuring()
+        failure = self._failure
+        if failure.lifetimes is None:
+            self.events = events_at_times(failure.schedule, self.began)
+            for number, links, fails in events_at_requests(failure.schedule):
+                yield from self.until(warmup_requests + int(number))
+                self.happen(Event(self._simulation.now(), links, fails))
+        yield from self.until(warmup_requests + num_requests)
+
+    def until(self, number: int) -> Iterator[Stretch]:
+        """Yield the requests up to a number since the start; what comes before them happens first."""
         while True:
             self._next = self._next or next(self.events, None)
             event = self._next
             for chunk in self._feed.before(number, np.inf if event is None else event.time):
                 decision = np.empty((len(chunk.arrival), 3), dtype=np.int32)
-                self._simulation.serve(chunk, decision)
+                yield chunk, decision
                 self._asked.served(chunk, decision)
             if event is None or self._feed.taken == number:
                 return
@@ -178,6 +173,7 @@ class _Run:
             self.happen(event)
 
     def begin_measuring(self) -> float:
+        """Count from now on, and return the time."""
         began = self._simulation.begin_measuring()
         self._asked.begin(began, self._simulation.remaining(began))
         self._link_times.begin(began)
@@ -211,7 +207,7 @@ class _Run:
         asked, down = self._asked.end(now, self._simulation.remaining(now))
         self._link_times.changed(now)
         self._end_phase()
-        counts = self._by_phase if self._failure.lifetimes is None else self._by_phase[:0]
+        counts = self._by_phase.copy() if self._failure.lifetimes is None else self._by_phase[:0]
         return Outage(
             phase_requests=counts[:, 0],
             phase_blocked=counts[:, 1],
@@ -224,8 +220,8 @@ class _Run:
             down_time=down,
             outages=self._asked.outages,
             outage_time=self._asked.outage_time,
-            link_down_time=self._link_times.down,
-            link_outages=self._link_times.outages,
+            link_down_time=self._link_times.down.copy(),
+            link_outages=self._link_times.outages.copy(),
             measured_time=now - self._link_times.began,
         )
 

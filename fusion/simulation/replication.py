@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
-from fusion.results.measured import Replication, replication_of
+from fusion.results.measured import Replication
 from fusion.results.stopping import Task
 from fusion.scenario.scenario import Scenario
-from fusion.scenario.traffic import Requests, draw_requests, split
+from fusion.scenario.traffic import Requests, draw_requests
 from fusion.simulation.connections import ConnectionSimulation
-from fusion.simulation.outages import serve_through_failures
+from fusion.simulation.course import Course
 from fusion.simulation.plain import PlainSimulation
 from fusion.simulation.pool import Stopped
 from fusion.simulation.protected import ProtectedSimulation
@@ -31,35 +32,16 @@ def replicate(
     if scenario.conventions is not None:
         return replicate_as_fusion(scenario, scenario.conventions, load, replication, stopped)
     simulation = make_simulation(scenario, load)
-    total = warmup_requests + scenario.num_requests
     requests = _until_stopped(
         draw_requests(
             scenario.traffic, load, scenario.seed, replication, ties=scenario.policy.needs_ties
         ),
         stopped,
     )
-    outage = None
-    if scenario.failure is None:
-        warmup, measured = split(requests, warmup_requests, total)
-        for chunk in warmup:
-            simulation.serve(chunk)
-        began = simulation.begin_measuring()
-        for chunk in measured:
-            simulation.serve(chunk)
-    else:
-        began, outage = serve_through_failures(
-            simulation,
-            scenario.failure,
-            requests,
-            warmup_requests,
-            scenario.num_requests,
-            (scenario.seed, load, replication),
-        )
-    counted = simulation.end_measuring()
-    done = replication_of(
-        scenario, counted, load, replication, warmup_requests, seconds=counted.time - began
-    )
-    return done if outage is None else done._replace(**outage._asdict())
+    course = Course(scenario, simulation, requests, load, replication, warmup_requests)
+    for chunk, decision in chain(course.warm_up(), course.measure()):
+        simulation.serve(chunk, decision)
+    return course.end()
 
 
 def make_simulation(

@@ -87,6 +87,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "spectrum": {"c_band": 13},
         "general": {"allocation_method": "priority_first"},
     },
+    "channels": {
+        "topology": {"bw_per_slot": 50},
+        "spectrum": {"c_band": 24},
+        "general": {"fixed_grid": True, "guard_slots": 0},
+    },
     "cost239": {"topology": {"network": "cost239_deeprmsa"}, "spectrum": {"c_band": 64}},
     "usnet": {"topology": {"network": "usnet_gcnrnn"}, "spectrum": {"c_band": 72}},
     "fixed holding times": {"traffic": {"holding_distribution": "deterministic"}},
@@ -286,14 +291,7 @@ def test_names_say_what_the_numbers_are() -> None:
 REFUSED = {
     "max_segments": {"general_settings": {"max_segments": 4}},
     "is_grooming_enabled": {"general_settings": {"is_grooming_enabled": True}},
-    "failure_type": {
-        "failure_settings": {"failure_type": "node", "failed_node_id": "3"},
-    },
     "protection_mode": {"protection_settings": {"protection_mode": "1plus1"}},
-    "snr_type": {"snr_settings": {"snr_type": "gsnr"}},
-    "route_method": {"general_settings": {"route_method": "nli_aware"}},
-    "allocation_method": {"general_settings": {"allocation_method": "xt_aware"}},
-    "fixed_grid": {"general_settings": {"fixed_grid": True}},
     "conventions": {
         "compatibility_settings": {"conventions": "fusion"},
         "topology_settings": {"link_directions": "shared"},

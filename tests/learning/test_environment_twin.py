@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fusion.kernel.arrays import State, Tally
 from fusion.kernel.environment_loop import BEGIN, DECIDE
-from fusion.learning.batch import Batch
+from fusion.learning.plain_batch import PlainBatch
 from fusion.scenario.traffic import Requests
 from tests.learning.scenes import look, setting_of
 from tests.twin.cases import Case, Served, cases, first_requests
@@ -44,7 +44,7 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int, may_block: b
     twin = LearnersTwin(case.network, "first_fit", "in_order", sample_every)
     requests = first_requests(case.traffic, case.load, case.seed, 7, count + 1)
     random = np.random.default_rng(case.seed)
-    batch = Batch(setting, 1)
+    batch = PlainBatch(setting, 1)
     batch.begin(0, 7)
     shown = batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
     last = setting.layout.actions - 1

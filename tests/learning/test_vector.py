@@ -20,18 +20,38 @@ LOAD = 260.0
 SHORT = {"general_settings": {"num_requests": 40}, "simulation_settings": {"warmup_requests": 20}}
 COUNT = 5
 
-OPTIONS: list[dict[str, Any]] = [
-    {"config": "quick"},
-    {"config": "quick", "observation": "spectrum", "blocks": 2, "warm_up": "policy"},
-]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "features": {},
+    "spectrum": {"observation": "spectrum", "blocks": 2, "warm_up": "policy"},
+    "quality": {
+        "overrides": {
+            **SHORT,
+            "snr_settings": {"snr_type": "gsnr", "input_power": 2e-3, "snr_recheck": True},
+        },
+        "blocks": 2,
+    },
+    "failures": {
+        "overrides": {
+            **SHORT,
+            "failure_settings": {
+                "failure_type": "random",
+                "mtbf": 3,
+                "mtbf_of": "link",
+                "mttr": 0.5,
+                "restoration": "reroute",
+            },
+        },
+        "observation": "spectrum",
+    },
+}
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-@pytest.mark.parametrize("options", OPTIONS, ids=["features", "spectrum"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_it_equals_single_environments_step_by_step(
     options: dict[str, Any], mode: AutoresetMode
 ) -> None:
-    options = {**options, "overrides": SHORT, "load": LOAD}
+    options = {"config": "quick", "overrides": SHORT, "load": LOAD, **options}
     ours = EonVectorEnv(COUNT, **options, autoreset_mode=mode)
     singles = SyncVectorEnv([lambda: EonEnv(**options, stride=COUNT)] * COUNT, autoreset_mode=mode)
     assert ours.observation_space == singles.observation_space

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 from fusion.config.config import ConfigError, load_config, to_ini
 from fusion.config.relevant_fields import relevant_fields
 from fusion.results.measured import Replication
-from fusion.scenario.failures import Event, Scheduled
+from fusion.scenario.failures import Event, Scheduled, restoration_stream
 from fusion.scenario.inputs import content_key, read_inputs
 from fusion.scenario.policies import built_in_policy
 from fusion.scenario.scenario import make_scenario
-from fusion.simulation.outages import serve_through_failures
+from fusion.simulation.outages import Run
 from fusion.simulation.plain import PlainSimulation
 from fusion.simulation.replication import replicate
 from tests.twin.cases import Case, cases
@@ -97,9 +98,11 @@ def test_a_schedule_does_what_the_twin_does(
         decisions.extend(decision.tolist())
 
     simulation.serve = remember  # type: ignore[method-assign]
-    began, outage = serve_through_failures(
-        simulation, failure, iter([requests]), 0, count, (case.seed, case.load, 0)
-    )
+    key = (case.seed, case.load, 0)
+    run = Run(simulation, failure, iter([requests]), restoration_stream(*key))
+    for stretch in chain(run.warm_up(0, key), run.measure(0, count)):
+        simulation.serve(*stretch)
+    began, outage = run.began, run.end()
     twin = BreakableTwin(case.network, fit, "in_order")
     slow = FailureRun(twin, restoration)
     slow.serve(requests, transitions(case, schedule), [0.0] * 20_000)

@@ -27,7 +27,7 @@ from fusion.scenario.policies import Policy, built_in_policy
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.scenario.traffic import Requests, draw_requests
 from fusion.simulation.connections import ConnectionSimulation
-from fusion.simulation.outages import _Run
+from fusion.simulation.outages import Run
 from fusion.simulation.plain import PlainSimulation
 from fusion.simulation.replication import replicate
 from tests.twin.cases import POLICIES, Case, cases, first_requests
@@ -121,7 +121,7 @@ def run_with(
     requests = case.requests if ties else case.requests._replace(tie=np.empty(0))
     chunks = (requests.part(a, b) for a, b in pairwise(case.cuts) if a < b)
     failure = ONCE._replace(restoration=restoration, reverts=reverts)
-    run = _Run(simulation, failure, chunks, Chosen(chosen))  # type: ignore[arg-type]
+    run = Run(simulation, failure, chunks, Chosen(chosen))  # type: ignore[arg-type]
     decisions: list[list[int]] = []
     serve = simulation.serve
 
@@ -134,9 +134,11 @@ def run_with(
     simulation.serve = remember
     warmup, total = case.cuts[1], len(case.requests.arrival)
     run.events = iter(happening)
-    run.serve_until(warmup)
+    for stretch in run.until(warmup):
+        simulation.serve(*stretch)
     began = run.begin_measuring()
-    run.serve_until(total)
+    for stretch in run.until(total):
+        simulation.serve(*stretch)
     outage, ended = run.end(), simulation.now()
     slow = slow or FailureRun(twin, restoration)
     slow.serve(requests, happening, chosen if ties else [0.0] * len(chosen))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pytest
 
 from fusion.config.sections import TrafficSettings
-from fusion.kernel import environment_loop
+from fusion.kernel import connection_environment, environment_loop
 from fusion.kernel.arrays import (
     Network,
     State,
@@ -18,9 +19,13 @@ from fusion.kernel.arrays import (
     new_state,
     new_tally,
 )
-from fusion.kernel.connections import new_count
-from fusion.kernel.records import Count
+from fusion.kernel.connections import make_empty as empty_connections
+from fusion.kernel.connections import new_connections, new_count
+from fusion.kernel.impairments import Light, new_light
+from fusion.kernel.quality import new_noise
+from fusion.kernel.records import Connections, Count, Noise
 from fusion.kernel.splitting_loop import restore_state, save_state
+from fusion.scenario.service import plain_service
 from fusion.scenario.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
 from fusion.simulation.restored import COUNTS, add_restored
 
@@ -34,14 +39,40 @@ def network() -> Network:
     return make_network(one, one, zeros, zeros, np.array([[1]]), 1, [4])
 
 
-def numbered(kind: Any, arrays: tuple[Any, ...], *, rows: int = 0) -> Any:
-    """Return arrays of the same shapes, or rows of such, with other numbers in each."""
+def connections() -> Connections:
+    """Return the state of the loop for connections, with noise and light."""
+    state = new_connections(network(), plain_service(1, 1, [1.0], 1), 1.0, 1.0, keep_usage=True)
+    crosstalk: Any = SimpleNamespace(crosstalk=np.ones(1))
+    noise = new_noise(crosstalk, network(), len(state.path))
+    return state._replace(noise=noise, light=new_light(network()))
+
+
+def parts(state: Connections) -> dict[str, Any]:
+    """Return the arrays of a state by names of their own."""
+    named = {name: getattr(state, name) for name in state._fields}
+    for name in ("noise", "light"):
+        part = named.pop(name)
+        named |= {f"{name}.{field}": getattr(part, field) for field in part._fields}
+    return named
+
+
+def numbered_connections(rows: int = 0) -> Connections:
+    state = connections()
+    noise, light = numbered(Noise, state.noise, rows=rows), numbered(Light, state.light, rows=rows)
+    return numbered(Connections, state[:-2], rows=rows, more=(noise, light))
+
+
+def numbered(
+    kind: Any, arrays: tuple[Any, ...], *, rows: int = 0, more: tuple[Any, ...] = ()
+) -> Any:
+    """Return arrays of the same shapes, or rows of such, with other numbers in each; and more fields."""
     shapes = [(rows, *each.shape) if rows else each.shape for each in arrays]
     return kind(
         *(
             np.arange(int(np.prod(shape))).reshape(shape).astype(each.dtype) + 7 * place + 1
             for place, (shape, each) in enumerate(zip(shapes, arrays, strict=True))
-        )
+        ),
+        *more,
     )
 
 
@@ -64,6 +95,24 @@ def test_an_environment_has_each_field_of_its_own_row(
     for name, found in zip(kind._fields, row_of.py_func(rows, 1), strict=True):
         assert np.shares_memory(found, getattr(rows, name)[1]), name
         assert np.array_equal(found, getattr(rows, name)[1]), name
+
+
+def test_an_environment_of_connections_has_each_field_of_its_own_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("noise_of", "light_of"):
+        whole = getattr(connection_environment, name).py_func
+        monkeypatch.setattr(connection_environment, name, whole)
+    rows = numbered_connections(rows=2)
+    row = parts(connection_environment.connections_of.py_func(rows, 1))
+    assert row.keys() == parts(rows).keys()
+    for name, found in row.items():
+        assert np.shares_memory(found, parts(rows)[name][1]), name
+        assert np.array_equal(found, parts(rows)[name][1]), name
+    counts = numbered(Count, new_count(), rows=2)
+    count = connection_environment.count_of.py_func(counts, 1)
+    for name, found in zip(Count._fields, count, strict=True):
+        assert np.shares_memory(found, getattr(counts, name)[1]), name
 
 
 def test_measuring_begins_with_every_counter_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +147,19 @@ def test_a_network_that_is_emptied_is_as_a_new_one() -> None:
     for name, value in zip(State._fields, state, strict=True):
         if name not in OVERWRITTEN and len(getattr(fresh, name)) != len(fresh.departure):
             assert np.array_equal(value, getattr(fresh, name)), name
+
+
+def test_connections_that_are_emptied_are_as_new_ones() -> None:
+    state, fresh = numbered_connections(), connections()
+    state.clock[1] = fresh.clock[1]
+    empty_connections(network(), state)
+    of_rows = {len(fresh.path), len(fresh.departure), len(fresh.part_of)}
+    of_routes = {"spare_on", "oldest", "newest"}
+    overwritten = {"score", "order", "noise.member", "noise.refused"}
+    for name, value in parts(state).items():
+        wanted = parts(fresh)[name]
+        if name not in overwritten and (len(wanted) not in of_rows or name in of_routes):
+            assert np.array_equal(value, wanted), name
 
 
 def test_every_counter_says_whether_restored_connections_count() -> None:

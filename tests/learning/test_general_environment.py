@@ -1,0 +1,271 @@
+"""Environments with signal quality, impairments and failures measure what the simulator measures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from fusion.config.config import ConfigError
+from fusion.learning import ID, EonEnv, evaluate
+from fusion.results.measured import Replication
+from fusion.scenario.scenario import Scenario
+from fusion.simulation.replication import replicate
+from tests.learning.scenes import equal, play
+
+LOAD = 260.0
+THRESHOLDS = {"QPSK": 12.0, "8-QAM": 15.0, "16-QAM": 18.0, "32-QAM": 21.0, "64-QAM": 24.0}
+
+
+def overrides(requests: int = 600, warmup: int = 200, **sections: Any) -> dict[str, Any]:
+    general = {"num_requests": requests, "frag_calc_step": 50, **sections.pop("general", {})}
+    return {
+        "general_settings": general,
+        "simulation_settings": {"warmup_requests": warmup},
+        **{f"{name}_settings": values for name, values in sections.items()},
+    }
+
+
+def snr(kind: str, **more: Any) -> dict[str, Any]:
+    return {"snr_type": kind, "snr_thresholds": {"BPSK": 9.0, **THRESHOLDS}, **more}
+
+
+QUALITY: dict[str, dict[str, Any]] = {
+    "noise of one band": {"snr": snr("snr_calc_nli", input_power=2e-3)},
+    "noise": {"snr": snr("gsnr", input_power=2e-3)},
+    "a look at the neighbours": {"snr": snr("gsnr", input_power=2e-3, snr_recheck=True)},
+    "two bands": {
+        "snr": snr("gsnr", input_power=2e-3, snr_recheck=True, recheck_crossband=True),
+        "spectrum": {"c_band": 40, "l_band": 40},
+    },
+    "cores": {
+        "snr": {
+            "snr_type": "xt_calculation",
+            "requested_xt": {"BPSK": -34, **dict.fromkeys(THRESHOLDS, -37.0)},
+        },
+        "topology": {"cores_per_link": 7},
+        "spectrum": {"c_band": 24},
+    },
+    "channels": {
+        "snr": snr("gsnr", input_power=2e-3),
+        "topology": {"bw_per_slot": 50},
+        "spectrum": {"c_band": 24},
+        "general": {"fixed_grid": True, "guard_slots": 0},
+    },
+    "no warm-up": {"snr": snr("gsnr", input_power=2e-3), "warmup": 0},
+    "more than a chunk": {
+        "snr": snr("gsnr", input_power=2e-3),
+        "requests": 1500,
+        "warmup": 1023,
+    },
+}
+
+
+@pytest.mark.parametrize("name", QUALITY)
+def test_the_first_action_measures_what_kspff_measures(name: str) -> None:
+    env = EonEnv("quick", overrides(**QUALITY[name]), load=LOAD)
+    done = play(env, 3)
+    wanted = replicate(env.scenario, LOAD, 3, env.setting.warmup_requests)
+    assert wanted.blocked_by_quality > 0
+    assert wanted.noise_to_signal > 0.0
+    assert equal(done, wanted)
+
+
+@pytest.mark.parametrize("name", ["noise", "channels"])
+def test_more_blocks_find_good_places_that_first_fit_does_not(name: str) -> None:
+    sections = overrides(**QUALITY[name])
+    blocked = [
+        play(EonEnv("quick", sections, load=LOAD, blocks=blocks), 3).blocked.sum()
+        for blocks in (1, 4)
+    ]
+    assert blocked[1] < blocked[0]
+
+
+def table(folder: Path, scenario: Scenario) -> Path:
+    """Write a file of signal quality in which the upper slots of all first paths are bad."""
+    rows = ["source,destination,path,band,slot,gsnr_db"]
+    rows += [
+        f"{a},{b},{path},c,{slot},{10 if path == 1 and slot > 20 else 22}"
+        for a, b in scenario.pairs
+        for path in range(1, 6)
+        for slot in range(100)
+    ]
+    file = folder / "quality.csv"
+    file.write_text("\n".join(rows))
+    return file
+
+
+def test_the_first_action_measures_what_kspff_measures_with_quality_from_a_file(
+    tmp_path: Path,
+) -> None:
+    file = table(tmp_path, EonEnv("quick").scenario)
+    kind = snr("snr_e2e_external_resources", quality_file=str(file))
+    env = EonEnv("quick", overrides(snr=kind), load=LOAD)
+    done = play(env, 1)
+    assert done.blocked_by_quality > 0
+    assert equal(done, replicate(env.scenario, LOAD, 1, 200))
+
+
+POLICIES: dict[str, dict[str, Any]] = {
+    "paths by interference": {"general": {"route_method": "nli_aware"}},
+    "paths by crosstalk": {
+        "general": {"route_method": "xt_aware"},
+        "topology": {"cores_per_link": 7},
+        "spectrum": {"c_band": 16},
+    },
+    "cores by crosstalk, and quality": {
+        **QUALITY["cores"],
+        "general": {"allocation_method": "xt_aware"},
+    },
+    "random fit, and quality": {
+        **QUALITY["noise"],
+        "general": {"allocation_method": "random_fit"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_the_policy_of_the_config_warms_up(name: str) -> None:
+    """Until the agent is asked all is as in a run; measured by what is up when nothing more is served."""
+    sections = overrides(requests=1, warmup=800, **POLICIES[name])
+    env = EonEnv("quick", sections, load=LOAD, warm_up="policy")
+    env.reset(options={"replication": 2})
+    env.step(env.layout.actions - 1)
+    done, wanted = env.measured(), replicate(env.scenario, LOAD, 2, 800)
+    # The one request that the agent blocks is shorter than what was set up before it.
+    assert done.fragmentation.sum() > 0.0
+    assert np.array_equal(done.fragmentation, wanted.fragmentation)
+    assert done.utilisation == pytest.approx(wanted.utilisation, rel=0.02)
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "at random": {"failure_type": "random", "mtbf": 20, "mtbf_of": "link", "mttr": 1},
+    "at a request": {
+        "failure_type": "node",
+        "failed_node_id": 5,
+        "t_fail_arrival_index": 100,
+        "t_repair_after_arrivals": 300,
+    },
+    "at a time": {
+        "failure_type": "link",
+        "failed_link_src": 2,
+        "failed_link_dst": 3,
+        "t_fail_time": 0.3,
+        "t_repair_after_time": 0.7,
+        "further_failures": [{"failure_type": "node", "failed_node_id": 8, "t_fail_time": 0.5}],
+    },
+}
+
+
+def same_counts(done: Replication, wanted: Replication) -> bool:
+    """Say whether two replications counted the same, and measured the same up to rounding."""
+    return all(
+        np.array_equal(a, b)
+        if np.issubdtype(np.asarray(a).dtype, np.integer)
+        else np.allclose(a, b, rtol=1e-9)
+        for name, a, b in zip(done._fields, done, wanted, strict=True)
+        if name != "fusion"
+    )
+
+
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+@pytest.mark.parametrize("name", FAILURES)
+def test_failures_interrupt_what_they_interrupt_in_the_simulator(
+    name: str, restoration: str
+) -> None:
+    failure = {**FAILURES[name], "restoration": restoration}
+    env = EonEnv("quick", overrides(failure=failure), load=180.0)
+    done, wanted = play(env, 4), replicate(env.scenario, 180.0, 4, 200)
+    assert wanted.interrupted > 0
+    assert (wanted.restored > 0) == (restoration == "reroute")
+    assert same_counts(done, wanted)
+
+
+@pytest.mark.parametrize("restoration", ["none", "reroute"])
+def test_failures_and_quality_at_once(restoration: str) -> None:
+    failure = {**FAILURES["at random"], "restoration": restoration}
+    env = EonEnv("quick", overrides(failure=failure, **QUALITY["noise"]), load=LOAD)
+    done, wanted = play(env, 4), replicate(env.scenario, LOAD, 4, 200)
+    assert wanted.interrupted > 0
+    assert wanted.blocked_by_quality > 0
+    assert equal(done, wanted)
+
+
+@pytest.mark.parametrize("more", [{}, QUALITY["noise"]], ids=["any quality", "quality"])
+def test_a_path_that_is_down_is_shown_and_never_offered(more: dict[str, Any]) -> None:
+    failure = {**FAILURES["at random"], "mtbf": 5}
+    env = EonEnv("quick", overrides(failure=failure, **more), load=20.0, observation="spectrum")
+    network, layout = env.scenario.network, env.layout
+    observation, info = env.reset(options={"replication": 0})
+    down_seen = up_seen = 0
+    for _ in range(700):
+        simulation: Any = env._batch._simulation[0]  # type: ignore[attr-defined]
+        down = simulation.links.down > 0
+        paths = layout.paths(observation["features"])
+        source, destination = np.flatnonzero(observation["features"][: 2 * len(layout.nodes)])
+        ends = (layout.nodes[source], layout.nodes[destination - len(layout.nodes)])
+        pair = env.scenario.pairs.index(ends)
+        first, end = network.first_path[[pair, pair + 1]]
+        assert not observation["free"][down].any()
+        for place, path in enumerate(range(first, end)):
+            links = network.links[network.first_hop[path] : network.first_hop[path + 1]]
+            is_down = bool(down[links].any())
+            assert paths[place, -1] == is_down
+            if is_down:
+                assert info["action_mask"][place] == 0
+                assert paths[place, 1] == 0.0
+            down_seen += is_down
+            up_seen += not is_down
+        observation, _, _, _, info = env.step(int(np.argmax(info["action_mask"])))
+    assert down_seen > 50
+    assert up_seen > 50
+
+
+GENERAL: dict[str, dict[str, Any]] = {
+    "quality": {"overrides": overrides(60, 20, **QUALITY["two bands"]), "blocks": 2},
+    "failures": {
+        "overrides": overrides(60, 20, failure={**FAILURES["at random"], "mtbf": 5}),
+        "observation": "spectrum",
+        "warm_up": "policy",
+    },
+    "impairments": {"overrides": overrides(60, 20, general={"route_method": "nli_aware"})},
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", GENERAL)
+def test_gymnasium_finds_nothing_wrong(name: str) -> None:
+    env = gymnasium.make(ID, config="quick", load=LOAD, **GENERAL[name])
+    check_env(env.unwrapped)
+
+
+def test_names_say_what_the_numbers_are() -> None:
+    failure = FAILURES["at random"]
+    env = EonEnv("quick", overrides(failure=failure, **QUALITY["noise"]), load=LOAD, blocks=2)
+    assert env.layout.names[-5:] == (
+        *("path 4: width of block 0", "path 4: margin of block 0"),
+        *("path 4: width of block 1", "path 4: margin of block 1"),
+        "path 4: down",
+    )
+    observation, _ = env.reset(seed=1)
+    assert len(env.layout.names) == len(observation) == env.layout.size
+    assert env.layout.paths(observation).shape == (5, 14)
+
+
+def test_what_an_agent_measures_is_compared_with_a_policy_of_the_simulator() -> None:
+    sections = overrides(**QUALITY["noise"])
+    done = evaluate(
+        lambda _, masks: masks.argmax(axis=1), "quick", sections, load=LOAD, replications=3
+    )
+    scenario = EonEnv("quick", sections).scenario
+    wanted = [replicate(scenario, LOAD, number, 200) for number in range(3)]
+    assert all(equal(a, b) for a, b in zip(done.replications, wanted, strict=True))
+
+
+def test_protection_is_refused_with_the_reason() -> None:
+    with pytest.raises(ConfigError, match=r"protection_mode .*an action sets up one lightpath"):
+        EonEnv("quick", {"protection_settings": {"protection_mode": "1plus1"}})
