@@ -30,6 +30,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "features": {},
     "features, 5 blocks": {"blocks": 5},
     "spectrum": {"observation": "spectrum"},
+    "quality": {"overrides": {"snr_settings": {"snr_type": "gsnr"}}},
+    "failures": {
+        "overrides": {"failure_settings": {"failure_type": "random", "mtbf": 1e5, "mttr": 1}}
+    },
 }
 
 

@@ -62,6 +62,9 @@ class ConnectionBatch(Batch):
             choice=np.full((count, setting.layout.actions - 1, 3), -1, dtype=np.int32),
             decision=np.empty((count, DRAWN, 3), dtype=np.int32),
         )
+        # Where light is matters to the policy of the config alone: the loop is the same without.
+        self._seen_service = self._service._replace(impairments=None)
+        self._seen_states = self._states._replace(light=None)
         self._simulation: list[ConnectionSimulation | None] = [None] * count
         self._coming: list[Iterator[Stretch]] = [iter(())] * count
         self._decision: list[Int32s | None] = [None] * count
@@ -120,13 +123,13 @@ class ConnectionBatch(Batch):
             step_connections(
                 scenario.network,
                 self._width_row,
-                self._service,
+                self._seen_service,
                 self._pair_of_path,
                 self._view,
                 setting.layout.more(len(scenario.network.width)),
                 self._rules,
                 scenario.sample_every,
-                self._states,
+                self._seen_states,
                 self._tallies,
                 self._counts,
                 self._stretches,
@@ -155,8 +158,9 @@ class ConnectionBatch(Batch):
     def _go_on(self, row: int) -> None:
         """Go on to the next stretch of an environment; before it links may fail or be repaired."""
         stretches, simulation = self._stretches, self._simulation[row]
-        if (decision := self._decision[row]) is not None:
+        if (decision := self._decision[row]) is not None and simulation is not None:
             decision[:] = stretches.decision[row, : len(decision)]
+            simulation.find_light()
         chunk, self._decision[row] = next(self._coming[row])
         count = len(chunk.arrival)
         for name in ("arrival", "holding", "pair", "bit_rate"):

@@ -103,6 +103,26 @@ class ConnectionSimulation:
             decision,
         )
 
+    def find_light(self) -> None:
+        """Note where light is, if the policy looks at it, after others have changed what is up."""
+        impairments, state = self._service.impairments, self._state
+        if impairments is None:
+            return
+        network, light = self._scenario.network, state.light
+        light.lit[:], light.first[:] = 0, 0
+        bytes_of_plane = 8 * light.lit.shape[2]
+        for first in state.oldest.tolist():
+            row = first
+            while row >= 0:
+                path, plane = int(state.path[row]), int(state.plane[row])
+                slots = int(state.width[row]) - impairments.guard
+                links = network.links[network.first_hop[path] : network.first_hop[path + 1]]
+                for mask, width in ((light.lit, slots), (light.first, 1)):
+                    bits = ((1 << width) - 1) << int(state.start[row])
+                    words = np.frombuffer(bits.to_bytes(bytes_of_plane, "little"), dtype="<u8")
+                    mask[plane, links] |= words
+                row = int(state.following[row])
+
     def now(self) -> float:
         """Return the time of the last arrival."""
         return float(self._state.clock[0])

@@ -14,8 +14,10 @@ from fusion.config.config import ConfigError
 from fusion.learning import ID, EonEnv, evaluate
 from fusion.results.measured import Replication
 from fusion.scenario.scenario import Scenario
+from fusion.simulation.connections import ConnectionSimulation
 from fusion.simulation.replication import replicate
 from tests.learning.scenes import equal, play
+from tests.twin.cases import first_requests
 
 LOAD = 260.0
 THRESHOLDS = {"QPSK": 12.0, "8-QAM": 15.0, "16-QAM": 18.0, "32-QAM": 21.0, "64-QAM": 24.0}
@@ -37,7 +39,7 @@ def snr(kind: str, **more: Any) -> dict[str, Any]:
 QUALITY: dict[str, dict[str, Any]] = {
     "noise of one band": {"snr": snr("snr_calc_nli", input_power=2e-3)},
     "noise": {"snr": snr("gsnr", input_power=2e-3)},
-    "a look at the neighbours": {"snr": snr("gsnr", input_power=2e-3, snr_recheck=True)},
+    "neighbours go on to work": {"snr": snr("gsnr", input_power=2e-3, snr_recheck=True)},
     "two bands": {
         "snr": snr("gsnr", input_power=2e-3, snr_recheck=True, recheck_crossband=True),
         "spectrum": {"c_band": 40, "l_band": 40},
@@ -51,7 +53,7 @@ QUALITY: dict[str, dict[str, Any]] = {
         "spectrum": {"c_band": 24},
     },
     "channels": {
-        "snr": snr("gsnr", input_power=2e-3),
+        "snr": snr("gsnr", input_power=4e-3),
         "topology": {"bw_per_slot": 50},
         "spectrum": {"c_band": 24},
         "general": {"fixed_grid": True, "guard_slots": 0},
@@ -140,6 +142,42 @@ def test_the_policy_of_the_config_warms_up(name: str) -> None:
     assert done.fragmentation.sum() > 0.0
     assert np.array_equal(done.fragmentation, wanted.fragmentation)
     assert done.utilisation == pytest.approx(wanted.utilisation, rel=0.02)
+
+
+def test_light_is_found_where_the_policy_that_looks_at_it_left_it() -> None:
+    sections = overrides(**POLICIES["cores by crosstalk, and quality"])
+    scenario = EonEnv("quick", sections, load=LOAD).scenario
+    assert scenario.service is not None
+    simulation = ConnectionSimulation(scenario, scenario.service, LOAD)
+    simulation.serve(first_requests(scenario.traffic, LOAD, 1, 0, 400))
+    light = simulation._state.light
+    wanted = [each.copy() for each in light]
+    assert all(each.any() for each in wanted)
+    for each in light:
+        each[...] = 3
+    simulation.find_light()
+    assert all(np.array_equal(a, b) for a, b in zip(light, wanted, strict=True))
+
+
+def test_a_policy_that_looks_at_light_restores_connections_of_an_agent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail, met = ConnectionSimulation.fail, []
+
+    def looked_at(simulation: ConnectionSimulation, *arguments: Any) -> Any:
+        for happens in (False, True):
+            met.append(fail(simulation, *arguments) if happens else None)
+            light = simulation._state.light
+            before = [each.copy() for each in light]
+            simulation.find_light()
+            assert all(np.array_equal(a, b) for a, b in zip(light, before, strict=True))
+        return met[-1]
+
+    monkeypatch.setattr(ConnectionSimulation, "fail", looked_at)
+    failure = {**FAILURES["at random"], "restoration": "reroute"}
+    sections = overrides(failure=failure, **POLICIES["cores by crosstalk, and quality"])
+    assert play(EonEnv("quick", sections, load=LOAD), 0).restored > 0
+    assert len(met) > 2
 
 
 FAILURES: dict[str, dict[str, Any]] = {
