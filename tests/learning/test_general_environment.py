@@ -77,9 +77,8 @@ def test_the_first_action_measures_what_kspff_measures(name: str) -> None:
     assert equal(done, wanted)
 
 
-@pytest.mark.parametrize("name", ["noise", "channels"])
-def test_more_blocks_find_good_places_that_first_fit_does_not(name: str) -> None:
-    sections = overrides(**QUALITY[name])
+def test_more_blocks_find_good_places_that_first_fit_does_not() -> None:
+    sections = overrides(**QUALITY["channels"])
     blocked = [
         play(EonEnv("quick", sections, load=LOAD, blocks=blocks), 3).blocked.sum()
         for blocks in (1, 4)
