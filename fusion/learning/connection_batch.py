@@ -44,6 +44,7 @@ class ConnectionBatch(Batch):
             scenario.bit_rates_gbps.tolist(),
             len(scenario.traffic.bit_rate_shares),
         )
+        self._more = setting.layout.more(len(network.width))
         empty = new_arrays(scenario, self._service, setting.load)
         self._states, self._tallies, self._counts = (_rows(each, count) for each in empty)
         self._states.clock[:] = empty.state.clock
@@ -118,7 +119,7 @@ class ConnectionBatch(Batch):
         return done
 
     def _step(self, shown: Shown, action: NDArray[np.int64], task: NDArray[np.int8]) -> int:
-        setting, scenario = self._setting, self._setting.scenario
+        scenario = self._setting.scenario
         return int(
             step_connections(
                 scenario.network,
@@ -126,7 +127,7 @@ class ConnectionBatch(Batch):
                 self._seen_service,
                 self._pair_of_path,
                 self._view,
-                setting.layout.more(len(scenario.network.width)),
+                self._more,
                 self._rules,
                 scenario.sample_every,
                 self._seen_states,

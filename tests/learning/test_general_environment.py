@@ -180,7 +180,7 @@ def test_a_policy_that_looks_at_light_restores_connections_of_an_agent(
 
 
 FAILURES: dict[str, dict[str, Any]] = {
-    "at random": {"failure_type": "random", "mtbf": 20, "mtbf_of": "link", "mttr": 1},
+    "at random": {"failure_type": "random", "mtbf": 4, "mtbf_of": "link", "mttr": 0.3},
     "at a request": {
         "failure_type": "node",
         "failed_node_id": 5,
@@ -191,9 +191,9 @@ FAILURES: dict[str, dict[str, Any]] = {
         "failure_type": "link",
         "failed_link_src": 2,
         "failed_link_dst": 3,
-        "t_fail_time": 0.3,
-        "t_repair_after_time": 0.7,
-        "further_failures": [{"failure_type": "node", "failed_node_id": 8, "t_fail_time": 0.5}],
+        "t_fail_time": 0.1,
+        "t_repair_after_time": 0.3,
+        "further_failures": [{"failure_type": "node", "failed_node_id": 8, "t_fail_time": 0.2}],
     },
 }
 
@@ -234,7 +234,7 @@ def test_failures_and_quality_at_once(restoration: str) -> None:
 
 @pytest.mark.parametrize("more", [{}, QUALITY["noise"]], ids=["any quality", "quality"])
 def test_a_path_that_is_down_is_shown_and_never_offered(more: dict[str, Any]) -> None:
-    failure = {**FAILURES["at random"], "mtbf": 5}
+    failure = FAILURES["at random"]
     env = EonEnv("quick", overrides(failure=failure, **more), load=20.0, observation="spectrum")
     network, layout = env.scenario.network, env.layout
     observation, info = env.reset(options={"replication": 0})
@@ -265,7 +265,7 @@ def test_a_path_that_is_down_is_shown_and_never_offered(more: dict[str, Any]) ->
 GENERAL: dict[str, dict[str, Any]] = {
     "quality": {"overrides": overrides(60, 20, **QUALITY["two bands"]), "blocks": 2},
     "failures": {
-        "overrides": overrides(60, 20, failure={**FAILURES["at random"], "mtbf": 5}),
+        "overrides": overrides(60, 20, failure=FAILURES["at random"]),
         "observation": "spectrum",
         "warm_up": "policy",
     },

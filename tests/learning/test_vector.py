@@ -35,9 +35,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
             **SHORT,
             "failure_settings": {
                 "failure_type": "random",
-                "mtbf": 3,
+                "mtbf": 0.5,
                 "mtbf_of": "link",
-                "mttr": 0.5,
+                "mttr": 0.05,
                 "restoration": "reroute",
             },
         },
