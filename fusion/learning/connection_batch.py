@@ -15,6 +15,7 @@ from fusion.kernel.environment_loop import BEGIN, REST, Shown
 from fusion.learning.batch import DRAWN, Batch
 from fusion.learning.setting import Setting
 from fusion.results.measured import Replication
+from fusion.scenario.failures import Failure
 from fusion.scenario.service import plain_service
 from fusion.scenario.traffic import draw_requests
 from fusion.simulation.connections import (
@@ -67,6 +68,7 @@ class ConnectionBatch(Batch):
         self._seen_service = self._service._replace(impairments=None)
         self._seen_states = self._states._replace(light=None)
         self._simulation: list[ConnectionSimulation | None] = [None] * count
+        self._can_fail = False
         self._coming: list[Iterator[Stretch]] = [iter(())] * count
         self._decision: list[Int32s | None] = [None] * count
         self._done: list[Replication | None] = [None] * count
@@ -74,6 +76,8 @@ class ConnectionBatch(Batch):
     def begin(self, environment: int, replication: int) -> None:
         """Do as `Batch.begin` says."""
         setting, scenario, row = self._setting, self._setting.scenario, environment
+        if scenario.failure is not None and not self._can_fail:
+            self._compile_failures(scenario.failure)
         arrays = Arrays(*(_row(each, row) for each in (self._states, self._tallies, self._counts)))
         make_empty(scenario.network, arrays.state)
         for counter in (*arrays.tally, *arrays.counters):
@@ -139,6 +143,14 @@ class ConnectionBatch(Batch):
                 task,
             )
         )
+
+    def _compile_failures(self, failure: Failure) -> None:
+        """Have what failures need compiled, so that no step has to wait for it in mid-episode."""
+        setting, nothing = self._setting, np.zeros(len(self._pair_of_path), dtype=np.bool_)
+        empty = ConnectionSimulation(setting.scenario, self._service, setting.load)
+        empty.fail(nothing, 0.0, failure, np.random.default_rng(0))
+        empty.repair(nothing, 0.0, failure)
+        self._can_fail = True
 
     def _asked(
         self, row: int, course: Course, simulation: ConnectionSimulation

@@ -222,6 +222,23 @@ def test_failures_interrupt_what_they_interrupt_in_the_simulator(
     assert same_counts(done, wanted)
 
 
+def test_what_failures_need_is_compiled_before_the_first_request_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail, called = ConnectionSimulation.fail, []
+
+    def noted(simulation: ConnectionSimulation, *arguments: Any) -> Any:
+        called.append(simulation)
+        return fail(simulation, *arguments)
+
+    monkeypatch.setattr(ConnectionSimulation, "fail", noted)
+    env = EonEnv("quick", overrides(failure={**FAILURES["at random"], "mtbf": 1e9}), load=LOAD)
+    play(env, 0)
+    play(env, 1)
+    assert len(called) == 1
+    assert env.measured().link_outages.sum() == 0
+
+
 @pytest.mark.parametrize("restoration", ["none", "reroute"])
 def test_failures_and_quality_at_once(restoration: str) -> None:
     failure = {**FAILURES["at random"], "restoration": restoration}
