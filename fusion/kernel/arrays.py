@@ -81,7 +81,7 @@ class Tally(NamedTuple):
     fragmentation: Floats
     """float64[link]: sum over samples of 1 - largest free block / free slots, mean over planes."""
     events: Int64s
-    """int64[2]: requests blocked because no candidate path is within reach; fragmentation samples."""
+    """int64[2]: requests blocked because no candidate path is within reach; samples of the links."""
 
 
 def make_network(

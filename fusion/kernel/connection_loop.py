@@ -31,7 +31,7 @@ from fusion.kernel.connections import (
     set_up,
     take_row,
 )
-from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.event_loop import sample_links
 from fusion.kernel.impairments import Impairments, cost_of_links, next_apart
 from fusion.kernel.quality import count_noise, forget_refusals, was_refused
 from fusion.kernel.quality_search import place_well, search_all_well
@@ -544,7 +544,7 @@ def arrive(
     state.clock[0] = now
     state.cursor[COUNTDOWN] -= 1
     if state.cursor[COUNTDOWN] <= 0:
-        sample_fragmentation(state.free, tally)
+        sample_links(state.free, tally)
         state.cursor[COUNTDOWN] = sample_every
     forget_refusals(state.noise)
 

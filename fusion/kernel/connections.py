@@ -20,7 +20,7 @@ from fusion.kernel.spectrum import WORD_BITS, toggle
 CONNECTION, PART, LIGHTPATH = 0, 2, 4
 """Places in `Connections.cursor`: first unused row or -1, and behind it rows ever used."""
 REACHED, COUNTDOWN = 6, 7
-"""Places in `Connections.cursor`: bucket reached; requests until the next sample of fragmentation."""
+"""Places in `Connections.cursor`: bucket reached; requests until the next sample of the links."""
 
 GROOMED, SLICED, PARTLY_SERVED, UNSERVED, ENDED, BLOCKED_BY_QUALITY = range(6)
 """Places in `Count.number`."""

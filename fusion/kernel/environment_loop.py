@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
-from fusion.kernel.event_loop import change_usage, sample_fragmentation
+from fusion.kernel.event_loop import change_usage, sample_links
 from fusion.kernel.observation import Float32s, Int8s, View, show, show_free
 from fusion.kernel.spectrum import toggle
 
@@ -34,7 +34,7 @@ class Rules(NamedTuple):
     """Requests of an episode, those of the warm-up included."""
     sample_every: int
     first_sample: int
-    """Measured requests until the first sample of fragmentation."""
+    """Measured requests until the first sample of the links."""
     blocked_reward: float
     may_block: int
     """Whether the action that blocks is in the mask where there is another."""
@@ -299,7 +299,7 @@ def step(
         if decided < rules.total:
             state.cursor[3] -= 1
             if state.cursor[3] <= 0:
-                sample_fragmentation(state.free, tally)
+                sample_links(state.free, tally)
                 state.cursor[3] = rules.sample_every
         show(
             network,

@@ -35,8 +35,8 @@ def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int)
 
 
 @compiled
-def sample_fragmentation(free: Words, tally: Tally) -> None:
-    """Add the external fragmentation of every link at this moment to the tally."""
+def sample_links(free: Words, tally: Tally) -> None:
+    """Add a sample of every link to the tally: 1 - largest free block / free slots, the mean over planes."""
     planes = free.shape[0]
     for link in range(free.shape[1]):
         for plane in range(planes):
@@ -66,7 +66,7 @@ def serve(
     """Serve requests in order, changing `state` and adding to `tally`.
 
     fit, choice: the policy, see `search` and `routing`. sample_every: requests between two samples of
-    fragmentation. arrival: float64[request], ascending, not before the last arrival served so far. holding:
+    the links. arrival: float64[request], ascending, not before the last arrival served so far. holding:
     float64[request], same unit of time. pair, bit_rate: int32[request]. tie: float64[request], uniform in
     [0, 1), or empty unless fit is RANDOM_FIT. decision: int32[request, 3], receives (path, plane, start) or
     three times -1; or empty. chooser: a user's policy; then fit and choice are None, asked is what it is
@@ -138,7 +138,7 @@ def serve(
         # Before the request is served: what an arrival finds is the mean over time (PASTA).
         countdown -= 1
         if countdown <= 0:
-            sample_fragmentation(free, tally)
+            sample_links(free, tally)
             countdown = np.int64(sample_every)
 
         p = pair[i]

@@ -566,8 +566,8 @@ def serve_request(
 
 
 @inner
-def sample(rules: Rules, live: Live, tally: Tally) -> None:
-    """Add 1 - largest free block / free slots of every link, the mean over planes."""
+def sample_links(rules: Rules, live: Live, tally: Tally) -> None:
+    """Do what `event_loop.sample_links` does, for slots that have owners."""
     planes = rules.plane.shape[0]
     for link in range(live.owner.shape[1]):
         for plane in range(planes):
@@ -627,7 +627,7 @@ def serve_in_full(
         if request == total:
             break
         if (request + 1) % min(sample_every, total) == 0:
-            sample(rules, live, tally)
+            sample_links(rules, live, tally)
         live.first_part[request] = -1
         diary.outcome[request, LACKED] = 0
         before = live.cursor[RECORD]

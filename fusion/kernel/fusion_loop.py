@@ -27,7 +27,7 @@ from fusion.kernel.connections import (
     set_up,
     take_row,
 )
-from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.event_loop import sample_links
 from fusion.kernel.records import Connections, Count, Service
 from fusion.kernel.spectrum import first_fit
 
@@ -219,7 +219,7 @@ def serve_as_fusion(
         state.clock[0] = now
         state.cursor[COUNTDOWN] -= 1
         if state.cursor[COUNTDOWN] <= 0:
-            sample_fragmentation(state.free, tally)
+            sample_links(state.free, tally)
             state.cursor[COUNTDOWN] = sample_every
         p, b = np.int64(pair[i]), np.int64(bit_rate[i])
         tally.offered_by_pair[p] += 1

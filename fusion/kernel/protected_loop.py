@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally, Words
-from fusion.kernel.event_loop import sample_fragmentation
+from fusion.kernel.event_loop import sample_links
 from fusion.kernel.protection import (
     BACKUP,
     COUNTDOWN,
@@ -153,7 +153,7 @@ def serve_protected(
         state.clock[0] = now
         state.cursor[COUNTDOWN] -= 1
         if state.cursor[COUNTDOWN] <= 0:
-            sample_fragmentation(state.free, tally)
+            sample_links(state.free, tally)
             state.cursor[COUNTDOWN] = sample_every
 
         p, b = np.int64(pair[i]), np.int64(bit_rate[i])
