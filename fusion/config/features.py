@@ -36,6 +36,10 @@ def _is_not(key: str, off: object) -> Callable[[Values], Keys]:
     return lambda given: (key,) if given.get(key, off) != off else ()
 
 
+def _is_none_of(key: str, *values: object) -> Callable[[Values], Keys]:
+    return lambda given: (key,) if given.get(key, values[0]) not in values else ()
+
+
 def _above(key: str, most: int) -> Callable[[Values], Keys]:
     return lambda given: (key,) if given.get(key, most) > most else ()
 
@@ -81,10 +85,8 @@ def _never(_: Values) -> Keys:
 _LINK = {"failure_type": "link", "failed_link_src": "A", "failed_link_dst": "B"}
 _LINK |= {"t_fail_arrival_index": "50", "t_repair_after_arrivals": "50"}
 _FROM_FILE = {"snr_type": "snr_e2e_external_resources", "quality_file": "my_quality.csv"}
-_OTHER_FITS = (
-    *("last_fit", "best_fit", "random_fit", "most_used", "least_used", "exact_fit"),
-    "priority_last",
-)
+_FITS_OF_FUSION = ("first_fit", "priority_first", "xt_aware")
+"""Those that work there. One that is added here is not among them."""
 
 FEATURES: dict[str, Feature] = {
     "policy": Feature(
@@ -140,7 +142,7 @@ FEATURES: dict[str, Feature] = {
     ),
     "other fit": Feature(
         "another fit than the first: last, best, random, by use, exact",
-        _without_policy(_is("allocation_method", *_OTHER_FITS)),
+        _without_policy(_is_none_of("allocation_method", *_FITS_OF_FUSION)),
         ({"allocation_method": "best_fit"}, {"allocation_method": "priority_last"}),
     ),
     "random fit": Feature(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fusion.config.config import Problem
-from fusion.config.features import FEATURES, REFUSED, USES, examples_of, features_of, merged
+from fusion.config.features import FEATURES, REFUSED, USES, examples_of, features_of, merged, rows
 from fusion.config.sections import CHOICES, DEFAULTS, HOME
 from fusion.learning.setting import make_setting
 from tests.features import BASE, Bench, Example, on, rows_of
@@ -63,6 +63,13 @@ def test_what_is_in_the_table_is_refused_as_it_says(row: tuple[str, ...], bench:
             told = [each for each in problems if each.key == key and REFUSED[row] in each.message]
             assert told, (values, problems)
             assert told[0].section == HOME[key]
+
+
+def test_a_fit_that_is_added_is_not_taken_for_one_of_fusion() -> None:
+    for fit in {*CHOICES["allocation_method"], "a new one"} - {
+        *("first_fit", "priority_first", "xt_aware")
+    }:
+        assert ("other fit", "fusion") in rows({"allocation_method": fit, "conventions": "fusion"})
 
 
 def fails(values: Example, uses: tuple[str, ...], bench: Bench) -> list[Problem]:
