@@ -1,5 +1,6 @@
 """Imports run one way, and DESIGN.md and docs/modules.md show the rooms as they are."""
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,34 @@ def test_the_simulator_does_not_know_of_the_flows(read: dict[str, Any]) -> None:
         for other in ("fusion_flows", "prefect", "pandas", "matplotlib"):
             assert f"import {other}" not in text, path
             assert f"from {other}" not in text, path
+
+
+def _added_most_often() -> list[tuple[str, list[str], str, bool]]:
+    """Return the rows of the table: what, its files, what to follow, and whether that is elsewhere, too."""
+    text = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
+    section = text.split("\n## What is added most often\n")[1].split("\n## ")[0]
+    rows = []
+    for line in re.findall(r"^\| (?!to be added).*\|$", section, flags=re.MULTILINE):
+        what, files, follow = line.strip("| ").split(" | ")
+        named = re.findall(r"`(fusion(?:_flows)?/[\w/]+\.\w+)`", files)
+        rows.append((what, named, follow.split("`")[1], follow.endswith("and more")))
+    return rows
+
+
+@pytest.mark.parametrize(("what", "files", "follow", "more"), _added_most_often())
+def test_what_is_to_follow_stands_in_the_files_that_are_named(
+    what: str, files: list[str], follow: str, *, more: bool
+) -> None:
+    word = re.compile(rf"\b{follow}\b")
+    there = {
+        str(path.relative_to(ROOT))
+        for package in MOST_ROOMS
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in (".py", ".json") and word.search(path.read_text(encoding="utf-8"))
+    }
+    assert files, what
+    assert there >= set(files)
+    assert more or there == set(files)
 
 
 def test_the_pages_show_the_rooms_as_they_are(read: dict[str, Any]) -> None:
