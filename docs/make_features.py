@@ -7,9 +7,9 @@ from pathlib import Path
 from fusion.config.features import FEATURES, REFUSED, USES, Feature, examples_of, rows
 
 TARGET = Path(__file__).with_name("features.md")
-HEAD = """# What goes with what
+HEAD = """# Which features go together
 
-All features go together but those below, which are refused by name before anything starts.
+All features can be combined, except those listed below, which are refused by name before anything starts.
 
 This page is made from the table in `fusion/config/features.py` by `python docs/make_features.py`.
 
@@ -21,8 +21,8 @@ This page is made from the table in `fusion/config/features.py` by `python docs/
 MATRIX = """
 ## Pairs
 
-✗: not together. (✗): not in every way; the list below says which. –: one takes
-the place of the other. Empty: together.
+✗: cannot be combined. (✗): some of their variants cannot be combined, as listed below. –: one replaces the
+other. Empty: can be combined.
 
 """
 LIST = """
@@ -30,7 +30,7 @@ LIST = """
 
 The error names the key.
 
-| what | not with | key | why |
+| feature | not with | key | why |
 |---|---|---|---|
 """
 TOGETHER, REFUSED_SOMETIMES, NOT_TOGETHER, EXCLUSIVE = "", "(✗)", "✗", "–"
@@ -70,7 +70,7 @@ def _such_as(feature: Feature) -> str:
         for example in feature.examples
         for key in feature.found(example)
     )
-    return ", ".join(ways) or "no key: it is a way to use a configuration"
+    return ", ".join(ways) or "no key; it is a use of a configuration"
 
 
 def _row(together: tuple[str, ...]) -> str:

@@ -101,7 +101,7 @@ FEATURES: dict[str, Feature] = {
         ({"route_method": "cong_aware"},),
     ),
     "free slots": Feature(
-        "routing by free slots: the fullest link, fragmentation",
+        "routing by the free slots of the fullest link, or by fragmentation",
         _is("route_method", "least_congested", "frag_aware"),
         (
             {"route_method": "least_congested", "path_order": "hops"},
@@ -114,7 +114,7 @@ FEATURES: dict[str, Feature] = {
         ({"route_method": "nli_aware"}, {"route_method": "xt_aware", "cores_per_link": 7}),
     ),
     "given paths": Feature(
-        "paths from outside",
+        "given paths",
         _is("route_method", "external_ksp"),
         ({"route_method": "external_ksp", "paths_file": "my_paths.csv"},),
     ),
@@ -125,13 +125,15 @@ FEATURES: dict[str, Feature] = {
         must="must be empty",
     ),
     "FUSION's paths": Feature(
-        "paths that FUSION takes from outside",
+        "the paths that FUSION takes for external_ksp",
         _paths_of_fusion,
         ({"route_method": "external_ksp", "conventions": "fusion"},),
     ),
-    "by hops": Feature("paths by hops", _is("path_order", "hops"), ({"path_order": "hops"},)),
+    "by hops": Feature(
+        "paths in order of hops", _is("path_order", "hops"), ({"path_order": "hops"},)
+    ),
     "by hops per bit": Feature(
-        "paths by hops per bit",
+        "paths in order of hops per bit",
         _is("path_order", "hops_per_bit"),
         ({"path_order": "hops_per_bit"},),
     ),
@@ -141,7 +143,7 @@ FEATURES: dict[str, Feature] = {
         ({"path_choice": "all"},),
     ),
     "other fit": Feature(
-        "another fit than the first: last, best, random, by use, exact",
+        "a fit other than first fit: last, best, random, by use, exact",
         _without_policy(_is_none_of("allocation_method", *_FITS_OF_FUSION)),
         ({"allocation_method": "best_fit"}, {"allocation_method": "priority_last"}),
     ),
@@ -209,7 +211,7 @@ FEATURES: dict[str, Feature] = {
         ({"snr_type": "snr_calc_nli"},),
     ),
     "noise": Feature(
-        "signal quality by noise, in the C and L band",
+        "signal quality by noise, in the C and L bands",
         _is("snr_type", "gsnr"),
         ({"snr_type": "gsnr"},),
     ),
@@ -224,7 +226,7 @@ FEATURES: dict[str, Feature] = {
         (_FROM_FILE,),
     ),
     "recheck": Feature(
-        "a look at the neighbours' signal quality",
+        "a re-check of the neighbours' signal quality",
         _is("snr_recheck", True),
         ({"snr_recheck": True, "snr_type": "gsnr"},),
         must="must be False",
@@ -236,7 +238,7 @@ FEATURES: dict[str, Feature] = {
         must="must be 1",
     ),
     "C and L": Feature(
-        "C and L band",
+        "C and L bands",
         _c_and_l,
         ({"c_band": 40, "l_band": 40},),
         must="must be 0",
@@ -248,7 +250,7 @@ FEATURES: dict[str, Feature] = {
         must="must be 0",
     ),
     "directions": Feature(
-        "a spectrum for each direction",
+        "a separate spectrum for each direction",
         _is("link_directions", "separate"),
         ({"link_directions": "separate"},),
     ),
@@ -310,7 +312,7 @@ FEATURES: dict[str, Feature] = {
         ({"conventions": "fusion"},),
     ),
     "orchestrator": Feature(
-        "the conventions of its newer way of slicing",
+        "the conventions of FUSION's newer slicing",
         _is("conventions", "fusion_orchestrator"),
         ({"conventions": "fusion_orchestrator"},),
     ),
@@ -362,19 +364,22 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("grooming", "protection"): _ONE_BACKUP,
     #
     ("protection", "quality"): "the signal quality of backups is not computed",
-    ("waiting", "quality"): "who comes back is noise that its neighbours were not checked for",
+    (
+        "waiting",
+        "quality",
+    ): "a lightpath that comes back adds noise that its neighbours were not checked for",
     ("C and L", "noise of one band"): "that model knows one band; gsnr knows both",
     ("other bands", "noise of one band"): _TWO_BANDS,
     ("other bands", "noise"): _TWO_BANDS,
     #
-    ("policy", "fusion"): "FUSION has none from a file",
+    ("policy", "fusion"): "FUSION has no policies from a file",
     ("free slots", "fusion"): _CRASHES,
     (
         "impairments",
         "fusion",
     ): "FUSION crashes with nli_aware, and with xt_aware takes a path that is not among "
     "the candidates; without the conventions they work",
-    ("file of paths", "fusion"): "FUSION has paths of its own",
+    ("file of paths", "fusion"): "FUSION has its own paths",
     ("file of quality", "fusion"): "FUSION's files of signal quality are not available",
     ("by hops", "fusion"): "FUSION has no other order",
     ("by hops per bit", "fusion"): "FUSION has no other order",
@@ -394,14 +399,14 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("dynamic", "crosstalk", "fusion"): "FUSION crashes; gsnr has it",
     ("directions", "fusion"): "in FUSION a lightpath takes its slots in both directions",
     ("protection", "fusion"): "FUSION crashes or protects nothing",
-    ("failures", "fusion"): "FUSION crashes with every kind",
+    ("failures", "fusion"): "FUSION crashes with every failure_type",
     ("bit rates", "fusion"): "FUSION draws bit rates by quota",
     ("holding times", "fusion"): "FUSION has no other distribution",
-    ("traffic matrix", "fusion"): "in FUSION all pairs of nodes are equal",
-    ("precision", "fusion"): "FUSION has a rule of its own; is_training = True switches that off",
+    ("traffic matrix", "fusion"): "in FUSION all pairs of nodes have equal traffic",
+    ("precision", "fusion"): "FUSION has its own rule; is_training = True switches it off",
     ("congestion", "orchestrator"): "FUSION blocks every request",
-    ("quality", "orchestrator"): "what FUSION decides is not known; conventions = fusion has it",
-    ("grooming", "orchestrator"): "what FUSION decides is not known; conventions = fusion has it",
+    ("quality", "orchestrator"): "this was not compared with FUSION; conventions = fusion has it",
+    ("grooming", "orchestrator"): "this was not compared with FUSION; conventions = fusion has it",
     #
     ("slicing", "learners"): "an action sets up one lightpath",
     ("grooming", "learners"): "an action sets up one lightpath",
