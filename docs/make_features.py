@@ -1,4 +1,4 @@
-"""Write docs/features.md, what goes with what: `python docs/make_features.py`."""
+"""Write docs/features.md, which features go together:  `python docs/make_features.py`."""
 
 from __future__ import annotations
 

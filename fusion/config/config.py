@@ -102,8 +102,8 @@ def load_config(
     template: name of a template (in `templates_dir`, else shipped), or the path of an INI file.
     overrides: {"section": {"key": value}}, values typed or as INI text. Relative paths start from
     the INI file's folder, in overrides from the working directory, and become absolute. Keys of
-    FUSION that cannot change a result are left out, with one warning in the log; what else is to be known
-    of the reading (`Reading`) is told there, too.
+    FUSION that cannot change a result are left out, with one warning in the log; other remarks on reading
+    it (`Reading`) are logged, too.
     input_dirs: folders in which the template and all files that are named must lie, symbolic links
     followed; `templates_dir` and what is shipped may be read, too. None: any place, for a caller
     with the rights of this process.

@@ -1,4 +1,4 @@
-"""What goes with what: the features of a configuration, and the one table of those that do not.
+"""Which features go together: the features of a configuration, and one table of those that do not.
 
 What is not in the table goes together. What a single feature needs of other keys (a file, a bound) stands
 where these keys are checked. docs/features.md is made from this file.

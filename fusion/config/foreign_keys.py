@@ -1,4 +1,4 @@
-"""Keys of FUSION's INI files that this simulator has no use for, each with its reason.
+"""Keys of FUSION's INI files that this simulator does not use, each with the reason.
 
 FUSION (https://github.com/SDNNetSim/FUSION) drops keys that it does not know in silence. Here a
 key is honoured, or it is *ignored* with a warning because it cannot change a result, or it is

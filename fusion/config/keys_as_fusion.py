@@ -1,4 +1,4 @@
-"""What the original FUSION takes from an INI file, and what it leaves out without a word.
+"""What the original FUSION takes from an INI file, and what it silently leaves out.
 
 Its loader knows which keys belong into which section and drops all others. A key in [general_settings] wins
 over one of the same name elsewhere, [s1] over both; further sections for processes are read by nothing that

@@ -1,4 +1,4 @@
-"""What the conventions of the original FUSION cannot be had with: refused by key, before anything starts."""
+"""What cannot be combined with the conventions of the original FUSION: refused by key, before anything starts."""
 
 from __future__ import annotations
 

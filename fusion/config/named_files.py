@@ -1,4 +1,4 @@
-"""Files that a configuration names: where they may lie, and how much of them an error tells.
+"""Files that a configuration names: where they may lie, and how much of their content an error shows.
 
 Who may set a run's parameters need not have the rights of the process that reads the files.
 """

@@ -1,4 +1,4 @@
-"""What people call a thing that a key here is for, where no key is spelled like it."""
+"""Names that people use for a setting, where no key is spelled similarly."""
 
 from fusion.config.problems import nearest
 from fusion.config.sections import HOME

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, as a person is told it: everything at once."""
+"""What is wrong with a configuration, reported all at once."""
 
 import reprlib
 from collections.abc import Iterable, Mapping

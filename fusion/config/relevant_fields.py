@@ -1,4 +1,4 @@
-"""Which keys of a configuration can change a result: what its results are known by."""
+"""Which keys of a configuration can change a result: those that its results are filed under."""
 
 from __future__ import annotations
 

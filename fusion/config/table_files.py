@@ -1,4 +1,4 @@
-"""Where the file of modulation tables is that an INI file names.
+"""Where to find the file of modulation tables that an INI file names.
 
 FUSION starts from the root of its project, whichever folder the INI file is in. Here the file is looked for
 beside the INI file, in the working folder, and in the folders above the INI file, one after the other.

@@ -1,4 +1,4 @@
-"""Read a text file that somebody else wrote."""
+"""Read a text file from outside, with limits."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What policies know that look at impairments: config to the arrays of `fusion.kernel.impairments`."""
+"""What impairment-aware policies know: config to the arrays of `fusion.kernel.impairments`."""
 
 from __future__ import annotations
 

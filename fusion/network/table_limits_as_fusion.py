@@ -1,4 +1,4 @@
-"""Which modulation tables the conventions of the original FUSION can be had with."""
+"""Which modulation tables can be used with the conventions of the original FUSION."""
 
 from __future__ import annotations
 

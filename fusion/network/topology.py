@@ -100,7 +100,7 @@ def load_topology(
     `core` are endpoints.  length_key: the attribute of the links that is their length; empty: as
     `find_lengths` finds it.
 
-    Raise TopologyError with all problems: no such file, not readable, not connected, fewer than two
+    Raises TopologyError with all problems: no such file, not readable, not connected, fewer than two
     endpoints, a length that is missing, not positive or longer than any on Earth, a self loop, a link
     that is listed twice; and with questions: several attributes that may be the length, a length of 1
     on every link, lengths far from the great circle between coordinates.

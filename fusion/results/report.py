@@ -1,4 +1,4 @@
-"""What a run tells while it runs: progress events for programs, log lines for people."""
+"""What a run reports while it runs: progress events for programs, log lines for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long it takes until a connection that a failure has interrupted is carried again.
+"""How long it takes to recover a connection that a failure has interrupted.
 
 The clock of a simulation stands still meanwhile: recovery takes milliseconds, connections stay for long.
 With dedicated protection the receiver sees the loss of light and takes the other signal, in the nominal time.

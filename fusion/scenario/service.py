@@ -1,4 +1,4 @@
-"""How requests may be served beside by one lightpath of their own: sliced, groomed, in part."""
+"""How requests may be served other than by one lightpath of their own: sliced, groomed, in part."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ def replicate(
 ) -> Replication:
     """Simulate one replication at a load in Erlang, starting from an empty network.
 
-    warmup_requests: requests at the start that are served but not measured. stopped: asked between chunks.
-    Raises Stopped when it says yes.
+    warmup_requests: requests at the start that are served but not measured. stopped: called between chunks
+    of requests. Raises Stopped when it returns True.
     """
     if scenario.conventions is not None:
         return replicate_as_fusion(scenario, scenario.conventions, load, replication, stopped)

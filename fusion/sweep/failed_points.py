@@ -1,4 +1,4 @@
-"""Points that failed, kept in the store, so that they can be tried again when what was wrong is mended.
+"""Points that failed, kept in the store, so that they can be tried again once the cause is fixed.
 
     STORE/failures/<writer>.jsonl    a line per failure, appended by one writer
 

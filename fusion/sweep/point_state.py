@@ -1,4 +1,4 @@
-"""One point while a sweep goes on: what is there of it, and what is still to be done."""
+"""One point of a running sweep: its existing results, and what remains to be computed."""
 
 from __future__ import annotations
 

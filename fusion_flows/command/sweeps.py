@@ -263,16 +263,16 @@ def where_it_goes() -> str:
 
 
 def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFrame":
-    """Return what the store has of a sweep, complete or not, as a data frame; nothing is computed.
+    """Return the results of a sweep in the store, complete or not, as a data frame; nothing is computed.
 
     One row per point and metric, with the columns of points.csv; `attrs["store"]` names the store. A frame
     without rows comes with a warning in the log, which says where results are.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
-        metrics: Those that are wanted; default: all.
+        metrics: The metrics to return; default: all.
 
-    Raises ConfigError and StoreError, and ArgumentError, a ValueError, for what is not a metric.
+    Raises ConfigError and StoreError, and ArgumentError, a ValueError, for an unknown metric.
     """
     import pandas
 
@@ -300,7 +300,7 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
         base: The value to compare the others with; default: the first.
 
     Raises:
-        ConfigError: All that is wrong with the sweep; an axis or a value that is none.
+        ConfigError: All that is wrong with the sweep; an invalid axis or base value.
         StoreError: The store contradicts itself.
     """
     sweep, states, _ = states_of(file, quiet=True)
@@ -317,7 +317,7 @@ def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
     Raises:
         ConfigError: All that is wrong with the sweep.
         StoreError: The store contradicts itself.
-        ArgumentError: The target is no probability.
+        ArgumentError: The target is not a probability.
     """
     _check_target(target)
     sweep, states, _ = states_of(file, quiet=True)

@@ -1,4 +1,4 @@
-"""The flow `fusion-maintenance`: what Prefect says and what is on this machine are made to agree.
+"""The flow `fusion-maintenance`: it makes Prefect's records agree with what is on this machine.
 
 Prefect's workers see their own runs end, and heartbeats that stop tell of a machine that is gone. What
 is left for this flow are runs of a process that died with its worker before a heartbeat or without

@@ -57,7 +57,7 @@ Overrides = Annotated[dict[str, Any], WithJsonSchema(form.overrides_schema())]
 
 
 class SimResult(BaseModel):
-    """What a run leaves: where its files are, and its points."""
+    """The results of a run: where its files are, and its points."""
 
     model_config = ConfigDict(frozen=True)
 

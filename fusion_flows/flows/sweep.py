@@ -80,7 +80,7 @@ Engine = Annotated[str, WithJsonSchema(form.engine_schema())]
 
 
 class SweepResult(BaseModel):
-    """What a sweep leaves: where its tables are."""
+    """The results of a sweep: where its tables are."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -126,8 +126,8 @@ def fusion_sweep(
 ) -> SweepResult:
     """Compute what a sweep still lacks, and report all of it.
 
-    Points that are in the store are not computed again, whichever sweep has made them; a sweep that was
-    ended goes on where it was when it is run again.
+    Points in the store are not computed again, whichever sweep has made them; a sweep that was interrupted
+    resumes where it stopped when it is run again.
 
     Args:
         sweep: The points: a template, what is changed in it, and the axes.

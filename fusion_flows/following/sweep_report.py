@@ -1,4 +1,4 @@
-"""What is left and shown when a sweep ends: tables, picture and report."""
+"""What a sweep writes and shows when it ends: tables, picture and report."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a link goes from node to node in a picture: straight, or bent around nodes that are in the way."""
+"""How a link is drawn from node to node in a picture: straight, or bent around nodes in between."""
 
 from collections.abc import Sequence
 

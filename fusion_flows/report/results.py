@@ -1,4 +1,4 @@
-"""What a run has left in its tables by now."""
+"""The results of a run in its tables so far."""
 
 import csv
 from collections.abc import Callable, Iterable

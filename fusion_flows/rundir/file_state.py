@@ -1,4 +1,4 @@
-"""What the files of a run say of it when nobody else can be asked: whether it goes on, and how it ended.
+"""The state of a run according to its files, when no server answers: whether it is running, how it ended.
 
 A run holds the lock of its directory as long as its process lives, and run.json has how its simulator ended.
 """

@@ -1,4 +1,4 @@
-"""How run directories go: deleted when asked, or when they are too old or too many."""
+"""Removal of run directories: on request, or when they are too old or too large."""
 
 import os
 import re

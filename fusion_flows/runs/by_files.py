@@ -1,4 +1,4 @@
-"""Runs as their files have them: when no server answers, and where Prefect has not heard of an end.
+"""Runs according to their files: when no server answers, or Prefect does not know that a run has ended.
 
 What was ended by SIGKILL with its worker and its server is Running for Prefect until somebody says otherwise.
 """

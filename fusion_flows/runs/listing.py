@@ -90,7 +90,7 @@ _SOON = timedelta(minutes=1)  # the clock of the server may be another
 
 
 class Details(BaseModel):
-    """All there is to know of a run without opening its files."""
+    """Everything known about a run without opening its files."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -157,7 +157,7 @@ def runs(
         page: Which page of so many.
 
     Raises:
-        ArgumentError: A state, a time or a number that cannot be.
+        ArgumentError: An invalid state, time or number.
         NoServerError: No server answers, and no run has files here.
     """
     if not 1 <= limit <= PAGE:

@@ -1,4 +1,4 @@
-"""Find a run by what a person calls it: its run id or the start of it, its name, its flow run id."""
+"""Find a run by its run id or the start of it, its name, or its flow run id."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -62,7 +62,7 @@ class Run(BaseModel):
     percent: float | None
     """Of all loads and replications; None before there is any news."""
     news: str
-    """How far it is and what came out last, in a line."""
+    """Progress and the latest result, in a line."""
     created: datetime | None
     started: datetime | None
     ended: datetime | None

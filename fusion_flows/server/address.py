@@ -1,4 +1,4 @@
-"""Which Prefect server is meant: the configured one, that of a living `fusion up`, or the embedded one.
+"""Which Prefect server is meant: the configured one, that of a running `fusion up`, or the embedded one.
 
 `fusion up` writes its address into PREFECT_HOME/fusion-up/server.json and keeps that file locked as
 long as it lives, so the address of one that was killed is never taken for a server.

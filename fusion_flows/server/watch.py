@@ -1,4 +1,4 @@
-"""Whether a run should go on: what Prefect says, and whether who started it is still there.
+"""Whether a run should continue: its state in Prefect, and whether the process that started it still lives.
 
 Prefect's UI has one button, Pause, and the state that it sets is Suspended: the run is to leave its
 process and be started anew when it is resumed. A state Paused, which only programs set, keeps the
