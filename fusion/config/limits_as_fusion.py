@@ -1,4 +1,4 @@
-"""What cannot be combined with the conventions of the original FUSION: refused by key, before anything starts."""
+"""What the conventions of the original FUSION exclude: refused by key, before anything starts."""
 
 from __future__ import annotations
 

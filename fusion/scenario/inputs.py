@@ -95,8 +95,8 @@ def read_inputs(
     """Return the inputs that a configuration names.
 
     input_dirs, templates_dir: folders in which the files must lie, as for `load_config`. Bit rates
-    that reach only some pairs of nodes, and other remarks, are written to the log. quiet: they are not logged,
-    as another process that reads the same inputs does so. Raises ConfigError with all problems,
+    that reach only some pairs of nodes, and other remarks, are written to the log. quiet: they are not,
+    as another process that reads the same inputs logs them. Raises ConfigError with all problems,
     at most ten for each file: files that cannot be used, bit rates without modulation, bit rates
     that no pair of nodes can have, tables that do not fit the slot width.
     """
