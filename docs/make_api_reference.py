@@ -36,7 +36,10 @@ SECTIONS = {
     "Runs and sweeps": ("fusion_flows", ()),
     "Runs on a server": (
         "fusion_flows.runs",
-        ("runs", "show", "log_lines", "cancel", "delete", "Run", "Details"),
+        (
+            *("runs", "show", "log_lines", "pause", "resume", "cancel", "delete"),
+            *("Run", "Details"),
+        ),
     ),
     "The configuration": ("fusion", ("load_config", "template_names", "to_ini")),
     "The simulator alone": (

@@ -69,7 +69,9 @@ __all__ = [
 _DEFAULT = "default"
 _TEMPLATE, _INI = "template", (".ini",)
 _ENDING = "_settings"
-_SOURCES = "_sources"  # of a loaded Config; no field, as where values came from is none of them
+_SOURCES = (
+    "_sources"  # of a loaded Config; not a field, as where values came from is not one of them
+)
 _METHOD, _K_PATHS = ("general_settings", "route_method"), ("routing_settings", "k_paths")
 _TABLES = ("general_settings", "mod_assumption_path")
 

@@ -41,7 +41,7 @@ Entries = dict[tuple[str, str], Entry]
 def read_ini(path: Path) -> tuple[Entries, list[Problem]]:
     """Return the entries of an INI file and what is wrong with its text.
 
-    Raises ConfigError where there is no text: missing, unreadable, no regular file, over 1 MiB,
+    Raises ConfigError where there is no text: missing, unreadable, not a regular file, over 1 MiB,
     not UTF-8.
     """
     try:

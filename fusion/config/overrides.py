@@ -97,7 +97,7 @@ def override_entries(overrides: object) -> tuple[Entries, list[Problem]]:
             key = _name(raw_key)
             if not isinstance(raw_key, str) or (section, key) in entries:
                 message = (
-                    "the key is there twice" if isinstance(raw_key, str) else "no name of a key"
+                    "the key is there twice" if isinstance(raw_key, str) else "not a name of a key"
                 )
                 problems.append(Problem(section, key, brief(value), message, OVERRIDES))
                 continue

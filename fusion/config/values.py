@@ -200,7 +200,7 @@ def link_pairs(text: str) -> tuple[tuple[str, str], ...]:
     """
     inner = text.strip().removeprefix("[").removesuffix("]").strip().removesuffix(",")
     if not _LINKS.fullmatch(inner):
-        raise ValueError("no list of links")
+        raise ValueError("not a list of links")
     return tuple((match[1], match[2]) for match in _LINK.finditer(inner))
 
 

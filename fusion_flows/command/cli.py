@@ -53,9 +53,11 @@ from fusion_flows.command.terminal import (
 )
 from fusion_flows.flows.load_search import SearchFailedError
 from fusion_flows.following.result_lines import places, results
+from fusion_flows.report import tables
 from fusion_flows.rundir.directory import RunDirectoryError
 from fusion_flows.rundir.files import Preview
 from fusion_flows.runs import listing as runs
+from fusion_flows.runs import pausing
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import AlreadyUpError, NoServerError
 from fusion_flows.server.database import NewerDatabaseError
@@ -468,12 +470,12 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
         return DONE
     one = found.run
     state = f"{one.state}: {one.message}" if one.message else one.state
-    times = f"{local(one.started) or 'not started'}, {short(one.duration_seconds) or 'no time'}"
+    times = f"{local(one.started)}, {short(one.duration_seconds) or 'no time'}"
     lines = [
         ("Run", f"{one.run_id}  {one.name}".rstrip()),
         ("State", state or "not in Prefect"),
         ("Progress", _progress(one)),
-        ("Started", times if one.flow_run_id or one.started else ""),
+        ("Started", times if one.started else "not started" if one.flow_run_id else ""),
         ("Page", found.url),
         ("Folder", str(found.directory or "not found here")),
         ("Setting", found.setting),
@@ -484,12 +486,9 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
             print(f"{title:<10}{terminal.printable(first)}")
             for line in rest:
                 print(f"{'':<10}{terminal.printable(line)}")
-    if found.points and "erlang" in found.points[0]:
-        print(f"\n{results(found.points)}")
-    elif found.points:  # as Prefect shows them
+    if found.points:
         print()
-        header = list(found.points[0])
-        print_table(header, [list(map(str, row.values())) for row in found.points], right=header)
+        _print_points(found)
     if found.files:
         print()
         print_table(
@@ -498,6 +497,15 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
             right=("size",),
         )
     return DONE
+
+
+def _print_points(found: runs.Details) -> None:
+    """Print the points, from files or from Prefect, as one table: that which Prefect shows."""
+    unfinished = tables.SUSPENDED if found.run.state == "Suspended" else tables.INTERRUPTED
+    is_raw = "erlang" in found.points[0]  # a column of points.csv
+    rows = tables.point_texts(found.points, unfinished) if is_raw else found.points
+    header = list(rows[0])
+    print_table(header, [list(map(str, row.values())) for row in rows], right=header, numbers=True)
 
 
 def _print_preview(preview: Preview, json: bool) -> int:
@@ -526,6 +534,32 @@ def _logs(
 ) -> int:
     for line in runs.log_lines(run, follow=follow, lines=lines, file=file):
         print(terminal.printable(line), flush=follow)
+    return DONE
+
+
+@app.command(name="pause", group=_RUNS)
+@_text_of(pausing.pause)
+def _pause(
+    *run: str, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
+) -> int:
+    _need_runs(run)
+    return _print_states(pausing.pause(*run, wait=wait), json)
+
+
+@app.command(name="resume", group=_RUNS)
+@_text_of(pausing.resume)
+def _resume(*run: str, json: Json = False) -> int:
+    _need_runs(run)
+    return _print_states(pausing.resume(*run), json)
+
+
+def _print_states(found: list[runs.Run], json: bool) -> int:
+    if json:
+        print_json(found)
+        return DONE
+    for one in found:
+        message = f" ({one.message.removeprefix(f'{one.state}: ')})" if one.message else ""
+        print(f"{one.run_id}  {one.name}: {one.state}{message}")
     return DONE
 
 

@@ -96,7 +96,7 @@ def _not_together(installed: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _shipped_files() -> Check:
-    """Look for what is no module, and without which nothing can be deployed."""
+    """Look for what is not a module, and without which nothing can be deployed."""
     if prefect_file().is_file() and example_files():
         return Check("shipped files", "ok", f"{prefect_file()} and examples")
     found = f"{prefect_file()} is missing" if example_files() else "the examples are missing"

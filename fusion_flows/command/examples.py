@@ -67,6 +67,14 @@ EXAMPLES: dict[str, str] = {
   fusion report 9f0f --to five_paths.html
   fusion report my_sweep.toml            # of what the store has
 """,
+    "pause": """
+  fusion pause 9f0f                      # its place goes to the next run
+  fusion pause 9f0f a4e2 --no-wait
+""",
+    "resume": """
+  fusion resume 9f0f                     # goes on with what `fusion pause` has stopped
+  fusion run --resume a4e2               # for a run that was ended
+""",
     "cancel": """
   fusion cancel 9f0f
   fusion cancel 9f0f a4e2 --no-wait
@@ -128,6 +136,8 @@ EXIT_CODES: dict[str, str] = {
     "anything else.",
     "validate": "0 the settings can be run, 2 they cannot.",
     "doctor": "0 nothing is wrong, or warnings only; 1 there is a problem.",
+    "pause": "0 paused, 1 no such run, or it does not compute: it is over, waits, or is paused already.",
+    "resume": "0 resumed, 1 no such run, or it is not paused.",
     "cancel": "0 cancelled, 1 no such run, or it was over already, or is not over yet.",
 }
 """Verb to exit codes, where there is more to say than usual."""

@@ -347,13 +347,13 @@ def find_loads(
     Raises:
         ConfigError: All that is wrong with the sweep.
         StoreError: The store contradicts itself.
-        ArgumentError: A number that is none such, or a curve with one load.
+        ArgumentError: A number out of bounds, or a curve with one load.
         SearchFailedError: The simulator failed; what was finished is in the store.
         InterruptedRunError: Ctrl-C; what was finished is in the store.
     """
     _check_target(target)
     if not 0.0 < precision < 1.0:
-        raise ArgumentError(f"{precision:g} is no precision: it must be between 0 and 1")
+        raise ArgumentError(f"{precision:g} is not a precision: it must be between 0 and 1")
     if not max_requests >= 1.0:
         raise ArgumentError(f"{max_requests:g} requests are too few: it must be 1 or more")
     from fusion_flows.command.run_here import InterruptedRunError
@@ -380,7 +380,7 @@ def find_loads(
 
 def _check_target(target: float) -> None:
     if not 0.0 < target < 1.0:
-        raise ArgumentError(f"{target:g} is no blocking probability: it must be between 0 and 1")
+        raise ArgumentError(f"{target:g} is not a blocking probability: it must be between 0 and 1")
 
 
 def plot(
@@ -409,7 +409,7 @@ def plot(
         to: Folder for the files; default: plots.
 
     Raises:
-        ConfigError: All that is wrong with the sweep; an axis, a value or a metric that is none.
+        ConfigError: All that is wrong with the sweep; an unknown axis, value or metric.
         StoreError: The store contradicts itself.
         ArgumentError: Two kinds of picture at once, or a folder that cannot be written.
     """
@@ -468,7 +468,7 @@ def merge(folder: Path) -> int:
     """
     if not any((folder / part).is_dir() for part in ("points", "outcomes")):
         raise ArgumentError(
-            f"{folder} is no store: it has no folders points and outcomes; a store is `store` in a "
+            f"{folder} is not a store: it has no folders points and outcomes; a store is `store` in a "
             "folder of runs, or FUSION_STORE_DIR"
         )
     return the_store().merge(Store(folder))

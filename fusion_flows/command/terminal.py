@@ -1,4 +1,4 @@
-"""How values look in a terminal: tables and times; plain text where the output is no terminal."""
+"""How values look in a terminal: tables and times; plain text where the output is not a terminal."""
 
 import inspect
 import json

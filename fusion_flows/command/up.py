@@ -188,8 +188,10 @@ def up(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with signals.heard(), ServerFile() as file, ExitStack() as trees:
+            starting = LivingServer("", runs_dir, os.getpid(), starting=True)
+            file.write(starting)  # at once: to look for a server takes seconds
             url, listen = _place(host, port)
-            file.write(LivingServer("", runs_dir, os.getpid()))
+            file.write(starting._replace(url=url))
             os.environ[server_address.URL] = url
             os.environ["FUSION_RUNS_DIR"] = str(runs_dir)
             store = Settings().store.expanduser().absolute()
@@ -261,7 +263,7 @@ def _check_port(host: str, port: int) -> None:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise ArgumentError(
-            f"--host {host}: is no address of this machine ({error.strerror})"
+            f"--host {host}: is not an address of this machine ({error.strerror})"
         ) from None
     with socket.socket(family, kind) as probe:
         if sys.platform != "win32":  # there it would take a port that is in use

@@ -42,7 +42,8 @@ from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import recorded_name
 from fusion_flows.rundir.redaction import redact, without_secrets
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
-from fusion_flows.server.run_labels import add_tags, given_name, remember_name
+from fusion_flows.server.run_labels import add_tags, given_name
+from fusion_flows.server.run_record import recorded
 from fusion_flows.server.settings import Places, Settings
 from fusion_flows.server.watch import Watch, is_abandoned, silence
 
@@ -155,10 +156,13 @@ def _run(
         run = rundir.create(settings.runs_dir, run_id, to_ini(config))
     logger.info("Run directory: %s", run.path)
 
-    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
+    with (
+        run_lock.hold_own(run, run_id),
+        Connection(logger) as connection,
+        recorded(run, connection),
+    ):
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
-        remember_name(run)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
         go_on = f"a retry, or resume={run.run_id}, goes on from there"
         watch = Watch(connection, flow_run_id)

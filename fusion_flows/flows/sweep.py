@@ -57,7 +57,8 @@ from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.redaction import redact, without_secrets
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
-from fusion_flows.server.run_labels import add_tags, given_name, remember_name
+from fusion_flows.server.run_labels import add_tags, given_name
+from fusion_flows.server.run_record import recorded
 from fusion_flows.server.settings import Settings
 from fusion_flows.server.watch import Watch, is_abandoned, silence
 
@@ -191,8 +192,11 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         wanted = [state for state in states if state.point.key in failures]
         logger.info("%d of them failed last time: these are computed", len(wanted))
 
-    with run_lock.hold_own(run, run_id), Connection(logger) as connection:
-        remember_name(run)
+    with (
+        run_lock.hold_own(run, run_id),
+        Connection(logger) as connection,
+        recorded(run, connection),
+    ):
         record = RunFile(run.provenance)
         record.begin(
             sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)

@@ -19,7 +19,7 @@ from fusion.results.interval_text import with_interval
 from fusion.results.progress import ProgressState
 from fusion.results.statistics import Estimate
 from fusion_flows.following.result_lines import so_far
-from fusion_flows.report.tables import INTERRUPTED, point_cells
+from fusion_flows.report.tables import INTERRUPTED, point_texts
 from fusion_flows.rundir.directory import artifact_key, run_id_of
 from fusion_flows.server.connection import Connection
 
@@ -161,5 +161,4 @@ def table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> str:
 
     unfinished: what is said of a load that was interrupted.
     """
-    found = (point_cells(row, unfinished) for row in rows)
-    return json.dumps([{name: cell.text for name, cell in cells.items()} for cells in found])
+    return json.dumps(point_texts(rows, unfinished))

@@ -27,7 +27,7 @@ from fusion_flows.following.reporting import PAUSED, ChangedArtifacts, PlotArtif
 from fusion_flows.following.stall import Stall
 from fusion_flows.report.setting import sweep_subject
 from fusion_flows.report.sweep_page import SHOWN_POINTS
-from fusion_flows.report.tables import sweep_point_cells
+from fusion_flows.report.tables import sweep_point_texts
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.log_stream import LogStream
 from fusion_flows.server.connection import Connection, Unreachable
@@ -254,5 +254,4 @@ def table(rows: Sequence[Row], sweep: Sweep, unfinished: str) -> str:
 
     unfinished: what is said of a point that is not complete.
     """
-    found = (sweep_point_cells(row, sweep, unfinished) for row in rows)
-    return json.dumps([{name: cell.text for name, cell in cells.items()} for cells in found])
+    return json.dumps(sweep_point_texts(rows, sweep, unfinished))

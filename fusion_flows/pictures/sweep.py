@@ -33,7 +33,7 @@ class Picture(NamedTuple):
 def curves(states: Sequence[PointState], sweep: Sweep, metric: str, title: str) -> list[Picture]:
     """Return the picture of a metric over load; none where there is no result.
 
-    Raises ConfigError for a metric that is none.
+    Raises ConfigError for an unknown metric.
     """
     _check("metric", metric, list(METRICS))
     rows: list[Row] = list(point_rows(states, [metric]))
@@ -47,7 +47,7 @@ def differences(
 ) -> list[Picture]:
     """Return the picture of how much more the values on an axis block than one of them, over load.
 
-    base: that value; empty: the first. Raises ConfigError for an axis, a value or a metric that is none.
+    base: that value; empty: the first. Raises ConfigError for an unknown axis, value or metric.
     """
     _check("metric", metric, [name for name in METRICS if is_blocking(name)])
     compared = compare(states, sweep.model_copy(update={"metric": metric}), axis, base or None)
@@ -82,7 +82,7 @@ def heat_maps(
 ) -> list[Picture]:
     """Return a picture of a metric over two axes for each combination of the others.
 
-    Raises ConfigError for axes that are none or one, for a metric that is none, and for too many pictures.
+    Raises ConfigError for unknown axes or one axis, for an unknown metric, and for too many pictures.
     """
     _check("metric", metric, list(METRICS))
     for axis in (x, y):

@@ -38,6 +38,20 @@ def point_cells(row: Row, unfinished: str = INTERRUPTED) -> dict[str, Cell]:
     }
 
 
+def point_texts(rows: Iterable[Row], unfinished: str = INTERRUPTED) -> list[dict[str, Any]]:
+    """Return the points of a run as they are shown, in Prefect and at the command. See `point_cells`."""
+    return _texts(point_cells(row, unfinished) for row in rows)
+
+
+def sweep_point_texts(rows: Iterable[Row], sweep: Sweep, unfinished: str) -> list[dict[str, Any]]:
+    """Return the points of a sweep as they are shown. See `sweep_point_cells`."""
+    return _texts(sweep_point_cells(row, sweep, unfinished) for row in rows)
+
+
+def _texts(rows: Iterable[Mapping[str, Cell]]) -> list[dict[str, Any]]:
+    return [{name: cell.text for name, cell in cells.items()} for cells in rows]
+
+
 def sweep_point_cells(row: Row, sweep: Sweep, unfinished: str) -> dict[str, Cell]:
     """Return a point of a sweep as a person reads it.
 

@@ -52,7 +52,7 @@ class RunDirectory(NamedTuple):
 
     @property
     def flow_run(self) -> Path:
-        """The flow run that has worked here last: its id and its name."""
+        """The flow run that has worked here last: id, name, start, end and duration."""
         return self.path / "flow_run.json"
 
     @property
@@ -228,7 +228,7 @@ def open_run(runs_dir: Path, run_id: str) -> RunDirectory:
 
     The id may come from anywhere. Raises RunDirectoryError for all that is not 12 digits of 0-9
     and a-f, or does not name a folder of `runs_dir` with a config.ini in it; a symbolic link
-    is no such folder.
+    is not such a folder.
     """
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
         raise RunDirectoryError(f"{shown(run_id)} is not a run id: 12 digits of 0-9 and a-f")

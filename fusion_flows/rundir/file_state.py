@@ -27,11 +27,37 @@ class FileState(NamedTuple):
     over: bool
     started: datetime | None
     ended: datetime | None
-    """When its simulator had ended; where it was killed, when it wrote last."""
+    """When its flow had ended; where that was killed, its simulator; where that was, when it wrote last."""
+    duration_seconds: float | None = None
+    """Time in which it was running, all attempts of its flow run together, until now where it goes on."""
 
 
 def file_state(run: RunDirectory) -> FileState:
     """Return what the files of a run say. Nothing is taken for complete that may be not."""
+    state = _state(run)
+    flow_run = _record(run.flow_run)
+    started, attempt, ended = (
+        _time(flow_run.get(name)) for name in ("started", "attempt_started", "ended")
+    )
+    if started is None or attempt is None:  # no flow, or one of an earlier version
+        return state._replace(duration_seconds=_seconds(state.started, state.ended))
+    if not state.over:
+        ended = None
+    elif ended is None:
+        ended = max(attempt, state.ended) if state.ended else attempt
+    seconds = flow_run.get("duration_seconds") if ended and "ended" in flow_run else None
+    if seconds is None:
+        seconds = flow_run.get("earlier_seconds", 0.0)
+        seconds += _seconds(attempt, ended or datetime.now(UTC)) or 0.0
+    return state._replace(started=started, ended=ended, duration_seconds=seconds)
+
+
+def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
+    return (ended - started).total_seconds() if started and ended else None
+
+
+def _state(run: RunDirectory) -> FileState:
+    """Return the state of a run, with the times of its simulator."""
     record = _record(run.provenance)
     started, ended = (_time(record.get(name)) for name in ("started", "ended"))
     if run_lock.in_use(run):

@@ -90,7 +90,7 @@ class Preview(NamedTuple):
     truncated: bool = False
     """Whether there is more in the file than here."""
     text: str = ""
-    """Whole lines; of a line that is too long alone, its start. Bytes that are no UTF-8 are U+FFFD."""
+    """Whole lines; of a line that is too long alone, its start. Bytes that are not UTF-8 are U+FFFD."""
     value: Any = None
     """Of a JSON file that is within the limit in bytes: what it says."""
     header: list[str] | None = None

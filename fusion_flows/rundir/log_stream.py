@@ -24,7 +24,7 @@ class Batch(NamedTuple):
 class LogStream:
     """Read what was appended to a log since the last call, 1 MB of it at most.
 
-    Bytes that are no UTF-8 become replacement characters. A line without its end waits for it.
+    Bytes that are not UTF-8 become replacement characters. A line without its end waits for it.
     Memory is bounded whatever the file holds.
     """
 

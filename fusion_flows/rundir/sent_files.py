@@ -87,6 +87,15 @@ def receive(parameters: Any, folder: Path) -> Any:
     return _changed(parameters, "", unpacked)
 
 
+def told(value: str) -> str:
+    """Return a parameter as a person reads it: in the place of a file's content its name."""
+    if not value.startswith(_SENT):
+        return value
+    body, colon, function = value.removeprefix(_SENT).partition(":")
+    first = unquote(body.split(";")[0].partition("=")[0])
+    return f"{first}{colon}{function} (sent with the run)"
+
+
 def folder_of(runs_dir: Path, flow_run_id: UUID) -> Path:
     """Return where the files of a flow run go: into its run directory, which need not be there yet."""
     return absolute(runs_dir) / own_run_id(runs_dir, flow_run_id) / _FOLDER

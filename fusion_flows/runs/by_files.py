@@ -133,7 +133,6 @@ def run_by_files(run: RunDirectory) -> Run:
     loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
     loads += f", {counted(done, 'replication')}"
     state = file_state(run)
-    took = (state.ended - state.started).total_seconds() if state.started and state.ended else None
     return Run(
         run_id=run.run_id,
         flow_run_id=None,
@@ -146,7 +145,7 @@ def run_by_files(run: RunDirectory) -> Run:
         created=_created(run),
         started=state.started,
         ended=state.ended,
-        duration_seconds=took,
+        duration_seconds=state.duration_seconds,
     )
 
 
@@ -165,6 +164,8 @@ def corrected(run: Run, state: FileState, flow_run: "FlowRun") -> Run:
 
 def _duration(state: FileState, flow_run: "FlowRun") -> float | None:
     """Return for how long a run was running. Prefect goes on counting, as it has heard of no end."""
+    if state.duration_seconds is not None:
+        return state.duration_seconds
     before = flow_run.total_run_time.total_seconds()
     now = flow_run.state
     if flow_run.start_time is None or now is None or not now.is_running():

@@ -29,6 +29,7 @@ from fusion_flows.runs.by_files import (
     runs_by_files,
     without_files,
 )
+from fusion_flows.runs.given import given_lines
 from fusion_flows.runs.logs import log_lines
 from fusion_flows.runs.lookup import (
     PAGE,
@@ -96,7 +97,7 @@ class Details(BaseModel):
 
     run: Run
     setting: str
-    """What is simulated, in two lines; for a run of another machine what it was given."""
+    """What is simulated, in two lines; for a run that waits or is of another machine what it was given."""
     url: str
     """Its page in Prefect; empty where there is none."""
     directory: Path | None
@@ -409,8 +410,7 @@ def _setting(found: Found) -> str:
             )
         except ConfigError as error:  # a file of it is not here any more
             return str(error)
-    given = found.flow_run.parameters if found.flow_run else {}
-    return ", ".join(f"{key} = {shown(value)}" for key, value in given.items() if value)
+    return "\n".join(given_lines(found.flow_run.parameters)) if found.flow_run else ""
 
 
 def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, Any]]:
@@ -421,7 +421,7 @@ def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, 
     if directory is not None and is_run and (rows := read_rows(directory.points)):
         return rows
     if client is None:
-        return []
+        return _sweep_points(directory) if directory is not None and not is_run else []
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     run_ids = rundir.run_ids_of(found.flow_run.id) if found.flow_run else {found.run_id}
@@ -431,6 +431,18 @@ def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, 
             shown_rows: list[dict[str, Any]] = json.loads(artifact.data)
             return shown_rows
     return []
+
+
+def _sweep_points(directory: RunDirectory) -> list[dict[str, Any]]:
+    """Return the points of a sweep, from its files, as Prefect shows them."""
+    from fusion.sweep.definition import Sweep
+    from fusion_flows.report.results import read_rows
+    from fusion_flows.report.sweep_page import SHOWN_POINTS, UNFINISHED
+    from fusion_flows.report.tables import sweep_point_texts
+
+    sweep = Sweep.model_validate_json(directory.sweep.read_text(encoding="utf-8"))
+    rows = [row for row in read_rows(directory.points) if row["metric"] == sweep.metric]
+    return sweep_point_texts(rows[:SHOWN_POINTS], sweep, UNFINISHED)
 
 
 # --- ends --------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Run(BaseModel):
     """Progress and the latest result, in a line."""
     created: datetime | None
     started: datetime | None
+    """When it began to run for the first time; None for one that never did."""
     ended: datetime | None
     duration_seconds: float | None
     """Time in which it was running, all attempts together."""
@@ -138,6 +139,8 @@ def described(found: Found, progress: Any = None) -> Run:
     data = progress.data if progress else None
     over = state.is_final() if state else flow_run is None
     news = (progress.description or "") if progress else ""
+    # Of a run that ended while it waited Prefect has a start, too: the time of its end.
+    has_begun = flow_run is not None and flow_run.run_count > 0
     return Run(
         run_id=found.run_id,
         flow_run_id=flow_run.id if flow_run else None,
@@ -148,10 +151,10 @@ def described(found: Found, progress: Any = None) -> Run:
         percent=float(data) if isinstance(data, int | float) else None,
         news=as_ended(news) if over else news,
         created=_plain(flow_run.created) if flow_run else None,
-        started=_plain(flow_run.start_time) if flow_run else None,
+        started=_plain(flow_run.start_time) if flow_run and has_begun else None,
         ended=_plain(flow_run.end_time) if flow_run else None,
         duration_seconds=flow_run.estimated_run_time.total_seconds()
-        if flow_run and flow_run.start_time
+        if flow_run and has_begun
         else None,
     )
 

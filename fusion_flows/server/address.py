@@ -1,10 +1,12 @@
 """Which Prefect server is meant: the configured one, that of a running `fusion up`, or the embedded one.
 
 `fusion up` writes its address into PREFECT_HOME/fusion-up/server.json and keeps that file locked as
-long as it lives, so the address of one that was killed is never taken for a server.
+long as it lives, so the address of one that was killed is never taken for a server. What is asked while it
+is starting waits for it, as it is the server that is meant.
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -27,8 +29,11 @@ URL = "PREFECT_API_URL"
 
 _READERS_SECONDS = 0.5  # those that only look have the lock for a moment
 _LOOK_SECONDS = 0.02
+_STARTING_SECONDS = 120.0  # for which a `fusion up` that is starting is waited for
 _of_fusion_up = ""  # the address that `configure` has put into the environment
 _LOCAL = dict.fromkeys(("127.0.0.1", "::1", "0.0.0.0", "::"), "localhost")
+
+_log = logging.getLogger("fusion_flows.server")
 
 
 class NoServerError(RuntimeError):
@@ -47,13 +52,15 @@ class LivingServer(NamedTuple):
     """What a living `fusion up` says of itself."""
 
     url: str
-    """Of the API; empty while the server is starting."""
+    """Of the API; empty for a moment at the start, before it is known."""
     runs_dir: Path
     pid: int
     store_dir: str = ""
     """Where its worker keeps what sweeps compute; empty: `store` in the folder of the runs."""
     input_dirs: tuple[str, ...] | None = None
     """Folders whose files its worker may read; None where it does not say."""
+    starting: bool = False
+    """Whether server and worker are not there yet."""
 
     @property
     def store(self) -> Path:
@@ -83,7 +90,8 @@ class ServerFile:
                 continue
             self._file.close()
             there = living()
-            where = f" (process {there.pid}, {there.url or 'starting'})" if there else ""
+            what = there and ("starting" if there.starting else there.url)
+            where = f" (process {there.pid}, {what})" if there else ""
             raise AlreadyUpError(
                 f"`fusion up` is running already{where}; end that one with Ctrl-C in its terminal, "
                 "or set PREFECT_HOME to another folder to have a second one"
@@ -125,7 +133,7 @@ def living() -> LivingServer | None:
             places = Path(said["runs_dir"]), int(said["pid"]), str(said.get("store_dir", ""))
             folders = said.get("input_dirs")
             input_dirs = None if folders is None else tuple(map(str, folders))
-            return LivingServer(str(said["url"]), *places, input_dirs)
+            return LivingServer(str(said["url"]), *places, input_dirs, bool(said.get("starting")))
         except OSError:
             return None
         except (ValueError, KeyError, TypeError):  # it is writing just now
@@ -171,25 +179,46 @@ def _configured() -> _Configured | None:
 
 
 def meant() -> LivingServer | None:
-    """Return the living `fusion up` if its server is the one that is meant here, else None.
+    """Return the living `fusion up`, also one that is starting, if its server is the one that is meant here.
 
-    That is so where no server is configured, and where it is this one that is.
+    That is so where no server is configured, and where it is this one that is. Else return None.
     """
     server = living()
-    if server is None or not server.url:
-        return None
-    given = configured()
-    return server if not given or _place_of(given) == _place_of(server.url) else None
+    given = configured() if server else ""
+    if server is None or not given:
+        return server
+    return server if server.url and _place_of(given) == _place_of(server.url) else None
+
+
+def _started(server: LivingServer) -> LivingServer | None:
+    """Wait until a `fusion up` has started, and return what it says then; None where it has ended instead.
+
+    Raises ServerAwayError where that takes too long.
+    """
+    _log.warning("`fusion up` (process %d) is starting; waiting until it is up ...", server.pid)
+    deadline = time.monotonic() + _STARTING_SECONDS
+    while (there := living()) is not None and there.starting:
+        if time.monotonic() > deadline:
+            raise ServerAwayError(
+                f"`fusion up` (process {there.pid}) is starting for more than {_STARTING_SECONDS:.0f} s; "
+                f"its logs are in {folder()}"
+            )
+        time.sleep(_LOOK_SECONDS)
+    return there
 
 
 def configure() -> str:
     """Have Prefect talk to the configured server, else to that of a living `fusion up`.
 
     Return its address; empty: Prefect will start its embedded server. With that of `fusion up` come
-    its folders and its password, where this process has none. Call it before Prefect is imported;
-    afterwards it says what Prefect does and changes nothing.
+    its folders and its password, where this process has none. One that is starting is waited for. Call it
+    before Prefect is imported; afterwards it says what Prefect does and changes nothing.
+
+    Raises ServerAwayError where one is starting for too long.
     """
     server = meant()
+    if server is not None and server.starting and not configured() and "prefect" not in sys.modules:
+        server = _started(server)
     if server is not None:
         _take_folders(server)
     if "prefect" in sys.modules:
@@ -327,6 +356,12 @@ def _stranger(url: str) -> str:
 
 def _away(url: str, error: Exception) -> str:
     reason = " ".join(str(error).split()) or type(error).__name__
+    server = meant()
+    if server is not None and server.starting:
+        return (
+            f"the Prefect server at {url} does not answer yet: `fusion up` (process {server.pid}) is "
+            "starting it; try again in a moment"
+        )
     if url and not _has_api(url):
         reason += f"; the address of a server ends in /api, as {url.rstrip('/')}/api"
     origin = origin_of(url)

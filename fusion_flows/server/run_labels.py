@@ -1,6 +1,5 @@
 """Name and tags of a run in Prefect's lists."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -11,8 +10,6 @@ from uuid import UUID
 from prefect.runtime import flow_run as current
 
 from fusion.config.config import Config
-from fusion.results.files import write_atomic
-from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.server.connection import Connection
 
 _MOST_TAGS = 8  # beyond that a sweep's tags would hide its name
@@ -38,12 +35,6 @@ def given_name(parameters: Mapping[str, Any]) -> str:
         return str(parameters["name"])
     name = str(current.name or "")
     return "" if _MADE_UP.fullmatch(name) else name
-
-
-def remember_name(run: RunDirectory) -> None:
-    """Write into a run directory which flow run this is, for lists without a server. Raises OSError."""
-    known = {"flow_run_id": str(current.id), "name": str(current.name or "")}
-    write_atomic(run.flow_run, json.dumps(known).encode())
 
 
 def add_tags(

@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -33,6 +34,7 @@ from fusion_flows.runs import listing as runs
 from fusion_flows.runs.time_expressions import ArgumentError, moment
 from fusion_flows.server import address as server_address
 from fusion_flows.server.address import AlreadyUpError, LivingServer, NoServerError, ServerFile
+from fusion_flows.server.settings import Settings
 
 from .prefect_server import ROOT, Prefect, plain_environment, wait_for
 from .proxy import Proxy
@@ -151,7 +153,7 @@ for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], [
     assert done.returncode == 0, done.stderr
     for verb in (
         *("up", "set-up", "doctor", "templates", "topologies", "validate", "schema"),
-        *("run", "runs", "show", "logs", "cancel", "delete"),
+        *("run", "runs", "show", "logs", "pause", "resume", "cancel", "delete"),
     ):
         assert re.search(rf"^ +{verb}: \w+", done.stdout, re.M), verb
     assert "Only those in this state" in done.stdout, "the text of the function is that of the verb"
@@ -201,6 +203,8 @@ def test_lists_of_templates_and_topologies(
         (["run", "quikc"], "did you mean 'quick'"),
         (["run", "quick", "--resume", "1234"], "leave the others out"),
         (["cancel"], "name a run"),
+        (["pause"], "name a run"),
+        (["resume"], "name a run"),
         (["show"], "RUN"),
         (["set-up", "--max-concurrent-runs", "0"], "must be 1 or more"),
         (["up", "--max-concurrent-runs", "0"], "must be 1 or more"),
@@ -219,7 +223,7 @@ def test_lists_of_templates_and_topologies(
         (["plan"], "FILE"),
         (["plan", "none.toml"], "fusion: sweep = none.toml: there is no such file"),
         (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),
-        (["merge", "/none"], "/none is no store"),
+        (["merge", "/none"], "/none is not a store"),
         (["run", "quick", "--erlang-stop", "300"], "are given with -s: -s erlang_stop=VALUE"),
         (["validate", "quick", "--K_paths=3"], "are given with -s: -s k_paths=VALUE"),
         (["run", "quick", "--load", "300"], "loads are erlang_start, erlang_stop"),
@@ -463,6 +467,44 @@ print(url, get_current_settings().api.url, os.environ["FUSION_RUNS_DIR"])
         assert done.stdout.split() == ["http://127.0.0.1:2/api"] * 2 + ["r"]
 
 
+def test_a_fusion_up_that_is_starting_is_waited_for(home: Path) -> None:
+    code = "from fusion_flows.server.address import configure; print('url:', configure())"
+    starting = LivingServer("", Path("/some/runs"), 17, starting=True)
+    for after in (LivingServer("http://127.0.0.1:1/api", Path("/some/runs"), 17), None):
+        with ServerFile() as file:
+            file.write(starting)
+            assert server_address.meant() == starting
+            assert Settings().store == Path("/some/runs/store")
+            command = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert command.stderr is not None
+            assert "`fusion up` (process 17) is starting" in command.stderr.readline()
+            assert command.poll() is None
+            if after:
+                file.write(after)
+                out, _ = command.communicate(timeout=30)
+        if after is None:  # it has ended before it was up
+            out, _ = command.communicate(timeout=30)
+        assert out == (f"url: {after.url}\n" if after else "url: \n")
+
+
+def test_a_configured_server_that_is_starting_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://127.0.0.1:9/api"
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    with ServerFile() as file:
+        file.write(LivingServer(url, Path("/some/runs"), 17, starting=True))
+        command = here("cancel", "9f0f", environment=dict(os.environ))
+        _, error = command.communicate(timeout=60)
+    assert command.returncode == 1
+    assert "does not answer yet: `fusion up` (process 17) is starting it" in error
+
+
 def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9/api"
     environment = {**plain_environment(tmp_path), "PREFECT_API_URL": url}
@@ -667,15 +709,76 @@ def test_show_by_any_of_its_names(fusion: Fusion, finished: str, worker: Prefect
     assert "'output/points.csv'" in fusion("show", run_id, "outpt/points.csv").err
 
 
+def table_of(text: str) -> list[str]:
+    """Return the table of points in what `fusion show` prints."""
+    lines = iter(text.splitlines())
+    header = next(line for line in lines if "load (E)" in line)
+    return [header, *takewhile(bool, lines)]
+
+
 def test_a_run_on_another_machine_is_shown_from_prefect(
     fusion: Fusion, finished: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    here = fusion("show", run_id_of(finished)).out
     monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path))
     text = fusion("show", run_id_of(finished)).out
+    assert len(table_of(text)) == 3
+    assert table_of(text) == table_of(here)
+    assert re.search(r"^Setting +template = ", text, re.M)
+    assert re.search(r"^ +general_settings\.num_requests = 2000$", text, re.M)
     assert "not found here" in text
     assert re.search(r"^ +400 +0\.\d+ ", text, re.M), "the points as Prefect has them"
     assert "has no directory" in fusion("show", run_id_of(finished), "run.json").err
     assert "has no directory" in fusion("logs", "--file", run_id_of(finished)).err
+
+
+def test_a_run_that_waits_is_shown_by_what_it_was_given(
+    fusion: Fusion, finished: str, worker: Prefect
+) -> None:
+    rates = {str(rate): 0.1 for rate in range(100, 1100, 100)}
+    overrides = {
+        "general_settings": {"erlang_stop": 300.0, "request_distribution": rates},
+        "topology_settings": {"network": f"sent-file:my%20net.csv={'x' * 5000}"},
+    }
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+
+    def waiting(**parameters: Any) -> str:
+        flow = worker.run(finished)["flow_id"]
+        body = {"flow_id": flow, "name": "it waits", "parameters": parameters, "state": later}
+        return run_id_of(worker.api("POST", "flow_runs/", body)["id"])
+
+    run = waiting(template="quick", overrides=overrides, name="it waits", resume="")
+    sweep = {
+        "template": "nsfnet_320_slots",
+        "overrides": {"routing_settings": {"k_paths": 3}},
+        "grid": {"erlang": {"start": 100, "stop": 200, "step": 20}},
+        "zip": [{"seed": [1, 2], "path_order": ["km", "hops"]}],
+        "metric": "blocking_probability",
+    }
+    of_sweep = waiting(sweep=sweep, engine="local", failed=False)
+    many = waiting(template="", overrides={"a": {f"key_{n}": n for n in range(50)}})
+    text = fusion("show", run).out
+    setting = text[text.index("Setting") :].splitlines()
+    assert [line[10:] for line in setting[:4]] == [
+        "template = quick",
+        "general_settings.erlang_stop = 300",
+        'general_settings.request_distribution = {"100": 0.1, "200": 0.1, "300": 0.1, "400": 0.1, "500": 0.1,'
+        ' "600": 0.1, "700": 0.1, "...',
+        "topology_settings.network = my net.csv (sent with the run)",
+    ]
+    assert len(setting) == 4
+    text = fusion("show", of_sweep).out
+    assert [line[10:] for line in text[text.index("Setting") :].splitlines()] == [
+        "template = nsfnet_320_slots",
+        "routing_settings.k_paths = 3",
+        "erlang = start 100, stop 200, step 20",
+        "seed = 1, 2, in step with path_order",
+        "path_order = km, hops, in step with seed",
+        "engine = local",
+    ]
+    lines = fusion("show", many).out.splitlines()
+    assert lines[-2:] == [f"{'':<10}a.key_28 = 28", f"{'':<10}... and 21 more lines"]
+    assert fusion("delete", "--yes", run, of_sweep, many).code == 0
 
 
 def test_names_that_are_none_or_several_are_told(

@@ -51,7 +51,7 @@ def keeps_what_was_finished(server: Prefect, run_id: str) -> bool:
     directory = server.directory(run_id)
     table = (directory / "output" / "points.csv").read_text()
     wait_for(
-        lambda: "report" in server.artifacts(run_id), 30, "the report, which comes after the state"
+        lambda: "report" in server.artifacts(run_id), 120, "the report, which comes after the state"
     )
     report = server.artifacts(run_id)["report"]
     assert "Partial results" in (directory / "report.html").read_text()

@@ -150,8 +150,8 @@ def test_interrupted_it_leaves_no_process_and_goes_on_from_the_store(tmp_path: P
 @pytest.mark.parametrize(
     ("sweep", "target", "told"),
     [
-        (SWEEP.format(requests=500), "1.5", "1.5 is no blocking probability"),
-        (SWEEP.format(requests=500), "0.1 --precision 2", "2 is no precision"),
+        (SWEEP.format(requests=500), "1.5", "1.5 is not a blocking probability"),
+        (SWEEP.format(requests=500), "0.1 --precision 2", "2 is not a precision"),
         (
             SWEEP.format(requests=500).replace("50, 400", "50"),
             "0.1",

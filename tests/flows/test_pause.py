@@ -2,14 +2,18 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import psutil
 import pytest
 
 from fusion.sweep.store import Store
+from fusion_flows.command import cli
+from fusion_flows.runs import by_files
 
 from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, flow_process, replications, script, simulators
@@ -52,6 +56,74 @@ def last_artifacts(server: Prefect, run: str) -> dict[str, Any]:
     """Return the artifacts of a suspended run once its report is there, else nothing."""
     found = server.artifacts(run)
     return found if "suspended" in found.get("report", {}).get("description", "") else {}
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Fusion = Callable[..., Said]
+
+
+@pytest.fixture
+def fusion(
+    server: Prefect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Fusion]:
+    """Return the command, run in this process, against the server of the tests."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(server.runs))
+
+    def run(*words: str) -> Said:
+        capsys.readouterr()
+        code = cli.main(list(words))
+        return Said(code, *capsys.readouterr())
+
+    with temporary_settings({PREFECT_API_URL: server.url}):
+        yield run
+
+
+def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) -> None:
+    from prefect.flow_runs import resume_flow_run, suspend_flow_run
+
+    general = {**SOME["general_settings"], "max_iters": 120}
+    run_id, directory = start(worker, {**SOME, "general_settings": general})
+    waiting = worker.submit(overrides=SMALL)
+    refused = fusion("pause", run_id, waiting)
+    assert refused.code == 1
+    assert "has not begun" in refused.err
+    assert worker.run(run_id)["state_type"] == "RUNNING", "nothing is done by halves"
+    refused = fusion("resume", run_id)
+    assert (refused.code, refused.out) == (1, "")
+    assert "is not paused, but Running" in refused.err
+
+    paused = fusion("pause", directory.name)
+    assert (paused.code, paused.err) == (0, "")
+    assert paused.out.startswith(f"{directory.name}  ")
+    assert ": Suspended (nothing is computed. What was finished is kept; Resume" in paused.out
+    assert has_left(worker, run_id)
+    assert simulators(directory) == []
+    before = replications(directory)
+    assert 1 < len(before) < 120
+    assert "is Suspended already; `fusion resume`" in fusion("pause", run_id).err
+    assert worker.finished(waiting)["state_type"] == "COMPLETED", "its place is free"
+
+    resumed = fusion("resume", run_id)
+    assert (resumed.code, resumed.err) == (0, "")
+    wait_for(lambda: simulators(directory), 60, "the simulator")
+    wait_for(lambda: worker.run(run_id)["state_type"] == "RUNNING", 20, "the state")
+    suspend_flow_run(flow_run_id=UUID(run_id))  # as a program of others does it
+    wait_for(lambda: has_left(worker, run_id), 30, "the end of the flow's process")
+    resume_flow_run(UUID(run_id))
+    assert worker.finished(run_id, 90)["state_type"] == "COMPLETED"
+    assert replications(directory)[: len(before)] == before
+    assert len(replications(directory)) == 120
+    for verb, told in (("pause", "is over (Completed)"), ("resume", "`fusion run --resume")):
+        refused = fusion(verb, run_id)
+        assert refused.code == 1
+        assert told in refused.err
 
 
 def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Prefect) -> None:
@@ -258,6 +330,30 @@ def paused_news(server: Prefect, run: str) -> str:
     """Return what the progress of a run says, once it says that the run is paused."""
     news = str(server.artifacts(run).get("progress", {}).get("description"))
     return news if news.startswith("paused, ") else ""
+
+
+def test_the_verbs_pause_a_run_in_its_process(
+    fusion: Fusion, server: Prefect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, run_id, directory = endless_call(server, tmp_path)
+    paused = fusion("pause", run_id)
+    assert paused.code == 0, paused.err
+    assert ": Paused (nothing is computed. The processes wait where they are" in paused.out
+    wait_for(lambda: statuses(directory) == STOPPED, 20, "all to be stopped")
+    resumed = fusion("resume", run_id)
+    assert resumed.code == 0, resumed.err
+    wait_for(lambda: statuses(directory) <= GOES_ON, 20, "all to go on")
+    assert server.run(run_id)["state_type"] == "RUNNING"
+
+    assert fusion("pause", run_id).code == 0
+    monkeypatch.setattr(by_files, "_STARTING", timedelta(0))
+    process.kill()
+    process.wait()
+    refused = fusion("resume", run_id)
+    assert refused.code == 1
+    assert "has lost the process that it waited in; `fusion run --resume" in refused.err
+    assert server.run(run_id)["state_type"] == "PAUSED"
+    server.cancel(run_id)
 
 
 def test_a_paused_run_without_a_deployment_waits_in_its_process(

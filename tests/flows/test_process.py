@@ -279,7 +279,7 @@ def test_nothing_is_left(way: Callable[[ProcessTree], None], tmp_path: Path) -> 
     processes = animals.processes()
     started = time.monotonic()
     way(tree)
-    assert_gone(processes, GRACE_SECONDS + 1 - (time.monotonic() - started))
+    assert_gone(processes, GRACE_SECONDS + 20 - (time.monotonic() - started))
     assert tree.end() == 128 + signal.SIGKILL
 
 
@@ -372,7 +372,7 @@ def test_end_finds_what_a_killed_guard_left(tmp_path: Path) -> None:
     assert alive(processes["daemon"])
     started = time.monotonic()
     tree.end()
-    assert_gone(processes, GRACE_SECONDS + 1 - (time.monotonic() - started))
+    assert_gone(processes, GRACE_SECONDS + 20 - (time.monotonic() - started))
 
 
 # What forks while it is killed
@@ -432,10 +432,10 @@ def test_what_forks_in_a_loop_is_ended(script: str, where: str, tmp_path: Path) 
         time.sleep(0.5)  # some generations
         started = time.monotonic()
         assert tree.end() == 128 + signal.SIGKILL
-        assert time.monotonic() - started < GRACE_SECONDS + 1
+        assert time.monotonic() - started < GRACE_SECONDS + 20
     os.set_blocking(reader, True)
     assert os.read(reader, 100) == b""  # all who held the other end are gone
-    assert time.monotonic() - started < GRACE_SECONDS + 1
+    assert time.monotonic() - started < GRACE_SECONDS + 20
     os.close(reader)
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
@@ -16,13 +16,14 @@ from fusion.config.config import load_config, to_ini
 from fusion_flows.command import cli
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import run_id_of
 from fusion_flows.rundir.file_state import FileState, file_state, is_complete
 from fusion_flows.runs import by_files as runs_by_files
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.lookup import Run
 
-from .prefect_server import Prefect, free_port, plain_environment
-from .started import SMALL, endless_call, script
+from .prefect_server import Prefect, free_port, plain_environment, wait_for
+from .started import GOING_ON, SMALL, endless_call, replications, script
 
 Capture = pytest.CaptureFixture[str]
 
@@ -89,7 +90,7 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
         once, again = (listed(server.url)[dead.name] for _ in range(2))
         assert (once.state, once.name, once.ended) == ("Interrupted", "dead", by_files.ended)
         assert once.duration_seconds == again.duration_seconds, "what is over takes no longer"
-        assert 0 < (once.duration_seconds or 0) < (by_files.duration_seconds or 0) + 30
+        assert once.duration_seconds == by_files.duration_seconds
         for state in ("", "Running", "Interrupted"):
             server.api("POST", f"flow_runs/{dead_id}/set_state", running)
             found = listed(server.url, state)
@@ -102,6 +103,65 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
     finally:
         living.kill()
         living.wait()
+
+
+def test_start_and_duration_are_the_same_with_and_without_a_server(
+    worker: Prefect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(worker.runs))
+    going_on = worker.submit(overrides=GOING_ON)
+    directory = worker.directory(going_on)
+    wait_for(lambda: replications(directory), 60, "a replication")
+    waits = worker.submit(overrides=SMALL)
+    worker.cancel(waits)
+    assert worker.run(waits)["start_time"], "for Prefect it has one"
+    never = listed(worker.url)[run_id_of(UUID(waits))]
+    assert (never.state, never.started, never.duration_seconds) == ("Cancelled", None, None)
+    worker.cancel(going_on)
+    worker.finished(going_on)
+    complete = worker.submit(overrides=SMALL)
+    worker.finished(complete, 90)
+    found, away = listed(worker.url), listed(f"http://127.0.0.1:{free_port()}/api")
+    for run in (going_on, complete):
+        here, there = (each[run_id_of(UUID(run))] for each in (found, away))
+        assert there.started == here.started
+        record = json.loads((worker.directory(run) / "run.json").read_text())
+        assert there.ended is not None
+        assert here.ended is not None
+        assert datetime.fromisoformat(record["started"]) < there.ended <= here.ended
+        assert there.duration_seconds is not None
+        assert here.duration_seconds is not None
+        assert there.duration_seconds <= here.duration_seconds
+    # Of a run that is cancelled the flow knows the end that Prefect says.
+    assert away[run_id_of(UUID(going_on))].duration_seconds == pytest.approx(
+        found[run_id_of(UUID(going_on))].duration_seconds, abs=1e-3
+    )
+
+
+def test_of_several_attempts_the_files_say_how_long_they_took_together(tmp_path: Path) -> None:
+    run = rundir.create(tmp_path, "0123456789ab", "[general_settings]\n")
+    began = datetime(2026, 11, 29, 18, tzinfo=UTC)
+    record = {
+        "started": began.isoformat(),
+        "attempt_started": (began + timedelta(hours=2)).isoformat(),
+        "earlier_seconds": 60.0,
+    }
+    run.flow_run.write_text(json.dumps(record))
+    run.provenance.write_text(
+        '{"started": "2026-11-29T20:00:03+00:00", "ended": "2026-11-29T20:00:30+00:00", "exit_code": 0}'
+    )
+    state = file_state(run)
+    assert (state.started, state.duration_seconds) == (began, 90.0), "its flow was killed"
+    ended = began + timedelta(hours=2, seconds=40)
+    run.flow_run.write_text(
+        json.dumps({**record, "ended": ended.isoformat(), "duration_seconds": 100.0})
+    )
+    state = file_state(run)
+    assert (state.started, state.ended, state.duration_seconds) == (began, ended, 100.0)
+    run.flow_run.write_text('{"flow_run_id": "", "name": "of an earlier version"}')
+    state = file_state(run)
+    assert state.started == datetime(2026, 11, 29, 20, 0, 3, tzinfo=UTC)
+    assert state.duration_seconds == 27
 
 
 def test_an_end_is_told_from_the_files(tmp_path: Path) -> None:
@@ -162,7 +222,8 @@ from fusion_flows.command.submission import resumable
 for words in (["runs"], ["show", "my ring"], ["show", "my ring", "config.ini"], ["logs", "my ring"],
               ["logs", "my ring", "--follow"], ["runs", "--state", "failed"]):
     assert main(words) == 0, words
-for words in (["cancel", "my ring"], ["delete", "my ring", "-y"], ["set-up"], ["run", "quick", "--detach"],
+for words in (["cancel", "my ring"], ["pause", "my ring"], ["resume", "my ring"],
+              ["delete", "my ring", "-y"], ["set-up"], ["run", "quick", "--detach"],
               ["show", "nobody"], ["logs", "nobody"]):
     assert main(words) == 1, words
 assert resumable("my ring") == "0123456789ab"
@@ -188,7 +249,7 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
     assert done.stdout.count("my ring") == 2
     assert done.stdout.count("what the simulator printed") == 2
     told = [line for line in done.stderr.splitlines() if line.startswith("fusion: ")]
-    assert len(told) == 6
+    assert len(told) == 8
     assert all("no Prefect server is running" in line and "`fusion up`" in line for line in told)
     looked = [line for line in told if f"In {tmp_path / 'runs'} no run is called nobody" in line]
     assert len(looked) == 2

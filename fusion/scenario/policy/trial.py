@@ -120,7 +120,7 @@ class Traced:
     def __call__(self, request: Request) -> Any:
         """Return what the policy chooses, if that can be done. Raises WrongPolicyError."""
         for question in self._questions:
-            make_ready(question, request)  # to compile is no work of the policy's
+            make_ready(question, request)  # compiling is not the policy's work
         chosen = self._within_limits(lambda: self._choose(request), "for one request")
         if reason := reason_against(chosen, request):
             raise WrongPolicyError(f"{self._place}: {self._function} {reason}")

@@ -1,0 +1,155 @@
+"""Pause runs and resume them, as the buttons of Prefect's UI do.
+
+A run of a deployment leaves its process and its place in the line (Suspended); a worker starts it anew.
+One that no worker could start waits in its process (Paused).
+"""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.runs.by_files import lost
+from fusion_flows.runs.lookup import Found, Run, RunError, described, find, refresh
+from fusion_flows.server.address import connect
+from fusion_flows.server.settings import Settings
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import State
+
+_LEAVE_SECONDS = 150.0  # from the state to the end of the process: the last news and the report
+_LOOK_SECONDS = 0.2
+
+
+def pause(*run: str, wait: bool = True) -> list[Run]:
+    """Pause runs that are going on, for as long as you like; `resume` lets them go on.
+
+    A run of a deployment keeps what it has finished and leaves its place to the next one. A run that no
+    worker could start anew, such as `fusion run` in a terminal, waits in its process.
+
+    Args:
+        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
+        wait: Wait until their processes are gone, where those are on this machine.
+
+    Raises:
+        NoSuchRunError: No run is called that, or more than one; then none is paused.
+        RunError: A run is over, has not begun, or is paused already; then none is paused. Or a process is
+            there still when it should be gone.
+        NoServerError: No server answers.
+    """
+    runs_dir = Settings().runs_dir
+    with connect() as client:
+        found = [find(client, one, runs_dir) for one in run]
+        for one in found:
+            _refuse_to_pause(client, one)
+        for one in found:
+            _pause(client, one)
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        after = [refresh(client, one) for one in found]
+        while wait and any(map(_is_leaving, after)) and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+            after = [refresh(client, one) for one in after]
+        if wait and (there := [one for one in after if _is_leaving(one)]):
+            raise RunError(
+                f"{_called(there[0])} is Suspended, but its process is still there after "
+                f"{_LEAVE_SECONDS:.0f} s; `fusion doctor` says what is wrong"
+            )
+        return [described(one) for one in after]
+
+
+def resume(*run: str) -> list[Run]:
+    """Let paused runs go on. One that has left its process waits in line for its place first.
+
+    A run that is over is not paused: `fusion run --resume` finishes what it left.
+
+    Args:
+        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
+
+    Raises:
+        NoSuchRunError: No run is called that, or more than one; then none is resumed.
+        RunError: A run is not paused, or its process is gone; then none is resumed.
+        NoServerError: No server answers.
+    """
+    runs_dir = Settings().runs_dir
+    with connect() as client:
+        found = [find(client, one, runs_dir) for one in run]
+        for one in found:
+            _refuse_to_resume(client, one)
+        for one in found:
+            assert one.flow_run is not None
+            _check(one, client.resume_flow_run(one.flow_run.id), "resumed")
+        return [described(refresh(client, one)) for one in found]
+
+
+def _is_leaving(found: Found) -> bool:
+    """Return whether a run is suspended, and its process is still there, on this machine."""
+    state = found.flow_run.state if found.flow_run else None
+    return (
+        state is not None
+        and state.is_paused()
+        and bool(state.state_details.pause_reschedule)
+        and found.directory is not None
+        and run_lock.in_use(found.directory)
+    )
+
+
+def _pause(client: "SyncPrefectClient", found: Found) -> None:
+    from prefect.states import Paused, Suspended
+
+    from fusion_flows.server.watch import PAUSED, SUSPENDED
+
+    assert found.flow_run is not None
+    # With no time limit, as Prefect would call the run Failed when it is over.
+    state: State[Any] = (
+        Suspended(message=SUSPENDED) if found.flow_run.deployment_id else Paused(message=PAUSED)
+    )
+    _check(found, client.set_flow_run_state(found.flow_run.id, state), "paused")
+
+
+def _check(found: Found, answer: Any, what: str) -> None:
+    """Raise RunError where Prefect does not agree. answer: what it says. what: was asked for."""
+    if answer.status.value != "ACCEPT":
+        reason = getattr(answer.details, "reason", None) or "Prefect does not say why"
+        raise RunError(f"{_called(found)} is not {what}: {reason}")
+
+
+def _refuse_to_pause(client: "SyncPrefectClient", found: Found) -> None:
+    """Raise RunError for a run that does not compute, or is ending."""
+    state = found.flow_run.state if found.flow_run else None
+    if state is None:
+        if found.flow_run is None:
+            raise RunError(f"{_called(found)} is not in Prefect, which pauses runs")
+        raise RunError(f"{_called(found)} {_WAITS}")
+    if state.is_running():
+        if lost(client, [found]):
+            raise RunError(f"{_called(found)} has lost its processes: nothing is left to pause")
+        return
+    if state.is_paused():
+        raise RunError(f"{_called(found)} is {state.name} already; `fusion resume` lets it go on")
+    if state.is_final():
+        raise RunError(f"{_called(found)} is over ({state.name}): nothing is left to pause")
+    if state.is_cancelling():
+        raise RunError(f"{_called(found)} is being cancelled")
+    raise RunError(f"{_called(found)} {_WAITS}")
+
+
+_WAITS = "has not begun, so there is nothing to pause; `fusion cancel` takes it out of the line"
+
+
+def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
+    """Raise RunError for a run that is not paused, or that nobody would go on with."""
+    state = found.flow_run.state if found.flow_run else None
+    finish = f"`fusion run --resume {found.run_id}` finishes what it left"
+    if state is not None and state.is_paused():
+        if lost(client, [found]):
+            raise RunError(f"{_called(found)} has lost the process that it waited in; {finish}")
+        return
+    if state is None and found.flow_run is None:
+        raise RunError(f"{_called(found)} is not in Prefect; {finish}")
+    if state is not None and state.is_final():
+        raise RunError(f"{_called(found)} is over ({state.name}), not paused; {finish}")
+    raise RunError(f"{_called(found)} is not paused, but {state.name if state else 'waiting'}")
+
+
+def _called(found: Found) -> str:
+    return f"run {found.run_id}{f' ({found.name})' if found.name else ''}"
