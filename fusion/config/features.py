@@ -408,9 +408,11 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("quality", "orchestrator"): "this was not compared with FUSION; conventions = fusion has it",
     ("grooming", "orchestrator"): "this was not compared with FUSION; conventions = fusion has it",
     #
-    ("slicing", "learners"): "an action sets up one lightpath",
-    ("grooming", "learners"): "an action sets up one lightpath",
-    ("protection", "learners"): "an action sets up one lightpath",
+    (
+        "grooming",
+        "learners",
+    ): "what lightpaths have left serves a request before a path is chosen",
+    ("protection", "learners"): "an action is one path, and a connection there takes two",
     ("fusion", "learners"): "they say what is decided, and an agent is to decide",
     #
     ("impairments", "splitting"): _BLIND,

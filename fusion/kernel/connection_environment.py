@@ -15,8 +15,8 @@ import numpy as np
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally
-from fusion.kernel.connection_loop import arrive, begin_connection, settle
-from fusion.kernel.connections import add_part, set_up
+from fusion.kernel.connection_loop import arrive, begin_connection, settle, slice_request
+from fusion.kernel.connections import CONNECTION, LIGHTPATH, add_part, drop_parts, give_row, set_up
 from fusion.kernel.environment_loop import DECIDE, REST, Rules, Shown, tally_of
 from fusion.kernel.impairments import Light
 from fusion.kernel.observation import (
@@ -32,10 +32,17 @@ from fusion.kernel.observation import (
 )
 from fusion.kernel.quality import decibels_of, is_refused
 from fusion.kernel.records import Connections, Count, Noise, Quality, Service
+from fusion.kernel.search import FIRST_FIT
 from fusion.kernel.spectrum import free_from, nth_block
 
 QUALITY_FEATURES = 2
 """Numbers of a block that are shown where lightpaths need some signal quality."""
+
+SLICE_FEATURES = 2
+"""Numbers of a path that are shown where a request may be sliced."""
+
+SLICED = -2
+"""The plane of a choice that is not one place: the request is sliced on the path."""
 
 MARGIN_DB = 10.0
 """Decibels above what a format needs that are shown as 1."""
@@ -57,7 +64,7 @@ class Stretches(NamedTuple):
     """int64[environment]: requests of the episode that have been decided."""
     choice: Int32s
     """int32[environment, action, 3]: plane, first slot and column of `Network.width` of each action that
-    places a lightpath; or -1."""
+    places a lightpath; SLICED as the plane of one that places several; or -1."""
     decision: Int32s
     """int32[environment, request, 3]: what was decided, see `connection_loop.serve_each`."""
 
@@ -69,6 +76,8 @@ class More(NamedTuple):
     """Numbers of a path."""
     quality: int
     """Place of the first of those of blocks about quality; read only where there is quality."""
+    slices: int
+    """Place of the first of those about slices; read only where requests may be sliced."""
     down: int
     """Place of the number that is 1 where a link of the path is down; or -1."""
     rows: int
@@ -282,9 +291,139 @@ def offer_on(
 
 
 @inner
+def slice_on(
+    network: Network,
+    service: Service,
+    pair_of_path: Int32s,
+    state: Connections,
+    connection: int,
+    pair: int,
+    bit_rate: int,
+    path: int,
+) -> Any:
+    """Serve a request by several lightpaths on a path, by first fit; return what they do not carry.
+
+    As `connection_loop.serve_request` does where it is the only path.
+    """
+    state.order[0] = path
+    left: Any = service.rate[bit_rate]
+    for attempt in range(2 if service.partial else 1):
+        left = slice_request(
+            network,
+            service,
+            state,
+            pair_of_path,
+            FIRST_FIT,
+            1,
+            connection,
+            pair,
+            bit_rate,
+            attempt == 1,
+            0.0,
+            state.clock[0],
+        )
+        if left == 0:
+            break
+    return left
+
+
+@inner
+def slice_chosen(
+    network: Network,
+    service: Service,
+    pair_of_path: Int32s,
+    state: Connections,
+    kept: Floats | None,
+    connection: int,
+    pair: int,
+    bit_rate: int,
+    path: int,
+) -> Any:
+    """Serve a request as `slice_on` does where requests may be sliced."""
+    if kept is None:
+        return service.rate[bit_rate]
+    return slice_on(network, service, pair_of_path, state, connection, pair, bit_rate, path)
+
+
+@inner
+def keep_noise(noise: Noise | None, rows: int, kept: Floats) -> None:
+    """Remember the noise of lightpaths, bit for bit."""
+    if noise is not None:
+        for row in range(rows):
+            kept[row] = noise.ratio[row]
+
+
+@inner
+def put_noise_back(noise: Noise | None, rows: int, kept: Floats) -> None:
+    """Give lightpaths the noise that was remembered."""
+    if noise is not None:
+        for row in range(rows):
+            noise.ratio[row] = kept[row]
+
+
+@inner
+def try_slices(
+    network: Network,
+    service: Service,
+    pair_of_path: Int32s,
+    state: Connections,
+    kept: Floats,
+    pair: int,
+    bit_rate: int,
+    path: int,
+) -> Any:
+    """Return what `slice_on` would return and the number of its lightpaths; nothing of it stays."""
+    rows = state.cursor[LIGHTPATH + 1]
+    keep_noise(state.noise, rows, kept)
+    connection = begin_connection(state)
+    left = slice_on(network, service, pair_of_path, state, connection, pair, bit_rate, path)
+    parts = np.int64(0)
+    part = state.first_part[connection]
+    while part >= 0:
+        parts += 1
+        part = state.next_part[part]
+    drop_parts(network, service, state, pair_of_path, connection)
+    give_row(state.cursor, CONNECTION, state.next_connection, connection)
+    put_noise_back(state.noise, rows, kept)
+    return left, parts
+
+
+@inner
+def offer_slices(
+    network: Network,
+    service: Service,
+    pair_of_path: Int32s,
+    more: More,
+    state: Connections,
+    kept: Floats | None,
+    pair: int,
+    bit_rate: int,
+    path: int,
+    feature: Float32s,
+    mask: Int8s,
+    choice: Int32s,
+) -> None:
+    """Write what the first action of a path carries; where there is no place for one lightpath, slices."""
+    if kept is not None:
+        carried, parts = 1.0, np.int64(1)
+        if not mask[0]:
+            left, parts = try_slices(
+                network, service, pair_of_path, state, kept, pair, bit_rate, path
+            )
+            carried = 1.0 - left / service.rate[bit_rate]
+            if carried > 0.0:
+                mask[0] = 1
+                choice[0, 0] = SLICED
+        feature[more.slices] = carried
+        feature[more.slices + 1] = parts / service.max_segments
+
+
+@inner
 def show_connection(
     network: Network,
     service: Service,
+    pair_of_path: Int32s,
+    kept: Floats | None,
     view: View,
     more: More,
     state: Connections,
@@ -316,6 +455,20 @@ def show_connection(
                 mask[candidate * view.blocks : (candidate + 1) * view.blocks],
                 choice[candidate * view.blocks : (candidate + 1) * view.blocks],
             )
+            offer_slices(
+                network,
+                service,
+                pair_of_path,
+                more,
+                state,
+                kept,
+                pair,
+                bit_rate,
+                np.int64(path),
+                features[at : at + more.size],
+                mask[candidate * view.blocks : (candidate + 1) * view.blocks],
+                choice[candidate * view.blocks : (candidate + 1) * view.blocks],
+            )
         at += more.size
     allow_to_block(mask, may_block)
 
@@ -330,6 +483,7 @@ def step_connections(
     more: More,
     rules: Rules,
     sample_every: int,
+    kept: Floats | None,
     states: Connections,
     tallies: Tally,
     counts: Count,
@@ -343,7 +497,8 @@ def step_connections(
     Returns the number of environments whose stretch is over, which show nothing, or -1 where an action is
     none and nothing was done. Called again with BEGIN, when they have another, they show its first request.
 
-    width_row: as for `network_of`. pair_of_path: int32[path]. states, tallies, counts: as in `records` and
+    width_row: as for `network_of`. pair_of_path: int32[path]. kept: float64[lightpath], overwritten, where
+    requests may be sliced; else None. states, tallies, counts: as in `records` and
     `arrays`, with the environment before all other axes. shown, action, task: as for
     `environment_loop.step`; what an environment that does not decide is rewarded with is left as it is.
     """
@@ -367,15 +522,19 @@ def step_connections(
             plane = np.int64(-1)
             if chosen < stretches.choice.shape[1]:
                 plane = np.int64(stretches.choice[environment, chosen, 0])
-            shown.reward[environment] = rules.blocked_reward
+            path = np.int64(own.first_path[pair] + chosen // view.blocks)
             if plane >= 0:
                 start = np.int64(stretches.choice[environment, chosen, 1])
                 column = np.int64(stretches.choice[environment, chosen, 2])
-                path = np.int64(own.first_path[pair] + chosen // view.blocks)
                 row = set_up(own, service, state, pair, path, plane, start, column, now)
                 add_part(state, connection, row, left, True)
                 left = np.int64(0)
-                shown.reward[environment] = 1.0
+            elif plane == SLICED:
+                left = slice_chosen(
+                    own, service, pair_of_path, state, kept, connection, pair, bit_rate, path
+                )
+            share = 1.0 - left / service.rate[bit_rate]
+            shown.reward[environment] = share + (1.0 - share) * rules.blocked_reward
             settle(
                 own,
                 service,
@@ -402,6 +561,8 @@ def step_connections(
         show_connection(
             own,
             service,
+            pair_of_path,
+            kept,
             view,
             more,
             state,

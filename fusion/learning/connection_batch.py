@@ -1,4 +1,4 @@
-"""Environments with signal quality, impairments or failures: those of the loop for connections."""
+"""Environments with signal quality, impairments, slicing or failures: those of the loop for connections."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fusion.simulation.outages import Stretch
 
 
 class ConnectionBatch(Batch):
-    """Environments whose lightpaths need some signal quality, or whose links fail.
+    """Environments with some signal quality, with slicing, or whose links fail.
 
     Each is a simulation that serves only what the policy of the config is to serve: the requests of a
     warm-up, and connections that are restored.
@@ -67,6 +67,8 @@ class ConnectionBatch(Batch):
         # Where light is matters to the policy of the config alone: the loop is the same without.
         self._seen_service = self._service._replace(impairments=None)
         self._seen_states = self._states._replace(light=None)
+        is_sliced = self._service.max_segments > 1
+        self._kept = np.empty(len(empty.state.path)) if is_sliced else None
         self._simulation: list[ConnectionSimulation | None] = [None] * count
         self._can_fail = False
         self._coming: list[Iterator[Stretch]] = [iter(())] * count
@@ -134,6 +136,7 @@ class ConnectionBatch(Batch):
                 self._more,
                 self._rules,
                 scenario.sample_every,
+                self._kept,
                 self._seen_states,
                 self._tallies,
                 self._counts,

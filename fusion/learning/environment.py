@@ -45,9 +45,12 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
 
     Action: candidate path x blocks + j takes the slots from the start of the j-th free block of that path
     which is wide enough, by plane (core and band) and then from the lowest slot; with one block that is first
-    fit. The last action blocks the request. An action that cannot be done blocks it, too.
+    fit. With signal quality the places are those where a lightpath works, and with slicing the first action
+    of a path without a place slices the request there. The last action blocks the request. An action that
+    cannot be done blocks it, too.
 
-    Reward: 1 for a request that is served, `blocked_reward` for another.
+    Reward: 1 for a request that is served, `blocked_reward` for another; in proportion for one that is served
+    in part.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as gymnasium declares it

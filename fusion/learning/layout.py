@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel.connection_environment import QUALITY_FEATURES, More
+from fusion.kernel.connection_environment import QUALITY_FEATURES, SLICE_FEATURES, More
 from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View
 from fusion.scenario.scenario import Scenario
 
@@ -23,7 +23,8 @@ _OF_A_PATH = ("hops", "width", "free", "largest", "mean")
 _OF_A_BLOCK = ("start", "size")
 _OF_QUALITY = ("width", "margin")
 assert (len(_OF_A_PATH), len(_OF_A_BLOCK)) == (PATH_FEATURES, BLOCK_FEATURES)
-assert len(_OF_QUALITY) == QUALITY_FEATURES
+_OF_SLICES = ("carried", "lightpaths")
+assert (len(_OF_QUALITY), len(_OF_SLICES)) == (QUALITY_FEATURES, SLICE_FEATURES)
 
 
 class Layout(NamedTuple):
@@ -31,7 +32,8 @@ class Layout(NamedTuple):
 
     nodes: names, in the order of source and destination. candidates: paths of the pair that has most.
     blocks: free blocks of a path among which an action chooses. shows_holding: whether the holding time is
-    shown. shows_quality: whether lightpaths need some signal quality. shows_failures: whether links fail.
+    shown. shows_quality: whether lightpaths need some signal quality. shows_slices: whether a
+    request may be sliced. shows_failures: whether links fail.
     """
 
     nodes: tuple[str, ...]
@@ -39,6 +41,7 @@ class Layout(NamedTuple):
     blocks: int
     shows_holding: bool
     shows_quality: bool = False
+    shows_slices: bool = False
     shows_failures: bool = False
 
     @property
@@ -51,6 +54,8 @@ class Layout(NamedTuple):
         if self.shows_quality:
             each = [(what, block) for block in range(self.blocks) for what in _OF_QUALITY]
             of_a_path += [f"{what} of block {block}" for what, block in each]
+        if self.shows_slices:
+            of_a_path += _OF_SLICES
         if self.shows_failures:
             of_a_path.append("down")
         return (
@@ -75,7 +80,8 @@ class Layout(NamedTuple):
         """Return the part of each candidate path, float32[..., path, feature of a path], as a view.
 
         The features are hops, width, free, largest, mean, and start and size of each block; then width and
-        margin of each block where lightpaths need some signal quality, and down where links fail.
+        margin of each block where lightpaths need some signal quality, carried and lightpaths where requests
+        may be sliced, and down where links fail.
         """
         paths = observation[..., self._first_of_paths :]
         return paths.reshape(*paths.shape[:-1], self.candidates, self._size_of_a_path)
@@ -90,14 +96,19 @@ class Layout(NamedTuple):
 
     @property
     def _size_of_a_path(self) -> int:
-        of_quality = QUALITY_FEATURES * self.blocks * self.shows_quality
-        return self._size_without_more + of_quality + self.shows_failures
+        of_slices = SLICE_FEATURES * self.shows_slices
+        return self._first_of_slices + of_slices + self.shows_failures
+
+    @property
+    def _first_of_slices(self) -> int:
+        return self._size_without_more + QUALITY_FEATURES * self.blocks * self.shows_quality
 
     def more(self, rows: int) -> More:
         """Return where things are for the loop for connections. rows: of `Network.width`."""
         return More(
             size=self._size_of_a_path,
             quality=self._size_without_more,
+            slices=self._first_of_slices,
             down=self._size_of_a_path - 1 if self.shows_failures else -1,
             rows=rows // 2 if self.shows_failures else rows,
         )
@@ -111,6 +122,7 @@ def make_layout(scenario: Scenario, blocks: int, *, shows_holding: bool) -> Layo
         blocks=blocks,
         shows_holding=shows_holding,
         shows_quality=scenario.service is not None and scenario.service.quality is not None,
+        shows_slices=scenario.service is not None and scenario.service.max_segments > 1,
         shows_failures=scenario.failure is not None,
     )
 

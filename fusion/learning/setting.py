@@ -78,6 +78,8 @@ _MODELLED: dict[str, frozenset[str] | None] = {
             "fixed_grid",
             "channel_capacity",
             "dynamic_lps",
+            "max_segments",
+            "can_partially_serve",
             "restoration_latency_ms",
             "signalling_ms_per_km",
             *SECTIONS["snr_settings"].model_fields,

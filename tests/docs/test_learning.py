@@ -41,6 +41,7 @@ def test_the_code_for_stable_baselines3_runs(capsys: Any) -> None:
 
 def test_the_table_names_what_is_shown() -> None:
     all_is_shown = {
+        "general_settings": {"max_segments": 2},
         "snr_settings": {"snr_type": "gsnr"},
         "failure_settings": {"failure_type": "random", "mtbf": 50, "mttr": 1},
     }

@@ -289,7 +289,6 @@ def test_names_say_what_the_numbers_are() -> None:
 
 
 REFUSED = {
-    "max_segments": {"general_settings": {"max_segments": 4}},
     "is_grooming_enabled": {"general_settings": {"is_grooming_enabled": True}},
     "protection_mode": {"protection_settings": {"protection_mode": "1plus1"}},
     "conventions": {
@@ -317,7 +316,7 @@ def test_every_template_is_taken_or_refused_by_name() -> None:
             env = EonEnv(name)
         except ConfigError as error:
             keys = {problem.key for problem in error.problems}
-            assert keys <= {"max_segments", "is_grooming_enabled", "can_partially_serve"}, name
+            assert keys <= {"is_grooming_enabled"}, name
         else:
             assert env.reset(seed=0)[0] in env.observation_space
             taken.add(name)
@@ -433,7 +432,7 @@ def test_traffic_is_that_of_a_sweep() -> None:
 
 def test_the_vector_environment_takes_the_same_arguments() -> None:
     with pytest.raises(ConfigError):
-        EonVectorEnv(2, "quick", REFUSED["max_segments"])
+        EonVectorEnv(2, "quick", REFUSED["is_grooming_enabled"])
     with pytest.raises(ValueError, match="blocks = 0"):
         EonVectorEnv(2, "quick", blocks=0)
 

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from numpy.typing import NDArray
 
 from fusion.config.config import ConfigError
 from fusion.learning import ID, EonEnv, evaluate
@@ -84,6 +85,65 @@ def test_more_blocks_find_good_places_that_first_fit_does_not() -> None:
         for blocks in (1, 4)
     ]
     assert blocked[1] < blocked[0]
+
+
+SLICES: dict[str, dict[str, Any]] = {
+    "alike": {"general": {"max_segments": 4}},
+    "in part": {"general": {"max_segments": 3, "can_partially_serve": True}},
+    "good": {**QUALITY["noise"], "general": {"max_segments": 4}},
+    "good and not alike": {
+        **QUALITY["neighbours go on to work"],
+        "general": {"max_segments": 4, "dynamic_lps": True},
+    },
+}
+
+
+def kspff_with_slices(env: EonEnv) -> Any:
+    """Take the first path with a place for the whole request; else the first that carries most of it."""
+    whole_is = np.float32(1.0 / env.setting.config.general_settings.max_segments)
+    names, paths = env.layout.names, env.layout.paths
+    first = names.index("path 0: hops")
+    at = [names.index(f"path 0: {what}") - first for what in ("carried", "lightpaths")]
+
+    def choose(observation: NDArray[np.float32], mask: NDArray[np.int8]) -> int:
+        carried, lightpaths = paths(observation)[:, at].T
+        assert np.array_equal(mask[:-1] == 1, carried > 0.0)
+        is_whole = (carried == 1.0) & (lightpaths == whole_is)
+        if is_whole.any():
+            return int(is_whole.argmax())
+        return int(carried.argmax()) if carried.any() else len(mask) - 1
+
+    return choose
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_requests_are_sliced_on_the_path_of_an_action(name: str) -> None:
+    env = EonEnv("quick", overrides(**SLICES[name]), load=1.4 * LOAD)
+    done = play(env, 3, kspff_with_slices(env))
+    wanted = replicate(env.scenario, 1.4 * LOAD, 3, 200)
+    assert wanted.sliced > 20
+    assert wanted.blocked.sum() > 0
+    assert (wanted.partly_served > 0) == (name == "in part")
+    if "snr" in SLICES[name]:  # the loop tries slices on all paths in turn, which rounds the noise
+        assert same_counts(done, wanted)
+    else:
+        assert equal(done, wanted)
+
+
+def test_a_part_of_a_request_is_rewarded_by_its_share() -> None:
+    env = EonEnv("quick", overrides(**SLICES["in part"]), load=1.4 * LOAD, blocked_reward=-0.5)
+    observation, info = env.reset(options={"replication": 1})
+    at = env.layout.names.index("path 0: carried") - env.layout.names.index("path 0: hops")
+    shares = set()
+    for _ in range(600):
+        action = int(np.argmax(info["action_mask"]))
+        share = 0.0
+        if action < env.layout.actions - 1:
+            share = float(env.layout.paths(observation)[action, at])
+        observation, reward, _, _, info = env.step(action)
+        assert reward == pytest.approx(share - 0.5 * (1.0 - share), abs=1e-6)
+        shares.add(share)
+    assert {0.0, 1.0} < shares
 
 
 def table(folder: Path, scenario: Scenario) -> Path:
@@ -287,6 +347,7 @@ GENERAL: dict[str, dict[str, Any]] = {
         "warm_up": "policy",
     },
     "impairments": {"overrides": overrides(60, 20, general={"route_method": "nli_aware"})},
+    "slices": {"overrides": overrides(60, 20, **SLICES["in part"]), "blocks": 2},
 }
 
 
@@ -321,5 +382,5 @@ def test_what_an_agent_measures_is_compared_with_a_policy_of_the_simulator() -> 
 
 
 def test_protection_is_refused_with_the_reason() -> None:
-    with pytest.raises(ConfigError, match=r"protection_mode .*an action sets up one lightpath"):
+    with pytest.raises(ConfigError, match=r"protection_mode .*an action is one path"):
         EonEnv("quick", {"protection_settings": {"protection_mode": "1plus1"}})

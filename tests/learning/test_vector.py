@@ -30,6 +30,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         },
         "blocks": 2,
     },
+    "slices": {
+        "overrides": {
+            "general_settings": {
+                **SHORT["general_settings"],
+                "max_segments": 4,
+                "can_partially_serve": True,
+            },
+            "simulation_settings": SHORT["simulation_settings"],
+        },
+    },
     "failures": {
         "overrides": {
             **SHORT,
