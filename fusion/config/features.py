@@ -326,7 +326,6 @@ FEATURES: dict[str, Feature] = {
 USES = ("learners", "splitting")
 """Features that no key switches on: ways to use a configuration."""
 
-_BOTH_ORDER = "both order the paths"
 _ORDERS = "it orders the paths, and the first with room is taken"
 _PAIRS = "the candidates are pairs of disjoint paths, which have an order of their own"
 _ONE_BACKUP = "a backup stands for a connection with one lightpath of its own"
@@ -336,9 +335,6 @@ _BLIND = "the loop there does not know where light is"
 _CRASHES = "FUSION crashes with it; without the conventions it works"
 
 REFUSED: dict[tuple[str, ...], str] = {
-    ("policy", "congestion"): _BOTH_ORDER,
-    ("policy", "free slots"): _BOTH_ORDER,
-    ("policy", "impairments"): _BOTH_ORDER,
     ("policy", "protection"): "it places one lightpath, and a backup is another",
     ("policy", "learners"): "there the agent chooses",
     ("policy", "splitting"): "the loop there knows the built-in policies alone",

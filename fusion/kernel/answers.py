@@ -30,16 +30,19 @@ Int: Any = np.int64
 
 
 @register_jitable(_nrt=False, **INSIDE)  # Python calls it, too, where a policy runs in plain Python
-def way(quality: Any, request: Any, path: int) -> Any:
+def way(quality: Any, order: Any, request: Any, path: int) -> Any:
     """Return the number of a candidate among the paths of the network, and the column of its width.
 
-    quality: that of the request. The column is -1 for a format that the bit rate does not have.
+    quality, order: those of the request. The column is -1 for a format that the bit rate does not have.
     """
     if path < 0 or path >= request.paths:
         raise IndexError("there is no path of this number")
+    place = path
+    if quality is not None:
+        place = path // request.formats
+    number = Int(request.first_path + place) if order is None else Int(order[place])
     if quality is None:
-        return request.first_path + path, request.column
-    number = request.first_path + path // request.formats
+        return number, request.column
     return number, Int(quality.options[request.column, path % request.formats])
 
 
@@ -54,7 +57,7 @@ def slots_needed(quality: Any, network: Any, path: int, column: int) -> Any:
 @compiled(**INSIDE)
 def number(request: Any, path: int) -> Any:
     """Return the number of a candidate among the paths of the network."""
-    return way(request.quality, request, path)[0]
+    return way(request.quality, request.order, request, path)[0]
 
 
 @compiled(**INSIDE)
@@ -97,7 +100,7 @@ def length_km(request: Any, path: int) -> Any:
 @compiled(**INSIDE)
 def width(request: Any, path: int) -> Any:
     """Answer `request.width`."""
-    number, column = way(request.quality, request, path)
+    number, column = way(request.quality, request.order, request, path)
     return max(np.int64(0), slots_needed(request.quality, request.network, number, column))
 
 
@@ -185,7 +188,7 @@ def meets_quality(request: Any, path: int, plane: int, start: int) -> Any:
     """Answer `request.meets_quality`."""
     if not is_free(request, path, plane, start, width(request, path)):
         return False
-    number, column = way(request.quality, request, path)
+    number, column = way(request.quality, request.order, request, path)
     return not is_refused(
         request.quality,
         request.network,
@@ -202,7 +205,7 @@ def gsnr_db(request: Any, path: int, plane: int, start: int) -> Any:
     """Answer `request.gsnr_db`."""
     if not is_free(request, path, plane, start, width(request, path)):
         return -math.inf
-    number, column = way(request.quality, request, path)
+    number, column = way(request.quality, request.order, request, path)
     return decibels_of(
         request.quality,
         request.network,

@@ -33,6 +33,7 @@ def place_chosen(
     state: Connections,
     chooser: Chooser,
     asked: Asked,
+    order: Int32s | None,
     i: int,
     pair: int,
     column: int,
@@ -43,12 +44,23 @@ def place_chosen(
 ) -> Any:
     """Return (path, plane, start, column) of the lightpath that a policy chooses, if it is good; else -1s.
 
-    column: of what is asked for. left: the bit rate that is still to be carried.
+    order: as in `Request`. column: of what is asked for. left: the bit rate that is still to be carried.
     """
     asked.at[COLUMN], asked.at[LEFT] = column, left
     gbps = gbps_of(asked.facts, column, left)
     request = make_request(
-        network, asked.facts, state.free, quality, state, pair, column, gbps, now, holding, tie
+        network,
+        asked.facts,
+        state.free,
+        quality,
+        state,
+        order,
+        pair,
+        column,
+        gbps,
+        now,
+        holding,
+        tie,
     )
     path, plane, start, one = ask(chooser, request, asked.at, i)
     if path >= 0 and is_refused(
@@ -71,6 +83,7 @@ def carry(
     state: Connections,
     chooser: Chooser,
     asked: Asked,
+    order: Int32s | None,
     option: int,
     i: int,
     connection: int,
@@ -110,6 +123,7 @@ def carry(
             state,
             chooser,
             asked,
+            order,
             i,
             pair,
             column,
@@ -139,6 +153,7 @@ def serve_chosen(
     pair_of_path: Int32s,
     chooser: Chooser,
     asked: Asked,
+    order: Int32s | None,
     i: int,
     connection: int,
     pair: int,
@@ -177,6 +192,7 @@ def serve_chosen(
             state,
             chooser,
             asked,
+            order,
             best if again else np.int64(option),
             i,
             connection,

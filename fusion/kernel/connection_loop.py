@@ -661,6 +661,10 @@ def serve_each(
         left: Any = service.rate[b]
         if chooser is not None:
             t = tie[i] if tie.shape[0] > 0 else 0.0
+            order = None
+            if choice is not None:
+                put_in_order(network, service, state, slots, choice, p, b)
+                order = state.order
             left = serve_chosen(
                 network,
                 service,
@@ -668,6 +672,7 @@ def serve_each(
                 pair_of_path,
                 chooser,
                 asked,
+                order,
                 i,
                 connection,
                 p,

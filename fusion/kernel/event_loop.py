@@ -151,7 +151,7 @@ def serve(
             t = tie[i] if tie.shape[0] > 0 else 0.0
             gbps = asked.facts.bit_rate_gbps[b]
             request = make_request(
-                network, asked.facts, free, None, None, p, b, gbps, now, holding[i], t
+                network, asked.facts, free, None, None, None, p, b, gbps, now, holding[i], t
             )
             path, plane, start, _ = ask(chooser, request, asked.at, i)
             if asked.at[WRONG] != 0:

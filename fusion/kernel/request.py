@@ -62,6 +62,8 @@ class Request(NamedTuple):
     random: float
     # The others are for the functions below: a policy cannot read them.
     first_path: int
+    order: Int32s | None
+    """int32[place]: the candidates in the order in which `path` counts them; None: as they are listed."""
     column: int
     free: Words
     network: Network
@@ -265,7 +267,8 @@ def _number(request: Request, path: int) -> int:
     """Return the number of a candidate among the paths of the network."""
     if not 0 <= path < request.paths:
         raise IndexError("there is no path of this number")
-    return int(request.first_path + path // request.formats)
+    place = path // request.formats
+    return int(request.first_path + place if request.order is None else request.order[place])
 
 
 def _way(request: Request, path: int) -> tuple[int, int]:

@@ -31,7 +31,7 @@ from numba.extending import (
 
 from fusion.kernel import CACHE_DIR, INSIDE, compiled
 from fusion.kernel.answers import ANSWERS, run_is_free, slots_needed, way
-from fusion.kernel.arrays import Int64s, Network, Words
+from fusion.kernel.arrays import Int32s, Int64s, Network, Words
 from fusion.kernel.cache import kept
 from fusion.kernel.quality import lacks_quality, signal_to_noise
 from fusion.kernel.records import Quality
@@ -232,6 +232,7 @@ def make_request(
     free: Words,
     quality: Quality | None,
     state: Any,
+    order: Int32s | None,
     pair: int,
     column: int,
     gbps: float,
@@ -241,7 +242,7 @@ def make_request(
 ) -> Request:
     """Return a request as its policy sees it.
 
-    quality, state: as in `Request`. column: of `Network.width`, for the lightpath that is asked for.
+    quality, state, order: as in `Request`. column: of `Network.width`, for the lightpath that is asked for.
     gbps: its bit rate.
     """
     first, formats = Int(network.first_path[pair]), formats_of(quality)
@@ -256,6 +257,7 @@ def make_request(
         formats,
         random,
         first,
+        order,
         Int(column),
         free,
         network,
@@ -278,7 +280,7 @@ def ask(chooser: Chooser, request: Request, at: Int64s, i: int) -> Any:
         return path, plane, start, Int(-1)
     if 0 <= path < request.paths and 0 <= plane < request.planes:
         network = request.network
-        number, column = way(request.quality, request, path)
+        number, column = way(request.quality, request.order, request, path)
         width = slots_needed(request.quality, network, number, column)
         hop, end = network.first_hop[number], network.first_hop[number + 1]
         if run_is_free(request.free, plane, network.links, hop, end, start, width):

@@ -84,9 +84,14 @@ def built_in_policy(allocation_method: str, choice: str) -> Policy:
     return Policy(fit=(FITS | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice])
 
 
+def ranks_paths(config: Config) -> bool:
+    """Return whether the candidate paths of a config are ranked for each request."""
+    return config.general_settings.route_method in RANKS | IMPAIRMENT_RANKS
+
+
 def looks_at_impairments(config: Config) -> bool:
     """Return whether the paths or the cores of a config are ranked by impairments."""
     general = config.general_settings
-    if config.routing_settings.policy:
-        return False
-    return general.route_method in IMPAIRMENT_RANKS or general.allocation_method in IMPAIRMENT_FITS
+    if general.route_method in IMPAIRMENT_RANKS:
+        return True
+    return not config.routing_settings.policy and general.allocation_method in IMPAIRMENT_FITS

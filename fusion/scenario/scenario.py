@@ -30,11 +30,11 @@ from fusion.scenario.full_as_fusion import PATHS_IN_TABLE, make_rules
 from fusion.scenario.full_needs_as_fusion import has_table_of_paths, needs_full
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.policies import (
-    IMPAIRMENT_RANKS,
-    RANKS,
+    CHOICES,
     Policy,
     built_in_policy,
     looks_at_impairments,
+    ranks_paths,
 )
 from fusion.scenario.policy.build import reads_random
 from fusion.scenario.policy.source import PolicySource
@@ -312,11 +312,12 @@ def _with_quality(
 
 def _policy(config: Config, inputs: Inputs) -> Policy:
     general, routing = config.general_settings, config.routing_settings
+    ranked = ranks_paths(config)
     if inputs.policy is not None:
-        return Policy(FIRST_FIT, IN_ORDER, draws=reads_random(inputs.policy))
-    ranks = general.route_method in RANKS | IMPAIRMENT_RANKS
+        choice = CHOICES[general.route_method] if ranked else IN_ORDER
+        return Policy(FIRST_FIT, choice, draws=reads_random(inputs.policy))
     return built_in_policy(
-        general.allocation_method, general.route_method if ranks else routing.path_choice
+        general.allocation_method, general.route_method if ranked else routing.path_choice
     )
 
 

@@ -11,7 +11,7 @@ from fusion.kernel.records import Service
 from fusion.network.paths import PathTable
 from fusion.network.slicing import PER_GBPS, slices
 from fusion.scenario.full_needs_as_fusion import needs_full
-from fusion.scenario.policies import looks_at_impairments
+from fusion.scenario.policies import looks_at_impairments, ranks_paths
 
 
 def make_service(
@@ -95,7 +95,8 @@ def plain_service(pairs: int, paths: int, rates: Sequence[float], requested: int
 def takes_connections(config: Config) -> bool:
     """Return whether a request may take several lightpaths, a part of one, or one that must be good.
 
-    Or one that is placed by impairments: only the loop for these knows where light is.
+    Or one that is placed by impairments, or by a user's policy on paths that are ranked: only the loop for
+    connections knows where light is, and keeps the order of the paths.
     """
     general = config.general_settings
     if needs_full(config):
@@ -103,7 +104,8 @@ def takes_connections(config: Config) -> bool:
     # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
     grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
     many = general.max_segments > 1 or grooms
-    return many or needs_quality(config) or looks_at_impairments(config)
+    ranked = bool(config.routing_settings.policy) and ranks_paths(config)
+    return many or ranked or needs_quality(config) or looks_at_impairments(config)
 
 
 def needs_quality(config: Config) -> bool:

@@ -11,6 +11,7 @@ from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
 from fusion.kernel.event_loop import serve
 from fusion.kernel.records import Connections, Count, Quality, Service
 from fusion.kernel.request import Request
+from fusion.kernel.routing import IN_ORDER
 from fusion.kernel.user_policy import (
     COLUMN,
     LEFT,
@@ -51,12 +52,13 @@ def loop_for_connections(scenario: Scenario, loop: Any) -> Serve:
 
 
 class _Served(NamedTuple):
-    """What a policy is asked in the middle of. quality, state: as in `Request`."""
+    """What a policy is asked in the middle of. quality, state, order: as in `Request`."""
 
     network: Network
     free: Words
     quality: Quality | None
     state: Connections | None
+    order: Int32s | None
     arrival: Floats
     holding: Floats
     pair: Int32s
@@ -93,6 +95,7 @@ class _Loop:
                 served.free,
                 served.quality,
                 served.state,
+                served.order,
                 int(served.pair[i]),
                 column,
                 gbps_of(self._own.facts, column, left),
@@ -156,7 +159,7 @@ class OwnLoop(_Loop):
                 *requests,
                 *(decision, self._chooser, self._asked),
             ),
-            _Served(network, state.free, None, None, *requests),
+            _Served(network, state.free, None, None, None, *requests),
         )
 
 
@@ -182,7 +185,7 @@ class OwnConnectionLoop(_Loop):
         tally: Tally,
         count: Count,
         _fit: int,
-        _choice: int,
+        choice: int,
         sample_every: int,
         arrival: Floats,
         holding: Floats,
@@ -193,11 +196,13 @@ class OwnConnectionLoop(_Loop):
     ) -> None:
         """Serve requests as `connection_loop.serve_each` does. Raises WrongPolicyError."""
         requests = (arrival, holding, pair, bit_rate, tie)
-        served = _Served(network, state.free, service.quality, state, *requests)
+        ranked = choice if choice != IN_ORDER else None
+        order = None if ranked is None else state.order
+        served = _Served(network, state.free, service.quality, state, order, *requests)
         self._served = served
         self._run(
             lambda: self._serve(
-                *(network, service, state, pair_of_path, tally, count, None, None, sample_every),
+                *(network, service, state, pair_of_path, tally, count, None, ranked, sample_every),
                 *requests,
                 *(decision, self._chooser, self._asked),
             ),

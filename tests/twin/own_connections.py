@@ -26,21 +26,35 @@ class OwnConnectionTwin(ConnectionTwin):
     """The twin whose lightpaths a policy chooses, on what the twin's own sets say is free."""
 
     def __init__(
-        self, network: Network, service: Service, facts: Facts, source: PolicySource
+        self,
+        network: Network,
+        service: Service,
+        facts: Facts,
+        source: PolicySource,
+        path_choice: str = "in_order",
     ) -> None:
-        super().__init__(network, service, "", "in_order")
+        super().__init__(network, service, "", path_choice)
         self.choose_with(network, facts, build(source))
 
     def choose_with(self, network: Network, facts: Facts, choose: Callable[..., Any]) -> None:
         self._network, self._facts, self._choose = network, facts, choose
 
+    def _serve(self, connection: Connection, pair: int, bit_rate: int) -> None:
+        self._ranked = super()._ordered(pair)
+        super()._serve(connection, pair, bit_rate)
+
     def _ordered(self, pair: int) -> list[int]:
         # Slices are tried once, and not on one path after another.
-        return list(self.spectrum.candidates[pair])[:1]
+        return self._ranked[:1]
+
+    def _order(self) -> np.ndarray | None:
+        if self._path_choice == "in_order":
+            return None
+        return np.array(self._ranked, dtype=np.int32)
 
     def ask(self, connection: Connection, column: int, left: int, formats: int) -> Choice | None:
         """Return what the policy chooses; the path is its place among those that it sees."""
-        pair, candidates = connection.pair, self.spectrum.candidates[connection.pair]
+        pair, candidates = connection.pair, self._ranked
         gbps = float(self._facts.bit_rate_gbps[column]) or left / 1e6
         words = free_words(self._network, self.spectrum.free)
         chosen = self._choose(
@@ -54,7 +68,8 @@ class OwnConnectionTwin(ConnectionTwin):
                 planes=self.spectrum.planes,
                 formats=formats,
                 random=self._tie,
-                first_path=candidates.start,
+                first_path=self.spectrum.candidates[pair].start,
+                order=self._order(),
                 column=column,
                 free=words,
                 network=self._network_now(),
@@ -76,7 +91,7 @@ class OwnConnectionTwin(ConnectionTwin):
         chosen = self.ask(connection, column, left, 1)
         if chosen is None:
             return 0
-        number = self.spectrum.candidates[connection.pair][chosen.path]
+        number = self._ranked[chosen.path]
         return self._set_up([chosen._replace(path=number)], connection, column, left)
 
     def _place_on_any(
@@ -95,9 +110,14 @@ class OwnQualityTwin(OwnConnectionTwin, QualityTwin):
     """The same with signal quality, which the policy may ask for."""
 
     def __init__(
-        self, config: Config, scenario: Scenario, table: QualityTable | None, source: PolicySource
+        self,
+        config: Config,
+        scenario: Scenario,
+        table: QualityTable | None,
+        source: PolicySource,
+        path_choice: str = "in_order",
     ) -> None:
-        QualityTwin.__init__(self, config, scenario, table, "", "in_order")
+        QualityTwin.__init__(self, config, scenario, table, "", path_choice)
         assert scenario.own is not None
         assert scenario.service is not None
         assert scenario.service.quality is not None
@@ -107,7 +127,7 @@ class OwnQualityTwin(OwnConnectionTwin, QualityTwin):
         self._asking: Connection | None = None
 
     def _way(self, request: Request, path: int) -> tuple[int, int]:
-        number = self.spectrum.candidates[self._asking.pair][path // self._formats]
+        number = self._ranked[path // self._formats]
         return number, self.options[request.column][path % self._formats]
 
     def _meets_quality(self, request: Request, path: int, plane: int, start: int) -> bool:
@@ -132,7 +152,7 @@ class OwnQualityTwin(OwnConnectionTwin, QualityTwin):
         chosen = self.ask(connection, column, left, self._formats)
         if chosen is None:
             return 0
-        number = self.spectrum.candidates[connection.pair][chosen.path // self._formats]
+        number = self._ranked[chosen.path // self._formats]
         one = self.options[column][chosen.path % self._formats]
         new = self._try(chosen._replace(path=number), one, connection)
         return self._add(connection, new, left)

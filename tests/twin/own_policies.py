@@ -208,6 +208,7 @@ class OwnTwin(Twin):
                 formats=1,
                 random=tie,
                 first_path=candidates.start,
+                order=None,
                 column=bit_rate,
                 free=free_words(self._network, self.spectrum.free),
                 network=self._network,

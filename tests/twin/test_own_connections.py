@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fusion.kernel.arrays import new_tally
-from fusion.kernel.connection_loop import serve_connections, serve_with_quality
+from fusion.kernel.connection_loop import serve_connections, serve_impaired, serve_with_quality
 from fusion.kernel.connections import (
     BLOCKED_BY_QUALITY,
     ENDED,
@@ -28,6 +28,8 @@ from fusion.kernel.connections import (
 from fusion.kernel.failures import able_to_fail
 from fusion.kernel.records import Service
 from fusion.kernel.request import Facts
+from fusion.kernel.routing import IN_ORDER
+from fusion.scenario.policies import FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.scenario import OwnPolicy
 from fusion.scenario.traffic import Requests
@@ -46,6 +48,7 @@ from tests.twin.own_policies import (
 )
 from tests.twin.test_connections import Done, run, service_of, shaped_cases
 from tests.twin.test_failures import ONCE, events, run_with
+from tests.twin.test_impairments import impaired, new_run, serve
 from tests.twin.test_quality_failures import BreakableQualityTwin
 from tests.twin.twin import as_list
 
@@ -68,6 +71,7 @@ def serve_own(
     requests: Requests,
     load: float,
     mean: float,
+    choice: int = IN_ORDER,
 ) -> Done:
     """Serve requests with a policy compiled into a loop for connections."""
     done = Done(
@@ -86,7 +90,7 @@ def serve_own(
         done.tally,
         done.count,
         0,
-        0,
+        choice,
         1000,
         *requests,
         done.decision,
@@ -94,20 +98,27 @@ def serve_own(
     return done
 
 
-def serve_case(case: Case, service: Service, facts: Facts, source: PolicySource) -> Done:
+def serve_case(
+    case: Case, service: Service, facts: Facts, source: PolicySource, choice: int = IN_ORDER
+) -> Done:
     mean = case.traffic.mean_holding_time
     own = OwnPolicy(source, facts)
     return serve_own(
-        serve_connections, case.network, service, own, case.requests, case.wheel_load, mean
+        serve_connections, case.network, service, own, case.requests, case.wheel_load, mean, choice
     )
 
 
-@given(case=shaped_cases(most_requests=200), options=SLICED_OR_GROOMED)
+@given(
+    case=shaped_cases(most_requests=200), options=SLICED_OR_GROOMED, rank=st.sampled_from([*RANKS])
+)
 @settings(derandomize=True, deadline=None, max_examples=60)
-def test_slices_and_grooming_are_those_of_the_twin(case: Case, options: dict[str, Any]) -> None:
+def test_slices_and_grooming_are_those_of_the_twin(
+    case: Case, options: dict[str, Any], rank: str
+) -> None:
+    """On paths that come in an order of the moment; in a fixed order in the tests that follow."""
     service, facts, source = service_of(case, **options), facts_of(case), source_of(BY_CHANCE)
-    done = serve_case(case, service, facts, source)
-    twin = OwnConnectionTwin(case.network, service, facts, source)
+    done = serve_case(case, service, facts, source, RANKS[rank])
+    twin = OwnConnectionTwin(case.network, service, facts, source, rank)
     twin.serve(case.requests)
     assert done.decision.tolist() == [list(decision) for decision in twin.decisions]
     number = done.count.number
@@ -174,19 +185,20 @@ def own_of(case: test_quality.Case, text: str) -> test_quality.Case:
     return case._replace(scenario=scenario._replace(own=own))
 
 
-def serve_well(case: test_quality.Case) -> Done:
+def serve_well(case: test_quality.Case, loop: Any = serve_with_quality) -> Done:
     scenario = case.scenario
     assert scenario.own is not None
     assert scenario.service is not None
     mean = scenario.traffic.mean_holding_time
     return serve_own(
-        serve_with_quality,
+        loop,
         scenario.network,
         scenario.service,
         scenario.own,
         case.requests,
         case.load,
         mean,
+        scenario.policy.choice,
     )
 
 
@@ -211,9 +223,9 @@ def test_signal_quality_is_that_of_the_twin(case: test_quality.Case) -> None:
     assert not noise.added.any()
 
 
-@given(case=test_quality.cases())
+@given(case=test_quality.cases(), rank=st.sampled_from([*RANKS]))
 @settings(derandomize=True, deadline=None, max_examples=60)
-def test_first_fit_with_quality_is_the_built_in_one(case: test_quality.Case) -> None:
+def test_first_fit_with_quality_is_the_built_in_one(case: test_quality.Case, rank: str) -> None:
     """On all paths and in all formats; slices alone take one path with the built-in policy."""
     general, routing = case.config.general_settings, case.config.routing_settings
     many = general.max_segments > 1 or general.is_grooming_enabled
@@ -222,7 +234,7 @@ def test_first_fit_with_quality_is_the_built_in_one(case: test_quality.Case) -> 
         assert service is not None
         service = service._replace(max_segments=1, grooms=False)
         case = case._replace(scenario=case.scenario._replace(service=service))
-    policy = case.scenario.policy._replace(fit=0, choice=0)
+    policy = case.scenario.policy._replace(fit=FITS["first_fit"], choice=RANKS[rank])
     case = case._replace(scenario=case.scenario._replace(policy=policy))
     own, built_in = serve_well(own_of(case, GOOD_FIT)), test_quality.run(case)
     assert own.count.number.tolist() == built_in.count.number.tolist()
@@ -257,3 +269,18 @@ def test_what_is_restored_is_placed_by_the_policy(
     happening = data.draw(events(served))
     simulation = ConnectionSimulation(made, scenario.service, case.load)
     run_with(simulation, twin, served, happening, "reroute", True)
+
+
+@given(case=test_quality.cases(80, impaired(quality=False)))
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_first_fit_on_paths_by_impairments_is_the_built_in_one(case: test_quality.Case) -> None:
+    service, policy = case.scenario.service, case.scenario.policy
+    assert service is not None
+    assume(policy.choice in IMPAIRMENT_RANKS.values())
+    service = service._replace(max_segments=1, grooms=False)
+    policy = policy._replace(fit=FITS["first_fit"])
+    case = case._replace(scenario=case.scenario._replace(policy=policy, service=service))
+    built_in = new_run(case)
+    serve(case, built_in, case.requests, built_in.decision)
+    own = serve_well(own_of(case, FIRST_FIT), serve_impaired)
+    assert own.decision.tolist() == built_in.decision.tolist()

@@ -11,12 +11,18 @@ from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fusion.config.config import Config
 from fusion.config.problems import show
 from fusion.kernel.arrays import make_network
 from fusion.kernel.cache import is_kept
-from fusion.kernel.connection_loop import serve_connections, serve_with_quality
+from fusion.kernel.connection_loop import (
+    serve_connections,
+    serve_impaired,
+    serve_impaired_with_quality,
+    serve_with_quality,
+)
 from fusion.kernel.connections import new_connections
 from fusion.kernel.event_loop import serve
 from fusion.kernel.records import Quality
@@ -25,6 +31,7 @@ from fusion.kernel.user_policy import CompileError, check_types, loop_with, make
 from fusion.network.paths import k_shortest_paths
 from fusion.network.planes import BANDS, planes_of
 from fusion.network.topology import Topology
+from fusion.scenario.policies import looks_at_impairments, ranks_paths
 from fusion.scenario.policy import arithmetic, rules
 from fusion.scenario.policy import build as building
 from fusion.scenario.policy.build import build, chooser_of
@@ -61,7 +68,8 @@ class Conditions(NamedTuple):
     """What the try-out has in common with the run.
 
     planes: (core, band, slots) each. formats: that a bit rate may be carried in, with signal quality.
-    connections: whether a request may take several lightpaths, or one that must be good.
+    connections: whether a request may take several lightpaths, or one that must be good. ranked: whether the
+    paths come in an order of the moment, impaired: in one by impairments.
     """
 
     planes: tuple[tuple[int, int, int], ...]
@@ -70,10 +78,14 @@ class Conditions(NamedTuple):
     formats: int
     connections: bool
     quality: bool
+    ranked: bool
+    impaired: bool
 
     @property
     def loop(self) -> Any:
         """The event loop that the policy will be in."""
+        if self.impaired:
+            return serve_impaired_with_quality if self.quality else serve_impaired
         if self.quality:
             return serve_with_quality
         return serve_connections if self.connections else serve
@@ -88,6 +100,8 @@ def conditions_of(config: Config, formats: int = 1) -> Conditions:
         formats,
         takes_connections(config),
         needs_quality(config),
+        ranks_paths(config),
+        looks_at_impairments(config),
     )
 
 
@@ -327,6 +341,7 @@ def trial_requests(conditions: Conditions) -> Iterator[Request]:
                 formats=max(1, formats),
                 random=float(random.random()),
                 first_path=int(paths.first_path[pair]),
+                order=_backwards(*paths.first_path[pair : pair + 2]) if conditions.ranked else None,
                 column=rate,
                 free=free,
                 network=network,
@@ -334,6 +349,10 @@ def trial_requests(conditions: Conditions) -> Iterator[Request]:
                 quality=quality,
                 state=state,
             )
+
+
+def _backwards(first: int, end: int) -> NDArray[np.int32]:
+    return np.arange(end - 1, first - 1, -1, dtype=np.int32)
 
 
 def _any_quality(
