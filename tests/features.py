@@ -15,7 +15,7 @@ from fusion.scenario.read_keys import Memory
 NODES = "ABCD"
 FILES = {
     "my_policy.py": "from fusion.request import BLOCKED\n\n\ndef choose(request):\n    return BLOCKED\n",
-    "my_paths.csv": "A,B\nA,C\nA,D\nB,C\nB,A,D\nC,D\n",
+    "my_paths.csv": "A,B\nA,C,B\nA,C\nA,D\nB,C\nB,A,D\nC,D\n",
     "my_matrix.csv": "".join(
         ",".join("01"[row != column] for column in NODES) + "\n" for row in NODES
     ),

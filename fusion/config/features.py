@@ -327,7 +327,6 @@ USES = ("learners", "splitting")
 """Features that no key switches on: ways to use a configuration."""
 
 _ORDERS = "it orders the paths, and the first with room is taken"
-_PAIRS = "the candidates are pairs of disjoint paths, which have an order of their own"
 _ONE_BACKUP = "a backup stands for a connection with one lightpath of its own"
 _TWO_BANDS = "that model knows C and L band alone"
 _PLAIN = "the loop there serves each request by one lightpath of its own"
@@ -349,17 +348,10 @@ REFUSED: dict[tuple[str, ...], str] = {
         "quality",
     ): "good places are compared by a score, and random ones have none",
     #
-    ("congestion", "protection"): _PAIRS,
-    ("free slots", "protection"): _PAIRS,
-    ("impairments", "protection"): _PAIRS,
-    ("given paths", "protection"): "pairs of disjoint paths are searched for, not read",
     ("by hops per bit", "protection"): "a format belongs to one path, and candidates are pairs",
-    ("all paths", "protection"): "the first pair of paths with room on both is taken",
-    ("least crosstalk", "protection"): "it does not place a working path and its backup",
     ("slicing", "protection"): _ONE_BACKUP,
     ("grooming", "protection"): _ONE_BACKUP,
     #
-    ("protection", "quality"): "the signal quality of backups is not computed",
     (
         "waiting",
         "quality",

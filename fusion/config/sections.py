@@ -504,7 +504,8 @@ class ProtectionSettings(Section):
         default="none",
         description="Backup of a connection: none; 1plus1: a backup with its own slots; shared_backup: a "
         "backup that may share slots with other backups, as long as no single failure needs both. A "
-        "request takes the first of its k_paths pairs of disjoint paths on which both have room.",
+        "request takes the first of its k_paths pairs of disjoint paths on which both have room, or "
+        "another one by route_method and path_choice.",
     )
     disjointness_type: Annotated[Literal["link", "node"], Word] = Field(
         default="link",
@@ -600,8 +601,11 @@ class Config(BaseModel):
         if own := self.routing_settings.policy:
             return PurePath(own).name
         fit = FIT_LABELS[self.general_settings.allocation_method]
-        route = ROUTE_LABELS[self.general_settings.route_method]
-        route = PROTECTION_LABELS.get(self.protection_settings.protection_mode, route)
+        method = self.general_settings.route_method
+        route = ROUTE_LABELS[method]
+        if backup := PROTECTION_LABELS.get(self.protection_settings.protection_mode):
+            searched = method in ("k_shortest_path", "shortest_path", "1plus1_protection")
+            route = backup if searched else f"{backup}{route}"
         return (
             f"{route}{fit}" if self.routing_settings.path_choice == "in_order" else f"{fit}{route}"
         )

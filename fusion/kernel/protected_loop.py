@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel import compiled
-from fusion.kernel.arrays import Floats, Int32s, Network, Tally, Words
+from fusion.kernel.arrays import Floats, Int32s, Network, Tally
+from fusion.kernel.connections import BLOCKED_BY_QUALITY
 from fusion.kernel.event_loop import sample_links
+from fusion.kernel.impairments import Impairments, Light
+from fusion.kernel.protected_search import search_pair
 from fusion.kernel.protection import (
     BACKUP,
     COUNTDOWN,
@@ -18,95 +22,33 @@ from fusion.kernel.protection import (
     ROWS,
     UNUSED,
     WORKING,
+    Lit,
     Protected,
     Protection,
-    go_dark,
-    light,
-    look_at_backup,
+    activate,
+    deactivate,
     release,
     take,
 )
-from fusion.kernel.search import RANDOM_FIT, find_start
+from fusion.kernel.quality import count_noise, forget_refusals, was_refused
+from fusion.kernel.records import Count, Quality
+from fusion.kernel.routing import free_slots
+from fusion.kernel.search import RANDOM_FIT
 
 Flags = NDArray[np.bool_]
 
-_SECOND_DRAW = float(1 << 20)
-"""What is behind so many equal parts of [0, 1) is uniform again: one number gives two."""
-
 
 @compiled
-def find_on(
-    network: Network,
-    state: Protected,
-    free: Words,
-    first_hop: Int32s,
-    fit: int,
-    path: int,
-    bit_rate: int,
-    tie: float,
-) -> Any:
-    """Return (plane, start) of a lightpath on a path, on the first plane with room; else -1s."""
-    width = network.width[network.width_row[path], bit_rate]
-    for plane in range(free.shape[0]):
-        start, _ = find_start(
-            free,
-            state.usage,
-            first_hop,
-            network.links,
-            network.shifts,
-            fit,
-            plane,
-            path,
-            width,
-            tie,
-        )
-        if start >= 0:
-            return np.int64(plane), np.int64(start)
-    return np.int64(-1), np.int64(-1)
-
-
-@compiled
-def search_pair(
+def end_until(
     network: Network,
     protection: Protection,
     state: Protected,
-    fit: int,
-    pair: int,
-    bit_rate: int,
-    tie: float,
-) -> Any:
-    """Return (working path, plane, start, plane of the backup, its start) of the first pair with room.
-
-    -1s: none has. The two lightpaths are looked for one after the other; they have no link in common.
-    """
-    first_path, width_row = network.first_path, network.width_row
-    none = np.int64(-1)
-    for path in range(first_path[pair], first_path[pair + 1], 2):
-        if network.width[width_row[path], bit_rate] <= 0:
-            continue
-        if network.width[width_row[path + 1], bit_rate] <= 0:
-            continue
-        first_hop = protection.joint_hop if protection.same_slots else network.first_hop
-        plane, start = find_on(network, state, state.free, first_hop, fit, path, bit_rate, tie)
-        if start < 0:
-            continue
-        if protection.same_slots:
-            return np.int64(path), plane, start, plane, start
-        free = state.free
-        if protection.shared:
-            look_at_backup(network, protection, state, path)
-            free = state.offer
-        other = tie * _SECOND_DRAW % 1.0
-        plane1, start1 = find_on(
-            network, state, free, network.first_hop, fit, path + 1, bit_rate, other
-        )
-        if start1 >= 0:
-            return np.int64(path), plane, start, plane1, start1
-    return none, none, none, none, none
-
-
-@compiled
-def end_until(network: Network, protection: Protection, state: Protected, now: float) -> None:
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    now: float,
+) -> None:
     """Release all connections whose time has come."""
     mask = state.bucket.shape[0] - 1
     present = np.int64(now * state.clock[1])
@@ -117,7 +59,17 @@ def end_until(network: Network, protection: Protection, state: Protected, now: f
         while row >= 0:
             following = state.following[row]
             if state.departure[row] <= now:
-                release(network, protection, state, row, state.departure[row])
+                release(
+                    network,
+                    protection,
+                    state,
+                    quality,
+                    lit,
+                    impairments,
+                    light,
+                    row,
+                    state.departure[row],
+                )
             else:
                 state.following[row] = kept
                 kept = row
@@ -126,13 +78,18 @@ def end_until(network: Network, protection: Protection, state: Protected, now: f
     state.cursor[REACHED] = present
 
 
-@compiled(is_kept=True, nogil=True)
-def serve_protected(
+def serve_each(
     network: Network,
     protection: Protection,
     state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
     tally: Tally,
+    count: Count,
     fit: int,
+    choice: int | None,
     sample_every: int,
     arrival: Floats,
     holding: Floats,
@@ -143,13 +100,16 @@ def serve_protected(
 ) -> None:
     """Serve requests in order, each by a working and a backup lightpath; as `event_loop.serve` otherwise.
 
-    decision: int32[request, 3] or [request, 5], receives (path, plane, start) of the working lightpath, and
-    (plane, start) of the backup; or empty.
+    quality, lit: what lightpaths need, and those that are lit; None where any quality is good. impairments,
+    light: None where no policy looks at impairments. choice: as in `routing`; or None, which is IN_ORDER, and
+    the compiler leaves out what others need. decision: int32[request, 3] or [request, 5], receives (path,
+    plane, start) of the working lightpath, and (plane, start) of the backup; or empty.
     """
+    slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
     mask = state.bucket.shape[0] - 1
     for i in range(arrival.shape[0]):
         now = arrival[i]
-        end_until(network, protection, state, now)
+        end_until(network, protection, state, quality, lit, impairments, light, now)
         state.clock[0] = now
         state.cursor[COUNTDOWN] -= 1
         if state.cursor[COUNTDOWN] <= 0:
@@ -160,14 +120,30 @@ def serve_protected(
         tally.offered_by_pair[p] += 1
         tally.offered_by_bit_rate[b] += 1
         t = tie[i] if fit == RANDOM_FIT else 0.0
-        path, plane, start, plane1, start1 = search_pair(network, protection, state, fit, p, b, t)
+        row = state.cursor[UNUSED] if state.cursor[UNUSED] >= 0 else state.cursor[ROWS]
+        if lit is not None:
+            forget_refusals(lit.noise)
+        path, plane, start, column, plane1, start1, column1 = search_pair(
+            network,
+            protection,
+            state,
+            quality,
+            lit,
+            impairments,
+            light,
+            fit,
+            choice,
+            slots,
+            row,
+            p,
+            b,
+            t,
+        )
         if path >= 0:
-            row = state.cursor[UNUSED]
-            if row >= 0:
-                state.cursor[UNUSED] = state.following[row]
-            else:
-                row = state.cursor[ROWS]
+            if row == state.cursor[ROWS]:
                 state.cursor[ROWS] += 1
+            else:
+                state.cursor[UNUSED] = state.following[row]
             state.path[row] = path
             state.plane[row, 0], state.plane[row, 1] = plane, plane1
             state.start[row, 0], state.start[row, 1] = start, start1
@@ -175,14 +151,20 @@ def serve_protected(
             state.carries[row] = WORKING
             for leg in range(2):
                 width_row = network.width_row[path + leg]
-                width = network.width[width_row, b]
+                one = column if leg == 0 else column1
+                width = network.width[width_row, one]
                 state.width[row, leg] = width
                 tally.served_by_path[path + leg] += 1
-                tally.served_by_row[width_row, b] += 1
+                tally.served_by_row[width_row, one] += 1
                 tally.served_by_plane[state.plane[row, leg]] += 1
                 if leg == 0 or not protection.shared:
                     tally.busy_by_path[path + leg] += width * holding[i]
-            take(network, protection, state, row, now)
+                if lit is not None:
+                    lit.path[2 * row + leg], lit.column[2 * row + leg] = path + leg, one
+            take(network, protection, state, quality, lit, impairments, light, row, now)
+            if lit is not None:
+                count_noise(lit.noise, count, np.int64(2 * row))
+                count_noise(lit.noise, count, np.int64(2 * row + 1))
             departure = now + holding[i]
             state.departure[row] = departure
             slot = np.int64(departure * state.clock[1]) & mask
@@ -191,6 +173,8 @@ def serve_protected(
         else:
             tally.blocked_by_pair[p] += 1
             tally.blocked_by_bit_rate[b] += 1
+            if lit is not None and was_refused(lit.noise):
+                count.number[BLOCKED_BY_QUALITY] += 1
             reachable = False
             for candidate in range(network.first_path[p], network.first_path[p + 1], 2):
                 if (
@@ -206,11 +190,30 @@ def serve_protected(
                 decision[i, 3], decision[i, 4] = plane1, start1
 
 
+def _as(name: str, what: str) -> Any:
+    """Return `serve_each`, to be compiled under a name of its own, see `connection_loop`."""
+    function = FunctionType(serve_each.__code__, globals(), name, serve_each.__defaults__)
+    function.__doc__ = f"Serve requests as `serve_each` does, with lightpaths that {what}."
+    return compiled(function, is_kept=True, nogil=True)
+
+
+serve_protected = _as("serve_protected", "need no quality")
+serve_protected_with_quality = _as("serve_protected_with_quality", "need some quality")
+serve_protected_impaired = _as("serve_protected_impaired", "are placed by impairments")
+serve_protected_impaired_with_quality = _as(
+    "serve_protected_impaired_with_quality", "are placed by impairments and need some quality"
+)
+
+
 @compiled(is_kept=True, nogil=True)
 def switch_over(
     network: Network,
     protection: Protection,
     state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
     path_down: Flags,
     row: Int32s,
     switched: Flags,
@@ -224,11 +227,13 @@ def switch_over(
         each = row[i]
         was = state.carries[each]
         if protection.shared and was == BACKUP:
-            go_dark(network, state, each)
+            deactivate(network, state, quality, lit, impairments, light, each)
         state.carries[each] = NEITHER
         other = BACKUP if was == WORKING else WORKING
         at_once = other == WORKING or not protection.shared
-        if not path_down[state.path[each] + other] and (at_once or light(network, state, each)):
+        if not path_down[state.path[each] + other] and (
+            at_once or activate(network, state, quality, lit, impairments, light, each)
+        ):
             state.carries[each] = other
         switched[i] = state.carries[each] != NEITHER
 
@@ -238,6 +243,10 @@ def come_back(
     network: Network,
     protection: Protection,
     state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
     path_down: Flags,
     reverts: bool,
     row: Int32s,
@@ -253,7 +262,7 @@ def come_back(
         each = row[i]
         if reverts and state.carries[each] == BACKUP and not path_down[state.path[each]]:
             if protection.shared:
-                go_dark(network, state, each)
+                deactivate(network, state, quality, lit, impairments, light, each)
             state.carries[each] = WORKING
             reverted += 1
     for i in range(row.shape[0]):
@@ -262,7 +271,8 @@ def come_back(
             if not path_down[state.path[each]]:
                 state.carries[each] = WORKING
             elif not path_down[state.path[each] + 1] and (
-                not protection.shared or light(network, state, each)
+                not protection.shared
+                or activate(network, state, quality, lit, impairments, light, each)
             ):
                 state.carries[each] = BACKUP
             resumed[i] = state.carries[each] != NEITHER
@@ -271,7 +281,15 @@ def come_back(
 
 @compiled(is_kept=True, nogil=True)
 def drop(
-    network: Network, protection: Protection, state: Protected, gone: Flags, now: float
+    network: Network,
+    protection: Protection,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    gone: Flags,
+    now: float,
 ) -> None:
     """Release connections before their time. gone: bool[connection]. now: not before the last arrival."""
     for slot in range(state.bucket.shape[0]):
@@ -280,9 +298,19 @@ def drop(
         while row >= 0:
             following = state.following[row]
             if state.departure[row] <= now:
-                release(network, protection, state, row, state.departure[row])
+                release(
+                    network,
+                    protection,
+                    state,
+                    quality,
+                    lit,
+                    impairments,
+                    light,
+                    row,
+                    state.departure[row],
+                )
             elif gone[row]:
-                release(network, protection, state, row, now)
+                release(network, protection, state, quality, lit, impairments, light, row, now)
             else:
                 state.following[row] = kept
                 kept = row

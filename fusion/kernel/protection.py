@@ -4,6 +4,10 @@ A connection has two lightpaths, one on path w and its backup on path w + 1 (`fu
 A dedicated backup holds its slots as any lightpath does. Shared ones hold theirs together: a slot of a link
 may be the backup of several connections as long as no *risk* (a link, or a node) is common to any two of
 their working paths, so that one failure never wants it twice.
+
+Where lightpaths need some signal quality, those that hold slots of their own are lit and noise to others as
+long as they hold them, also while their path is down: who goes back to it needs no check. A shared backup is
+dark until it carries its connection. Where `quality` is None nothing of this is compiled.
 """
 
 from __future__ import annotations
@@ -12,8 +16,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusion.kernel import compiled
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Words
+from fusion.kernel.impairments import Impairments, Light, stay_out_of_line, switch_light
+from fusion.kernel.quality import (
+    add_noise,
+    foresee_noise,
+    is_good_among,
+    new_noise,
+    take_noise,
+)
+from fusion.kernel.records import Noise, Quality
 from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, toggle
 
 WORKING, BACKUP, NEITHER = range(3)
@@ -77,6 +90,36 @@ class Protected(NamedTuple):
     """int64[4]: see UNUSED ... COUNTDOWN; the buckets are numbered from the beginning of time."""
     clock: Floats
     """float64[2]: time of the last arrival; buckets per unit of time."""
+    score: Floats
+    """float64[candidate]: overwritten where pairs of paths are ranked."""
+
+
+class Lit(NamedTuple):
+    """The lightpaths of connections as `quality` knows them, see `records.Lightpaths`.
+
+    Number 2 c is the working one of connection c, 2 c + 1 its backup. plane and start are the memory of
+    `Protected`.
+    """
+
+    path: Int32s
+    plane: Int32s
+    start: Int32s
+    column: Int32s
+    noise: Noise
+
+
+def new_lit(quality: Quality | None, network: Network, state: Protected) -> Lit | None:
+    """Return the lightpaths of a new state; None where any quality is good."""
+    if quality is None:
+        return None
+    rows = state.plane.size
+    return Lit(
+        path=np.empty(rows, dtype=np.int32),
+        plane=state.plane.reshape(-1),
+        start=state.start.reshape(-1),
+        column=np.empty(rows, dtype=np.int32),
+        noise=new_noise(quality, network, rows),
+    )
 
 
 def new_protected(
@@ -119,6 +162,7 @@ def new_protected(
         claimed_time=np.zeros(links),
         cursor=np.array([-1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time]),
+        score=np.empty(int(np.diff(network.first_path).max(initial=1))),
     )
 
 
@@ -178,9 +222,108 @@ def claim(
             state.claims[plane, link, slot] += change
 
 
+@inner
+def add_noise_of(quality: Quality, network: Network, lit: Lit, lightpath: int) -> None:
+    """Do what `add_noise` does; as it is called from many places, it is compiled once."""
+    stay_out_of_line()
+    add_noise(quality, network, lit, lightpath)
+
+
+@inner
+def take_noise_of(quality: Quality, network: Network, lit: Lit, lightpath: int) -> None:
+    """Do what `take_noise` does, in the same way."""
+    stay_out_of_line()
+    take_noise(quality, network, lit, lightpath)
+
+
+@inner
+def is_good_now(
+    quality: Quality,
+    network: Network,
+    lit: Lit,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+    rechecks: bool,
+) -> Any:
+    """Return what `is_good_among` does, in the same way."""
+    stay_out_of_line()
+    return is_good_among(quality, network, lit, path, plane, start, column, rechecks)
+
+
 @compiled
-def light(network: Network, state: Protected, row: int) -> Any:
-    """Have a connection use its shared backup, unless another one does; return whether it does now."""
+def switch_on(
+    network: Network,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+    leg: int,
+) -> None:
+    """Note that a lightpath of a connection is lit from now on, for what looks at light."""
+    if quality is not None and lit is not None:
+        add_noise_of(quality, network, lit, np.int64(2 * row + leg))
+    change_light(network, state, impairments, light, row, leg)
+
+
+@compiled
+def switch_off(
+    network: Network,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+    leg: int,
+) -> None:
+    """Note that a lightpath of a connection is dark from now on."""
+    if quality is not None and lit is not None:
+        take_noise_of(quality, network, lit, np.int64(2 * row + leg))
+    change_light(network, state, impairments, light, row, leg)
+
+
+@compiled
+def change_light(
+    network: Network,
+    state: Protected,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+    leg: int,
+) -> None:
+    """Switch the light of a lightpath on or off."""
+    if impairments is not None:
+        path = state.path[row] + leg
+        switch_light(
+            impairments,
+            light,
+            network.links,
+            np.int64(state.plane[row, leg]),
+            network.first_hop[path],
+            network.first_hop[path + 1],
+            np.int64(state.start[row, leg]),
+            state.width[row, leg],
+        )
+
+
+@compiled
+def activate(
+    network: Network,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+) -> Any:
+    """Have a connection use its shared backup, unless another one does; return whether it does now.
+
+    Nor does it if its signal is not good now, or would spoil that of others that must go on to be good.
+    """
     backup = state.path[row] + 1
     plane, start, width = state.plane[row, 1], state.start[row, 1], state.width[row, 1]
     hop, end = network.first_hop[backup], network.first_hop[backup + 1]
@@ -188,17 +331,40 @@ def light(network: Network, state: Protected, row: int) -> Any:
         for word in range(start >> 6, ((start + width - 1) >> 6) + 1):
             if state.lit[plane, network.links[h], word] & bits_of(start, width, word):
                 return False
+    if quality is not None and lit is not None:
+        column = np.int64(lit.column[2 * row + 1])
+        if not is_good_now(
+            quality,
+            network,
+            lit,
+            np.int64(backup),
+            np.int64(plane),
+            np.int64(start),
+            column,
+            bool(quality.rechecks),
+        ):
+            return False
     toggle(state.lit, plane, network.links, hop, end, start, width)
+    switch_on(network, state, quality, lit, impairments, light, row, BACKUP)
     return True
 
 
 @compiled
-def go_dark(network: Network, state: Protected, row: int) -> None:
+def deactivate(
+    network: Network,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+) -> None:
     """Have a connection leave its shared backup."""
     backup = state.path[row] + 1
     plane, start, width = state.plane[row, 1], state.start[row, 1], state.width[row, 1]
     hop, end = network.first_hop[backup], network.first_hop[backup + 1]
     toggle(state.lit, plane, network.links, hop, end, start, width)
+    switch_off(network, state, quality, lit, impairments, light, row, BACKUP)
 
 
 @compiled
@@ -211,11 +377,19 @@ def bits_of(start: int, width: int, word: int) -> Any:
 
 @compiled
 def release(
-    network: Network, protection: Protection, state: Protected, row: int, now: float
+    network: Network,
+    protection: Protection,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+    now: float,
 ) -> None:
     """Give back the slots and the row of a connection. now: when it ends."""
     if protection.shared and state.carries[row] == BACKUP:
-        go_dark(network, state, row)
+        deactivate(network, state, quality, lit, impairments, light, row)
     for leg in range(1 if protection.shared else 2):
         path = state.path[row] + leg
         plane, start = np.int64(state.plane[row, leg]), np.int64(state.start[row, leg])
@@ -223,6 +397,7 @@ def release(
         hop, end = network.first_hop[path], network.first_hop[path + 1]
         toggle(state.free, plane, network.links, hop, end, start, width)
         change_usage(state.usage, plane, start, width, hop - end)
+        switch_off(network, state, quality, lit, impairments, light, row, leg)
     if protection.shared:
         claim(network, protection, state, row, now, -1)
     state.following[row] = state.cursor[UNUSED]
@@ -230,7 +405,17 @@ def release(
 
 
 @compiled
-def take(network: Network, protection: Protection, state: Protected, row: int, now: float) -> None:
+def take(
+    network: Network,
+    protection: Protection,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    row: int,
+    now: float,
+) -> None:
     """Take the slots of a connection, which its row says, for its two lightpaths."""
     for leg in range(1 if protection.shared else 2):
         path = state.path[row] + leg
@@ -239,5 +424,8 @@ def take(network: Network, protection: Protection, state: Protected, row: int, n
         hop, end = network.first_hop[path], network.first_hop[path + 1]
         toggle(state.free, plane, network.links, hop, end, start, width)
         change_usage(state.usage, plane, start, width, end - hop)
+        switch_on(network, state, quality, lit, impairments, light, row, leg)
+    if quality is not None and protection.shared:
+        foresee_noise(quality, network, lit, np.int64(2 * row + 1))
     if protection.shared:
         claim(network, protection, state, row, now, 1)

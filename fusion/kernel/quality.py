@@ -14,11 +14,11 @@ import numpy as np
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Int32s, Network
-from fusion.kernel.records import Connections, Count, Noise, Quality
+from fusion.kernel.records import Count, Lightpaths, Noise, Quality
 
 
 def new_noise(quality: Quality, network: Network, lightpaths: int) -> Noise:
-    """Return the noise of an empty network. lightpaths: rows of `Connections`."""
+    """Return the noise of an empty network. lightpaths: rows of `Lightpaths`."""
     planes, links, words = network.spectrum.shape
     slots = 64 * words
     crosstalk = quality.crosstalk.size > 0
@@ -90,7 +90,7 @@ def most_lit(
 def measure(
     quality: Quality,
     network: Network,
-    state: Connections,
+    state: Lightpaths,
     path: int,
     plane: int,
     start: int,
@@ -168,7 +168,7 @@ def measure(
 
 @inner
 def change_of(
-    quality: Quality, state: Connections, other: int, plane: int, start: int, column: int
+    quality: Quality, state: Lightpaths, other: int, plane: int, start: int, column: int
 ) -> Any:
     """Return what the lightpath at hand adds to the noise of another; see `measure`."""
     noise = state.noise
@@ -190,13 +190,30 @@ def change_of(
 def is_good(
     quality: Quality,
     network: Network,
-    state: Connections,
+    state: Lightpaths,
     path: int,
     plane: int,
     start: int,
     column: int,
 ) -> Any:
     """Say whether a lightpath would have the quality that its format needs, and leave it to the others."""
+    return is_good_among(
+        quality, network, state, path, plane, start, column, bool(quality.rechecks)
+    )
+
+
+@inner
+def is_good_among(
+    quality: Quality,
+    network: Network,
+    state: Lightpaths,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+    rechecks: bool,
+) -> Any:
+    """Return what `is_good` says; rechecks: whether it must leave their quality to the others."""
     if quality.file_rank.shape[0] > 0:
         for slot in range(start, start + quality.light[column]):
             if quality.file_rank[path, plane, slot] < quality.rank[column]:
@@ -206,7 +223,7 @@ def is_good(
     good = ratio <= quality.limit[column]
     for n in range(count):
         other = noise.near[n]
-        if good and quality.rechecks:
+        if good and rechecks:
             if noise.shared[other] == 0.0:
                 checked = quality.rechecks_cores
             elif state.plane[other] != plane:
@@ -225,7 +242,7 @@ def is_good(
 def is_refused(
     quality: Quality | None,
     network: Network,
-    state: Connections,
+    state: Lightpaths,
     path: int,
     plane: int,
     start: int,
@@ -244,7 +261,7 @@ def is_refused(
 def decibels_of(
     quality: Quality | None,
     network: Network,
-    state: Connections,
+    state: Lightpaths,
     path: int,
     plane: int,
     start: int,
@@ -266,7 +283,7 @@ def decibels_of(
 def lacks_quality(
     quality: Quality,
     network: Network,
-    state: Connections,
+    state: Lightpaths,
     path: int,
     plane: int,
     start: int,
@@ -280,7 +297,7 @@ def lacks_quality(
 def signal_to_noise(
     quality: Quality,
     network: Network,
-    state: Connections,
+    state: Lightpaths,
     path: int,
     plane: int,
     start: int,
@@ -291,7 +308,7 @@ def signal_to_noise(
 
 
 @inner
-def add_noise(quality: Quality | None, network: Network, state: Connections, row: int) -> None:
+def add_noise(quality: Quality | None, network: Network, state: Lightpaths, row: int) -> None:
     """Reckon with the noise that a lightpath has and makes, as it is set up."""
     if quality is not None:
         noise = state.noise
@@ -314,7 +331,27 @@ def add_noise(quality: Quality | None, network: Network, state: Connections, row
 
 
 @inner
-def take_noise(quality: Quality | None, network: Network, state: Connections, row: int) -> None:
+def foresee_noise(quality: Quality, network: Network, state: Lightpaths, row: int) -> None:
+    """Note the noise that a lightpath would have if it were set up now, which stays dark."""
+    noise = state.noise
+    ratio, count = measure(
+        quality,
+        network,
+        state,
+        np.int64(state.path[row]),
+        np.int64(state.plane[row]),
+        np.int64(state.start[row]),
+        np.int64(state.column[row]),
+    )
+    noise.ratio[row] = ratio
+    for n in range(count):
+        other = noise.near[n]
+        noise.shared[other] = 0.0
+        noise.added[other] = 0.0
+
+
+@inner
+def take_noise(quality: Quality | None, network: Network, state: Lightpaths, row: int) -> None:
     """Take away the noise that a lightpath makes, as it is torn down."""
     if quality is not None:
         noise = state.noise

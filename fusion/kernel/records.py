@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,32 @@ class Quality(NamedTuple):
     """And those of adjacent cores."""
 
 
+class Lightpaths(Protocol):
+    """Lightpaths whose signal quality counts, by row; those that are up are in `noise`."""
+
+    @property
+    def path(self) -> Int32s:
+        """int32[lightpath]; so are plane, start, and column: of `Network.width`."""
+
+    @property
+    def plane(self) -> Int32s:
+        """See `path`."""
+
+    @property
+    def start(self) -> Int32s:
+        """See `path`."""
+
+    @property
+    def column(self) -> Int32s:
+        """See `path`."""
+
+    @property
+    def noise(self) -> Any:
+        """See `Noise`."""
+
+
 class Noise(NamedTuple):
-    """What changes. Rows of lightpaths are those of `Connections`."""
+    """What changes. Rows of lightpaths are those of `Lightpaths`."""
 
     ratio: Floats
     """float64[lightpath]: noise to signal, over its whole path."""

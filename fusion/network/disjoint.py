@@ -10,10 +10,17 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING
 
-from fusion.network.paths import BestPaths, PathTable, link_costs, path_table
+from fusion.network.paths import (
+    BestPaths,
+    GivenPaths,
+    PathTable,
+    given_between,
+    link_costs,
+    path_table,
+)
 
 if TYPE_CHECKING:
     from fusion.network.topology import Topology
@@ -30,14 +37,18 @@ def disjoint_pairs(
     separate_directions: bool = False,
     *,
     by_nodes: bool,
+    most_hops_more: int | None = None,
+    given: GivenPaths | None = None,
 ) -> PathTable:
     """Return at most k pairs of disjoint paths for every pair of endpoints, by total cost.
 
     The paths of two nodes are a working path, its backup, the next working path, its backup, and so on; the
     working path is the better one. Equal totals: the better working path, then the smaller lists of node
     indices. order: "km" or "hops", as for `k_shortest_paths`. by_nodes: the paths share no node but their
-    ends; if not, no link. The pairs from b to a are those from a to b backwards. Nodes that no disjoint pair
-    joins have none.
+    ends; if not, no link. most_hops_more: leave out pairs with more than so many hops beyond the first; for
+    "hops". given: paths that some nodes have instead, see `k_shortest_paths`; a pair is any two of them that
+    are disjoint, of which the first works, in the order of the working paths and, of each, of the backups.
+    The pairs from b to a are those from a to b backwards. Nodes that no disjoint pair joins have none.
     """
     costs = link_costs(topology, order)
     arcs: _Arcs = [{} for _ in topology.nodes]
@@ -51,9 +62,18 @@ def disjoint_pairs(
         for b in topology.endpoints:
             if a < b:
                 working = islice(best.between(a, b), k)
-                pairs = _candidates(arcs, working, least.to(b), by_nodes=by_nodes)[:k]
-                found[a, b] = [nodes for pair in pairs for nodes in pair]
+                pairs = _candidates(arcs, working, least.to(b), by_nodes=by_nodes)
+                if most_hops_more is not None:
+                    pairs = [
+                        pair for pair in pairs if _hops(pair) <= _hops(pairs[0]) + most_hops_more
+                    ]
+                found[a, b] = [nodes for pair in pairs[:k] for nodes in pair]
                 found[b, a] = [nodes[::-1] for nodes in found[a, b]]
+    for ends in found:
+        if (there := given_between(given, *ends)) is not None:
+            joined = combinations(there, 2)
+            pairs = [pair for pair in joined if _are_disjoint(*pair, by_nodes=by_nodes)]
+            found[ends] = [nodes for pair in pairs[:k] for nodes in pair]
     return path_table(topology, separate_directions, found)
 
 
@@ -77,6 +97,17 @@ def _candidates(
         if backup is not None:
             pairs.add(better_first((nodes, backup)))
     return sorted(pairs, key=lambda pair: (cost(pair[0]) + cost(pair[1]), cost(pair[0]), pair))
+
+
+def _are_disjoint(one: Nodes, other: Nodes, *, by_nodes: bool) -> bool:
+    if by_nodes and not set(one[1:-1]).isdisjoint(other[1:-1]):
+        return False
+    links = [{frozenset(link) for link in pairwise(nodes)} for nodes in (one, other)]
+    return links[0].isdisjoint(links[1])
+
+
+def _hops(pair: Pair) -> int:
+    return sum(len(nodes) - 1 for nodes in pair)
 
 
 def _shortest_beside(arcs: _Arcs, nodes: Nodes, *, by_nodes: bool) -> Nodes | None:

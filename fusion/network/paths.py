@@ -107,7 +107,7 @@ def k_shortest_paths(
         goal = _goal(graph, destination)
         for source in topology.endpoints:
             if source != destination:
-                best = _given(given, source, destination) or _best_first(graph, source, goal)
+                best = given_between(given, source, destination) or _best_first(graph, source, goal)
                 paths[source, destination] = list(islice(_short(best, most_hops_more), k))
     return path_table(topology, separate_directions, paths)
 
@@ -137,9 +137,10 @@ class BestPaths:
         return _best_first(self._graph, source, self._goals[destination])
 
 
-def _given(
+def given_between(
     given: GivenPaths | None, source: int, destination: int
 ) -> Iterator[tuple[int, ...]] | None:
+    """Return the paths that a file has of two nodes, or else backwards; None: it has none."""
     if not given:
         return None
     if there := given.get((source, destination)):

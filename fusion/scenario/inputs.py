@@ -164,7 +164,7 @@ class InputReader:
         disjoint = None
         if topology is not None and modulation is not None and not problems and not as_fusion:
             if is_protected(config):
-                disjoint = self._call(protected_paths, config, topology)
+                disjoint = self._call(protected_paths, config, topology, paths)
             km = step(_km_of_pairs, topology, matrix, disjoint)
             if len(km):
                 slots = self._call(_slots_of_pairs, config, modulation, km)

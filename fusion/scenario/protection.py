@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fusion.config.sections import Config
 from fusion.network.disjoint import disjoint_pairs
-from fusion.network.paths import PathTable
+from fusion.network.paths import GivenPaths, PathTable
 from fusion.network.topology import Topology
 
 if TYPE_CHECKING:
@@ -23,14 +23,19 @@ def is_protected(config: Config) -> bool:
     return config.protection_settings.protection_mode != "none"
 
 
-def protected_paths(config: Config, topology: Topology) -> PathTable:
-    """Return the candidate pairs of disjoint paths that a config asks for."""
+def protected_paths(
+    config: Config, topology: Topology, given: GivenPaths | None = None
+) -> PathTable:
+    """Return the candidate pairs of disjoint paths that a config asks for. given: paths of a file."""
+    least_congested = config.general_settings.route_method == "least_congested"
     return disjoint_pairs(
         topology,
         config.routing_settings.k_paths,
         config.routing_settings.path_order,
         config.topology_settings.link_directions == "separate",
         by_nodes=config.protection_settings.disjointness_type == "node",
+        most_hops_more=1 if least_congested else None,
+        given=given,
     )
 
 

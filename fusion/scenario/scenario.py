@@ -155,13 +155,14 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         if general.max_segments > 1:
             rates = lightpath_rates(rates, inputs.modulation)
         same_format = protected and config.protection_settings.backup_slots == "same"
+        km = longest_of_pair(paths).length_km if same_format else paths.length_km
         if needs_quality(config):
-            ways = _ways(config, inputs, paths.length_km, rates)
+            ways = _ways(config, inputs, km, rates)
             slots, formats = ways.slots, ways.format
         else:
             slots, formats = lightpath_widths(
                 inputs.modulation,
-                longest_of_pair(paths).length_km if same_format else paths.length_km,
+                km,
                 rates,
                 config.topology_settings.bw_per_slot,
                 general.channel_capacity if general.fixed_grid else None,
@@ -349,7 +350,7 @@ def _own_policy(
 def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:
     routing, shares = config.routing_settings, config.bit_rate_shares
     if is_protected(config):
-        return inputs.disjoint or protected_paths(config, inputs.topology)
+        return inputs.disjoint or protected_paths(config, inputs.topology, inputs.paths)
     bits = None
     if routing.path_order == "hops_per_bit":
         bits = bits_per_symbol_steps(
@@ -391,15 +392,21 @@ def _groups(config: Config, inputs: Inputs) -> list[list[int]]:
 
 
 def _path_cost(config: Config, paths: PathTable) -> NDArray[np.float64] | None:
-    """Return what `search_ranked` adds to the congestion of a path: w c + (1 - w) l is w (c + this)."""
+    """Return what `search_ranked` adds to the congestion of a path: w c + (1 - w) l is w (c + this).
+
+    A working path and its backup count as one path.
+    """
     if config.general_settings.route_method != "cong_aware":
         return None
     weight = config.routing_settings.congestion_weight
+    km = paths.length_km
+    if is_protected(config):
+        km = np.repeat(km.reshape(-1, 2).sum(axis=1), 2)
     candidates = np.diff(paths.first_path)
     longest = np.zeros(len(candidates))
     pair = np.repeat(np.arange(len(candidates)), candidates)
-    np.maximum.at(longest, pair, paths.length_km)
-    return np.asarray((1.0 - weight) / weight * (paths.length_km / longest[pair]))
+    np.maximum.at(longest, pair, km)
+    return np.asarray((1.0 - weight) / weight * (km / longest[pair]))
 
 
 def _failure(config: Config, inputs: Inputs, separate: bool) -> Failure | None:

@@ -8,7 +8,16 @@ from fusion.kernel.arrays import Floats, Int32s, Tally, new_tally
 from fusion.kernel.connections import new_count
 from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, rows_in
-from fusion.kernel.protected_loop import come_back, drop, serve_protected, switch_over
+from fusion.kernel.impairments import new_light
+from fusion.kernel.protected_loop import (
+    come_back,
+    drop,
+    serve_protected,
+    serve_protected_impaired,
+    serve_protected_impaired_with_quality,
+    serve_protected_with_quality,
+    switch_over,
+)
 from fusion.kernel.protection import (
     BACKUP,
     COUNTDOWN,
@@ -16,8 +25,11 @@ from fusion.kernel.protection import (
     ROWS,
     WORKING,
     Protection,
+    new_lit,
     new_protected,
 )
+from fusion.kernel.records import Count
+from fusion.kernel.routing import IN_ORDER
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure
 from fusion.scenario.recovery import restoration_ms, switchover_ms
@@ -42,21 +54,41 @@ class ProtectedSimulation:
             scenario.traffic.mean_holding_time,
             keep_usage=scenario.policy.needs_usage,
         )
-        self._tally = new_tally(scenario.network)
+        self._quality = None if scenario.service is None else scenario.service.quality
+        self._lit = new_lit(self._quality, scenario.network, self._state)
+        self._impairments = None if scenario.service is None else scenario.service.impairments
+        self._light = None if self._impairments is None else new_light(scenario.network)
+        self._loop = serve_protected if self._lit is None else serve_protected_with_quality
+        if self._impairments is not None:
+            self._loop = serve_protected_impaired
+            if self._lit is not None:
+                self._loop = serve_protected_impaired_with_quality
+        self._choice: int | None = scenario.policy.choice
+        if self._choice == IN_ORDER and scenario.service is None:
+            self._choice = None  # which has a loop of its own, the fastest one
+        self._tally, self._count = new_tally(scenario.network), new_count()
         self._claimed_before = np.zeros(scenario.network.spectrum.shape[1])
 
     def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
         """Serve requests; decision: as for `serve_protected`."""
-        self._serve(chunk, self._tally, self._scenario.sample_every, decision)
+        self._serve(chunk, self._tally, self._count, self._scenario.sample_every, decision)
 
-    def _serve(self, chunk: Requests, tally: Tally, sample_every: int, decision: Int32s) -> None:
+    def _serve(
+        self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
+    ) -> None:
         scenario = self._scenario
-        serve_protected(
+        self._loop(
             scenario.network,
             self._protection,
             self._state,
+            self._quality,
+            self._lit,
+            self._impairments,
+            self._light,
             tally,
+            count,
             scenario.policy.fit,
+            self._choice,
             sample_every,
             *chunk,
             decision,
@@ -66,7 +98,7 @@ class ProtectedSimulation:
         """Count from now on, and return the time."""
         scenario = self._scenario
         self._state.cursor[COUNTDOWN] = min(scenario.sample_every, scenario.num_requests)
-        self._tally = new_tally(scenario.network)
+        self._tally, self._count = new_tally(scenario.network), new_count()
         self._tally.busy_by_path[:] = self._busy_from_now()
         self._claimed_before = self._claimed_time()
         return self.now()
@@ -75,7 +107,7 @@ class ProtectedSimulation:
         """Return what was counted."""
         self._tally.busy_by_path[:] -= self._busy_from_now()
         shared_time = self._claimed_time() - self._claimed_before
-        return Counted(self.now(), self._tally, new_count(), shared_time)
+        return Counted(self.now(), self._tally, self._count, shared_time)
 
     def now(self) -> float:
         """Return the time of the last arrival."""
@@ -110,7 +142,18 @@ class ProtectedSimulation:
         row = self._longest_first(row, now)
         before = state.carries[row].copy()
         switched = np.zeros(len(row), dtype=np.bool_)
-        switch_over(self._scenario.network, self._protection, state, down, row, switched)
+        switch_over(
+            self._scenario.network,
+            self._protection,
+            state,
+            self._quality,
+            self._lit,
+            self._impairments,
+            self._light,
+            down,
+            row,
+            switched,
+        )
         old, other = state.path[row] + before, state.path[row] + 1 - before
         took = switchover_ms(
             failure.recovery,
@@ -144,19 +187,31 @@ class ProtectedSimulation:
             np.subtract.at(self._tally.busy_by_path, state.path[out] + leg, busy)
         gone = np.zeros(len(state.departure), dtype=np.bool_)
         gone[out] = True
-        drop(scenario.network, self._protection, state, gone, now)
+        drop(
+            scenario.network,
+            self._protection,
+            state,
+            self._quality,
+            self._lit,
+            self._impairments,
+            self._light,
+            gone,
+            now,
+        )
         decision = np.full((len(out), 3), -1, dtype=np.int32)
         took = toll.recovery_ms
         if failure.restoration == "reroute":
             tie = stream.random(len(out)) if scenario.policy.needs_ties else np.empty(0)
             again, countdown = new_tally(scenario.network), int(state.cursor[COUNTDOWN])
+            count_again = new_count()
             state.cursor[COUNTDOWN] = 1 << 62
             chunk = Requests(
                 np.full(len(out), now), departure - now, pair.astype(np.int32), bit_rate, tie
             )
-            self._serve(chunk, again, 1 << 62, decision)
+            self._serve(chunk, again, count_again, 1 << 62, decision)
             state.cursor[COUNTDOWN] = countdown
             add_restored(self._tally, again)
+            add_restored(self._count, count_again)
             found = decision[:, 0] >= 0
             more = restoration_ms(
                 failure.recovery,
@@ -184,6 +239,10 @@ class ProtectedSimulation:
             self._scenario.network,
             self._protection,
             self._state,
+            self._quality,
+            self._lit,
+            self._impairments,
+            self._light,
             self.links.path_down,
             failure.reverts,
             row,

@@ -71,6 +71,21 @@ VARIANTS = {
         FAILURE | {"restoration": "wait"},
         protection={"protection_mode": "shared_backup", "revert_to_primary": True},
     ),
+    "1plus1 with gsnr, by congestion": variant(
+        general={"route_method": "cong_aware"},
+        protection={"protection_mode": "1plus1"},
+        snr={"snr_type": "gsnr"},
+    ),
+    "shared_backup with gsnr, failing at random": variant(
+        AT_RANDOM | {"restoration": "reroute"},
+        protection={"protection_mode": "shared_backup", "revert_to_primary": True},
+        snr={"snr_type": "gsnr"},
+    ),
+    "xt_aware with shared_backup": variant(
+        general={"route_method": "xt_aware", "allocation_method": "xt_aware"},
+        topology={"cores_per_link": 7},
+        protection={"protection_mode": "shared_backup", "revert_to_primary": True},
+    ),
     "as FUSION": variant(general={"max_segments": 1}, compatibility={"conventions": "fusion"}),
     "as FUSION, sliced": variant(
         general={"max_segments": 4}, compatibility={"conventions": "fusion"}

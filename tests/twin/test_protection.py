@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 from fusion.config.config import load_config
-from fusion.kernel.arrays import make_network
+from fusion.kernel.arrays import Network, make_network
 from fusion.network.disjoint import disjoint_pairs
 from fusion.network.paths import PathTable
 from fusion.network.topology import Topology
 from fusion.scenario.failures import Event
-from fusion.scenario.policies import FITS, built_in_policy
+from fusion.scenario.policies import FITS, RANKS, built_in_policy
 from fusion.scenario.protection import make_protection
 from fusion.scenario.traffic import Requests, TrafficModel
 from fusion.simulation.protected import ProtectedSimulation
 from tests.twin.cases import Case, first_requests
 from tests.twin.protection import ProtectedRun, ProtectedTwin
 from tests.twin.test_failures import made_for, run_with
+
+pytestmark = pytest.mark.timeout(900)  # on a busy machine what is compiled takes minutes
 
 CASES = 16
 FIT = [fit for fit in FITS if not fit.startswith("priority")]
@@ -65,6 +67,7 @@ def protected_case(seed: int, *, by_nodes: bool, same: bool) -> tuple[Case, Topo
         width,
         len(topology.links) * (1 + separate),
         random.integers(6, 70, random.integers(1, 3)).tolist(),
+        np.repeat(np.random.default_rng(seed).integers(0, 3, len(paths.length_km) // 2) / 4, 2),
     )
     pairs = len(paths.pairs)
     traffic = TrafficModel(
@@ -101,7 +104,7 @@ def protected_case(seed: int, *, by_nodes: bool, same: bool) -> tuple[Case, Topo
     return case, topology, sorted(happening, key=lambda event: event.time)
 
 
-def risks_of(topology: Topology, paths: PathTable, *, by_nodes: bool) -> Any:
+def risks_of(topology: Topology, paths: PathTable | Network, *, by_nodes: bool) -> Any:
     """Return path -> the links on it, both directions as one, and its inner nodes."""
     ends = [frozenset(link[:2]) for link in topology.links]
 
@@ -117,17 +120,34 @@ def risks_of(topology: Topology, paths: PathTable, *, by_nodes: bool) -> Any:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
 def test_decisions_are_those_of_the_twin(mode: str, restoration: str) -> None:
+    policies = [(FIT[seed % len(FIT)], "in_order") for seed in range(CASES)]
+    assert compare_all(mode, restoration, policies) > CASES
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("choice", [*RANKS, "all"])
+def test_pairs_that_are_ranked_or_compared_are_those_of_the_twin(mode: str, choice: str) -> None:
+    policies = [(FIT[seed % len(FIT)], choice) for seed in range(CASES)]
+    assert compare_all(mode, "reroute", policies) > CASES
+
+
+def compare_all(mode: str, restoration: str, policies: list[tuple[str, str]]) -> int:
     switched = 0
-    for seed in range(CASES):
+    for seed, policy in enumerate(policies):
         random = np.random.default_rng(seed)
-        fit = FIT[seed % len(FIT)]
         by_nodes, reverts = random.integers(2, size=2).tolist()
-        switched += compare(mode, restoration, seed, fit, by_nodes=by_nodes, reverts=reverts)
-    assert switched > CASES
+        switched += compare(mode, restoration, seed, policy, by_nodes=by_nodes, reverts=reverts)
+    return switched
 
 
 def compare(
-    mode: str, restoration: str, seed: int, fit: str, *, by_nodes: bool, reverts: bool
+    mode: str,
+    restoration: str,
+    seed: int,
+    policy_of: tuple[str, str],
+    *,
+    by_nodes: bool,
+    reverts: bool,
 ) -> int:
     """Run a case on both sides, compare all that is counted, and return how many switched over."""
     case, topology, happening = protected_case(seed, by_nodes=by_nodes, same=mode == "same")
@@ -143,12 +163,12 @@ def compare(
         },
     )
     protection = make_protection(config, topology, case.paths, [])
-    policy = built_in_policy(fit, "in_order")
+    policy = built_in_policy(*policy_of)
     made = made_for(case, policy, None)._replace(protection=protection)
     simulation = ProtectedSimulation(made, protection, case.load)
     twin = ProtectedTwin(
         case.network,
-        fit,
+        *policy_of,
         same=mode == "same",
         shared=mode == "shared",
         risks=risks_of(topology, case.paths, by_nodes=by_nodes),

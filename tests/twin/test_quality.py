@@ -155,9 +155,10 @@ def cases(
     draw: st.DrawFn,
     most_requests: int = 80,
     overrides: st.SearchStrategy[dict[str, dict[str, Any]]] | None = None,
+    networks: st.SearchStrategy[Topology] | None = None,
 ) -> Case:
     config = load_config("quick", draw(configs() if overrides is None else overrides))
-    topology = draw(topologies())
+    topology = draw(topologies() if networks is None else networks)
     topology = topology._replace(links=tuple((a, b, 130.0 * km) for a, b, km in topology.links))
     reach = (9e9, 9e9, 9e9)  # the tilt of C and L band is that of all formats in the table
     if not config.spectrum_settings.l_band:

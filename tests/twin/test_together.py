@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,17 +18,22 @@ from fusion.scenario.policies import IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.scenario import Scenario
 from fusion.simulation.connections import ConnectionSimulation
 from fusion.simulation.plain import PlainSimulation
+from fusion.simulation.protected import ProtectedSimulation
 from fusion.simulation.replication import make_simulation
 from tests.features import Bench, Example, rows_of
 from tests.twin.cases import first_requests
 from tests.twin.connections import ConnectionTwin
-from tests.twin.impairments import ImpairedQualityTwin, ImpairedTwin
+from tests.twin.impairments import ImpairedQualityTwin, ImpairedSpectrum, ImpairedTwin
+from tests.twin.protection import ProtectedQualityTwin, ProtectedTwin
 from tests.twin.quality import QualityTwin
+from tests.twin.test_protection import risks_of
 from tests.twin.twin import Twin
+
+pytestmark = pytest.mark.timeout(1800)  # on a busy machine what is compiled takes minutes
 
 ELSEWHERE = {
     # What has no twin beside the others here, and is held against its own in a file of its own.
-    *("policy", "protection", "shared backup", "failures", "rerouting", "waiting"),
+    *("policy", "failures", "rerouting", "waiting"),
     *("fusion", "orchestrator", "FUSION's paths", "file of quality", "learners", "splitting"),
 }
 SLOTS, REQUESTS = 20, 30
@@ -57,11 +64,27 @@ def on_elsewhere(example: Example) -> bool:
     return "quality_file" in example or "conventions" in example
 
 
-def twin_of(config: Config, scenario: Scenario, inputs: Inputs) -> Twin | ConnectionTwin:
+def twin_of(
+    config: Config, scenario: Scenario, inputs: Inputs
+) -> Twin | ConnectionTwin | ProtectedTwin:
     general, service = config.general_settings, scenario.service
     fit = {"priority_last": "last_fit"}.get(general.allocation_method, general.allocation_method)
     ranks = general.route_method in RANKS | IMPAIRMENT_RANKS
     choice = general.route_method if ranks else config.routing_settings.path_choice
+    if scenario.protection is not None:
+        backup = config.protection_settings
+        by_nodes = backup.disjointness_type == "node"
+        options: dict[str, Any] = {
+            "same": backup.backup_slots == "same",
+            "shared": backup.protection_mode == "shared_backup",
+            "risks": risks_of(inputs.topology, scenario.network, by_nodes=by_nodes),
+        }
+        if service is not None and service.impairments is not None:
+            options["spectrum"] = ImpairedSpectrum(scenario.network, config, scenario)
+        if service is None or service.quality is None:
+            return ProtectedTwin(scenario.network, fit, choice, **options)
+        judge = QualityTwin(config, scenario, inputs.quality, fit, choice)
+        return ProtectedQualityTwin(judge, scenario.network, fit, choice, **options)
     if service is None:
         return Twin(scenario.network, fit, choice, scenario.sample_every)
     if service.impairments is not None:
@@ -87,8 +110,9 @@ def test_features_together_decide_as_the_twin(
     scenario = make_scenario(config, inputs)
     requests = first_requests(scenario.traffic, load, seed, 0, REQUESTS)
     simulation = make_simulation(scenario, load)
-    assert isinstance(simulation, PlainSimulation | ConnectionSimulation)
-    decision = np.full((REQUESTS, 3), -9, dtype=np.int32)
+    assert isinstance(simulation, PlainSimulation | ConnectionSimulation | ProtectedSimulation)
+    lightpaths = 2 if isinstance(simulation, ProtectedSimulation) else 1
+    decision = np.full((REQUESTS, 2 * lightpaths + 1), -9, dtype=np.int32)
     simulation.serve(requests, decision)
     twin = twin_of(config, scenario, inputs)
     twin.serve(requests)

@@ -32,6 +32,7 @@ from fusion.config.sections import (
     FIT_LABELS,
     HOME,
     PROTECTION_LABELS,
+    RANKING,
     ROUTE_LABELS,
     SECTIONS,
 )
@@ -197,11 +198,19 @@ def test_policy_warmup_and_bit_rates() -> None:
     assert FIT_LABELS.keys() == FITS.keys() | IMPAIRMENT_FITS.keys()
     assert len(fits) == len(FIT_LABELS)
     assert len(routes) == len({*ROUTE_LABELS, *PROTECTION_LABELS}) - 1  # 1plus1 is there twice
+    routes |= {
+        backup + ROUTE_LABELS[method]
+        for backup in PROTECTION_LABELS.values()
+        for method in (*RANKING, "external_ksp")
+    }
     pairs = [*product(routes, fits), *product(fits, routes)]
     assert len({"".join(pair) for pair in pairs}) == len(pairs) - 1  # xa
     assert {"kspff", "ffksp", "lfksp", "kspmu", "ksppl"} <= labels
     ranked = {"general_settings": {"route_method": "congestion_aware"}}
     assert load_config("quick", ranked).policy == "caff"
+    for mode, label in (("1plus1", "1p1caff"), ("shared_backup", "sbppcaff")):
+        backup = {"protection_mode": mode, "revert_to_primary": True}
+        assert load_config("quick", {**ranked, "protection_settings": backup}).policy == label
     aware = {"general_settings": {"route_method": "nli_aware", "allocation_method": "xt_aware"}}
     assert load_config("quick", aware).policy == "naxa"
     assert config.warmup_requests(300) == 0

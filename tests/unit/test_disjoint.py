@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 import networkx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -105,3 +106,44 @@ def test_every_pair_of_the_shipped_networks(name: str) -> None:
     for (source, destination), candidates in pairs_of(topology, 2, "km", by_nodes=True).items():
         joined = any({source, destination} <= block and len(block) > 2 for block in blocks)
         assert bool(candidates) == joined
+
+
+def test_paths_of_a_file_are_joined_in_its_order() -> None:
+    """Any two that are disjoint are a pair, in which the first works; others have what is searched for."""
+    topology = Topology(
+        "by hand",
+        tuple("ABCDE"),
+        tuple((a, b, 1.0) for a, b in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 4), (1, 4))),
+        (0, 1, 2),
+        {},
+        {},
+    )
+    over_c, over_d, direct, over_e = (0, 2, 1), (0, 3, 1), (0, 1), (0, 2, 4, 1)
+    given = {(1, 0): [path[::-1] for path in (over_c, over_d, direct, over_e)]}
+
+    def found(k: int, *, by_nodes: bool) -> list[list[tuple[int, ...]]]:
+        table = disjoint_pairs(topology, k, "km", given=given, by_nodes=by_nodes)
+        hops = [table.links[a:b].tolist() for a, b in pairwise(table.first_hop.tolist())]
+        of = table.pairs.tolist().index([0, 1])
+        paths = range(*table.first_path[of : of + 2].tolist())
+        return [[tuple(sorted(hops[path])), tuple(sorted(hops[path + 1]))] for path in paths[::2]]
+
+    number = {frozenset(link[:2]): i for i, link in enumerate(topology.links)}
+
+    def links(*nodes: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [tuple(sorted(number[frozenset(link)] for link in pairwise(path))) for path in nodes]
+
+    expected = [
+        links(over_c, over_d),
+        links(over_c, direct),
+        links(over_d, direct),
+        links(over_d, over_e),
+        links(direct, over_e),
+    ]
+    for by_nodes in (False, True):
+        assert found(9, by_nodes=by_nodes) == expected
+        assert found(2, by_nodes=by_nodes) == expected[:2]
+    table = disjoint_pairs(topology, 2, "km", given=given, by_nodes=False)
+    searched = disjoint_pairs(topology, 2, "km", by_nodes=False)
+    of = table.pairs.tolist().index([0, 2])
+    assert np.diff(table.first_path)[of] == np.diff(searched.first_path)[of] > 0

@@ -70,12 +70,7 @@ def test_names_of_fusion() -> None:
     [
         ({"general_settings": {"max_segments": 2}}, "max_segments = 2: must be 1 with"),
         ({"general_settings": {"is_grooming_enabled": True}}, "must be False with"),
-        (
-            {"general_settings": {"route_method": "cong_aware"}},
-            "must be k_shortest_path, shortest_path or",
-        ),
         ({"routing_settings": {"path_order": "hops_per_bit"}}, "must be km or hops with"),
-        ({"routing_settings": {"path_choice": "all"}}, "must be in_order with"),
         ({"protection_settings": {"protection_mode": "1:1"}}, "one of none, 1plus1, shared_backup"),
         (
             {"protection_settings": {"protection_mode": "shared_backup"}},
@@ -144,6 +139,21 @@ def test_pairs_of_paths_are_found_once() -> None:
     assert len(make_scenario(config, of_fewer).hops) == len(make_scenario(fewer, of_fewer).hops)
     anew = make_scenario(config, of_fewer._replace(disjoint=None))
     assert np.array_equal(anew.network.links, make_scenario(config, inputs).network.links)
+
+
+def test_pairs_are_made_of_the_paths_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "paths.csv").write_text("A,C,B\nA,B\n")
+    config = network(
+        tmp_path,
+        general_settings={"route_method": "external_ksp"},
+        routing_settings={"paths_file": str(tmp_path / "paths.csv")},
+    )
+    made = scenario(config)
+    km = dict(zip(made.pairs, made.length_km.reshape(-1, 2).tolist(), strict=True))
+    # The longer one works where the file says so, in both directions.
+    assert km["A", "B"] == km["B", "A"] == [500, 100]
+    assert km["B", "C"] == [200, 400]
+    assert config.policy == "1p1ekspff"
 
 
 def test_nodes_that_no_two_paths_join(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

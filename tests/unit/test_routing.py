@@ -275,21 +275,19 @@ def test_crosstalk_needs_cores_whose_neighbours_are_known(key: str) -> None:
 @pytest.mark.parametrize(
     ("general", "other", "told"),
     [
-        ({"route_method": "nli_aware"}, {}, "route_method = nli_aware: must be k_shortest_path"),
-        ({"allocation_method": "xt_aware"}, {}, "must not be xt_aware with protection_mode"),
         (
             {"route_method": "xt_aware"},
-            {"routing_settings": {"policy": f"{__file__}:choose"}, "protection_settings": {}},
+            {"routing_settings": {"policy": f"{__file__}:choose"}},
             "is not available with route_method = xt_aware: both order the paths",
         ),
         (
             {"route_method": "nli_aware"},
-            {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
+            {"compatibility_settings": {"conventions": "fusion"}},
             "route_method = nli_aware: must be k_shortest_path, shortest_path, cong_aware or external_ksp",
         ),
         (
             {"allocation_method": "xt_aware"},
-            {"compatibility_settings": {"conventions": "fusion"}, "protection_settings": {}},
+            {"compatibility_settings": {"conventions": "fusion"}},
             "must be 1 with allocation_method = xt_aware and conventions = fusion: with 2 to 5 cores",
         ),
     ],
@@ -297,9 +295,8 @@ def test_crosstalk_needs_cores_whose_neighbours_are_known(key: str) -> None:
 def test_what_impairments_do_not_go_with(
     general: dict[str, object], other: dict[str, dict[str, object]], told: str
 ) -> None:
-    overrides = {"protection_settings": {"protection_mode": "1plus1"}, **other}
     with pytest.raises(ConfigError, match=told):
-        load_config("nsfnet_100_slots", {"general_settings": general, **overrides})
+        load_config("nsfnet_100_slots", {"general_settings": general, **other})
 
 
 def test_weights_of_link_costs_count_where_they_are_read() -> None:
