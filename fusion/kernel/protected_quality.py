@@ -210,6 +210,16 @@ def place_good_split(
 
 
 @inner
+def leave_out_lit(network: Network, state: Protected, backup: int) -> None:
+    """Take the slots in which a backup is lit out of `offer`: there no signal can be checked."""
+    for h in range(network.first_hop[backup], network.first_hop[backup + 1]):
+        link = network.links[h]
+        for plane in range(state.offer.shape[0]):
+            for word in range(state.offer.shape[2]):
+                state.offer[plane, link, word] &= ~state.lit[plane, link, word]
+
+
+@inner
 def place_good_pair(
     network: Network,
     protection: Protection,
@@ -227,7 +237,8 @@ def place_good_pair(
     """Return what `protected_search.place_pair` does, of lightpaths that are good.
 
     A dedicated backup is set up behind its working lightpath and must be good beside it, as a lightpath that
-    is lit. A shared one must be good if it were lit now; it stays dark, so nobody is disturbed.
+    is lit. A shared one must be good if it were lit now, in slots where no other backup is lit; it stays
+    dark, so nobody is disturbed.
     """
     stay_out_of_line()
     none = np.int64(-1)
@@ -266,6 +277,7 @@ def place_good_pair(
     free = state.free
     if protection.shared:
         look_at_backup(network, protection, state, path)
+        leave_out_lit(network, state, path + 1)
         free = state.offer
     disturbs = bool(quality.rechecks) and not protection.shared
     if disturbs:

@@ -232,7 +232,7 @@ class ProtectedTwin:
         if self._same:
             spectrum.route[path] = alone + spectrum.route[path + 1]
         if path != working:
-            spectrum.free = self._free_for_backup(working)
+            spectrum.free = self._free_to_place(working)
         offers = [
             self._offers_on(path, plane, column, tie)
             for column in self._columns(bit_rate)
@@ -252,6 +252,9 @@ class ProtectedTwin:
             if good := [place for place in places if self._is_good(place, beside)]:
                 return good
         return []
+
+    def _free_to_place(self, working: int) -> dict[tuple[int, int], set[int]]:
+        return self._free_for_backup(working)
 
     def _offers_on(self, path: int, plane: int, column: int, tie: float | None) -> list[Place]:
         spectrum, width = self.spectrum, self.spectrum.width[path][column]
@@ -363,6 +366,15 @@ class ProtectedQualityTwin(ProtectedTwin):
             return False
         is_dark = self._shared and leg == 1
         return not is_dark or self._works(connection.lightpaths[leg], self.lit(), checks=True)
+
+    def _free_to_place(self, working: int) -> dict[tuple[int, int], set[int]]:
+        """Return what is free for a backup, without slots in which another one is lit."""
+        shared = [each.held[1] for each in self.up if self._shared and each.carries == 1]
+        taken = set().union(*shared)
+        return {
+            (plane, link): {slot for slot in slots if (plane, link, slot) not in taken}
+            for (plane, link), slots in self._free_for_backup(working).items()
+        }
 
     def _columns(self, bit_rate: int) -> list[int]:
         return self.judge.options[bit_rate]
