@@ -157,7 +157,9 @@ for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], [
     ):
         assert re.search(rf"^ +{verb}: \w+", done.stdout, re.M), verb
     assert "Only those in this state" in done.stdout, "the text of the function is that of the verb"
-    topology = "  topology: Draw a network, or how full its links were in a run, as PNG, PDF and SVG.\n"
+    topology = (
+        "  topology: Draw a network, or how full its links were in a run, as PNG, PDF and SVG.\n"
+    )
     assert topology in done.stdout, "a verb has a line of its own where there is no terminal to fit"
     assert "quick is right: nsfnet_deeprmsa (14 nodes, 22 links)" in done.stdout
 
