@@ -165,7 +165,7 @@ def near_file(
     stems = {os.path.splitext(file)[0]: file for file in known}
     names = stems | known
     near = closest(name, names) or closest(os.path.splitext(name)[0], names)
-    return "" if near is None else f"; did you mean '{show(before + names[near])}'?"
+    return "" if near is None else f"; did you mean '{show(told_path(before + names[near]))}'?"
 
 
 def _may_be_told(folder: str, file: str, folders: InputFolders | None) -> bool:

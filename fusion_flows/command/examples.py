@@ -72,7 +72,7 @@ EXAMPLES: dict[str, str] = {
   fusion pause 9f0f a4e2 --no-wait
 """,
     "resume": """
-  fusion resume 9f0f                     # goes on with what `fusion pause` has stopped
+  fusion resume 9f0f                     # continues a run that was paused
   fusion run --resume a4e2               # for a run that was ended
 """,
     "cancel": """

@@ -247,7 +247,7 @@ def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:
             {"is_grooming_enabled": True},
             {"conventions": "fusion_orchestrator"},
             "is_grooming_enabled",
-            "not known",
+            "not compared",
         ),
     ],
 )

@@ -297,7 +297,9 @@ def test_everything_is_told_at_once(world: World) -> None:
     with pytest.raises(ConfigError) as error:
         load_config("/etc/x.ini", changes, **world.folders)
     found = error.value.problems
-    assert [p.key for p in found] == ["", "max_itres", "max_iters", "network", "traffic_matrix"]
+    assert [p.key for p in found] == [
+        *("template", "max_itres", "max_iters", "network", "traffic_matrix"),
+    ]
     assert [OUTSIDE in p.message for p in found] == [True, False, False, True, True]
 
 

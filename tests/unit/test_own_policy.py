@@ -313,8 +313,6 @@ def test_a_config_names_file_and_function(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
-        ("general_settings", "route_method", "cong_aware"),
-        ("general_settings", "route_method", "nli_aware"),
         ("protection_settings", "protection_mode", "1plus1"),
         ("compatibility_settings", "conventions", "fusion"),
     ],

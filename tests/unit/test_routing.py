@@ -276,11 +276,6 @@ def test_crosstalk_needs_cores_whose_neighbours_are_known(key: str) -> None:
     ("general", "other", "told"),
     [
         (
-            {"route_method": "xt_aware"},
-            {"routing_settings": {"policy": f"{__file__}:choose"}},
-            "is not available with route_method = xt_aware: both order the paths",
-        ),
-        (
             {"route_method": "nli_aware"},
             {"compatibility_settings": {"conventions": "fusion"}},
             "route_method = nli_aware: must be k_shortest_path, shortest_path, cong_aware or external_ksp",

@@ -207,7 +207,7 @@ def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ConfigError, match=r"sweep\.toml"):
             read_sweep(file)
-    with pytest.raises(ConfigError, match=r"sweep = .*no such file; did you mean '.*/sweep.toml'"):
+    with pytest.raises(ConfigError, match=r"sweep = .*no such file; did you mean '.*sweep.toml'"):
         read_sweep(tmp_path / "sweeps.toml")
 
 
