@@ -59,7 +59,7 @@ def write_json(page: Page, title: str, text: str) -> None:
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(text)
         with suppress(AssertionError):
-            expect(editor).to_contain_text(text, timeout=5_000)
+            expect(editor).to_have_text(text, timeout=5_000)  # and nothing of what was there
             return
     raise AssertionError(f"{text} cannot be written into {title}")
 
