@@ -7,10 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fusion.config.config import Config, ConfigError, load_config, template_names, to_ini
+    from fusion.config.config import Config, ConfigError, load_config, to_ini
+    from fusion.config.templates import template_names
     from fusion.network.topology import Topology, load_topology
     from fusion.results.statistics import blocking_estimate
-    from fusion.scenario.inputs import Inputs, content_key, read_inputs
+    from fusion.scenario.content import content_key
+    from fusion.scenario.inputs import Inputs, read_inputs
     from fusion.scenario.scenario import Scenario, make_scenario
     from fusion.simulation.replication import replicate
 
@@ -40,13 +42,13 @@ _HOMES = {
     "Scenario": "fusion.scenario.scenario",
     "Topology": "fusion.network.topology",
     "blocking_estimate": "fusion.results.statistics",
-    "content_key": "fusion.scenario.inputs",
+    "content_key": "fusion.scenario.content",
     "load_config": "fusion.config.config",
     "load_topology": "fusion.network.topology",
     "make_scenario": "fusion.scenario.scenario",
     "read_inputs": "fusion.scenario.inputs",
     "replicate": "fusion.simulation.replication",
-    "template_names": "fusion.config.config",
+    "template_names": "fusion.config.templates",
     "to_ini": "fusion.config.config",
 }
 

@@ -14,7 +14,8 @@ def main() -> int:
     parser.add_argument("--overrides", metavar="FILE", help="JSON or TOML: {section: {key: value}}")
     options = parser.parse_args()
 
-    from fusion.config.config import ConfigError, read_overrides
+    from fusion.config.config import ConfigError
+    from fusion.config.overrides import read_overrides
     from fusion_flows.flows.sim import fusion
     from fusion_flows.following.flow_ends import SimulationError
     from fusion_flows.following.result_lines import places, results

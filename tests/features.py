@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fusion import make_scenario
-from fusion.config.config import Config, ConfigError, Problem, Variants, misfits
+from fusion.config.config import Config, ConfigError, Problem
 from fusion.config.features import features_of, rows
+from fusion.config.misfits import misfits
 from fusion.config.sections import DEFAULTS, HOME
+from fusion.config.variants import Variants
 from fusion.scenario.inputs import InputReader, Inputs
 from fusion.scenario.read_keys import Memory
 

@@ -67,7 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _refuse(config: Config) -> None:
     """Raise ConfigError for what importance splitting does not go with."""
-    from fusion.config.config import ConfigError, Problem, misfits, source_of
+    from fusion.config.config import ConfigError, Problem
+    from fusion.config.misfits import misfits
+    from fusion.config.sources import source_of
 
     problems = misfits(config, "splitting")
     most = config.general_settings.max_iters

@@ -133,7 +133,8 @@ def main(arguments: list[str] | None = None) -> int:
     from fusion.results.logging_config import configure_logging
     from fusion.results.progress import ProgressWriter
     from fusion.results.replication_file import ForeignResultsError, ReplicationFile
-    from fusion.scenario.inputs import content_key, read_inputs
+    from fusion.scenario.content import content_key
+    from fusion.scenario.inputs import read_inputs
 
     configure_logging()
     directory: Path = options.output_dir

@@ -10,9 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fusion.config.named_files import InputFolders
+from fusion.config.ini import Entries, Entry
+from fusion.config.named_files import InputFolders, is_path
+from fusion.config.problems import Problem, show
+from fusion.config.sections import Config
 from fusion.config.shipped import MODULATIONS, SAME_TABLES, modulation_names
 from fusion.config.text_files import read_text
+
+TABLES = ("general_settings", "mod_assumption_path")
+"""The key that names the file."""
 
 _MAX_BYTES = 2**20
 _OF_FUSION = ("example_mods/default_mod_formats.json", "run_mods/mod_formats.json")
@@ -79,3 +85,39 @@ def _content(path: Path, table: str) -> dict[str, Any] | None:
         }
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return None
+
+
+def find_tables(entries: Entries, folder: Path, folders: InputFolders | None) -> TableFile | None:
+    """Put in the place of the file of modulation tables where it is; empty for the shipped ones.
+
+    Without such a file the shipped ones are meant where it is FUSION's own.
+    """
+    entry = entries.get(TABLES)
+    if entry is None or not is_path(TABLES[1], entry.value):
+        return None
+    name = str(entry.value).strip()
+    if os.path.isabs(name):
+        return None
+    found = find_table_file(name, folder, folders)
+    if found is not None:
+        entries[TABLES] = entry._replace(value=found.path)
+    elif is_fusions(name) and (folders is None or folders.hold(os.path.abspath(folder / name))):
+        entries[TABLES] = entry._replace(value="")
+    return found
+
+
+def note_on_tables(given: Entry, found: TableFile | None, config: Config) -> list[Problem]:
+    """Return what is to be known of the file of modulation tables: which it is, and whether it is another."""
+    general = config.general_settings
+    if found is None:
+        if general.mod_assumption_path or not is_fusions(str(given.value)):
+            return []
+        text = "no such file beside the INI file, in the working folder or in a folder above; "
+        text += f"the shipped table {general.mod_assumption} is used"
+    else:
+        compared = compared_with_shipped(general.mod_assumption, found.path)
+        if not found.place and "differs" not in compared:
+            return []
+        where = f"{show(found.path, 400)}, {found.place}" if found.place else "beside the INI file"
+        text = "; ".join(part for part in (f"taken from {where}", compared) if part)
+    return [Problem(*TABLES, show(str(given.value).strip()), text, given.source)]

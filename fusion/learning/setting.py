@@ -6,17 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, TypedDict
 
-from fusion.config.config import (
-    Config,
-    ConfigError,
-    Problem,
-    load_config,
-    misfits,
-    source_of,
-)
+from fusion.config.config import Config, ConfigError, Problem, load_config
+from fusion.config.misfits import misfits
 from fusion.config.problems import brief
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import SECTIONS
+from fusion.config.sources import source_of
 from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.learning.layout import Layout, make_layout
 from fusion.scenario.inputs import read_inputs

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion.config.config import Config, ConfigError, misfits
+from fusion.config.config import Config, ConfigError
+from fusion.config.misfits import misfits
 from fusion.kernel.arrays import Floats, Int32s, Int64s, State, new_state, new_tally
 from fusion.kernel.splitting_loop import (
     Closeness,

@@ -262,7 +262,7 @@ def _of_settings(data: Mapping[Any, Any], source: str) -> list[Problem]:
 
     Neither a template nor any other file of the sweep is read: it may be in a place that must not be.
     """
-    from fusion.config.config import Variants  # here, as a sweep that is right does not need it
+    from fusion.config.variants import Variants  # here, as a sweep that is right does not need it
 
     overrides, grid = data.get("overrides", {}), data.get("grid", {})
     if not isinstance(overrides, Mapping) or not isinstance(grid, Mapping):

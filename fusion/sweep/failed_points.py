@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from fusion.config.named_files import KEYS
 from fusion.config.sections import HOME
-from fusion.scenario.inputs import key_of
+from fusion.scenario.content import key_of
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
 from fusion.sweep.store import Store

@@ -13,7 +13,7 @@ from typing import Any
 from fusion.results.load_finder import Evaluation, FoundLoad, search_load
 from fusion.results.outcome import Outcome
 from fusion.results.stopping import Task
-from fusion.scenario.inputs import key_of
+from fusion.scenario.content import key_of
 from fusion.simulation.pool import run_tasks, usable_cpus
 from fusion.sweep.computation import SMALL_REQUESTS, Batch, Scenarios, simulate, without_loads
 from fusion.sweep.point_state import Failure

@@ -11,13 +11,16 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from fusion.config.config import Config, ConfigError, Draft, Problem, Variants, warn_of_reading
+from fusion.config.config import Config, ConfigError, Problem
 from fusion.config.ini import format_value
 from fusion.config.named_files import KEYS, first_problems
 from fusion.config.problems import brief, show
+from fusion.config.reading import warn_of_reading
 from fusion.config.sections import HOME, Load, contradictions
+from fusion.config.variants import Draft, Variants
 from fusion.results.outcome import AVAILABILITY
-from fusion.scenario.inputs import Digests, InputReader, Inputs, content, key_of_canonical
+from fusion.scenario.content import Digests, content, key_of_canonical
+from fusion.scenario.inputs import InputReader, Inputs
 from fusion.scenario.read_keys import Memory
 from fusion.scenario.versions import OUTCOMES_OF_FAILURES_VERSION
 from fusion.sweep.condition import ConditionError, condition

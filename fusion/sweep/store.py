@@ -25,7 +25,7 @@ from fusion.config.counts import counted
 from fusion.results.files import write_atomic
 from fusion.results.logging_config import get_logger
 from fusion.results.outcome import Outcome
-from fusion.scenario.inputs import key_of
+from fusion.scenario.content import key_of
 from fusion.scenario.versions import MAY_LACK_IN_OUTCOME
 from fusion.sweep.points import Point
 

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion.config.config import ConfigError, load_config, template_names
+from fusion.config.config import ConfigError, load_config
 from fusion.config.shipped import FUSION_NETWORKS, TEMPLATES, TOPOLOGIES, topology_names
+from fusion.config.templates import template_names
 from fusion.network.topology import load_topology
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings

@@ -40,7 +40,8 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
         template: Name of a template, or the path of an INI file.
         overrides: What to change in it: {"section": {"key": value}}.
     """
-    from fusion.scenario.inputs import content_key, read_inputs
+    from fusion.scenario.content import content_key
+    from fusion.scenario.inputs import read_inputs
 
     try:
         reading = read_config(template, overrides, templates_dir=Settings().templates_dir)

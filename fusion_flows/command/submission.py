@@ -8,18 +8,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from fusion.config.config import (
-    Config,
-    ConfigError,
-    Problem,
-    load_config,
-    read_config,
-    read_overrides,
-    template_names,
-)
+from fusion.config.config import Config, ConfigError, Problem, load_config, read_config
 from fusion.config.ini import parse_ini
 from fusion.config.other_names import meant_key
+from fusion.config.overrides import read_overrides
 from fusion.config.sections import HOME
+from fusion.config.templates import template_names
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.file_state import recorded_name
 from fusion_flows.rundir.sent_files import send

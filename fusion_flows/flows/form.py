@@ -11,9 +11,9 @@ field only when somebody has filled it in, or when it has a default.
 from collections.abc import Sequence
 from typing import Any
 
-from fusion.config.config import template_names
 from fusion.config.sections import SECTIONS
 from fusion.config.shipped import modulation_names, topology_names
+from fusion.config.templates import template_names
 from fusion.sweep.definition import Sweep
 from fusion_flows.flows.sweep_parameter import PACKED
 from fusion_flows.server.settings import Settings

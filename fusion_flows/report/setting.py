@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusion.config.config import Config, ConfigError, read_config, template_names
+from fusion.config.config import Config, ConfigError, read_config
 from fusion.config.counts import counted
 from fusion.config.named_files import is_path
+from fusion.config.templates import template_names
 from fusion.network.topology import lengths_text
 from fusion.scenario.inputs import Inputs
 from fusion.sweep.definition import Sweep

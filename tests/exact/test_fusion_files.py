@@ -12,7 +12,8 @@ import pytest
 from fusion.config.config import ConfigError, load_config, read_config, to_ini
 from fusion.kernel.fusion_loop import PATH, PLACE
 from fusion.results.load_file_as_fusion import load_file_name_as_fusion, write_load_file_as_fusion
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.replication import replicate
 from fusion.simulation.replication_as_fusion import trajectory

@@ -25,8 +25,9 @@ from uuid import UUID
 
 import pytest
 
-from fusion.config.config import ConfigError, load_config, template_names
+from fusion.config.config import ConfigError, load_config
 from fusion.config.sections import SECTIONS
+from fusion.config.templates import template_names
 from fusion_flows.command import cli
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.rundir import directory as rundir

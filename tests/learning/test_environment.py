@@ -15,7 +15,8 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
-from fusion.config.config import ConfigError, load_config, template_names
+from fusion.config.config import ConfigError, load_config
+from fusion.config.templates import template_names
 from fusion.learning import ID, EonEnv, EonVectorEnv
 from fusion.learning.episodes import LEARNING, LENGTH
 from fusion.scenario.policies import FITS

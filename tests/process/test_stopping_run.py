@@ -10,7 +10,8 @@ from fusion.config.config import load_config
 from fusion.config.relevant_fields import relevant_fields
 from fusion.results.progress import ProgressWriter
 from fusion.results.replication_file import ReplicationFile
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.simulation.simulation import run
 
 

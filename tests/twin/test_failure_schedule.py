@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from fusion.config.config import ConfigError, load_config, to_ini
 from fusion.config.relevant_fields import relevant_fields
 from fusion.results.measured import Replication
+from fusion.scenario.content import content_key
 from fusion.scenario.failures import Event, Scheduled, restoration_stream
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.policies import built_in_policy
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.outages import Run

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.config.config import ConfigError, Problem, load_config, read_overrides
+from fusion.config.config import ConfigError, Problem, load_config
 from fusion.config.foreign_keys import find
+from fusion.config.overrides import read_overrides
 from fusion.config.problems import show
 
 Write = Callable[[str], Path]

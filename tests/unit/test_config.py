@@ -16,17 +16,10 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fusion.config.config import (
-    Config,
-    ConfigError,
-    ignored_keys,
-    load_config,
-    read_overrides,
-    template_names,
-    to_ini,
-)
+from fusion.config.config import Config, ConfigError, ignored_keys, load_config, to_ini
 from fusion.config.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
 from fusion.config.foreign_keys import SECTIONS as FOREIGN_SECTIONS
+from fusion.config.overrides import read_overrides
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import (
     FIT_LABELS,
@@ -36,6 +29,7 @@ from fusion.config.sections import (
     ROUTE_LABELS,
     SECTIONS,
 )
+from fusion.config.templates import template_names
 from fusion.scenario.policies import FITS, IMPAIRMENT_FITS
 
 Write = Callable[[str], Path]

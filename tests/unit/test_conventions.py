@@ -25,7 +25,8 @@ from fusion.results.load_file_as_fusion import write_load_file_as_fusion
 from fusion.results.replication_file import from_record, to_record
 from fusion.results.stopping import make_rule
 from fusion.results.stopping_as_fusion import FusionRule, half_width, width_percent
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.requests_as_fusion import draw_requests
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.scenario.scenario_as_fusion import segments

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.config.config import Config, ConfigError, load_config, source_of
-from fusion.scenario.inputs import Inputs, content_key, read_inputs
+from fusion.config.config import Config, ConfigError, load_config
+from fusion.config.sources import source_of
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import Inputs, read_inputs
 
 LINE: dict[str, Any] = {
     "nodes": [{"id": "a", "core": True}, {"id": "b"}, {"id": "c", "core": True}],

@@ -14,7 +14,8 @@ from fusion.config.shipped import topology_names
 from fusion.network.topology import TopologyError, lengths_text, load_topology
 from fusion.results.progress import ProgressWriter
 from fusion.results.report import Report
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 
 KM = {("A", "B"): 500.0, ("A", "C"): 900.0, ("B", "C"): 850.0}
 

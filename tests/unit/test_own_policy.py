@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fusion.config.config import Config, ConfigError, load_config
-from fusion.scenario.inputs import Inputs, content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.scenario.policy.file import PolicyFileError, checked
 from fusion.scenario.policy.source import PolicyFile, PolicySource
 from fusion.scenario.scenario import make_scenario

@@ -13,7 +13,8 @@ from fusion.config.config import Config, ConfigError, load_config
 from fusion.config.relevant_fields import relevant_fields
 from fusion.results.measured import Replication
 from fusion.results.statistics import blocking_estimate
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.replication import replicate
 from validation.exact import erlang_b

@@ -15,7 +15,8 @@ from fusion.network.physics.crosstalk import CROSSTALK_THRESHOLDS_DB
 from fusion.network.physics.gn import PHI
 from fusion.network.physics.gsnr import GSNR_THRESHOLDS_DB
 from fusion.results.measured import Replication
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
 from validation.exact import erlang_b

@@ -9,7 +9,8 @@ import pytest
 from fusion.config.config import ConfigError, load_config
 from fusion.network.quality_file import SlotQuality, Spot
 from fusion.results.measured import Replication
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
 

@@ -10,7 +10,8 @@ import pytest
 from fusion.config.config import ConfigError, ignored_keys, load_config
 from fusion.kernel.routing import path_score
 from fusion.network.cores import LAYOUTS, adjacency, apart, colours
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 from fusion.scenario.policies import RANKS
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.replication import replicate

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from fusion.config.config import Config, ConfigError, Variants, load_config
+from fusion.config.config import Config, ConfigError, load_config
 from fusion.config.sections import HOME
-from fusion.scenario.inputs import InputReader, content, read_inputs
+from fusion.config.variants import Variants
+from fusion.scenario.content import content
+from fusion.scenario.inputs import InputReader, read_inputs
 from fusion.scenario.read_keys import Memory
 from fusion.sweep import points
 from fusion.sweep.definition import Sweep

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 import fusion
-from fusion.config.config import Config, ignored_keys, load_config, template_names, to_ini
-from fusion.scenario.inputs import content_key, read_inputs
+from fusion.config.config import Config, ignored_keys, load_config, to_ini
+from fusion.config.templates import template_names
+from fusion.scenario.content import content_key
+from fusion.scenario.inputs import read_inputs
 
 FOLDER = Path(fusion.__file__).parent / "shipped" / "templates"
 NAMES = [

@@ -1,0 +1,81 @@
+"""What the options of a configuration need of its inputs: for failures, the conventions, signal quality."""
+
+from fusion.config.problems import Problem
+from fusion.config.sections import Config
+from fusion.config.sources import problem_of
+from fusion.network.impairments import impairment_problems
+from fusion.network.modulation_tables import ModulationTable
+from fusion.network.quality import quality_problems
+from fusion.network.table_limits_as_fusion import unusable_table
+from fusion.network.topology import Topology
+from fusion.scenario.failures import FailureError, lifetimes_of, links_of_failures
+from fusion.scenario.full_needs_as_fusion import needs_full, slices_by_length, unknown_formats
+from fusion.scenario.lightpaths import format_options_of
+
+
+def problems_of_failures(config: Config, topology: Topology | None) -> list[Problem]:
+    """Return what is wrong with the links that are to fail."""
+    if topology is None or config.failure_settings.failure_type == "none":
+        return []
+    try:
+        links_of_failures(config.failure_settings, topology)
+        _check_lifetimes(config, topology)
+    except FailureError as error:
+        return [problem_of(config, error.key, str(error))]
+    return []
+
+
+def problems_of_conventions(config: Config, table: ModulationTable | None) -> list[Problem]:
+    """Return what FUSION would do otherwise, or not at all, with a modulation table."""
+    if table is None or config.compatibility_settings.conventions == "none":
+        return []
+    general, full = config.general_settings, needs_full(config)
+    by_length = ""
+    if config.compatibility_settings.pre_calc_mod_selection:
+        by_length = "pre_calc_mod_selection"
+    elif general.route_method == "cong_aware":
+        by_length = "route_method"
+    found = [
+        *unusable_table(
+            table,
+            general.request_distribution,
+            by_length=by_length,
+            slices=slices_by_length(config),
+            # The loop that follows FUSION step by step tries all formats.
+            one_slot=general.fixed_grid or full,
+        ),
+        *(unknown_formats(config, table) if full else ()),
+    ]
+    return [problem_of(config, key, message) for key, message in found]
+
+
+def problems_of_quality(config: Config, table: ModulationTable | None) -> list[Problem]:
+    """Return what the signal quality of lightpaths cannot be computed with, by our models."""
+    as_fusion = config.compatibility_settings.conventions != "none"
+    if table is None or config.snr_settings.snr_type == "None" or as_fusion:
+        return []
+    options = format_options_of(config, table, [0.0], fills_channels=False)
+    return [
+        problem_of(config, key, message)
+        for key, message in quality_problems(config, table, options)
+    ]
+
+
+def problems_of_impairments(config: Config) -> list[Problem]:
+    """Return what paths and cores cannot be ranked with by impairments."""
+    return [problem_of(config, key, message) for key, message in impairment_problems(config)]
+
+
+def _check_lifetimes(config: Config, topology: Topology) -> None:
+    """Raise FailureError where links would fail more often than requests come."""
+    settings, general = config.failure_settings, config.general_settings
+    if settings.failure_type != "random":
+        return
+    lifetimes = lifetimes_of(settings, topology)
+    failures = float((1.0 / (lifetimes.mean_up + lifetimes.mean_down)).sum())
+    most = config.loads[0] / general.holding_time
+    if failures > most:
+        message = f"must be larger: {failures:.3g} links would fail per unit of time, and only "
+        raise FailureError(
+            "mtbf", message + f"{most:.3g} requests come at {config.loads[0]:g} Erlang"
+        )
