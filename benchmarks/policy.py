@@ -106,8 +106,8 @@ def main() -> None:
             for fit in FITS:
                 built_in = make(template, fit, "in_order")
                 runners[fit, "built-in"] = Runner(built_in, load)
-                own = with_policy(template, fit, Path(folder))
-                runners[fit, "user's"] = Runner(own, load, loop_of(own))
+                users = with_policy(template, fit, Path(folder))
+                runners[fit, "user's"] = Runner(users, load, loop_of(users))
             plain = make(template, "first_fit", "in_order")
             runners["before", ""] = Runner(plain, load, before)
             for _ in range(ROUNDS):
@@ -116,10 +116,10 @@ def main() -> None:
             least = {name: min(runner.times) for name, runner in runners.items()}
             print(f"\n{template}, {load:g} Erlang, one core: ns per request, without drawing it")
             for fit in FITS:
-                built_in_ns, own_ns = least[fit, "built-in"], least[fit, "user's"]
-                ratio = own_ns / built_in_ns
+                built_in_ns, users_ns = least[fit, "built-in"], least[fit, "user's"]
+                ratio = users_ns / built_in_ns
                 print(
-                    f"{fit:>12}: built-in {built_in_ns:6.1f}, user's {own_ns:6.1f}, "
+                    f"{fit:>12}: built-in {built_in_ns:6.1f}, user's {users_ns:6.1f}, "
                     f"ratio {ratio:.2f} (bound {BOUND})"
                 )
             ratio = least["first_fit", "built-in"] / least["before", ""]

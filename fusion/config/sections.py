@@ -598,8 +598,8 @@ class Config(BaseModel):
 
         Of a policy of the user's it is file and function.
         """
-        if own := self.routing_settings.policy:
-            return PurePath(own).name
+        if user_policy := self.routing_settings.policy:
+            return PurePath(user_policy).name
         fit = FIT_LABELS[self.general_settings.allocation_method]
         method = self.general_settings.route_method
         route = ROUTE_LABELS[method]

@@ -16,8 +16,8 @@ from fusion.network.modulation import ModulationTable, first_in_reach, lightpath
 from fusion.network.modulation_tables import Entry
 
 
-class Ways(NamedTuple):
-    """Ways to carry a bit rate.
+class FormatOptions(NamedTuple):
+    """The formats that lightpaths of some bit rates may take.
 
     slots, format: int32[path, column], 0 and -1 where out of reach; slots without guard band. rate:
     int32[column], index into `bit_rates_gbps`. entry: by column, its format or None. options: int32[column,
@@ -34,7 +34,7 @@ class Ways(NamedTuple):
     bit_rates_gbps: tuple[float, ...]
 
 
-def make_ways(
+def make_format_options(
     table: ModulationTable,
     length_km: ArrayLike,
     bit_rates_gbps: Sequence[float],
@@ -42,7 +42,7 @@ def make_ways(
     *,
     channel_capacity: Mapping[str, float] | None,
     fills_channels: bool,
-) -> Ways:
+) -> FormatOptions:
     """Return the columns for some bit rates, which are the first of them.
 
     channel_capacity: as for `modulation.lightpath_formats`, which says what is raised. fills_channels:
@@ -73,7 +73,7 @@ def make_ways(
         options.append(tried)
     slots, formats = first_in_reach([*bases, *([one] for _, one in columns)], length_km)
     most = max(1, *map(len, options))
-    return Ways(
+    return FormatOptions(
         slots=slots,
         format=formats,
         rate=np.array(

@@ -28,8 +28,8 @@ def planes_of(config: Config) -> tuple[Plane, ...]:
     slots = [(band, getattr(spectrum, f"{band}_band")) for band in BANDS]
     bands = [(band, count) for band, count in slots if count]
     cores: Sequence[int] = range(config.topology_settings.cores_per_link)
-    own = bool(config.routing_settings.policy)
-    if not own and config.general_settings.allocation_method in KEEP_APART:
+    has_user_policy = bool(config.routing_settings.policy)
+    if not has_user_policy and config.general_settings.allocation_method in KEEP_APART:
         # The conventions have one order, of seven cores; further ones stay dark.
         as_fusion = config.compatibility_settings.conventions != "none"
         if len(cores) > 1:

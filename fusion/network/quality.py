@@ -12,7 +12,7 @@ from fusion.config.config import Config
 from fusion.config.problems import show
 from fusion.config.sections import NOISE_MODELS
 from fusion.network.cores import LAYOUTS, adjacency
-from fusion.network.formats import Ways
+from fusion.network.formats import FormatOptions
 from fusion.network.modulation import ModulationTable, value_of
 from fusion.network.physics.crosstalk import mean_crosstalk, power_coupling
 from fusion.network.physics.fibre import MULTI_BAND_FIBRE, Fibre, Grid, make_grid, span_count
@@ -78,17 +78,17 @@ def physics_of(config: Config) -> Physics:
 
 
 def quality_problems(
-    config: Config, table: ModulationTable, ways: Ways
+    config: Config, table: ModulationTable, format_options: FormatOptions
 ) -> Iterator[tuple[str, str]]:
     """Yield (key, message) for what signal quality cannot be computed with.
 
-    ways: those of the bit rates that are asked for.
+    format_options: those of the bit rates that are asked for.
     """
     settings = config.snr_settings
     kind = settings.snr_type
     for key in _keys_by_format(config):
         numbers: Mapping[str, float] = getattr(settings, key)
-        used = {one.format for one in ways.entry if one is not None}
+        used = {one.format for one in format_options.entry if one is not None}
         names = [table.formats[index].name for index in sorted(used)]
         missing = [name for name in names if value_of(numbers, name) is None]
         if missing:
@@ -113,7 +113,7 @@ def quality_problems(
             "cores are neighbours",
         )
     if physics.tilts and physics.grid is not None:
-        kinds = _kinds(config, table, ways)[0]
+        kinds = _kinds(config, table, format_options)[0]
         widths = len({width for width, _ in kinds})
         corrected = len(kinds) if any(phi for _, phi in kinds) else 0
         needed = factor_bytes(sum(physics.grid.slots), widths, corrected)
@@ -128,7 +128,7 @@ def quality_problems(
 def make_quality(
     config: Config,
     table: ModulationTable,
-    ways: Ways,
+    format_options: FormatOptions,
     planes: Sequence[tuple[int, str]],
     link_km: ArrayLike,
     from_file: FromFile | None = None,
@@ -141,9 +141,11 @@ def make_quality(
 
     settings, physics = config.snr_settings, physics_of(config)
     metres = np.asarray(link_km, dtype=np.float64) * 1e3
-    kinds, kind = _kinds(config, table, ways)
+    kinds, kind = _kinds(config, table, format_options)
     noise = _noise(physics, [width for width, _ in kinds], [phi for _, phi in kinds])
-    bands = physics.grid.bands if physics.grid is not None else tuple({band for _, band in planes})
+    bands = tuple(dict.fromkeys(band for _, band in planes))
+    if physics.grid is not None:
+        bands = physics.grid.bands
     first_slot = dict(zip(bands, np.cumsum([0, *_slots(physics)]).tolist(), strict=False))
     cores = config.topology_settings.cores_per_link
     crosstalk = np.zeros((0, 1))
@@ -154,10 +156,10 @@ def make_quality(
         crosstalk = mean_crosstalk(neighbours, metres[:, None], physics.coupling)
     from_file = from_file or FromFile(np.zeros((0, 0, 0)), np.zeros((0, 0, 0), dtype=np.int8))
     return Quality(
-        options=ways.options,
+        options=format_options.options,
         kind=np.array(kind, dtype=np.int32),
-        light=np.array([one.slots if one else 0 for one in ways.entry], dtype=np.int32),
-        limit=np.array([_limit(config, table, one) for one in _formats(ways)]),
+        light=np.array([one.slots if one else 0 for one in format_options.entry], dtype=np.int32),
+        limit=np.array([_limit(config, table, one) for one in _formats(format_options)]),
         band=np.array([bands.index(band) for _, band in planes], dtype=np.int32),
         first_slot=np.array([first_slot.get(band, 0) for _, band in planes], dtype=np.int32),
         together=lists_as_array(
@@ -183,7 +185,9 @@ def make_quality(
         crosstalk=crosstalk,
         file_ratio=from_file.ratio,
         file_rank=from_file.rank,
-        rank=np.array([_rank(config, table, one) for one in _formats(ways)], dtype=np.int32),
+        rank=np.array(
+            [_rank(config, table, one) for one in _formats(format_options)], dtype=np.int32
+        ),
         rechecks=settings.snr_recheck,
         rechecks_bands=settings.recheck_crossband,
         rechecks_cores=settings.recheck_adjacent_cores,
@@ -199,9 +203,9 @@ def _keys_by_format(config: Config) -> list[str]:
     return ["snr_thresholds", "phi"] if egn else ["snr_thresholds"]
 
 
-def _formats(ways: Ways) -> list[int]:
+def _formats(format_options: FormatOptions) -> list[int]:
     """Return the format of each column, -1 where it has none."""
-    return [-1 if one is None else one.format for one in ways.entry]
+    return [-1 if one is None else one.format for one in format_options.entry]
 
 
 def _slots(physics: Physics) -> tuple[int, ...]:
@@ -209,14 +213,14 @@ def _slots(physics: Physics) -> tuple[int, ...]:
 
 
 def _kinds(
-    config: Config, table: ModulationTable, ways: Ways
+    config: Config, table: ModulationTable, format_options: FormatOptions
 ) -> tuple[list[tuple[int, float]], list[int]]:
     """Return the kinds of carriers, (slots, phi), and the kind of each column; 0 for one too wide."""
     settings = config.snr_settings
     widest = max(config.spectrum_settings.c_band, config.spectrum_settings.l_band)
     kinds: dict[tuple[int, float], int] = {}
     kind = []
-    for one in ways.entry:
+    for one in format_options.entry:
         if one is None or one.slots > widest:
             kind.append(0)
             continue

@@ -54,10 +54,10 @@ def problems_of_quality(config: Config, table: ModulationTable | None) -> list[P
     as_fusion = config.compatibility_settings.conventions != "none"
     if table is None or config.snr_settings.snr_type == "None" or as_fusion:
         return []
-    options = format_options_of(config, table, [0.0], fills_channels=False)
+    format_options = format_options_of(config, table, [0.0], fills_channels=False)
     return [
         problem_of(config, key, message)
-        for key, message in quality_problems(config, table, options)
+        for key, message in quality_problems(config, table, format_options)
     ]
 
 

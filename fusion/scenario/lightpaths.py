@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from numpy.typing import ArrayLike
 
 from fusion.config.sections import Config
-from fusion.network.formats import Ways, make_ways
+from fusion.network.formats import FormatOptions, make_format_options
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.slicing import lightpath_rates
 
@@ -28,9 +28,9 @@ def channel_capacity_of(config: Config) -> Mapping[str, float] | None:
 
 def format_options_of(
     config: Config, table: ModulationTable, length_km: ArrayLike, *, fills_channels: bool
-) -> Ways:
-    """Return the formats that lightpaths may take on paths. fills_channels: as for `make_ways`."""
-    return make_ways(
+) -> FormatOptions:
+    """Return the formats that lightpaths may take on paths. fills_channels: as for `make_format_options`."""
+    return make_format_options(
         table,
         length_km,
         lightpath_rates_of(config, table),

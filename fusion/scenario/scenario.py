@@ -16,7 +16,7 @@ from fusion.kernel.records import Service
 from fusion.kernel.request import Facts
 from fusion.kernel.routing import IN_ORDER
 from fusion.kernel.search import FIRST_FIT
-from fusion.network.formats import Ways, make_ways
+from fusion.network.formats import FormatOptions, make_format_options
 from fusion.network.impairments import make_impairments
 from fusion.network.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.network.paths import PathTable, k_shortest_paths
@@ -57,7 +57,7 @@ from fusion.scenario.service import make_service, needs_quality, takes_connectio
 from fusion.scenario.traffic import TrafficModel
 
 
-class OwnPolicy(NamedTuple):
+class UserPolicy(NamedTuple):
     """A policy of the user's, and what it may know of the network."""
 
     source: PolicySource
@@ -74,8 +74,7 @@ class Scenario(NamedTuple):
     one lightpath of their own, and the signal quality it needs; None: not at all, and any. failure: of links,
     in each replication. protection: of connections; then candidates come in pairs, see `disjoint`, and a pair
     has one rank. conventions: of the original FUSION, if a replication is to follow them. rate_of_column:
-    int32[column], index of its bit rate in `bit_rates_gbps`. own: a policy of the user's, which chooses in
-    place of `policy`.
+    int32[column], index of its bit rate in `bit_rates_gbps`. user_policy: the user's, in place of `policy`.
     pairs: (source, destination) names. links: (from, to) names, one for each spectrum.
     """
 
@@ -101,7 +100,7 @@ class Scenario(NamedTuple):
     num_requests: int
     sample_every: int
     conventions: Conventions | None = None
-    own: OwnPolicy | None = None
+    user_policy: UserPolicy | None = None
 
     @property
     def slots_per_link(self) -> int:
@@ -145,7 +144,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     rates = list(shares)
     columns: Columns | None = None
     paths = _paths(config, inputs, separate)
-    ways: Ways | None = None
+    format_options: FormatOptions | None = None
     full = needs_full(config)
     if config.compatibility_settings.conventions != "none":
         columns = make_columns(config, inputs.modulation, full=full)
@@ -157,8 +156,8 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         same_format = protected and config.protection_settings.backup_slots == "same"
         km = longest_of_pair(paths).length_km if same_format else paths.length_km
         if needs_quality(config):
-            ways = _ways(config, inputs, km, rates)
-            slots, formats = ways.slots, ways.format
+            format_options = _format_options(config, inputs, km, rates)
+            slots, formats = format_options.slots, format_options.format
         else:
             slots, formats = lightpath_widths(
                 inputs.modulation,
@@ -200,8 +199,8 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         )
         if columns is not None:
             service = service_as_fusion(config, service, inputs.modulation)
-        if ways is not None:
-            service = _with_quality(config, inputs, service, ways, paths, planes, link_km)
+        if format_options is not None:
+            service = _with_quality(config, inputs, service, format_options, paths, planes, link_km)
         if looks_at_impairments(config):
             on = [(plane.core, plane.band) for plane in planes]
             service = service._replace(impairments=make_impairments(config, on, link_km))
@@ -215,8 +214,8 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     bit_rates, of_column = np.array(rates), np.arange(len(rates), dtype=np.int32)
     if columns is not None:
         bit_rates, of_column = np.array(columns.rates), columns.of
-    if ways is not None:
-        bit_rates, of_column = np.array(ways.bit_rates_gbps), ways.rate
+    if format_options is not None:
+        bit_rates, of_column = np.array(format_options.bit_rates_gbps), format_options.rate
     return Scenario(
         network=network if failure is None else able_to_fail(network),
         traffic=TrafficModel(
@@ -247,7 +246,9 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         num_requests=general.num_requests,
         sample_every=general.frag_calc_step,
         conventions=conventions,
-        own=_own_policy(inputs, paths, planes, _rates_of(bit_rates, of_column, ways)),
+        user_policy=_user_policy(
+            inputs, paths, planes, _rates_of(bit_rates, of_column, format_options)
+        ),
     )
 
 
@@ -269,9 +270,11 @@ def _ranks(paths: PathTable) -> NDArray[np.int32]:
     return (np.arange(len(first)) - first).astype(np.int32)
 
 
-def _ways(config: Config, inputs: Inputs, length_km: ArrayLike, rates: Sequence[float]) -> Ways:
+def _format_options(
+    config: Config, inputs: Inputs, length_km: ArrayLike, rates: Sequence[float]
+) -> FormatOptions:
     general = config.general_settings
-    return make_ways(
+    return make_format_options(
         inputs.modulation,
         length_km,
         rates,
@@ -285,16 +288,16 @@ def _with_quality(
     config: Config,
     inputs: Inputs,
     service: Service,
-    ways: Ways,
+    format_options: FormatOptions,
     paths: PathTable,
     planes: Sequence[Plane],
     link_km: Sequence[float],
 ) -> Service:
     """Return a service whose lightpaths need some signal quality."""
-    if ways.any_rate >= 0:
-        tiers = np.full((len(config.bit_rate_shares), 1), ways.any_rate, dtype=np.int32)
+    if format_options.any_rate >= 0:
+        tiers = np.full((len(config.bit_rate_shares), 1), format_options.any_rate, dtype=np.int32)
         service = service._replace(tiers=tiers)
-    units = np.rint(np.array(ways.bit_rates_gbps) * PER_GBPS).astype(np.int64)
+    units = np.rint(np.array(format_options.bit_rates_gbps) * PER_GBPS).astype(np.int64)
     cores = [(plane.core, plane.band) for plane in planes]
     from_file = None
     if inputs.quality is not None:
@@ -307,8 +310,8 @@ def _with_quality(
             max(plane.slots for plane in planes),
             config.snr_settings.snr_thresholds,
         )
-    quality = make_quality(config, inputs.modulation, ways, cores, link_km, from_file)
-    return service._replace(rate=units[ways.rate], quality=quality)
+    quality = make_quality(config, inputs.modulation, format_options, cores, link_km, from_file)
+    return service._replace(rate=units[format_options.rate], quality=quality)
 
 
 def _policy(config: Config, inputs: Inputs) -> Policy:
@@ -323,18 +326,20 @@ def _policy(config: Config, inputs: Inputs) -> Policy:
 
 
 def _rates_of(
-    bit_rates: NDArray[np.float64], of_column: NDArray[np.int32], ways: Ways | None
+    bit_rates: NDArray[np.float64],
+    of_column: NDArray[np.int32],
+    format_options: FormatOptions | None,
 ) -> NDArray[np.float64]:
     """Return float64[column]: the bit rate of a lightpath, 0 where its format decides."""
     rates = bit_rates[of_column]
-    if ways is not None and ways.any_rate >= 0:
-        rates[ways.any_rate] = 0.0
+    if format_options is not None and format_options.any_rate >= 0:
+        rates[format_options.any_rate] = 0.0
     return rates
 
 
-def _own_policy(
+def _user_policy(
     inputs: Inputs, paths: PathTable, planes: Sequence[Plane], rates: NDArray[np.float64]
-) -> OwnPolicy | None:
+) -> UserPolicy | None:
     if inputs.policy is None:
         return None
     facts = Facts(
@@ -344,7 +349,7 @@ def _own_policy(
         length_km=np.asarray(paths.length_km, dtype=np.float64),
         plane=np.array([(p.core, BANDS.index(p.band), p.slots) for p in planes], dtype=np.int32),
     )
-    return OwnPolicy(inputs.policy, facts)
+    return UserPolicy(inputs.policy, facts)
 
 
 def _paths(config: Config, inputs: Inputs, separate: bool) -> PathTable:

@@ -36,9 +36,9 @@ def compile_for(scenario: Scenario, say: Say, then: str) -> None:
     if conventions is not None:
         conventions = conventions.of_one_request()
     what = ONCE
-    if scenario.own is not None:
+    if scenario.user_policy is not None:
         took = "10" if scenario.service is None else "20 to 40"
-        label = scenario.own.source.label
+        label = scenario.user_policy.source.label
         what = f"the event loop with {label}, once until it is edited: some {took} s"
         if PLAIN:
             what = (

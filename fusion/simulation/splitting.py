@@ -168,7 +168,7 @@ def estimate_scenario(
     of the main trajectories, which are a plain simulation. workers: processes for the replications. Raises
     Stopped, and WorkerDiedError.
     """
-    others = ("service", "failure", "protection", "conventions", "own")
+    others = ("service", "failure", "protection", "conventions", "user_policy")
     if there := [name for name in others if getattr(scenario, name) is not None]:
         raise ValueError(f"importance splitting has no loop for a scenario with {there[0]}")
     budget = scenario.num_requests

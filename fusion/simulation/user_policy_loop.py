@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from fusion.kernel.user_policy import (
 from fusion.scenario.policy.build import chooser_of
 from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.trial import Traced, WrongPolicyError
-from fusion.scenario.scenario import OwnPolicy, Scenario
+from fusion.scenario.scenario import Scenario, UserPolicy
 
 Serve = Callable[..., None]
 """A function with the arguments of an event loop up to `decision`."""
@@ -40,7 +40,9 @@ def event_loop(scenario: Scenario) -> Serve:
     With a policy of the user's it raises WrongPolicyError for a choice that cannot be made, and for what the
     policy raises.
     """
-    return serve if scenario.own is None else OwnLoop(scenario.own, scenario.pairs)
+    if scenario.user_policy is None:
+        return cast("Serve", serve)
+    return UserPolicyLoop(scenario.user_policy, scenario.pairs)
 
 
 def loop_for_connections(scenario: Scenario, loop: Any) -> Serve:
@@ -48,7 +50,9 @@ def loop_for_connections(scenario: Scenario, loop: Any) -> Serve:
 
     loop: of `fusion.kernel.connection_loop`.
     """
-    return loop if scenario.own is None else OwnConnectionLoop(scenario.own, scenario.pairs, loop)
+    if scenario.user_policy is None:
+        return cast("Serve", loop)
+    return UserPolicyConnectionLoop(scenario.user_policy, scenario.pairs, loop)
 
 
 class _Served(NamedTuple):
@@ -69,10 +73,10 @@ class _Served(NamedTuple):
 class _Loop:
     """What the event loops with a policy of the user's have in common."""
 
-    def __init__(self, own: OwnPolicy, pairs: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, user_policy: UserPolicy, pairs: Sequence[tuple[str, str]]) -> None:
         """pairs: (source, destination) names, for messages."""
-        self._own, self._pairs = own, pairs
-        self._asked = Asked(own.facts, np.zeros(4, dtype=np.int64))
+        self._user_policy, self._pairs = user_policy, pairs
+        self._asked = Asked(user_policy.facts, np.zeros(4, dtype=np.int64))
 
     def _run(self, work: Callable[[], None], served: _Served) -> None:
         """Serve requests. Raises WrongPolicyError."""
@@ -91,14 +95,14 @@ class _Loop:
         return in_python(
             make_request(
                 served.network,
-                self._own.facts,
+                self._user_policy.facts,
                 served.free,
                 served.quality,
                 served.state,
                 served.order,
                 int(served.pair[i]),
                 column,
-                gbps_of(self._own.facts, column, left),
+                gbps_of(self._user_policy.facts, column, left),
                 served.arrival[i],
                 served.holding[i],
                 served.tie[i] if len(served.tie) else 0.0,
@@ -109,15 +113,16 @@ class _Loop:
         """Return what is wrong: the policy is asked again in plain Python, with nothing changed since."""
         i, request = int(self._asked.at[REQUEST]), self._request(served)
         try:
-            chosen = Traced(self._own.source)(request)
+            chosen = Traced(self._user_policy.source)(request)
         except WrongPolicyError as wrong:
             told = str(wrong)
         else:
             if error is not None:
                 raise error
-            told = f"{self._own.source.label}: chooses {chosen} in plain Python and another when compiled"
+            label = self._user_policy.source.label
+            told = f"{label}: chooses {chosen} in plain Python and another when compiled"
         source, destination = self._pairs[served.pair[i]]
-        gbps = self._own.facts.bit_rate_gbps[served.bit_rate[i]]
+        gbps = self._user_policy.facts.bit_rate_gbps[served.bit_rate[i]]
         part = ""
         if request.bit_rate_gbps != gbps:
             part = f"a lightpath of {request.bit_rate_gbps:g} Gb/s for the "
@@ -127,13 +132,13 @@ class _Loop:
         )
 
 
-class OwnLoop(_Loop):
+class UserPolicyLoop(_Loop):
     """The plain event loop with a policy of the user's."""
 
-    def __init__(self, own: OwnPolicy, pairs: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, user_policy: UserPolicy, pairs: Sequence[tuple[str, str]]) -> None:
         """pairs: (source, destination) names, for messages."""
-        super().__init__(own, pairs)
-        self._chooser = chooser_of(own.source)
+        super().__init__(user_policy, pairs)
+        self._chooser = chooser_of(user_policy.source)
         self._loop = serve.py_func if PLAIN else loop_with(serve, self._chooser)
 
     def __call__(
@@ -163,16 +168,18 @@ class OwnLoop(_Loop):
         )
 
 
-class OwnConnectionLoop(_Loop):
+class UserPolicyConnectionLoop(_Loop):
     """A loop for connections with a policy of the user's."""
 
-    def __init__(self, own: OwnPolicy, pairs: Sequence[tuple[str, str]], loop: Any) -> None:
+    def __init__(
+        self, user_policy: UserPolicy, pairs: Sequence[tuple[str, str]], loop: Any
+    ) -> None:
         """pairs: (source, destination) names, for messages. loop: of `fusion.kernel.connection_loop`."""
-        super().__init__(own, pairs)
-        self._chooser: Chooser | PlainChooser = chooser_of(own.source)
+        super().__init__(user_policy, pairs)
+        self._chooser: Chooser | PlainChooser = chooser_of(user_policy.source)
         if PLAIN:
             self._chooser = PlainChooser(self._choose)
-        self._plain = chooser_of(own.source).plain
+        self._plain = chooser_of(user_policy.source).plain
         self._served: _Served | None = None
         self._loop = loop_with(loop, self._chooser)
 

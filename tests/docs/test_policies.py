@@ -15,7 +15,7 @@ from fusion.scenario.policy.file import read_policy
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.sweep_file import read_sweep
 from tests.twin.cases import Case, cases
-from tests.twin.own_policies import OwnTwin, serve_own
+from tests.twin.user_policies import UserPolicyTwin, serve_with_user_policy
 
 from hypothesis import given, settings  # isort: skip
 
@@ -46,9 +46,9 @@ def test_the_table_says_what_the_program_finds(points: list[Point], policy: int)
 @settings(derandomize=True, deadline=None, max_examples=12)
 def test_an_example_decides_compiled_as_in_plain_python(example: Path, case: Case) -> None:
     source = read_policy(f"{example}:choose")
-    twin = OwnTwin(case, source)
+    twin = UserPolicyTwin(case, source)
     twin.serve(case.requests)
-    assert np.array_equal(serve_own(case, source).decision, twin.decisions)
+    assert np.array_equal(serve_with_user_policy(case, source).decision, twin.decisions)
 
 
 def test_the_page_names_all_that_a_policy_may_ask() -> None:

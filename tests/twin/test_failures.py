@@ -32,9 +32,9 @@ from fusion.simulation.plain import PlainSimulation
 from fusion.simulation.replication import replicate
 from tests.twin.cases import POLICIES, Case, cases, first_requests
 from tests.twin.failures import BreakableConnectionTwin, BreakableTwin, FailureRun
-from tests.twin.own_policies import FIRST_FIT
 from tests.twin.test_connections import OPTIONS, service_of, shaped_cases
 from tests.twin.twin import as_list
+from tests.twin.user_policies import FIRST_FIT
 from validation.exact import erlang_b
 
 LOAD = 170.0
@@ -543,9 +543,9 @@ def test_a_policy_of_the_user_s_meets_no_path_that_is_down(
 ) -> None:
     """First fit as a policy in a file does what first fit does, before, during and after."""
     (tmp_path / "mine.py").write_text(FIRST_FIT)
-    own = {"routing_settings": {"policy": f"{tmp_path / 'mine.py'}:choose"}}
+    user_policy = {"routing_settings": {"policy": f"{tmp_path / 'mine.py'}:choose"}}
     done = []
-    for routing in ({}, own):
+    for routing in ({}, user_policy):
         overrides: dict[str, Any] = {
             "general_settings": {"num_requests": REQUESTS},
             "failure_settings": {**LINK, "restoration": restoration},

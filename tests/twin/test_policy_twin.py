@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 
 from tests.twin.cases import Case, arrays_equal, cases, serve_case
-from tests.twin.own_policies import (
+from tests.twin.test_twin import assert_same_tally
+from tests.twin.user_policies import (
     BEST_FIT,
     EVERYTHING,
     FIRST_FIT,
     LAST_FIT,
-    OwnTwin,
-    serve_own,
+    UserPolicyTwin,
+    serve_with_user_policy,
     source_of,
 )
-from tests.twin.test_twin import assert_same_tally
 
 BUILT_IN = {"first_fit": FIRST_FIT, "last_fit": LAST_FIT, "best_fit": BEST_FIT}
 
@@ -27,17 +27,17 @@ BUILT_IN = {"first_fit": FIRST_FIT, "last_fit": LAST_FIT, "best_fit": BEST_FIT}
 @settings(derandomize=True, deadline=None, max_examples=30)
 def test_a_fit_in_ten_lines_decides_as_the_built_in_one(fit: str, case: Case) -> None:
     built_in = serve_case(case, fit, "in_order")
-    own = serve_own(case, source_of(BUILT_IN[fit]))
-    assert own.decision.tolist() == built_in.decision.tolist()
-    assert arrays_equal(own.tally, built_in.tally)
+    served = serve_with_user_policy(case, source_of(BUILT_IN[fit]))
+    assert served.decision.tolist() == built_in.decision.tolist()
+    assert arrays_equal(served.tally, built_in.tally)
 
 
 @given(case=cases(most_requests=120))
 @settings(derandomize=True, deadline=None, max_examples=12)
 def test_compiled_and_in_plain_python_every_question_has_the_same_answer(case: Case) -> None:
     source = source_of(EVERYTHING)
-    own = serve_own(case, source)
-    twin = OwnTwin(case, source)
+    served = serve_with_user_policy(case, source)
+    twin = UserPolicyTwin(case, source)
     twin.serve(case.requests)
-    assert own.decision.tolist() == [list(decision) for decision in twin.decisions]
-    assert_same_tally(case.network, twin, own.tally)
+    assert served.decision.tolist() == [list(decision) for decision in twin.decisions]
+    assert_same_tally(case.network, twin, served.tally)

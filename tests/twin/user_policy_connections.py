@@ -17,12 +17,12 @@ from fusion.scenario.policy.build import build
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.scenario import Scenario
 from tests.twin.connections import Connection, ConnectionTwin, Lightpath
-from tests.twin.own_policies import free_words
 from tests.twin.quality import QualityTwin
 from tests.twin.twin import Choice
+from tests.twin.user_policies import free_words
 
 
-class OwnConnectionTwin(ConnectionTwin):
+class UserPolicyConnectionTwin(ConnectionTwin):
     """The twin whose lightpaths a policy chooses, on what the twin's own sets say is free."""
 
     def __init__(
@@ -106,7 +106,7 @@ class OwnConnectionTwin(ConnectionTwin):
         return carried
 
 
-class OwnQualityTwin(OwnConnectionTwin, QualityTwin):
+class UserPolicyQualityTwin(UserPolicyConnectionTwin, QualityTwin):
     """The same with signal quality, which the policy may ask for."""
 
     def __init__(
@@ -118,12 +118,14 @@ class OwnQualityTwin(OwnConnectionTwin, QualityTwin):
         path_choice: str = "in_order",
     ) -> None:
         QualityTwin.__init__(self, config, scenario, table, "", path_choice)
-        assert scenario.own is not None
+        assert scenario.user_policy is not None
         assert scenario.service is not None
         assert scenario.service.quality is not None
         self._formats = scenario.service.quality.options.shape[1]
         answers = {meets_quality: self._meets_quality, gsnr_db: self._gsnr_db}
-        self.choose_with(scenario.network, scenario.own.facts, build(source, answers=answers))
+        self.choose_with(
+            scenario.network, scenario.user_policy.facts, build(source, answers=answers)
+        )
         self._asking: Connection | None = None
 
     def _way(self, request: Request, path: int) -> tuple[int, int]:

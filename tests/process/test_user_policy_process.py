@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.twin.own_policies import BEST_FIT, FIRST_FIT, GOOD_FIT, HELPED
+from tests.twin.user_policies import BEST_FIT, FIRST_FIT, GOOD_FIT, HELPED
 
 CONFIG = """[general_settings]
 erlang_start = 200

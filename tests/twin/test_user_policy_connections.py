@@ -31,14 +31,18 @@ from fusion.kernel.request import Facts
 from fusion.kernel.routing import IN_ORDER
 from fusion.scenario.policies import FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.policy.source import PolicySource
-from fusion.scenario.scenario import OwnPolicy
+from fusion.scenario.scenario import UserPolicy
 from fusion.scenario.traffic import Requests
 from fusion.simulation.connections import ConnectionSimulation
-from fusion.simulation.user_policy_loop import OwnConnectionLoop
+from fusion.simulation.user_policy_loop import UserPolicyConnectionLoop
 from tests.twin import test_quality
 from tests.twin.cases import Case
-from tests.twin.own_connections import OwnConnectionTwin, OwnQualityTwin
-from tests.twin.own_policies import (
+from tests.twin.test_connections import Done, run, service_of, shaped_cases
+from tests.twin.test_failures import ONCE, events, run_with
+from tests.twin.test_impairments import impaired, new_run, serve
+from tests.twin.test_quality_failures import BreakableQualityTwin
+from tests.twin.twin import as_list
+from tests.twin.user_policies import (
     BEST_SIGNAL,
     BY_CHANCE,
     FIRST_FIT,
@@ -46,11 +50,7 @@ from tests.twin.own_policies import (
     facts_of,
     source_of,
 )
-from tests.twin.test_connections import Done, run, service_of, shaped_cases
-from tests.twin.test_failures import ONCE, events, run_with
-from tests.twin.test_impairments import impaired, new_run, serve
-from tests.twin.test_quality_failures import BreakableQualityTwin
-from tests.twin.twin import as_list
+from tests.twin.user_policy_connections import UserPolicyConnectionTwin, UserPolicyQualityTwin
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine what is compiled takes minutes
 SLICED_OR_GROOMED = st.fixed_dictionaries(
@@ -63,11 +63,11 @@ SLICED_OR_GROOMED = st.fixed_dictionaries(
 SERVED = [GROOMED, SLICED, PARTLY_SERVED, UNSERVED]
 
 
-def serve_own(
+def serve_with_user_policy(
     loop: Any,
     network: Any,
     service: Service,
-    own: OwnPolicy,
+    user_policy: UserPolicy,
     requests: Requests,
     load: float,
     mean: float,
@@ -82,7 +82,7 @@ def serve_own(
     )
     candidates = np.diff(network.first_path)
     pairs = [(str(pair), str(pair)) for pair in range(len(candidates))]
-    OwnConnectionLoop(own, pairs, loop)(
+    UserPolicyConnectionLoop(user_policy, pairs, loop)(
         network,
         service,
         done.state,
@@ -102,9 +102,16 @@ def serve_case(
     case: Case, service: Service, facts: Facts, source: PolicySource, choice: int = IN_ORDER
 ) -> Done:
     mean = case.traffic.mean_holding_time
-    own = OwnPolicy(source, facts)
-    return serve_own(
-        serve_connections, case.network, service, own, case.requests, case.wheel_load, mean, choice
+    user_policy = UserPolicy(source, facts)
+    return serve_with_user_policy(
+        serve_connections,
+        case.network,
+        service,
+        user_policy,
+        case.requests,
+        case.wheel_load,
+        mean,
+        choice,
     )
 
 
@@ -118,7 +125,7 @@ def test_slices_and_grooming_are_those_of_the_twin(
     """On paths that come in an order of the moment; in a fixed order in the tests that follow."""
     service, facts, source = service_of(case, **options), facts_of(case), source_of(BY_CHANCE)
     done = serve_case(case, service, facts, source, RANKS[rank])
-    twin = OwnConnectionTwin(case.network, service, facts, source, rank)
+    twin = UserPolicyConnectionTwin(case.network, service, facts, source, rank)
     twin.serve(case.requests)
     assert done.decision.tolist() == [list(decision) for decision in twin.decisions]
     number = done.count.number
@@ -160,17 +167,17 @@ def first_of_each_pair(case: Case) -> Case:
 def test_first_fit_on_one_path_is_the_built_in_one(case: Case, options: dict[str, Any]) -> None:
     case = first_of_each_pair(case)
     service = service_of(case, **options)
-    own = serve_case(case, service, facts_of(case), source_of(FIRST_FIT))
+    served = serve_case(case, service, facts_of(case), source_of(FIRST_FIT))
     built_in = run(case, service, "first_fit", "in_order", in_chunks=False)
-    assert own.count.number.tolist() == built_in.count.number.tolist()
-    assert np.array_equal(own.decision == -1, built_in.decision == -1)
+    assert served.count.number.tolist() == built_in.count.number.tolist()
+    assert np.array_equal(served.decision == -1, built_in.decision == -1)
     # With shared links one for the other direction may be taken for one of this.
     if case.separate:
-        assert np.array_equal(own.decision, built_in.decision)
-        assert np.array_equal(own.tally.served_by_row, built_in.tally.served_by_row)
+        assert np.array_equal(served.decision, built_in.decision)
+        assert np.array_equal(served.tally.served_by_row, built_in.tally.served_by_row)
 
 
-def own_of(case: test_quality.Case, text: str) -> test_quality.Case:
+def with_user_policy(case: test_quality.Case, text: str) -> test_quality.Case:
     """Return a case with a policy of the user's."""
     scenario, count = case.scenario, len(case.scenario.planes)
     assert scenario.service is not None
@@ -181,20 +188,20 @@ def own_of(case: test_quality.Case, text: str) -> test_quality.Case:
         length_km=scenario.length_km,
         plane=np.array([(n, 0, scenario.planes[n].slots) for n in range(count)], dtype=np.int32),
     )
-    own = OwnPolicy(source_of(text), facts)
-    return case._replace(scenario=scenario._replace(own=own))
+    user_policy = UserPolicy(source_of(text), facts)
+    return case._replace(scenario=scenario._replace(user_policy=user_policy))
 
 
 def serve_well(case: test_quality.Case, loop: Any = serve_with_quality) -> Done:
     scenario = case.scenario
-    assert scenario.own is not None
+    assert scenario.user_policy is not None
     assert scenario.service is not None
     mean = scenario.traffic.mean_holding_time
-    return serve_own(
+    return serve_with_user_policy(
         loop,
         scenario.network,
         scenario.service,
-        scenario.own,
+        scenario.user_policy,
         case.requests,
         case.load,
         mean,
@@ -205,10 +212,12 @@ def serve_well(case: test_quality.Case, loop: Any = serve_with_quality) -> Done:
 @given(case=test_quality.cases(most_requests=40))
 @settings(derandomize=True, deadline=None, max_examples=60)
 def test_signal_quality_is_that_of_the_twin(case: test_quality.Case) -> None:
-    case = own_of(case, BEST_SIGNAL)
+    case = with_user_policy(case, BEST_SIGNAL)
     done = serve_well(case)
-    assert case.scenario.own is not None
-    twin = OwnQualityTwin(case.config, case.scenario, case.table, case.scenario.own.source)
+    assert case.scenario.user_policy is not None
+    twin = UserPolicyQualityTwin(
+        case.config, case.scenario, case.table, case.scenario.user_policy.source
+    )
     twin.serve(case.requests)
     assert done.decision.tolist() == [list(decision) for decision in twin.decisions]
     number = done.count.number
@@ -236,16 +245,16 @@ def test_first_fit_with_quality_is_the_built_in_one(case: test_quality.Case, ran
         case = case._replace(scenario=case.scenario._replace(service=service))
     policy = case.scenario.policy._replace(fit=FITS["first_fit"], choice=RANKS[rank])
     case = case._replace(scenario=case.scenario._replace(policy=policy))
-    own, built_in = serve_well(own_of(case, GOOD_FIT)), test_quality.run(case)
-    assert own.count.number.tolist() == built_in.count.number.tolist()
-    assert own.count.noise[0] == pytest.approx(built_in.count.noise[0], rel=1e-9)
-    assert np.array_equal(own.decision == -1, built_in.decision == -1)
+    served, built_in = serve_well(with_user_policy(case, GOOD_FIT)), test_quality.run(case)
+    assert served.count.number.tolist() == built_in.count.number.tolist()
+    assert served.count.noise[0] == pytest.approx(built_in.count.noise[0], rel=1e-9)
+    assert np.array_equal(served.decision == -1, built_in.decision == -1)
     shared = case.config.topology_settings.link_directions == "shared"
     if not (shared and general.is_grooming_enabled):
-        assert np.array_equal(own.decision, built_in.decision)
+        assert np.array_equal(served.decision, built_in.decision)
 
 
-class BreakableOwnTwin(BreakableQualityTwin, OwnQualityTwin):
+class BreakableUserPolicyTwin(BreakableQualityTwin, UserPolicyQualityTwin):
     """A twin with a policy whole connections of which may be interrupted."""
 
 
@@ -254,14 +263,14 @@ class BreakableOwnTwin(BreakableQualityTwin, OwnQualityTwin):
 def test_what_is_restored_is_placed_by_the_policy(
     data: st.DataObject, case: test_quality.Case
 ) -> None:
-    case = own_of(case, BEST_SIGNAL)
+    case = with_user_policy(case, BEST_SIGNAL)
     scenario, count = case.scenario, len(case.requests.arrival)
-    assert scenario.own is not None
+    assert scenario.user_policy is not None
     assert scenario.service is not None
     policy = scenario.policy._replace(draws=True)
     made = scenario._replace(network=able_to_fail(scenario.network), failure=ONCE, policy=policy)
-    twin = OwnQualityTwin(case.config, scenario, case.table, scenario.own.source)
-    twin.__class__ = BreakableOwnTwin
+    twin = UserPolicyQualityTwin(case.config, scenario, case.table, scenario.user_policy.source)
+    twin.__class__ = BreakableUserPolicyTwin
     cut = data.draw(st.integers(0, count - 1))
     served: Any = SimpleNamespace(
         network=scenario.network, requests=case.requests, seed=1, cuts=[0, 0, cut, count]
@@ -282,5 +291,5 @@ def test_first_fit_on_paths_by_impairments_is_the_built_in_one(case: test_qualit
     case = case._replace(scenario=case.scenario._replace(policy=policy, service=service))
     built_in = new_run(case)
     serve(case, built_in, case.requests, built_in.decision)
-    own = serve_well(own_of(case, FIRST_FIT), serve_impaired)
-    assert own.decision.tolist() == built_in.decision.tolist()
+    served = serve_well(with_user_policy(case, FIRST_FIT), serve_impaired)
+    assert served.decision.tolist() == built_in.decision.tolist()

@@ -19,7 +19,7 @@ from fusion.simulation.replication import replicate
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_file import from_text, to_text
 from fusion.sweep.points import sweep_points
-from tests.twin.own_policies import FIRST_FIT, HELPED, WRONG
+from tests.twin.user_policies import FIRST_FIT, HELPED, WRONG
 
 HEAD = "from fusion.request import BLOCKED, first_fit, width\n"
 

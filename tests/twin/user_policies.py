@@ -9,8 +9,8 @@ from fusion.kernel.request import BLOCKED, Facts, Request
 from fusion.scenario.policy.build import build
 from fusion.scenario.policy.file import checked
 from fusion.scenario.policy.source import PolicyFile, PolicySource
-from fusion.scenario.scenario import OwnPolicy
-from fusion.simulation.user_policy_loop import OwnLoop
+from fusion.scenario.scenario import UserPolicy
+from fusion.simulation.user_policy_loop import UserPolicyLoop
 from tests.twin.cases import Case, Served
 from tests.twin.twin import Choice, Twin
 
@@ -169,7 +169,7 @@ def facts_of(case: Case) -> Facts:
     )
 
 
-def serve_own(case: Case, source: PolicySource) -> Served:
+def serve_with_user_policy(case: Case, source: PolicySource) -> Served:
     """Serve the requests of a case with a policy compiled into the event loop."""
     network, requests, count = case.network, case.requests, len(case.requests.arrival)
     mean = case.traffic.mean_holding_time
@@ -179,12 +179,12 @@ def serve_own(case: Case, source: PolicySource) -> Served:
         new_tally(network),
     )
     pairs = [(str(a), str(b)) for a, b in case.paths.pairs]
-    loop = OwnLoop(OwnPolicy(source, facts_of(case)), pairs)
+    loop = UserPolicyLoop(UserPolicy(source, facts_of(case)), pairs)
     loop(network, served.state, served.tally, 0, 0, case.sample_every, *requests, served.decision)
     return served
 
 
-class OwnTwin(Twin):
+class UserPolicyTwin(Twin):
     """The twin with a policy of the user's, in plain Python, on what the twin's own sets say is free."""
 
     def __init__(self, case: Case, source: PolicySource) -> None:
