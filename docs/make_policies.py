@@ -26,7 +26,7 @@ HEAD = """| load (E) | policy | all, % | 1 hop, % | 2 hops, % | 3 hops, % |
 def row(point: Point) -> str:
     """Return a row of the table: blocking of all pairs of nodes, and by the hops between them."""
     scenario = make_scenario(point.config, point.inputs)
-    hops = scenario.hops[scenario.network.first_path[:-1]]
+    hops = scenario.candidates.hops[scenario.network.first_path[:-1]]
     numbers = range(point.config.general_settings.max_iters)
     done = [replicate(scenario, point.erlang, n, point.warmup_requests) for n in numbers]
     blocked = np.sum([each.blocked for each in done], axis=0)

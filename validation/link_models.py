@@ -9,6 +9,8 @@ import numpy as np
 
 from fusion.kernel.arrays import make_network
 from fusion.network.planes import Plane
+from fusion.scenario.candidate_paths import Candidates
+from fusion.scenario.network_rows import Lightpaths
 from fusion.scenario.policies import built_in_policy
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import TrafficModel
@@ -64,17 +66,23 @@ def link_model(
         traffic=TrafficModel(erlang / erlang.sum(), np.ones(1), 1.0, holding_distribution),
         policy=built_in_policy(*policy),
         planes=tuple(Plane(core, "c", slots) for core, slots in enumerate(slots_by_plane)),
-        hops=hops.astype(np.int32),
-        length_km=np.ones(len(paths)),
-        rank=np.concatenate([np.arange(count) for count in per_class]).astype(np.int32),
-        format_by_row=np.zeros((len(classes), 1), dtype=np.int32),
-        formats=("any",),
-        guard_slots=0,
-        bit_rates_gbps=np.ones(1),
-        rate_of_column=np.zeros(1, dtype=np.int32),
+        candidates=Candidates(
+            hops=hops.astype(np.int32),
+            length_km=np.ones(len(paths)),
+            rank=np.concatenate([np.arange(count) for count in per_class]).astype(np.int32),
+        ),
+        lightpaths=Lightpaths(
+            formats=("any",),
+            format_by_row=np.zeros((len(classes), 1), dtype=np.int32),
+            guard_slots=0,
+            bit_rates_gbps=np.ones(1),
+            rate_of_column=np.zeros(1, dtype=np.int32),
+        ),
         service=None,
         failure=None,
         protection=None,
+        conventions=None,
+        user_policy=None,
         pairs=tuple((f"class {number}", "") for number in range(len(classes))),
         links=tuple((f"link {number}", "") for number in range(n_links)),
         link_km=(1.0,) * n_links,

@@ -18,6 +18,7 @@ import numpy as np
 from fusion import Config
 from fusion.kernel.arrays import make_network
 from fusion.network.modulation import lightpath_widths
+from fusion.scenario.candidate_paths import Candidates
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.scenario import Scenario
 
@@ -120,7 +121,7 @@ def with_ties_by(scenario: Scenario, config: Config, inputs: Inputs, rule: TieRu
     slots, formats = lightpath_widths(
         inputs.modulation,
         length_km.tolist(),
-        scenario.bit_rates_gbps.tolist(),
+        scenario.lightpaths.bit_rates_gbps.tolist(),
         config.topology_settings.bw_per_slot,
     )
     starts = [number for number, place in enumerate(rank) if place == 0]
@@ -129,16 +130,18 @@ def with_ties_by(scenario: Scenario, config: Config, inputs: Inputs, rule: TieRu
         first_hop=np.concatenate([[0], np.cumsum([len(one) for one in hops])]),
         links=np.array([link_of[hop] for one in hops for hop in one]),
         width_row=np.arange(len(paths)),
-        width=np.where(slots > 0, slots + scenario.guard_slots, 0),
+        width=np.where(slots > 0, slots + scenario.lightpaths.guard_slots, 0),
         n_links=len(scenario.links),
         slots_by_plane=[plane.slots for plane in scenario.planes],
     )
     return scenario._replace(
         network=network,
-        hops=np.array([len(one) for one in hops], dtype=np.int32),
-        length_km=length_km,
-        rank=np.array(rank, dtype=np.int32),
-        format_by_row=np.asarray(formats, dtype=np.int32),
+        candidates=Candidates(
+            hops=np.array([len(one) for one in hops], dtype=np.int32),
+            length_km=length_km,
+            rank=np.array(rank, dtype=np.int32),
+        ),
+        lightpaths=scenario.lightpaths._replace(format_by_row=np.asarray(formats, dtype=np.int32)),
     )
 
 

@@ -16,7 +16,7 @@ from fusion.learning.batch import DRAWN, Batch
 from fusion.learning.setting import Setting
 from fusion.results.measured import Replication
 from fusion.scenario.failures import Failure
-from fusion.scenario.service import plain_service
+from fusion.scenario.service_arrays import plain_service
 from fusion.scenario.traffic import draw_requests
 from fusion.simulation.connections import (
     Arrays,
@@ -41,8 +41,8 @@ class ConnectionBatch(Batch):
         scenario, network = setting.scenario, setting.scenario.network
         self._service = scenario.service or plain_service(
             len(scenario.pairs),
-            len(scenario.hops),
-            scenario.bit_rates_gbps.tolist(),
+            len(scenario.candidates.hops),
+            scenario.lightpaths.bit_rates_gbps.tolist(),
             len(scenario.traffic.bit_rate_shares),
         )
         self._more = setting.layout.more(len(network.width))

@@ -134,8 +134,8 @@ def make_view(scenario: Scenario, layout: Layout) -> View:
     longest = LONGEST * scenario.traffic.mean_holding_time
     return View(
         ends=np.array([[number[name] for name in pair] for pair in scenario.pairs], dtype=np.int32),
-        bit_rate=scenario.bit_rates_gbps / scenario.bit_rates_gbps.max(),
-        hops=scenario.hops / scenario.hops.max(),
+        bit_rate=scenario.lightpaths.bit_rates_gbps / scenario.lightpaths.bit_rates_gbps.max(),
+        hops=scenario.candidates.hops / scenario.candidates.hops.max(),
         offset=np.cumsum([0, *slots]),
         nodes=len(layout.nodes),
         candidates=layout.candidates,

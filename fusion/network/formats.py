@@ -1,4 +1,4 @@
-"""The formats that a lightpath may take, where signal quality decides: as columns of `Network.width`.
+"""The lightpaths that there may be on each path, as columns of `Network.width`.
 
 Without a model of signal quality there is a column for each bit rate, in the first format that reaches. With
 one more columns follow, each a bit rate in one format, and a table says which are tried for a bit rate.
@@ -32,6 +32,26 @@ class FormatOptions(NamedTuple):
     options: NDArray[np.int32]
     any_rate: int
     bit_rates_gbps: tuple[float, ...]
+
+
+class Columns(NamedTuple):
+    """What lightpaths of some bit rates are on each path: a column for each of these, or more.
+
+    slots, format: int32[path, column], 0 and -1 where out of reach; slots without guard band. bit_rates_gbps:
+    of lightpaths; those of requests come first. rate: int32[column], index into these. format_options: which
+    columns are tried in place of one, where signal quality decides; None: none.
+    """
+
+    slots: NDArray[np.int32]
+    format: NDArray[np.int32]
+    bit_rates_gbps: tuple[float, ...]
+    rate: NDArray[np.int32]
+    format_options: FormatOptions | None = None
+
+    @property
+    def gbps(self) -> NDArray[np.float64]:
+        """float64[column], its bit rate."""
+        return np.array(self.bit_rates_gbps, dtype=np.float64)[self.rate]
 
 
 def make_format_options(

@@ -71,7 +71,7 @@ def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
     cores: dict[str, int] = {}
     for plane, count in zip(scenario.planes, each.lightpaths_by_plane, strict=True):
         cores[str(plane.core)] = cores.get(str(plane.core), 0) + int(count)
-    rates = [f"{rate:g}" for rate in scenario.bit_rates_gbps]
+    rates = [f"{rate:g}" for rate in scenario.lightpaths.bit_rates_gbps]
     blocked = int(each.blocked.sum())
     reach = each.blocked_out_of_reach / blocked if blocked else None
     return {
@@ -79,7 +79,7 @@ def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
         "mods_used_dict": {
             rate: {
                 name: int(each.lightpaths_by_format[number, index])
-                for number, name in enumerate(scenario.formats)
+                for number, name in enumerate(scenario.lightpaths.formats)
             }
             for index, rate in enumerate(rates)
         },

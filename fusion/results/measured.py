@@ -122,23 +122,25 @@ def replication_of(
     """Return what a replication measured in `seconds` of its time, from what was counted."""
     network, tally, count = scenario.network, counted.tally, counted.of_connections
     served = tally.served_by_path
-    row_slots = np.maximum(network.width - scenario.guard_slots, 0)
+    row_slots = np.maximum(network.width - scenario.lightpaths.guard_slots, 0)
     slot_time = per_link(network.first_hop, network.links, tally.busy_by_path, len(scenario.links))
     slots_time = scenario.slots_per_link * seconds
     utilisation = slot_time / slots_time if seconds > 0 else slot_time * 0.0
     if counted.shared_time is not None and seconds > 0:
         utilisation = utilisation + counted.shared_time / slots_time
-    by_format = np.zeros((len(scenario.formats), len(scenario.bit_rates_gbps)), dtype=np.int64)
-    rows, columns = np.nonzero(scenario.format_by_row >= 0)
-    of_column = scenario.rate_of_column
+    by_format = np.zeros(
+        (len(scenario.lightpaths.formats), len(scenario.lightpaths.bit_rates_gbps)), dtype=np.int64
+    )
+    rows, columns = np.nonzero(scenario.lightpaths.format_by_row >= 0)
+    of_column = scenario.lightpaths.rate_of_column
     np.add.at(
         by_format,
-        (scenario.format_by_row[rows, columns], of_column[columns]),
+        (scenario.lightpaths.format_by_row[rows, columns], of_column[columns]),
         tally.served_by_row[rows, columns],
     )
-    ranks = int(scenario.rank.max(initial=0)) + 1
+    ranks = int(scenario.candidates.rank.max(initial=0)) + 1
     requested = len(scenario.traffic.bit_rate_shares)
-    gbps = scenario.bit_rates_gbps[of_column]
+    gbps = scenario.lightpaths.bit_rates_gbps[of_column]
     return Replication(
         erlang=load,
         replication=replication,
@@ -153,11 +155,13 @@ def replication_of(
         requested_by_bit_rate=tally.offered_by_bit_rate[:requested],
         blocked_by_bit_rate=tally.blocked_by_bit_rate[:requested],
         lightpaths=int(served.sum()),
-        hops=int(served @ scenario.hops),
-        length_km=float(served @ scenario.length_km),
+        hops=int(served @ scenario.candidates.hops),
+        length_km=float(served @ scenario.candidates.length_km),
         slots=int((tally.served_by_row * row_slots).sum()),
         lightpaths_by_format=by_format,
-        lightpaths_by_rank=np.bincount(scenario.rank, served, minlength=ranks).astype(np.int64),
+        lightpaths_by_rank=np.bincount(scenario.candidates.rank, served, minlength=ranks).astype(
+            np.int64
+        ),
         lightpaths_by_plane=tally.served_by_plane,
         utilisation=utilisation,
         fragmentation=tally.fragmentation / max(1, int(tally.events[1])),

@@ -232,7 +232,9 @@ def bit_rate_rows(
     requested = np.array([each.requested_by_bit_rate for each in replications])
     blocked = np.array([each.blocked_by_bit_rate for each in replications])
     # Slices may have bit rates that no request has.
-    none = np.zeros((len(replications), len(scenario.bit_rates_gbps) - requested.shape[1]), int)
+    none = np.zeros(
+        (len(replications), len(scenario.lightpaths.bit_rates_gbps) - requested.shape[1]), int
+    )
     requested, blocked = np.hstack([requested, none]), np.hstack([blocked, none])
     lightpaths = sum(each.lightpaths_by_format for each in replications)
     return [
@@ -242,10 +244,10 @@ def bit_rate_rows(
             **_blocking_columns(blocked[:, index], requested[:, index], confidence),
             **{
                 f"lightpaths_{name}": int(lightpaths[number, index])  # type: ignore[index]
-                for number, name in enumerate(scenario.formats)
+                for number, name in enumerate(scenario.lightpaths.formats)
             },
         }
-        for index, rate in enumerate(scenario.bit_rates_gbps)
+        for index, rate in enumerate(scenario.lightpaths.bit_rates_gbps)
     ]
 
 

@@ -18,6 +18,7 @@ from fusion.scenario.recovery import RecoveryTimes
 
 if TYPE_CHECKING:
     from fusion.config.failure_settings import FailureSettings
+    from fusion.config.sections import Config
     from fusion.kernel.arrays import Int64s
     from fusion.network.topology import Topology
 
@@ -72,6 +73,32 @@ class Event(NamedTuple):
     time: float
     links: NDArray[np.bool_] | Int64s
     fails: bool
+
+
+def failure_of(config: Config, topology: Topology) -> Failure | None:
+    """Return how links fail in a replication; None: they do not."""
+    settings, protection = config.failure_settings, config.protection_settings
+    if settings.failure_type == "none":
+        return None
+    separate = config.topology_settings.link_directions == "separate"
+    failure = Failure(
+        restoration=settings.restoration,
+        spectra=len(topology.links) * (2 if separate else 1),
+        recovery=RecoveryTimes(
+            protection.protection_switchover_ms,
+            protection.restoration_latency_ms,
+            protection.signalling_ms_per_km,
+        ),
+        reverts=protection.revert_to_primary,
+    )
+    if settings.failure_type == "random":
+        return failure._replace(lifetimes=lifetimes_of(settings, topology))
+    requests = config.general_settings.num_requests
+    return failure._replace(
+        schedule=tuple(
+            scheduled(each, topology, requests, separate=separate) for each in settings.each
+        )
+    )
 
 
 def links_of_failures(settings: FailureSettings, topology: Topology) -> list[list[int]]:

@@ -35,7 +35,7 @@ from fusion.network.modulation_tables import Entry, ModulationTable
 from fusion.network.paths import PathTable
 from fusion.network.topology import load_topology
 from fusion.scenario.full_needs_as_fusion import has_table_of_paths, slicing_of
-from fusion.scenario.scenario_as_fusion import NEVER_SLICED
+from fusion.scenario.service_as_fusion import NEVER_SLICED
 
 ORDER = ("64-QAM", "32-QAM", "16-QAM", "8-QAM", "QPSK", "BPSK")
 """In which FUSION's newer slicing tries formats."""

@@ -113,7 +113,7 @@ def given_paths_of(config: Config, topology: Topology | None) -> Read[GivenPaths
         return None, _problems(config, "paths_file", error.problems)
 
 
-def user_policy_of(
+def policy_source_of(
     config: Config, table: ModulationTable | None, folders: InputFolders | None
 ) -> Read[PolicySource]:
     """Read a policy of the user's, and try it out. table: None: it could not be read."""

@@ -29,11 +29,11 @@ from fusion.scenario.input_files import (
     Read,
     given_paths_of,
     modulation_of,
+    policy_source_of,
     problems_outside,
     quality_table_of,
     topology_of,
     traffic_matrix_of,
-    user_policy_of,
 )
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.protection import is_protected, protected_paths
@@ -124,7 +124,7 @@ class InputReader:
         modulation = read(modulation_of)
         matrix = read(traffic_matrix_of, topology)
         paths = read(given_paths_of, topology)
-        policy = read(user_policy_of, modulation, self._folders)
+        policy = read(policy_source_of, modulation, self._folders)
         problems += self._call(problems_of_failures, config, topology)
         problems += self._call(problems_of_conventions, config, modulation)
         problems += self._call(problems_of_quality, config, modulation)

@@ -1,10 +1,10 @@
-"""The built-in policies: which of the search rules of `fusion.kernel.search` a config asks for."""
+"""Policies: which of the search rules of `fusion.kernel.search` a config asks for."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from fusion.config.config import Config
+from fusion.config.sections import Config
 from fusion.kernel.routing import (
     ALL_PATHS,
     BY_BOTTLENECK,
@@ -24,6 +24,8 @@ from fusion.kernel.search import (
     MOST_USED,
     RANDOM_FIT,
 )
+from fusion.scenario.policy.build import reads_random
+from fusion.scenario.policy.source import PolicySource
 
 FITS = {
     "first_fit": FIRST_FIT,
@@ -82,6 +84,18 @@ def built_in_policy(allocation_method: str, choice: str) -> Policy:
     Raises KeyError for what does not exist (the config has checked it).
     """
     return Policy(fit=(FITS | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice])
+
+
+def policy_of(config: Config, source: PolicySource | None) -> Policy:
+    """Return the policy of a config. source: of the user's, which then chooses among paths in its order."""
+    general, ranked = config.general_settings, ranks_paths(config)
+    if source is not None:
+        choice = CHOICES[general.route_method] if ranked else IN_ORDER
+        return Policy(FIRST_FIT, choice, draws=reads_random(source))
+    path_choice = config.routing_settings.path_choice
+    return built_in_policy(
+        general.allocation_method, general.route_method if ranked else path_choice
+    )
 
 
 def ranks_paths(config: Config) -> bool:

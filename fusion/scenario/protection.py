@@ -13,6 +13,7 @@ from fusion.config.sections import Config
 from fusion.network.disjoint import disjoint_pairs
 from fusion.network.paths import GivenPaths, PathTable
 from fusion.network.topology import Topology
+from fusion.scenario.failures import failed_links
 
 if TYPE_CHECKING:
     from fusion.kernel.protection import Protection
@@ -37,6 +38,18 @@ def protected_paths(
         most_hops_more=1 if least_congested else None,
         given=given,
     )
+
+
+def protection_of(config: Config, topology: Topology, paths: PathTable) -> Protection | None:
+    """Return how connections are protected; None: they are not. paths: of `protected_paths`."""
+    if not is_protected(config):
+        return None
+    groups = [
+        failed_links(each, topology)
+        for each in config.failure_settings.each
+        if each.failure_type == "srlg"
+    ]
+    return make_protection(config, topology, paths, groups)
 
 
 def make_protection(

@@ -1,4 +1,4 @@
-"""How requests may be served other than by one lightpath of their own: sliced, groomed, in part."""
+"""How requests may be served: sliced, groomed, in part, by lightpaths of some signal quality."""
 
 from __future__ import annotations
 
@@ -6,108 +6,84 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fusion.config.config import Config
+from fusion.config.sections import Config
 from fusion.kernel.records import Service
+from fusion.network.formats import Columns
+from fusion.network.impairments import make_impairments
 from fusion.network.paths import PathTable
-from fusion.network.slicing import PER_GBPS, slices
-from fusion.scenario.full_needs_as_fusion import needs_full
-from fusion.scenario.policies import looks_at_impairments, ranks_paths
+from fusion.network.planes import Plane
+from fusion.network.quality import make_quality
+from fusion.network.quality_file import quality_of_paths
+from fusion.network.slicing import PER_GBPS
+from fusion.scenario.candidate_paths import ranks_of
+from fusion.scenario.inputs import Inputs
+from fusion.scenario.lightpaths import lightpath_rates_of
+from fusion.scenario.loops import takes_connections
+from fusion.scenario.policies import looks_at_impairments
+from fusion.scenario.service_arrays import make_service
+from fusion.scenario.service_as_fusion import service_as_fusion
 
 
-def make_service(
+def service_of(
+    config: Config,
+    inputs: Inputs,
     paths: PathTable,
-    bit_rates_gbps: Sequence[float],
-    requested: int,
-    *,
-    max_segments: int,
-    grooms: bool,
-    partial: bool,
-    separate_directions: bool,
-    uneven: bool = False,
-) -> Service:
-    """Return the arrays of a way of serving requests, in which any signal quality is good.
-
-    bit_rates_gbps: of the columns of `Network.width`, in Gb/s; requests have the first `requested` of them,
-    and lightpaths may have any. separate_directions: whether the directions of a link have spectra of their
-    own; if not, a lightpath serves the pair of nodes both ways. uneven: whether the slices of a request may
-    have bit rates that differ.
-    """
-    rates = np.rint(np.asarray(bit_rates_gbps) * PER_GBPS).astype(np.int64)
-    units = rates.tolist()
-    options = [
-        [] if uneven else slices(units, rate, max_segments, partial=partial)
-        for rate in units[:requested]
-    ]
-    table = np.zeros((requested, max(1, *map(len, options)), 2), dtype=np.int32)
-    for row, of_rate in enumerate(options):
-        if of_rate:
-            table[row, : len(of_rate)] = of_rate
-    tiers = [
-        [index for index, _ in slices(units, rate, 0, partial=True)] for rate in units[:requested]
-    ]
-    most = max(1, *map(len, tiers))
-    groups: dict[tuple[int, int], int] = {}
-    routes: dict[tuple[int, tuple[int, ...]], int] = {}
-    group, route = [], []
-    for pair, (source, destination) in enumerate(paths.pairs.tolist()):
-        ends = (source, destination)
-        if not separate_directions:
-            ends = min(ends, ends[::-1])
-        group.append(groups.setdefault(ends, len(groups)))
-        for path in range(paths.first_path[pair], paths.first_path[pair + 1]):
-            links = tuple(paths.links[paths.first_hop[path] : paths.first_hop[path + 1]].tolist())
-            if not separate_directions:
-                links = min(links, links[::-1])
-            route.append(routes.setdefault((group[-1], links), len(routes)))
-    return Service(
-        slices=table,
-        max_segments=max_segments,
-        grooms=grooms,
-        partial=partial,
-        rate=rates,
-        group=np.array(group, dtype=np.int32),
-        route=np.array(route, dtype=np.int32),
-        tiers=np.array([[*each, *([-1] * (most - len(each)))] for each in tiers], dtype=np.int32)
-        if uneven
-        else np.zeros((0, 0), dtype=np.int32),
-        quality=None,
-    )
-
-
-def plain_service(pairs: int, paths: int, rates: Sequence[float], requested: int) -> Service:
-    """Return the way of serving each request by one lightpath of its own, of any signal quality.
-
-    rates, requested: `bit_rates_gbps` and `requested` of `make_service`.
-    """
-    return Service(
-        slices=np.zeros((requested, 1, 2), dtype=np.int32),
-        max_segments=1,
-        grooms=False,
-        partial=False,
-        rate=np.rint(np.asarray(rates) * PER_GBPS).astype(np.int64),
-        group=np.arange(pairs, dtype=np.int32),
-        route=np.zeros(paths, dtype=np.int32),
-        tiers=np.zeros((0, 0), dtype=np.int32),
-        quality=None,
-    )
-
-
-def takes_connections(config: Config) -> bool:
-    """Return whether a request may take several lightpaths, a part of one, or one that must be good.
-
-    Or one that is placed by impairments, or by a user's policy on paths that are ranked: only the loop for
-    connections knows where light is, and keeps the order of the paths.
-    """
+    planes: Sequence[Plane],
+    link_km: Sequence[float],
+    columns: Columns,
+) -> Service | None:
+    """Return how requests may be served; None: by one lightpath of their own, of any signal quality."""
+    if not takes_connections(config):
+        return None
     general = config.general_settings
-    if needs_full(config):
-        return False  # its loop has arrays of its own
-    # By FUSION's conventions a lightpath has the bit rate of its request: there is nothing to groom.
-    grooms = general.is_grooming_enabled and config.compatibility_settings.conventions == "none"
-    many = general.max_segments > 1 or grooms
-    ranked = bool(config.routing_settings.policy) and ranks_paths(config)
-    return many or ranked or needs_quality(config) or looks_at_impairments(config)
+    as_fusion = config.compatibility_settings.conventions != "none"
+    rates = columns.gbps.tolist() if as_fusion else lightpath_rates_of(config, inputs.modulation)
+    service = make_service(
+        paths,
+        rates,
+        len(config.bit_rate_shares),
+        max_segments=general.max_segments,
+        grooms=general.is_grooming_enabled,
+        partial=general.can_partially_serve,
+        separate_directions=config.topology_settings.link_directions == "separate",
+        uneven=general.dynamic_lps,
+    )
+    if as_fusion:
+        service = service_as_fusion(config, service, inputs.modulation)
+    service = _with_quality(config, inputs, service, paths, planes, link_km, columns)
+    if looks_at_impairments(config):
+        on = [(plane.core, plane.band) for plane in planes]
+        service = service._replace(impairments=make_impairments(config, on, link_km))
+    return service
 
 
-def needs_quality(config: Config) -> bool:
-    """Return whether lightpaths need some signal quality, by our models."""
-    return config.snr_settings.snr_type != "None" and not needs_full(config)
+def _with_quality(
+    config: Config,
+    inputs: Inputs,
+    service: Service,
+    paths: PathTable,
+    planes: Sequence[Plane],
+    link_km: Sequence[float],
+    columns: Columns,
+) -> Service:
+    """Return a service whose lightpaths need some signal quality, if a model of it is on."""
+    options = columns.format_options
+    if options is None:
+        return service
+    if options.any_rate >= 0:
+        tiers = np.full((len(config.bit_rate_shares), 1), options.any_rate, dtype=np.int32)
+        service = service._replace(tiers=tiers)
+    units = np.rint(np.array(options.bit_rates_gbps) * PER_GBPS).astype(np.int64)
+    cores = [(plane.core, plane.band) for plane in planes]
+    from_file = None
+    if inputs.quality is not None:
+        from_file = quality_of_paths(
+            inputs.quality,
+            np.repeat(paths.pairs, np.diff(paths.first_path), axis=0),
+            ranks_of(paths),
+            cores,
+            max(plane.slots for plane in planes),
+            config.snr_settings.snr_thresholds,
+        )
+    quality = make_quality(config, inputs.modulation, options, cores, link_km, from_file)
+    return service._replace(rate=units[options.rate], quality=quality)

@@ -13,6 +13,9 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.config.sections import Config
+from fusion.network.paths import PathTable
+
 HoldingDistribution = Literal["exponential", "deterministic", "truncated_exponential"]
 
 CHUNK = 16_384
@@ -57,6 +60,23 @@ class Requests(NamedTuple):
             self.bit_rate[start:stop],
             self.tie[start:stop],
         )
+
+
+def traffic_of(
+    config: Config, matrix: NDArray[np.float64] | None, paths: PathTable
+) -> TrafficModel:
+    """Return how the requests of a config are drawn. matrix: see `Inputs`."""
+    if matrix is None:
+        pair_shares = np.full(len(paths.pairs), 1.0 / len(paths.pairs))
+    else:
+        of_pairs = matrix[paths.pairs[:, 0], paths.pairs[:, 1]]
+        pair_shares = of_pairs / of_pairs.sum()
+    return TrafficModel(
+        pair_shares=np.asarray(pair_shares, dtype=np.float64),
+        bit_rate_shares=np.array(list(config.bit_rate_shares.values())),
+        mean_holding_time=config.general_settings.holding_time,
+        holding_distribution=config.traffic_settings.holding_distribution,
+    )
 
 
 def mean_of_truncated_exponential(mean: float) -> float:

@@ -16,8 +16,8 @@ from fusion.network.slicing import PER_GBPS
 from fusion.simulation.moments_as_fusion import NONE, described, in_cents, rounded
 
 if TYPE_CHECKING:
+    from fusion.scenario.conventions import Conventions
     from fusion.scenario.scenario import Scenario
-    from fusion.scenario.scenario_as_fusion import Conventions
     from fusion.simulation.trajectory_as_fusion import Trajectory
 
 
@@ -28,7 +28,7 @@ def iteration_record(
     outcome, requests = found.outcome, found.requests
     served = outcome[:, PATH] >= 0
     blocked = ~served
-    rates = scenario.bit_rates_gbps
+    rates = scenario.lightpaths.bit_rates_gbps
     by_rate = np.bincount(requests.bit_rate[blocked], minlength=len(rates))
     # Of requests that other lightpaths carry FUSION counts no more than that it has served them.
     lit = outcome[:, LIGHTPATHS] > 0
@@ -56,8 +56,8 @@ def iteration_record(
         },
         "link_usage_dict": links,
         **rounded("trans", np.array([transponders])),
-        **rounded("hops", scenario.hops[path].astype(float)),
-        **rounded("lengths", np.round(scenario.length_km[path], 2)),
+        **rounded("hops", scenario.candidates.hops[path].astype(float)),
+        **rounded("lengths", np.round(scenario.candidates.length_km[path], 2)),
         **{f"route_times_{name}": 0.0 for name in ("mean", "min", "max")},
         **{f"xt_{name}": None for name in ("mean", "min", "max")},
         **rounded("snr", lightpaths.quality_of_requests()),
@@ -81,8 +81,8 @@ def _slots(scenario: Scenario, conventions: Conventions, found: Trajectory) -> d
     if not conventions.lists_slots:
         return {"start_slot_list": [], "end_slot_list": []}
     start = found.lightpath[:, 3]
-    width = found.made[:, 0] + scenario.guard_slots
-    end = start + width - (0 if scenario.guard_slots else 1)
+    width = found.made[:, 0] + scenario.lightpaths.guard_slots
+    end = start + width - (0 if scenario.lightpaths.guard_slots else 1)
     return {"start_slot_list": start.tolist(), "end_slot_list": end.tolist()}
 
 
@@ -102,9 +102,9 @@ def link_usage(scenario: Scenario, found: Trajectory) -> dict[str, dict[str, flo
         ended = served[departure[served] <= requests.arrival[lit[-1]]]
         ended = ended[np.argsort(departure[ended], kind="stable")]
         path = found.outcome[ended, PATH]
-        gbps = scenario.bit_rates_gbps[requests.bit_rate[ended]]
+        gbps = scenario.lightpaths.bit_rates_gbps[requests.bit_rate[ended]]
         traffic = gbps * (departure[ended] - requests.arrival[ended])
-        hops = scenario.hops[path]
+        hops = scenario.candidates.hops[path]
         first = np.repeat(network.first_hop[path] - np.cumsum(hops) + hops, hops)
         links = network.links[first + np.arange(len(first))]
         np.add.at(throughput, links, np.repeat(traffic, hops))
@@ -126,9 +126,12 @@ class _Lightpaths:
         self._band = np.array([self._bands.index(each.band) for each in scenario.planes])[plane]
         self._core = np.array([each.core for each in scenario.planes])[plane]
         _, self._format, rate = found.made.T
-        self._names = scenario.formats
-        self._rate = scenario.bit_rates_gbps[rate]
-        self._weight, self._hops = found.weight[self._request], scenario.hops[path].astype(float)
+        self._names = scenario.lightpaths.formats
+        self._rate = scenario.lightpaths.bit_rates_gbps[rate]
+        self._weight, self._hops = (
+            found.weight[self._request],
+            scenario.candidates.hops[path].astype(float),
+        )
         # As Python rounds, which matters for costs alone.
         self._cents = np.array([round(weight, 2) for weight in self._weight.tolist()])
         # Where nothing is measured, every lightpath has one user, which has all of it.
@@ -224,7 +227,7 @@ def _realized(scenario: Scenario, conventions: Conventions, found: Trajectory) -
     if not conventions.partial:
         return {key: [] for key in keys}
     served = found.outcome[:, LIGHTPATHS] > 0
-    asked = scenario.bit_rates_gbps[found.requests.bit_rate]
+    asked = scenario.lightpaths.bit_rates_gbps[found.requests.bit_rate]
     ratio = 1.0 - found.unserved / PER_GBPS / asked
     groups = {"overall": served} | {
         _key(tier): served & (asked == tier) for tier in conventions.tiers

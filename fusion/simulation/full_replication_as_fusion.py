@@ -53,7 +53,7 @@ def serve_step_by_step(
     number = len(requests.arrival)
     live, diary = new_live(rules, number), new_diary(rules, number)
     tally = new_tally(scenario.network)
-    shares = np.empty(int(scenario.hops.max(initial=1)))
+    shares = np.empty(int(scenario.candidates.hops.max(initial=1)))
     departure = requests.arrival + requests.holding
     by_departure, ended = np.argsort(departure, kind="stable"), np.zeros(1, dtype=np.int64)
     for start in range(0, number, CHUNK):
@@ -83,7 +83,9 @@ def serve_step_by_step(
 
 def _trajectory(scenario: Scenario, requests: Requests, diary: Diary, records: int) -> Trajectory:
     entries = diary.lightpath[:records]
-    rates = {int(rate): index for index, rate in enumerate(scenario.bit_rates_gbps.tolist())}
+    rates = {
+        int(rate): index for index, rate in enumerate(scenario.lightpaths.bit_rates_gbps.tolist())
+    }
     rate = np.array([rates[gbps] for gbps in entries[:, 6].tolist()], dtype=np.int32)
     outcome = diary.outcome[:, [LIGHTPATHS, TRANSPONDERS, PATH, PLACE]].astype(np.int32)
     begin = requests.arrival[entries[:, 0]]

@@ -105,7 +105,7 @@ class PlainSimulation:
             state.cursor[3] = countdown
             add_restored(tally, again)
         gone = decision[:, 0] == -1
-        lost_gbps = float(scenario.bit_rates_gbps[bit_rate[gone]].sum())
+        lost_gbps = float(scenario.lightpaths.bit_rates_gbps[bit_rate[gone]].sum())
         took = restoration_ms(
             failure.recovery,
             self.links,

@@ -224,7 +224,7 @@ class ProtectedSimulation:
         lost = decision[:, 0] == -1
         return toll._replace(
             restored=int(len(out) - lost.sum()),
-            lost_gbps=float(scenario.bit_rates_gbps[bit_rate[lost]].sum()),
+            lost_gbps=float(scenario.lightpaths.bit_rates_gbps[bit_rate[lost]].sum()),
             departure=departure[lost],
             gone=True,
             recovery_ms=took,

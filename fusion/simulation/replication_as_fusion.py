@@ -12,9 +12,9 @@ from fusion.kernel.connections import COUNTDOWN, add_busy_so_far, new_connection
 from fusion.kernel.fusion_loop import PATH, new_ledger, serve_as_fusion
 from fusion.kernel.records import Service
 from fusion.results.measured import Counted, Replication, per_link, replication_of
+from fusion.scenario.conventions import Conventions
 from fusion.scenario.requests_as_fusion import draw_requests
 from fusion.scenario.scenario import Scenario
-from fusion.scenario.scenario_as_fusion import Conventions
 from fusion.scenario.traffic import CHUNK, Requests
 from fusion.simulation.counters_as_fusion import iteration_record
 from fusion.simulation.full_replication_as_fusion import serve_step_by_step
@@ -84,7 +84,9 @@ def _serve_alone(
     served = path >= 0
     numbers = np.flatnonzero(served)
     lightpath = np.column_stack([numbers, decision[served], requests.bit_rate[served]])
-    outcome = np.column_stack([served, served, path, np.where(served, scenario.rank[path], -1)])
+    outcome = np.column_stack(
+        [served, served, path, np.where(served, scenario.candidates.rank[path], -1)]
+    )
     setups = per_link(
         network.first_hop, network.links, tally.served_by_path.astype(float), len(scenario.links)
     )
@@ -96,7 +98,7 @@ def _serve_alone(
         setups.astype(np.int64),
         _as_made(scenario, lightpath),
         np.zeros(count, dtype=np.bool_),
-        scenario.length_km[path],
+        scenario.candidates.length_km[path],
     )
     return found, Counted(float(requests.arrival[-1]), tally, new_count())
 
@@ -105,8 +107,11 @@ def _as_made(scenario: Scenario, lightpath: NDArray[np.int32]) -> NDArray[np.int
     """Return `Trajectory.made` of lightpaths with the width of their path and column."""
     path, column = lightpath[:, 1], lightpath[:, 4]
     row = scenario.network.width_row[path]
-    slots = scenario.network.width[row, column] - scenario.guard_slots
-    formats, rates = scenario.format_by_row[row, column], scenario.rate_of_column[column]
+    slots = scenario.network.width[row, column] - scenario.lightpaths.guard_slots
+    formats, rates = (
+        scenario.lightpaths.format_by_row[row, column],
+        scenario.lightpaths.rate_of_column[column],
+    )
     return np.column_stack([slots, formats, rates]).astype(np.int32)
 
 
@@ -154,6 +159,6 @@ def _serve_connections(
         ledger.setups,
         _as_made(scenario, lightpath),
         np.zeros(number, dtype=np.bool_),
-        scenario.length_km[ledger.outcome[:, PATH]],
+        scenario.candidates.length_km[ledger.outcome[:, PATH]],
     )
     return found, Counted(float(requests.arrival[-1]), tally, count)

@@ -50,7 +50,7 @@ def run(
     tables = Tables(directory, scenario, config.statistics_settings.confidence)
     replication_table = ReplicationTable(directory / "replications.csv")
     report = Report(config, states, progress)
-    report.start(inputs.topology, len(scenario.hops))
+    report.start(inputs.topology, len(scenario.candidates.hops))
 
     def finish_loads() -> None:
         for state in states.values():

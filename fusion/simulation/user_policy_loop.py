@@ -28,7 +28,8 @@ from fusion.kernel.user_policy import (
 from fusion.scenario.policy.build import chooser_of
 from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.trial import Traced, WrongPolicyError
-from fusion.scenario.scenario import Scenario, UserPolicy
+from fusion.scenario.scenario import Scenario
+from fusion.scenario.user_policy import UserPolicy
 
 Serve = Callable[..., None]
 """A function with the arguments of an event loop up to `decision`."""

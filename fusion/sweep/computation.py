@@ -13,7 +13,8 @@ from typing import NamedTuple
 from fusion.results.logging_config import get_logger
 from fusion.results.outcome import Outcome, outcome_of
 from fusion.results.stopping import Task
-from fusion.scenario.scenario import Loop, Scenario, loop_of, make_scenario
+from fusion.scenario.loops import Loop, loop_of
+from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.compilation import compile_for
 from fusion.simulation.pool import Stopped, run_tasks, usable_cpus
 from fusion.simulation.replication import replicate

@@ -161,7 +161,7 @@ def test_a_pair_of_more_hops_is_none_of_the_least_congested() -> None:
             topology,
             general={"route_method": method, "max_segments": 1, "request_distribution": {"100": 1}},
             routing={"k_paths": 4, "path_order": "hops"},
-        ).hops.tolist()
+        ).candidates.hops.tolist()
         for method in ("k_shortest_path", general["route_method"])
     }
     assert hops == {

@@ -172,7 +172,7 @@ def test_importance_splitting_refuses_what_it_cannot_do(tmp_path: Path) -> None:
 
 def test_columns_of_lightpaths_go_beyond_those_of_requests(tmp_path: Path) -> None:
     made = scenario(link(tmp_path, 10, max_segments=2, request_distribution={100: 1}))
-    assert made.bit_rates_gbps.tolist() == [100.0, 50.0]
+    assert made.lightpaths.bit_rates_gbps.tolist() == [100.0, 50.0]
     assert len(made.traffic.bit_rate_shares) == 1
     done = replicate(made, 3.0, 0, 100)
     assert len(done.requested_by_bit_rate) == len(done.blocked_by_bit_rate) == 1

@@ -297,13 +297,13 @@ def test_the_command_plans_computes_and_explains(server: Prefect, tmp_path: Path
 
 
 BROKEN = """
-import fusion.scenario.scenario
+import fusion.scenario.candidate_paths
 from fusion.network.paths import k_shortest_paths
 def broken(topology, k, *more, **named):
     if k == 1:
         raise ValueError("no such path today")
     return k_shortest_paths(topology, k, *more, **named)
-fusion.scenario.scenario.k_shortest_paths = broken
+fusion.scenario.candidate_paths.k_shortest_paths = broken
 """
 
 

@@ -13,6 +13,8 @@ from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
 from fusion.network.planes import Plane
 from fusion.results.measured import Replication
+from fusion.scenario.candidate_paths import Candidates
+from fusion.scenario.network_rows import Lightpaths
 from fusion.scenario.policies import built_in_policy
 from fusion.scenario.scenario import Scenario
 from tests.twin.cases import Case
@@ -32,15 +34,19 @@ def scenario_of(case: Case, num_requests: int) -> Scenario:
         service=None,
         failure=None,
         protection=None,
+        conventions=None,
+        user_policy=None,
         planes=tuple(Plane(core, "c", count) for core, count in enumerate(slots)),
-        hops=np.diff(network.first_hop),
-        length_km=paths.length_km,
-        rank=np.array(rank, dtype=np.int32),
-        format_by_row=np.zeros_like(network.width),
-        formats=("any",),
-        guard_slots=0,
-        bit_rates_gbps=np.arange(1.0, network.width.shape[1] + 1),
-        rate_of_column=np.arange(network.width.shape[1], dtype=np.int32),
+        candidates=Candidates(
+            np.diff(network.first_hop), paths.length_km, np.array(rank, dtype=np.int32)
+        ),
+        lightpaths=Lightpaths(
+            formats=("any",),
+            format_by_row=np.zeros_like(network.width),
+            guard_slots=0,
+            bit_rates_gbps=np.arange(1.0, network.width.shape[1] + 1),
+            rate_of_column=np.arange(network.width.shape[1], dtype=np.int32),
+        ),
         pairs=tuple((str(source), str(destination)) for source, destination in paths.pairs),
         links=tuple((f"link {link}", "") for link in range(network.spectrum.shape[1])),
         link_km=(1.0,) * network.spectrum.shape[1],
@@ -81,7 +87,9 @@ def look(spectrum: Spectrum, setting: Setting, pair: int, bit_rate: int, holding
     source, destination = scenario.pairs[pair]
     seen = {f"source {node}": float(node == source) for node in setting.layout.nodes}
     seen |= {f"destination {node}": float(node == destination) for node in setting.layout.nodes}
-    seen["bit rate"] = scenario.bit_rates_gbps[bit_rate] / max(scenario.bit_rates_gbps)
+    seen["bit rate"] = scenario.lightpaths.bit_rates_gbps[bit_rate] / max(
+        scenario.lightpaths.bit_rates_gbps
+    )
     seen["holding time"] = min(1.0, holding / (8 * scenario.traffic.mean_holding_time))
     choices: list[Choice | None] = []
     for candidate in range(setting.layout.candidates):

@@ -419,7 +419,7 @@ def test_traffic_is_that_of_a_sweep() -> None:
     scenario: Scenario = env.scenario
     chunk = next(draw_requests(scenario.traffic, LOAD, 9, 4, ties=False))
     observation, _ = env.reset(options={"replication": 4})
-    rates = scenario.bit_rates_gbps
+    rates = scenario.lightpaths.bit_rates_gbps
     for index in range(30):
         source, destination = scenario.pairs[chunk.pair[index]]
         nodes = env.layout.nodes

@@ -139,7 +139,7 @@ def test_a_config_means_this_traffic(tmp_path: Path) -> None:
     """Uniform pairs by default; a traffic matrix gives each ordered pair its share, 0 included."""
     uniform = scenario_of()
     assert np.all(uniform.traffic.pair_shares == 1 / 182)
-    assert uniform.bit_rates_gbps.tolist() == list(range(25, 101))
+    assert uniform.lightpaths.bit_rates_gbps.tolist() == list(range(25, 101))
     matrix = np.random.default_rng(1).uniform(0, 1, (14, 14)).round(3)
     matrix[3, :] = 0.0
     np.fill_diagonal(matrix, 0.0)
@@ -164,7 +164,7 @@ def test_bit_rate_distribution_of_a_config() -> None:
         general_settings={"request_distribution": {"25": 0.1, "50": 0.6, "100": 0.3}},
         traffic_settings={"bit_rates": "distribution"},
     )
-    assert scenario.bit_rates_gbps.tolist() == [25.0, 50.0, 100.0]
+    assert scenario.lightpaths.bit_rates_gbps.tolist() == [25.0, 50.0, 100.0]
     assert_shares(requests_of(scenario.traffic).bit_rate, np.array([0.1, 0.6, 0.3]))
 
 

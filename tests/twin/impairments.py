@@ -43,7 +43,7 @@ class ImpairedSpectrum(Spectrum):
     def __init__(self, network: Network, config: Config, scenario: Scenario) -> None:
         super().__init__(network)
         self._settings, self._planes = config.snr_settings, scenario.planes
-        self._guard, self._km = scenario.guard_slots, scenario.link_km
+        self._guard, self._km = scenario.lightpaths.guard_slots, scenario.link_km
         self._slot_hz = config.topology_settings.bw_per_slot * 1e9
         cores = config.topology_settings.cores_per_link
         looks = "xt_aware" in (

@@ -51,7 +51,7 @@ class QualityTwin(ConnectionTwin):
         self._physics = physics_of(config)
         self._cores = config.topology_settings.cores_per_link
         self._scenario = scenario
-        self._guard = scenario.guard_slots
+        self._guard = scenario.lightpaths.guard_slots
         self.options = [
             [column for column in options if column >= 0]
             for options in scenario.service.quality.options.tolist()
@@ -75,7 +75,9 @@ class QualityTwin(ConnectionTwin):
         self._on = cache(self._noise_on)
 
     def _format(self, row: int, column: int) -> str:
-        return self._scenario.formats[self._scenario.format_by_row[row, column]]
+        return self._scenario.lightpaths.formats[
+            self._scenario.lightpaths.format_by_row[row, column]
+        ]
 
     def format_of(self, lightpath: Lightpath) -> str:
         row = self._scenario.network.width_row[lightpath.choice.path]

@@ -24,7 +24,7 @@ from fusion.kernel.connections import (
 )
 from fusion.kernel.records import Connections, Count, Service
 from fusion.scenario.policies import built_in_policy
-from fusion.scenario.service import make_service
+from fusion.scenario.service_arrays import make_service
 from fusion.scenario.traffic import Requests
 from tests.twin.cases import POLICIES, Case, cases, serve_case
 from tests.twin.connections import ConnectionTwin

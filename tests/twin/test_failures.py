@@ -23,6 +23,7 @@ from fusion.results.replication_file import to_record
 from fusion.results.statistics import blocking_estimate
 from fusion.scenario.failures import Event, Failure, restoration_stream
 from fusion.scenario.inputs import read_inputs
+from fusion.scenario.network_rows import Lightpaths
 from fusion.scenario.policies import Policy, built_in_policy
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.scenario.traffic import Requests, draw_requests
@@ -87,7 +88,7 @@ def made_for(case: Case, policy: Policy, service: Service | None) -> Scenario:
         service=service,
         failure=ONCE,
         link_km=(0.0,) * case.network.spectrum.shape[1],
-        bit_rates_gbps=rates,
+        lightpaths=Lightpaths((), case.network.width, 0, rates, np.arange(len(rates))),
         num_requests=len(case.requests.arrival),
         sample_every=case.sample_every,
     )
@@ -163,7 +164,7 @@ def test_decisions_are_those_of_the_twin(
     twin = BreakableTwin(case.network, *policy)
     outage, slow = run_with(simulation, twin, case, happening, restoration, chosen.needs_ties)
     if case.cuts[1] == 0:
-        rates = simulation._scenario.bit_rates_gbps
+        rates = simulation._scenario.lightpaths.bit_rates_gbps
         lost = sum(rates[int(rate)] for rate in slow.lost)
         assert outage.lost_gbps == pytest.approx(lost)
     assert_conserved(simulation, happening)

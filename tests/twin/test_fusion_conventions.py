@@ -19,9 +19,9 @@ from fusion.config.shipped import FUSION_NETWORKS
 from fusion.kernel.fusion_loop import LIGHTPATHS, PATH, TRANSPONDERS
 from fusion.network.slicing import PER_GBPS
 from fusion.network.topology import load_topology
+from fusion.scenario.conventions import Conventions
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import Scenario, make_scenario
-from fusion.scenario.scenario_as_fusion import Conventions
 from fusion.simulation.replication_as_fusion import trajectory
 
 SHARES = {"25": 0.1, "50": 0.1, "100": 0.5, "200": 0.2, "400": 0.1}
@@ -132,8 +132,10 @@ def decisions(scenario: Scenario, load: float, iteration: int) -> tuple[list[Ser
             a, b = scenario.links[link]
             nodes.append(b if nodes[-1] == a else a)
         at = scenario.planes[plane]
-        name = scenario.formats[scenario.format_by_row[network.width_row[path], column]]
-        rate = f"{scenario.bit_rates_gbps[scenario.rate_of_column[column]]:g}"
+        name = scenario.lightpaths.formats[
+            scenario.lightpaths.format_by_row[network.width_row[path], column]
+        ]
+        rate = f"{scenario.lightpaths.bit_rates_gbps[scenario.lightpaths.rate_of_column[column]]:g}"
         lightpath = Lightpath(tuple(nodes), at.core, at.band, start, name, rate)
         lightpaths.setdefault(request, []).append(lightpath)
     served = [

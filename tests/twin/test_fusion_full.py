@@ -135,9 +135,11 @@ def served_by(scenario: Scenario, found: Trajectory) -> list[Served]:
             a, b = scenario.links[link]
             nodes.append(b if nodes[-1] == a else a)
         at = scenario.planes[plane]
-        gbps = f"{scenario.bit_rates_gbps[rate]:g}"
+        gbps = f"{scenario.lightpaths.bit_rates_gbps[rate]:g}"
         lightpaths.setdefault(request, []).append(
-            Lightpath(tuple(nodes), at.core, at.band, start, scenario.formats[name], gbps)
+            Lightpath(
+                tuple(nodes), at.core, at.band, start, scenario.lightpaths.formats[name], gbps
+            )
         )
     return [
         Served(

@@ -181,7 +181,7 @@ def compare(
     assert_shared_once(simulation)
     if case.cuts[1] == 0:
         assert outage.switched == slow.switched
-        rates = simulation._scenario.bit_rates_gbps
+        rates = simulation._scenario.lightpaths.bit_rates_gbps
         assert outage.lost_gbps == pytest.approx(sum(rates[int(rate)] for rate in slow.lost))
         paths = range(len(case.network.first_hop) - 1)
         busy = [twin.busy.get(path, 0.0) for path in paths]

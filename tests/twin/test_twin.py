@@ -112,9 +112,9 @@ def test_replication_measures_what_the_twin_sees_after_the_warm_up() -> None:
     plane = np.array([decision[1] for decision in twin.decisions])[after]
     served = path >= 0
     bit_rate = requests.bit_rate[after]
-    gbps = scenario.bit_rates_gbps[bit_rate]
+    gbps = scenario.lightpaths.bit_rates_gbps[bit_rate]
     width = scenario.network.width[scenario.network.width_row[path], bit_rate]
-    formats = scenario.format_by_row[scenario.network.width_row[path], bit_rate]
+    formats = scenario.lightpaths.format_by_row[scenario.network.width_row[path], bit_rate]
     assert 0 < measured.blocked.sum() == (~served).sum()
     assert measured.requests == len(path)
     assert count(requests.pair[after], measured.requested) == measured.requested.tolist()
@@ -127,10 +127,10 @@ def test_replication_measures_what_the_twin_sees_after_the_warm_up() -> None:
         sum(scenario.link_km[link] for p in path[served] for link in twin.spectrum.route[p])
     )
     assert measured.slots == (width[served] - 2).sum()
-    for f in range(len(scenario.formats)):
+    for f in range(len(scenario.lightpaths.formats)):
         of_format = bit_rate[served & (formats == f)]
         assert measured.lightpaths_by_format[f].tolist() == count(
-            of_format, scenario.bit_rates_gbps
+            of_format, scenario.lightpaths.bit_rates_gbps
         )
     assert count(plane[served], np.zeros(4)) == measured.lightpaths_by_plane.tolist()
     rank = path[served] - scenario.network.first_path[requests.pair[after][served]]

@@ -31,8 +31,8 @@ from fusion.kernel.request import Facts
 from fusion.kernel.routing import IN_ORDER
 from fusion.scenario.policies import FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.policy.source import PolicySource
-from fusion.scenario.scenario import UserPolicy
 from fusion.scenario.traffic import Requests
+from fusion.scenario.user_policy import UserPolicy
 from fusion.simulation.connections import ConnectionSimulation
 from fusion.simulation.user_policy_loop import UserPolicyConnectionLoop
 from tests.twin import test_quality
@@ -184,8 +184,8 @@ def with_user_policy(case: test_quality.Case, text: str) -> test_quality.Case:
     facts = Facts(
         source=np.array([int(a) for a, _ in scenario.pairs], dtype=np.int32),
         destination=np.array([int(b) for _, b in scenario.pairs], dtype=np.int32),
-        bit_rate_gbps=scenario.bit_rates_gbps[scenario.rate_of_column],
-        length_km=scenario.length_km,
+        bit_rate_gbps=scenario.lightpaths.bit_rates_gbps[scenario.lightpaths.rate_of_column],
+        length_km=scenario.candidates.length_km,
         plane=np.array([(n, 0, scenario.planes[n].slots) for n in range(count)], dtype=np.int32),
     )
     user_policy = UserPolicy(source_of(text), facts)

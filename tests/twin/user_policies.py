@@ -9,7 +9,7 @@ from fusion.kernel.request import BLOCKED, Facts, Request
 from fusion.scenario.policy.build import build
 from fusion.scenario.policy.file import checked
 from fusion.scenario.policy.source import PolicyFile, PolicySource
-from fusion.scenario.scenario import UserPolicy
+from fusion.scenario.user_policy import UserPolicy
 from fusion.simulation.user_policy_loop import UserPolicyLoop
 from tests.twin.cases import Case, Served
 from tests.twin.twin import Choice, Twin

@@ -29,7 +29,7 @@ from fusion.scenario.content import content_key
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.requests_as_fusion import draw_requests
 from fusion.scenario.scenario import Scenario, make_scenario
-from fusion.scenario.scenario_as_fusion import segments
+from fusion.scenario.service_as_fusion import segments
 from fusion.simulation.moments_as_fusion import described
 from fusion.simulation.replication import replicate
 from fusion.simulation.replication_as_fusion import trajectory
@@ -274,7 +274,7 @@ def test_fusions_own_paths_need_no_file() -> None:
     )
     assert tabled.conventions is not None
     assert tabled.conventions.rules is not None
-    assert tabled.rank.max() == 2  # three of each pair
+    assert tabled.candidates.rank.max() == 2  # three of each pair
     served = (tabled.conventions.rules.tries[:, :, 0, 1] > 0).any(axis=1)
     paths = served[tabled.conventions.rules.path[:-1, ROW]]
     assert paths.sum() == 14 * 13 * 3  # of its core nodes

@@ -25,7 +25,7 @@ from fusion.kernel.impairments import Light, new_light
 from fusion.kernel.quality import new_noise
 from fusion.kernel.records import Connections, Count, Noise
 from fusion.kernel.splitting_loop import restore_state, save_state
-from fusion.scenario.service import plain_service
+from fusion.scenario.service_arrays import plain_service
 from fusion.scenario.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
 from fusion.simulation.restored import COUNTS, add_restored
 

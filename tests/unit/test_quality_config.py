@@ -192,8 +192,8 @@ def test_a_dynamic_channel_carries_what_its_format_does() -> None:
     names = {"BPSK": 200, "QPSK": 400, "8-QAM": 500, "16-QAM": 600, "32-QAM": 700, "64-QAM": 800}
     config_ = load_config("quick", overrides | snr("gsnr"))
     scenario = make_scenario(config_, read_inputs(config_))
-    for index, name in enumerate(scenario.formats):
-        rates = scenario.bit_rates_gbps[made.lightpaths_by_format[index] > 0].tolist()
+    for index, name in enumerate(scenario.lightpaths.formats):
+        rates = scenario.lightpaths.bit_rates_gbps[made.lightpaths_by_format[index] > 0].tolist()
         assert rates in ([], [names[name]])
 
 

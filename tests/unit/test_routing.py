@@ -79,7 +79,7 @@ def test_congestion_is_weighed_against_length() -> None:
     """score / weight = congestion + (1 - weight) / weight * km / km of the longest candidate."""
     made = scenario({"route_method": "cong_aware"}, k_paths=3, congestion_weight=0.25)
     first, end = made.network.first_path[:2]
-    km = made.length_km[first:end]
+    km = made.candidates.length_km[first:end]
     assert made.network.path_cost[first:end] == pytest.approx(3.0 * km / km.max())
     assert not scenario({}, k_paths=3).network.path_cost.any()
 
@@ -102,7 +102,7 @@ def test_only_length_counts_where_congestion_weighs_next_to_nothing() -> None:
 def test_least_congested_has_paths_of_one_hop_more_than_the_fewest() -> None:
     made = scenario({"route_method": "least_congested"}, k_paths=50)
     for first, end in zip(made.network.first_path[:-1], made.network.first_path[1:], strict=True):
-        hops = made.hops[first:end]
+        hops = made.candidates.hops[first:end]
         assert hops.max() <= hops.min() + 1
         assert list(hops) == sorted(hops)
     every = scenario({}, k_paths=50, path_order="hops")

@@ -31,6 +31,7 @@ from fusion.kernel.user_policy import CompileError, check_types, loop_with, make
 from fusion.network.paths import k_shortest_paths
 from fusion.network.planes import BANDS, planes_of
 from fusion.network.topology import Topology
+from fusion.scenario.loops import needs_quality, takes_connections
 from fusion.scenario.policies import looks_at_impairments, ranks_paths
 from fusion.scenario.policy import arithmetic, rules
 from fusion.scenario.policy import build as building
@@ -38,7 +39,7 @@ from fusion.scenario.policy.build import build, chooser_of
 from fusion.scenario.policy.errors import in_words
 from fusion.scenario.policy.rules import OFFERED, PLAIN, read_rules
 from fusion.scenario.policy.source import PolicySource
-from fusion.scenario.service import make_service, needs_quality, takes_connections
+from fusion.scenario.service_arrays import make_service
 
 _MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1  # of numba's integers
 
