@@ -3,8 +3,15 @@
 The promised names: `from fusion import load_config, make_scenario, read_inputs, replicate`.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.platform == "win32":  # file locks, signals and process groups are not what we need there
+    raise ImportError(
+        "FUSION runs on Linux and macOS. On Windows, install and run it in WSL, which is Linux: "
+        "https://learn.microsoft.com/windows/wsl/install"
+    )
 
 if TYPE_CHECKING:
     from fusion.config.config import Config, ConfigError, load_config, to_ini

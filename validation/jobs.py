@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
@@ -27,10 +26,8 @@ class Job(NamedTuple):
 
 def start_pool() -> ProcessPoolExecutor:
     """Return a pool with a process for each processor."""
-    method = "spawn" if sys.platform == "win32" else "forkserver"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["fusion.simulation.replication"])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fusion.simulation.replication"])
     return ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context)
 
 

@@ -76,13 +76,12 @@ class Signals:
     """Remember the first SIGINT or SIGTERM; end everything at the second."""
 
     def __init__(self) -> None:
-        """Take over both signals, and Ctrl-Break, which is what Windows has in their place."""
+        """Take over both signals."""
         self.received: int | None = None
         self._received_at = 0.0
         self._is_heeded = False
-        for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._handle)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:

@@ -28,9 +28,7 @@ def _roots() -> Iterator[Path]:
     for variable in ("FUSION_CACHE_DIR", "NUMBA_CACHE_DIR"):
         if given := os.environ.get(variable):
             yield Path(given)
-    if sys.platform == "win32":
-        yield Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "fusion"
-    elif sys.platform == "darwin":
+    if sys.platform == "darwin":
         yield Path.home() / "Library" / "Caches" / "fusion"
     else:
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion"

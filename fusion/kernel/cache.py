@@ -8,10 +8,10 @@ lies, so that each installation compiles anew; here a function is known by its n
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pickle
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,9 +23,6 @@ from numba.core import event
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
-
-if sys.platform != "win32":
-    import fcntl
 
 Happening = Literal["waiting", "compiling"]
 """A function waits for another process that compiles it; it is compiled here."""
@@ -158,7 +155,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
 
     def _lock(self, path: Path) -> None:
         """Wait until no other process compiles this. Without locks on this file system both compile."""
-        if sys.platform == "win32" or path in self._locks:
+        if path in self._locks:
             return
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)

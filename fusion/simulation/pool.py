@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -120,7 +119,7 @@ def _can_fork() -> bool:
 
     The address of a socket has 104 characters or more, and some 35 of them are the name below that folder.
     """
-    return sys.platform != "win32" and len(os.fsencode(tempfile.gettempdir())) <= 64
+    return len(os.fsencode(tempfile.gettempdir())) <= 64
 
 
 def usable_cpus() -> int:

@@ -100,7 +100,7 @@ class _Part(NamedTuple):
         """Ask the command to end, as a terminal would."""
         if (process := self.process()) is not None:
             with suppress(psutil.Error):
-                _ask_to_end(process)
+                process.terminate()
 
     def kill(self) -> None:
         """End it with all that it has started, at once."""
@@ -135,8 +135,7 @@ class _Signals:
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Hear them for as long as the context lasts."""
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {number: signal.signal(number, self._hear) for number in numbers}
         try:
             yield
@@ -145,7 +144,7 @@ class _Signals:
                 signal.signal(number, handler)
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        if self.count and number == getattr(signal, "SIGHUP", None):
+        if self.count and number == signal.SIGHUP:
             return  # a terminal that is closed sends it more than once
         self.count += 1
 
@@ -266,8 +265,7 @@ def _check_port(host: str, port: int) -> None:
             f"--host {host}: is not an address of this machine ({error.strerror})"
         ) from None
     with socket.socket(family, kind) as probe:
-        if sys.platform != "win32":  # there it would take a port that is in use
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
             return
@@ -431,7 +429,7 @@ def _end_flows(
         say("Ending what is going on; Ctrl-C again ends everything at once ...")
     for flow in flows.values():
         with suppress(psutil.Error):
-            _ask_to_end(flow)
+            flow.terminate()
     grace_seconds = Settings().grace_seconds
     # With no server there is nobody to tell the last news to.
     deadline = time.monotonic() + grace_seconds + (_FLOWS_SECONDS if server_is_there else 0.0)
@@ -561,13 +559,6 @@ def _flows(worker: psutil.Process) -> dict[UUID, psutil.Process]:
         except (psutil.Error, OSError, ValueError):
             continue
     return found
-
-
-def _ask_to_end(process: psutil.Process) -> None:
-    if sys.platform == "win32":
-        process.send_signal(signal.CTRL_BREAK_EVENT)
-    else:
-        process.terminate()
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""Run a command, and end it with everything it started when its starter is gone (POSIX).
+"""Run a command, and end it with everything it started when its starter is gone.
 
 `python -I -S guard.py STARTER GRACE_SECONDS COMMAND...` stands between the process STARTER and the
 command. Its standard input is a socket whose other end only the starter has. That end closes when
@@ -23,8 +23,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-
-assert sys.platform != "win32"
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36

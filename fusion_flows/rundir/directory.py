@@ -3,7 +3,6 @@
 import os
 import re
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +18,6 @@ _RUN_ID = re.compile(r"[0-9a-f]{12}")
 _NUMBER = re.compile(r"[0-9]+(e[0-9]+)?")  # a run id that is read as one
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?(e\+?[0-9]+)?")
 _LETTERS = "abcdf"  # an e between digits is an exponent
-_LEFTOVER = re.compile(r"\.deleted-[0-9a-f]{12}-[0-9a-f]{16}")
-_LOCK = ".lock"
-_LOCK_SECONDS = 0.5  # `in_use` and `delete` of others hold the lock for a moment
-_REMOVE_SECONDS = 5.0
-_RETRY_SECONDS = 0.01
 
 
 class RunDirectoryError(ValueError):
@@ -272,7 +266,7 @@ def _no_run_because(run: RunDirectory) -> str:
     """Return why this is not a run directory; empty when it is one."""
     try:
         status = os.lstat(run.path)
-        if _is_link(status):
+        if stat.S_ISLNK(status.st_mode):
             return "it is a symbolic link"
         if not stat.S_ISDIR(status.st_mode):
             return "it is not a folder"
@@ -290,12 +284,6 @@ def _no_run_because(run: RunDirectory) -> str:
     return ""
 
 
-def _is_link(status: os.stat_result) -> bool:
-    if sys.platform == "win32" and status.st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT:
-        return True  # a junction
-    return stat.S_ISLNK(status.st_mode)
-
-
 def shown(value: object) -> str:
     """Return a value as a message shows it: in quotes, printable, and not longer than a line."""
     text = repr(value[:101]) if isinstance(value, str) else show(value)
@@ -303,20 +291,17 @@ def shown(value: object) -> str:
 
 
 def walk(run: RunDirectory) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the relative POSIX path and the status of each regular file, in the order of names.
+    """Yield the relative path and the status of each regular file, in the order of names.
 
     No symbolic link is followed; what vanishes meanwhile is left out, and so is what lies deeper
     than MAX_DEPTH. Raises RunDirectoryError when the run directory cannot be read.
     """
     try:
-        if sys.platform == "win32":
-            yield from _walk_by_path(run.path, "")
-        else:
-            folder = open_folder(run.path)
-            try:
-                yield from _walk(folder, "")
-            finally:
-                os.close(folder)
+        folder = open_folder(run.path)
+        try:
+            yield from _walk(folder, "")
+        finally:
+            os.close(folder)
     except FileNotFoundError:
         raise no_run(run) from None
     except OSError as error:
@@ -324,12 +309,10 @@ def walk(run: RunDirectory) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def open_folder(name: str | Path, within: int | None = None) -> int:
-    """Open a folder, on POSIX, and return its descriptor; raise OSError for a symbolic link.
+    """Open a folder and return its descriptor; raise OSError for a symbolic link.
 
     The open is the check: no moment lies between them in which a link could be swapped in.
     """
-    if sys.platform == "win32":
-        raise NotImplementedError("folders have no descriptors on Windows")
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(name, flags, dir_fd=within)
 
@@ -356,24 +339,3 @@ def _walk(folder: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
             yield from _walk(inner, f"{prefix}{name}/")
         finally:
             os.close(inner)
-
-
-def _walk_by_path(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    # For Windows; weaker: a link that is swapped in between the look and the listing is followed.
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        if prefix:
-            return
-        raise
-    for name in names:
-        try:
-            status = os.lstat(folder / name)
-        except OSError:
-            continue
-        if _is_link(status):
-            continue
-        if stat.S_ISREG(status.st_mode):
-            yield prefix + name, status
-        elif stat.S_ISDIR(status.st_mode) and prefix.count("/") < MAX_DEPTH:
-            yield from _walk_by_path(folder / name, f"{prefix}{name}/")

@@ -10,11 +10,10 @@ import io
 import json
 import os
 import stat
-import sys
 import unicodedata
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 from fusion.config.problems import nearest
@@ -46,9 +45,7 @@ _PICTURES = {  # how such a file starts
     b"GIF8": "image/gif",
     b"RIFF": "image/webp",
 }
-_FILE_FLAGS = os.O_RDONLY
-for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
-    _FILE_FLAGS |= getattr(os, _name, 0)
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class FileRefusedError(RunDirectoryError):
@@ -147,8 +144,7 @@ def open_file(run: RunDirectory, path: str) -> BinaryIO:
             if not stat.S_ISREG(mode):
                 what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
                 raise _NotAFileError(f"it is {what}")
-            if sys.platform != "win32":
-                os.set_blocking(file, True)  # only the open must not wait
+            os.set_blocking(file, True)  # only the open must not wait
             return os.fdopen(file, "rb")
         except BaseException:
             os.close(file)
@@ -193,8 +189,8 @@ def _refusal(path: str) -> str:
     return ""
 
 
-def _open_beneath(run: RunDirectory, names: list[str]) -> int:
-    """Open a file part by part, each in the folder that is open by then (POSIX).
+def _open(run: RunDirectory, names: list[str]) -> int:
+    """Open a file part by part, each in the folder that is open by then.
 
     The open is the check: there is no moment between them in which a link could be swapped in.
     """
@@ -235,7 +231,7 @@ def _explained(error: OSError, name: str, folder: int) -> Exception:
     return _NotAFileError("it is a socket") if stat.S_ISSOCK(mode) else error
 
 
-def _check_spelling(name: str, folder: int | Path) -> None:
+def _check_spelling(name: str, folder: int) -> None:
     """Raise FileNotFoundError unless the folder lists the name just so.
 
     Some file systems open a file by other names: in another case, or composed in another way.
@@ -245,35 +241,6 @@ def _check_spelling(name: str, folder: int | Path) -> None:
             if any(entry.name == name for entry in entries):
                 return
     raise FileNotFoundError(name)
-
-
-def _open_resolved(run: RunDirectory, names: list[str]) -> int:
-    """Open a file by its path and see then whether it is where the path says (Windows).
-
-    This is weaker: a link that is swapped in before the open and stays until the look is found, but
-    one that changes between the two calls of the look may not be.
-    """
-    path = run.path.joinpath(*names)
-    if path.is_dir():  # which cannot be opened there
-        raise _NotAFileError("it is a folder")
-    file = os.open(path, _FILE_FLAGS & ~getattr(os, "O_NOFOLLOW", 0))
-    try:
-        wanted = os.path.join(os.path.realpath(run.path), *names)
-        if os.path.realpath(path) != wanted:
-            raise _NotAFileError(_LINK)
-        if not os.path.samestat(os.fstat(file), os.lstat(wanted)):
-            raise _NotAFileError("it was replaced while it was opened")
-        folder = run.path
-        for name in names:
-            _check_spelling(name, folder)
-            folder /= name
-    except BaseException:
-        os.close(file)
-        raise
-    return file
-
-
-_open = _open_resolved if sys.platform == "win32" else _open_beneath
 
 
 def _not_there(run: RunDirectory, path: str) -> str:

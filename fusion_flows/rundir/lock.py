@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -57,8 +56,7 @@ def _close_held() -> None:
         _held.pop().close()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_held)
+os.register_at_fork(after_in_child=_close_held)
 
 
 def in_use(run: RunDirectory) -> bool:
@@ -103,15 +101,12 @@ def _is_lock_of(run: RunDirectory, lock: FileIO) -> bool:
 
 def _open_lock(run: RunDirectory, flags: int) -> FileIO:
     """Open the lock file of a run, and nothing that it may be linked to."""
-    if sys.platform == "win32":
-        file = os.open(run.path / _LOCK, flags | os.O_BINARY | os.O_NOINHERIT)
-    else:
-        folder = open_folder(run.path)
-        try:
-            safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            file = os.open(_LOCK, flags | safely, mode=0o666, dir_fd=folder)
-        finally:
-            os.close(folder)
+    folder = open_folder(run.path)
+    try:
+        safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        file = os.open(_LOCK, flags | safely, mode=0o666, dir_fd=folder)
+    finally:
+        os.close(folder)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise OSError(errno.EINVAL, "it is not a regular file")

@@ -4,9 +4,7 @@ import os
 import re
 import secrets
 import shutil
-import sys
 import time
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -37,10 +35,7 @@ def delete(run: RunDirectory) -> None:
     runs_dir = run.path.parent
     open_run(runs_dir, run.run_id)
     aside = runs_dir / f".deleted-{run.run_id}-{secrets.token_hex(8)}"
-    with ExitStack() as held:
-        held.enter_context(hold(run))
-        if sys.platform == "win32":
-            held.close()  # no folder with an open file can be renamed there, by us or by others
+    with hold(run):
         try:
             os.rename(run.path, aside)
         except FileNotFoundError:
@@ -78,10 +73,9 @@ def _remove(path: Path) -> None:
             if path.is_symlink():
                 path.unlink()
             else:
-                shutil.rmtree(path)  # follows no link, however fast one is swapped in (not Windows)
+                shutil.rmtree(path)  # follows no link, however fast one is swapped in
         except (OSError, RecursionError) as error:
-            hopeless = isinstance(error, PermissionError) and sys.platform != "win32"
-            if hopeless or time.monotonic() > deadline:
+            if isinstance(error, PermissionError) or time.monotonic() > deadline:
                 raise RunDirectoryError(f"cannot remove all of {path}: {error}") from error
             time.sleep(_RETRY_SECONDS)
 
@@ -94,7 +88,7 @@ def expired(
     keep_days: a run goes when none of its files has changed for longer than that.  keep_bytes: the
     oldest go until the others take no more on disk. A run in use never goes, but its size counts.
     Sizes are allocated ones, as of `du`: it is the disk that must not run full, and they are what a
-    deletion gives back. (Windows does not tell them; there it is the lengths of the files.)
+    deletion gives back.
     """
     if keep_days is None and keep_bytes is None:
         return []
@@ -120,6 +114,4 @@ def expired(
 
 
 def _allocated(status: os.stat_result) -> int:
-    if sys.platform == "win32":
-        return status.st_size
     return status.st_blocks * 512

@@ -309,14 +309,11 @@ def without_interrupts() -> Iterator[None]:
 
     It is a child in the terminal's process group, and a signal that is blocked stays so in a child.
     """
-    if sys.platform == "win32":
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
         yield
-    else:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _refusal(url: str, answer: "httpx.Response") -> str:

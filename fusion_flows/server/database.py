@@ -4,7 +4,6 @@ A server that starts brings its database up to its own version. An older one can
 ends with a traceback of its migrations, or, embedded in a call, after two minutes of waiting.
 """
 
-import os
 import re
 import sqlite3
 from contextlib import closing
@@ -31,7 +30,7 @@ def sqlite_file() -> Path | None:
     parts = urlsplit(address())
     if parts.scheme.partition("+")[0] != "sqlite":
         return None
-    return Path(parts.path.removeprefix("/") if os.name == "nt" else f"/{parts.path.lstrip('/')}")
+    return Path(f"/{parts.path.lstrip('/')}")
 
 
 def check() -> None:

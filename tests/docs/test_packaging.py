@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -90,3 +92,12 @@ def test_a_bound_from_above_has_its_reason(package: str) -> None:
     ]
     assert "<" in line.partition("#")[0]
     assert package == "prefect" or len(line.partition("#")[2]) > 20
+
+
+def test_windows_itself_is_refused_at_once() -> None:
+    code = "import sys; sys.platform = 'win32'; import fusion"
+    ended = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "ImportError: FUSION runs on Linux and macOS. On Windows, install and" in ended.stderr

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from fusion_flows.process import guard
-from fusion_flows.process import posix as process_posix
-from fusion_flows.process.marks import TREE_MARK, marked_processes
-from fusion_flows.process.tree import MARK, ProcessTree
+from fusion_flows.process import tree as process_tree
+from fusion_flows.process.marks import MARK, TREE_MARK, marked_processes
+from fusion_flows.process.tree import ProcessTree
 
 from .zoo import GRACE_SECONDS, ROOT, alive, assert_gone, halves, starter, wait_for, zoo
 
@@ -221,7 +221,7 @@ def by_an_exception(tree: ProcessTree) -> None:
 
 
 def by_forgetting(tree: ProcessTree) -> None:
-    tree._tree._lifeline.close()  # as the garbage collector would do
+    tree._lifeline.close()  # as the garbage collector would do
 
 
 def by_sigterm_to_the_guard(tree: ProcessTree) -> None:
@@ -242,12 +242,12 @@ def by_killing_the_group_of_the_guard(tree: ProcessTree) -> None:
 
 def with_a_stopped_inner_half(tree: ProcessTree) -> None:
     halves(tree.pid)[1].suspend()
-    tree._tree._lifeline.close()
+    tree._lifeline.close()
 
 
 def with_a_stopped_outer_half(tree: ProcessTree) -> None:
     halves(tree.pid)[0].suspend()
-    tree._tree._lifeline.close()
+    tree._lifeline.close()
 
 
 def with_a_stopped_guard(tree: ProcessTree) -> None:
@@ -495,7 +495,7 @@ def variant(folder: Path, *lines: str) -> Path:
     script = folder / "variant.py"
     script.write_text(
         "import importlib.util, os, sys\n"
-        f"spec = importlib.util.spec_from_file_location('guard', {str(process_posix._GUARD)!r})\n"
+        f"spec = importlib.util.spec_from_file_location('guard', {str(process_tree._GUARD)!r})\n"
         "guard = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(guard)\n" + "\n".join(lines) + "\n"
         "sys.exit(guard.main(sys.argv[1:]))\n"

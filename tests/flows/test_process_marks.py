@@ -10,11 +10,10 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from fusion_flows.process.tree import MARK, ProcessTree, end_marked, marked_processes
+from fusion_flows.process.marks import MARK, end_marked, marked_processes
+from fusion_flows.process.tree import ProcessTree
 
 from .zoo import GRACE_SECONDS, ROOT, alive, assert_gone, halves, starter, wait_for, zoo
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def test_all_processes_of_a_tree_are_found(tmp_path: Path) -> None:
@@ -32,9 +31,7 @@ def test_all_processes_of_a_tree_are_found(tmp_path: Path) -> None:
 
 def test_the_caller_is_not_found_though_it_carries_the_mark() -> None:
     mark = uuid4().hex
-    script = (
-        f"from fusion_flows.process.tree import *; print(len(marked_processes().get({mark!r}, [])))"
-    )
+    script = f"from fusion_flows.process.marks import *; print(len(marked_processes().get({mark!r}, [])))"
     script += f"; print(end_marked({mark!r}, 0.1))"
     environment = {**os.environ, MARK: mark}
     with subprocess.Popen(["sleep", "60"], env=environment) as other:

@@ -29,8 +29,6 @@ RUN_ID = "0123456789ab"
 SECRET = b"from outside"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and signals")
-
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
@@ -97,7 +95,6 @@ def test_files_are_listed_with_size_time_and_kind(run: RunDirectory) -> None:
     assert points.modified.tzinfo is UTC
 
 
-@posix
 def test_only_what_can_be_opened_is_listed(run: RunDirectory, tmp_path: Path) -> None:
     before = [entry.path for entry in list_files(run)]
     with run_lock.hold(run):
@@ -125,13 +122,11 @@ def test_only_what_can_be_opened_is_listed(run: RunDirectory, tmp_path: Path) ->
 def test_a_run_that_is_not_there_has_no_list(tmp_path: Path, run: RunDirectory) -> None:
     with pytest.raises(RunDirectoryError, match="there is no run"):
         list_files(RunDirectory(tmp_path / RUN_ID))
-    if sys.platform != "win32":
-        (tmp_path / "link").symlink_to(run.path)
-        with pytest.raises(RunDirectoryError, match="cannot read"):
-            list_files(RunDirectory(tmp_path / "link"))
+    (tmp_path / "link").symlink_to(run.path)
+    with pytest.raises(RunDirectoryError, match="cannot read"):
+        list_files(RunDirectory(tmp_path / "link"))
 
 
-@posix
 def test_a_folder_that_is_removed_while_it_is_listed_is_left_out(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +161,6 @@ def test_a_deep_tree_is_listed_to_a_depth_that_can_be_opened(run: RunDirectory) 
         assert len(os.listdir("/proc/self/fd")) == open_before
 
 
-@posix
 @pytest.mark.parametrize("seconds", [-(2**62), -(2**40), 2**40, 2**62])
 def test_any_time_of_a_file_can_be_shown(run: RunDirectory, seconds: int) -> None:
     try:
@@ -183,17 +177,6 @@ def test_any_time_of_a_file_can_be_shown(run: RunDirectory, seconds: int) -> Non
 # --- opening ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["beneath", "resolved"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Open files in both ways, that of POSIX and that of Windows."""
-    name = str(request.param)
-    if sys.platform == "win32" and name == "beneath":
-        pytest.skip("Windows opens no file within an open folder")
-    monkeypatch.setattr(run_files, "_open", getattr(run_files, f"_open_{name}"))
-    return name
-
-
-@pytest.mark.usefixtures("way")
 def test_every_listed_file_opens(run: RunDirectory) -> None:
     entries = list_files(run)
     assert len(entries) == 6
@@ -201,9 +184,8 @@ def test_every_listed_file_opens(run: RunDirectory) -> None:
         with open_file(run, entry.path) as file:
             assert len(file.read()) == entry.size
             file.seek(0)
-            if sys.platform != "win32":
-                assert os.get_blocking(file.fileno())
-                assert not os.get_inheritable(file.fileno())
+            assert os.get_blocking(file.fileno())
+            assert not os.get_inheritable(file.fileno())
 
 
 OUTSIDE = [
@@ -291,7 +273,6 @@ OUTSIDE = [
 ]
 
 
-@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: ascii(path)[:40])
 def test_a_path_that_names_no_file_of_the_run_is_refused(run: RunDirectory, path: str) -> None:
     with run_lock.hold(run):
@@ -304,7 +285,6 @@ def test_a_path_is_text(run: RunDirectory, path: str) -> None:
     assert "text" in refusal(run, path)
 
 
-@posix
 @pytest.mark.parametrize(
     "name",
     [
@@ -349,8 +329,6 @@ def test_a_missing_file_says_so_and_names_the_nearest(run: RunDirectory) -> None
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
 
-@posix
-@pytest.mark.usefixtures("way")
 def test_no_link_is_followed(run: RunDirectory, tmp_path: Path) -> None:
     links = {
         "output/out": tmp_path / "secret",
@@ -384,12 +362,9 @@ def test_no_link_is_followed(run: RunDirectory, tmp_path: Path) -> None:
     ):
         assert refusal(run, path).startswith("it is, or lies behind, a symbolic link")
     (tmp_path / "alias").symlink_to(run.path)
-    if run_files._open is run_files._open_beneath:
-        refusal(RunDirectory(tmp_path / "alias"), "config.ini")
+    refusal(RunDirectory(tmp_path / "alias"), "config.ini")
 
 
-@posix
-@pytest.mark.usefixtures("way")
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "null", "zero", "tty"])
 def test_what_is_no_regular_file_is_refused_at_once(run: RunDirectory, kind: str) -> None:
@@ -417,7 +392,6 @@ def test_what_is_no_regular_file_is_refused_at_once(run: RunDirectory, kind: str
         assert kind in reason
 
 
-@posix
 def test_a_file_that_may_not_be_read_says_so(run: RunDirectory) -> None:
     run.points.chmod(0)
     if os.access(run.points, os.R_OK):
@@ -468,10 +442,9 @@ paths = st.one_of(
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """Return a run that holds links to the outside and to the inside."""
     run = make(tmp_path_factory.mktemp("attacked"))
-    if sys.platform != "win32":
-        (run.path / "link").symlink_to("..")
-        (run.output / "link").symlink_to("../../../secret")
-        (run.path / "inside").symlink_to("output")
+    (run.path / "link").symlink_to("..")
+    (run.output / "link").symlink_to("../../../secret")
+    (run.path / "inside").symlink_to("output")
     return run
 
 
@@ -551,7 +524,6 @@ def swapped(
         attacker.kill()
 
 
-@posix
 def test_links_that_are_swapped_in_never_show_the_outside(
     swapped: tuple[RunDirectory, str],
 ) -> None:

@@ -29,8 +29,6 @@ RUN_ID = "0123456789ab"
 DAY = 86_400.0
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and signals")
-
 
 def make(runs_dir: Path, run_id: str = RUN_ID, files: int = 1, size: int = 100) -> RunDirectory:
     """Make a run directory with result files."""
@@ -305,7 +303,6 @@ def test_a_run_is_held_once_in_one_process_too(tmp_path: Path) -> None:
     assert not run_lock.in_use(run)
 
 
-@posix
 @pytest.mark.parametrize(
     "start_child",
     [
@@ -337,7 +334,6 @@ def test_a_killed_holder_frees_the_run_though_its_child_lives(
             os.kill(child, signal.SIGKILL)
 
 
-@posix
 def test_those_that_look_do_not_see_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,7 +352,6 @@ def test_those_that_look_do_not_see_each_other(
             assert run_lock.in_use(run)
 
 
-@posix
 @pytest.mark.parametrize("kind", ["symlink", "pipe", "folder"])
 def test_a_lock_file_that_is_none_is_not_followed(tmp_path: Path, kind: str) -> None:
     run = make(tmp_path)
@@ -420,14 +415,12 @@ def test_what_links_point_to_stays(tmp_path: Path) -> None:
     (run.output / "folder").symlink_to(outside)
     (run.path / "file").symlink_to(outside / "precious")
     (run.plots / "loop").symlink_to(run.plots)
-    if hasattr(os, "link"):
-        os.link(outside / "precious", run.output / "hard")
+    os.link(outside / "precious", run.output / "hard")
     run_removal.delete(run)
     assert (outside / "precious").read_text() == "here"
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-@posix
 def test_removal_resists_links_that_are_swapped_in() -> None:
     assert shutil.rmtree.avoids_symlink_attacks
 
@@ -461,7 +454,6 @@ except FileNotFoundError:  # the folder is gone
 """
 
 
-@posix
 def test_a_writer_that_goes_on_does_not_keep_the_directory(tmp_path: Path) -> None:
     run = make(tmp_path, files=200)
     with script(WRITE, run.output) as one, script(WRITE, run.output) as two:
@@ -472,7 +464,6 @@ def test_a_writer_that_goes_on_does_not_keep_the_directory(tmp_path: Path) -> No
         assert int(hear(one)) + int(hear(two)) > 0
 
 
-@posix
 def test_what_cannot_be_removed_is_told_and_not_listed(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.output.chmod(0o500)
@@ -599,7 +590,6 @@ print(held, flush=True)
 """
 
 
-@posix
 def test_a_run_is_never_deleted_while_it_is_held(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / RUN_ID)
     deleted = 0
@@ -658,7 +648,6 @@ run_removal.delete(run)
 """
 
 
-@posix
 def test_a_kill_at_any_step_of_a_deletion_leaves_all_of_the_run_or_no_run(tmp_path: Path) -> None:
     left = []
     for step in itertools.count(1):
@@ -737,7 +726,6 @@ def test_a_run_expires_by_its_last_change_oldest_first(tmp_path: Path) -> None:
     assert run_future.path.exists()
 
 
-@posix
 def test_the_oldest_expire_until_the_others_fit(tmp_path: Path) -> None:
     sizes = {"a": 500_000, "b": 300_000, "c": 100_000}
     old, middle, new = (
@@ -761,7 +749,6 @@ def test_the_oldest_expire_until_the_others_fit(tmp_path: Path) -> None:
     assert run_removal.expired(tmp_path, 2.5, on_disk(new), NOW) == [old, middle]
 
 
-@posix
 def test_a_run_in_use_stays_and_counts(tmp_path: Path) -> None:
     old, middle, new = (
         aged(tmp_path, letter * 12, days, 100_000)
@@ -775,7 +762,6 @@ def test_a_run_in_use_stays_and_counts(tmp_path: Path) -> None:
     assert run_removal.expired(tmp_path, None, 0, NOW) == [old, middle, new]
 
 
-@posix
 def test_holes_in_a_file_and_what_links_point_to_take_no_space(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(os.urandom(10**6))
     run = make(tmp_path / "runs")

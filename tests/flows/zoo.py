@@ -50,10 +50,10 @@ time.sleep(60)
 STARTER = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
-from fusion_flows.process import posix as process_posix
+from fusion_flows.process import tree as process_tree
 from fusion_flows.process.tree import ProcessTree
 way, guard, log, grace, *command = sys.argv[1:]
-process_posix._GUARD = Path(guard)
+process_tree._GUARD = Path(guard)
 tree = ProcessTree(command, log=Path(log), grace_seconds=float(grace), mark=os.environ.get("AS"))
 if "fork" in way and os.fork() == 0:
     time.sleep(20)

@@ -55,7 +55,6 @@ print(list(pool.run_tasks(abs, lambda: 1, 2, lambda: bool(told))))
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork server")
 def test_a_signal_that_meets_the_fork_server_first_is_an_orderly_end() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", MET_BEFORE_US], capture_output=True, text=True, timeout=60

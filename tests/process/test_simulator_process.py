@@ -169,7 +169,6 @@ def test_a_failure_has_a_table_of_its_own(tmp_path: Path) -> None:
     assert float(available[0]["recovery_ms_mean"]) > 100
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no sockets with a path")
 def test_a_long_name_of_the_folder_for_temporary_files_does_not_matter(
     undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -294,9 +294,8 @@ def test_templates_that_are_none(tmp_path: Path) -> None:
         found = problem(None, tmp_path / name)
         assert (found.key, found.message, found.source) == ("template", message, "")
     assert problem(None, tmp_path).message == "is a folder, not a file"
-    if hasattr(os, "mkfifo"):  # not on Windows
-        os.mkfifo(tmp_path / "pipe.ini")
-        assert problem(None, tmp_path / "pipe.ini").message == "is not a regular file"
+    os.mkfifo(tmp_path / "pipe.ini")
+    assert problem(None, tmp_path / "pipe.ini").message == "is not a regular file"
     for name in ("", "..", "../quick", "a\0b", "a\0b.ini", "x" * 10**6, "x" * 10**6 + ".ini", 5):
         problem(None, name)
 

@@ -261,7 +261,6 @@ def test_a_file_inside_is_taken(world: World, path: str, place: str) -> None:
         ("x/" * 3000, "at most 4096 characters"),
     ],
 )
-@pytest.mark.skipif(os.name == "nt", reason="these are other names there")
 def test_other_ways_to_write_a_path_lead_nowhere(
     worlds: Worlds, path: str, message: str | None
 ) -> None:
