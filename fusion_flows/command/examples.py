@@ -1,4 +1,44 @@
-"""Examples and exit codes that the help of each verb ends with: what to type, and what it is for."""
+"""What help says beside the options: a line for each verb, examples of what to type, and exit codes."""
+
+SUMMARIES: dict[str, str] = {
+    "up": "Start a Prefect server and a worker for simulations, and end both with Ctrl-C.",
+    "set-up": "Set up the work pool, queues, limit, automation and deployments on your own server.",
+    "doctor": "Check everything that a run needs, and say what is wrong and how to fix it.",
+    "templates": "List the shipped templates, and your own in FUSION_TEMPLATES_DIR.",
+    "topologies": "List the shipped topologies. `network` takes one of these names, or the path of your "
+    "own file.",
+    "topology": "Draw a network, or how full its links were in a run, as PNG, PDF and SVG.",
+    "examples": "Write the shipped examples into a folder: sweeps, policies to change, a learner, a "
+    "notebook.",
+    "validate": "Check settings and the files they name, without running anything.",
+    "schema": "Print the JSON Schema of the settings: types, bounds, choices, defaults and "
+    "meanings.",
+    "run": "Simulate: here, or with --detach on a worker such as that of `fusion up`.",
+    "runs": "List runs, the newest first. Without a server, from what the files of the runs say.",
+    "show": "Show a run: its setting, state, points and files; or the start of one of its files.",
+    "logs": "Show the log of a run, line by line. Without a server, from its file on this machine.",
+    "report": "Write the report of a run or a sweep, with the results so far, as one HTML file.",
+    "pause": "Pause runs that are going on, for as long as you like; `resume` lets them go on.",
+    "resume": "Let paused runs go on. One that has left its process waits in line for its place "
+    "first.",
+    "cancel": "Cancel runs. What they have finished is kept, and they can be resumed.",
+    "delete": "Delete runs: the flow run with its artifacts and logs, and the run directory with "
+    "all its files.",
+    "plan": "Show what a sweep would do: its points, what the store has, how long it will take. "
+    "Nothing is computed.",
+    "sweep": "Compute what is still missing of a sweep: here, or with --detach on a worker.",
+    "schedule": "Run a sweep at set times, by a schedule of the deployment `fusion-sweep/sweep`.",
+    "compare": "Show which value on an axis blocks less, at each load, from the results so far.",
+    "loads-at": "Show the load at which each curve of a sweep reaches a blocking probability, by "
+    "interpolation.",
+    "find-load": "Find the load at which each combination of a sweep reaches a blocking probability, "
+    "without a grid.",
+    "plot": "Draw the results of a sweep so far: PNG, PDF, SVG, and the numbers as CSV.",
+    "diff": "Show what differs between two points of the store: each name with both values.",
+    "merge": "Add the results of another store, such as that of another machine, and say how many "
+    "are new.",
+}
+"""Verb to the first sentences of its help, for the list of verbs, which loads none of them."""
 
 EXAMPLES: dict[str, str] = {
     "up": """

@@ -1,26 +1,13 @@
 """The verbs of the command `fusion` that draw networks and write reports."""
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import App, Group, Parameter
 
 from fusion_flows.command import pictures
-from fusion_flows.command.terminal import help_of, print_json
-
-Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
-
-
-def add_to(app: App, settings: Group, runs: Group) -> None:
-    """Make these functions verbs of the command."""
-    for verb, function, name, group in (
-        (_topology, pictures.topology, "topology", settings),
-        (_report, pictures.report, "report", runs),
-    ):
-        verb.__doc__ = help_of(function)
-        app.command(verb, name=name, group=group)
+from fusion_flows.command.terminal import print_json
+from fusion_flows.command.verb import DONE, Json, text_of
 
 
+@text_of(pictures.topology)
 def _topology(
     network: str,
     /,
@@ -39,13 +26,14 @@ def _topology(
         print_json(paths)
     else:
         print("\n".join(map(str, paths)))
-    return 0
+    return DONE
 
 
+@text_of(pictures.report)
 def _report(what: str, /, *, to: str = "", json: Json = False) -> int:
     path: Path = pictures.report(what, to=to, empty=False)
     if json:
         print_json(path)
     else:
         print(path)
-    return 0
+    return DONE

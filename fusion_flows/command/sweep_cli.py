@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Group, Parameter
+from cyclopts import Parameter
 
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
@@ -14,41 +14,24 @@ from fusion.sweep.store import Store
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.terminal import (
     fits,
-    help_of,
     print_json,
     print_note,
     print_submitted,
     print_table,
     printable,
 )
+from fusion_flows.command.verb import DONE, Json, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
 
-Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 File = Annotated[Path, Parameter(help="TOML or JSON file with the sweep.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
 Detach = Annotated[bool, Parameter(help="Hand the sweep to a worker and return at once.")]
 _SHOWN_POINTS = 40
 
 
-def add_to(app: App, group: Group) -> None:
-    """Make these functions verbs of the command."""
-    for verb, function, name in (
-        (_plan, sweeps.plan, "plan"),
-        (_sweep, sweeps.sweep_here, "sweep"),
-        (_schedule, schedules.schedule_sweep, "schedule"),
-        (_compare, sweeps.compare, "compare"),
-        (_loads_at, sweeps.loads_at, "loads-at"),
-        (_find_load, sweeps.find_loads, "find-load"),
-        (_plot, sweeps.plot, "plot"),
-        (_diff, sweeps.diff, "diff"),
-        (_merge, sweeps.merge, "merge"),
-    ):
-        verb.__doc__ = help_of(function)
-        app.command(verb, name=name, group=group)
-
-
+@text_of(sweeps.plan)
 def _plan(
     file: File,
     /,
@@ -59,7 +42,7 @@ def _plan(
     planned = sweeps.plan(file)
     if json:
         print_json(planned)
-        return 0
+        return DONE
     shown = planned.points if every else planned.points[:_SHOWN_POINTS]
     print_table(
         (*planned.axes, "replications there", "", "key"),
@@ -91,9 +74,10 @@ def _plan(
         keys = {point.key for point in planned.points}
         if elsewhere := known_stores.hint(keys, Store(planned.store)):
             print_note(elsewhere)
-    return 0
+    return DONE
 
 
+@text_of(sweeps.sweep_here)
 def _sweep(
     file: File,
     /,
@@ -111,16 +95,17 @@ def _sweep(
         else:
             print_submitted(submitted)
             print_note(sweeps.where_it_goes())
-        return 0
+        return DONE
     result = sweeps.sweep_here(file, name=name, engine=engine, failed=failed)
     if json:
         print_json(result)
     else:
         print(f"\n{counted(result.points, 'point')}: {result.points_csv}")
         print(f"Picture: {result.plot}\nReport:  {result.report}\nStore:   {result.store}")
-    return 0
+    return DONE
 
 
+@text_of(schedules.schedule_sweep)
 def _schedule(
     file: File,
     cron: str,
@@ -134,21 +119,22 @@ def _schedule(
     made = schedules.schedule_sweep(file, cron, timezone=timezone, name=name, engine=engine)
     if json:
         print_json(made)
-        return 0
+        return DONE
     print(f"{made.name}  {made.cron}  {made.timezone}{'  (replaced)' if made.replaced else ''}")
     print(f"First at {made.next_date:%Y-%m-%d %H:%M %Z}")
     print_note(f"Switch it off or delete it at {made.url}")
     print_note(sweeps.where_it_goes())
-    return 0
+    return DONE
 
 
+@text_of(sweeps.compare)
 def _compare(file: File, axis: str, /, *, base: str = "", json: Json = False) -> int:
     rows = sweeps.compare(file, axis, base=base)
     if not rows:
         raise _nothing_found(file, "compare")
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
-        return 0
+        return DONE
     header, cells = _texts([comparison_cells(row, axis) for row in rows])
     left_out: list[str] = []
     for without in (None, "n", "difference"):  # of the interval a difference is about the middle
@@ -159,7 +145,7 @@ def _compare(file: File, axis: str, /, *, base: str = "", json: Json = False) ->
         header, cells = _texts(brief, left_out)
     print_table(header, cells, numbers=True)
     _name_the_store()
-    return 0
+    return DONE
 
 
 def _texts(
@@ -170,13 +156,14 @@ def _texts(
     return header, [[row[name].text for name in header] for row in rows]
 
 
+@text_of(sweeps.loads_at)
 def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
     rows = sweeps.loads_at(file, target)
     if not rows:
         raise _nothing_found(file, "interpolate")
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
-        return 0
+        return DONE
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
         (*others, f"load at {target:g} (E)", "interval", "loads", ""),
@@ -193,9 +180,10 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
         numbers=True,
     )
     _name_the_store()
-    return 0
+    return DONE
 
 
+@text_of(sweeps.find_loads)
 def _find_load(
     file: File,
     target: float,
@@ -210,7 +198,7 @@ def _find_load(
     )
     if json:
         print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
-        return 0
+        return DONE
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
         (*others, f"load at {target:g} (E)", "interval", "requests", "simulated now", ""),
@@ -228,9 +216,10 @@ def _find_load(
         numbers=True,
     )
     print_note(f"\nWhat was simulated is in the store {sweeps.the_store().folder}")
-    return 0
+    return DONE
 
 
+@text_of(sweeps.plot)
 def _plot(
     file: File,
     /,
@@ -253,7 +242,7 @@ def _plot(
     else:
         print("\n".join(map(str, paths)))
         _name_the_store()
-    return 0
+    return DONE
 
 
 def _nothing_found(file: Path, what: str) -> sweeps.NothingFoundError:
@@ -269,6 +258,7 @@ def _finite(value: object) -> object:
     return None if value != value else value
 
 
+@text_of(sweeps.diff)
 def _diff(one: str, other: str, /, *, json: Json = False) -> int:
     found = sweeps.diff(one, other)
     if json:
@@ -278,12 +268,13 @@ def _diff(one: str, other: str, /, *, json: Json = False) -> int:
         print_table(("", one, other), rows)
     else:
         print("They are the same point.")
-    return 0
+    return DONE
 
 
+@text_of(sweeps.merge)
 def _merge(folder: Path, /) -> int:
     print(f"{sweeps.merge(folder)} new replications in {sweeps.the_store().folder}")
-    return 0
+    return DONE
 
 
 def _or_default(value: object) -> str:

@@ -45,7 +45,7 @@ def is_taken(command: str) -> bool:
     words = shlex.split(re.split(" [>|&]", command)[0])
     try:
         if words[0] == "fusion":
-            cli.app.parse_args(words[1:], exit_on_error=False, print_error=False)
+            cli.make_app().parse_args(words[1:], exit_on_error=False, print_error=False)
         elif words[0] == "fusion-sim":
             run_sim.parser().parse_args(words[1:])
     except (Exception, SystemExit):
@@ -131,12 +131,36 @@ def test_each_word_and_option_of_a_verb_is_explained_for_who_types_it(
             assert explained, f"fusion {verb}: {line}"
 
 
+def test_the_list_of_verbs_says_of_each_what_its_help_begins_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert sorted(examples.SUMMARIES) == sorted(examples.EXAMPLES)
+    for verb, summary in examples.SUMMARIES.items():
+        assert cli.main([verb, "--help"]) == 0
+        _, first, *_ = filter(None, capsys.readouterr().out.splitlines())
+        assert first == summary
+
+
+def test_the_list_of_verbs_comes_without_what_the_verbs_need() -> None:
+    script = (
+        "import sys; from fusion_flows.command import cli; assert cli.main(['--help']) == 0; "
+        "print(*(name for name in sys.modules if name.partition('.')[0] in "
+        "('numpy', 'numba', 'pydantic', 'prefect', 'pandas', 'psutil')), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("Usage: fusion COMMAND")
+    assert done.stderr.split() == []
+
+
 def test_each_verb_teaches_by_examples_that_it_takes() -> None:
-    verbs = [name for name in cli.app if not name.startswith("-")]
+    app = cli.make_app()
+    verbs = [name for name in app if not name.startswith("-")]
     assert sorted(examples.EXAMPLES) == sorted(verbs)
     for verb in verbs:
         text = examples.epilogue(verb)
-        assert cli.app[verb].help_epilogue == text
+        assert app[verb].help_epilogue == text
         assert "Exit codes: 0 " in text
         block = Block(0, "run", "", "", examples.EXAMPLES[verb])
         for command, _ in block.commands:

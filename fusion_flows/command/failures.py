@@ -1,0 +1,98 @@
+"""What went wrong, in words, and the exit code of the command."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cyclopts import CycloptsError, UnknownOptionError, UnusedCliTokensError
+from pydantic import ValidationError
+
+from fusion.config.config import ConfigError
+from fusion.config.other_names import meant_key
+from fusion.config.overrides import OVERRIDES
+from fusion.config.sections import HOME
+from fusion.sweep.store import StoreError
+from fusion_flows.command import catalogue, run_here, sweeps, up
+from fusion_flows.command.terminal import print_note, print_problem
+from fusion_flows.command.verb import BAD_INPUT, FAILED, INTERRUPTED
+from fusion_flows.flows.load_search import SearchFailedError
+from fusion_flows.rundir.directory import RunDirectoryError
+from fusion_flows.runs import listing
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.address import AlreadyUpError, NoServerError
+from fusion_flows.server.database import NewerDatabaseError
+
+_TOLD = (
+    listing.RunError,
+    run_here.UnfinishedRunError,
+    sweeps.NothingFoundError,
+    SearchFailedError,
+    RunDirectoryError,
+    NoServerError,
+    AlreadyUpError,
+    NewerDatabaseError,
+    up.UpError,
+)
+"""Errors whose message says everything."""
+
+
+def told(error: Exception, given: Mapping[str, Any]) -> int | None:
+    """Print what went wrong and return the exit code; None: nobody expected this, a traceback is wanted.
+
+    given: the arguments of the verb.
+    """
+    if isinstance(error, run_here.InterruptedRunError):
+        print_note(f"\n{error}")
+        return INTERRUPTED
+    if isinstance(error, _TOLD):
+        print_problem(str(error))
+        return FAILED
+    if isinstance(error, CycloptsError):
+        print_problem(f"{_misused(error)}\n`fusion {_verb(error)}--help` says what there is.")
+    elif isinstance(error, ValidationError):  # of the settings in the environment
+        for one in error.errors():
+            name = f"FUSION_{'.'.join(map(str, one['loc'])).upper()}"
+            print_problem(f"{name} = {one['input']}: {one['msg']}")
+    elif isinstance(error, ConfigError):
+        print_problem(f"{_as_typed(error, given)}{catalogue.hint(error)}")
+    elif isinstance(error, ArgumentError | StoreError):
+        print_problem(str(error))
+    else:
+        return None
+    return BAD_INPUT
+
+
+def _misused(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        return f"too many words: {' '.join(error.unused_tokens or ())}"
+    if isinstance(error, UnknownOptionError):
+        return f"{error}{_key_hint(str(error), error)}"
+    return str(error)
+
+
+def _key_hint(said: str, error: CycloptsError) -> str:
+    """Return how to set what was given as an option, where that is a key of the settings."""
+    found = re.search(r"--([A-Za-z][\w-]*)", said)
+    key = found[1].lower().replace("-", "_") if found else ""
+    if key not in HOME:
+        hint = meant_key(key) if key else ""
+        return f"{hint}, each with -s KEY=VALUE" if hint else ""
+    if (error.command_chain or ("",))[0] not in ("run", "validate"):
+        return f" {key} is a key of the settings: {HOME[key]}.{key}"
+    return f" Settings are given with -s: -s {key}=VALUE"
+
+
+def _as_typed(error: ConfigError, given: Mapping[str, Any]) -> ConfigError:
+    """Return the problems with the option that a value was given with, in place of `overrides`."""
+    options = {"changes": "-s", "overrides": "--overrides"}
+    typed = " or ".join(name for key, name in options.items() if given.get(key))
+    if not typed:
+        return error
+    return ConfigError(
+        problem._replace(source=typed) if problem.source == OVERRIDES else problem
+        for problem in error.problems
+    )
+
+
+def _verb(error: CycloptsError) -> str:
+    return "".join(f"{word} " for word in error.command_chain or ())

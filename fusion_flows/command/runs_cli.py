@@ -1,0 +1,270 @@
+"""The verbs of the command `fusion` about runs."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fusion_flows.command import run_here, submission, terminal
+from fusion_flows.command.terminal import (
+    is_live,
+    local,
+    print_json,
+    print_note,
+    print_submitted,
+    print_table,
+    short,
+    size,
+)
+from fusion_flows.command.verb import DONE, FAILED, Changes, Json, as_dicts, text_of
+from fusion_flows.following.result_lines import places, results
+from fusion_flows.report import tables
+from fusion_flows.rundir.files import Preview
+from fusion_flows.runs import listing, pausing
+from fusion_flows.runs.time_expressions import ArgumentError
+
+
+def _run(
+    template: str = "",
+    /,
+    *,
+    changes: Changes = None,
+    overrides: str = "",
+    name: str = "",
+    resume: str = "",
+    detach: bool = False,
+    json: Json = False,
+) -> int:
+    """Simulate: here, or with --detach on a worker such as that of `fusion up`.
+
+    Args:
+        template: Name of a template (`fusion templates` lists them), or the path of an INI file.
+        changes: key=value or section.key=value, read as in an INI file; may be repeated.
+        overrides: JSON or TOML file of changes to it: {section: {key: value}}.
+        name: Name of the run in lists; default: topology, policy and loads.
+        resume: An earlier run to finish; it keeps its settings, so give no others.
+        detach: Hand the run to a worker and return at once.
+        json: Print JSON, for programs.
+    """
+    if resume and (template or changes or overrides):
+        raise ArgumentError(
+            "--resume: a resumed run has the settings it was begun with; leave the others out"
+        )
+    if not (resume or template):
+        raise ArgumentError(
+            "name a template, such as quick (`fusion templates` lists them), the path of an INI "
+            "file, or an earlier run with --resume"
+        )
+    changed = submission.read_assignments(changes or (), overrides)
+    run_id = submission.resumable(resume) if resume else ""
+    if detach:
+        submitted = submission.submit(template, changed, name=name, resume=run_id)
+        if json:
+            print_json(submitted)
+        else:
+            print_submitted(submitted)
+        return DONE
+    result = run_here.run_here(template, changed, name=name, resume=run_id)
+    if json:
+        print_json(result)
+    else:
+        if not (is_live() and sys.stdout.isatty()):  # there they were shown as they came
+            print(f"\n{results(result.points)}")
+        print(f"\n{places(result.output_dir, result.plot, result.report)}")
+    return DONE
+
+
+@text_of(listing.runs)
+def _runs(
+    *,
+    state: str = "",
+    name: str = "",
+    since: str = "",
+    until: str = "",
+    limit: int = 20,
+    page: int = 1,
+    json: Json = False,
+) -> int:
+    found = listing.runs(state=state, name=name, since=since, until=until, limit=limit, page=page)
+    if json:
+        print_json(found)
+        return DONE
+    print_table(
+        ("run", "name", "state", "progress", "started", "duration"),
+        [
+            (
+                *(one.run_id, one.name, one.state, _progress(one)),
+                *(local(one.started), short(one.duration_seconds)),
+            )
+            for one in found
+        ],
+        right=("duration",),
+    )
+    if len(found) == limit:
+        print_note(f"There may be more: --page {page + 1}.")
+    if found and all(one.flow_run_id is None for one in found):
+        print_note("No Prefect server answers; this is what the files of the runs say.")
+    return DONE
+
+
+def _progress(run: listing.Run) -> str:
+    return "" if run.percent is None else f"{run.percent:.0f} %, {run.news}"
+
+
+@text_of(listing.show)
+def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
+    found = listing.show(run, file)
+    if isinstance(found, Preview):
+        return _print_preview(found, json)
+    if json:
+        print_json({**found.model_dump(), "files": as_dicts(found.files)})
+        return DONE
+    one = found.run
+    state = f"{one.state}: {one.message}" if one.message else one.state
+    times = f"{local(one.started)}, {short(one.duration_seconds) or 'no time'}"
+    lines = [
+        ("Run", f"{one.run_id}  {one.name}".rstrip()),
+        ("State", state or "not in Prefect"),
+        ("Progress", _progress(one)),
+        ("Started", times if one.started else "not started" if one.flow_run_id else ""),
+        ("Page", found.url),
+        ("Folder", str(found.directory or "not found here")),
+        ("Setting", found.setting),
+    ]
+    for title, text in lines:
+        if text:
+            first, *rest = text.splitlines()
+            print(f"{title:<10}{terminal.printable(first)}")
+            for line in rest:
+                print(f"{'':<10}{terminal.printable(line)}")
+    if found.points:
+        print()
+        _print_points(found)
+    if found.files:
+        print()
+        print_table(
+            ("file", "size", "changed"),
+            [(one.path, size(one.size), local(one.modified)) for one in found.files],
+            right=("size",),
+        )
+    return DONE
+
+
+def _print_points(found: listing.Details) -> None:
+    """Print the points, from files or from Prefect, as one table: that which Prefect shows."""
+    unfinished = tables.SUSPENDED if found.run.state == "Suspended" else tables.INTERRUPTED
+    is_raw = "erlang" in found.points[0]  # a column of points.csv
+    rows = tables.point_texts(found.points, unfinished) if is_raw else found.points
+    header = list(rows[0])
+    print_table(header, [list(map(str, row.values())) for row in rows], right=header, numbers=True)
+
+
+def _print_preview(preview: Preview, json: bool) -> int:
+    if json:
+        print_json(preview._replace(content=b"")._asdict())
+    elif preview.text:
+        for line in preview.text.splitlines():
+            print(terminal.printable(line))
+    else:
+        kind = preview.media_type or preview.kind
+        print_note(f"{preview.path} is not text ({kind}, {size(preview.size)}).")
+    if preview.truncated:
+        print_note(f"... and more: {preview.path} has {size(preview.size)}.")
+    return DONE
+
+
+@text_of(listing.log_lines)
+def _logs(
+    run: str,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(alias="-f")] = False,
+    lines: Annotated[int | None, Parameter(alias="-n")] = None,
+    file: bool = False,
+) -> int:
+    for line in listing.log_lines(run, follow=follow, lines=lines, file=file):
+        print(terminal.printable(line), flush=follow)
+    return DONE
+
+
+@text_of(pausing.pause)
+def _pause(
+    *run: str, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
+) -> int:
+    _need_runs(run)
+    return _print_states(pausing.pause(*run, wait=wait), json)
+
+
+@text_of(pausing.resume)
+def _resume(*run: str, json: Json = False) -> int:
+    _need_runs(run)
+    return _print_states(pausing.resume(*run), json)
+
+
+def _print_states(found: list[listing.Run], json: bool) -> int:
+    if json:
+        print_json(found)
+        return DONE
+    for one in found:
+        message = f" ({one.message.removeprefix(f'{one.state}: ')})" if one.message else ""
+        print(f"{one.run_id}  {one.name}: {one.state}{message}")
+    return DONE
+
+
+@text_of(listing.cancel)
+def _cancel(
+    *run: str, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
+) -> int:
+    _need_runs(run)
+    ended = listing.cancel(*run, wait=wait)
+    if json:
+        print_json(ended)
+    failed = False
+    for one in ended:
+        before = "was over already" if one.was_over else ""
+        still = "is not over yet" if wait and not one.run.over else ""
+        failed = failed or bool(before or still)
+        if not json:
+            state = one.run.state or "gone"
+            message = one.run.message.removeprefix(f"{state}; ")
+            said = ", ".join(filter(None, (before, still, message)))
+            print(f"{one.run.run_id}  {one.run.name}: {state}{f' ({said})' if said else ''}")
+    return FAILED if failed else DONE
+
+
+@text_of(listing.delete)
+def _delete(
+    *run: str,
+    yes: Annotated[bool, Parameter(alias="-y", help="Do not ask.")] = False,
+    cancel: bool = False,
+    json: Json = False,
+) -> int:
+    _need_runs(run)
+    found = [one for one in map(listing.show, run) if not isinstance(one, Preview)]
+    if not yes:
+        for one in found:
+            name = f"{one.run.run_id}  {one.run.name}"
+            print_note(f"{name}: {one.run.state or 'not in Prefect'}, {size(one.size)}")
+        if not sys.stdin.isatty():
+            raise listing.RunError("there is no terminal to ask in; --yes deletes without asking")
+        print("Delete with all files? [y/N] ", end="", flush=True, file=sys.stderr)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            print_note("Nothing is deleted.")
+            return FAILED
+    deleted = listing.delete(*(one.run.run_id for one in found), cancel=cancel)
+    if json:
+        print_json(deleted)
+        return DONE
+    for gone in deleted:
+        told = [f"{size(gone.size)} of files"] if gone.directory else []
+        if not gone.directory:
+            told.append("its directory is on another machine, gone already, or was never made")
+        if not gone.flow_run:
+            told.append("Prefect knew nothing of it")
+        print(f"{gone.run_id}  {gone.name}: deleted ({'; '.join(told)})")
+    return DONE
+
+
+def _need_runs(run: tuple[str, ...]) -> None:
+    if not run:
+        raise ArgumentError("name a run, or several; `fusion runs` lists them")

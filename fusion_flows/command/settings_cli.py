@@ -1,0 +1,95 @@
+"""The verbs of the command `fusion` about settings: templates, networks, examples, checks."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fusion.config.counts import counted
+from fusion.network.topology import lengths_text
+from fusion_flows.command import catalogue, checking, submission
+from fusion_flows.command.terminal import print_json, print_table
+from fusion_flows.command.verb import BAD_INPUT, DONE, Changes, Json, as_dicts, text_of
+
+SettingsFile = Annotated[
+    str, Parameter(help="Name of a template, or the path of an INI file, to check.")
+]
+
+
+@text_of(catalogue.templates)
+def _templates(*, json: Json = False) -> int:
+    found = catalogue.templates()
+    if json:
+        print_json(as_dicts(found))
+    else:
+        print_table(
+            ("template", "loads (E)", "network", "policy", "about"),
+            [(one.name, one.loads, one.network, one.policy, one.about) for one in found],
+        )
+    return DONE
+
+
+@text_of(catalogue.topologies)
+def _topologies(*, json: Json = False) -> int:
+    found = catalogue.topologies()
+    if json:
+        print_json(as_dicts(found))
+    else:
+        numbers = ("nodes", "links", "total km", "mean km")
+        print_table(
+            ("topology", *numbers, "FUSION's name", "source"),
+            [
+                (
+                    one.name,
+                    *(str(one.nodes), str(one.links)),
+                    *(f"{one.total_km:.0f}", f"{one.mean_km:.1f}"),
+                    *(one.also, one.source),
+                )
+                for one in found
+            ],
+            right=numbers,
+        )
+    return DONE
+
+
+@text_of(catalogue.examples)
+def _examples(*, to: Path = Path("examples"), json: Json = False) -> int:
+    written = catalogue.examples(to)
+    if json:
+        print_json(as_dicts(written))
+    else:
+        print_table(
+            ("file", "about"),
+            [
+                (str(one.path), f"{one.about}{' (kept as you have changed it)' * one.kept}")
+                for one in written
+            ],
+        )
+    return DONE
+
+
+@text_of(submission.validate)
+def _validate(file: SettingsFile, /, *, changes: Changes = None, json: Json = False) -> int:
+    overrides = submission.read_assignments(changes or ())
+    if json:
+        found = checking.check(file, overrides)
+        lists = ("problems", "ignored", "dropped")
+        print_json(found._asdict() | {name: as_dicts(getattr(found, name)) for name in lists})
+        return DONE if found.valid else BAD_INPUT
+    config, inputs = submission.validate(file, overrides)
+    topology = inputs.topology
+    loads = f"{config.loads[0]:g} Erlang"
+    if len(config.loads) > 1:
+        loads = f"{len(config.loads)} loads from {config.loads[0]:g} to {config.loads[-1]:g} Erlang"
+    print(
+        f"{file} is right: {topology.name} ({counted(len(topology.nodes), 'node')}, "
+        f"{counted(len(topology.links), 'link')}), policy {config.policy}, {loads}"
+    )
+    print(lengths_text(topology))
+    return DONE
+
+
+@text_of(checking.schema)
+def _schema() -> int:
+    print_json(checking.schema())
+    return DONE
