@@ -110,7 +110,7 @@ def main() -> None:
         up = load * (1.0 - one.blocking_probability)
         print(
             f"{name:30} {1 / seconds:>10,.0f} {1e6 * seconds:>7.2f} {one.blocking_probability:>9.4f} "
-            f"{one.blocked_by_quality / one.requests:>11.4f} {up:>14,.0f}"
+            f"{one.quality.blocked_by_quality / one.requests:>11.4f} {up:>14,.0f}"
         )
 
 

@@ -29,8 +29,8 @@ def row(point: Point) -> str:
     hops = scenario.candidates.hops[scenario.network.first_path[:-1]]
     numbers = range(point.config.general_settings.max_iters)
     done = [replicate(scenario, point.erlang, n, point.warmup_requests) for n in numbers]
-    blocked = np.sum([each.blocked for each in done], axis=0)
-    requested = np.sum([each.requested for each in done], axis=0)
+    blocked = np.sum([each.traffic.blocked for each in done], axis=0)
+    requested = np.sum([each.traffic.requested for each in done], axis=0)
     shares = [
         f"{100 * blocked[some].sum() / requested[some].sum():.3g}"
         for some in (hops > 0, hops == 1, hops == 2, hops == 3)

@@ -82,8 +82,8 @@ def exact(pool: ProcessPoolExecutor) -> list[Row]:
             name = case.name
             if len(case.classes) > 1:
                 name += f": class {number + 1}, {one.erlang:g} E x {one.width}"
-            blocked = [replication.blocked[number] for replication in done]
-            requested = [replication.requested[number] for replication in done]
+            blocked = [replication.traffic.blocked[number] for replication in done]
+            requested = [replication.traffic.requested[number] for replication in done]
             estimate = blocking_estimate(blocked, requested, 0.95)
             rows.append(against_independent(name, estimate, wanted, 0.0, confidence))
     return rows

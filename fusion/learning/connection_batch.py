@@ -14,7 +14,7 @@ from fusion.kernel.connections import make_empty
 from fusion.kernel.environment_loop import BEGIN, REST, Shown
 from fusion.learning.batch import DRAWN, Batch
 from fusion.learning.setting import Setting
-from fusion.results.measured import Replication
+from fusion.results.measured import ConnectionStatistics, Replication
 from fusion.scenario.failures import Failure
 from fusion.scenario.service_arrays import plain_service
 from fusion.scenario.traffic import draw_requests
@@ -167,7 +167,7 @@ class ConnectionBatch(Batch):
         yield from course.measure()
         done = course.end()
         if self._setting.scenario.service is None:  # no run of it counts what only this loop knows
-            done = done._replace(ended=0, lightpath_use=0.0)
+            done = done._replace(connections=ConnectionStatistics())
         self._done[row] = done
         yield from course.beyond()
 

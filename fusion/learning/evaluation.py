@@ -50,9 +50,9 @@ class Evaluation(NamedTuple):
         a, b = self.replications, other.replications
         met = [[(each.erlang, each.replication) for each in side] for side in (a, b)]
         return blocking_difference(
-            [each.blocked.sum() for each in a],
+            [each.traffic.blocked.sum() for each in a],
             [each.requests for each in a],
-            [each.blocked.sum() for each in b],
+            [each.traffic.blocked.sum() for each in b],
             [each.requests for each in b],
             self.confidence,
             paired=met[0] == met[1],

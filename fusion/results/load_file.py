@@ -30,7 +30,7 @@ def write_load_file(
 ) -> None:
     """Write the file of one load, atomically."""
     ratios = [each.blocking_probability for each in replications]
-    gbps_ratios = [each.blocked_gbps / each.requested_gbps for each in replications]
+    gbps_ratios = [each.bit_rate_blocking_probability for each in replications]
     iterations = {str(each.replication): _iteration(each, scenario) for each in replications}
     # FUSION repeats the list so far in every iteration; the last one holds them all.
     iterations[str(replications[-1].replication)] |= {
@@ -64,42 +64,45 @@ def _moments(name: str, short: str, values: Sequence[float], estimate: Estimate)
 
 def _utilisation(each: Replication) -> float:
     """Return the mean utilisation of lightpaths in percent: 100 where each carries one request."""
-    return 100.0 * each.lightpath_use / each.ended if each.ended else 100.0
+    connections = each.connections
+    return 100.0 * connections.lightpath_use / connections.ended if connections.ended else 100.0
 
 
 def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
+    traffic, served = each.traffic, each.served
+    by_quality = each.quality.blocked_by_quality
     cores: dict[str, int] = {}
-    for plane, count in zip(scenario.planes, each.lightpaths_by_plane, strict=True):
+    for plane, count in zip(scenario.planes, served.lightpaths_by_plane, strict=True):
         cores[str(plane.core)] = cores.get(str(plane.core), 0) + int(count)
     rates = [f"{rate:g}" for rate in scenario.lightpaths.bit_rates_gbps]
-    blocked = int(each.blocked.sum())
-    reach = each.blocked_out_of_reach / blocked if blocked else None
+    blocked = int(traffic.blocked.sum())
+    reach = traffic.blocked_out_of_reach / blocked if blocked else None
     return {
         "cores_dict": cores,
         "mods_used_dict": {
             rate: {
-                name: int(each.lightpaths_by_format[number, index])
+                name: int(served.lightpaths_by_format[number, index])
                 for number, name in enumerate(scenario.lightpaths.formats)
             }
             for index, rate in enumerate(rates)
         },
-        "block_bw_dict": dict(zip(rates, each.blocked_by_bit_rate.tolist(), strict=False)),
+        "block_bw_dict": dict(zip(rates, traffic.blocked_by_bit_rate.tolist(), strict=False)),
         "sim_lp_utilization_list": [_utilisation(each)],
         "block_reasons_dict": {
             "distance": reach,
-            "congestion": None
-            if reach is None
-            else 1.0 - reach - each.blocked_by_quality / blocked,
-            "xt_threshold": each.blocked_by_quality / blocked if blocked else None,
+            "congestion": None if reach is None else 1.0 - reach - by_quality / blocked,
+            "xt_threshold": by_quality / blocked if blocked else None,
         },
-        "hops_mean": each.hops / each.lightpaths if each.lightpaths else None,
-        "lengths_mean": round(each.length_km / each.lightpaths, 2) if each.lightpaths else None,
-        "path_index_list": each.lightpaths_by_rank.tolist(),
+        "hops_mean": served.hops / served.lightpaths if served.lightpaths else None,
+        "lengths_mean": round(served.length_km / served.lightpaths, 2)
+        if served.lightpaths
+        else None,
+        "path_index_list": served.lightpaths_by_rank.tolist(),
         **_failures(each, scenario),
         "link_usage_dict": {
             f"{source}-{destination}": {"utilisation": value}
             for (source, destination), value in zip(
-                scenario.links, each.utilisation.tolist(), strict=True
+                scenario.links, each.links.utilisation.tolist(), strict=True
             )
         },
     }
@@ -109,8 +112,10 @@ def _failures(each: Replication, scenario: Scenario) -> dict[str, int]:
     """Return what failures did by FUSION's names; who waits for a repair is not lost."""
     if scenario.failure is None:
         return {}
-    waits = scenario.failure.restoration == "wait"
+    waits, failures = scenario.failure.restoration == "wait", each.failures
     return {
-        "protection_switchovers": each.switched,
-        "failure_induced_blocks": 0 if waits else each.interrupted - each.switched - each.restored,
+        "protection_switchovers": failures.switched,
+        "failure_induced_blocks": 0
+        if waits
+        else failures.interrupted - failures.switched - failures.restored,
     }

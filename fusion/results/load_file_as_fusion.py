@@ -23,7 +23,7 @@ def write_load_file_as_fusion(
 ) -> None:
     """Write the file of one load, atomically. Every iteration is in it."""
     blocking = [each.blocking_probability for each in replications]
-    bit_rate_blocking = [each.blocked_gbps / each.requested_gbps for each in replications]
+    bit_rate_blocking = [each.bit_rate_blocking_probability for each in replications]
     iterations = {}
     for number, each in enumerate(replications, 1):
         record = dict(each.fusion or {})

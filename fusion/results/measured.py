@@ -37,35 +37,14 @@ class Counted(NamedTuple):
     shared_time: Floats | None = None
 
 
-class Replication(NamedTuple):
-    """What one replication measured after its warm-up. Counts are of requests unless the name says more.
+class TrafficStatistics(NamedTuple):
+    """What was asked for, and what of it was blocked.
 
-    requested, blocked: int64[pair]. requested_by_bit_rate, blocked_by_bit_rate: int64[bit rate].
-    requested_gbps, blocked_gbps: sums over requests. hops, length_km, slots: sums over lightpaths, slots
-    without guard bands. lightpaths_by_format: int64[format, bit rate]. lightpaths_by_rank: int64[place of the
-    path among the candidates of its pair]. lightpaths_by_plane: int64[plane]. utilisation: float64[link],
-    mean over time of the share of slots that are taken, guard bands included. fragmentation: float64[link],
-    mean over samples and planes of 1 - largest free block / free slots, 0 for a full link. groomed: requests
-    that lightpaths carry which were there already. sliced: requests carried by several lightpaths.
-    partly_served: requests of which a part is not served; that part is in blocked_gbps. ended, lightpath_use:
-    lightpaths that have ended, and the sum over these of the mean share of their bit rate that was in use.
-    blocked_by_quality: blocked requests for which there was room, but not the signal quality.
-    noise_to_signal: sum over lightpaths, as they are set up.
-    phase_requests, phase_blocked: int64[3], before, during and after a failure, or empty. interrupted:
-    connections that were carried over failed links. switched: those of them that their backup carries on.
-    restored: those that found another way. recovery_ms: mean, 95th percentile and greatest of the times that
-    these two took, or empty. lost_gbps: bit rate of those that are gone for good; they are not among the
-    blocked. asked_time, down_time: sums over connections of the time for which they asked, and of that in
-    which they were not carried. outages, outage_time: number and sum of the times in which connections were
-    not carried, of those that have ended. link_down_time, link_outages: float64[link], int64[link], time for
-    which each link was down, and how often it failed, in measured_time; empty without failures. fusion: what
-    the original FUSION counts, with its conventions.
+    requested, blocked: int64[pair], requests. blocked_out_of_reach: requests of which no candidate path is
+    within reach. requested_gbps, blocked_gbps: sums over requests; the second has also what is missing of
+    those that are served in part. requested_by_bit_rate, blocked_by_bit_rate: int64[bit rate], requests.
     """
 
-    erlang: float
-    replication: int
-    requests: int
-    warmup_requests: int
     requested: Int64s
     blocked: Int64s
     blocked_out_of_reach: int
@@ -73,6 +52,16 @@ class Replication(NamedTuple):
     blocked_gbps: float
     requested_by_bit_rate: Int64s
     blocked_by_bit_rate: Int64s
+
+
+class LightpathStatistics(NamedTuple):
+    """The lightpaths that were set up to serve requests.
+
+    lightpaths: their number. hops, length_km, slots: sums over them, slots without guard bands.
+    lightpaths_by_format: int64[format, bit rate]. lightpaths_by_rank: int64[place of the path among the
+    candidates of its pair]. lightpaths_by_plane: int64[plane].
+    """
+
     lightpaths: int
     hops: int
     length_km: float
@@ -80,13 +69,48 @@ class Replication(NamedTuple):
     lightpaths_by_format: Int64s
     lightpaths_by_rank: Int64s
     lightpaths_by_plane: Int64s
+
+
+class LinkStatistics(NamedTuple):
+    """Means of each link: float64[link].
+
+    utilisation: over time, of the share of slots that are taken, guard bands included. fragmentation: over
+    samples and planes, of 1 - largest free block / free slots, 0 for a full link.
+    """
+
     utilisation: Floats
     fragmentation: Floats
+
+
+class ConnectionStatistics(NamedTuple):
+    """Requests that share lightpaths or take several; 0 where each has one of its own.
+
+    groomed: requests that existing lightpaths carry. sliced: requests carried by several lightpaths.
+    partly_served: requests of which a part is not served. ended, lightpath_use: lightpaths that have ended,
+    and the sum over these of the mean share of their bit rate that was in use.
+    """
+
     groomed: int = 0
     sliced: int = 0
     partly_served: int = 0
     ended: int = 0
     lightpath_use: float = 0.0
+
+
+class FailureStatistics(NamedTuple):
+    """What failures of links did; 0 or empty where none fails.
+
+    phase_requests, phase_blocked: int64[3], before the first failure, while any link is down, and while none
+    is any more; or empty where links fail at random. interrupted: connections that were carried over failed
+    links. switched: those of them that their backup carries on. restored: those that found another way.
+    lost_gbps: bit rate of those that are gone for good; they are not among the blocked. recovery_ms: mean,
+    95th percentile and greatest of the times that switching and restoration took, or empty. asked_time: sum
+    over connections of the time that they were to be carried, as far as it is measured; down_time: that of it
+    in which they were not. outages, outage_time: number and sum of the durations of the times out of
+    connections that have ended. link_down_time, link_outages: float64[link], int64[link], the time for which
+    each link was down, and how often it failed. measured_time: from the end of the warm-up.
+    """
+
     phase_requests: Int64s = _NONE
     phase_blocked: Int64s = _NONE
     interrupted: int = 0
@@ -101,14 +125,48 @@ class Replication(NamedTuple):
     link_down_time: Floats = _NO_TIMES
     link_outages: Int64s = _NONE
     measured_time: float = 0.0
+
+
+class QualityStatistics(NamedTuple):
+    """The signal quality of lightpaths; 0 where any is good.
+
+    blocked_by_quality: blocked requests for which there was room, but not the signal quality.
+    noise_to_signal: sum over lightpaths, as they are set up.
+    """
+
     blocked_by_quality: int = 0
     noise_to_signal: float = 0.0
+
+
+class Replication(NamedTuple):
+    """What one replication measured after its warm-up, by subject.
+
+    erlang: the load. replication: its number at this load. requests: how many were measured.
+    warmup_requests: how many were served before. fusion: what the original FUSION counts, with its
+    conventions.
+    """
+
+    erlang: float
+    replication: int
+    requests: int
+    warmup_requests: int
+    traffic: TrafficStatistics
+    served: LightpathStatistics
+    links: LinkStatistics
+    connections: ConnectionStatistics = ConnectionStatistics()
+    failures: FailureStatistics = FailureStatistics()
+    quality: QualityStatistics = QualityStatistics()
     fusion: dict[str, Any] | None = None
 
     @property
     def blocking_probability(self) -> float:
         """Blocked over offered requests."""
-        return int(self.blocked.sum()) / self.requests
+        return int(self.traffic.blocked.sum()) / self.requests
+
+    @property
+    def bit_rate_blocking_probability(self) -> float:
+        """Blocked over offered bit rate."""
+        return self.traffic.blocked_gbps / self.traffic.requested_gbps
 
 
 def replication_of(
@@ -146,32 +204,42 @@ def replication_of(
         replication=replication,
         requests=int(tally.offered_by_pair.sum()),
         warmup_requests=warmup_requests,
-        requested=tally.offered_by_pair,
-        blocked=tally.blocked_by_pair,
-        blocked_out_of_reach=int(tally.events[0]),
-        requested_gbps=float((tally.offered_by_bit_rate * gbps).sum()),
-        blocked_gbps=float((tally.blocked_by_bit_rate * gbps).sum())
-        + int(count.number[UNSERVED]) / PER_GBPS,
-        requested_by_bit_rate=tally.offered_by_bit_rate[:requested],
-        blocked_by_bit_rate=tally.blocked_by_bit_rate[:requested],
-        lightpaths=int(served.sum()),
-        hops=int(served @ scenario.candidates.hops),
-        length_km=float(served @ scenario.candidates.length_km),
-        slots=int((tally.served_by_row * row_slots).sum()),
-        lightpaths_by_format=by_format,
-        lightpaths_by_rank=np.bincount(scenario.candidates.rank, served, minlength=ranks).astype(
-            np.int64
+        traffic=TrafficStatistics(
+            requested=tally.offered_by_pair,
+            blocked=tally.blocked_by_pair,
+            blocked_out_of_reach=int(tally.events[0]),
+            requested_gbps=float((tally.offered_by_bit_rate * gbps).sum()),
+            blocked_gbps=float((tally.blocked_by_bit_rate * gbps).sum())
+            + int(count.number[UNSERVED]) / PER_GBPS,
+            requested_by_bit_rate=tally.offered_by_bit_rate[:requested],
+            blocked_by_bit_rate=tally.blocked_by_bit_rate[:requested],
         ),
-        lightpaths_by_plane=tally.served_by_plane,
-        utilisation=utilisation,
-        fragmentation=tally.fragmentation / max(1, int(tally.events[1])),
-        groomed=int(count.number[GROOMED]),
-        sliced=int(count.number[SLICED]),
-        partly_served=int(count.number[PARTLY_SERVED]),
-        ended=int(count.number[ENDED]),
-        lightpath_use=float(count.use[0]),
-        blocked_by_quality=int(count.number[BLOCKED_BY_QUALITY]),
-        noise_to_signal=float(count.noise[0]),
+        served=LightpathStatistics(
+            lightpaths=int(served.sum()),
+            hops=int(served @ scenario.candidates.hops),
+            length_km=float(served @ scenario.candidates.length_km),
+            slots=int((tally.served_by_row * row_slots).sum()),
+            lightpaths_by_format=by_format,
+            lightpaths_by_rank=np.bincount(
+                scenario.candidates.rank, served, minlength=ranks
+            ).astype(np.int64),
+            lightpaths_by_plane=tally.served_by_plane,
+        ),
+        links=LinkStatistics(
+            utilisation=utilisation,
+            fragmentation=tally.fragmentation / max(1, int(tally.events[1])),
+        ),
+        connections=ConnectionStatistics(
+            groomed=int(count.number[GROOMED]),
+            sliced=int(count.number[SLICED]),
+            partly_served=int(count.number[PARTLY_SERVED]),
+            ended=int(count.number[ENDED]),
+            lightpath_use=float(count.use[0]),
+        ),
+        quality=QualityStatistics(
+            blocked_by_quality=int(count.number[BLOCKED_BY_QUALITY]),
+            noise_to_signal=float(count.noise[0]),
+        ),
     )
 
 

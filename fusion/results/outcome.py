@@ -61,22 +61,23 @@ class Outcome(NamedTuple):
 
 def outcome_of(replication: Replication) -> Outcome:
     """Return the sums of a replication."""
+    traffic, served, links = replication.traffic, replication.served, replication.links
     return Outcome(
         replication=replication.replication,
         requests=replication.requests,
         warmup_requests=replication.warmup_requests,
-        blocked=int(replication.blocked.sum()),
-        blocked_out_of_reach=replication.blocked_out_of_reach,
-        requested_gbps=replication.requested_gbps,
-        blocked_gbps=replication.blocked_gbps,
-        lightpaths=replication.lightpaths,
-        hops=replication.hops,
-        length_km=replication.length_km,
-        slots=replication.slots,
-        utilisation=float(replication.utilisation.mean()),
-        fragmentation=float(replication.fragmentation.mean()),
-        asked_time=replication.asked_time,
-        down_time=replication.down_time,
+        blocked=int(traffic.blocked.sum()),
+        blocked_out_of_reach=traffic.blocked_out_of_reach,
+        requested_gbps=traffic.requested_gbps,
+        blocked_gbps=traffic.blocked_gbps,
+        lightpaths=served.lightpaths,
+        hops=served.hops,
+        length_km=served.length_km,
+        slots=served.slots,
+        utilisation=float(links.utilisation.mean()),
+        fragmentation=float(links.fragmentation.mean()),
+        asked_time=replication.failures.asked_time,
+        down_time=replication.failures.down_time,
     )
 
 

@@ -11,8 +11,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -123,11 +124,27 @@ def _shown(config: Mapping[str, Any], field: str) -> str:
     return repr(config[field]) if field in config else "the default"
 
 
+_KINDS: Mapping[str, Any] = {
+    name: kind for name, kind in get_type_hints(Replication).items() if hasattr(kind, "_fields")
+}
+"""Field of `Replication` that is a record of its own -> the kind of record."""
+
+FIELDS = tuple(
+    chain.from_iterable(
+        _KINDS[name]._fields if name in _KINDS else (name,) for name in Replication._fields
+    )
+)
+"""The fields of a record in the file, in their order: there the records of a replication are one."""
+
+
 def to_record(replication: Replication) -> dict[str, Any]:
     """Return a replication as plain numbers and lists; `from_record` gives it back bit for bit."""
+    fields: dict[str, Any] = {}
+    for name, value in replication._asdict().items():
+        fields |= value._asdict() if name in _KINDS else {name: value}
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in replication._asdict().items()
+        for name, value in fields.items()
     }
 
 
@@ -140,8 +157,12 @@ def from_record(record: Mapping[str, Any]) -> Replication:
     fields: dict[str, Any] = {
         name: np.array(value) if isinstance(value, list) else value
         for name, value in record.items()
-        if name in Replication._fields
+        if name in FIELDS
     }
-    if lacking := set(Replication._fields) - set(fields) - MAY_LACK_IN_REPLICATION:
+    if lacking := set(FIELDS) - set(fields) - MAY_LACK_IN_REPLICATION:
         raise LackingError(", ".join(sorted(lacking)))
-    return Replication(**fields)
+    records = {
+        subject: kind(**{name: fields.pop(name) for name in kind._fields if name in fields})
+        for subject, kind in _KINDS.items()
+    }
+    return Replication(**fields, **records)

@@ -87,9 +87,9 @@ class Report:
             total_iterations=self._config.general_settings.max_iters,
             metrics={
                 "blocking_prob": replication.blocking_probability,
-                "bit_rate_blocking_prob": replication.blocked_gbps / replication.requested_gbps,
+                "bit_rate_blocking_prob": replication.bit_rate_blocking_probability,
                 "requests": replication.requests,
-                "blocked": int(replication.blocked.sum()),
+                "blocked": int(replication.traffic.blocked.sum()),
             },
             **extra,
         )

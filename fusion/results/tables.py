@@ -15,7 +15,7 @@ import numpy as np
 from fusion.results.files import atomic_file
 from fusion.results.load_file import load_file_name, write_load_file
 from fusion.results.load_file_as_fusion import load_file_name_as_fusion, write_load_file_as_fusion
-from fusion.results.measured import Replication
+from fusion.results.measured import FailureStatistics, Replication
 from fusion.results.outcome import AVAILABILITY, METRICS, outcome_of
 from fusion.results.statistics import (
     Estimate,
@@ -123,28 +123,30 @@ class ReplicationTable:
 
 def replication_row(replication: Replication) -> Row:
     """Return one row of replications.csv."""
-    served = replication.lightpaths or math.nan
+    traffic, served, links = replication.traffic, replication.served, replication.links
+    connections, quality = replication.connections, replication.quality
+    lightpaths = served.lightpaths or math.nan
     return {
         "erlang": replication.erlang,
         "replication": replication.replication,
         "requests": replication.requests,
         "warmup_requests": replication.warmup_requests,
-        "blocked": int(replication.blocked.sum()),
-        "blocked_out_of_reach": replication.blocked_out_of_reach,
+        "blocked": int(traffic.blocked.sum()),
+        "blocked_out_of_reach": traffic.blocked_out_of_reach,
         "blocking_probability": replication.blocking_probability,
-        "bit_rate_blocking_probability": replication.blocked_gbps / replication.requested_gbps,
-        "mean_hops": replication.hops / served,
-        "mean_length_km": replication.length_km / served,
-        "mean_slots": replication.slots / served,
-        "utilisation": float(replication.utilisation.mean()),
-        "fragmentation": float(replication.fragmentation.mean()),
-        "groomed": replication.groomed,
-        "sliced": replication.sliced,
-        "partly_served": replication.partly_served,
-        "lightpath_utilisation": replication.lightpath_use / (replication.ended or math.nan),
-        "blocked_by_quality": replication.blocked_by_quality,
-        "mean_snr_db": -10.0 * math.log10(replication.noise_to_signal / served)
-        if replication.noise_to_signal > 0.0
+        "bit_rate_blocking_probability": replication.bit_rate_blocking_probability,
+        "mean_hops": served.hops / lightpaths,
+        "mean_length_km": served.length_km / lightpaths,
+        "mean_slots": served.slots / lightpaths,
+        "utilisation": float(links.utilisation.mean()),
+        "fragmentation": float(links.fragmentation.mean()),
+        "groomed": connections.groomed,
+        "sliced": connections.sliced,
+        "partly_served": connections.partly_served,
+        "lightpath_utilisation": connections.lightpath_use / (connections.ended or math.nan),
+        "blocked_by_quality": quality.blocked_by_quality,
+        "mean_snr_db": -10.0 * math.log10(quality.noise_to_signal / lightpaths)
+        if quality.noise_to_signal > 0.0
         else math.nan,
     }
 
@@ -179,7 +181,7 @@ def point_row(
         "warmup_requests": outcomes[0].warmup_requests,
         "blocked": sum(each.blocked for each in outcomes),
         "blocked_out_of_reach": sum(each.blocked_out_of_reach for each in outcomes),
-        "blocked_by_quality": sum(each.blocked_by_quality for each in replications),
+        "blocked_by_quality": sum(each.quality.blocked_by_quality for each in replications),
         **_columns("blocking_probability", blocking),
         "relative_precision": blocking.relative_precision,
     }
@@ -192,8 +194,8 @@ def link_rows(
     replications: Sequence[Replication], scenario: Scenario, confidence: float
 ) -> list[Row]:
     """Return the rows of links.csv for one load: a row per link, or per direction of a link."""
-    utilisation = np.array([each.utilisation for each in replications])
-    fragmentation = np.array([each.fragmentation for each in replications])
+    utilisation = np.array([each.links.utilisation for each in replications])
+    fragmentation = np.array([each.links.fragmentation for each in replications])
     return [
         {
             "erlang": replications[0].erlang,
@@ -212,8 +214,8 @@ def pair_rows(
     replications: Sequence[Replication], scenario: Scenario, confidence: float
 ) -> list[Row]:
     """Return the rows of pairs.csv for one load: blocking by source and destination."""
-    requested = np.array([each.requested for each in replications])
-    blocked = np.array([each.blocked for each in replications])
+    requested = np.array([each.traffic.requested for each in replications])
+    blocked = np.array([each.traffic.blocked for each in replications])
     return [
         {
             "erlang": replications[0].erlang,
@@ -229,14 +231,14 @@ def bit_rate_rows(
     replications: Sequence[Replication], scenario: Scenario, confidence: float
 ) -> list[Row]:
     """Return the rows of bit_rates.csv for one load: blocking and lightpaths by bit rate."""
-    requested = np.array([each.requested_by_bit_rate for each in replications])
-    blocked = np.array([each.blocked_by_bit_rate for each in replications])
+    requested = np.array([each.traffic.requested_by_bit_rate for each in replications])
+    blocked = np.array([each.traffic.blocked_by_bit_rate for each in replications])
     # Slices may have bit rates that no request has.
     none = np.zeros(
         (len(replications), len(scenario.lightpaths.bit_rates_gbps) - requested.shape[1]), int
     )
     requested, blocked = np.hstack([requested, none]), np.hstack([blocked, none])
-    lightpaths = sum(each.lightpaths_by_format for each in replications)
+    lightpaths = sum(each.served.lightpaths_by_format for each in replications)
     return [
         {
             "erlang": replications[0].erlang,
@@ -267,9 +269,10 @@ def availability_rows(
     replications: Sequence[Replication], scenario: Scenario, confidence: float
 ) -> list[Row]:
     """Return the rows of availability.csv for one load: connections, and each link or direction of a link."""
-    asked = [each.asked_time for each in replications]
-    down = [each.down_time for each in replications]
-    outages = [each.outages for each in replications]
+    failures = [each.failures for each in replications]
+    asked = [each.asked_time for each in failures]
+    down = [each.down_time for each in failures]
+    outages = [each.outages for each in failures]
     common = {"erlang": replications[0].erlang, "replications": len(replications)}
     connections = {
         **common,
@@ -280,16 +283,16 @@ def availability_rows(
         "outages": sum(outages),
         **_columns(
             "outage_time",
-            ratio_estimate([each.outage_time for each in replications], outages, confidence),
+            ratio_estimate([each.outage_time for each in failures], outages, confidence),
         ),
-        **_toll_columns(replications, confidence),
+        **_toll_columns(failures, confidence),
     }
-    measured = [each.measured_time for each in replications]
-    nothing = dict.fromkeys(_toll_columns(replications, confidence), math.nan)
+    measured = [each.measured_time for each in failures]
+    nothing = dict.fromkeys(_toll_columns(failures, confidence), math.nan)
     rows = [connections]
     for link, (source, destination) in enumerate(scenario.links):
-        down = [float(each.link_down_time[link]) for each in replications]
-        outages = [int(each.link_outages[link]) for each in replications]
+        down = [float(each.link_down_time[link]) for each in failures]
+        outages = [int(each.link_outages[link]) for each in failures]
         rows.append(
             {
                 **common,
@@ -309,18 +312,18 @@ def _availability(down: Sequence[float], asked: Sequence[float], confidence: flo
     return _columns("availability", availability_estimate(down, asked, confidence))
 
 
-def _toll_columns(replications: Sequence[Replication], confidence: float) -> Row:
+def _toll_columns(failures: Sequence[FailureStatistics], confidence: float) -> Row:
     """Return what became of connections over failed links, and how long recovery took."""
-    interrupted = [each.interrupted for each in replications]
-    restored = [each.restored for each in replications]
+    interrupted = [each.interrupted for each in failures]
+    restored = [each.restored for each in failures]
     took = np.array(
-        [each.recovery_ms if len(each.recovery_ms) else [math.nan] * 3 for each in replications]
+        [each.recovery_ms if len(each.recovery_ms) else [math.nan] * 3 for each in failures]
     )
     row = {
         "interrupted": sum(interrupted),
-        "switched": sum(each.switched for each in replications),
+        "switched": sum(each.switched for each in failures),
         "restored": sum(restored),
-        "lost_gbps": sum(each.lost_gbps for each in replications),
+        "lost_gbps": sum(each.lost_gbps for each in failures),
         **_columns("restored_share", ratio_estimate(restored, interrupted, confidence)),
     }
     for index, what in enumerate(("mean", "p95", "max")):
@@ -330,13 +333,14 @@ def _toll_columns(replications: Sequence[Replication], confidence: float) -> Row
 
 def failure_rows(replications: Sequence[Replication], confidence: float) -> list[Row]:
     """Return the rows of failures.csv for one load: before, during and after the failure."""
-    requested = np.array([each.phase_requests for each in replications])
-    blocked = np.array([each.phase_blocked for each in replications])
+    failures = [each.failures for each in replications]
+    requested = np.array([each.phase_requests for each in failures])
+    blocked = np.array([each.phase_blocked for each in failures])
     failure = {
-        **_toll_columns(replications, confidence),
+        **_toll_columns(failures, confidence),
         **_availability(
-            [each.down_time for each in replications],
-            [each.asked_time for each in replications],
+            [each.down_time for each in failures],
+            [each.asked_time for each in failures],
             confidence,
         ),
     }

@@ -5,7 +5,8 @@ replications by the key of its config. They are read for years, so:
 
 - The same inputs give other numbers: raise RESULTS_VERSION, or FAILURES_VERSION where it is only so with
   failures. What was kept under the old key is not read any more.
-- `Outcome` or `Replication` gets a field: it is read by its name, wherever it stands. Without a default, what
+- `Outcome` or a record of `Replication` gets a field: it is read by its name, wherever it stands; in the file
+  the records of a replication are one, so no two of their fields have the same name. Without a default, what
   was kept before is computed again, which is said. It may have a default, and be named below, only if that is
   what all that was kept before would have said. If that holds for some configs only, the others get a version
   in their key, as OUTCOMES_OF_FAILURES_VERSION is.

@@ -66,7 +66,7 @@ class Course:
 
     def end(self) -> Replication:
         """Return what was measured."""
-        outage = None if self._run is None else self._run.end()
+        failures = None if self._run is None else self._run.end()
         counted = self._simulation.end_measuring()
         done = replication_of(
             self._scenario,
@@ -76,7 +76,7 @@ class Course:
             self._warmup,
             seconds=counted.time - self._began,
         )
-        return done if outage is None else done._replace(**outage._asdict())
+        return done if failures is None else done._replace(failures=failures)
 
     def beyond(self) -> Iterator[Stretch]:
         """Yield one request more."""

@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel.arrays import Floats, Int32s, Int64s
+from fusion.kernel.arrays import Floats, Int32s
 from fusion.kernel.failures import Flags, Links
+from fusion.results.measured import FailureStatistics
 from fusion.scenario.failures import (
     Event,
     Failure,
@@ -69,34 +70,6 @@ class Simulation(Protocol):
 
     def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
         """Return the departures of the connections that are carried again. mended: bool[path]."""
-
-
-class Outage(NamedTuple):
-    """What failures did in one replication, after the warm-up.
-
-    phase_requests, phase_blocked: int64[3], before the first failure, while any link is down, and while none
-    is any more; or empty where links fail at random. interrupted, switched, restored, lost_gbps: as in
-    `Toll`. recovery_ms: mean, 95th percentile and greatest, or empty. asked_time: sum over connections of the
-    time that they were to be carried, as far as it is measured; down_time: that of it in which they were not.
-    outages, outage_time: number and sum of the durations of the times out of connections that have ended.
-    link_down_time, link_outages: float64[link], int64[link], the time for which each link was down, and how
-    often it failed. measured_time: from the end of the warm-up.
-    """
-
-    phase_requests: Int64s
-    phase_blocked: Int64s
-    interrupted: int
-    switched: int
-    restored: int
-    lost_gbps: float
-    recovery_ms: Floats
-    asked_time: float
-    down_time: float
-    outages: int
-    outage_time: float
-    link_down_time: Floats
-    link_outages: Int64s
-    measured_time: float
 
 
 class Feed:
@@ -201,14 +174,14 @@ class Run:
         self._by_phase[self._phase] += counted - self._counted
         self._counted = counted
 
-    def end(self) -> Outage:
+    def end(self) -> FailureStatistics:
         """Return what has been counted."""
         now = self._simulation.now()
         asked, down = self._asked.end(now, self._simulation.remaining(now))
         self._link_times.changed(now)
         self._end_phase()
         counts = self._by_phase.copy() if self._failure.lifetimes is None else self._by_phase[:0]
-        return Outage(
+        return FailureStatistics(
             phase_requests=counts[:, 0],
             phase_blocked=counts[:, 1],
             interrupted=sum(toll.interrupted for toll in self._tolls),

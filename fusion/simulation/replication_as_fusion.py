@@ -36,9 +36,10 @@ def replicate_as_fusion(
     measured = replication_of(scenario, counted, load, replication, 0, seconds=counted.time)
     if conventions.rules is not None:
         slots, formats, rates = found.made.T
-        by_format = np.zeros_like(measured.lightpaths_by_format)
+        by_format = np.zeros_like(measured.served.lightpaths_by_format)
         np.add.at(by_format, (formats, rates), 1)
-        measured = measured._replace(slots=int(slots.sum()), lightpaths_by_format=by_format)
+        served = measured.served._replace(slots=int(slots.sum()), lightpaths_by_format=by_format)
+        measured = measured._replace(served=served)
     return measured._replace(fusion=iteration_record(scenario, conventions, found))
 
 

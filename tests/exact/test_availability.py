@@ -68,9 +68,10 @@ def assert_availability(replications: list[Replication], exact: Availability) ->
     The width of an interval over n replications varies as the root of chi² of n - 1 degrees of freedom, by
     1 / sqrt(2 (n - 1)) of itself.
     """
-    asked = [each.asked_time for each in replications]
-    carried = [each.asked_time - each.down_time for each in replications]
-    time = sum(each.measured_time for each in replications)
+    failures = [each.failures for each in replications]
+    asked = [each.asked_time for each in failures]
+    carried = [each.asked_time - each.down_time for each in failures]
+    time = sum(each.measured_time for each in failures)
     deviation = math.sqrt(exact.variance / time)
     estimate = ratio_estimate(carried, asked, 0.95)
     assert estimate.mean == pytest.approx(exact.mean, abs=4 * deviation)
@@ -124,15 +125,16 @@ def test_links_are_up_as_often_as_they_should(tmp_path: Path) -> None:
     scenario, replications = done(config)
     protected = network(tmp_path, RING, {}, protection_settings={"protection_mode": "1plus1"})
     _, others = done(protected)
-    for one, other in zip(replications, others, strict=True):
-        assert np.array_equal(one.link_down_time, other.link_down_time)
-        assert np.array_equal(one.link_outages, other.link_outages)
-    time = [each.measured_time for each in replications]
+    failures = [each.failures for each in replications]
+    for one, other in zip(failures, others, strict=True):
+        assert np.array_equal(one.link_down_time, other.failures.link_down_time)
+        assert np.array_equal(one.link_outages, other.failures.link_outages)
+    time = [each.measured_time for each in failures]
     for link in range(3):
-        down = [each.link_down_time[link] for each in replications]
+        down = [each.link_down_time[link] for each in failures]
         estimate = ratio_estimate(down, time, 0.999)
         assert estimate.ci_lower < 1 - UP < estimate.ci_upper
-        outages = sum(each.link_outages[link] for each in replications)
+        outages = sum(each.link_outages[link] for each in failures)
         assert outages == pytest.approx(sum(time) / (MTBF + MTTR), rel=0.1)
     rows = availability_rows(replications, scenario, 0.95)
     assert [row["what"] for row in rows] == ["connections", "link", "link", "link"]
@@ -148,16 +150,16 @@ def test_one_link(tmp_path: Path, restoration: str) -> None:
     assert exact.mean == pytest.approx(known)
     _, replications = done(network(tmp_path, LINK, {"restoration": restoration}))
     assert_availability(replications, exact)
-    blocked = sum(int(each.blocked.sum()) for each in replications)
+    blocked = sum(int(each.traffic.blocked.sum()) for each in replications)
     asked = sum(each.requests for each in replications)
     # The share of a time that a chain of two states is down has the variance 2 a b / (a + b)³ over it.
-    time = sum(each.measured_time for each in replications)
+    time = sum(each.failures.measured_time for each in replications)
     variance = 2 * A * B / (A + B) ** 3 / time + UP * (1 - UP) / asked
     assert blocked / asked == pytest.approx(1 - UP, abs=4 * math.sqrt(variance))
     if restoration == "wait":
         # A time out ends with the repair or with the connection.
-        outages = sum(each.outages for each in replications)
-        mean = sum(each.outage_time for each in replications) / outages
+        outages = sum(each.failures.outages for each in replications)
+        mean = sum(each.failures.outage_time for each in replications) / outages
         assert mean == pytest.approx(1 / (1 + B), rel=0.1)
 
 
@@ -183,7 +185,7 @@ def test_two_disjoint_paths(tmp_path: Path, restoration: str, mode: str) -> None
     )
     _, replications = done(config)
     assert_availability(replications, availability(3, [{0}, {1, 2}], waits=restoration == "wait"))
-    assert all(each.switched > 0 for each in replications)
+    assert all(each.failures.switched > 0 for each in replications)
 
 
 def test_km_have_their_share() -> None:

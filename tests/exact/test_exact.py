@@ -84,7 +84,7 @@ def replications(scenario: Scenario, load: float) -> list[Replication]:
 def assert_blocks(
     exact: list[float], done: list[Replication], kind: tuple[str, str] = ("requested", "blocked")
 ) -> None:
-    offered, blocked = (np.array([getattr(one, what) for one in done]) for what in kind)
+    offered, blocked = (np.array([getattr(one.traffic, what) for one in done]) for what in kind)
     for number, wanted in enumerate(exact):
         estimate = blocking_estimate(blocked[:, number], offered[:, number], CONFIDENCE)
         assert estimate.ci_lower <= wanted <= estimate.ci_upper
@@ -159,7 +159,9 @@ def test_contiguity_costs_the_widest(case: ExactCase) -> None:
     """
     assert kaufman_roberts(case.slots, case.classes) == pytest.approx(case.blocking, abs=1e-12)
     done = simulate(case.classes, [case.slots], case.policy)
-    offered, blocked = (np.array([getattr(r, w) for r in done]) for w in ("requested", "blocked"))
+    offered, blocked = (
+        np.array([getattr(r.traffic, w) for r in done]) for w in ("requested", "blocked")
+    )
     narrowest, *_, widest = (
         blocking_estimate(blocked[:, n], offered[:, n], CONFIDENCE)
         for n in range(len(case.classes))

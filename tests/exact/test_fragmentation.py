@@ -49,7 +49,7 @@ def test_time_means_of_a_link_are_exact() -> None:
     )
     scenario = scenario._replace(sample_every=1)
     done = [replicate(scenario, load, number, warmup_requests(load)) for number in range(20)]
-    sampled = mean_estimate([each.fragmentation[0] for each in done], 0.99)
-    used = mean_estimate([each.utilisation[0] for each in done], 0.99)
+    sampled = mean_estimate([each.links.fragmentation[0] for each in done], 0.99)
+    used = mean_estimate([each.links.utilisation[0] for each in done], 0.99)
     assert sampled.ci_lower < exact < sampled.ci_upper
     assert used.ci_lower < busy < used.ci_upper

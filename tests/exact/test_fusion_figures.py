@@ -133,10 +133,12 @@ def test_blocking_with_slices_is_that_of_fusion(tmp_path: Path, load: str) -> No
     assert [each.blocking_probability for each in done] == published["blocking"]
     # In these runs FUSION did not yet add slices that were given up to the blocked bit rate.
     gbps = np.array([50.0, 100.0, 400.0])
-    of_requests = [each.blocked_by_bit_rate @ gbps / each.requested_gbps for each in done]
+    of_requests = [
+        each.traffic.blocked_by_bit_rate @ gbps / each.traffic.requested_gbps for each in done
+    ]
     assert of_requests == published["bit_rate_blocking"]
     assert all(
-        each.blocked_gbps / each.requested_gbps > plain
+        each.bit_rate_blocking_probability > plain
         for each, plain in zip(done, of_requests, strict=True)
     )
     for number, wanted in published["iterations"].items():

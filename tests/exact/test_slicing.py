@@ -59,30 +59,35 @@ def test_slices_need_no_contiguity(tmp_path: Path) -> None:
     contiguous = scenario(link(tmp_path, 10, max_segments=1))
     for index, exact in enumerate(wanted):
         estimate = blocking_estimate(
-            [each.blocked_by_bit_rate[index] for each in done],
-            [each.requested_by_bit_rate[index] for each in done],
+            [each.traffic.blocked_by_bit_rate[index] for each in done],
+            [each.traffic.requested_by_bit_rate[index] for each in done],
             0.999,
         )
         assert estimate.ci_lower < exact < estimate.ci_upper
         assert estimate.relative_precision < 0.05
-    assert sum(each.sliced for each in done) > 1000
+    assert sum(each.connections.sliced for each in done) > 1000
     single = replicate(contiguous, 6.0, 0, 200)
-    assert single.sliced == 0
-    assert single.blocked_by_bit_rate[1] > 1.2 * done[0].blocked_by_bit_rate[1]
+    assert single.connections.sliced == 0
+    assert single.traffic.blocked_by_bit_rate[1] > 1.2 * done[0].traffic.blocked_by_bit_rate[1]
 
 
 def test_slicing_serves_what_no_format_reaches_in_one_piece() -> None:
     whole, sliced = nsfnet(max_segments=1), nsfnet(max_segments=4)
-    assert whole.requested.tolist() == sliced.requested.tolist()
-    assert whole.blocked_out_of_reach > 0.1 * whole.requests
-    assert sliced.blocked_out_of_reach == 0
-    assert sliced.blocked.sum() < 0.2 * whole.blocked.sum()
-    assert sliced.lightpaths > sliced.requests - sliced.blocked.sum() + sliced.sliced
-    assert sliced.partly_served == sliced.groomed == 0
+    assert whole.traffic.requested.tolist() == sliced.traffic.requested.tolist()
+    assert whole.traffic.blocked_out_of_reach > 0.1 * whole.requests
+    assert sliced.traffic.blocked_out_of_reach == 0
+    assert sliced.traffic.blocked.sum() < 0.2 * whole.traffic.blocked.sum()
+    assert (
+        sliced.served.lightpaths
+        > sliced.requests - sliced.traffic.blocked.sum() + sliced.connections.sliced
+    )
+    assert sliced.connections.partly_served == sliced.connections.groomed == 0
 
 
 def test_more_segments_never_hurt_the_few_that_are_wide() -> None:
-    blocked = [int(nsfnet(load=500.0, max_segments=most).blocked.sum()) for most in (1, 2, 4)]
+    blocked = [
+        int(nsfnet(load=500.0, max_segments=most).traffic.blocked.sum()) for most in (1, 2, 4)
+    ]
     assert blocked[0] > blocked[1] >= blocked[2]
 
 
@@ -106,10 +111,10 @@ def test_grooming_uses_what_slices_leave(tmp_path: Path) -> None:
         "max_segments": 3,
     }
     with_it, without = (nsfnet(is_grooming_enabled=on, **shared) for on in (True, False))
-    assert with_it.groomed > 0.05 * with_it.requests
-    assert without.groomed == 0
-    assert with_it.lightpaths < without.lightpaths
-    use = [each.lightpath_use / each.ended for each in (with_it, without)]
+    assert with_it.connections.groomed > 0.05 * with_it.requests
+    assert without.connections.groomed == 0
+    assert with_it.served.lightpaths < without.served.lightpaths
+    use = [each.connections.lightpath_use / each.connections.ended for each in (with_it, without)]
     assert use[0] < 0.9  # a lightpath that has lost one of its users stays up
     assert use[1] == pytest.approx((0.5 * 1 + 0.5 * (1 + 1 + 0.5)) / (0.5 + 0.5 * 3), rel=0.02)
 
@@ -117,10 +122,12 @@ def test_grooming_uses_what_slices_leave(tmp_path: Path) -> None:
 def test_service_in_part_trades_blocked_requests_for_blocked_bit_rate() -> None:
     part = nsfnet(load=1500.0, can_partially_serve=True)
     whole = nsfnet(load=1500.0, can_partially_serve=False)
-    assert part.partly_served > 100
-    assert part.blocked.sum() < 0.5 * whole.blocked.sum()
-    assert part.blocked_gbps > float(part.blocked_by_bit_rate @ [25.0, 50.0, 100.0, 200.0, 400.0])
-    assert 0 < part.blocked_gbps < whole.blocked_gbps
+    assert part.connections.partly_served > 100
+    assert part.traffic.blocked.sum() < 0.5 * whole.traffic.blocked.sum()
+    assert part.traffic.blocked_gbps > float(
+        part.traffic.blocked_by_bit_rate @ [25.0, 50.0, 100.0, 200.0, 400.0]
+    )
+    assert 0 < part.traffic.blocked_gbps < whole.traffic.blocked_gbps
 
 
 def test_without_slicing_and_grooming_the_plain_loop_is_used_whatever_the_rest() -> None:
@@ -134,12 +141,13 @@ def test_without_slicing_and_grooming_the_plain_loop_is_used_whatever_the_rest()
 def test_utilisation_is_what_lightpaths_hold() -> None:
     """Two lightpaths of 2 and 1 slots on each link of a path: by Little's law, over many requests."""
     done = nsfnet(load=300.0, max_segments=4, is_grooming_enabled=True)
-    slots_taken = (done.utilisation * 3 * 320).sum()
+    slots_taken = (done.links.utilisation * 3 * 320).sum()
     mean_holding, guard = 0.2, 1
     per_time = 300.0 / mean_holding
     # Hops and width are not independent; their product per lightpath is between these bounds.
-    lightpaths = done.lightpaths / done.requests * per_time * mean_holding
-    mean_hops, mean_width = done.hops / done.lightpaths, done.slots / done.lightpaths + guard
+    lightpaths = done.served.lightpaths / done.requests * per_time * mean_holding
+    mean_hops = done.served.hops / done.served.lightpaths
+    mean_width = done.served.slots / done.served.lightpaths + guard
     assert slots_taken == pytest.approx(lightpaths * mean_hops * mean_width, rel=0.2)
 
 
@@ -150,8 +158,8 @@ def test_a_bit_rate_that_only_slices_can_have_is_no_error(tmp_path: Path) -> Non
     (tmp_path / "table.json").write_text(json.dumps(table))
     made = scenario(config)
     done = replicate(made, 3.0, 0, 100)
-    assert done.sliced > 0
-    assert done.lightpaths_by_format[0].tolist() == [done.lightpaths, 0]
+    assert done.connections.sliced > 0
+    assert done.served.lightpaths_by_format[0].tolist() == [done.served.lightpaths, 0]
     with pytest.raises(ConfigError, match="no two nodes can have 100 Gb/s"):
         scenario(link_without_slicing(config))
 
@@ -175,5 +183,5 @@ def test_columns_of_lightpaths_go_beyond_those_of_requests(tmp_path: Path) -> No
     assert made.lightpaths.bit_rates_gbps.tolist() == [100.0, 50.0]
     assert len(made.traffic.bit_rate_shares) == 1
     done = replicate(made, 3.0, 0, 100)
-    assert len(done.requested_by_bit_rate) == len(done.blocked_by_bit_rate) == 1
-    assert done.lightpaths_by_format.tolist() == [[done.lightpaths, 0]]
+    assert len(done.traffic.requested_by_bit_rate) == len(done.traffic.blocked_by_bit_rate) == 1
+    assert done.served.lightpaths_by_format.tolist() == [[done.served.lightpaths, 0]]

@@ -81,7 +81,7 @@ def simulation(first: Point) -> Callable[[float, int], tuple[int, int]]:
 
     def simulate(load: float, number: int) -> tuple[int, int]:
         done = replicate(scenario, load, number, at_load(first, load).warmup_requests)
-        return int(done.blocked.sum()), done.requests
+        return int(done.traffic.blocked.sum()), done.requests
 
     return simulate
 

@@ -13,6 +13,7 @@ from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
 from fusion.network.planes import Plane
 from fusion.results.measured import Replication
+from fusion.results.replication_file import to_record
 from fusion.scenario.candidate_paths import Candidates
 from fusion.scenario.network_rows import Lightpaths
 from fusion.scenario.policies import built_in_policy
@@ -141,4 +142,4 @@ def play(env: EonEnv, replication: int, choose: Any = None) -> Replication:
 
 def equal(one: Replication, other: Replication) -> bool:
     """Say whether two replications measured the same, bit for bit."""
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    return to_record(one) == to_record(other)

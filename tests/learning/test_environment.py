@@ -111,7 +111,7 @@ def test_first_fit_measures_what_the_simulator_measures(name: str, blocks: int) 
     env = EonEnv("quick", overrides(**NETWORKS[name]), load=LOAD, blocks=blocks)
     done = play(env, 3)
     wanted = replicate(env.scenario, LOAD, 3, env.setting.warmup_requests)
-    assert wanted.blocked.sum() > 0
+    assert wanted.traffic.blocked.sum() > 0
     assert equal(done, wanted)
 
 

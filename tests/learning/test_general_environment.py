@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fusion.config.config import ConfigError
 from fusion.learning import ID, EonEnv, evaluate
 from fusion.results.measured import Replication
+from fusion.results.replication_file import to_record
 from fusion.scenario.scenario import Scenario
 from fusion.simulation.connections import ConnectionSimulation
 from fusion.simulation.replication import replicate
@@ -73,15 +74,15 @@ def test_the_first_action_measures_what_kspff_measures(name: str) -> None:
     env = EonEnv("quick", overrides(**QUALITY[name]), load=LOAD)
     done = play(env, 3)
     wanted = replicate(env.scenario, LOAD, 3, env.setting.warmup_requests)
-    assert wanted.blocked_by_quality > 0
-    assert wanted.noise_to_signal > 0.0
+    assert wanted.quality.blocked_by_quality > 0
+    assert wanted.quality.noise_to_signal > 0.0
     assert equal(done, wanted)
 
 
 def test_more_blocks_find_good_places_that_first_fit_does_not() -> None:
     sections = overrides(**QUALITY["channels"])
     blocked = [
-        play(EonEnv("quick", sections, load=LOAD, blocks=blocks), 3).blocked.sum()
+        play(EonEnv("quick", sections, load=LOAD, blocks=blocks), 3).traffic.blocked.sum()
         for blocks in (1, 4)
     ]
     assert blocked[1] < blocked[0]
@@ -121,9 +122,9 @@ def test_requests_are_sliced_on_the_path_of_an_action(name: str) -> None:
     env = EonEnv("quick", overrides(**SLICES[name]), load=1.4 * LOAD)
     done = play(env, 3, kspff_with_slices(env))
     wanted = replicate(env.scenario, 1.4 * LOAD, 3, 200)
-    assert wanted.sliced > 20
-    assert wanted.blocked.sum() > 0
-    assert (wanted.partly_served > 0) == (name == "in part")
+    assert wanted.connections.sliced > 20
+    assert wanted.traffic.blocked.sum() > 0
+    assert (wanted.connections.partly_served > 0) == (name == "in part")
     if "snr" in SLICES[name]:  # the loop tries slices on all paths in turn, which rounds the noise
         assert same_counts(done, wanted)
     else:
@@ -167,7 +168,7 @@ def test_the_first_action_measures_what_kspff_measures_with_quality_from_a_file(
     kind = snr("snr_e2e_external_resources", quality_file=str(file))
     env = EonEnv("quick", overrides(snr=kind), load=LOAD)
     done = play(env, 1)
-    assert done.blocked_by_quality > 0
+    assert done.quality.blocked_by_quality > 0
     assert equal(done, replicate(env.scenario, LOAD, 1, 200))
 
 
@@ -198,9 +199,9 @@ def test_the_policy_of_the_config_warms_up(name: str) -> None:
     env.step(env.layout.actions - 1)
     done, wanted = env.measured(), replicate(env.scenario, LOAD, 2, 800)
     # The one request that the agent blocks is shorter than what was set up before it.
-    assert done.fragmentation.sum() > 0.0
-    assert np.array_equal(done.fragmentation, wanted.fragmentation)
-    assert done.utilisation == pytest.approx(wanted.utilisation, rel=0.02)
+    assert done.links.fragmentation.sum() > 0.0
+    assert np.array_equal(done.links.fragmentation, wanted.links.fragmentation)
+    assert done.links.utilisation == pytest.approx(wanted.links.utilisation, rel=0.02)
 
 
 def test_light_is_found_where_the_policy_that_looks_at_it_left_it() -> None:
@@ -235,7 +236,7 @@ def test_a_policy_that_looks_at_light_restores_connections_of_an_agent(
     monkeypatch.setattr(ConnectionSimulation, "fail", looked_at)
     failure = {**FAILURES["at random"], "restoration": "reroute"}
     sections = overrides(failure=failure, **POLICIES["cores by crosstalk, and quality"])
-    assert play(EonEnv("quick", sections, load=LOAD), 0).restored > 0
+    assert play(EonEnv("quick", sections, load=LOAD), 0).failures.restored > 0
     assert len(met) > 2
 
 
@@ -260,12 +261,12 @@ FAILURES: dict[str, dict[str, Any]] = {
 
 def same_counts(done: Replication, wanted: Replication) -> bool:
     """Say whether two replications counted the same, and measured the same up to rounding."""
+    one, other = to_record(done), to_record(wanted)
     return all(
-        np.array_equal(a, b)
-        if np.issubdtype(np.asarray(a).dtype, np.integer)
-        else np.allclose(a, b, rtol=1e-9)
-        for name, a, b in zip(done._fields, done, wanted, strict=True)
-        if name != "fusion"
+        np.array_equal(one[name], other[name])
+        if np.issubdtype(np.asarray(one[name]).dtype, np.integer)
+        else np.allclose(one[name], other[name], rtol=1e-9)
+        for name in one.keys() - {"fusion"}
     )
 
 
@@ -277,8 +278,8 @@ def test_failures_interrupt_what_they_interrupt_in_the_simulator(
     failure = {**FAILURES[name], "restoration": restoration}
     env = EonEnv("quick", overrides(failure=failure), load=180.0)
     done, wanted = play(env, 4), replicate(env.scenario, 180.0, 4, 200)
-    assert wanted.interrupted > 0
-    assert (wanted.restored > 0) == (restoration == "reroute")
+    assert wanted.failures.interrupted > 0
+    assert (wanted.failures.restored > 0) == (restoration == "reroute")
     assert same_counts(done, wanted)
 
 
@@ -296,7 +297,7 @@ def test_what_failures_need_is_compiled_before_the_first_request_is_shown(
     play(env, 0)
     play(env, 1)
     assert len(called) == 1
-    assert env.measured().link_outages.sum() == 0
+    assert env.measured().failures.link_outages.sum() == 0
 
 
 @pytest.mark.parametrize("restoration", ["none", "reroute"])
@@ -304,8 +305,8 @@ def test_failures_and_quality_at_once(restoration: str) -> None:
     failure = {**FAILURES["at random"], "restoration": restoration}
     env = EonEnv("quick", overrides(failure=failure, **QUALITY["noise"]), load=LOAD)
     done, wanted = play(env, 4), replicate(env.scenario, LOAD, 4, 200)
-    assert wanted.interrupted > 0
-    assert wanted.blocked_by_quality > 0
+    assert wanted.failures.interrupted > 0
+    assert wanted.quality.blocked_by_quality > 0
     assert equal(done, wanted)
 
 

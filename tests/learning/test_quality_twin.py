@@ -146,5 +146,7 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int) -> None:
         assert shown.reward[0] == (1.0 if new else -1.0)
         assert shown.ended[0] == (index == count - 1)
     done = batch.measured(0)
-    assert done.blocked.sum() == blocked
-    assert done.blocked_by_quality == by_quality == batch._counts.number[0, BLOCKED_BY_QUALITY]
+    assert done.traffic.blocked.sum() == blocked
+    assert (
+        done.quality.blocked_by_quality == by_quality == batch._counts.number[0, BLOCKED_BY_QUALITY]
+    )

@@ -305,7 +305,7 @@ def test_common_random_numbers_gain_on_nsfnet() -> None:
         )
         scenario = make_scenario(config, read_inputs(config))
         done = [replicate(scenario, 170.0, number, 3400) for number in range(30)]
-        blocked[name] = [int(each.blocked.sum()) for each in done]
+        blocked[name] = [int(each.traffic.blocked.sum()) for each in done]
     offered = [20_000] * 30
     for other in ("rf", "one"):
         assert variance_ratio(blocked["ff"], offered, blocked[other], offered) > 1.5

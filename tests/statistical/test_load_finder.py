@@ -145,7 +145,7 @@ def test_search_finds_the_load_of_a_simulated_link() -> None:
             [RequestClass(load, 1, [[0]])], [20], ("first_fit", "in_order"), num_requests=4000
         )
         done = replicate(scenario, load, replication, warmup_requests(load))
-        return int(done.blocked.sum()), done.requests
+        return int(done.traffic.blocked.sum()), done.requests
 
     found = find_load(
         simulate, 0.02, lowest=1, highest=200, relative_precision=0.01, confidence=0.99

@@ -202,7 +202,9 @@ def test_disjoint_links_are_independent_erlang_links() -> None:
     done = [replicate(scenario, load, n, warmup_requests(load)) for n in range(20)]
     for n, erlang in enumerate(loads):
         estimate = blocking_estimate(
-            [one.blocked[n] for one in done], [one.requested[n] for one in done], 1 - 0.01 / 3
+            [one.traffic.blocked[n] for one in done],
+            [one.traffic.requested[n] for one in done],
+            1 - 0.01 / 3,
         )
         assert estimate.ci_lower < erlang_b(8, erlang) < estimate.ci_upper
 
@@ -214,6 +216,6 @@ def test_more_load_or_less_spectrum_blocks_more() -> None:
         scenario, _ = link_model(
             [RequestClass(load, 1, [[0]])], [slots], KSPFF, num_requests=50_000
         )
-        blocked[slots, load] = int(replicate(scenario, load, 0, 200).blocked.sum())
+        blocked[slots, load] = int(replicate(scenario, load, 0, 200).traffic.blocked.sum())
     assert blocked[10, 4.0] < blocked[10, 6.0] < blocked[8, 6.0]
     assert blocked[10, 4.0] < blocked[8, 4.0] < blocked[8, 6.0]

@@ -156,7 +156,7 @@ def test_without_thresholds_it_is_the_plain_simulation(fit: str) -> None:
     scenario = make_scenario(chosen, read_inputs(chosen))
     plain = replicate(scenario, 170.0, 3, 3_400)
     split = replicate_with_splitting(scenario, 170.0, 3, 3_400, 40_001, NO_SPLITTING)
-    assert split.weighted_blocked == plain.blocked.sum() > 500
+    assert split.weighted_blocked == plain.traffic.blocked.sum() > 500
     assert split.requests_by_level.tolist() == [40_001]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fusion.config.config import ConfigError, load_config, to_ini
 from fusion.config.relevant_fields import relevant_fields
-from fusion.results.measured import Replication
+from fusion.results.measured import FailureStatistics
 from fusion.scenario.content import content_key
 from fusion.scenario.failures import Event, Scheduled, restoration_stream
 from fusion.scenario.inputs import read_inputs
@@ -122,8 +122,8 @@ def test_a_schedule_does_what_the_twin_does(
     assert outage.phase_blocked.tolist() == phases[:, 1].tolist()
 
 
-def on_a_lonely_link(tmp_path: Path, further: Any) -> Replication:
-    """Return a replication with a failure from request 2000 to 2500 and further ones."""
+def on_a_lonely_link(tmp_path: Path, further: Any) -> FailureStatistics:
+    """Return what was measured of a failure from request 2000 to 2500 and further ones."""
     failure = {
         "failure_type": "link",
         "failed_link_src": "B",
@@ -132,7 +132,7 @@ def on_a_lonely_link(tmp_path: Path, further: Any) -> Replication:
         "t_repair_after_arrivals": 500,
         "further_failures": further,
     }
-    return replicate(lonely_link(tmp_path, failure, 6000), 6.0, 0, 200)
+    return replicate(lonely_link(tmp_path, failure, 6000), 6.0, 0, 200).failures
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from fusion.kernel.failures import able_to_fail
 from fusion.kernel.records import Service
 from fusion.network.region import links_in_region
 from fusion.network.slicing import PER_GBPS
-from fusion.results.measured import Replication
+from fusion.results.measured import FailureStatistics
 from fusion.results.replication_file import to_record
 from fusion.results.statistics import blocking_estimate
 from fusion.scenario.failures import Event, Failure, restoration_stream
@@ -282,20 +282,21 @@ def test_a_link_without_a_detour_blocks_all_while_it_is_down(tmp_path: Path) -> 
         60_500,
     )
     done = [replicate(made, 6.0, number, 200) for number in range(12)]
+    failures = [each.failures for each in done]
     for phase in (0, 2):
         estimate = blocking_estimate(
-            [each.phase_blocked[phase] for each in done],
-            [each.phase_requests[phase] for each in done],
+            [each.phase_blocked[phase] for each in failures],
+            [each.phase_requests[phase] for each in failures],
             0.999,
         )
         assert estimate.ci_lower < erlang_b(10, 6.0) < estimate.ci_upper
-    assert all(each.phase_blocked[1] == each.phase_requests[1] == 500 for each in done)
-    interrupted = np.mean([each.interrupted for each in done])
+    assert all(each.phase_blocked[1] == each.phase_requests[1] == 500 for each in failures)
+    interrupted = np.mean([each.interrupted for each in failures])
     assert interrupted == pytest.approx(6.0 * (1 - erlang_b(10, 6.0)), abs=2.5)
-    assert all(each.restored == 0 for each in done)
-    assert all(each.lost_gbps == 25.0 * each.interrupted for each in done)
+    assert all(each.restored == 0 for each in failures)
+    assert all(each.lost_gbps == 25.0 * each.interrupted for each in failures)
     # What was torn down, and the time without the link, is in the utilisation.
-    share = float(np.mean([each.utilisation[0] for each in done]))
+    share = float(np.mean([each.links.utilisation[0] for each in done]))
     up = 6.0 * (1 - erlang_b(10, 6.0)) / 10
     assert share == pytest.approx(up * 60_000 / 60_500, rel=0.02)
 
@@ -452,7 +453,7 @@ def test_a_failure_may_have_a_time(restoration: str, max_segments: int) -> None:
     at = np.nextafter([fails, ends], np.inf) - start
     once = timed.failure.schedule[0]._replace(fails_at=at[0], repaired_at=at[1])
     timed = timed._replace(failure=timed.failure._replace(schedule=(once,)))
-    one, other = (replicate(each, LOAD, 0, 500) for each in (before, timed))
+    one, other = (replicate(each, LOAD, 0, 500).failures for each in (before, timed))
     assert one.interrupted > 5
     for name in ("phase_requests", "phase_blocked", "interrupted", "restored", "lost_gbps"):
         assert np.array_equal(getattr(one, name), getattr(other, name)), name
@@ -472,7 +473,7 @@ def test_who_waits_is_carried_again(tmp_path: Path) -> None:
         "restoration": "wait",
     }
     made = lonely_link(tmp_path, failure, 6000)
-    done = [replicate(made, 6.0, number, 200) for number in range(30)]
+    done = [replicate(made, 6.0, number, 200).failures for number in range(30)]
     assert all(each.lost_gbps == each.restored == 0 for each in done)
     # Nobody new comes in: of n that are up n holding times are left, but what sticks out of 100.
     up = sum(each.interrupted for each in done)
@@ -480,7 +481,7 @@ def test_who_waits_is_carried_again(tmp_path: Path) -> None:
         up * made.traffic.mean_holding_time, rel=0.15
     )
     lost = lonely_link(tmp_path, failure | {"restoration": "none"}, 6000)
-    gone = [replicate(lost, 6.0, number, 200) for number in range(30)]
+    gone = [replicate(lost, 6.0, number, 200).failures for number in range(30)]
     # Who is gone was to stay for as long; then those that come after the repair meet no difference.
     assert [each.down_time for each in gone] == pytest.approx([each.down_time for each in done])
     assert [each.asked_time for each in gone] == pytest.approx([each.asked_time for each in done])
@@ -528,10 +529,10 @@ def test_random_failures_go_with_all(name: str) -> None:
             replicate(make_scenario(config, read_inputs(config)), LOAD, 0, 1000) for _ in range(2)
         )
         assert to_record(one) == to_record(again)
-        assert 0 < one.down_time < one.asked_time
-        assert one.interrupted > 100
-        assert (one.switched > 0) == (mode != "none")
-        done[restoration] = one
+        failures = done[restoration] = one.failures
+        assert 0 < failures.down_time < failures.asked_time
+        assert failures.interrupted > 100
+        assert (failures.switched > 0) == (mode != "none")
     down = {restoration: one.down_time / one.asked_time for restoration, one in done.items()}
     if mode == "none":  # where connections need two paths, there are seldom any during a failure
         assert down["reroute"] < down["none"]
@@ -554,13 +555,13 @@ def test_a_policy_of_the_user_s_meets_no_path_that_is_down(
         }
         config = load_config("nsfnet_100_slots", overrides)
         done.append(replicate(make_scenario(config, read_inputs(config)), LOAD, 0, 500))
-    assert done[0].interrupted > 5
+    assert done[0].failures.interrupted > 5
     assert to_record(done[0]) == to_record(done[1])
 
 
 def test_restoring_carries_on_most_and_costs_others_some() -> None:
-    def total(restoration: str) -> Replication:
-        return replicate(scenario({**LINK, "restoration": restoration}), LOAD, 1, 3000)
+    def total(restoration: str) -> FailureStatistics:
+        return replicate(scenario({**LINK, "restoration": restoration}), LOAD, 1, 3000).failures
 
     lost, restored = total("none"), total("reroute")
     assert lost.interrupted == restored.interrupted

@@ -211,7 +211,7 @@ def test_counters_are_those_of_fusion_itself(name: str) -> None:
     done = replicate_as_fusion(scenario, scenario.conventions, given["erlang"], given["iteration"])
     record = dict(done.fusion or {})
     record["sim_block_list"] = [done.blocking_probability]
-    record["sim_br_block_list"] = [done.blocked_gbps / done.requested_gbps]
+    record["sim_br_block_list"] = [done.bit_rate_blocking_probability]
     used = record["mods_used_dict"]
     record["weights"] = {
         rate: {name: each["mean"] for name, each in formats.items() if each["mean"] is not None}

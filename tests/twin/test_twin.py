@@ -115,32 +115,38 @@ def test_replication_measures_what_the_twin_sees_after_the_warm_up() -> None:
     gbps = scenario.lightpaths.bit_rates_gbps[bit_rate]
     width = scenario.network.width[scenario.network.width_row[path], bit_rate]
     formats = scenario.lightpaths.format_by_row[scenario.network.width_row[path], bit_rate]
-    assert 0 < measured.blocked.sum() == (~served).sum()
+    assert 0 < measured.traffic.blocked.sum() == (~served).sum()
     assert measured.requests == len(path)
-    assert count(requests.pair[after], measured.requested) == measured.requested.tolist()
-    assert count(requests.pair[after][~served], measured.blocked) == measured.blocked.tolist()
-    assert measured.requested_gbps == pytest.approx(gbps.sum())
-    assert measured.blocked_gbps == pytest.approx(gbps[~served].sum())
-    assert measured.lightpaths == served.sum()
-    assert measured.hops == sum(len(twin.spectrum.route[p]) for p in path[served])
-    assert measured.length_km == pytest.approx(
+    assert (
+        count(requests.pair[after], measured.traffic.requested)
+        == measured.traffic.requested.tolist()
+    )
+    assert (
+        count(requests.pair[after][~served], measured.traffic.blocked)
+        == measured.traffic.blocked.tolist()
+    )
+    assert measured.traffic.requested_gbps == pytest.approx(gbps.sum())
+    assert measured.traffic.blocked_gbps == pytest.approx(gbps[~served].sum())
+    assert measured.served.lightpaths == served.sum()
+    assert measured.served.hops == sum(len(twin.spectrum.route[p]) for p in path[served])
+    assert measured.served.length_km == pytest.approx(
         sum(scenario.link_km[link] for p in path[served] for link in twin.spectrum.route[p])
     )
-    assert measured.slots == (width[served] - 2).sum()
+    assert measured.served.slots == (width[served] - 2).sum()
     for f in range(len(scenario.lightpaths.formats)):
         of_format = bit_rate[served & (formats == f)]
-        assert measured.lightpaths_by_format[f].tolist() == count(
+        assert measured.served.lightpaths_by_format[f].tolist() == count(
             of_format, scenario.lightpaths.bit_rates_gbps
         )
-    assert count(plane[served], np.zeros(4)) == measured.lightpaths_by_plane.tolist()
+    assert count(plane[served], np.zeros(4)) == measured.served.lightpaths_by_plane.tolist()
     rank = path[served] - scenario.network.first_path[requests.pair[after][served]]
-    assert count(rank, np.zeros(5)) == measured.lightpaths_by_rank.tolist()
+    assert count(rank, np.zeros(5)) == measured.served.lightpaths_by_rank.tolist()
     slot_time = np.zeros(len(scenario.links))
     for lightpath in twin.lightpaths:
         inside = min(lightpath.departure, ended) - max(lightpath.arrival, began)
         slot_time[twin.spectrum.route[lightpath.path]] += lightpath.width * max(0.0, inside)
-    assert measured.utilisation == pytest.approx(slot_time / (220 * (ended - began)))
-    assert measured.fragmentation == pytest.approx(np.mean(fragmentation, axis=0))
+    assert measured.links.utilisation == pytest.approx(slot_time / (220 * (ended - began)))
+    assert measured.links.fragmentation == pytest.approx(np.mean(fragmentation, axis=0))
 
 
 def count(numbers: NDArray[np.integer], like: NDArray[np.generic]) -> list[int]:

@@ -475,11 +475,11 @@ def test_a_replication_survives_its_file_and_fills_fusions(tmp_path: Path) -> No
     assert sum(last["block_bw_dict"].values()) == round(blocking[2] * 200)
     formats = ("QPSK", "16-QAM", "64-QAM")
     counted = sum(last["mods_used_dict"][rate][name] for rate in SHARES for name in formats)
-    assert counted == done[2].lightpaths == sum(last["cores_dict"].values())
+    assert counted == done[2].served.lightpaths == sum(last["cores_dict"].values())
     in_band = sum(last["mods_used_dict"][name]["l"] for name in formats)
-    assert in_band == done[2].lightpaths_by_plane[1] > 0
+    assert in_band == done[2].served.lightpaths_by_plane[1] > 0
     realized = last["demand_realization_ratio"]
-    assert realized["overall"]["num_full_served"] + done[2].partly_served <= 200
+    assert realized["overall"]["num_full_served"] + done[2].connections.partly_served <= 200
     assert realized["overall"]["min"] < 1
 
 
@@ -517,6 +517,6 @@ def test_grooming_changes_nothing_as_no_lightpath_has_anything_to_spare() -> Non
         replicate(fusion_scenario(general_settings=keys), 900.0, 0, 0)
         for keys in ({}, {"is_grooming_enabled": True, "can_partially_serve": True})
     )
-    assert plain.blocked.sum() > 0
-    assert np.array_equal(plain.blocked, grooming.blocked)
-    assert grooming.groomed == 0
+    assert plain.traffic.blocked.sum() > 0
+    assert np.array_equal(plain.traffic.blocked, grooming.traffic.blocked)
+    assert grooming.connections.groomed == 0

@@ -11,7 +11,7 @@ import pytest
 
 from fusion.config.config import Config, ConfigError, load_config
 from fusion.config.relevant_fields import relevant_fields
-from fusion.results.measured import Replication
+from fusion.results.measured import FailureStatistics
 from fusion.results.statistics import blocking_estimate
 from fusion.scenario.content import content_key
 from fusion.scenario.inputs import read_inputs
@@ -166,8 +166,8 @@ def test_nodes_that_no_two_paths_join(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "always blocked: 6 of 12 pairs of nodes, such as A and D" in caplog.text
     done = replicate(made, 6.0, 0, 0)
     lonely = [index for index, pair in enumerate(made.pairs) if "D" in pair]
-    assert (done.blocked[lonely] == done.requested[lonely]).all()
-    assert done.blocked_out_of_reach == done.requested[lonely].sum()
+    assert (done.traffic.blocked[lonely] == done.traffic.requested[lonely]).all()
+    assert done.traffic.blocked_out_of_reach == done.traffic.requested[lonely].sum()
 
 
 @pytest.mark.parametrize("backup_slots", ["own", "same"])
@@ -177,19 +177,19 @@ def test_one_slot_of_each_link_for_all(tmp_path: Path, backup_slots: str) -> Non
     made = scenario(config)
     done = [replicate(made, 6.0, number, 200) for number in range(20)]
     estimate = blocking_estimate(
-        [each.blocked.sum() for each in done], [each.requests for each in done], 0.999
+        [each.traffic.blocked.sum() for each in done], [each.requests for each in done], 0.999
     )
     exact = erlang_b(10, 6.0)
     assert estimate.ci_lower < exact < estimate.ci_upper
-    served = sum(each.requests - int(each.blocked.sum()) for each in done)
-    assert sum(each.lightpaths for each in done) == 2 * served
-    assert sum(each.hops for each in done) == 3 * served
-    assert np.mean([each.utilisation for each in done]) == pytest.approx(
+    served = sum(each.requests - int(each.traffic.blocked.sum()) for each in done)
+    assert sum(each.served.lightpaths for each in done) == 2 * served
+    assert sum(each.served.hops for each in done) == 3 * served
+    assert np.mean([each.links.utilisation for each in done]) == pytest.approx(
         0.6 * (1 - exact), rel=0.02
     )
 
 
-def failing(tmp_path: Path, **settings: Any) -> Replication:
+def failing(tmp_path: Path, **settings: Any) -> FailureStatistics:
     failure = {
         "failure_type": "link",
         "failed_link_src": "A",
@@ -199,7 +199,7 @@ def failing(tmp_path: Path, **settings: Any) -> Replication:
         "restoration": settings.pop("restoration", "none"),
     }
     config = network(tmp_path, failure_settings=failure, protection_settings=settings)
-    return replicate(scenario(config), 6.0, 0, 200)
+    return replicate(scenario(config), 6.0, 0, 200).failures
 
 
 @pytest.mark.parametrize("backup_slots", ["own", "same"])

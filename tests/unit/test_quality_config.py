@@ -127,17 +127,18 @@ def test_thresholds_that_any_lightpath_reaches_change_nothing(choice: str) -> No
     }
     plain = run(overrides, 250.0)
     good = run(overrides | snr("gsnr", snr_thresholds=low, snr_recheck=True), 250.0)
-    assert good.blocked_by_quality == 0
-    assert good.noise_to_signal > 0.0
-    assert plain.blocked.sum() > 0
-    for name in ("blocked", "lightpaths_by_format", "lightpaths_by_rank", "lightpaths_by_plane"):
-        assert np.array_equal(getattr(good, name), getattr(plain, name)), name
-    assert good.utilisation == pytest.approx(plain.utilisation)
+    assert good.quality.blocked_by_quality == 0
+    assert good.quality.noise_to_signal > 0.0
+    assert plain.traffic.blocked.sum() > 0
+    assert np.array_equal(good.traffic.blocked, plain.traffic.blocked)
+    for name in ("lightpaths_by_format", "lightpaths_by_rank", "lightpaths_by_plane"):
+        assert np.array_equal(getattr(good.served, name), getattr(plain.served, name)), name
+    assert good.links.utilisation == pytest.approx(plain.links.utilisation)
 
 
 def test_thresholds_that_none_reaches_block_everything() -> None:
     blocked = run(snr("gsnr", snr_thresholds=dict.fromkeys(GSNR_THRESHOLDS_DB, 60.0)))
-    assert blocked.blocked.sum() == blocked.blocked_by_quality == blocked.requests
+    assert blocked.traffic.blocked.sum() == blocked.quality.blocked_by_quality == blocked.requests
 
 
 def test_a_channel_of_a_fixed_grid_takes_one_slot(tmp_path: Any) -> None:
@@ -165,7 +166,7 @@ def test_a_channel_of_a_fixed_grid_takes_one_slot(tmp_path: Any) -> None:
     )
     assert made.blocking_probability == pytest.approx(erlang_b(12, 10.0), rel=0.06)
     # Of 600 Gb/s are 16-QAM, 32-QAM and 64-QAM; the table has the first of them first.
-    names = made.lightpaths_by_format.sum(axis=1).nonzero()[0].tolist()
+    names = made.served.lightpaths_by_format.sum(axis=1).nonzero()[0].tolist()
     assert names == [0, 3]
 
 
@@ -186,14 +187,16 @@ def test_a_dynamic_channel_carries_what_its_format_does() -> None:
         "spectrum_settings": {"c_band": 40},
     }
     made = run(overrides | snr("gsnr"), 200.0)
-    assert made.groomed > 500  # what 100 Gb/s leave of a channel
-    assert made.sliced > 50
+    assert made.connections.groomed > 500  # what 100 Gb/s leave of a channel
+    assert made.connections.sliced > 50
     # Columns: 100 and 600 Gb/s, the other bit rates of the table, then 700 and 800.
     names = {"BPSK": 200, "QPSK": 400, "8-QAM": 500, "16-QAM": 600, "32-QAM": 700, "64-QAM": 800}
     config_ = load_config("quick", overrides | snr("gsnr"))
     scenario = make_scenario(config_, read_inputs(config_))
     for index, name in enumerate(scenario.lightpaths.formats):
-        rates = scenario.lightpaths.bit_rates_gbps[made.lightpaths_by_format[index] > 0].tolist()
+        rates = scenario.lightpaths.bit_rates_gbps[
+            made.served.lightpaths_by_format[index] > 0
+        ].tolist()
         assert rates in ([], [names[name]])
 
 

@@ -99,17 +99,24 @@ def test_thresholds_decide_where_no_format_is_given(tmp_path: Path) -> None:
     # 400 Gb/s take QPSK, 6.72 dB, at least.
     good = run(tmp_path, "\n".join([HEADER, *rows(7.0)]))
     assert good.blocking_probability < 0.01
-    assert good.lightpaths_by_format.sum(axis=1).tolist() == [0, good.lightpaths, 0, 0, 0, 0]
-    assert good.noise_to_signal / good.lightpaths == pytest.approx(10**-0.7)
+    assert good.served.lightpaths_by_format.sum(axis=1).tolist() == [
+        0,
+        good.served.lightpaths,
+        0,
+        0,
+        0,
+        0,
+    ]
+    assert good.quality.noise_to_signal / good.served.lightpaths == pytest.approx(10**-0.7)
     bad = run(tmp_path, "\n".join([HEADER, *rows(6.0)]))
-    assert bad.blocked_by_quality == bad.requests
+    assert bad.quality.blocked_by_quality == bad.requests
 
 
 def test_formats_decide_where_they_are_given(tmp_path: Path) -> None:
     lines = [f"{HEADER},format", *rows(30.0, more=",BPSK"), "b,a,1,c,0,30,", "c,b,1,c,0,2,64-QAM"]
     made = run(tmp_path, "\n".join(lines))
     # From c to b alone there is a row of its own, and a format that carries 400 Gb/s.
-    served = made.requested - made.blocked
+    served = made.traffic.requested - made.traffic.blocked
     config = load_config("quick", overrides(tmp_path, "\n".join(lines)))
     pairs = make_scenario(config, read_inputs(config)).pairs
     assert {pair for pair, count in zip(pairs, served, strict=True) if count} == {("c", "b")}

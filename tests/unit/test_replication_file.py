@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusion.results.measured import Replication
-from fusion.results.replication_file import ReplicationFile, from_record, to_record
+from fusion.results.measured import (
+    LightpathStatistics,
+    LinkStatistics,
+    Replication,
+    TrafficStatistics,
+)
+from fusion.results.replication_file import FIELDS, ReplicationFile, from_record, to_record
 
 _COUNTS = np.zeros(1, dtype=np.int64)
 _SHARES = np.zeros(1)
@@ -23,22 +28,9 @@ def replication(number: int) -> Replication:
         replication=number,
         requests=100,
         warmup_requests=10,
-        requested=_COUNTS,
-        blocked=_COUNTS,
-        blocked_out_of_reach=0,
-        requested_gbps=1.0,
-        blocked_gbps=0.0,
-        requested_by_bit_rate=_COUNTS,
-        blocked_by_bit_rate=_COUNTS,
-        lightpaths=1,
-        hops=1,
-        length_km=1.0,
-        slots=1,
-        lightpaths_by_format=_COUNTS,
-        lightpaths_by_rank=_COUNTS,
-        lightpaths_by_plane=_COUNTS,
-        utilisation=_SHARES,
-        fragmentation=_SHARES,
+        traffic=TrafficStatistics(_COUNTS, _COUNTS, 0, 1.0, 0.0, _COUNTS, _COUNTS),
+        served=LightpathStatistics(1, 1, 1.0, 1, _COUNTS, _COUNTS, _COUNTS),
+        links=LinkStatistics(_SHARES, _SHARES),
     )
 
 
@@ -76,3 +68,11 @@ def test_what_was_not_asked_for_then_may_be_missing(tmp_path: Path) -> None:
 def test_a_record_gives_the_replication_back() -> None:
     again = from_record(json.loads(json.dumps(to_record(replication(3)))))
     assert to_record(again) == to_record(replication(3))
+
+
+def test_what_is_said_by_subject_is_one_record_in_the_file() -> None:
+    record = to_record(replication(3))
+    assert tuple(record) == FIELDS
+    assert len(set(FIELDS)) == len(FIELDS)  # or one would be written over another
+    assert record["blocked"] == [0]
+    assert record["requests"] == 100

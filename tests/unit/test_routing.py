@@ -60,10 +60,10 @@ def test_ranking_paths_blocks_less_than_their_fixed_order(method: str) -> None:
         0,
         3400,
     )
-    assert ranked.requested.tolist() == fixed.requested.tolist()
-    assert ranked.lightpaths_by_rank[1:].sum() > fixed.lightpaths_by_rank[1:].sum()
+    assert ranked.traffic.requested.tolist() == fixed.traffic.requested.tolist()
+    assert ranked.served.lightpaths_by_rank[1:].sum() > fixed.served.lightpaths_by_rank[1:].sum()
     if method == "cong_aware":
-        assert 0 < ranked.blocked.sum() < 0.9 * fixed.blocked.sum()
+        assert 0 < ranked.traffic.blocked.sum() < 0.9 * fixed.traffic.blocked.sum()
 
 
 def test_a_plane_that_is_full_counts_as_wholly_fragmented() -> None:
@@ -94,9 +94,9 @@ def test_only_length_counts_where_congestion_weighs_next_to_nothing() -> None:
         0,
         0,
     )
-    assert ranked.blocked.sum() == shortest.blocked.sum() == 0
-    assert ranked.length_km == shortest.length_km
-    assert ranked.lightpaths_by_rank[1] > 0  # congestion decides between equal lengths
+    assert ranked.traffic.blocked.sum() == shortest.traffic.blocked.sum() == 0
+    assert ranked.served.length_km == shortest.served.length_km
+    assert ranked.served.lightpaths_by_rank[1] > 0  # congestion decides between equal lengths
 
 
 def test_least_congested_has_paths_of_one_hop_more_than_the_fewest() -> None:
@@ -248,7 +248,7 @@ def test_priority_takes_cores_that_are_no_neighbours_first(fit: str) -> None:
     assert [plane.core for plane in plain.planes] == list(range(7))
     assert made.policy == plain.policy
     done = [replicate(each, 800.0, 0, 0) for each in (made, plain)]
-    by_core = [one.lightpaths_by_plane.tolist() for one in done]
+    by_core = [one.served.lightpaths_by_plane.tolist() for one in done]
     assert by_core[0] == by_core[1]  # place by place: only the numbers of the cores differ
 
 

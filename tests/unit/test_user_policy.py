@@ -399,7 +399,7 @@ def test_points_take_the_source_with_them(tmp_path: Path) -> None:
     there, _ = from_text(text)
     assert [point.key for point in there] == [point.key for point in points]
     blocked = [
-        replicate(make_scenario(point.config, point.inputs), 200.0, 0, 1000).blocked
+        replicate(make_scenario(point.config, point.inputs), 200.0, 0, 1000).traffic.blocked
         for point in there
     ]
     assert np.array_equal(blocked[0], blocked[1])
