@@ -57,4 +57,4 @@ def test_all_simple_paths_in_the_documented_order_are_the_candidates(order: str)
     for column in ("first_path", "first_hop", "links"):
         ours, theirs = (getattr(one.network, column) for one in (scenario, by_force))
         assert np.array_equal(ours, theirs)
-    assert np.array_equal(scenario.candidates.length_km, by_force.length_km)
+    assert np.array_equal(scenario.candidates.length_km, by_force.candidates.length_km)
