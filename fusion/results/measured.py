@@ -179,26 +179,25 @@ def replication_of(
 ) -> Replication:
     """Return what a replication measured in `seconds` of its time, from what was counted."""
     network, tally, count = scenario.network, counted.tally, counted.of_connections
+    candidates, lightpaths = scenario.candidates, scenario.lightpaths
     served = tally.served_by_path
-    row_slots = np.maximum(network.width - scenario.lightpaths.guard_slots, 0)
+    row_slots = np.maximum(network.width - lightpaths.guard_slots, 0)
     slot_time = per_link(network.first_hop, network.links, tally.busy_by_path, len(scenario.links))
     slots_time = scenario.slots_per_link * seconds
     utilisation = slot_time / slots_time if seconds > 0 else slot_time * 0.0
     if counted.shared_time is not None and seconds > 0:
         utilisation = utilisation + counted.shared_time / slots_time
-    by_format = np.zeros(
-        (len(scenario.lightpaths.formats), len(scenario.lightpaths.bit_rates_gbps)), dtype=np.int64
-    )
-    rows, columns = np.nonzero(scenario.lightpaths.format_by_row >= 0)
-    of_column = scenario.lightpaths.rate_of_column
+    by_format = np.zeros((len(lightpaths.formats), len(lightpaths.bit_rates_gbps)), dtype=np.int64)
+    rows, columns = np.nonzero(lightpaths.format_by_row >= 0)
+    of_column = lightpaths.rate_of_column
     np.add.at(
         by_format,
-        (scenario.lightpaths.format_by_row[rows, columns], of_column[columns]),
+        (lightpaths.format_by_row[rows, columns], of_column[columns]),
         tally.served_by_row[rows, columns],
     )
-    ranks = int(scenario.candidates.rank.max(initial=0)) + 1
+    ranks = int(candidates.rank.max(initial=0)) + 1
     requested = len(scenario.traffic.bit_rate_shares)
-    gbps = scenario.lightpaths.bit_rates_gbps[of_column]
+    gbps = lightpaths.bit_rates_gbps[of_column]
     return Replication(
         erlang=load,
         replication=replication,
@@ -216,13 +215,13 @@ def replication_of(
         ),
         served=LightpathStatistics(
             lightpaths=int(served.sum()),
-            hops=int(served @ scenario.candidates.hops),
-            length_km=float(served @ scenario.candidates.length_km),
+            hops=int(served @ candidates.hops),
+            length_km=float(served @ candidates.length_km),
             slots=int((tally.served_by_row * row_slots).sum()),
             lightpaths_by_format=by_format,
-            lightpaths_by_rank=np.bincount(
-                scenario.candidates.rank, served, minlength=ranks
-            ).astype(np.int64),
+            lightpaths_by_rank=np.bincount(candidates.rank, served, minlength=ranks).astype(
+                np.int64
+            ),
             lightpaths_by_plane=tally.served_by_plane,
         ),
         links=LinkStatistics(

@@ -16,9 +16,7 @@ from cyclopts import App, Group, Parameter
 from rich.console import Console
 
 from fusion_flows.command.examples import FIRST_STEPS, SUMMARIES, epilogue
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130
-
+from fusion_flows.command.exit_codes import DONE, FAILED, INTERRUPTED
 
 _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Server": {"server_cli": ("up", "set-up", "doctor")},

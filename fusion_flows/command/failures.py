@@ -13,8 +13,8 @@ from fusion.config.overrides import OVERRIDES
 from fusion.config.sections import HOME
 from fusion.sweep.store import StoreError
 from fusion_flows.command import catalogue, run_here, sweeps, up
+from fusion_flows.command.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from fusion_flows.command.terminal import print_note, print_problem
-from fusion_flows.command.verb import BAD_INPUT, FAILED, INTERRUPTED
 from fusion_flows.flows.load_search import SearchFailedError
 from fusion_flows.rundir.directory import RunDirectoryError
 from fusion_flows.runs import listing

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from fusion_flows.command import pictures
+from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import print_json
-from fusion_flows.command.verb import DONE, Json, text_of
+from fusion_flows.command.verb import Json, text_of
 
 
 @text_of(pictures.topology)

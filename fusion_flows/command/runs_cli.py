@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fusion_flows.command import run_here, submission, terminal
+from fusion_flows.command.exit_codes import DONE, FAILED
 from fusion_flows.command.terminal import (
     is_live,
     local,
@@ -16,7 +17,7 @@ from fusion_flows.command.terminal import (
     short,
     size,
 )
-from fusion_flows.command.verb import DONE, FAILED, Changes, Json, as_dicts, text_of
+from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
 from fusion_flows.following.result_lines import places, results
 from fusion_flows.report import tables
 from fusion_flows.rundir.files import Preview

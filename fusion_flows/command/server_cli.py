@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from fusion_flows.command import doctor, up
+from fusion_flows.command.exit_codes import DONE, FAILED
 from fusion_flows.command.terminal import print_json, print_problem, print_table
-from fusion_flows.command.verb import DONE, FAILED, Json, as_dicts, text_of
+from fusion_flows.command.verb import Json, as_dicts, text_of
 from fusion_flows.runs.time_expressions import ArgumentError
 
 

@@ -8,8 +8,9 @@ from cyclopts import Parameter
 from fusion.config.counts import counted
 from fusion.network.topology import lengths_text
 from fusion_flows.command import catalogue, checking, submission
+from fusion_flows.command.exit_codes import BAD_INPUT, DONE
 from fusion_flows.command.terminal import print_json, print_table
-from fusion_flows.command.verb import BAD_INPUT, DONE, Changes, Json, as_dicts, text_of
+from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
 
 SettingsFile = Annotated[
     str, Parameter(help="Name of a template, or the path of an INI file, to check.")

@@ -12,6 +12,7 @@ from fusion.config.ini import format_value
 from fusion.results.interval_text import between, interval_text
 from fusion.sweep.store import Store
 from fusion_flows.command import schedules, sweeps
+from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
     fits,
     print_json,
@@ -20,7 +21,7 @@ from fusion_flows.command.terminal import (
     print_table,
     printable,
 )
-from fusion_flows.command.verb import DONE, Json, text_of
+from fusion_flows.command.verb import Json, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells

@@ -7,9 +7,6 @@ from cyclopts import Parameter
 
 from fusion_flows.command.terminal import help_of
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes."""
-
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
 
 Changes = Annotated[
