@@ -55,6 +55,7 @@ from fusion_flows.server.watch import SUSPENDED, expired
 
 _NEVER_STARTED = timedelta(minutes=5)  # in Pending: a process takes seconds to start
 _NEVER_CANCELLED = timedelta(minutes=2)  # in Cancelling: a worker kills after 30 s
+_NEWS = ("progress", "points", "plot")  # artifacts whose description is news of the run
 _RECENTLY = timedelta(days=1)  # what Prefect has called Failed before was seen by another one
 _GONE = "Its process is gone. What it had finished is kept; retry it."
 _ALL_THERE = (
@@ -250,19 +251,18 @@ def _end_news(client: SyncPrefectClient) -> None:
     dead = (StateType.CRASHED, StateType.CANCELLED, StateType.FAILED, StateType.COMPLETED)
     over = list(_flow_runs(client, *dead, ended_after=since))
     for start in range(0, len(over), PAGE):
-        found = artifacts_of(client, over[start : start + PAGE], "progress", "points")
+        found = artifacts_of(client, over[start : start + PAGE], *_NEWS)
         for artifact in found:
             said = artifact.description or ""
             if (ended := as_ended(said)) != said:
-                change = ArtifactUpdate(data=_ended_table(artifact.data), description=ended)
+                data = _ended_table(artifact.data) if artifact.type == "table" else artifact.data
+                change = ArtifactUpdate(data=data, description=ended)
                 with suppress(ObjectNotFound):  # deleted by somebody
                     client.update_artifact(artifact.id, change)
 
 
-def _ended_table(data: Any) -> Any:
-    """Return the data of an artifact; of a table of points, with none that is running."""
-    if not isinstance(data, str):
-        return data
+def _ended_table(data: Any) -> str:
+    """Return the data of a table of points, with none that is running."""
     return json.dumps([{**row, "stop": _ended_stop(row.get("stop"))} for row in json.loads(data)])
 
 

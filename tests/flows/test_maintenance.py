@@ -53,11 +53,11 @@ def long_sweep(server: Prefect, folder: Path) -> tuple[Any, str, Path]:
 
 
 def news(server: Prefect, run: str) -> None:
-    """Wait until a run has said when it will be over, and has shown a point."""
+    """Wait until a run has said when it will be over, and has shown a point and its network."""
 
     def said() -> bool:
         shown = server.artifacts(run)
-        return "points" in shown and "ETA" in shown["progress"]["description"]
+        return {"points", "plot"} <= shown.keys() and "ETA" in shown["progress"]["description"]
 
     wait_for(said, 180, "an ETA")
 
