@@ -83,6 +83,16 @@ def filled(overrides: dict[str, dict[str, object]]) -> dict[str, dict[str, objec
     return {section: keys for section, keys in overrides.items() if keys}
 
 
+def downloaded_log(page: Page) -> str:
+    """Download the log of the run that is shown; again, as a person does, where a click came too early."""
+    for _ in range(3):
+        with suppress(PlaywrightTimeoutError):
+            with page.expect_download(timeout=30_000) as download:
+                page.get_by_label("Download logs").click()
+            return download.value.path().read_text()
+    raise AssertionError("the log cannot be downloaded")
+
+
 def submit(page: Page) -> None:
     """Submit the form; again, as a person does, where a busy server did not take it."""
     for _ in range(3):

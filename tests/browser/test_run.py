@@ -14,6 +14,7 @@ from .pages import (
     PATIENCE_SECONDS,
     address,
     choose,
+    downloaded_log,
     field,
     filled,
     json_field,
@@ -57,9 +58,7 @@ def test_from_the_form_to_the_report(worker: Prefect, page: Page) -> None:
 
     page.goto(address(worker, f"/runs/flow-run/{run_id}"))
     expect(page.get_by_text("cost239_deeprmsa", exact=True).first).to_be_attached()
-    with page.expect_download() as download:
-        page.get_by_label("Download logs").click()
-    log = download.value.path().read_text()
+    log = downloaded_log(page)
     assert (worker.directory(run_id) / "logs" / "sim.log").read_text().splitlines()[-1] in log
     page.get_by_role("tab", name="Artifacts").click()
     expect(page.get_by_text("2 of 2 loads, cost239_deeprmsa kspff 150-170 E")).to_have_count(2)
