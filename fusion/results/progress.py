@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fusion.results.line_file import LineFile
 from fusion.results.statistics import Estimate, blocking_estimate
 
 Event = dict[str, Any]
 
-_READ_BYTES = 1 << 20  # at once, and the longest line that is taken for an event
+_LONGEST = 1 << 20  # bytes of a line that is taken for an event
 
 
 class ProgressWriter:
@@ -58,11 +59,7 @@ class ProgressReader:
 
     def __init__(self, path: Path) -> None:
         """Prepare to read `path`, which need not exist yet."""
-        self._path = path
-        self._file: tuple[int, int] | None = None  # device and inode: whether it is the same file
-        self._offset = 0
-        self._line = b""  # the start of a line whose end is not there yet
-        self._skip = False  # whether that line is too long for an event
+        self._file = LineFile(path, longest=_LONGEST)
 
     def read(self) -> Iterator[Event]:
         """Yield the new complete events; lines that are not events are dropped.
@@ -70,24 +67,9 @@ class ProgressReader:
         A file that was replaced or made shorter is read from its start. Memory is bounded whatever the
         file holds.
         """
-        try:
-            file = self._path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            status = os.fstat(file.fileno())
-            identity = status.st_dev, status.st_ino
-            if identity != self._file or status.st_size < self._offset:
-                self._file, self._offset, self._line, self._skip = identity, 0, b"", False
-            file.seek(self._offset)
-            while chunk := file.read(_READ_BYTES):
-                self._offset += len(chunk)
-                *lines, rest = (self._line + chunk).split(b"\n")
-                for line in lines[1:] if self._skip and lines else lines:
-                    if (event := _event(line)) is not None:
-                        yield event
-                self._skip = len(rest) > _READ_BYTES or (self._skip and not lines)
-                self._line = b"" if self._skip else rest
+        for line in self._file.lines():
+            if not self._file.cut and (event := _event(line)) is not None:
+                yield event
 
 
 def _event(line: bytes) -> Event | None:
@@ -96,6 +78,14 @@ def _event(line: bytes) -> Event | None:
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+
+
+def progress_of(path: Path) -> ProgressState:
+    """Return what the events of a file say so far."""
+    state = ProgressState()
+    for event in ProgressReader(path).read():
+        state.add(event)
+    return state
 
 
 @dataclass

@@ -19,6 +19,7 @@ import numpy as np
 
 from fusion.results.file_lock import lock
 from fusion.results.files import atomic_file
+from fusion.results.line_file import LineFile
 from fusion.results.logging_config import get_logger
 from fusion.results.measured import Replication
 from fusion.scenario.versions import MAY_LACK_IN_REPLICATION
@@ -53,18 +54,14 @@ class ReplicationFile:
         self.replications = self._read()
 
     def _read(self) -> dict[tuple[float, int], Replication]:
-        self._file.seek(0)
-        lines = self._file.read().split(b"\n")
-        torn = lines.pop()
-        if torn:
-            self._file.truncate(sum(len(line) + 1 for line in lines))
-        if not lines:
-            self._append(self._header)
-            return {}
-        self._check_header(lines[0])
+        file = LineFile(self._path)
+        lines = file.lines()
+        header = next(lines, None)
+        if header is not None:
+            self._check_header(header)
         found = {}
         lacking: Counter[str] = Counter()
-        for number, line in enumerate(lines[1:], start=2):
+        for number, line in enumerate(lines, start=2):
             try:
                 each = from_record(json.loads(line.decode()))
                 found[each.erlang, each.replication] = each
@@ -75,6 +72,9 @@ class ReplicationFile:
         for fields, count in lacking.items():
             told = "%s: %d replications are of a version that did not measure %s: they are computed again"
             log.warning(told, self._path, count, fields)
+        self._file.truncate(file.offset)  # without a torn line
+        if header is None:
+            self._append(self._header)
         return found
 
     def _check_header(self, line: bytes) -> None:

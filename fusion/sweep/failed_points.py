@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from fusion.config.named_files import KEYS
 from fusion.config.sections import HOME
+from fusion.results.line_file import LineFile
 from fusion.scenario.content import key_of
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
@@ -96,7 +97,7 @@ def _folder(store: Store) -> Path:
 def _read(store: Store) -> Iterator[FailedPoint]:
     """Yield the failures on file; a line that a kill has cut short is left out."""
     for path in sorted(_folder(store).glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in LineFile(path).lines():
             try:
                 record = json.loads(line)
                 key, settings, error = (str(record[name]) for name in ("key", "settings", "error"))

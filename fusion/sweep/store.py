@@ -15,7 +15,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, get_type_hints
@@ -23,6 +22,7 @@ from uuid import uuid4
 
 from fusion.config.counts import counted
 from fusion.results.files import write_atomic
+from fusion.results.line_file import LineFile
 from fusion.results.logging_config import get_logger
 from fusion.results.outcome import Outcome
 from fusion.scenario.content import key_of
@@ -215,7 +215,7 @@ _FIRST = Columns(
 
 
 def _cells(line: bytes) -> list[str]:
-    return line.decode(errors="replace").rstrip("\n").split(",")
+    return line.decode(errors="replace").split(",")
 
 
 class OutcomeReader:
@@ -223,38 +223,24 @@ class OutcomeReader:
 
     def __init__(self, path: Path) -> None:
         """path: of a file that may not be there yet."""
-        self.path = path
-        self.offset = 0
-        """Bytes that have been read."""
+        self.file = LineFile(path)
         self._columns: Columns | None = None
 
-    def lines(self, most: int | None = None) -> Iterator[tuple[bytes, tuple[str, Outcome]]]:
-        """Yield line, and key with outcome, of what is new; nothing where there is no file. most: lines.
-
-        What is appended while it is read is left for the next time: who writes may be faster than who reads.
-        """
-        with suppress(FileNotFoundError), self.path.open("rb") as file:
-            left = os.fstat(file.fileno()).st_size - self.offset
-            file.seek(self.offset)
-            for line in file:
-                left -= len(line)
-                if left < 0 or most == 0 or not line.endswith(b"\n"):
-                    return
-                if self.offset == 0:
-                    self._columns = self._columns_of(line)
-                self.offset += len(line)
-                columns = self._columns
-                if (row := columns.parse(line) if columns else parse_line(line)) is not None:
-                    if most is not None:
-                        most -= 1
-                    yield line, row
+    def lines(self) -> Iterator[tuple[bytes, tuple[str, Outcome]]]:
+        """Yield line, and key with outcome, of what is new; nothing where there is no file."""
+        for line in self.file.lines():
+            if self.file.offset == len(line) + 1:  # the first one
+                self._columns = self._columns_of(line)
+            columns = self._columns
+            if (row := columns.parse(line) if columns else parse_line(line)) is not None:
+                yield line, row
 
     def _columns_of(self, header: bytes) -> Columns | None:
         columns = Columns.of(header)
         if columns is not None and columns.missing:
             lacking = ", ".join(columns.missing)
             told = "%s is of a version that did not measure %s: what it has is computed again"
-            _log.warning(told, self.path, lacking)
+            _log.warning(told, self.file.path, lacking)
         return columns
 
 
@@ -270,7 +256,7 @@ def parse_lines(lines: Iterable[str], names: Sequence[str] | None) -> list[tuple
     names: of their columns; None: of this version or the first one.
     """
     parse = parse_line if names is None else Columns(names).parse
-    rows = (parse(f"{line}\n".encode()) for line in lines)
+    rows = (parse(line.encode()) for line in lines)
     return [row for row in rows if row is not None]
 
 

@@ -107,18 +107,13 @@ class _Listener(logging.Handler):
 
 def _kept(run_id: str) -> str:
     """Say what a run has finished, and how to go on."""
-    from fusion.results.progress import (  # here, as numpy comes with it
-        ProgressReader,
-        ProgressState,
-    )
+    from fusion.results.progress import progress_of  # here, as numpy comes with it
 
     try:
         run = rundir.open_run(Settings().runs_dir, run_id)
     except RunDirectoryError:
         return "nothing was begun that could be kept."
-    state = ProgressState()
-    for event in ProgressReader(run.progress).read():
-        state.add(event)
+    state = progress_of(run.progress)
     replications = sum(map(len, state.finished.values()))
     loads = counted(state.total_erlangs, "load")
     kept = f"{counted(replications, 'replication')} {agreeing(replications, 'is', 'are')} kept"

@@ -7,6 +7,7 @@ machine that dies has delivered all but its last seconds.
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -88,9 +89,9 @@ class Sender:
 
     def _new_lines(self) -> tuple[list[str], int]:
         """Return whole lines that are new, and where in the file they end."""
-        self._outcomes.offset = self._offset
-        lines = [line.decode().rstrip() for line, _ in self._outcomes.lines(_MOST_LINES)]
-        return lines, self._outcomes.offset
+        self._outcomes.file.offset = self._offset
+        lines = [line.decode() for line, _ in islice(self._outcomes.lines(), _MOST_LINES)]
+        return lines, self._outcomes.file.offset
 
 
 def waiting(connection: Connection, flow_runs: Sequence[UUID] | None) -> list[Delivery]:

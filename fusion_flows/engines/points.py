@@ -107,8 +107,7 @@ def _compute(order: str, sweep_run: UUID) -> State:
             writer.append(there)
         outcomes = store.new_file()
         sender = Sender(connection, flow_run_id, outcomes, run.progress)
-        size = run.log.stat().st_size if run.log.exists() else 0
-        stream = LogStream(run.log, settings.max_log_size_bytes, offset=size)
+        stream = LogStream.of_what_comes(run.log, settings.max_log_size_bytes)
         log = LogForwarder(stream, connection, flow_run_id, logger)
 
         def look(*, last: bool = False) -> None:

@@ -2,15 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterator
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.config import Config
+from fusion.results.line_file import LineFile
 from fusion.results.statistics import probability_interval, student_t
 from fusion.scenario.inputs import Inputs
 from fusion_flows.report.results import Results
@@ -24,8 +23,7 @@ class LiveNetwork:
 
     def __init__(self, run: RunDirectory, config: Config, inputs: Inputs) -> None:
         """run: what it writes is read from now on."""
-        self._path = run.output / "replications.jsonl"
-        self._offset = 0
+        self._file = LineFile(run.output / "replications.jsonl")
         self._config = config
         self._inputs = inputs
         self._load: float | None = None
@@ -49,9 +47,13 @@ class LiveNetwork:
 
     def results(self) -> Results:
         """Return links and the pairs that block most, at the newest load."""
-        for size, record in _lines(self._path, self._offset):
-            self._offset += size
-            if record is None:
+        for line in self._file.lines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if "utilisation" not in record:  # the header: the file may have been written anew
+                self._load = None
                 continue
             if record["erlang"] != self._load:
                 self._load, self._count = record["erlang"], 0
@@ -113,20 +115,3 @@ class LiveNetwork:
         error = math.sqrt(spread / (count - 1) / count) / (float(asked) / count)
         confidence = self._config.statistics_settings.confidence
         return probability_interval(ratio, error, student_t(confidence, count - 1))
-
-
-def _lines(path: Path, offset: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Yield the size of each whole line from there on, and its replication; None where it is not one."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    record = {}
-                yield len(line), record if "utilisation" in record else None
-    except FileNotFoundError:  # made when the simulator begins
-        return

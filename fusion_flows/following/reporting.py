@@ -185,8 +185,7 @@ class Follower:
         self._events = ProgressReader(run.progress)
         for event in self._events.read():  # of an earlier attempt
             self.state.add(event)
-        size = run.log.stat().st_size if run.log.exists() else 0
-        stream = LogStream(run.log, max_log_bytes, offset=size)
+        stream = LogStream.of_what_comes(run.log, max_log_bytes)
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._logger = logger
         self._confidence = confidence

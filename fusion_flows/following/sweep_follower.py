@@ -62,8 +62,7 @@ class SweepFollower:
         self._put = ChangedArtifacts(self.artifacts).put
         self._events = ProgressReader(run.progress)
         list(self._events.read())  # of an earlier attempt
-        size = run.log.stat().st_size if run.log.exists() else 0
-        stream = LogStream(run.log, settings.max_log_size_bytes, offset=size)
+        stream = LogStream.of_what_comes(run.log, settings.max_log_size_bytes)
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._outcomes: OutcomeReader | None = None
         self._written: Path | None = None  # by the simulator on this machine

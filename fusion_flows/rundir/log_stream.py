@@ -3,10 +3,12 @@
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-_READ_BYTES = 1 << 18
+from fusion.results.line_file import LineFile
+
 _READ_AT_ONCE = 1 << 20  # bytes per call of read()
 _LINE_BYTES = 1 << 14  # a longer line is cut, and says so
 _BATCH_CHARACTERS = 1 << 15
@@ -24,7 +26,7 @@ class Batch(NamedTuple):
 class LogStream:
     """Read what was appended to a log since the last call, 1 MB of it at most.
 
-    Bytes that are not UTF-8 become replacement characters. A line without its end waits for it.
+    Bytes that are not UTF-8 become replacement characters. A last line without its end waits for it.
     Memory is bounded whatever the file holds.
     """
 
@@ -32,14 +34,19 @@ class LogStream:
     """Whether the last call saw the end of the file, as far as it is read at all."""
 
     def __init__(self, path: Path, max_bytes: int, *, offset: int = 0) -> None:
-        """Prepare to read `path` from `offset` on, `max_bytes` at most. It need not exist yet."""
-        self._path = path
+        """Prepare to read `path` from `offset` on, to the line with which `max_bytes` are full.
+
+        It need not exist yet.
+        """
+        self._file = LineFile(path, offset=offset, longest=_LINE_BYTES)
         self._left = max_bytes
-        self._offset = offset
-        self._line = bytearray()  # the start of a line whose end is not there yet
-        self._cut = 0  # bytes of that line that were left out
         self._level = logging.INFO
         self._closed = False
+
+    @classmethod
+    def of_what_comes(cls, path: Path, max_bytes: int) -> Self:
+        """Prepare to read what is appended to `path` from now on."""
+        return cls(path, max_bytes, offset=path.stat().st_size if path.exists() else 0)
 
     def read(self, *, last: bool = False) -> Iterator[Batch]:
         """Yield new lines in batches; with `last`, at the end, also a last line that has no end.
@@ -66,47 +73,18 @@ class LogStream:
         self.at_end = True
         if self._closed:
             return
-        try:
-            file = self._path.open("rb")
-        except OSError:
-            return
-        stop = _READ_AT_ONCE
-        with file:
-            if file.seek(0, 2) < self._offset:  # rewritten from the start
-                self._offset = 0
-            file.seek(self._offset)
-            while chunk := file.read(min(_READ_BYTES, self._left, stop)):
-                self._offset += len(chunk)
-                self._left -= len(chunk)
-                stop -= len(chunk)
-                start = 0
-                while (end := chunk.find(b"\n", start)) >= 0:
-                    self._add(chunk[start:end])
-                    yield self._take()
-                    start = end + 1
-                self._add(chunk[start:])
-            if self._left == 0 and file.read(1):
-                self._closed = True
-                if self._line:
-                    yield self._take()
-                yield f"WARNING The log is longer than is shown here; it goes on in {self._path}"
-                return
-            self.at_end = stop > 0 or not file.read(1)
-        if last and self._line and self.at_end:
-            yield self._take()
-
-    def _add(self, part: bytes) -> None:
-        room = _LINE_BYTES - len(self._line)
-        self._line += part[:room]
-        self._cut += max(0, len(part) - room)
-
-    def _take(self) -> str:
-        text = self._line.decode(errors="replace").rstrip("\r")
-        if self._cut:
-            text += f" ... ({self._cut:,} more bytes in this line)"
-        self._line.clear()
-        self._cut = 0
-        return text
+        with suppress(OSError):
+            for line in self._file.lines(_READ_AT_ONCE, last=last):
+                if self._left <= 0:
+                    self._closed = True
+                    path = self._file.path
+                    yield f"WARNING The log is longer than is shown here; it goes on in {path}"
+                    return
+                cut = self._file.cut
+                self._left -= len(line) + cut + 1
+                more = f" ... ({cut:,} more bytes in this line)" if cut else ""
+                yield line.decode(errors="replace").rstrip("\r") + more
+            self.at_end = self._file.at_end
 
 
 def _in_traceback(line: str) -> bool:

@@ -120,14 +120,9 @@ def _names(run: RunDirectory) -> tuple[str, str]:
 
 def run_by_files(run: RunDirectory) -> Run:
     """Return a run as its files have it."""
-    from fusion.results.progress import (  # here, as numpy comes with it
-        ProgressReader,
-        ProgressState,
-    )
+    from fusion.results.progress import progress_of  # here, as numpy comes with it
 
-    progress = ProgressState()
-    for event in ProgressReader(run.progress).read():
-        progress.add(event)
+    progress = progress_of(run.progress)
     done = sum(map(len, progress.finished.values()))
     told = progress.total_erlangs > 0
     loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"

@@ -40,3 +40,19 @@ def test_what_is_seen_while_it_goes_on_ends_in_the_tables(done: Done, tmp_path: 
         )
     shutil.rmtree(run.path)
     assert live.results() == last, "files that are gone end nothing"
+
+
+def test_a_file_that_is_written_anew_counts_once(done: Done, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "0123456789ab")
+    run.output.mkdir(parents=True)
+    live = LiveNetwork(run, done.config, done.inputs)
+    file = run.output / "replications.jsonl"
+    header, *lines = (done.run.output / "replications.jsonl").read_bytes().splitlines(keepends=True)
+    of_one_load = header + b"".join(line for line in lines if b'"erlang":180.0' in line)
+    file.write_bytes(of_one_load)
+    before = live.results()
+    assert before.load == 180
+    new = file.with_name("new")
+    new.write_bytes(of_one_load)
+    new.replace(file)
+    assert live.results() == before
