@@ -21,7 +21,7 @@ SUMMARIES: dict[str, str] = {
     "pause": "Pause runs that are going on, for as long as you like; `resume` lets them go on.",
     "resume": "Let paused runs go on. One that has left its process waits in line for its place "
     "first.",
-    "cancel": "Cancel runs. What they have finished is kept, and they can be resumed.",
+    "cancel": "Cancel runs; what they have finished is kept.",
     "delete": "Delete runs: the flow run with its artifacts and logs, and the run directory with "
     "all its files.",
     "plan": "Show what a sweep would do: its points, what the store has, how long it will take. "
@@ -114,9 +114,10 @@ EXAMPLES: dict[str, str] = {
     "resume": """
   fusion resume 9f0f                     # continues a run that was paused
   fusion run --resume a4e2               # for a run that was ended
+  fusion sweep runs/02da1e5d9b7c/sweep.json   # for a sweep that was ended
 """,
     "cancel": """
-  fusion cancel 9f0f
+  fusion cancel 9f0f                     # `fusion run --resume` or `fusion sweep` finishes it
   fusion cancel 9f0f a4e2 --no-wait
 """,
     "delete": """

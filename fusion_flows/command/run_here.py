@@ -48,7 +48,9 @@ def run_here(
         UnfinishedRunError: The run failed, or was cancelled or ended from elsewhere.
         NoServerError: The server that is configured does not answer.
     """
-    if not resume:
+    if resume:
+        rundir.find(Settings().runs_dir, resume)
+    else:
         _check(template, overrides)
     if server_address.configure():
         with server_address.connect():
@@ -119,5 +121,5 @@ def _kept(run_id: str) -> str:
     kept = f"{counted(replications, 'replication')} {agreeing(replications, 'is', 'are')} kept"
     return (
         f"{len(state.completed)} of {loads} and {kept} in {run.path}; "
-        f"`fusion run --resume {run_id}` goes on from there."
+        f"`{rundir.command_to_go_on(run)}` goes on from there."
     )

@@ -130,7 +130,8 @@ def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tupl
 def resumable(run: str) -> str:
     """Return the run id of the directory of a run that is to be finished. With no server its files say which.
 
-    Raises NoSuchRunError, NoServerError, and RunError when its directory is not on this machine.
+    Raises NoSuchRunError, NoServerError, RunError when its directory is not on this machine, and
+    RunDirectoryError for a sweep.
     """
     runs_dir = Settings().runs_dir
     try:
@@ -139,6 +140,7 @@ def resumable(run: str) -> str:
     except ServerAwayError:
         if (here := find_by_files(run, runs_dir)) is None:
             raise
+        rundir.refuse_to_resume_sweep(here)
         return here.run_id
     if found.directory is None:
         raise RunError(
@@ -148,6 +150,7 @@ def resumable(run: str) -> str:
                 ", so there is nothing to finish; FUSION_RUNS_DIR names another place",
             )
         )
+    rundir.refuse_to_resume_sweep(found.directory)
     return found.directory.run_id
 
 

@@ -451,20 +451,21 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
     """Give each run of our worker that has none a final state, or let it wait again."""
     from prefect.states import Cancelled, Scheduled
 
-    from fusion_flows.rundir.directory import run_id_of
-    from fusion_flows.runs.lookup import our_flows
+    from fusion_flows.rundir.directory import own_run_id
+    from fusion_flows.runs.lookup import located, our_flows
+
+    runs_dir = Settings().runs_dir
 
     with server_address.connect() as client:
         simulation = {one.id for one in client.read_flows(flow_filter=our_flows())}
         for flow_run_id in flows | _taken(client):
             flow_run = client.read_flow_run(flow_run_id)
-            state, run_id = flow_run.state, run_id_of(flow_run_id)
+            state, run_id = flow_run.state, own_run_id(runs_dir, flow_run_id)
             message, said = "`fusion up` was ended.", ""
             if flow_run.flow_id in simulation:
-                said = f"ended; `fusion run --resume {run_id}` goes on"
-                message += (
-                    f" What was finished is kept; to go on: retry, or fusion run --resume {run_id}"
-                )
+                to_go_on = located(run_id, flow_run, runs_dir).to_go_on
+                said = f"ended; `{to_go_on}` goes on"
+                message += f" What was finished is kept; to go on: Retry, or `{to_go_on}`."
                 if state is None or state.is_pending():
                     client.set_flow_run_state(flow_run_id, Scheduled(message=_WAITS), force=True)
                     say(f"  {run_id} {flow_run.name}: waits for the next `fusion up`")

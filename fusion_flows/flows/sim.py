@@ -93,7 +93,8 @@ def _run_name() -> str:
         template, overrides, resume = (given[key] for key in ("template", "overrides", "resume"))
         config, run = _load(settings, template, overrides, resume, sent)
     except ValueError:  # the run itself will say so
-        return str(given.get("template"))[:80]
+        resume = given.get("resume")
+        return (f"resume {resume}" if resume else str(given.get("template")))[:80]
     return (recorded_name(run) if run else "") or run_name(config)
 
 
@@ -255,6 +256,7 @@ def _load(
         )
     find = rundir.find if deployment.id is None else rundir.open_run
     run = find(settings.runs_dir, rundir.meant(settings.runs_dir, resume))
+    rundir.refuse_to_resume_sweep(run)
     return read_config(run.config, **_places(settings, run.path)).config, run
 
 

@@ -27,6 +27,7 @@ from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_file import write_points
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import Point, sweep_points
+from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
 from fusion_flows.engines.dask_engine import compute_on_dask
@@ -173,7 +174,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
     run = rundir.create(
         settings.runs_dir,
         run_id,
-        sweep=sweep.model_dump_json(indent=1),
+        # With it the sweep can be computed again from any folder.
+        sweep=with_absolute_paths(sweep, Path()).model_dump_json(indent=1),
     )
     store = Store(settings.store)
     store.describe(points)

@@ -17,7 +17,7 @@ from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
 from fusion_flows.report.setting import run_name, setting_lines
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
-from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -249,7 +249,7 @@ def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:
     parts: list[Text | Code] = []
     if is_partial:
         how = f"{RESUME} As a new run:" if suspended else "To finish it:"
-        parts += [Text(how), Code(f"fusion run --resume {run.run_id}")]
+        parts += [Text(how), Code(command_to_go_on(run))]
     parts += [
         Text("To run it again, with the same numbers:"),
         Code(f"fusion-sim --config {shlex.quote(str(run.config))} --output-dir again"),

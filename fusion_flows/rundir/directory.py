@@ -1,9 +1,12 @@
 """The run directory: where each file of a run is, and how it is made and found."""
 
+import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -211,10 +214,35 @@ def find(runs_dir: Path, run: str) -> RunDirectory:
     if path.is_symlink():  # whoever runs this has named it; `hold` follows none
         path = path.resolve()
     found = RunDirectory(path)
+    refuse_to_resume_sweep(found)
     if not found.config.is_file():
         raise RunDirectoryError(f"no run to continue in {path}: it has no config.ini")
     _make_folders(found)
     return found
+
+
+def command_to_go_on(run: RunDirectory) -> str:
+    """Return what a person types to compute what is missing of a run that has ended early.
+
+    A run is resumed by its id. A sweep is computed from its frozen file, with the same engine; what it had
+    finished is in the store.
+    """
+    if not run.sweep.is_file():
+        return f"fusion run --resume {run.run_id}"
+    command = f"fusion sweep {shlex.quote(str(run.sweep))}"
+    with suppress(OSError, ValueError, AttributeError):
+        engine = json.loads(run.provenance.read_text(encoding="utf-8")).get("engine", "local")
+        if engine != "local":
+            command += f" --engine {shlex.quote(str(engine))}"
+    return command
+
+
+def refuse_to_resume_sweep(run: RunDirectory) -> None:
+    """Raise RunDirectoryError where this is the directory of a sweep, which no run can continue."""
+    if run.sweep.is_file() and not run.config.exists():
+        raise RunDirectoryError(
+            f"{run.run_id} is a sweep, and only a run is resumed; `{command_to_go_on(run)}` goes on with it"
+        )
 
 
 def open_run(runs_dir: Path, run_id: str) -> RunDirectory:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fusion_flows.rundir import lock as run_lock
-from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
 
 INTERRUPTED = "Interrupted"
 """The state of a run that neither goes on nor has come to an end of its own. Prefect has no such state."""
@@ -63,8 +63,7 @@ def _state(run: RunDirectory) -> FileState:
     if run_lock.in_use(run):
         return FileState("Running", "", False, started, None)
     code, reason = record.get("exit_code"), str(record.get("exit_reason") or "")
-    go_on = "resume it" if run.config.is_file() else "run the same sweep again"
-    kept = f"What it had finished is kept; to go on, {go_on}."
+    kept = f"What it had finished is kept; `{command_to_go_on(run)}` goes on from there."
     if code == 0:
         return FileState("Completed", "", True, started, ended)
     if not record:

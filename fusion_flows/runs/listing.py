@@ -215,7 +215,9 @@ def show(run: str, file: str = "") -> Details | Preview:
 
 
 def cancel(*run: str, wait: bool = True) -> list[Ended]:
-    """Cancel runs. What they have finished is kept, and they can be resumed.
+    """Cancel runs; what they have finished is kept.
+
+    `fusion run --resume` finishes a run later, `fusion sweep` a sweep.
 
     Args:
         run: Run ids (the first 4 digits are enough), names, or ids of flow runs.

@@ -89,6 +89,15 @@ class Found(NamedTuple):
         """The name of the flow run, or nothing."""
         return self.flow_run.name if self.flow_run else ""
 
+    @property
+    def to_go_on(self) -> str:
+        """What a person types to compute what it left."""
+        if self.directory is not None:
+            return rundir.command_to_go_on(self.directory)
+        if self.flow_run and "sweep" in self.flow_run.parameters:
+            return "fusion sweep"
+        return f"fusion run --resume {self.run_id}"
+
 
 def our_flows() -> "FlowFilter":
     """Return the filter for runs that a person has started."""
@@ -212,6 +221,8 @@ def located(run_id: str, flow_run: "FlowRun | None", runs_dir: Path) -> Found:
     resumed = str(flow_run.parameters.get("resume") or "") if flow_run else ""
     try:
         directory = rundir.open_run(runs_dir, Path(resumed).name or run_id)
+        if resumed:  # a run that was to resume a sweep has none of its files
+            rundir.refuse_to_resume_sweep(directory)
     except rundir.RunDirectoryError:
         directory = None
     return Found(run_id, flow_run, directory)

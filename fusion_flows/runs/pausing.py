@@ -60,7 +60,8 @@ def pause(*run: str, wait: bool = True) -> list[Run]:
 def resume(*run: str) -> list[Run]:
     """Let paused runs go on. One that has left its process waits in line for its place first.
 
-    A run that is over is not paused: `fusion run --resume` finishes what it left.
+    A run that is over is not paused: `fusion run --resume` finishes what it left, and of a sweep
+    `fusion sweep`.
 
     Args:
         run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
@@ -139,7 +140,7 @@ _WAITS = "has not begun, so there is nothing to pause; `fusion cancel` takes it 
 def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
     """Raise RunError for a run that is not paused, or that nobody would go on with."""
     state = found.flow_run.state if found.flow_run else None
-    finish = f"`fusion run --resume {found.run_id}` finishes what it left"
+    finish = f"`{found.to_go_on}` finishes what it left"
     if state is not None and state.is_paused():
         if lost(client, [found]):
             raise RunError(f"{_called(found)} has lost the process that it waited in; {finish}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from fusion_flows.command.schedules import make_schedule
 from fusion_flows.runs.time_expressions import ArgumentError
 
 from .prefect_server import Prefect, wait_for
+from .started import simulating
 from .test_maintenance import maintain
 from .test_sweep import computed
 
@@ -68,6 +70,39 @@ def test_a_sweep_is_handed_to_a_worker_and_shown_as_other_runs_are(
     assert "output/points.csv" in shown
     assert "150" in shown
     assert computed(worker.runs).total() >= 12
+
+
+def test_a_sweep_that_was_ended_goes_on_by_the_command_that_is_told(
+    worker: Prefect, tmp_path: Path
+) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    (tmp_path / "mine.ini").write_text(MINE.replace("3000", "100000").replace("= 3", "= 40"))
+    submitted = json.loads(fusion(worker, tmp_path, "sweep", "sweep.toml", "--detach", "--json"))
+    directory = worker.directory(submitted["flow_run_id"])
+    wait_for(lambda: simulating(directory), 60, "the simulator")
+    worker.cancel(submitted["flow_run_id"])
+    assert worker.finished(submitted["flow_run_id"])["state_type"] == "CANCELLED"
+    known = worker.api("POST", "flow_runs/count", {})
+    told = f"`fusion sweep {directory / 'sweep.json'}`"
+    for words in (
+        ("resume", directory.name),
+        ("run", "--resume", directory.name),
+        ("run", "--resume", directory.name, "--detach"),
+    ):
+        refused = called(worker, tmp_path, *words)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert told in " ".join(refused.stderr.split())
+    assert worker.api("POST", "flow_runs/count", {}) == known, "no flow run was made"
+    (tmp_path / "mine.ini").unlink()
+    done = fusion(worker, tmp_path, *shlex.split(told.strip("`"))[1:], "--json")
+    assert json.loads(done)["points"] == 4
+
+    # Who asks for it where nothing can be said before gets the same words, and none of its files.
+    wrong = worker.finished(worker.submit(resume=directory.name))
+    assert (wrong["state_type"], wrong["name"]) == ("FAILED", f"resume {directory.name}")
+    assert told in wrong["state"]["message"]
+    shown = json.loads(fusion(worker, tmp_path, "show", wrong["id"], "--json"))
+    assert (shown["directory"], shown["files"]) == (None, [])
 
 
 def test_a_scheduled_sweep_is_started_by_the_server_and_outlives_an_upgrade(

@@ -24,6 +24,7 @@ from fusion_flows.runs.time_expressions import ArgumentError
 from .prefect_server import ROOT, Prefect, Worker, free_port, plain_environment, wait_for
 from .started import GOING_ON, simulating, simulators
 from .test_cli import changes, here, no_command_is_left
+from .test_sweep import ON_ONE_CORE
 
 __all__ = ["no_command_is_left"]  # a fixture that all tests here use, too
 
@@ -132,7 +133,7 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     folder: Path, ended: list[Up]
 ) -> None:
     port = free_port()
-    one = Up(folder, "--port", str(port))
+    one = Up(folder, "--port", str(port), "--max-concurrent-runs", "2")
     ended.append(one)
     # What is asked meanwhile, elsewhere, waits for it in place of looking for runs there.
     written = Path(one.environment["PREFECT_HOME"]) / "fusion-up" / "server.json"
@@ -174,9 +175,10 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert again.returncode == 1
     assert f"running already (process {one.process.pid}, {url}/api)" in again.stderr
 
+    sweeping = prefect.submit("fusion-sweep/sweep", sweep=ON_ONE_CORE, name="sweeping")
     going_on = prefect.submit(overrides=GOING_ON, name="going on")
-    directory = prefect.directory(going_on)
-    wait_for(lambda: simulating(directory), 40, "the simulator")
+    directory, of_sweep = prefect.directory(going_on), prefect.directory(sweeping)
+    wait_for(lambda: simulating(directory) and simulating(of_sweep), 60, "the simulators")
     waits = prefect.submit(overrides=GOING_ON)
     prefect.api("PATCH", f"flow_runs/{waits}", {"name": "waits"})
     # What the worker had taken and not begun: it was killed too early to say so.
@@ -195,6 +197,10 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert states["small"][0] == "Completed"
     assert states["going on"][0] == "Cancelled"
     assert f"fusion run --resume {directory.name}" in states["going on"][1]
+    goes_on = f"`fusion sweep {of_sweep / 'sweep.json'}`"
+    assert states["sweeping"][0] == "Cancelled"
+    assert goes_on in states["sweeping"][1]
+    assert f"{of_sweep.name} sweeping: ended; {goes_on} goes on" in one.said()
     assert states["waits"][0] in ("Scheduled", "Late")
     assert states["taken"][0] == "Scheduled"
     assert "taken: waits for the next `fusion up`" in one.said()
@@ -237,7 +243,8 @@ def workers(prefect: Prefect) -> set[str]:
 
 @pytest.mark.slow
 def test_what_waited_goes_on_and_a_kill_leaves_nothing(folder: Path, ended: list[Up]) -> None:
-    one = Up(folder, "--port", str(free_port()), "--runs-dir", str(folder / "elsewhere"))
+    words = ("--runs-dir", str(folder / "elsewhere"), "--max-concurrent-runs", "1")
+    one = Up(folder, "--port", str(free_port()), *words)
     ended.append(one)
     runs = folder / "elsewhere"
     wait_for(
