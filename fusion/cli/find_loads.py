@@ -1,22 +1,19 @@
 """The simulator process that searches for loads: `python -m fusion.cli.find_loads`.
 
 Outcomes are appended to their file as they are there, and each round of a search is an event. Exit codes as
-of run_sim; an error on one curve is in its event and ends no other search.
+in `fusion.cli.ending`; an error on one curve is in its event and ends no other search.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-import traceback
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fusion.cli import run_points
-from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
 
 if TYPE_CHECKING:
+    from fusion.cli.ending import Signals
     from fusion.results.progress import ProgressWriter
     from fusion.sweep.points import Point
 
@@ -44,40 +41,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the searches and return the exit code."""
-    options = parser().parse_args(arguments)
-    signals = Signals()
-    # The rest is imported here so that --help and a wrong argument are answered at once.
-    from fusion.results.logging_config import configure_logging
-    from fusion.results.progress import ProgressWriter
-    from fusion.sweep.point_file import read_points
-
-    configure_logging()
-    try:
-        points, metric = read_points(options.points)
-        progress = ProgressWriter(options.progress_file)
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        print(f"--points {options.points}: {reason}", file=sys.stderr)
-        return BAD_INPUT
-    began = time.monotonic()
-
-    def end_late() -> None:
-        progress.write("complete", exit_code=signals.exit_code, seconds=time.monotonic() - began)
-        end_at_once(signals.exit_code)
-
-    try:
-        complete = wait_for_end(
-            lambda: _search(options, points, metric, progress, signals), signals, end_late
-        )
-    except Exception as error:
-        traceback.print_exc()
-        with suppress(OSError):
-            message = f"{type(error).__name__}: {error}"
-            progress.write("error", message=message, traceback=traceback.format_exc())
-        return FAILED
-    exit_code = 0 if complete else signals.exit_code
-    progress.write("complete", exit_code=exit_code, seconds=time.monotonic() - began)
-    return exit_code
+    return run_points.run(parser().parse_args(arguments), _search)
 
 
 def _search(

@@ -1,19 +1,17 @@
 """Estimate very low blocking probabilities: `python -m fusion.cli.rare_events --config FILE`.
 
-One line for each load of the config, or one JSON object. Exit codes as of run_sim.
+One line for each load of the config, or one JSON object. Exit codes as in `fusion.cli.ending`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
-from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+from fusion.cli.ending import BAD_INPUT, NoRecord, Signals, run_to_end
 from fusion.results.interval_text import between, interval_text
+from fusion.results.json_text import to_json
 
 if TYPE_CHECKING:
     from fusion.config.config import Config
@@ -53,16 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"fusion.cli.rare_events: {error}", file=sys.stderr)
         return BAD_INPUT
-    try:
-        complete = wait_for_end(
-            lambda: _estimate(config, inputs, signals, as_json=options.json),
-            signals,
-            lambda: end_at_once(signals.exit_code),
-        )
-    except Exception:
-        traceback.print_exc()
-        return FAILED
-    return 0 if complete else signals.exit_code
+    return run_to_end(
+        lambda: _estimate(config, inputs, signals, as_json=options.json), signals, NoRecord()
+    )
 
 
 def _refuse(config: Config) -> None:
@@ -116,11 +107,7 @@ def _json(estimate: RareEstimate) -> str:
     values = estimate._asdict()
     plan = values.pop("plan")
     values |= {"thresholds": plan.thresholds, "factors": plan.factors}
-    known = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in values.items()
-    }
-    return json.dumps(known)
+    return to_json(values)
 
 
 if __name__ == "__main__":

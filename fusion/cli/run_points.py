@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import traceback
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion.cli.run_sim import BAD_INPUT, FAILED, Signals, end_at_once, wait_for_end
+from fusion.cli.ending import BAD_INPUT, Signals, run_to_end
 from fusion.config.counts import counted
 
 if TYPE_CHECKING:
@@ -44,7 +43,18 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the simulator and return its exit code."""
-    options = parser().parse_args(arguments)
+    return run(parser().parse_args(arguments), _simulate)
+
+
+def run(
+    options: argparse.Namespace,
+    compute: Callable[[argparse.Namespace, list[Point], str, ProgressWriter, Signals], bool],
+) -> int:
+    """Read the points, compute, and return the exit code.
+
+    compute: called with the options, the points, the metric and where events go; returns whether all of it
+    is there, or else heeds a signal.
+    """
     signals = Signals()
     # The rest is imported here so that --help and a wrong argument are answered at once.
     from fusion.results.logging_config import configure_logging
@@ -63,25 +73,24 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"--progress-file {options.progress_file}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
-    began = time.monotonic()
+    return run_to_end(
+        lambda: compute(options, points, metric, progress, signals), signals, _Record(progress)
+    )
 
-    def end_late() -> None:
-        progress.write("complete", exit_code=signals.exit_code, seconds=time.monotonic() - began)
-        end_at_once(signals.exit_code)
 
-    try:
-        complete = wait_for_end(
-            lambda: _simulate(options, points, metric, progress, signals), signals, end_late
-        )
-    except Exception as error:
-        traceback.print_exc()
-        with suppress(OSError):
-            message = f"{type(error).__name__}: {error}"
-            progress.write("error", message=message, traceback=traceback.format_exc())
-        return FAILED
-    exit_code = 0 if complete else signals.exit_code
-    progress.write("complete", exit_code=exit_code, seconds=time.monotonic() - began)
-    return exit_code
+class _Record:
+    """The last words, as an event."""
+
+    def __init__(self, progress: ProgressWriter) -> None:
+        self._progress = progress
+        self._began = time.monotonic()
+
+    def end(self, exit_code: int, reason: str) -> None:
+        seconds = time.monotonic() - self._began
+        self._progress.write("complete", exit_code=exit_code, seconds=seconds)
+
+    def fail(self, message: str, trace: str) -> None:
+        self._progress.write("error", message=message, traceback=trace)
 
 
 def _simulate(

@@ -1,34 +1,22 @@
 """The simulator process: `python -m fusion.cli.run_sim --config FILE --output-dir DIR --progress-file FILE`.
 
-Exit codes: 0 complete; 2 bad config or arguments; 130 or 143 ended by SIGINT or SIGTERM with what was done on
-disk; 1 anything else. The first signal ends the run in order, the second at once.
+It ends as `fusion.cli.ending` says.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from fusion.cli.ending import BAD_INPUT, FAILED, Signals, run_to_end
 from fusion.results.provenance import RunFile
 
 if TYPE_CHECKING:
     from fusion.results.progress import ProgressWriter
-
-BAD_INPUT = 2
-FAILED = 1
-ORDERLY_SECONDS = 1.5
-"""From the first signal to the end of a process that cannot end in order: in the middle of compiling, or of
-a replication whose requests take very long. Who has heard of the signal may write what there is."""
 
 
 def _directory(text: str) -> Path:
@@ -70,56 +58,6 @@ def parser() -> argparse.ArgumentParser:
         help="where versions, machine, seed and exit reason go (default: DIR/run.json)",
     )
     return parser
-
-
-class Signals:
-    """Remember the first SIGINT or SIGTERM; end everything at the second."""
-
-    def __init__(self) -> None:
-        """Take over both signals."""
-        self.received: int | None = None
-        self._received_at = 0.0
-        self._is_heeded = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self.received is not None:
-            end_at_once(128 + number)
-        self.received = number
-        self._received_at = time.monotonic()
-
-    def stopped(self) -> bool:
-        """Return whether a signal has come."""
-        return self.received is not None
-
-    def heed(self) -> bool:
-        """Return whether a signal has come; who calls this ends in order then, and is waited for."""
-        self._is_heeded = self.stopped()
-        return self._is_heeded
-
-    def overdue(self) -> bool:
-        """Return whether a signal that nobody has heeded came so long ago that nobody is waited for."""
-        if self.received is None or self._is_heeded:
-            return False
-        return time.monotonic() - self._received_at > ORDERLY_SECONDS
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of a process that was ended by the signal."""
-        return 128 + (self.received or 0)
-
-    @property
-    def reason(self) -> str:
-        """Why the run ended, in words."""
-        return f"interrupted by {signal.Signals(self.received).name}" if self.received else ""
-
-
-def end_at_once(exit_code: int) -> NoReturn:
-    """End this process and its workers, whatever they are doing."""
-    if pool := sys.modules.get("fusion.simulation.pool"):
-        pool.end_workers()
-    os._exit(exit_code)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -164,52 +102,28 @@ def main(arguments: list[str] | None = None) -> int:
         return run(config, inputs, directory, file, progress, signals.heed)
 
     try:
-        complete = _run_and_watch(simulate, signals, run_file, progress)
-        exit_code = 0 if complete else signals.exit_code
-        seconds = run_file.end(exit_code, "complete" if complete else signals.reason)
-        progress.write("complete", exit_code=exit_code, summary={"total_time_seconds": seconds})
-    except Exception as error:
-        traceback.print_exc()
-        message = f"{type(error).__name__}: {error}"
-        # The disk may be what failed, so each of these may fail too.
-        with suppress(OSError):
-            run_file.end(FAILED, message)
-        with suppress(OSError):
-            progress.write("error", message=message, traceback=traceback.format_exc())
-        return FAILED
+        return run_to_end(simulate, signals, _Record(run_file, progress))
     finally:
         progress.close()
         file.close()
-    return exit_code
 
 
-def _run_and_watch(
-    simulate: Callable[[], bool], signals: Signals, run_file: RunFile, progress: ProgressWriter
-) -> bool:
-    def end_late() -> None:
+class _Record:
+    """The last words of a run: in its run file, and as an event."""
+
+    def __init__(self, run_file: RunFile, progress: ProgressWriter) -> None:
+        self._run_file = run_file
+        self._progress = progress
+
+    def end(self, exit_code: int, reason: str) -> None:
+        seconds = self._run_file.end(exit_code, reason)
+        summary = {"total_time_seconds": seconds}
+        self._progress.write("complete", exit_code=exit_code, summary=summary)
+
+    def fail(self, message: str, trace: str) -> None:
         with suppress(OSError):
-            seconds = run_file.end(signals.exit_code, signals.reason)
-            summary = {"total_time_seconds": seconds}
-            progress.write("complete", exit_code=signals.exit_code, summary=summary)
-        end_at_once(signals.exit_code)
-
-    return wait_for_end(simulate, signals, end_late)
-
-
-def wait_for_end(
-    simulate: Callable[[], bool], signals: Signals, end_late: Callable[[], None]
-) -> bool:
-    """Run in a thread, so that this one hears signals also while compiled code runs for long.
-
-    end_late: called when an orderly end after a signal takes too long.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(simulate)
-        while not running.done():
-            wait([running], timeout=0.1)
-            if signals.overdue():
-                end_late()
-        return running.result()
+            self._run_file.end(FAILED, message)
+        self._progress.write("error", message=message, traceback=trace)
 
 
 class CannotWriteError(OSError):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fusion.results.json_text import to_json
 from fusion.results.line_file import LineFile
 from fusion.results.statistics import Estimate, blocking_estimate
 
@@ -36,22 +36,11 @@ class ProgressWriter:
     def write(self, kind: str, **fields: Any) -> None:
         """Append one event of this type with the time of now."""
         event = {"type": kind, "ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
-        os.write(self._descriptor, json.dumps(_finite(event), allow_nan=False).encode() + b"\n")
+        os.write(self._descriptor, to_json(event).encode() + b"\n")
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
-
-
-def _finite(value: Any) -> Any:
-    """Return the value with NaN and infinities as None: JSON has no word for them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
 
 
 class ProgressReader:

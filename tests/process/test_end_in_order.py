@@ -7,32 +7,46 @@ import sys
 import pytest
 
 SCRIPT = """
-import os, signal, threading, time
-from fusion.cli import run_sim
+import os, signal, sys, threading, time
+from fusion.cli import ending
 
-signals = run_sim.Signals()
+class Record(ending.NoRecord):
+    def end(self, exit_code, reason):
+        print(exit_code, reason, flush=True)
+
+
+signals = ending.Signals()
 signals.asks_nothing = lambda: True
 
 def simulate():
     while not signals.{question}():
         time.sleep(0.01)
-    time.sleep(run_sim.ORDERLY_SECONDS + 1)
+    time.sleep(ending.ORDERLY_SECONDS + 1)
     return True
 
 threading.Timer(0.3, os.kill, (os.getpid(), {number})).start()
-print(run_sim.wait_for_end(simulate, signals, lambda: run_sim.end_at_once(99)))
+sys.exit(ending.run_to_end(simulate, signals, Record()))
 """
 
 
 @pytest.mark.parametrize(
-    ("question", "code"),
-    [("heed", 0), ("asks_nothing", 99), ("stopped", 99)],
+    ("question", "code", "told"),
+    [
+        ("heed", 0, "0 complete\n"),
+        ("asks_nothing", 143, "143 interrupted by SIGTERM\n"),
+        ("stopped", 143, "143 interrupted by SIGTERM\n"),
+    ],
     ids=["writing", "computing", "looking on"],
 )
-def test_who_has_heard_of_the_signal_may_write_what_there_is(question: str, code: int) -> None:
+def test_who_has_heard_of_the_signal_may_write_what_there_is(
+    question: str, code: int, told: str
+) -> None:
     script = SCRIPT.format(question=question, number=int(signal.SIGTERM))
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
     assert ended.returncode == code, ended.stderr
+    assert ended.stdout == told
 
 
 MET_BEFORE_US = """
