@@ -39,7 +39,7 @@ from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.log_stream import LogStream
 from fusion_flows.rundir.redaction import without_secrets
-from fusion_flows.server.connection import Connection, Unreachable
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.server.settings import Settings
 from fusion_flows.server.watch import Watch, is_abandoned, silence
 
@@ -110,10 +110,20 @@ def _compute(order: str, sweep_run: UUID) -> State:
         stream = LogStream.of_what_comes(run.log, settings.max_log_size_bytes)
         log = LogForwarder(stream, connection, flow_run_id, logger)
 
-        def look(*, last: bool = False) -> None:
+        def pass_on(*, last: bool = False) -> None:
+            sender.send(last=last)
+            log.forward(last=last)
+
+        def look() -> None:
             with suppress(Unreachable):  # it is all in files, and the next look goes on from here
-                sender.send(last=last)
-                log.forward(last=last)
+                pass_on()
+
+        def look_last(wait_seconds: float) -> bool:
+            """Return whether the server has taken everything."""
+            with suppress(Unreachable):
+                connection.patiently(lambda: pass_on(last=True), wait_seconds)
+                return True
+            return False
 
         stall = Stall(lambda: (run.progress, outcomes), settings, logger, alike=False, go_on=_GO_ON)
         watch, sweep = Watch(connection, flow_run_id), _SweepWatch(connection, sweep_run)
@@ -143,11 +153,10 @@ def _compute(order: str, sweep_run: UUID) -> State:
         except BaseException:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
-            look(last=True)
+            look_last(LAST_NEWS_SECONDS)
             raise
-        if not isinstance(end, State):
-            connection.wait(settings.server_wait_seconds)
-        look(last=True)
+        is_over = not isinstance(end, State)
+        has_all = look_last(settings.server_wait_seconds if is_over else LAST_NEWS_SECONDS)
         if isinstance(end, State) and end.is_failed() and stall.text:  # as one that was killed
             return Crashed(message=end.message)
         if isinstance(end, State):
@@ -157,7 +166,8 @@ def _compute(order: str, sweep_run: UUID) -> State:
         if end:
             raise SimulationError(failure_of(run, sender.error, end, _GO_ON), end)
         delivered = sender.delivered
-    _remove(run)
+    if has_all:
+        _remove(run)
     return Completed(
         message=f"{counted(len(points), 'point')}, {counted(delivered, 'replication')}"
     )

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -16,7 +15,7 @@ from prefect.runtime import flow_run as current
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import Config, ConfigError, read_config, to_ini
-from fusion.scenario.inputs import Inputs, read_inputs
+from fusion.scenario.inputs import read_inputs
 from fusion_flows.flows import form
 from fusion_flows.following import publish
 from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
@@ -26,6 +25,7 @@ from fusion_flows.following.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
+from fusion_flows.following.last_news import show_last
 from fusion_flows.following.live_network import LiveNetwork
 from fusion_flows.following.parameters import Text, refuse_forgotten
 from fusion_flows.following.publish import Findings
@@ -41,7 +41,7 @@ from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import recorded_name
 from fusion_flows.rundir.redaction import redact, without_secrets
-from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
 from fusion_flows.server.settings import Places, Settings
@@ -186,11 +186,19 @@ def _run(
             paused=lambda: watch.paused,
         )
 
+        def show(
+            partial: str, *, suspended: bool = False, wait_seconds: float = LAST_NEWS_SECONDS
+        ) -> Findings | None:
+            def find() -> Findings:
+                told = follower.rows_at_the_end()
+                return publish.find(run, config, inputs, redact(partial), told, suspended=suspended)
+
+            return show_last(follower, find, connection, logger, wait_seconds)
+
         def show_later(partial: str) -> None:
             # Somebody who goes on with the run at once will draw what there is then.
             with suppress(RunDirectoryError), run_lock.hold(run), connection:
-                connection.wait(LAST_NEWS_SECONDS)
-                _show_last(follower, run, config, inputs, partial, logger)
+                show(partial)
 
         try:
             with ProcessTree(
@@ -206,10 +214,9 @@ def _run(
         except BaseException as error:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
-            connection.wait(LAST_NEWS_SECONDS)
             partial = "the run was ended before its time"
             if cancelled_first(connection, flow_run_id):
-                _show_last(follower, run, config, inputs, partial, logger)
+                show(partial)
                 if is_signal(error):  # raised, Prefect would call the run Crashed in between
                     return cast(SimResult, cancelled())
             else:
@@ -220,17 +227,16 @@ def _run(
             if end.is_crashed():
                 put_off(flow_run_id, lambda: show_later(partial))
                 return cast(SimResult, end)
-            connection.wait(LAST_NEWS_SECONDS)
             suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
-            _show_last(follower, run, config, inputs, partial, logger, suspended=suspended)
+            show(partial, suspended=suspended)
             return cast(SimResult, end)
-        connection.wait(settings.server_wait_seconds)
         if end:
+            connection.wait(settings.server_wait_seconds)
             follower.glance()
             failure = failure_of(run, follower.state.error, end, go_on)
             put_off(flow_run_id, lambda: show_later(failure))
             raise SimulationError(failure, end)
-        findings = _show_last(follower, run, config, inputs, "", logger)
+        findings = show("", wait_seconds=settings.server_wait_seconds)
     return SimResult(
         run_id=run.run_id,
         run_dir=run.path,
@@ -269,33 +275,6 @@ def _places(settings: Settings, own: Path) -> Places:
     if places["input_dirs"] is not None:
         places["input_dirs"] = (*places["input_dirs"], own)
     return places
-
-
-def _show_last(
-    follower: Follower,
-    run: RunDirectory,
-    config: Config,
-    inputs: Inputs,
-    partial: str,
-    logger: Logger | LoggerAdapter[Any],
-    *,
-    suspended: bool = False,
-) -> Findings | None:
-    """Show what there is when a run has ended, however it ended; nothing here can end it worse."""
-    try:
-        follower.look(last=True)
-        told = follower.rows_at_the_end()
-        findings = publish.find(run, config, inputs, redact(partial), told, suspended=suspended)
-    except OSError as error:
-        logger.warning("cannot read or draw what was finished: %s", error)
-        return None
-    try:
-        findings.publish(follower.artifacts)
-    except Unreachable:
-        logger.warning("the Prefect server is away; the report is missing, the files are there")
-    except Exception as error:  # Prefect says no; the results are worth more than their picture
-        logger.warning("Prefect did not take the report: %s", redact(str(error)))
-    return findings
 
 
 def _command(run: RunDirectory) -> list[str]:

@@ -5,7 +5,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -45,6 +44,7 @@ from fusion_flows.following.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
+from fusion_flows.following.last_news import show_last
 from fusion_flows.following.parameters import Text, refuse_forgotten
 from fusion_flows.following.reporting import follow
 from fusion_flows.following.sweep_follower import SweepFollower
@@ -57,7 +57,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.redaction import redact, without_secrets
-from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
 from fusion_flows.server.settings import Settings
@@ -225,14 +225,18 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         def write_last(partial: str, exit_code: int = 1) -> None:
             _write_last(follower, run, record, sweep, states, partial, exit_code)
 
-        def show_last(partial: str, *, suspended: bool = False) -> SweepFindings | None:
-            return _show_last(follower, run, sweep, states, partial, logger, suspended=suspended)
+        def show(
+            partial: str, *, suspended: bool = False, wait_seconds: float = LAST_NEWS_SECONDS
+        ) -> SweepFindings | None:
+            def draw() -> SweepFindings:
+                return find(run, sweep, states, redact(partial), suspended=suspended)
+
+            return show_last(follower, draw, connection, logger, wait_seconds)
 
         def show_later(partial: str) -> None:
             # Somebody who goes on with the run at once will draw what there is then.
             with suppress(RunDirectoryError), run_lock.hold(run), connection:
-                connection.wait(LAST_NEWS_SECONDS)
-                show_last(partial)
+                show(partial)
 
         try:
             if engine == LOCAL:
@@ -260,9 +264,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
                 silence()
             partial = "the run was ended before its time"
             write_last(partial)
-            connection.wait(LAST_NEWS_SECONDS)
             if cancelled_first(connection, flow_run_id):
-                show_last(partial)
+                show(partial)
                 if is_signal(error):
                     return cast(SweepResult, cancelled())
             else:
@@ -274,9 +277,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             if end.is_crashed():
                 put_off(flow_run_id, lambda: show_later(partial))
                 return cast(SweepResult, end)
-            connection.wait(LAST_NEWS_SECONDS)
             suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
-            show_last(partial, suspended=suspended)
+            show(partial, suspended=suspended)
             return cast(SweepResult, end)
         connection.wait(settings.server_wait_seconds)
         failure = _failures(run, states)
@@ -297,7 +299,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             else ""
         )
         write_last(waiting, 0)
-        findings = show_last(waiting)
+        findings = show(waiting, wait_seconds=settings.server_wait_seconds)
     return SweepResult(
         run_id=run.run_id,
         run_dir=run.path,
@@ -415,32 +417,6 @@ def _write_last(
         write_parquet(run.output)
     except OSError as error:
         get_run_logger().warning("cannot write what was finished: %s", error)
-
-
-def _show_last(
-    follower: SweepFollower,
-    run: RunDirectory,
-    sweep: Sweep,
-    states: Sequence[PointState],
-    partial: str,
-    logger: Logger | LoggerAdapter[Any],
-    *,
-    suspended: bool,
-) -> SweepFindings | None:
-    """Draw and show what there is when a run has ended; nothing here can end it worse."""
-    try:
-        follower.look(last=True)
-        findings = find(run, sweep, states, redact(partial), suspended=suspended)
-    except OSError as error:
-        logger.warning("cannot draw what was finished: %s", error)
-        return None
-    try:
-        findings.publish(follower.artifacts)
-    except Unreachable:
-        logger.warning("the Prefect server is away; the report is missing, the files are there")
-    except Exception as error:  # Prefect says no; the results are worth more than their picture
-        logger.warning("Prefect did not take the report: %s", redact(str(error)))
-    return findings
 
 
 def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound, TerminationSignal
 from prefect.states import Cancelled
 
-from fusion_flows.server.connection import Connection, Unreachable
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 
 _waiting: dict[UUID, Callable[[], object]] = {}
 
@@ -48,7 +48,8 @@ def cancelled_first(connection: Connection, flow_run_id: UUID) -> bool:
 
     A worker does so only when the process of the flow has ended, and calls no hook in it.
     """
-    with suppress(Unreachable, ObjectNotFound):
+
+    def give_it() -> bool:
         state = connection.call(lambda client: client.read_flow_run(flow_run_id).state)
         if state is not None and state.is_cancelling():
             final = cancelled()
@@ -56,4 +57,7 @@ def cancelled_first(connection: Connection, flow_run_id: UUID) -> bool:
                 lambda client: client.set_flow_run_state(flow_run_id, final, force=True)
             )
         return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+    with suppress(Unreachable, ObjectNotFound):
+        return connection.patiently(give_it, LAST_NEWS_SECONDS)
     return False

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging import Logger, LoggerAdapter
 from types import FrameType
 from typing import Any
@@ -195,15 +195,20 @@ class Follower:
         told = "the network by now, links coloured by utilisation"
         self._plot = PlotArtifact(self.artifacts, LivePlot(draw, 0, told), logger)
 
-    def look(self, *, last: bool = False) -> None:
-        """Pass on what is new. `last`: nothing more will come, so nothing is held back."""
+    def look(self) -> None:
+        """Read what is new, and pass it on if the server is there."""
         self.glance()
-        try:
-            self._log.forward(last=last)
-            if self.state.total_erlangs or last:
-                self._show(last)
-        except Unreachable:
-            pass  # it is all in files, and the next look goes on from here
+        with suppress(Unreachable):  # it is all in files, and the next look goes on from here
+            self.pass_on()
+
+    def pass_on(self, *, last: bool = False) -> None:
+        """Tell the server what it does not know yet. Raises Unreachable.
+
+        last: nothing more will come, so nothing is held back.
+        """
+        self._log.forward(last=last)
+        if self.state.total_erlangs or last:
+            self._show(last)
 
     def rows_at_the_end(self) -> list[dict[str, Any]]:
         """Return a row per load that was told of, when nothing more will come; see `live_rows`."""

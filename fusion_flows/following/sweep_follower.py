@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from logging import Logger, LoggerAdapter
 from pathlib import Path
 from typing import Any
@@ -114,15 +115,20 @@ class SweepFollower:
             self._rests = False
             self._since = time.monotonic()
 
-    def look(self, *, last: bool = False) -> None:
-        """Take in and pass on what is new. `last`: nothing more will come, so nothing is held back."""
+    def look(self) -> None:
+        """Take in what is new, and pass it on if the server is there."""
         self._keep_time()
         self.glance()
-        try:
-            self._log.forward(last=last)
-            self._show(last)
-        except Unreachable:
-            pass  # it is all in files, and the next look goes on from here
+        with suppress(Unreachable):  # it is all in files, and the next look goes on from here
+            self.pass_on()
+
+    def pass_on(self, *, last: bool = False) -> None:
+        """Tell the server what it does not know yet. Raises Unreachable.
+
+        last: nothing more will come, so nothing is held back.
+        """
+        self._log.forward(last=last)
+        self._show(last)
 
     def glance(self) -> None:
         """Read what is new, and tell it to who looks on in this process."""

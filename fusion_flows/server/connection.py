@@ -15,6 +15,7 @@ LAST_NEWS_SECONDS = 3.0
 """How long a run that is ended waits for the server, which may be busy at that moment, to take its report."""
 
 _TIMEOUT_SECONDS = 20.0
+_ATTEMPTS = 10  # of one piece of work while the server answers other calls
 _PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)  # between two attempts, while nobody answers
 _LOCALLY = {"send_to_api": False}  # what is said about an absent server cannot be sent to it
 
@@ -72,6 +73,22 @@ class Connection:
                 time.sleep(0.5)
             else:
                 return True
+
+    def patiently(self, work: Callable[[], T], seconds: float) -> T:
+        """Return work(), which calls the server and is done again if the server fails it meanwhile.
+
+        A server that is up may still refuse one call, as when SQLite was busy. seconds: how long to
+        wait for a server that is away; 0 for a single attempt. Raises Unreachable after that, or
+        when the server refuses the work ten times, and what `call` raises.
+        """
+        deadline = time.monotonic() + seconds
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return work()
+            except Unreachable:
+                if not self.wait(deadline - time.monotonic()):
+                    raise
+        return work()
 
     def _is_away(self, error: httpx.HTTPError) -> None:
         now = time.monotonic()

@@ -12,7 +12,11 @@ class Proxy:
     passes_answers = True
     """Else a connection ends where the server has answered, and the answer is lost."""
 
+    refuses = b""
+    """A connection on which this is asked ends there; once."""
+
     def __init__(self, url: str) -> None:
+        self.refused = 0
         self._target = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -33,6 +37,10 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
         with suppress(OSError):
             while (data := source.recv(1 << 16)) and (self.passes_answers or not is_answer):
+                if not is_answer and self.refuses and self.refuses in data:
+                    self.refuses = b""
+                    self.refused += 1
+                    break
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from .prefect_server import prefect_in, start_server, stop, wait_for
-from .started import script, simulating
+from .prefect_server import Prefect, prefect_in, start_server, stop, wait_for
+from .proxy import Proxy
+from .started import SMALL, script, simulating
 
 
 def settings(seconds: float) -> dict[str, Any]:
@@ -67,3 +68,31 @@ def test_a_server_that_is_away_costs_a_run_nothing(tmp_path: Path, seconds: int)
             call.kill()
             call.wait()
         stop(process)
+
+
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_a_report_that_is_refused_once_is_sent_again(
+    server: Prefect, tmp_path: Path, kind: str
+) -> None:
+    name = f"refused once, {kind}"
+    if kind == "run":
+        code = f"fusion(overrides={SMALL!r}, name={name!r})"
+    else:
+        axes = {"k_paths": [1, 2], "erlang": [140]}
+        sweep = {"template": "quick", "overrides": SMALL, "grid": axes}
+        code = f"from fusion_flows import fusion_sweep\nfusion_sweep({sweep!r}, name={name!r})"
+    proxy = Proxy(server.url)
+    proxy.refuses = b"-report-"
+    through = server._replace(
+        environment={**server.environment, "PREFECT_API_URL": f"http://127.0.0.1:{proxy.port}/api"}
+    )
+    call = through.call(script(tmp_path, code))
+    run_id = server.named(name)
+    run = server.finished(run_id, 120)
+    call.wait(60)
+    proxy.close()
+    assert run["state_type"] == "COMPLETED", run["state"]["message"]
+    assert proxy.refused == 1
+    artifacts = server.artifacts(run_id)
+    assert artifacts["progress"]["data"] == 100
+    assert "Partial" not in artifacts["report"]["data"]
