@@ -150,10 +150,11 @@ def _takes(section: str, key: str) -> bool:
     return key in _READ.get(section, ()) or foreign_keys.is_listed(section, key)
 
 
-def read_here_alone(entries: Entries) -> list[Problem]:
-    """Return the entries of an INI file that count here and that FUSION would leave out.
+def read_elsewhere(entries: Entries) -> list[Problem]:
+    """Return the entries of an INI file that count although they are not in their own section.
 
-    Those that are as if they were not there are not told.
+    FUSION would leave some of them out. Those that are as if they were not there are not told, nor are
+    those that stand where FUSION has them.
     """
     found = []
     for (section, key), entry in entries.items():
@@ -162,6 +163,11 @@ def read_here_alone(entries: Entries) -> list[Problem]:
             places = " and ".join(f"[{place}]" for place in _PLACES[key])
             reason = f"counts; FUSION leaves it out here, {_instead(key)}, and reads it in {places} alone"
             found.append(_problem(section, key, entry, reason))
+        elif section == _GENERAL and HOME.get(key, _GENERAL) != _GENERAL:
+            at_home = (_GENERAL, key) in foreign_keys.OF_CONVENTIONS or _takes(section, key)
+            if not reads and not at_home and not _is_default(key, entry):
+                reason = f"counts; its own section is [{HOME[key]}]"
+                found.append(_problem(section, key, entry, reason))
     return found
 
 

@@ -16,7 +16,7 @@ from fusion.config.ini import Entries, Entry, read_ini
 from fusion.config.keys_as_fusion import (
     as_fusion_reads,
     general_wins,
-    read_here_alone,
+    read_elsewhere,
     why_refused,
 )
 from fusion.config.known_keys import judge, sort_out
@@ -170,7 +170,7 @@ class Variants:
                 entries, dropped = as_fusion_reads(self._entries)
             else:
                 own = {place: each for place, each in self._entries.items() if not each.inherited}
-                noted = read_here_alone(own)
+                noted = read_elsewhere(own)
                 entries, dropped = general_wins(own)
             if self._empty:
                 text = "the file has no key: all settings are the defaults"

@@ -189,6 +189,17 @@ def test_without_the_conventions_they_count_and_that_is_told(tmp_path: Path) -> 
     assert ["k_paths" in note for note in reading.notes] == [True, False]
     assert all("counts; FUSION leaves it out here" in note for note in reading.notes)
     assert read_config(write(tmp_path, [OWN])).notes == []
+    confidence = [
+        ["general_settings", "confidence", "0.9"],
+        ["statistics_settings", "confidence", None],
+    ]
+    reading = read_config(write(tmp_path, [OWN, *confidence]))
+    assert reading.config.statistics_settings.confidence == 0.9
+    (note,) = reading.notes
+    assert (
+        "[general_settings] confidence = 0.9: counts; its own section is [statistics_settings]"
+        in note
+    )
     reading = read_config(write(tmp_path, [OWN, ["spectrum_settings", "guard_slots", "0"]]))
     assert reading.config.general_settings.guard_slots == 1
     assert [each.key for each in reading.dropped] == ["guard_slots"]
