@@ -101,6 +101,12 @@ class Sweep(BaseModel):
     overrides: dict[str, dict[str, Any]] = Field(
         default={}, description="What to change in the template for all points, by section and key."
     )
+    sent_settings: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="What template and overrides say together, where they were read on another machine: "
+        "it is taken in their place, and they only say what the sweep is called. Written by "
+        "`fusion sweep --detach`.",
+    )
     grid: dict[str, Values] = Field(
         default={},
         description="Axes whose values are all combined: erlang, the load, and any key of the config. "
@@ -180,6 +186,13 @@ class Sweep(BaseModel):
                 yield from _values(values)
         for point in self.points:
             yield from point.values()
+
+    @property
+    def settings(self) -> tuple[str, dict[str, dict[str, Any]]]:
+        """The template and the overrides that count."""
+        if self.sent_settings:
+            return "default", self.sent_settings
+        return self.template, self.overrides
 
     @property
     def axes(self) -> list[str]:

@@ -191,7 +191,7 @@ class _Combinations:
         self._sweep = sweep
         self._quiet = quiet
         self._variants = Variants(
-            sweep.template, sweep.overrides, templates_dir=templates_dir, input_dirs=input_dirs
+            *sweep.settings, templates_dir=templates_dir, input_dirs=input_dirs
         )
         self._reader = InputReader(
             templates_dir=templates_dir, input_dirs=input_dirs, memory=Memory(), quiet=quiet

@@ -232,11 +232,19 @@ def sweep_parameters(
 
     sweep = with_absolute_paths(_sweep_of(file), Path())  # the worker is elsewhere
     plan(sweep)
-    sent = sweep.model_dump(mode="json", exclude_defaults=True) | {"template": "default"}
-    sent |= settings_as_sent(sweep.template, sweep.overrides)
+    sent = sweep.model_dump(mode="json", exclude_defaults=True)
+    settings = settings_as_sent(*sweep.settings)
+    shown = {}
+    if "template" in settings and not sweep.sent_settings:  # a shipped one, which a worker knows
+        sent |= settings
+        counting = sent["overrides"]
+    else:
+        counting = sent["sent_settings"] = sweep.sent_settings or settings["overrides"]
+        if "overrides" in sent:  # they say what the sweep is called, and no file of them is read
+            shown["overrides"] = sent.pop("overrides")
     if "k_paths" in sweep.axes:  # then what the template says of it does not count
-        sent["overrides"].get("compatibility_settings", {}).pop("k_paths_in_file", None)
-    sent = send(sent, readable_dirs())
+        counting.get("compatibility_settings", {}).pop("k_paths_in_file", None)
+    sent = send(sent, readable_dirs()) | shown
     return {
         "sweep": sweep_as_parameter(sent),
         "name": name or sweep_name(sweep),

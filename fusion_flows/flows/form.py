@@ -76,8 +76,10 @@ def sweep_schema() -> dict[str, Any]:
     }
     found = _with_parts(schema, parts)
     assert isinstance(found, dict)
-    # Of a large sweep; no field of the form, but Prefect is to take it.
-    return found | {"patternProperties": {f"^{PACKED}$": {"type": "string"}}}
+    # Of a large sweep, and of one with a template of one's own; no field of the form, but Prefect is to take
+    # them.
+    unseen = {f"^{PACKED}$": {"type": "string"}, "^sent_settings$": {"type": "object"}}
+    return found | {"patternProperties": unseen}
 
 
 def _with_parts(schema: Any, parts: dict[str, Any]) -> Any:

@@ -175,7 +175,9 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         settings.runs_dir,
         run_id,
         # With it the sweep can be computed again from any folder.
-        sweep=with_absolute_paths(sweep, Path()).model_dump_json(indent=1),
+        sweep=with_absolute_paths(sweep, Path()).model_dump_json(
+            indent=1, exclude=None if sweep.sent_settings else {"sent_settings"}
+        ),
     )
     store = Store(settings.store)
     store.describe(points)

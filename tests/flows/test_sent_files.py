@@ -87,10 +87,12 @@ def test_an_axis_over_k_paths_counts_also_where_fusions_file_has_none(tmp_path: 
     )
     for axes, in_file in (({"k_paths": [2, 4]}, None), ({"guard_slots": [0, 1]}, 1)):
         sent = sweep_parameters({"template": str(study), "grid": axes | {"erlang": [300]}})["sweep"]
-        assert sent["overrides"]["compatibility_settings"].get("k_paths_in_file") == in_file
+        assert sent["sent_settings"]["compatibility_settings"].get("k_paths_in_file") == in_file
         for k in axes.get("k_paths", ()):
             here = load_config(study, {"routing_settings": {"k_paths": k}})
-            there = load_config("default", sent["overrides"] | {"routing_settings": {"k_paths": k}})
+            there = load_config(
+                "default", sent["sent_settings"] | {"routing_settings": {"k_paths": k}}
+            )
             assert relevant_fields(there) == relevant_fields(here)
 
 

@@ -24,6 +24,8 @@ template = "mine.ini"
 [grid]
 k_paths = [1, 3]
 erlang = [150, 200]
+[overrides.general_settings]
+max_iters = 2
 """
 MINE = """
 [general_settings]
@@ -65,18 +67,34 @@ def test_a_sweep_is_handed_to_a_worker_and_shown_as_other_runs_are(
     listed = json.loads(fusion(worker, tmp_path, "runs", "--json"))
     assert submitted["run_id"] in json.dumps(listed)
     shown = fusion(worker, tmp_path, "show", submitted["run_id"])
-    assert "over k_paths, erlang" in shown
-    assert "4/4 points, 12/12 replications" in shown
+    assert f"{tmp_path / 'mine.ini'} over k_paths, erlang" in shown
+    assert "4/4 points, 8/8 replications" in shown
     assert "output/points.csv" in shown
     assert "150" in shown
-    assert computed(worker.runs).total() >= 12
+    assert computed(worker.runs).total() >= 8
+
+    # It is called and described as where it is computed in this terminal.
+    (tmp_path / "mine.ini").write_text(MINE)
+    here = json.loads(fusion(worker, tmp_path, "sweep", "sweep.toml", "--json"))
+    directories = worker.directory(run["id"]), Path(here["run_dir"])
+    reports = [worker.artifacts(run["id"])["report"]["data"]]
+    reports.append(worker.artifacts(worker.newest()["id"])["report"]["data"])
+    there, in_terminal = (report.partition("## ")[0] for report in reports)
+    assert "for all points: max_iters = 2" in there
+    assert there == in_terminal
+    assert worker.newest()["name"] == run["name"] == "mine over k_paths x erlang"
+    assert {json.loads((each / "run.json").read_text())["sweep"] for each in directories} == {
+        str(tmp_path / "mine.ini")
+    }
+    titles = [(each / "plots" / "sweep.svg").read_text() for each in directories]
+    assert all("mine" in each and "default" not in each for each in titles)
 
 
 def test_a_sweep_that_was_ended_goes_on_by_the_command_that_is_told(
     worker: Prefect, tmp_path: Path
 ) -> None:
-    (tmp_path / "sweep.toml").write_text(SWEEP)
-    (tmp_path / "mine.ini").write_text(MINE.replace("3000", "100000").replace("= 3", "= 40"))
+    (tmp_path / "sweep.toml").write_text(SWEEP.replace("= 2", "= 40"))
+    (tmp_path / "mine.ini").write_text(MINE.replace("3000", "100000"))
     submitted = json.loads(fusion(worker, tmp_path, "sweep", "sweep.toml", "--detach", "--json"))
     directory = worker.directory(submitted["flow_run_id"])
     wait_for(lambda: simulating(directory), 60, "the simulator")
@@ -128,7 +146,7 @@ def test_a_scheduled_sweep_is_started_by_the_server_and_outlives_an_upgrade(
     assert found["each-night"]["schedule"]["cron"] == "30 3 * * *"
     assert found["weekly"]["schedule"]["timezone"] == "UTC"
     sent = found["each-night"]["parameters"]["sweep"]
-    assert sent["overrides"]["general_settings"]["num_requests"] == 2000
+    assert sent["sent_settings"]["general_settings"]["num_requests"] == 2000
 
     asked = {
         "deployments": {"id": {"any_": [deployment["id"]]}},
