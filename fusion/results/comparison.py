@@ -158,9 +158,8 @@ def blocking_difference(
         limits_a, limits_b = (_limits(side, level, n - 1) for side in (a, b))
     else:
         correlation = 0.0
-        freedom = welch_degrees(
-            [_variance(a), _variance(b)], [len(a.residuals) - 1, len(b.residuals) - 1]
-        )
+        degrees = len(a.residuals) - 1, len(b.residuals) - 1
+        freedom = float(welch_degrees([_variance(a), _variance(b)], degrees))
         limits_a, limits_b = (_limits(side, level, freedom) for side in (a, b))
     return Difference(
         mean,
@@ -193,22 +192,14 @@ def variance_ratio(
     return math.inf if unpaired > 0.0 else math.nan
 
 
-def welch_degrees(variances: ArrayLike, degrees: ArrayLike) -> float:
-    """Return the degrees of freedom of a sum of estimated variances, as Satterthwaite gives them.
+def welch_degrees(variances: ArrayLike, degrees: ArrayLike) -> Floats:
+    """Return the degrees of freedom of sums of estimated variances, as Satterthwaite gives them.
 
-    variances: float64[term]. degrees: those of each term.
+    variances: float64[..., term]. degrees: float64[term], those of each term. Returns float64[...].
     """
     terms = np.asarray(variances, dtype=np.float64)
-    return float(terms.sum() ** 2 / np.sum(terms**2 / np.asarray(degrees)))
-
-
-def quantile_of_t(confidence: float, degrees_of_freedom: float) -> float:
-    """Return the two-sided quantile of Student's t distribution, for degrees that are not a whole number."""
-    if degrees_of_freedom == int(degrees_of_freedom):
-        return student_t(confidence, int(degrees_of_freedom))
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees_of_freedom, 0.5 + 0.5 * confidence))
+    total = np.sum(terms, axis=-1)
+    return np.asarray(total**2 / np.sum(terms**2 / np.asarray(degrees), axis=-1))
 
 
 def _variance(side: Side) -> float:
@@ -223,7 +214,7 @@ def _limits(side: Side, confidence: float, degrees_of_freedom: float) -> tuple[f
     if p in (0.0, 1.0):
         bound = upper_bound_of_zero(side.requests, 0.5 + 0.5 * confidence)
         return (0.0, bound) if p == 0.0 else (1.0 - bound, 1.0)
-    quantile = quantile_of_t(confidence, degrees_of_freedom)
+    quantile = student_t(confidence, degrees_of_freedom)
     return probability_interval(p, math.sqrt(_variance(side)), quantile)
 
 

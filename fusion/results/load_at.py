@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fusion.results.comparison import side_of, welch_degrees
 from fusion.results.probit import FARTHEST, check_probability, probit
-from fusion.results.statistics import upper_bound_of_zero
+from fusion.results.statistics import student_t_of, upper_bound_of_zero
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +153,7 @@ def _levels(
         terms = share**2 * np.array([side.variance for side in members])
         degrees = np.array([max(1, len(side.residuals) - 1) for side in members])
         variance = float(terms.sum())
-        freedom = welch_degrees(terms, degrees) if variance > 0.0 else float(degrees.sum())
+        freedom = float(welch_degrees(terms, degrees)) if variance > 0.0 else float(degrees.sum())
         if variance == 0.0:  # equal counts by chance do not prove precision
             variance = p * (1.0 - p) / requests
         names = [load for load, _ in known[start:stop]]
@@ -244,15 +244,13 @@ class _Interpolation:
 
     def _band(self, x: Floats) -> tuple[Floats, Floats]:
         """Return the limits of the curve."""
-        from scipy.special import stdtrit
-
         curves = self._curves(x)
         levels = len(self._step)
         derivatives = (curves[:, 1 : 1 + levels] - curves[:, 1 + levels :]) / (2.0 * self._step)
         terms = (derivatives * self._deviation) ** 2
         variance = terms.sum(axis=1)
-        degrees = variance**2 / (terms**2 / self._degrees).sum(axis=1)
-        half = stdtrit(degrees, 0.5 + 0.5 * self._confidence) * np.sqrt(variance)
+        degrees = welch_degrees(terms, self._degrees)
+        half = student_t_of(self._confidence, degrees) * np.sqrt(variance)
         return curves[:, 0] - half, curves[:, 0] + half
 
 

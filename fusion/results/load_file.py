@@ -6,7 +6,6 @@ are those of the config's confidence with Student's t, where FUSION has 90 % wit
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fusion.results.files import atomic_file
+from fusion.results.json_text import to_json
 from fusion.results.measured import Replication
 from fusion.results.statistics import Estimate, mean_estimate
 from fusion.scenario.scenario import Scenario
@@ -45,8 +45,7 @@ def write_load_file(
         **_moments("bit_rate_blocking", "bit_rate_block", gbps_ratios, gbps),
     }
     with atomic_file(path) as file:
-        json.dump(record, file)
-        file.write("\n")
+        file.write(to_json(record) + "\n")
 
 
 def _moments(name: str, short: str, values: Sequence[float], estimate: Estimate) -> dict[str, Any]:

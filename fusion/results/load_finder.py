@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion.results.comparison import quantile_of_t
 from fusion.results.probit import FARTHEST, check_probability, probit
-from fusion.results.statistics import blocking_estimate
+from fusion.results.statistics import blocking_estimate, student_t
 
 FOUND = "found"
 BELOW_LOWEST = "below lowest"
@@ -190,7 +189,7 @@ class Line(NamedTuple):
 
         A curve that bends by `BEND` is not its chord: root and variance allow for that.
         """
-        square = quantile_of_t(confidence, self.degrees) ** 2
+        square = student_t(confidence, self.degrees) ** 2
         of_level, joint, of_slope = self.variances
         chord = (goal - self.level) / self.slope
         # What the fit makes of the square of the distance from the root: half the bend of it is the error.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import socket
@@ -16,6 +15,7 @@ from typing import Any
 
 from fusion import __version__
 from fusion.results.files import atomic_file
+from fusion.results.json_text import to_json
 
 _PACKAGES = ("numpy", "numba", "networkx", "pydantic", "scipy")
 
@@ -61,8 +61,7 @@ class RunFile:
 
     def _write(self) -> None:
         with atomic_file(self.path) as file:
-            json.dump(self._record, file, indent=2)
-            file.write("\n")
+            file.write(to_json(self._record, indent=2) + "\n")
 
 
 def _now() -> str:

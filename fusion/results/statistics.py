@@ -7,11 +7,11 @@ the binomial one. So every interval here comes from the spread between independe
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 CLUSTER_SIZE = 12.0
 """Upper bound on the mean number of blocked requests in a cluster, used when none was seen.
@@ -42,13 +42,18 @@ class Estimate(NamedTuple):
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-@cache
-def student_t(confidence: float, degrees_of_freedom: int) -> float:
-    """Return the two-sided quantile of Student's t distribution."""
+@lru_cache(10_000)
+def student_t(confidence: float, degrees_of_freedom: float) -> float:
+    """Return the two-sided quantile of Student's t distribution; the degrees need not be a whole number."""
+    return float(student_t_of(confidence, degrees_of_freedom))
+
+
+def student_t_of(confidence: float, degrees_of_freedom: ArrayLike) -> NDArray[np.float64]:
+    """Return the quantile of `student_t` for each of these degrees."""
     # scipy takes 0.2 s to import and the first estimate is wanted long after the first request.
     from scipy.special import stdtrit
 
-    return float(stdtrit(degrees_of_freedom, 0.5 + 0.5 * confidence))
+    return np.asarray(stdtrit(degrees_of_freedom, 0.5 + 0.5 * confidence))
 
 
 def mean_estimate(values: ArrayLike, confidence: float) -> Estimate:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fusion.results.files import atomic_file
+from fusion.results.json_text import finite
 from fusion.results.outcome import AVAILABILITY, METRICS, Outcome
 from fusion.results.statistics import Estimate
 from fusion.sweep.point_state import PointState
@@ -56,10 +56,8 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
 
 
 def _estimate(estimate: Estimate) -> Row:
-    return {
-        name: value if math.isfinite(value) else None
-        for name, value in zip(("estimate", "ci_lower", "ci_upper"), estimate[:3], strict=True)
-    }
+    names = ("estimate", "ci_lower", "ci_upper")
+    return dict(zip(names, map(finite, estimate[:3]), strict=True))
 
 
 def replication_rows(states: Iterable[PointState]) -> list[Row]:

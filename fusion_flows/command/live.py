@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fusion.results.durations import clock
 from fusion_flows.command.terminal import is_live, printable
 from fusion_flows.following.onlooker import Bar, News, looking_on
 from fusion_flows.server.address import open_client
@@ -97,11 +98,7 @@ class _Screen:
         if self._left is None:
             return "ETA --:--"
         left, said = self._left
-        minutes, seconds = divmod(round(max(0.0, left - (time.monotonic() - said))), 60)
-        hours, minutes = divmod(minutes, 60)
-        return (
-            f"ETA {hours}:{minutes:02}:{seconds:02}" if hours else f"ETA {minutes:02}:{seconds:02}"
-        )
+        return f"ETA {clock(max(0.0, left - (time.monotonic() - said)))}"
 
     def _rate(self, news: News) -> str:
         assert self._since is not None

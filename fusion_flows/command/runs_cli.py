@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from fusion.results.durations import in_two_units
 from fusion_flows.command import run_here, submission, terminal
 from fusion_flows.command.exit_codes import DONE, FAILED
 from fusion_flows.command.terminal import (
@@ -14,7 +15,6 @@ from fusion_flows.command.terminal import (
     print_note,
     print_submitted,
     print_table,
-    short,
     size,
 )
 from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
@@ -95,7 +95,7 @@ def _runs(
         [
             (
                 *(one.run_id, one.name, one.state, _progress(one)),
-                *(local(one.started), short(one.duration_seconds)),
+                *(local(one.started), in_two_units(one.duration_seconds)),
             )
             for one in found
         ],
@@ -122,7 +122,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
         return DONE
     one = found.run
     state = f"{one.state}: {one.message}" if one.message else one.state
-    times = f"{local(one.started)}, {short(one.duration_seconds) or 'no time'}"
+    times = f"{local(one.started)}, {in_two_units(one.duration_seconds) or 'no time'}"
     lines = [
         ("Run", f"{one.run_id}  {one.name}".rstrip()),
         ("State", state or "not in Prefect"),

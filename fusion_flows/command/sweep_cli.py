@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
+from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text
 from fusion.sweep.store import Store
 from fusion_flows.command import schedules, sweeps
@@ -68,7 +69,7 @@ def _plan(
     left = "nothing is left to compute"
     if planned.replications_left:
         replications = counted(planned.replications_left, "replication")
-        left = f"about {replications} left, {_time(planned.seconds)} here"
+        left = f"about {replications} left, {roughly(planned.seconds)} here"
     points = counted(len(planned.points), "point")
     print(f"\n{points}, {planned.complete} complete{failed} in {planned.store}; {left}")
     if not any(point.replications for point in planned.points):
@@ -134,7 +135,7 @@ def _compare(file: File, axis: str, /, *, base: str = "", json: Json = False) ->
     if not rows:
         raise _nothing_found(file, "compare")
     if json:
-        print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        print_json(rows)
         return DONE
     header, cells = _texts([comparison_cells(row, axis) for row in rows])
     left_out: list[str] = []
@@ -163,7 +164,7 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
     if not rows:
         raise _nothing_found(file, "interpolate")
     if json:
-        print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        print_json(rows)
         return DONE
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
@@ -198,7 +199,7 @@ def _find_load(
         file, target, precision=precision, max_requests=max_requests, say=print_note
     )
     if json:
-        print_json([{name: _finite(value) for name, value in row.items()} for row in rows])
+        print_json(rows)
         return DONE
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
@@ -255,10 +256,6 @@ def _name_the_store() -> None:
     print_note(f"\nFrom the store {sweeps.the_store().folder}")
 
 
-def _finite(value: object) -> object:
-    return None if value != value else value
-
-
 @text_of(sweeps.diff)
 def _diff(one: str, other: str, /, *, json: Json = False) -> int:
     found = sweeps.diff(one, other)
@@ -280,10 +277,3 @@ def _merge(folder: Path, /) -> int:
 
 def _or_default(value: object) -> str:
     return "(default)" if value is None else format_value(value)
-
-
-def _time(seconds: float) -> str:
-    for unit, size in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return "under 1 s" if seconds < 1.0 else f"{seconds:.0f} s"

@@ -1,7 +1,6 @@
 """How values look in a terminal: tables and times; plain text where the output is not a terminal."""
 
 import inspect
-import json
 import os
 import shutil
 import sys
@@ -11,6 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic_core import to_jsonable_python
+
+from fusion.results.json_text import to_json
 
 if TYPE_CHECKING:
     from fusion_flows.command.submission import Submitted
@@ -51,7 +52,7 @@ def help_of(function: Callable[..., Any]) -> str:
 
 def print_json(value: object) -> None:
     """Print a value for programs."""
-    print(json.dumps(to_jsonable_python(value), indent=2))
+    print(to_json(to_jsonable_python(value), 2))
 
 
 def print_submitted(submitted: "Submitted") -> None:
@@ -143,19 +144,6 @@ def _print_styled(text: str, style: str, file: TextIO) -> None:
 def local(time: datetime | None) -> str:
     """Return a time in the local zone, with the zone; nothing for None."""
     return "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
-
-
-def short(seconds: float | None) -> str:
-    """Return a duration in two units, such as 2 h 05 min; nothing for None."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min"
 
 
 def size(size_bytes: float) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -49,7 +50,8 @@ from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import is_complete
 from fusion_flows.runs import listing as runs
-from fusion_flows.runs.lookup import PAGE, RunError, artifacts_of, as_ended, progress_of
+from fusion_flows.runs.lookup import RunError, artifacts_of, as_ended, progress_of
+from fusion_flows.server.paging import PAGE, pages
 from fusion_flows.server.settings import Settings
 from fusion_flows.server.watch import SUSPENDED, expired
 
@@ -61,7 +63,6 @@ _GONE = "Its process is gone. What it had finished is kept; retry it."
 _ALL_THERE = (
     "All is computed. Its process was gone before it could say so; its report may be missing."
 )
-_PAGE = 200
 _LEFT_OVER = ("left-over process", "left-over processes")
 
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
@@ -169,21 +170,18 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
 def _flow_runs(
     client: SyncPrefectClient, *states: StateType, ended_after: datetime | None = None
 ) -> Iterator[FlowRun]:
-    """Yield the runs of our flows in these states, in any without one."""
+    """Return the runs of our flows in these states, in any without one."""
     kinds = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))) if states else None
     ended = FlowRunFilterEndTime.model_validate({"after_": ended_after}) if ended_after else None
-    offset = 0
-    while True:
-        page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
-            flow_run_filter=FlowRunFilter(state=kinds, end_time=ended),
-            limit=_PAGE,
-            offset=offset,
+    ours = FlowFilter(name=FlowFilterName(any_=list(FLOWS)))
+    wanted = FlowRunFilter(state=kinds, end_time=ended)
+    return chain.from_iterable(
+        pages(
+            lambda offset: client.read_flow_runs(
+                flow_filter=ours, flow_run_filter=wanted, limit=PAGE, offset=offset
+            )
         )
-        yield from page
-        if len(page) < _PAGE:
-            return
-        offset += _PAGE
+    )
 
 
 def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion.config.problems import show
+from fusion_flows.server.paging import PAGE, pages
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -22,7 +23,6 @@ _PLANNED_RUNS = 3
 _SHORTEST = timedelta(
     minutes=1
 )  # between two runs: what is shorter had its seconds in the wrong place
-_PAGE = 200
 
 
 class NoDateError(ValueError):
@@ -101,12 +101,9 @@ def _deployments(client: "SyncPrefectClient") -> "Iterator[tuple[str, Deployment
     from fusion_flows.following.flow_ends import FLOWS
 
     ours = FlowFilter(name=FlowFilterName(any_=[*FLOWS, "fusion-maintenance"]))
-    offset = 0
-    while True:
-        page = client.read_deployments(flow_filter=ours, limit=_PAGE, offset=offset)
+    for page in pages(
+        lambda offset: client.read_deployments(flow_filter=ours, limit=PAGE, offset=offset)
+    ):
         flows = {one.flow_id: client.read_flow(one.flow_id).name for one in page}
         for deployment in page:
             yield f"{flows[deployment.flow_id]}/{deployment.name}", deployment
-        if len(page) < _PAGE:
-            return
-        offset += _PAGE

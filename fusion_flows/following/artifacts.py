@@ -1,7 +1,6 @@
 """What a person sees of a run in Prefect: a progress, a table and a report, one of each per run."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,9 @@ from prefect.client.schemas.filters import (
 )
 
 from fusion.config.counts import counted
+from fusion.results.durations import clock
 from fusion.results.interval_text import with_interval
+from fusion.results.json_text import finite
 from fusion.results.progress import ProgressState
 from fusion.results.statistics import Estimate
 from fusion_flows.following.result_lines import so_far
@@ -136,8 +137,9 @@ def live_rows(
 def _estimate(estimate: Estimate) -> dict[str, float | None]:
     """Return an estimate as the metrics of an event: None for what there is not."""
     mean, lower, upper, _ = estimate
-    named = {"mean_blocking": mean, "ci_lower": lower, "ci_upper": upper}
-    return {name: value if math.isfinite(value) else None for name, value in named.items()}
+    found: dict[str, float | None]
+    found = finite({"mean_blocking": mean, "ci_lower": lower, "ci_upper": upper})
+    return found
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
@@ -147,13 +149,6 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
     if mean == 0 and upper:
         return f"blocking below {upper:.2g}"
     return f"blocking {with_interval(mean, lower, upper)}"
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as mm:ss, or h:mm:ss from an hour on."""
-    minutes, rest = divmod(math.ceil(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> str:

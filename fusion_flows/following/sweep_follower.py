@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
+from fusion.results.durations import clock
 from fusion.results.progress import ProgressReader
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.definition import Sweep
@@ -20,7 +21,7 @@ from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
 from fusion.sweep.store import OutcomeReader
 from fusion_flows.following import onlooker
-from fusion_flows.following.artifacts import Artifacts, clock
+from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.following.live_plot import LivePlot
 from fusion_flows.following.log_forwarder import LogForwarder
 from fusion_flows.following.onlooker import Bar, News

@@ -32,7 +32,6 @@ from fusion_flows.runs.by_files import (
 from fusion_flows.runs.given import given_lines
 from fusion_flows.runs.logs import log_lines
 from fusion_flows.runs.lookup import (
-    PAGE,
     Found,
     NoSuchRunError,
     Run,
@@ -46,6 +45,7 @@ from fusion_flows.runs.lookup import (
 )
 from fusion_flows.runs.time_expressions import ArgumentError, moment
 from fusion_flows.server.address import ServerAwayError, connect, killed_runs_dir
+from fusion_flows.server.paging import PAGE
 from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:

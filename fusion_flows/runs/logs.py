@@ -16,9 +16,10 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import no_directory
 from fusion_flows.rundir.log_stream import LogStream
 from fusion_flows.runs.by_files import find_by_files, without_files
-from fusion_flows.runs.lookup import PAGE, Found, RunError, find, refresh
+from fusion_flows.runs.lookup import Found, RunError, find, refresh
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import ServerAwayError, connect
+from fusion_flows.server.paging import PAGE, pages
 from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -161,11 +162,10 @@ class _Records:
 
     def read(self, last: bool) -> Iterator[str]:
         """Yield the new lines."""
-        offset = 0
         after = self._first
         if self._newest is not None:
             after = max(self._newest - _LATE, self._first or self._newest - _LATE)
-        while page := self._page(after, offset, newest_first=False):
+        for page in self._pages(after, newest_first=False):
             for record in page:
                 if record.id in self._seen:
                     continue
@@ -178,24 +178,18 @@ class _Records:
                         yield line
             oldest = page[-1].timestamp - _LATE
             self._seen = {key: at for key, at in self._seen.items() if at >= oldest}
-            if len(page) < PAGE:
-                return
-            offset += PAGE
 
     def _go_back(self, lines: int) -> None:
-        count, offset = 0, 0
-        while page := self._page(None, offset, newest_first=True):
+        count = 0
+        for page in self._pages(None, newest_first=True):
             for record in page:
                 count += record.message.count("\n") + 1
                 self._first = record.timestamp
                 if count >= lines:
                     self._skipped = count - lines
                     return
-            if len(page) < PAGE:
-                return
-            offset += PAGE
 
-    def _page(self, after: datetime | None, offset: int, *, newest_first: bool) -> "list[Log]":
+    def _pages(self, after: datetime | None, *, newest_first: bool) -> "Iterator[list[Log]]":
         from prefect.client.schemas.filters import LogFilter
         from prefect.client.schemas.sorting import LogSort
 
@@ -204,10 +198,13 @@ class _Records:
         )
         sort = LogSort.TIMESTAMP_DESC if newest_first else LogSort.TIMESTAMP_ASC
 
-        def ask() -> "list[Log]":
-            return self._client.read_logs(wanted, limit=PAGE, offset=offset, sort=sort)
+        def read(offset: int) -> "list[Log]":
+            def ask() -> "list[Log]":
+                return self._client.read_logs(wanted, limit=PAGE, offset=offset, sort=sort)
 
-        return _patiently(ask) if self._follow else ask()
+            return _patiently(ask) if self._follow else ask()
+
+        return pages(read)
 
 
 def _lines(record: "Log") -> Iterator[str]:

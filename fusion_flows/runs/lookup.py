@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -13,14 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.server.paging import PAGE, pages
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.filters import FlowFilter
     from prefect.client.schemas.objects import Artifact, FlowRun
-
-PAGE = 200
-"""As many as Prefect gives at a time."""
 
 _FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
 _ENDED = (  # what the news of a run that goes on say, and what is true when it does not
@@ -278,19 +277,16 @@ def _by_artifact(client: "SyncPrefectClient", run_id: str) -> "FlowRun | None":
 def _all(client: "SyncPrefectClient", flow_run_filter: Any) -> Iterator["FlowRun"]:
     from prefect.client.schemas.sorting import FlowRunSort
 
-    offset = 0
-    while True:
-        page = client.read_flow_runs(
+    def read(offset: int) -> "list[FlowRun]":
+        return client.read_flow_runs(
             flow_filter=our_flows(),
             flow_run_filter=flow_run_filter,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=PAGE,
             offset=offset,
         )
-        yield from page
-        if len(page) < PAGE:
-            return
-        offset += PAGE
+
+    return chain.from_iterable(pages(read))
 
 
 def ambiguous(text: str, found: list[Found]) -> str:

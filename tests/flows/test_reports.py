@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from fusion.results.durations import clock
 from fusion.results.progress import ProgressState
 from fusion_flows.flows.form import overrides_schema, sweep_schema, template_schema
-from fusion_flows.following.artifacts import clock, live_rows, news, table
+from fusion_flows.following.artifacts import live_rows, news, table
 from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
 from fusion_flows.report.results import read_rows
