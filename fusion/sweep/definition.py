@@ -332,7 +332,7 @@ def _unknown(place: tuple[Any, ...]) -> str:
     if len(place) > 1:
         known = list(Steps.model_fields)
         return f"is not a key of an axis; it has {', '.join(known)}{nearest(name, known)}"
-    known = list(Sweep.model_fields)
+    known = [field for field in Sweep.model_fields if field != "sent_settings"]  # nobody writes it
     if name == ERLANG:
         return "is not a key of a sweep: the loads are an axis, in grid"
     if name in HOME:
