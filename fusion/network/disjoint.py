@@ -8,11 +8,11 @@ each of the k best paths and the best path disjoint from it, so that a full back
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from itertools import combinations, islice, pairwise
 from typing import TYPE_CHECKING
 
+from fusion.network.least_costs import UNREACHED, least_costs
 from fusion.network.paths import (
     BestPaths,
     GivenPaths,
@@ -122,7 +122,7 @@ def _shortest_beside(arcs: _Arcs, nodes: Nodes, *, by_nodes: bool) -> Nodes | No
         }
         for a, ways in enumerate(arcs)
     ]
-    _, before = _dijkstra(left, nodes[0], nodes[-1])
+    _, before = _least(left, nodes[0], nodes[-1])
     return _way_back(before, nodes[0], nodes[-1])
 
 
@@ -142,7 +142,7 @@ class _LeastPairs:
         self._by_nodes = by_nodes
         self._source = 2 * source + 1 if by_nodes else source
         self._arcs = arcs
-        self._costs, self._before = _dijkstra(arcs, self._source)
+        self._costs, self._before = _least(arcs, self._source)
 
     def to(self, node: int) -> Pair | None:
         """Return the pair to a node, or None."""
@@ -152,13 +152,17 @@ class _LeastPairs:
         # Costs reduced by the distances are not below 0, and 0 on the first path and backwards on it.
         costs = self._costs
         rest = [
-            {b: cost + costs[a] - costs[b] for b, cost in ways.items() if a in costs and b in costs}
+            {
+                b: cost + costs[a] - costs[b]
+                for b, cost in ways.items()
+                if UNREACHED not in (costs[a], costs[b])
+            }
             for a, ways in enumerate(self._arcs)
         ]
         for a, b in pairwise(first):
             del rest[a][b]
             rest[b][a] = 0
-        _, before = _dijkstra(rest, source, target)
+        _, before = _least(rest, source, target)
         second = _way_back(before, source, target)
         if second is None:
             return None
@@ -187,28 +191,12 @@ class _LeastPairs:
             node = following[node].pop(0)
 
 
-def _dijkstra(
-    arcs: _Arcs, source: int, until: int | None = None
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the least cost to each node, and the node before it on the way."""
-    costs, before = {source: 0}, {source: source}
-    queue = [(0, source)]
-    while queue:
-        cost, node = heapq.heappop(queue)
-        if node == until:
-            break
-        if cost > costs[node]:
-            continue
-        for other, more in arcs[node].items():
-            if other not in costs or cost + more < costs[other]:
-                costs[other] = cost + more
-                before[other] = node
-                heapq.heappush(queue, (cost + more, other))
-    return costs, before
+def _least(arcs: _Arcs, source: int, until: int = -1) -> tuple[list[int], list[int]]:
+    return least_costs([ways.items() for ways in arcs], source, until=until)
 
 
-def _way_back(before: dict[int, int], source: int, target: int) -> Nodes | None:
-    if target not in before:
+def _way_back(before: list[int], source: int, target: int) -> Nodes | None:
+    if before[target] < 0:
         return None
     nodes: list[int] = [target]
     while nodes[-1] != source:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fusion.network.least_costs import UNREACHED, least_costs
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -31,7 +33,6 @@ _HOP_BITS = 24
 _LENGTH_BITS = 64
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 _COST_BITS = _HOP_BITS + _LENGTH_BITS
-_UNREACHED = 1 << 128
 
 GivenPaths = Mapping[tuple[int, int], Sequence[tuple[int, ...]]]
 """(source, destination) -> paths as node indices, best first."""
@@ -252,8 +253,8 @@ def _rest_without(graph: _Graph, banned: Sequence[int], node: int, destination: 
     """Return the least cost from `node` to the destination that keeps off `banned`, or None."""
     total = 0
     for neighbours in graph.bounds:
-        rest, _ = _least_costs(neighbours, destination, banned, node)
-        if rest[node] == _UNREACHED:
+        rest, _ = least_costs(neighbours, destination, banned, node)
+        if rest[node] == UNREACHED:
             return None
         total += rest[node]
     return total
@@ -261,36 +262,9 @@ def _rest_without(graph: _Graph, banned: Sequence[int], node: int, destination: 
 
 def _goal(graph: _Graph, destination: int) -> _Goal:
     costs, next_nodes = zip(
-        *(_least_costs(neighbours, destination) for neighbours in graph.bounds), strict=True
+        *(least_costs(neighbours, destination) for neighbours in graph.bounds), strict=True
     )
     return _Goal(destination, [sum(parts) for parts in zip(*costs, strict=True)], list(next_nodes))
-
-
-def _least_costs(
-    neighbours: _Neighbours, destination: int, banned: Sequence[int] = (), until: int = -1
-) -> tuple[list[int], list[int]]:
-    """Return the least cost from each node and the next node on the way (Dijkstra's algorithm).
-
-    Nodes in `banned` are not used; the search ends once `until` is settled.
-    """
-    costs = [_UNREACHED] * len(neighbours)
-    next_node = [-1] * len(neighbours)
-    for node in banned:
-        costs[node] = -1  # never improved
-    costs[destination] = 0
-    queue = [(0, destination)]
-    while queue:
-        cost, settled = heapq.heappop(queue)
-        if settled == until:
-            break
-        if cost > costs[settled]:
-            continue
-        for node, link_cost in neighbours[settled]:
-            if cost + link_cost < costs[node]:
-                costs[node] = cost + link_cost
-                next_node[node] = settled
-                heapq.heappush(queue, (cost + link_cost, node))
-    return costs, next_node
 
 
 def path_table(

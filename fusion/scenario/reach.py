@@ -161,7 +161,10 @@ def _rates(rates: Sequence[float]) -> str:
 
 
 def _shortest_km(topology: Topology) -> NDArray[np.float64]:
-    """Return the km of the shortest paths between all nodes, float64[node, node] (Floyd 1962)."""
+    """Return the km of the shortest paths between all nodes, float64[node, node] (Floyd 1962).
+
+    On arrays this takes a moment for all nodes, where a search from each of them would take seconds.
+    """
     count = len(topology.nodes)
     km = np.full((count, count), np.inf)
     np.fill_diagonal(km, 0.0)
