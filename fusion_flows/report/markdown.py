@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Iterable
 
 from fusion_flows.report.page import Code, List, Page, Picture, Table, Text
@@ -15,7 +16,7 @@ _WHITE = 252  # paper that has become a little darker is white again
 
 def markdown(page: Page) -> str:
     """Return a report in markdown. A picture for which there is no room any more is only named."""
-    parts = ["  \n".join(page.setting)]
+    parts = [f"# {_plain(page.title)}", "  \n".join(page.setting)]
     if page.partial:
         parts.append(f"**Partial results**: {page.partial}")
     left = MOST_BYTES
@@ -34,6 +35,11 @@ def markdown(page: Page) -> str:
         if written:
             parts += [f"## {section.title}", *written]
     return "\n\n".join(parts)
+
+
+def _plain(text: str) -> str:
+    """Return a text that a person has given so that it is shown as it is."""
+    return re.sub(r"([\\`*_\[\]<>#~|&!])", r"\\\1", " ".join(text.split()))
 
 
 def small(png: bytes) -> bytes:

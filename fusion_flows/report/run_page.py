@@ -15,14 +15,14 @@ from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, 
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
-from fusion_flows.report.setting import run_name, setting_lines
+from fusion_flows.report.setting import run_name, setting_lines, titled
+from fusion_flows.report.suspended import how_to_resume
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
 from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
+from fusion_flows.rundir.file_state import recorded_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-RESUME = "To go on with it: **Resume** on its page in Prefect."
 
 _BLOCKING = "blocking_probability"
 _FILES = (
@@ -50,7 +50,6 @@ def run_page(
     be read.
     """
     results = read_results(run)
-    title = run_name(config)
     sections = [
         _blocking(config, results, tables.SUSPENDED if suspended else tables.INTERRUPTED),
         *([_where(config, results)] if results.load is not None else []),
@@ -66,6 +65,7 @@ def run_page(
         loads = len(config.loads)
         verb = agreeing(loads, "is", "are")
         missing = f"{partial.strip()} ({complete} of {counted(loads, 'load')} {verb} complete)"
+    title = titled(recorded_name(run), run_name(config))
     return Page(title, setting_lines(config, inputs), missing, numbered(sections), about(run))
 
 
@@ -248,7 +248,8 @@ def _files(run: RunDirectory) -> Section:
 def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:
     parts: list[Text | Code] = []
     if is_partial:
-        how = f"{RESUME} As a new run:" if suspended else "To finish it:"
+        parts += how_to_resume(run) if suspended else ()
+        how = "As a new run:" if suspended else "To finish it:"
         parts += [Text(how), Code(command_to_go_on(run))]
     parts += [
         Text("To run it again, with the same numbers:"),

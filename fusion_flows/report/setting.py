@@ -21,6 +21,14 @@ def run_name(config: Config) -> str:
     return f"{network} {config.policy} {span_text(config.loads)} E"
 
 
+def titled(name: str, subject: str) -> str:
+    """Return the title of a report: the name that a person gave, with what was simulated.
+
+    name: of the run; empty or the subject itself where nobody gave one.
+    """
+    return f"{name} ({subject})" if name not in ("", subject) else subject
+
+
 def sweep_name(sweep: Sweep) -> str:
     """Return what a sweep is called in lists: what it is of, and the axes."""
     return f"{sweep_subject(sweep)} over {' x '.join(sweep.axes)}"[:80]

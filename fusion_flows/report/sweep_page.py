@@ -19,9 +19,10 @@ from fusion_flows.report import tables
 from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
-from fusion_flows.report.run_page import RESUME
-from fusion_flows.report.setting import sweep_name, sweep_subject
+from fusion_flows.report.setting import sweep_name, sweep_subject, titled
+from fusion_flows.report.suspended import how_to_resume
 from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import recorded_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +75,7 @@ def sweep_page(
         ),
         *([_comparison(sweep, states)] if rows else []),
         *([_files(run)] if run else []),
-        *([_again(again, suspended)] if again else []),
+        *([_again(again, run if suspended else None)] if again else []),
     ]
     missing = ""
     if partial:
@@ -82,7 +83,7 @@ def sweep_page(
         verb = agreeing(len(states), "is", "are")
         missing = f"{partial.strip()} ({done} of {counted(len(states), 'point')} {verb} complete)"
     return Page(
-        sweep_name(sweep),
+        titled(recorded_name(run) if run else "", sweep_name(sweep)),
         _setting(sweep, states),
         missing,
         numbered([section for section in sections if section.parts]),
@@ -168,12 +169,13 @@ def _files(run: RunDirectory) -> Section:
     return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
 
 
-def _again(file: Path, suspended: bool) -> Section:
+def _again(file: Path, suspended: RunDirectory | None) -> Section:
+    """Return how to go on. suspended: the run that can be resumed, where there is one."""
     name = shlex.quote(str(file))
     return Section(
         "How to reproduce it",
         (
-            *([Text(RESUME)] if suspended else []),
+            *(how_to_resume(suspended) if suspended else ()),
             Text("To compute what is missing; what is in the store is not computed again:"),
             Code(f"fusion sweep {name}"),
             Text("To draw it for a paper:"),

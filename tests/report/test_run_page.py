@@ -96,6 +96,34 @@ def test_what_is_missing_is_said_with_its_reason(done: Done, tmp_path: Path) -> 
     assert "data:image" not in text
 
 
+def test_a_run_is_called_in_its_report_as_it_was_named(done: Done, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(done.run.path, tmp_path / "0123456789ab"))
+    copy.flow_run.write_text('{"flow_run_id": "", "name": "five <paths> *now*"}')
+    page = run_page(copy, done.config, done.inputs, "")
+    assert page.title == "five <paths> *now* (nsfnet_deeprmsa kspff 140-180 E)"
+    whole, text = html(page), markdown(page)
+    title = "five &lt;paths&gt; *now* (nsfnet_deeprmsa kspff 140-180 E)"
+    assert f"<title>{title}</title>" in whole
+    assert f"<h1>{title}</h1>" in whole
+    assert text.startswith(r"# five \<paths\> \*now\* (nsfnet\_deeprmsa kspff 140-180 E)")
+    copy.flow_run.write_text('{"flow_run_id": "", "name": "nsfnet_deeprmsa kspff 140-180 E"}')
+    page = run_page(copy, done.config, done.inputs, "")
+    assert page.title == "nsfnet_deeprmsa kspff 140-180 E", "nobody gave it another"
+
+
+def test_a_suspended_run_is_resumed_by_a_button_or_a_command(done: Done, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(done.run.path, tmp_path / "0123456789ab"))
+    flow_run = "a0a0a0a0-0000-4000-8000-abcdef012345"  # that goes on in the directory of another
+    for recorded, run_id in (("", "0123456789ab"), (flow_run, "abcdef012345")):
+        copy.flow_run.write_text(f'{{"flow_run_id": "{recorded}", "name": ""}}')
+        page = run_page(copy, done.config, done.inputs, "Suspended", suspended=True)
+        for text in (markdown(page), html(page)):
+            assert "Resume" in text
+            assert f"fusion resume {run_id}" in text
+            assert "fusion run --resume 0123456789ab" in text
+        assert "fusion resume" not in markdown(run_page(copy, done.config, done.inputs, "Killed"))
+
+
 def test_the_pair_that_surely_blocks_most_comes_first(done: Done, page: Page) -> None:
     results = read_results(done.run)
     assert results.load == 180
