@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -123,9 +124,7 @@ def test_end_lets_the_command_finish_within_the_grace_time(tmp_path: Path) -> No
     log = tmp_path / "log"
     with ProcessTree(python(script), log=log, grace_seconds=30) as tree:
         wait_for(lambda: "up" in log.read_text())
-        started = time.monotonic()
-        assert tree.end() == tree.end() == 143
-        assert time.monotonic() - started < 20
+        assert tree.end() == tree.end() == 143, "not 137: nobody had to kill it"
     assert "saved" in log.read_text()
 
 
@@ -430,12 +429,11 @@ def test_what_forks_in_a_loop_is_ended(script: str, where: str, tmp_path: Path) 
         [*python(script), str(held), where], log=log, grace_seconds=GRACE_SECONDS
     ) as tree:
         time.sleep(0.5)  # some generations
-        started = time.monotonic()
         assert tree.end() == 128 + signal.SIGKILL
-        assert time.monotonic() - started < GRACE_SECONDS + 20
-    os.set_blocking(reader, True)
-    assert os.read(reader, 100) == b""  # all who held the other end are gone
-    assert time.monotonic() - started < GRACE_SECONDS + 20
+    # All who held the other end are gone, and none of them had the time to end by itself.
+    readable, _, _ = select.select([reader], [], [], 20)
+    assert readable, "something still holds the other end"
+    assert os.read(reader, 100) == b""
     os.close(reader)
 
 
