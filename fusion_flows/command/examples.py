@@ -177,9 +177,9 @@ EXIT_CODES: dict[str, str] = {
     "anything else.",
     "validate": "0 the settings can be run, 2 they cannot.",
     "doctor": "0 nothing is wrong, or warnings only; 1 there is a problem.",
-    "pause": "0 paused, 1 no such run, or it does not compute: it is over, waits, or is paused already.",
-    "resume": "0 resumed, 1 no such run, or it is not paused.",
-    "cancel": "0 cancelled, 1 no such run, or it was over already, or is not over yet.",
+    "pause": "0 paused, 1 it does not compute: it is over, waits, or is paused already, 2 no such run.",
+    "resume": "0 resumed, 1 it is not paused, 2 no such run.",
+    "cancel": "0 cancelled, 1 it was over already, or is not over yet, 2 no such run.",
 }
 """Verb to exit codes, where there is more to say than usual."""
 

@@ -17,6 +17,7 @@ from fusion_flows.command.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from fusion_flows.command.terminal import print_note, print_problem
 from fusion_flows.flows.load_search import SearchFailedError
 from fusion_flows.rundir.directory import RunDirectoryError
+from fusion_flows.rundir.files import FileRefusedError
 from fusion_flows.runs import listing
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import AlreadyUpError, NoServerError
@@ -35,6 +36,9 @@ _TOLD = (
 )
 """Errors whose message says everything."""
 
+_NOT_THERE = listing.NoSuchRunError | FileRefusedError
+"""What was named wrongly: a run, a file of it. It is a mistake in the command, as every other name is."""
+
 
 def told(error: Exception, given: Mapping[str, Any]) -> int | None:
     """Print what went wrong and return the exit code; None: nobody expected this, a traceback is wanted.
@@ -44,7 +48,7 @@ def told(error: Exception, given: Mapping[str, Any]) -> int | None:
     if isinstance(error, run_here.InterruptedRunError):
         print_note(f"\n{error}")
         return INTERRUPTED
-    if isinstance(error, _TOLD):
+    if isinstance(error, _TOLD) and not isinstance(error, _NOT_THERE):
         print_problem(str(error))
         return FAILED
     if isinstance(error, CycloptsError):
@@ -55,7 +59,7 @@ def told(error: Exception, given: Mapping[str, Any]) -> int | None:
             print_problem(f"{name} = {one['input']}: {one['msg']}")
     elif isinstance(error, ConfigError):
         print_problem(f"{_as_typed(error, given)}{catalogue.hint(error)}")
-    elif isinstance(error, ArgumentError | StoreError):
+    elif isinstance(error, ArgumentError | StoreError | _NOT_THERE):
         print_problem(str(error))
     else:
         return None

@@ -241,7 +241,7 @@ def _delete(
     json: Json = False,
 ) -> int:
     _need_runs(run)
-    found = [one for one in map(listing.show, run) if not isinstance(one, Preview)]
+    found = listing.deletable(*run, cancel=cancel)
     if not yes:
         for one in found:
             name = f"{one.run.run_id}  {one.run.name}"

@@ -137,9 +137,8 @@ def resumable(run: str) -> str:
     try:
         with connect() as client:
             found = find(client, run, runs_dir)
-    except ServerAwayError:
-        if (here := find_by_files(run, runs_dir)) is None:
-            raise
+    except ServerAwayError as error:
+        here = find_by_files(run, runs_dir, error)
         rundir.refuse_to_resume_sweep(here)
         return here.run_id
     if found.directory is None:

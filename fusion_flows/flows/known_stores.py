@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from fusion.config.counts import counted
 from fusion.results.files import write_atomic
 from fusion.sweep.store import Store, StoreError
 from fusion_flows.server import address as server_address
@@ -40,7 +41,8 @@ def others_with(keys: Collection[str], store: Store) -> list[tuple[Path, int]]:
 def hint(keys: Collection[str], store: Store) -> str:
     """Return a sentence that names another store with some of these points; empty where none has any."""
     for folder, count in others_with(keys, store)[:1]:
-        return f"The store {folder} has {count}: FUSION_STORE_DIR={folder} makes it the one"
+        has = f"results of {count} of the {counted(len(keys), 'point')}"
+        return f"The store {folder} has {has}: set FUSION_STORE_DIR={folder} to use it"
     return ""
 
 

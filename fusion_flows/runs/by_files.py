@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from fusion.config.counts import counted
-from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import FileState, file_state, recorded_flow_run, recorded_name
 from fusion_flows.runs.lookup import (
+    RECENT,
     Found,
     NoSuchRunError,
     Run,
@@ -26,6 +26,7 @@ from fusion_flows.runs.lookup import (
     find,
     find_by_prefix,
     refresh,
+    unknown,
 )
 from fusion_flows.server.address import ServerAwayError, connect
 
@@ -69,43 +70,50 @@ def runs_by_files(
     return [run_by_files(run) for run in found[(page - 1) * limit :]]
 
 
-def without_files(error: ServerAwayError, runs_dir: Path, run: str = "") -> ServerAwayError:
-    """Return the error of a server that is away with what was looked for in files instead, and where."""
-    missing = f"no run is called {show(run)}" if run else "there are no runs"
+def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
+    """Return what to tell where there are no files of runs, and no server that could know others."""
+    folder = rundir.absolute(runs_dir)
     return ServerAwayError(
-        f"{error}. In {runs_dir} {missing}; FUSION_RUNS_DIR names another folder"
+        f"there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and {error}"
     )
 
 
-def find_by_files(run: str, runs_dir: Path) -> RunDirectory | None:
-    """Return the run here that is called so, as `run_lookup.find` takes it; None where none is.
+def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirectory:
+    """Return the run here that is called so, as `run_lookup.find` takes it.
 
-    Raises NoSuchRunError with the candidates where several are.
+    error: why no server is asked. Raises NoSuchRunError with the candidates where none is, or several are.
     """
     text = run.strip()
     if (here := find_by_prefix(text, runs_dir)) is not None:
         return here
-    found = [one.run for one in _directories(runs_dir) if text and text in _names(one.run)]
+    known = [(one.run, _names(one.run)) for one in _directories(runs_dir)]
+    found = [one for one, names in known if text and text in names]
     if len(found) > 1:
         told = [Found(one.run_id, None, one) for one in found]
         raise NoSuchRunError(ambiguous(text, told))
-    return found[0] if found else None
+    if not found:
+        names = {name: one.run_id for one, (name, _) in reversed(known[:RECENT]) if name}
+        ids = [one.run_id for one, _ in known[:RECENT]]
+        missing = unknown(text, names, ids, f" in {rundir.absolute(runs_dir)}")
+        raise NoSuchRunError(
+            f"{missing}, FUSION_RUNS_DIR names another folder. Only files were searched: {error}"
+        )
+    return found[0]
 
 
 def find_directory(run: str, runs_dir: Path) -> RunDirectory:
     """Return the directory of the run that is called so; the server is asked where its id does not say.
 
-    Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError.
+    Raises NoSuchRunError, RunDirectoryError where its directory is not here, and NoServerError where a server
+    refuses.
     """
     if (here := find_by_prefix(run, runs_dir)) is not None:
         return here
     try:
         with connect() as client:
             found = find(client, run, runs_dir)
-    except ServerAwayError:
-        if (by_files := find_by_files(run, runs_dir)) is None:
-            raise
-        return by_files
+    except ServerAwayError as error:
+        return find_by_files(run, runs_dir, error)
     if found.directory is None:
         raise RunDirectoryError(
             rundir.no_directory(found.run_id, runs_dir, "; FUSION_RUNS_DIR names another place")

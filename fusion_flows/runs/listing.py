@@ -6,6 +6,7 @@ Prefect is imported when it is needed, as that takes a second. `run` is everywhe
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +26,9 @@ from fusion_flows.runs.by_files import (
     corrected,
     find_by_files,
     lost,
+    no_runs,
     run_by_files,
     runs_by_files,
-    without_files,
 )
 from fusion_flows.runs.given import given_lines
 from fusion_flows.runs.logs import log_lines
@@ -185,7 +186,7 @@ def runs(
             page=page,
         )
         if not by_files and not rundir.list_runs(_runs_dir()):
-            raise without_files(error, _runs_dir()) from None
+            raise no_runs(error, _runs_dir()) from None
         return by_files
 
 
@@ -199,7 +200,7 @@ def show(run: str, file: str = "") -> Details | Preview:
     Raises:
         NoSuchRunError: No run is called that, or more than one.
         RunDirectoryError: The file is not given out, or the directory is not on this machine.
-        NoServerError: No server answers, and no run here is called that.
+        NoServerError: The server refuses, or is not a Prefect server.
     """
     try:
         with connect() as client:
@@ -209,8 +210,7 @@ def show(run: str, file: str = "") -> Details | Preview:
                 return preview(_directory(found, runs_dir), file)
             return _details(client, found)
     except ServerAwayError as error:
-        if (directory := find_by_files(run, _runs_dir())) is None:
-            raise without_files(error, _runs_dir(), run) from None
+        directory = find_by_files(run, _runs_dir(), error)
         return preview(directory, file) if file else _details(None, Found("", None, directory))
 
 
@@ -239,6 +239,12 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
     ]
 
 
+def deletable(*run: str, cancel: bool = False) -> list[Details]:
+    """Return what `delete` would delete; raise as it does, and delete nothing."""
+    with connect() as client:
+        return [_details(client, one) for one in _to_delete(client, run, cancel)]
+
+
 def delete(*run: str, cancel: bool = False) -> list[Deleted]:
     """Delete runs: the flow run with its artifacts and logs, and the run directory with all its files.
 
@@ -252,12 +258,8 @@ def delete(*run: str, cancel: bool = False) -> list[Deleted]:
         RunDirectoryError: The directory is in use or cannot be removed.
         NoServerError: No server answers.
     """
-    runs_dir = Settings().runs_dir
     with connect() as client:
-        found = [find(client, one, runs_dir) for one in run]
-        if not cancel:
-            for one in found:
-                _refuse_if_going_on(one)
+        found = _to_delete(client, run, cancel)
         for one in found:
             _ask_to_cancel(client, one)
         return [_delete(client, _wait_until_over(client, one), one) for one in found]
@@ -484,6 +486,15 @@ def _is_going_on(found: Found, *, before_start: bool = False) -> bool:
         return False
     waits = flow_run.state is None or flow_run.state.is_scheduled() or flow_run.start_time is None
     return before_start or not waits
+
+
+def _to_delete(client: "SyncPrefectClient", runs: Sequence[str], cancel: bool) -> list[Found]:
+    """Return the runs that are to be deleted. Raises NoSuchRunError, and RunError for one that goes on."""
+    found = [find(client, one, Settings().runs_dir) for one in runs]
+    if not cancel:
+        for one in found:
+            _refuse_if_going_on(one)
+    return found
 
 
 def _refuse_if_going_on(found: Found) -> None:

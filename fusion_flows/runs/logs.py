@@ -15,7 +15,7 @@ from uuid import UUID
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import no_directory
 from fusion_flows.rundir.log_stream import LogStream
-from fusion_flows.runs.by_files import find_by_files, without_files
+from fusion_flows.runs.by_files import find_by_files
 from fusion_flows.runs.lookup import Found, RunError, find, refresh
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import ServerAwayError, connect
@@ -51,7 +51,7 @@ def log_lines(
     Raises:
         NoSuchRunError: No run is called that, or more than one.
         RunError: The run has no log file on this machine.
-        NoServerError: No server answers, and no run here is called that.
+        NoServerError: The server refuses, or is not a Prefect server.
     """
     if lines is not None and lines < 0:
         raise ArgumentError(f"lines {lines}: must be 0 or more")
@@ -75,8 +75,7 @@ def log_lines(
     except ServerAwayError as error:
         if began:
             raise
-        if (directory := find_by_files(run, runs_dir)) is None:
-            raise without_files(error, runs_dir, run) from None
+        directory = find_by_files(run, runs_dir, error)
     found = Found(directory.run_id, None, directory)
     read = _file_reader(directory.log, lines)
     yield from _until_over(read, _over(None, found)) if follow else read(True)

@@ -1,7 +1,7 @@
 """Find a run by its run id or the start of it, its name, or its flow run id."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import chain
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from prefect.client.schemas.filters import FlowFilter
     from prefect.client.schemas.objects import Artifact, FlowRun
 
+RECENT = 200
+"""Runs among which the one that was meant is looked for."""
+
 _FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
 _ENDED = (  # what the news of a run that goes on say, and what is true when it does not
     (re.compile(r", ETA [\d:]+"), ""),
@@ -32,7 +35,6 @@ _ENDED = (  # what the news of a run that goes on say, and what is true when it 
 _PREFIX = re.compile(r"[0-9a-f]{4,12}")
 _ID_DIGITS = 12
 _TOLD = 10  # candidates in a message
-_RECENT = 200  # runs among which the one that was meant is looked for
 
 
 class RunError(RuntimeError):
@@ -301,14 +303,22 @@ def _told(found: Found) -> str:
     return f"{found.run_id} ({(state.name if state else '') or 'not in Prefect'})"
 
 
-def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
-    recent = client.read_flow_runs(flow_filter=our_flows(), limit=_RECENT)
-    names = {flow_run.name: rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent}
-    ids = [rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent]
-    ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:_RECENT]]
+def unknown(text: str, names: Mapping[str, str], ids: Iterable[str], where: str = "") -> str:
+    """Return that no run is called so, with those that may be meant.
+
+    names: of runs, with their run ids. ids: of runs. where: nothing is called so; empty: nowhere.
+    """
     near = [f"{names[name]} ({name})" for name in get_close_matches(text[:200], names)]
     starts = {run_id[: len(text)]: run_id for run_id in ids}
     near += [starts[start] for start in get_close_matches(text[:200].lower(), starts)]
-    nearest = f"; the nearest: {', '.join(near)}" if near else ""
+    nearest = f"; the nearest: {', '.join(dict.fromkeys(near))}" if near else ""
     short = "; a part of a run id is its first 4 digits or more" if len(text) < 4 else ""
-    return f"there is no run '{show(text)}'{nearest}{short}; `fusion runs` lists them"
+    return f"there is no run '{show(text)}'{where}{nearest}{short}; `fusion runs` lists them"
+
+
+def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
+    recent = client.read_flow_runs(flow_filter=our_flows(), limit=RECENT)
+    names = {flow_run.name: rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent}
+    ids = [rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent]
+    ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:RECENT]]
+    return unknown(text, names, ids)

@@ -511,15 +511,13 @@ def test_a_configured_server_that_is_starting_is_told(
 def test_a_server_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9/api"
     environment = {**plain_environment(tmp_path), "PREFECT_API_URL": url}
-    began = time.monotonic()
     command = here("runs", environment=environment)
-    out, error = command.communicate(timeout=60)
+    out, error = command.communicate(timeout=50)  # Prefect alone tries for a minute
     assert command.returncode == 1
     assert out == ""
     assert len(error.splitlines()) == 1
     assert f"no Prefect server answers at {url}, PREFECT_API_URL of the environment (" in error
     assert "fusion up" in error
-    assert time.monotonic() - began < 30, "Prefect alone tries for a minute"
 
 
 @pytest.mark.parametrize(
@@ -708,7 +706,7 @@ def test_show_by_any_of_its_names(fusion: Fusion, finished: str, worker: Prefect
     assert "is not text (image/png" in picture.err
     for outside in ("../../flows", "/etc/passwd", "output/../config.ini"):
         refused = fusion("show", run_id, outside)
-        assert (refused.code, refused.out) == (1, "")
+        assert (refused.code, refused.out) == (2, "")
     assert "'output/points.csv'" in fusion("show", run_id, "outpt/points.csv").err
 
 
@@ -791,10 +789,22 @@ def test_names_that_are_none_or_several_are_told(
     twins = [worker.api("POST", "flow_runs/", {"flow_id": flow, "name": "twin"}) for _ in "ab"]
     ids = [run_id_of(twin["id"]) for twin in twins]
     several = fusion("show", "twin")
-    assert several.code == 1
+    assert several.code == 2
     assert all(run_id in several.err for run_id in ids)
     none = fusion("cancel", ids[0], "twim")
-    assert none.code == 1
+    assert none.code == 2
+    words = (
+        ["show", "twim"],
+        ["logs", "twim"],
+        ["report", "twim"],
+        ["pause", "twim"],
+        ["resume", "twim"],
+        ["delete", "twim"],
+        ["delete", "twim", "--yes"],
+        ["run", "--resume", "twim"],
+    )
+    for said in (fusion(*each) for each in words):
+        assert (said.code, said.err) == (2, none.err), "each verb says the same of it"
     assert "there is no run 'twim'" in none.err
     assert "(twin)" in none.err, "the nearest"
     assert worker.run(twins[0]["id"])["state_type"] != "CANCELLED", "nothing is done by halves"
@@ -811,9 +821,9 @@ def test_names_that_are_none_or_several_are_told(
 
     monkeypatch.setattr(runs, "_delete_artifacts", and_somebody_else_does_it)
     late = fusion("delete", "-y", ids[1])
-    assert (late.code, late.out) == (1, "")
+    assert (late.code, late.out) == (2, "")
     assert f"there is no run {ids[1]} (twin) any more" in late.err
-    assert fusion("show", "twin").code == 1
+    assert fusion("show", "twin").code == 2
 
 
 def test_logs_of_a_run_that_is_over(fusion: Fusion, finished: str, worker: Prefect) -> None:
@@ -893,7 +903,7 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     noted = fusion("delete", third["run_id"], "--yes")
     assert noted.code == 0
     assert "never made" in noted.out
-    assert fusion("show", third["run_id"]).code == 1
+    assert fusion("show", third["run_id"]).code == 2
 
     newest = {"logs": {"flow_run_id": {"any_": [first["flow_run_id"]]}}, "sort": "TIMESTAMP_DESC"}
     (record,) = worker.api("POST", "logs/filter", {**newest, "limit": 1})

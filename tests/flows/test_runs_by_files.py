@@ -223,9 +223,12 @@ for words in (["runs"], ["show", "my ring"], ["show", "my ring", "config.ini"], 
               ["logs", "my ring", "--follow"], ["runs", "--state", "failed"]):
     assert main(words) == 0, words
 for words in (["cancel", "my ring"], ["pause", "my ring"], ["resume", "my ring"],
-              ["delete", "my ring", "-y"], ["set-up"], ["run", "quick", "--detach"],
-              ["show", "nobody"], ["logs", "nobody"]):
+              ["delete", "my ring", "-y"], ["delete", "my ring"], ["set-up"],
+              ["run", "quick", "--detach"]):
     assert main(words) == 1, words
+for words in (["show", "my rink"], ["logs", "my rink"], ["report", "my rink"], ["topology", "my rink"],
+              ["run", "--resume", "my rink"], ["show", "my ring", "confg.ini"]):
+    assert main(words) == 2, words
 assert resumable("my ring") == "0123456789ab"
 assert "prefect" not in sys.modules, "nothing of Prefect was started"
 """
@@ -249,7 +252,22 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
     assert done.stdout.count("my ring") == 2
     assert done.stdout.count("what the simulator printed") == 2
     told = [line for line in done.stderr.splitlines() if line.startswith("fusion: ")]
-    assert len(told) == 8
-    assert all("no Prefect server is running" in line and "`fusion up`" in line for line in told)
-    looked = [line for line in told if f"In {tmp_path / 'runs'} no run is called nobody" in line]
-    assert len(looked) == 2
+    assert len(told) == 13
+    assert not any("--yes" in line for line in told), "first what is needed, then the question"
+    *others, file = told
+    assert all("no Prefect server is running" in line and "`fusion up`" in line for line in others)
+    nearest = "the nearest: 0123456789ab (my ring)"
+    unknown = f"fusion: there is no run 'my rink' in {tmp_path / 'runs'}; {nearest}; "
+    assert [line.startswith(unknown) for line in others] == [False] * 7 + [True] * 5
+    assert "did you mean 'config.ini'?" in file
+
+
+def test_no_runs_and_no_server_are_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        assert cli.main(["runs"]) == 1
+    folder = tmp_path / "runs"
+    start = f"fusion: there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and no Prefect "
+    assert capsys.readouterr().err.startswith(f"{start}server answers at ")

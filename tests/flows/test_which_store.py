@@ -126,7 +126,10 @@ def test_nothing_found_is_an_error_that_names_the_stores(
     assert told.out == ""
     assert f"the store {here / 'runs' / 'store'} has results of 0 of the 4 points" in told.err
     other = here.parent / "there" / "runs" / "store"
-    assert f"The store {other} has 4: FUSION_STORE_DIR={other}" in told.err
+    assert (
+        f"The store {other} has results of 4 of the 4 points: set FUSION_STORE_DIR={other}"
+        in told.err
+    )
     assert sorted(path.name for path in here.iterdir()) == ["s.toml"]
 
 
@@ -204,6 +207,9 @@ def test_a_plan_names_the_store_that_has_results(
     other = here.parent / "there" / "runs" / "store"
     known_stores.remember(Store(other))
     assert main(["plan", "s.toml"]) == 0
-    assert f"The store {other} has 4: FUSION_STORE_DIR={other}" in capsys.readouterr().err
+    assert (
+        f"The store {other} has results of 4 of the 4 points: set FUSION_STORE_DIR={other}"
+        in capsys.readouterr().err
+    )
     with pytest.raises(ArgumentError, match=r"blocking is not a metric; there are .*blocking_prob"):
         sweeps.load_sweep("s.toml", ["blocking"])
