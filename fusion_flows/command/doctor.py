@@ -140,7 +140,7 @@ def _kernel_cache() -> Check:
         mend = "set FUSION_CACHE_DIR to a folder that is yours; until then each run compiles anew"
         return Check("kernel cache", "warning", "there is no place to keep it", mend)
     compiled = any(CACHE_DIR.rglob("*.nbc"))
-    state = "compiled" if compiled else "the first run compiles it, in some ten seconds"
+    state = "compiled" if compiled else "the first run compiles it, which may take a minute"
     return Check("kernel cache", "ok", f"{CACHE_DIR}, {state}")
 
 

@@ -185,7 +185,7 @@ EXIT_CODES: dict[str, str] = {
 
 FIRST_STEPS = f"""First steps:
 
-  fusion run quick                       # simulate NSFNET here; a few seconds
+  fusion run quick                       # simulate NSFNET here; half a minute
   fusion templates                       # what else there is to start from
   fusion run my.ini                      # settings of your own
   fusion sweep my_sweep.toml             # many points, each computed once

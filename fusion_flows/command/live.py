@@ -21,6 +21,7 @@ from fusion_flows.following.onlooker import Bar, News, looking_on
 from fusion_flows.server.address import open_client
 
 _MEASURED_SECONDS = 1.0  # before a rate is believed
+_COMPUTED = "all is computed; drawing the pictures and the report"
 
 
 @contextmanager
@@ -91,7 +92,8 @@ class _Screen:
         grid.add_column(justify="right", no_wrap=True)
         for bar in news.bars:
             grid.add_row(bar.what, _drawn(bar), f"{bar.done:,}/{bar.total:,}")
-        said = [text for text in (self._eta(), self._rate(news), printable(news.now)) if text]
+        parts = (self._eta(), self._rate(news), printable(news.now))
+        said = [text for text in parts if text] if _is_going_on(news) else [_COMPUTED]
         return Group(grid, Text("  ".join(said), overflow="ellipsis", no_wrap=True))
 
     def _eta(self) -> str:
@@ -107,6 +109,10 @@ class _Screen:
         if seconds < _MEASURED_SECONDS or news.requests == requests:
             return ""
         return f"{_amount((news.requests - requests) / seconds)} requests/s"
+
+
+def _is_going_on(news: News) -> bool:
+    return any(bar.done < bar.total for bar in news.bars)
 
 
 def _drawn(bar: Bar) -> ProgressBar:

@@ -98,7 +98,7 @@ def test_a_run_is_shown_with_bars_and_a_line_for_each_load(server: Prefect) -> N
     assert shown.code == 0, shown.text
     assert re.search(r"loads +━+ +5/5", shown.text)
     assert re.search(r"replications +━+ +20/20", shown.text)
-    assert "ETA 00:00" in shown.text
+    assert "all is computed; drawing the pictures and the report" in shown.text
     for load in (140, 160, 180, 200, 220):
         assert len(re.findall(rf"[\r\n] +{load} +0\.\d+ ", shown.text)) == 1
     assert len(re.findall("blocking probability", shown.text)) == 1
