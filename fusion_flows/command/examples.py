@@ -117,7 +117,7 @@ EXAMPLES: dict[str, str] = {
   fusion sweep runs/02da1e5d9b7c/sweep.json   # for a sweep that was ended
 """,
     "cancel": """
-  fusion cancel 9f0f                     # `fusion run --resume` or `fusion sweep` finishes it
+  fusion cancel 9f0f                     # what is finished stays in its folder
   fusion cancel 9f0f a4e2 --no-wait
 """,
     "delete": """
