@@ -46,6 +46,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 docs: $(VENV)/.installed  ## write the pages that are made from the code
 	$(BIN)/python docs/make_config_reference.py
 	$(BIN)/python docs/make_features.py
+	$(BIN)/python docs/make_columns.py
 	$(BIN)/python docs/make_api_reference.py
 	$(BIN)/python docs/make_architecture.py
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.link_samples import SAMPLED
 from fusion.kernel.spectrum import WORD_BITS, shift_table
 
 Words = NDArray[np.uint64]
@@ -78,8 +79,8 @@ class Tally(NamedTuple):
     served_by_plane: Int64s
     busy_by_path: Floats
     """float64[path]: width times holding time of the lightpaths set up on the path."""
-    fragmentation: Floats
-    """float64[link]: sum over samples of 1 - largest free block / free slots, mean over planes."""
+    sampled: Floats
+    """float64[statistic, link]: sum over samples of each of `SAMPLED`, mean over planes."""
     events: Int64s
     """int64[2]: requests blocked because no candidate path is within reach; samples of the links."""
 
@@ -176,7 +177,7 @@ def new_tally(network: Network) -> Tally:
         served_by_row=zeros(rows, bit_rates),
         served_by_plane=zeros(planes),
         busy_by_path=np.zeros(paths),
-        fragmentation=np.zeros(links),
+        sampled=np.zeros((len(SAMPLED), links)),
         events=zeros(2),
     )
 

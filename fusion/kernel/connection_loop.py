@@ -544,7 +544,7 @@ def arrive(
     state.clock[0] = now
     state.cursor[COUNTDOWN] -= 1
     if state.cursor[COUNTDOWN] <= 0:
-        sample_links(state.free, tally)
+        sample_links(network, state.free, tally)
         state.cursor[COUNTDOWN] = sample_every
     forget_refusals(state.noise)
 

@@ -185,7 +185,7 @@ def begin_measuring(state: State, tally: Tally, first_sample: int) -> None:
     tally.served_by_path[:] = 0
     tally.served_by_row[:, :] = 0
     tally.served_by_plane[:] = 0
-    tally.fragmentation[:] = 0.0
+    tally.sampled[:, :] = 0.0
     tally.events[:] = 0
     busy_from_now(state, tally.busy_by_path)
     state.cursor[3] = first_sample
@@ -223,7 +223,7 @@ def tally_of(tallies: Tally, environment: int) -> Any:
         tallies.served_by_row[environment],
         tallies.served_by_plane[environment],
         tallies.busy_by_path[environment],
-        tallies.fragmentation[environment],
+        tallies.sampled[environment],
         tallies.events[environment],
     )
 
@@ -299,7 +299,7 @@ def step(
         if decided < rules.total:
             state.cursor[3] -= 1
             if state.cursor[3] <= 0:
-                sample_links(state.free, tally)
+                sample_links(network, state.free, tally)
                 state.cursor[3] = rules.sample_every
         show(
             network,

@@ -12,6 +12,7 @@ import numpy as np
 
 from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
+from fusion.kernel.link_samples import values_of_plane
 from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
     FIRST_FIT,
@@ -21,7 +22,7 @@ from fusion.kernel.search import (
     search_random,
     search_ranked,
 )
-from fusion.kernel.spectrum import first_fit, free_and_largest_block, toggle
+from fusion.kernel.spectrum import count_free, first_fit, free_and_largest_block, toggle
 from fusion.kernel.user_policy import WRONG, Chooser, ask, make_request
 
 NO_DECISIONS = np.empty((0, 3), dtype=np.int32)
@@ -35,14 +36,15 @@ def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int)
 
 
 @compiled
-def sample_links(free: Words, tally: Tally) -> None:
-    """Add a sample of every link to the tally: 1 - largest free block / free slots, the mean over planes."""
+def sample_links(network: Network, free: Words, tally: Tally) -> None:
+    """Add a sample of every link to the tally: the mean over planes of each statistic of `link_samples`."""
     planes = free.shape[0]
     for link in range(free.shape[1]):
         for plane in range(planes):
+            slots = count_free(network.spectrum, plane, link)
             total, largest = free_and_largest_block(free, plane, link)
-            if total > 0:
-                tally.fragmentation[link] += (1.0 - largest / total) / planes
+            for statistic, value in enumerate(values_of_plane(slots, total, largest)):
+                tally.sampled[statistic, link] += value / planes
     tally.events[1] += 1
 
 
@@ -138,7 +140,7 @@ def serve(
         # Before the request is served: what an arrival finds is the mean over time (PASTA).
         countdown -= 1
         if countdown <= 0:
-            sample_links(free, tally)
+            sample_links(network, free, tally)
             countdown = np.int64(sample_every)
 
         p = pair[i]

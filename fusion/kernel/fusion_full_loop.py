@@ -67,6 +67,7 @@ from fusion.kernel.fusion_full_quality import (
     is_good,
     noise_to_signal,
 )
+from fusion.kernel.link_samples import values_of_plane
 
 
 @inner
@@ -567,7 +568,7 @@ def serve_request(
 
 @inner
 def sample_links(rules: Rules, live: Live, tally: Tally) -> None:
-    """Do what `event_loop.sample_links` does, for slots that have owners."""
+    """Add a sample as `event_loop.sample_links` does, for slots that have owners."""
     planes = rules.plane.shape[0]
     for link in range(live.owner.shape[1]):
         for plane in range(planes):
@@ -576,8 +577,9 @@ def sample_links(rules: Rules, live: Live, tally: Tally) -> None:
                 run = run + 1 if live.owner[plane, link, slot] == 0 else 0
                 free += run > 0
                 most = max(most, run)
-            if free > 0:
-                tally.fragmentation[link] += (1.0 - most / free) / planes
+            values = values_of_plane(rules.plane[plane, SLOTS], free, most)
+            for statistic, value in enumerate(values):
+                tally.sampled[statistic, link] += value / planes
     tally.events[1] += 1
 
 

@@ -113,7 +113,7 @@ def serve_each(
         state.clock[0] = now
         state.cursor[COUNTDOWN] -= 1
         if state.cursor[COUNTDOWN] <= 0:
-            sample_links(state.free, tally)
+            sample_links(network, state.free, tally)
             state.cursor[COUNTDOWN] = sample_every
 
         p, b = np.int64(pair[i]), np.int64(bit_rate[i])

@@ -336,6 +336,15 @@ def toggle(
 
 
 @compiled
+def count_free(free: Words, plane: int, link: int) -> Any:
+    """Return the number of free slots of a link."""
+    total = np.int64(0)
+    for word in range(free.shape[2]):
+        total += count_ones(free[plane, link, word])
+    return total
+
+
+@compiled
 def free_and_largest_block(free: Words, plane: int, link: int) -> Any:
     """Return the number of free slots of a link and the size of its largest free block."""
     total, largest, run = np.int64(0), np.int64(0), np.int64(0)

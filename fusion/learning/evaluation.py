@@ -40,7 +40,7 @@ class Evaluation(NamedTuple):
         Raises KeyError for any other name.
         """
         outcomes = [outcome_of(each) for each in self.replications]
-        return METRICS[name](outcomes, self.confidence)
+        return METRICS[name].estimate(outcomes, self.confidence)
 
     def minus(self, other: Evaluation) -> Difference:
         """Return the blocking probability of this agent minus that of another, with its interval.

@@ -16,8 +16,10 @@ from fusion.kernel.connections import (
     SLICED,
     UNSERVED,
 )
+from fusion.kernel.link_samples import SAMPLED
 from fusion.kernel.records import Count
 from fusion.network.slicing import PER_GBPS
+from fusion.results.link_statistics import LinkStatistics
 from fusion.scenario.scenario import Scenario
 
 _NONE = np.zeros(0, dtype=np.int64)
@@ -69,17 +71,6 @@ class LightpathStatistics(NamedTuple):
     lightpaths_by_format: Int64s
     lightpaths_by_rank: Int64s
     lightpaths_by_plane: Int64s
-
-
-class LinkStatistics(NamedTuple):
-    """Means of each link: float64[link].
-
-    utilisation: over time, of the share of slots that are taken, guard bands included. fragmentation: over
-    samples and planes, of 1 - largest free block / free slots, 0 for a full link.
-    """
-
-    utilisation: Floats
-    fragmentation: Floats
 
 
 class ConnectionStatistics(NamedTuple):
@@ -226,7 +217,7 @@ def replication_of(
         ),
         links=LinkStatistics(
             utilisation=utilisation,
-            fragmentation=tally.fragmentation / max(1, int(tally.events[1])),
+            **dict(zip(SAMPLED, tally.sampled / max(1, int(tally.events[1])), strict=True)),
         ),
         connections=ConnectionStatistics(
             groomed=int(count.number[GROOMED]),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.results.statistics import (
     Estimate,
     availability_estimate,
@@ -83,7 +84,18 @@ def outcome_of(replication: Replication) -> Outcome:
 
 AVAILABILITY = "availability"
 
-Metric = Callable[[Sequence[Outcome], float], Estimate]
+
+class Metric(NamedTuple):
+    """A quantity of points that has an interval.
+
+    value: of one replication. estimate: over replications of one point, at a confidence level. title: its
+    name in pictures. meaning: for the docs.
+    """
+
+    value: Callable[[Outcome], float]
+    estimate: Callable[[Sequence[Outcome], float], Estimate]
+    title: str
+    meaning: str
 
 
 def _blocking(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
@@ -107,32 +119,60 @@ def _availability(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
     )
 
 
-def _per_lightpath(name: str) -> Metric:
-    def metric(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
-        sums = [getattr(each, name) for each in outcomes]
-        return ratio_estimate(sums, [each.lightpaths for each in outcomes], confidence)
+def _per_lightpath(name: str, title: str, meaning: str) -> Metric:
+    """Return the metric of a sum over lightpaths. name: of the field of `Outcome`."""
+    total = attrgetter(name)
 
-    return metric
+    def estimate(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+        lightpaths = [each.lightpaths for each in outcomes]
+        return ratio_estimate([total(each) for each in outcomes], lightpaths, confidence)
+
+    return Metric(
+        lambda each: total(each) / (each.lightpaths or math.nan), estimate, title, meaning
+    )
 
 
-def _mean(name: str) -> Metric:
-    def metric(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
-        return mean_estimate([getattr(each, name) for each in outcomes], confidence)
+def _mean_of_links(name: str) -> Metric:
+    """Return the metric of a mean over links. name: of the field of `Outcome` and the column of links.csv."""
+    value = attrgetter(name)
 
-    return metric
+    def estimate(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
+        return mean_estimate([value(each) for each in outcomes], confidence)
+
+    return Metric(value, estimate, name, f"mean over links: {LINK_COLUMNS[name].meaning}")
 
 
 METRICS: Mapping[str, Metric] = {
-    "blocking_probability": _blocking,
-    "bit_rate_blocking_probability": _bit_rate_blocking,
-    "mean_hops": _per_lightpath("hops"),
-    "mean_length_km": _per_lightpath("length_km"),
-    "mean_slots": _per_lightpath("slots"),
-    "utilisation": _mean("utilisation"),
-    "fragmentation": _mean("fragmentation"),
-    AVAILABILITY: _availability,
+    "blocking_probability": Metric(
+        attrgetter("blocking_probability"),
+        _blocking,
+        "blocking probability",
+        "blocked / requests; where nothing was blocked it is 0 and `_ci_upper` is an upper bound",
+    ),
+    "bit_rate_blocking_probability": Metric(
+        attrgetter("bit_rate_blocking_probability"),
+        _bit_rate_blocking,
+        "bit-rate blocking probability",
+        "blocked / offered Gb/s",
+    ),
+    "mean_hops": _per_lightpath("hops", "hops per lightpath", "hops per lightpath"),
+    "mean_length_km": _per_lightpath("length_km", "length of a lightpath (km)", "km per lightpath"),
+    "mean_slots": _per_lightpath(
+        "slots", "slots per lightpath", "slots per lightpath, without guard band"
+    ),
+    "utilisation": _mean_of_links("utilisation"),
+    "fragmentation": _mean_of_links("fragmentation"),
+    AVAILABILITY: Metric(
+        lambda each: 1.0 - each.unavailability,
+        _availability,
+        "availability",
+        "carried / requested time of admitted connections",
+    ),
 }
-"""Name to estimate over replications of one point, at a confidence level."""
+"""Name to metric: what a point of a sweep is estimated by."""
+
+COLUMNS = tuple(name for name in METRICS if name != AVAILABILITY)
+"""Metrics that are columns of points.csv and replications.csv; availability has a file of its own."""
 
 
 class Judged(NamedTuple):
@@ -152,4 +192,4 @@ def judged(metric: str) -> Judged:
     """
     if metric == AVAILABILITY:
         return Judged(attrgetter("unavailability"), lambda outcome: 0.0)
-    return Judged(attrgetter(metric), attrgetter("requests"))
+    return Judged(METRICS[metric].value, attrgetter("requests"))

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from fusion.results.files import atomic_file
+from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.results.load_file import load_file_name, write_load_file
 from fusion.results.load_file_as_fusion import load_file_name_as_fusion, write_load_file_as_fusion
 from fusion.results.measured import FailureStatistics, Replication
-from fusion.results.outcome import AVAILABILITY, METRICS, outcome_of
+from fusion.results.outcome import COLUMNS, METRICS, outcome_of
 from fusion.results.statistics import (
     Estimate,
     availability_estimate,
@@ -123,29 +124,23 @@ class ReplicationTable:
 
 def replication_row(replication: Replication) -> Row:
     """Return one row of replications.csv."""
-    traffic, served, links = replication.traffic, replication.served, replication.links
     connections, quality = replication.connections, replication.quality
-    lightpaths = served.lightpaths or math.nan
+    outcome = outcome_of(replication)
     return {
         "erlang": replication.erlang,
         "replication": replication.replication,
         "requests": replication.requests,
         "warmup_requests": replication.warmup_requests,
-        "blocked": int(traffic.blocked.sum()),
-        "blocked_out_of_reach": traffic.blocked_out_of_reach,
-        "blocking_probability": replication.blocking_probability,
-        "bit_rate_blocking_probability": replication.bit_rate_blocking_probability,
-        "mean_hops": served.hops / lightpaths,
-        "mean_length_km": served.length_km / lightpaths,
-        "mean_slots": served.slots / lightpaths,
-        "utilisation": float(links.utilisation.mean()),
-        "fragmentation": float(links.fragmentation.mean()),
+        "blocked": outcome.blocked,
+        "blocked_out_of_reach": outcome.blocked_out_of_reach,
+        **{name: METRICS[name].value(outcome) for name in COLUMNS},
         "groomed": connections.groomed,
         "sliced": connections.sliced,
         "partly_served": connections.partly_served,
         "lightpath_utilisation": connections.lightpath_use / (connections.ended or math.nan),
         "blocked_by_quality": quality.blocked_by_quality,
-        "mean_snr_db": -10.0 * math.log10(quality.noise_to_signal / lightpaths)
+        "mean_snr_db": -10.0
+        * math.log10(quality.noise_to_signal / (outcome.lightpaths or math.nan))
         if quality.noise_to_signal > 0.0
         else math.nan,
     }
@@ -167,11 +162,7 @@ def point_row(
 ) -> Row:
     """Return one row of points.csv: the replications of one load."""
     outcomes = [outcome_of(each) for each in replications]
-    estimates = {
-        name: metric(outcomes, confidence)
-        for name, metric in METRICS.items()
-        if name != AVAILABILITY  # which has a file of its own
-    }
+    estimates = {name: METRICS[name].estimate(outcomes, confidence) for name in COLUMNS}
     blocking = estimates.pop("blocking_probability")
     row: Row = {
         "erlang": replications[0].erlang,
@@ -194,20 +185,23 @@ def link_rows(
     replications: Sequence[Replication], scenario: Scenario, confidence: float
 ) -> list[Row]:
     """Return the rows of links.csv for one load: a row per link, or per direction of a link."""
-    utilisation = np.array([each.links.utilisation for each in replications])
-    fragmentation = np.array([each.links.fragmentation for each in replications])
-    return [
-        {
+    measured = {
+        name: np.array([getattr(each.links, name) for each in replications])
+        for name in LINK_COLUMNS
+    }
+    rows = []
+    for link, (source, destination) in enumerate(scenario.links):
+        row: Row = {
             "erlang": replications[0].erlang,
             "source": source,
             "destination": destination,
             "length_km": scenario.link_km[link],
             "replications": len(replications),
-            **_columns("utilisation", mean_estimate(utilisation[:, link], confidence)),
-            **_columns("fragmentation", mean_estimate(fragmentation[:, link], confidence)),
         }
-        for link, (source, destination) in enumerate(scenario.links)
-    ]
+        for name, values in measured.items():
+            row |= _columns(name, mean_estimate(values[:, link], confidence))
+        rows.append(row)
+    return rows
 
 
 def pair_rows(

@@ -27,7 +27,7 @@ COUNTS: Mapping[str, bool] = {
     # Slots are in use on the new path; on the old one, what was to come has been taken off.
     "busy_by_path": True,
     # Sampled at arrivals.
-    "fragmentation": False,
+    "sampled": False,
     # Connections of several lightpaths: as they were when the request arrived. Nothing ends meanwhile.
     "number": False,
     "use": False,

@@ -100,8 +100,8 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         requests_b=sum(each.requests for each in other),
     )
     return {
-        **_estimate(METRICS[metric](one, confidence), "a"),
-        **_estimate(METRICS[metric](other, confidence), "b"),
+        **_estimate(METRICS[metric].estimate(one, confidence), "a"),
+        **_estimate(METRICS[metric].estimate(other, confidence), "b"),
         "difference": found.mean,
         "ci_lower": found.ci_lower,
         "ci_upper": found.ci_upper,

@@ -85,7 +85,7 @@ class PointState:
     def _extrapolated(self, have: list[Outcome]) -> int:
         """Return the replications after which the interval will be narrow, as it shrinks with 1/sqrt(n)."""
         statistics = self.point.config.statistics_settings
-        estimate = METRICS[self._metric](have, statistics.confidence)
+        estimate = METRICS[self._metric].estimate(have, statistics.confidence)
         mean = 1.0 - estimate.mean if self._metric == AVAILABILITY else estimate.mean
         if not 0.0 < mean < 1.0:
             return self._most

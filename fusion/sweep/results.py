@@ -39,7 +39,7 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
             {
                 **state.point.axes,
                 "metric": metric,
-                **_estimate(METRICS[metric](outcomes, confidence)),
+                **_estimate(METRICS[metric].estimate(outcomes, confidence)),
                 "replications": len(outcomes),
                 "requests": sum(each.requests for each in outcomes),
                 "blocked": sum(each.blocked for each in outcomes),

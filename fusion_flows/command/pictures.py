@@ -10,6 +10,7 @@ from fusion.config.problems import nearest
 from fusion.config.shipped import OTHER_NAMES, topology_names
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.network.topology_files import ENDINGS
+from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import Store
@@ -41,7 +42,8 @@ def topology(
     Args:
         network: Name of a shipped topology (`fusion topologies` lists them), your own file, or a run:
             its id (the first 4 digits are enough), its name or its directory.
-        metric: What colours the links of a run: utilisation (the default) or fragmentation.
+        metric: What colours the links of a run: a statistic of links.csv, such as fragmentation; default:
+            utilisation.
         load: Load of the run in Erlang; default: the highest with results.
         title: Title above the picture; default: network, policy and load. "" for none, as when a
             caption says it.
@@ -57,12 +59,12 @@ def topology(
         NoServerError: A run is named by its name, and no server answers.
     """
     from fusion_flows.pictures.files import save  # here, as matplotlib is slow to load
-    from fusion_flows.pictures.topology import METRICS, topology_figure
+    from fusion_flows.pictures.topology import topology_figure
 
-    shown = metric or METRICS[0]
-    if shown not in METRICS:
-        near = nearest(shown, METRICS)
-        raise ArgumentError(f"--metric {shown}: must be one of {', '.join(METRICS)}{near}")
+    shown = metric or "utilisation"
+    if shown not in LINK_COLUMNS:
+        near = nearest(shown, LINK_COLUMNS)
+        raise ArgumentError(f"--metric {shown}: must be one of {', '.join(LINK_COLUMNS)}{near}")
     found = _network(network, length_key)
     if found is not None:
         if metric or load is not None:

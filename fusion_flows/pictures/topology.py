@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fusion.network.topology import Topology
+from fusion.results.link_statistics import LINK_COLUMNS
 from fusion_flows.pictures.courses import Course, beside, course, length, segments, spots_along
 from fusion_flows.pictures.files import tell
 from fusion_flows.pictures.labels import Box, Room
@@ -20,9 +21,6 @@ from fusion_flows.pictures.legend import put_legend, put_title, width_of
 from fusion_flows.pictures.rows import Row, finite
 from fusion_flows.pictures.style import COLUMN, PAGE, SMALL, STYLE, Look, handle
 from fusion_flows.pictures.words import named, plain
-
-METRICS = ("utilisation", "fragmentation")
-"""Columns of links.csv that colour the links."""
 
 _FEW_NODES = 8  # of a picture that fits a column
 _HIGHEST = 0.75  # of the width
@@ -55,13 +53,14 @@ def topology_figure(
     title: str,
     *,
     links: Sequence[Row] = (),
-    metric: str = METRICS[0],
+    metric: str = "utilisation",
     worst: Worst | None = None,
 ) -> Figure:
     """Draw a network; with results, its links coloured and as wide as they are full.
 
     links: rows of links.csv at one load; a link with a row for each direction is two lanes, each on the
-    right of its way. metric: the column that is drawn. Links without a row are thin and grey. Lengths are
+    right of its way. metric: the column that is drawn, one of
+    LINK_COLUMNS. Links without a row are thin and grey. Lengths are
     in km where there is room for them.
     """
     values = {
@@ -96,7 +95,7 @@ def topology_figure(
             scale = figure.colorbar(
                 matplotlib.cm.ScalarMappable(norm, colors),
                 ax=place,
-                label=f"{named(metric)} ({_ENDS[metric]})",
+                label=f"{named(metric)} ({LINK_COLUMNS[metric].scale})",
                 aspect=30,
                 shrink=0.85,
                 pad=0.01,
@@ -105,9 +104,6 @@ def topology_figure(
         put_title(figure, title)
         put_legend(figure, _signs(topology, values, worst, left_out))
     return figure
-
-
-_ENDS = {"utilisation": "0: empty, 1: full", "fragmentation": "0: one free block"}
 
 
 def has_room(topology: Topology) -> bool:

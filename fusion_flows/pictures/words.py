@@ -3,17 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from fusion.results.outcome import METRICS
 from fusion_flows.pictures.rows import Names, is_numeric
 
 LOAD = "load (Erlang)"
 BIT_RATE = "bit rate (Gb/s)"
 _NAMES = {
     "erlang": LOAD,
-    "blocking_probability": "blocking probability",
-    "bit_rate_blocking_probability": "bit-rate blocking probability",
-    "mean_hops": "hops per lightpath",
-    "mean_length_km": "length of a lightpath (km)",
-    "mean_slots": "slots per lightpath",
+    **{name: metric.title for name, metric in METRICS.items()},
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from fusion.config.ini import format_value
 from fusion.results.interval_text import between, interval_text, probability_text
+from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.sweep.definition import Sweep
 from fusion_flows.report.page import Cell, Table
 
@@ -197,7 +198,7 @@ def links_table(rows: Sequence[Row], load: float) -> Table:
             "length (km)": length,
             "utilisation": _number(row, "utilisation"),
             "interval": _range(row, "utilisation"),
-            "fragmentation": _number(row, "fragmentation"),
+            **{name: _number(row, name) for name in LINK_COLUMNS if name != "utilisation"},
         }
         for row, length in zip(full, lengths, strict=True)
     ]

@@ -23,6 +23,11 @@ def test_the_table_of_features_is_up_to_date() -> None:
     assert (ROOT / "docs" / "features.md").read_text(encoding="utf-8") == made["page"]()
 
 
+def test_the_tables_of_columns_are_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_columns.py"))
+    assert (ROOT / "docs" / "files.md").read_text(encoding="utf-8") == made["page"]()
+
+
 def test_api_reference_is_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_api_reference.py"))
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == made["reference"]()

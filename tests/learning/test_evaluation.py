@@ -40,7 +40,7 @@ def test_first_fit_gets_the_interval_of_kspff(replications: Any, numbers: list[i
     assert all(equal(a, b) for a, b in zip(done.replications, wanted, strict=True))
     outcomes = [outcome_of(each) for each in wanted]
     for name, metric in METRICS.items():
-        assert done.metric(name) == metric(outcomes, 0.9)
+        assert done.metric(name) == metric.estimate(outcomes, 0.9)
     assert done.blocking_probability == done.metric("blocking_probability")
     assert done.blocking_probability.replications == len(wanted)
 

@@ -22,9 +22,11 @@ from fusion.kernel.arrays import (
 from fusion.kernel.connections import make_empty as empty_connections
 from fusion.kernel.connections import new_connections, new_count
 from fusion.kernel.impairments import Light, new_light
+from fusion.kernel.link_samples import SAMPLED
 from fusion.kernel.quality import new_noise
 from fusion.kernel.records import Connections, Count, Noise
 from fusion.kernel.splitting_loop import restore_state, save_state
+from fusion.results.link_statistics import LINK_COLUMNS, LinkStatistics
 from fusion.scenario.service_arrays import plain_service
 from fusion.scenario.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
 from fusion.simulation.restored import COUNTS, add_restored
@@ -194,3 +196,8 @@ def test_an_unknown_distribution_of_holding_times_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match="'weibull': must be one of exponential, determ"):
             ask()
+
+
+def test_what_is_sampled_of_links_has_its_columns() -> None:
+    assert LinkStatistics._fields == ("utilisation", *SAMPLED)
+    assert tuple(LINK_COLUMNS) == LinkStatistics._fields

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fusion.results.link_statistics import LinkStatistics
 from fusion.results.measured import (
     LightpathStatistics,
-    LinkStatistics,
     Replication,
     TrafficStatistics,
 )
