@@ -21,11 +21,16 @@ from fusion_flows.command.exit_codes import DONE, FAILED, INTERRUPTED
 _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Server": {"server_cli": ("up", "set-up", "doctor")},
     "Settings": {
-        "settings_cli": ("templates", "topologies", "examples", "validate", "schema"),
+        "settings_cli": (
+            *("templates", "topologies", "examples", "new", "explain", "validate", "schema"),
+        ),
         "picture_cli": ("topology",),
     },
     "Runs": {
-        "runs_cli": ("run", "runs", "show", "logs", "pause", "resume", "cancel", "delete"),
+        "runs_cli": (
+            *("run", "rerun", "runs", "show", "open", "logs"),
+            *("pause", "resume", "cancel", "delete"),
+        ),
         "picture_cli": ("report",),
     },
     "Sweeps": {

@@ -10,12 +10,18 @@ SUMMARIES: dict[str, str] = {
     "topology": "Draw a network, or how full its links were in a run, as PNG, PDF and SVG.",
     "examples": "Write the shipped examples into a folder: sweeps, policies to change, a learner, a "
     "notebook.",
+    "new": "Write an INI file of your own to start from: a template with a comment at each key.",
+    "explain": "Explain keys of the settings: meaning, unit, what is allowed, default, which template has "
+    "what.",
     "validate": "Check settings and the files they name, without running anything.",
     "schema": "Print the JSON Schema of the settings: types, bounds, choices, defaults and "
     "meanings.",
     "run": "Simulate: here, or with --detach on a worker such as that of `fusion up`.",
+    "rerun": "Simulate once more what an earlier run did, with changes: here, or with --detach on a "
+    "worker.",
     "runs": "List runs, the newest first. Without a server, from what the files of the runs say.",
     "show": "Show a run: its setting, state, points and files; or the start of one of its files.",
+    "open": "Open the report of a run in your browser, or its page in Prefect.",
     "logs": "Show the log of a run, line by line. Without a server, from its file on this machine.",
     "report": "Write the report of a run or a sweep, with the results so far, as one HTML file.",
     "pause": "Pause runs that are going on, for as long as you like; `resume` lets them go on.",
@@ -71,6 +77,16 @@ EXAMPLES: dict[str, str] = {
   fusion examples --to ~/first_steps
   fusion plan examples/path_orders.toml
 """,
+    "new": """
+  fusion new study.ini                   # from the template quick
+  fusion new study.ini --from deeprmsa -s network=my_network.graphml
+""",
+    "explain": """
+  fusion explain k_paths
+  fusion explain erlang_start erlang_stop erlang_step
+  fusion explain routing_settings        # all keys of a section
+  fusion explain                         # all keys
+""",
     "validate": """
   fusion validate quick
   fusion validate my.ini
@@ -88,6 +104,11 @@ EXAMPLES: dict[str, str] = {
   fusion run --resume 9f0f               # finish what Ctrl-C has left
   fusion run quick --json > result.json
 """,
+    "rerun": """
+  fusion rerun 9f0f                      # the same results, in a new directory
+  fusion rerun 9f0f -s k_paths=5 --name "five paths"
+  fusion rerun "five paths" -s seed=1 --detach
+""",
     "runs": """
   fusion runs
   fusion runs --state running
@@ -97,6 +118,10 @@ EXAMPLES: dict[str, str] = {
   fusion show 9f0f                       # a run id or the start of one
   fusion show "five paths"               # or its name
   fusion show 9f0f output/points.csv     # a file of the run
+""",
+    "open": """
+  fusion open 9f0f                       # its report
+  fusion open --page 9f0f                # its page in Prefect
 """,
     "logs": """
   fusion logs 9f0f --lines 20

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
-from cyclopts import CycloptsError, UnknownOptionError, UnusedCliTokensError
+from cyclopts import CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 from pydantic import ValidationError
 
 from fusion.config.config import ConfigError
 from fusion.config.other_names import meant_key
 from fusion.config.overrides import OVERRIDES
+from fusion.config.problems import show
 from fusion.config.sections import HOME
 from fusion.sweep.store import StoreError
 from fusion_flows.command import catalogue, run_here, sweeps, up
+from fusion_flows.command.examples import SUMMARIES
 from fusion_flows.command.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from fusion_flows.command.terminal import print_note, print_problem
 from fusion_flows.flows.load_search import SearchFailedError
@@ -69,9 +72,21 @@ def told(error: Exception, given: Mapping[str, Any]) -> int | None:
 def _misused(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
         return f"too many words: {' '.join(error.unused_tokens or ())}"
+    if isinstance(error, UnknownCommandError):
+        return _unknown_verb(error)
     if isinstance(error, UnknownOptionError):
         return f"{error}{_key_hint(str(error), error)}"
     return str(error)
+
+
+def _unknown_verb(error: UnknownCommandError) -> str:
+    """Return all verbs that may have been meant: those that are spelled alike, or begin or end like it."""
+    typed = next(iter(error.unused_tokens or ()), "")
+    alike = get_close_matches(typed, SUMMARIES, n=len(SUMMARIES), cutoff=0.7)
+    parts = [verb for verb in SUMMARIES if typed and (verb.startswith(typed) or typed in verb)]
+    near = list(dict.fromkeys([*alike, *parts]))
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"there is no verb {show(typed)}{hint}"
 
 
 def _key_hint(said: str, error: CycloptsError) -> str:

@@ -1,12 +1,13 @@
 """The verbs of the command `fusion` about runs."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from fusion.results.durations import in_two_units
-from fusion_flows.command import run_here, submission, terminal
+from fusion_flows.command import opening, run_again, run_here, submission, terminal
 from fusion_flows.command.exit_codes import DONE, FAILED
 from fusion_flows.command.terminal import (
     is_live,
@@ -47,6 +48,32 @@ def _run(
         detach: Hand the run to a worker and return at once.
         json: Print JSON, for programs.
     """
+    _refuse_missing(template, resume, changes, overrides)
+    changed = submission.read_assignments(changes or (), overrides)
+    run_id = submission.resumable(resume) if resume else ""
+    return _simulate(template, changed, name=name, resume=run_id, detach=detach, json=json)
+
+
+@text_of(run_again.settings_of)
+def _rerun(
+    run: str,
+    /,
+    *,
+    changes: Changes = None,
+    name: Annotated[
+        str, Parameter(help="Name of the new run in lists; default: topology, policy and loads.")
+    ] = "",
+    detach: Annotated[bool, Parameter(help="Hand the run to a worker and return at once.")] = False,
+    json: Json = False,
+) -> int:
+    changed = submission.read_assignments(changes or ())
+    settings = str(run_again.settings_of(run).config)
+    return _simulate(settings, changed, name=name, resume="", detach=detach, json=json)
+
+
+def _refuse_missing(
+    template: str, resume: str, changes: Sequence[str] | None, overrides: str
+) -> None:
     if resume and (template or changes or overrides):
         raise ArgumentError(
             "--resume: a resumed run has the settings it was begun with; leave the others out"
@@ -56,16 +83,25 @@ def _run(
             "name a template, such as quick (`fusion templates` lists them), the path of an INI "
             "file, or an earlier run with --resume"
         )
-    changed = submission.read_assignments(changes or (), overrides)
-    run_id = submission.resumable(resume) if resume else ""
+
+
+def _simulate(
+    template: str,
+    changed: submission.Overrides,
+    *,
+    name: str,
+    resume: str,
+    detach: bool,
+    json: bool,
+) -> int:
     if detach:
-        submitted = submission.submit(template, changed, name=name, resume=run_id)
+        submitted = submission.submit(template, changed, name=name, resume=resume)
         if json:
             print_json(submitted)
         else:
             print_submitted(submitted)
         return DONE
-    result = run_here.run_here(template, changed, name=name, resume=run_id)
+    result = run_here.run_here(template, changed, name=name, resume=resume)
     if json:
         print_json(result)
     else:
@@ -171,6 +207,18 @@ def _print_preview(preview: Preview, json: bool) -> int:
         print_note(f"{preview.path} is not text ({kind}, {size(preview.size)}).")
     if preview.truncated:
         print_note(f"... and more: {preview.path} has {size(preview.size)}.")
+    return DONE
+
+
+@text_of(opening.open_run)
+def _open(run: str, /, *, page: bool = False, json: Json = False) -> int:
+    opened = opening.open_run(run, page=page)
+    if json:
+        print_json(opened._asdict())
+    else:
+        print(opened.address)
+    if not opened.shown:
+        print_note("No browser was found here: open this address in one.")
     return DONE
 
 

@@ -1,5 +1,6 @@
 """The verbs of the command `fusion` about settings: templates, networks, examples, checks."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,9 +8,9 @@ from cyclopts import Parameter
 
 from fusion.config.counts import counted
 from fusion.network.topology import lengths_text
-from fusion_flows.command import catalogue, checking, submission
+from fusion_flows.command import catalogue, checking, explaining, new_file, submission
 from fusion_flows.command.exit_codes import BAD_INPUT, DONE
-from fusion_flows.command.terminal import print_json, print_table
+from fusion_flows.command.terminal import print_folded, print_json, print_note, print_table
 from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
 
 SettingsFile = Annotated[
@@ -66,6 +67,45 @@ def _examples(*, to: Path = Path("examples"), json: Json = False) -> int:
                 for one in written
             ],
         )
+    return DONE
+
+
+@text_of(new_file.new)
+def _new(
+    file: Path,
+    /,
+    *,
+    template: Annotated[str, Parameter(name=("--from", "--template"))] = "quick",
+    changes: Changes = None,
+    json: Json = False,
+) -> int:
+    written = new_file.new(
+        file, template=template, overrides=submission.read_assignments(changes or ())
+    )
+    if json:
+        print_json(written)
+    else:
+        print(written)
+        print_note(f"`fusion run {shlex.quote(str(written))}` simulates it.")
+    return DONE
+
+
+@text_of(explaining.explain)
+def _explain(*key: str, json: Json = False) -> int:
+    found = explaining.explain(*key)
+    if json:
+        print_json(as_dicts(found))
+    elif key:
+        for place, one in enumerate(found):
+            print(f"{chr(10) * (place > 0)}[{one.section}] {one.key}")
+            for title, text in explaining.lines(one):
+                print_folded(f"  {title:<10}", text)
+    else:
+        print_table(
+            ("key", "section", "default"),
+            [(one.key, one.section, one.default or "(empty)") for one in found],
+        )
+        print_note("`fusion explain KEY` says what it means and what it takes.")
     return DONE
 
 

@@ -4,6 +4,7 @@ import inspect
 import os
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fusion_flows.command.submission import Submitted
 
 _KEPT = "\t"
+_FOLDED_COLUMNS = 100
 _STYLES = {
     "COMPLETED": "green",
     "OK": "green",
@@ -106,6 +108,22 @@ def _plain(rows: list[list[str]], right: list[bool]) -> Iterable[str]:
     for row in rows:
         cells = zip(row, widths, right, strict=True)
         yield "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in cells).rstrip()
+
+
+def print_folded(title: str, text: str) -> None:
+    """Print a text after its title, folded at the width of the terminal, its lines below each other."""
+    width = max(40, min(shutil.get_terminal_size().columns, _FOLDED_COLUMNS))
+    indent = " " * len(title)
+    words = f"{title}{printable(text)}"
+    print(
+        textwrap.fill(
+            words,
+            width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,113 @@
+"""A key of the settings in words: what it means, what it takes, its default, which template has what."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fusion.config.config import ConfigError, load_config
+from fusion.config.ini import format_value
+from fusion.config.other_names import meant_key
+from fusion.config.problems import show, words
+from fusion.config.sections import DEFAULTS, HOME, SECTIONS, flat
+from fusion.config.templates import template_names
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings
+
+_PAGES = {
+    "failure_settings": "docs/survivability.md",
+    "protection_settings": "docs/survivability.md",
+    "snr_settings": "docs/physics.md",
+    "statistics_settings": "docs/statistics.md",
+    "compatibility_settings": "docs/coming_from_fusion.md",
+}
+"""Section -> page that says more than docs/config.md."""
+
+
+class Key(NamedTuple):
+    """A key of the settings."""
+
+    key: str
+    section: str
+    meaning: str
+    """With the unit, where it has one."""
+    allowed: str
+    default: str
+    """As INI text; empty where the key is empty."""
+    templates: dict[str, str]
+    """Template -> its value, of those whose value is not the default."""
+    page: str
+    """Page of the documentation that says more."""
+
+
+def explain(*key: str) -> list[Key]:
+    """Explain keys of the settings: meaning, unit, what is allowed, default, which template has what.
+
+    Args:
+        key: Key, with or without its section, or a section for all of its keys; none: all keys.
+
+    Raises:
+        ArgumentError: There is no such key.
+    """
+    keys = [name for each in key or SECTIONS for name in _named(each)]
+    with_values = _templates()
+    return [_described(name, with_values) for name in dict.fromkeys(keys)]
+
+
+def _named(text: str) -> list[str]:
+    """Return the keys that are meant by `key`, `section.key`, `[section]` or `section`."""
+    name = text.partition("=")[0].strip().lower()
+    section, _, key = name.rpartition(".")
+    if key in HOME and section in ("", HOME[key]):
+        return [key]
+    for candidate in (name.strip("[]"), f"{name.strip('[]')}_settings"):
+        if candidate in SECTIONS:
+            return list(SECTIONS[candidate].model_fields)
+    if key in HOME:
+        raise ArgumentError(f"{show(text)}: {key} is a key of {HOME[key]}")
+    there = meant_key(key, list(HOME), list(SECTIONS))
+    raise ArgumentError(
+        f"there is no key or section {show(text)}{there}; `fusion explain` lists all keys"
+    )
+
+
+def _templates() -> dict[str, dict[str, object]]:
+    """Return template -> key -> value, of the templates that can be read."""
+    folder = Settings().templates_dir
+    found = {}
+    for name in template_names(folder):
+        try:
+            found[name] = flat(load_config(name, templates_dir=folder))
+        except ConfigError:
+            continue  # `fusion templates` says so
+    return found
+
+
+def _described(key: str, templates: dict[str, dict[str, object]]) -> Key:
+    section = HOME[key]
+    schema = SECTIONS[section].model_json_schema()["properties"][key]
+    others = {
+        name: format_value(values[key])
+        for name, values in templates.items()
+        if values[key] != DEFAULTS[key]
+    }
+    return Key(
+        key,
+        section,
+        schema["description"],
+        words(schema),
+        format_value(DEFAULTS[key]),
+        others,
+        _PAGES.get(section, "docs/config.md"),
+    )
+
+
+def lines(key: Key) -> Iterable[tuple[str, str]]:
+    """Yield title and text of each line that a person is shown of a key."""
+    yield "Meaning", key.meaning
+    yield "Allowed", key.allowed
+    yield "Default", key.default or "(empty)"
+    by_value: dict[str, list[str]] = {}
+    for name, value in key.templates.items():
+        by_value.setdefault(value or "(empty)", []).append(name)
+    for value, names in by_value.items():
+        yield "Template", f"{value} in {', '.join(names)}"
+    yield "Page", key.page

@@ -1,0 +1,74 @@
+"""An INI file to start from: what differs from the defaults and what most studies change, with comments."""
+
+import os
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fusion.config.config import Config, load_config
+from fusion.config.ini import format_value
+from fusion.config.sections import DEFAULTS, SECTIONS
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings
+
+_OFTEN_CHANGED = frozenset(
+    {
+        *("network", "mod_assumption", "k_paths", "route_method", "path_order", "path_choice"),
+        *("allocation_method", "c_band", "guard_slots", "bw_per_slot", "request_distribution"),
+        *("erlang_start", "erlang_stop", "erlang_step", "num_requests", "max_iters", "seed"),
+    }
+)
+_WIDTH = 100
+
+
+def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | None = None) -> Path:
+    """Write an INI file of your own to start from: a template with a comment at each key.
+
+    It has the keys that most studies change and those that differ from the defaults; all others have
+    their defaults. It simulates exactly what the template does.
+
+    Args:
+        file: Path of the new file, which ends in .ini. A file that is there is never overwritten.
+        template: Name of a template, or the path of an INI file.
+        overrides: What to change in it: {"section": {"key": value}}.
+
+    Raises:
+        ArgumentError: The file is there, or cannot be written.
+        ConfigError: All that is wrong with the settings.
+    """
+    if file.suffix.lower() != ".ini":
+        raise ArgumentError(f"{file}: the name of an INI file ends in .ini")
+    config = load_config(template, overrides, templates_dir=Settings().templates_dir)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as target:
+            target.write(commented(config, file, template))
+            os.fsync(target.fileno())
+    except FileExistsError:
+        raise ArgumentError(f"{file}: is there already; give the new file another name") from None
+    except OSError as error:
+        raise ArgumentError(f"{file}: cannot be written: {error.strerror}") from None
+    return file
+
+
+def commented(config: Config, file: Path, template: str) -> str:
+    """Return the text of the file, which `load_config` reads as this configuration."""
+    parts = [
+        f"# {file.stem}: from {Path(template).stem if template.endswith('.ini') else template}\n"
+        "# Keys that are not here have their defaults; `fusion explain` lists all of them.\n"
+    ]
+    for section, model in SECTIONS.items():
+        values = vars(getattr(config, section))
+        written = [
+            f"{_comment(field.description or '')}\n{key} = {format_value(values[key])}"
+            for key, field in model.model_fields.items()
+            if key in _OFTEN_CHANGED or values[key] != DEFAULTS[key]
+        ]
+        if written:
+            parts.append("\n\n".join([f"\n[{section}]", *written]) + "\n")
+    return "".join(parts)
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")

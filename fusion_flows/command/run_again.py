@@ -1,0 +1,28 @@
+"""A run once more, with changes: from the settings that an earlier run was frozen with."""
+
+from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
+from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.lookup import RunError
+from fusion_flows.server.settings import Settings
+
+
+def settings_of(run: str) -> RunDirectory:
+    """Simulate once more what an earlier run did, with changes: here, or with --detach on a worker.
+
+    The new run has a directory of its own; that of the earlier one stays as it is.
+
+    Args:
+        run: Run id or the start of it, name, or flow run id of the earlier run.
+
+    Raises:
+        NoSuchRunError: There is no such run, or several are called so.
+        RunDirectoryError: Its directory is not on this machine.
+        RunError: It is a sweep.
+    """
+    found = find_directory(run, Settings().runs_dir)
+    if found.sweep.is_file():
+        raise RunError(
+            f"{found.run_id} is a sweep, of which no point is computed twice: `{command_to_go_on(found)}` "
+            "computes what is missing; for other points change its file"
+        )
+    return found
