@@ -67,7 +67,7 @@ def _search(
     ]
     with OutcomeWriter(options.outcomes) as writer:
         for number, done in search_all(
-            searches, Store(options.store), writer, options.workers, signals.heed
+            searches, Store(options.store), writer, options.workers, signals.heed, progress.write
         ):
             search = searches[number]
             axes = dict(search.first.axes)

@@ -133,6 +133,7 @@ def _simulate(
             list(left.values()),
             options.workers,
             signals.heed,
+            progress.write,
         ):
             writer.append(outcomes)
             for key in [key for key, state in left.items() if state.is_done]:

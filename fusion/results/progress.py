@@ -91,6 +91,8 @@ class ProgressState:
     """The last `iteration` event."""
     error: str | None = None
     exit_code: int | None = None
+    compiling: bool = False
+    """Whether nothing is simulated yet, as the event loop is being compiled."""
     started: float | None = None
     fraction_at_start: float = 0.0
     """Of the work, what earlier attempts had done."""
@@ -106,7 +108,15 @@ class ProgressState:
             self.total_iterations = int(config.get("total_iterations", 0))
             self.started = time.monotonic()
             self.error = self.exit_code = None
+            self.compiling = False
             self.fraction_at_start, self.fresh = self.fraction, 0
+        elif kind == "compiling":
+            self.compiling = True
+        elif kind == "computing":
+            self.compiling = False
+            self.started = (
+                time.monotonic()
+            )  # what came before says nothing of the time that is left
         elif kind == "iteration":
             done = self.finished.setdefault(float(event["erlang"]), {})
             metrics = event.get("metrics", {})

@@ -65,6 +65,14 @@ class Report:
         )
         log.info("%s", lengths_text(topology))
 
+    def compiling(self) -> None:
+        """Tell that nothing is simulated yet, as the event loop is being compiled."""
+        self._progress.write("compiling")
+
+    def computing(self) -> None:
+        """Tell that the first replication begins."""
+        self._progress.write("computing")
+
     def start_load(self, state: LoadState[Replication]) -> None:
         """Tell, once, that the first replication of a load is starting."""
         if state.erlang in self._started:

@@ -22,10 +22,12 @@ ONCE = "the event loop for this kind of simulation, once on this machine: 10 s t
 """What is compiled, and how long: on two cores 5 s (plain) to 90 s (protection with signal quality)."""
 
 
-def compile_for(scenario: Scenario, say: Say, then: str) -> None:
+def compile_for(
+    scenario: Scenario, say: Say, then: str, begun: Callable[[], object] = lambda: None
+) -> None:
     """Have what a scenario needs compiled, unless it is in the cache, by serving one request.
 
-    say, then: see `announced`.
+    say, then, begun: see `announced`.
     """
     failure = scenario.failure
     if failure is not None:
@@ -44,22 +46,27 @@ def compile_for(scenario: Scenario, say: Say, then: str) -> None:
             what = f"the event loop for policies in plain Python, once on this machine: {took}"
     scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
     with (
-        announced(say, what, then),
+        announced(say, what, then, begun),
         suppress(WrongPolicyError),
     ):  # of a request that nobody asked for
         replicate(scenario, 1.0, 0, 0)
 
 
 @contextmanager
-def announced(say: Say, what: str, then: str) -> Iterator[None]:
+def announced(
+    say: Say, what: str, then: str, begun: Callable[[], object] = lambda: None
+) -> Iterator[None]:
     """Say when something is compiled in the meantime, and at the end that it is over.
 
-    what: what is compiled. then: what comes next. Nothing is said where the cache holds all that is needed.
+    what: what is compiled. then: what comes next. begun: is called once, when it is about to be compiled.
+    Nothing is said or called where the cache holds all that is needed.
     """
     said: set[Happening] = set()
 
     def notify(happening: Happening) -> None:
         if happening not in said:
+            if not said:
+                begun()
             said.add(happening)
             doing = "compiling" if happening == "compiling" else "another process compiles"
             say(f"{doing} {what}")

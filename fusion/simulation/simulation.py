@@ -82,7 +82,8 @@ def run(
     unfinished = any(not report.has_finished(state) for state in states.values())
     if unfinished:
         # Here, so that the workers of a pool find it in the cache and do not wait for each other.
-        compile_for(scenario, log.info, "the replications begin")
+        compile_for(scenario, log.info, "the replications begin", report.compiling)
+        report.computing()
     for replication in run_tasks(
         Replicate(scenario), next_task, _worker_count(config, states), stopped
     ):

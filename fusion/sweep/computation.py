@@ -49,17 +49,20 @@ def compute(
     states: Sequence[PointState],
     workers: int,
     stopped: Callable[[], bool],
+    happens: Callable[[str], object] = lambda kind: None,
 ) -> Iterator[list[tuple[str, Outcome]]]:
     """Yield outcomes as they are there, until all points have enough of them; longest points first.
 
     states: are kept up to date; an error in a point is in its `failure` and ends nothing else.
     workers: processes; 0: one per CPU, one for little work. stopped: asked often; when it says yes no
-    more is yielded. Raises WorkerDiedError.
+    more is yielded. happens: is told "compiling" where something is compiled first, and "computing" when the
+    first replication begins. Raises WorkerDiedError.
     """
     by_key = {state.point.key: state for state in states}
     waiting = deque(sorted(states, key=lambda state: -state.requests_left))
     pickled = Scenarios()
-    pickled.compile(state.point for state in states if not state.is_done)
+    pickled.compile((state.point for state in states if not state.is_done), happens)
+    happens("computing")
 
     def next_task() -> Batch | None:
         while waiting and waiting[0].is_done:
@@ -97,8 +100,13 @@ class Scenarios:
         """Return the scenario of a point."""
         return make_scenario(point.config, point.inputs)
 
-    def compile(self, points: Iterable[Point]) -> None:
-        """Have what points need compiled, so that the workers of a pool do not wait for each other."""
+    def compile(
+        self, points: Iterable[Point], happens: Callable[[str], object] = lambda kind: None
+    ) -> None:
+        """Have what points need compiled, so that the workers of a pool do not wait for each other.
+
+        happens: is told "compiling" when something is.
+        """
         first: dict[Loop, Point] = {}
         for point in points:
             first.setdefault(loop_of(point.config, point.inputs.policy), point)
@@ -106,7 +114,10 @@ class Scenarios:
             with suppress(Exception):  # an error of this point is told when it is its turn
                 scenario = self.make(point)
                 self._keep(_name(point), scenario)
-                compile_for(scenario, log.info, "the points that need it can begin")
+                compile_for(
+                    *(scenario, log.info, "the points that need it can begin"),
+                    lambda: happens("compiling"),
+                )
 
     def get(self, point: Point) -> tuple[bytes, str]:
         """Return the scenario of a point, pickled, and its key."""

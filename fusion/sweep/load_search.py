@@ -117,12 +117,14 @@ def search_all(
     writer: OutcomeWriter,
     workers: int,
     stopped: Callable[[], bool],
+    happens: Callable[[str], object] = lambda kind: None,
 ) -> Iterator[tuple[int, list[Evaluation]]]:
     """Yield the number of a search after each of its rounds, and the round; empty for one that fails.
 
     All searches go on at once until they are over. Outcomes are written as they are there. workers:
     processes; 0: one per CPU, one for little work. stopped: asked often; when it says yes no more is
-    yielded. Raises WorkerDiedError, StoreError.
+    yielded. happens: is told "compiling" where something is compiled first. Raises WorkerDiedError,
+    StoreError.
     """
     _take_in(searches, store)
     scenarios = Scenarios()
@@ -148,7 +150,7 @@ def search_all(
     for number in range(len(searches)):
         yield from go_on(number)
     if waiting:
-        scenarios.compile(search.first for search in searches)
+        scenarios.compile((search.first for search in searches), happens)
     if not workers:
         requests = 2 * _ROUNDS * sum(search.first.requests for search in searches)
         workers = 1 if requests < SMALL_REQUESTS else usable_cpus()

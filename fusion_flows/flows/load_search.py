@@ -63,7 +63,9 @@ def search_loads(
 
         def look() -> None:
             for event in reader.read():
-                if event["type"] == "round":
+                if event["type"] == "compiling":
+                    say("compiling the event loop for this kind of simulation ...")
+                elif event["type"] == "round":
                     say(_round(event, told))
                 elif event["type"] == "found":
                     found.append(_row(event, others))

@@ -56,6 +56,7 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM
 from fusion_flows.rundir.redaction import redact, without_secrets
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
 from fusion_flows.server.run_labels import add_tags, given_name
@@ -265,7 +266,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             if is_abandoned():
                 silence()
             partial = "the run was ended before its time"
-            write_last(partial)
+            write_last(partial, _exit_code(error))
             if cancelled_first(connection, flow_run_id):
                 show(partial)
                 if is_signal(error):
@@ -275,7 +276,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             raise
         if isinstance(end, State):
             partial = end.message or end.name or ""
-            write_last(partial)
+            write_last(partial, BY_SIGTERM)
             if end.is_crashed():
                 put_off(flow_run_id, lambda: show_later(partial))
                 return cast(SweepResult, end)
@@ -395,6 +396,13 @@ def _compute(
             raise SimulationError(failure_of(run, follower.error, end, _GO_ON), end)
         get_run_logger().warning("The simulator ended with exit code %d; it is started again", end)
     return None
+
+
+def _exit_code(error: BaseException) -> int:
+    """Return how the end of a sweep is recorded that an exception has ended: as a process would end by it."""
+    if isinstance(error, KeyboardInterrupt):
+        return BY_SIGINT
+    return BY_SIGTERM if is_signal(error) else 1
 
 
 def _workers(points: Sequence[Point]) -> int:

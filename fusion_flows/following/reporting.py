@@ -29,6 +29,9 @@ from fusion_flows.server.connection import Connection, Unreachable
 PAUSED = "paused"
 """What the news of a run begin with while its processes wait."""
 
+COMPILING = "compiling"
+"""What they begin with while the simulator compiles, which may take minutes."""
+
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
 _SHARE = 100.0  # an artifact takes this share of a core at most, however long its table
@@ -240,7 +243,8 @@ class Follower:
 
     def _first(self) -> str:
         """Return what the news begin with while the simulator makes no progress."""
-        return PAUSED if self._paused() else self._stall.text
+        compiling = COMPILING if self.state.compiling else ""
+        return PAUSED if self._paused() else self._stall.text or compiling
 
     def _show(self, last: bool) -> None:
         paused = self._paused() and not last

@@ -13,6 +13,7 @@ from uuid import UUID
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.results.durations import clock
+from fusion.results.files import write_atomic
 from fusion.results.progress import ProgressReader
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.definition import Sweep
@@ -25,7 +26,13 @@ from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.following.live_plot import LivePlot
 from fusion_flows.following.log_forwarder import LogForwarder
 from fusion_flows.following.onlooker import Bar, News
-from fusion_flows.following.reporting import PAUSED, ChangedArtifacts, PlotArtifact, after
+from fusion_flows.following.reporting import (
+    COMPILING,
+    PAUSED,
+    ChangedArtifacts,
+    PlotArtifact,
+    after,
+)
 from fusion_flows.following.stall import Stall
 from fusion_flows.report.setting import sweep_subject
 from fusion_flows.report.sweep_page import SHOWN_POINTS
@@ -56,6 +63,8 @@ class SweepFollower:
     ) -> None:
         """states: of all points. cores: that compute. paused: whether they wait where they are."""
         self._paused = paused
+        self._run = run
+        self._kept = b""  # what is in the file of the news
         self.artifacts = Artifacts(connection, flow_run_id)
         self.error = ""
         """What the simulator said last of why it failed as a whole."""
@@ -77,8 +86,10 @@ class SweepFollower:
         )
         """Of the simulators on this machine."""
         self._cores = cores
+        self._compiling = False
         self._requests = 0
-        self._seconds = 0.0
+        self._timed_requests = 0
+        self._seconds = 0.0  # in which these were computed
         self._since: float | None = None
         self._rests = False
         self._rows: dict[str, tuple[int, bool, Row]] = {}
@@ -91,15 +102,21 @@ class SweepFollower:
         seconds = self._seconds
         if self._since is not None:
             seconds += time.monotonic() - self._since
-        if seconds < _MEASURED_SECONDS or not self._requests:
+        if seconds < _MEASURED_SECONDS or not self._timed_requests:
             return REQUESTS_PER_SECOND * self._cores
-        return self._requests / seconds
+        return self._timed_requests / seconds
 
     def read_from(self, outcomes: Path) -> None:
         """Say which file the next simulator writes."""
         self.stall.reset()
         self._outcomes, self._written = OutcomeReader(outcomes), outcomes
-        self._since = time.monotonic()
+        self._compiling = False
+
+    def _begin_to_time(self) -> None:
+        """Start the clock: to start a simulator, and to compile, says nothing of how long the rest takes."""
+        self._compiling = False
+        if self._since is None and not self._rests:
+            self._since = time.monotonic()
 
     def pause(self) -> None:
         """Say that no simulator works now."""
@@ -128,13 +145,15 @@ class SweepFollower:
 
         last: nothing more will come, so nothing is held back.
         """
+        percent, text = self._progress(last)
+        self._keep_news(percent, text)
         self._log.forward(last=last)
-        self._show(last)
+        self._show(percent, text, last)
 
     def glance(self) -> None:
         """Read what is new, and tell it to who looks on in this process."""
-        self._read_outcomes()
         self._read_events()
+        self._read_outcomes()
         onlooker.tell(self._live_news)
 
     def _live_news(self) -> News:
@@ -152,7 +171,7 @@ class SweepFollower:
             bars=(Bar("points", counts["done"], len(states)), Bar("replications", done, needed)),
             finished=tuple(failed.values()),
             now=after(
-                PAUSED if self._paused() else self.stall.text,
+                self._first(),
                 ", ".join(
                     f"{counts[stage]} {stage}"
                     for stage in ("running", "waiting", "failed")
@@ -160,33 +179,60 @@ class SweepFollower:
                 ),
             ),
             requests=self._requests,
-            seconds_left=seconds_left(states, self.requests_per_second),
+            seconds_left=None
+            if self._compiling
+            else seconds_left(states, self.requests_per_second),
         )
 
+    def _first(self) -> str:
+        """Return what the news begin with while the simulator makes no progress."""
+        compiling = COMPILING if self._compiling else ""
+        return PAUSED if self._paused() else self.stall.text or compiling
+
     def _read_outcomes(self) -> None:
+        before = self._requests
         for _, (key, outcome) in self._outcomes.lines() if self._outcomes else ():
             if key in self._states:
                 state = self._states[key]
                 state.add(outcome)
                 self._requests += state.point.requests
+        if self._since is not None:
+            self._timed_requests += self._requests - before
+        elif self._requests > before:  # elsewhere, where nobody says when it begins
+            self._begin_to_time()
 
     def _read_events(self) -> None:
         for event in self._events.read():
             if event.get("type") == "point_failed" and event.get("key") in self._states:
                 key = event["key"]
                 self._states[key].failure = failure_of_event(event)
+            elif event.get("type") == "compiling":
+                self._compiling = True
+            elif event.get("type") == "computing":
+                self._begin_to_time()
             elif event.get("type") == "error":
                 self.error = str(event.get("message"))
 
-    def _show(self, last: bool) -> None:
-        states = list(self._states.values())
-        done, needed = _replications(states)
+    def _progress(self, last: bool) -> tuple[float, str]:
+        """Return how far the sweep is, in percent and in words."""
+        done, needed = _replications(self._states.values())
         percent = 100.0 * done / needed if needed else 100.0
-        paused = self._paused() and not last
-        going_on = PAUSED if paused else "running"
-        first = "" if last else PAUSED if paused else self.stall.text
-        text = after(first, self.news(done, needed, ended=last or paused))
-        self._put("progress", "progress", round(min(percent, 100.0), 1), text, last)
+        first = "" if last else self._first()
+        text = after(first, self.news(done, needed, ended=last or self._paused()))
+        return round(min(percent, 100.0), 1), text
+
+    def _keep_news(self, percent: float, text: str) -> None:
+        """Write the news into their file, for lists without a server."""
+        news = json.dumps({"percent": percent, "news": text}).encode()
+        if news != self._kept:
+            with suppress(OSError):  # on a full disk the results matter
+                write_atomic(self._run.news, news)
+                self._kept = news
+
+    def _show(self, percent: float, text: str, last: bool) -> None:
+        states = list(self._states.values())
+        going_on = PAUSED if self._paused() else "running"
+        self._put("progress", "progress", percent, text, last)
         rows = self.rows(states[:SHOWN_POINTS])
         if rows and not last:
             beyond = f", the first {SHOWN_POINTS}" if len(states) > SHOWN_POINTS else ""
@@ -216,7 +262,7 @@ class SweepFollower:
         begun, waiting = ("begun", "not begun") if ended else ("running", "waiting")
         named = {"running": begun, "waiting": waiting, "failed": "failed"}
         parts += [f"{counts[stage]} {text}" for stage, text in named.items() if counts[stage]]
-        if not ended and (counts["running"] or counts["waiting"]):
+        if not (ended or self._compiling) and (counts["running"] or counts["waiting"]):
             left = seconds_left(self._states.values(), self.requests_per_second)
             parts.append(f"ETA {clock(left)}")
         parts.append(f"{done}/{counted(needed, 'replication')}")

@@ -68,6 +68,11 @@ class RunDirectory(NamedTuple):
         return self.path / "progress.jsonl"
 
     @property
+    def news(self) -> Path:
+        """How far a sweep is, in percent and in words, for lists without a server."""
+        return self.path / "news.json"
+
+    @property
     def log(self) -> Path:
         """Standard output and error of the simulator."""
         return self.path / "logs" / "sim.log"

@@ -15,7 +15,8 @@ from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
 INTERRUPTED = "Interrupted"
 """The state of a run that neither goes on nor has come to an end of its own. Prefect has no such state."""
 
-_BY_SIGNAL = (130, 143)  # exit codes of a simulator that SIGINT or SIGTERM has ended
+BY_SIGINT, BY_SIGTERM = 130, 143
+"""Exit codes of what one of these signals has ended, or somebody before its time: it can be gone on with."""
 
 
 class FileState(NamedTuple):
@@ -71,9 +72,9 @@ def _state(run: RunDirectory) -> FileState:
     if code is None:
         last = _last_written(run)
         return FileState(INTERRUPTED, f"Its processes are gone. {kept}", True, started, last)
-    if code in _BY_SIGNAL:
-        said = f"Its simulator was {reason}. {kept}"
-        return FileState(INTERRUPTED, said, True, started, ended)
+    if code in (BY_SIGINT, BY_SIGTERM):  # of a sweep it is the flow that says so, in its own words
+        said = f"Its simulator was {reason}." if run.config.is_file() else "It was ended early."
+        return FileState(INTERRUPTED, f"{said} {kept}", True, started, ended)
     return FileState("Failed", reason, True, started, ended)
 
 

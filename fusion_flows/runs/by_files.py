@@ -3,6 +3,7 @@
 What was ended by SIGKILL with its worker and its server is Running for Prefect until somebody says otherwise.
 """
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -128,14 +129,8 @@ def _names(run: RunDirectory) -> tuple[str, str]:
 
 def run_by_files(run: RunDirectory) -> Run:
     """Return a run as its files have it."""
-    from fusion.results.progress import progress_of  # here, as numpy comes with it
-
-    progress = progress_of(run.progress)
-    done = sum(map(len, progress.finished.values()))
-    told = progress.total_erlangs > 0
-    loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
-    loads += f", {counted(done, 'replication')}"
     state = file_state(run)
+    percent, news = _sweep_progress(run) if run.sweep.is_file() else _run_progress(run)
     return Run(
         run_id=run.run_id,
         flow_run_id=None,
@@ -143,13 +138,41 @@ def run_by_files(run: RunDirectory) -> Run:
         state=state.name,
         message=state.message,
         over=state.over,
-        percent=round(100 * progress.fraction, 1) if told else None,
-        news=loads if told else "",
+        percent=percent,
+        news=as_ended(news) if state.over else news,
         created=_created(run),
         started=state.started,
         ended=state.ended,
         duration_seconds=state.duration_seconds,
     )
+
+
+def _run_progress(run: RunDirectory) -> tuple[float | None, str]:
+    """Return how far a run is, in percent and in words, from its events."""
+    from fusion.results.progress import progress_of  # here, as numpy comes with it
+
+    progress = progress_of(run.progress)
+    if not progress.total_erlangs:
+        return None, ""
+    done = sum(map(len, progress.finished.values()))
+    loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
+    compiling = "compiling, " if progress.compiling else ""
+    news = f"{compiling}{loads}, {counted(done, 'replication')}"
+    return round(100 * progress.fraction, 1), news
+
+
+def _sweep_progress(run: RunDirectory) -> tuple[float | None, str]:
+    """Return how far a sweep is, in percent and in words, as its flow has written it last."""
+    try:
+        news = json.loads(run.news.read_text(encoding="utf-8"))
+        return float(news["percent"]), str(news["news"])
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+    ):  # it has not begun, or is of an earlier version
+        return None, ""
 
 
 def corrected(run: Run, state: FileState, flow_run: "FlowRun") -> Run:

@@ -27,7 +27,7 @@ RECENT = 200
 _FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
 _ENDED = (  # what the news of a run that goes on say, and what is true when it does not
     (re.compile(r", ETA [\d:]+"), ""),
-    (re.compile(r"^(stalled since [^,]*|paused), "), ""),
+    (re.compile(r"^(stalled since [^,]*|paused|compiling), "), ""),
     (re.compile(r"\b(\d+) running\b"), r"\1 begun"),
     (re.compile(r"\b(\d+) waiting\b"), r"\1 not begun"),
     (re.compile(r", (running|paused)$"), ", interrupted"),

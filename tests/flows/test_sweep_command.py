@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from fusion_flows.command.schedules import make_schedule
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.runs.by_files import run_by_files
 from fusion_flows.runs.time_expressions import ArgumentError
 
 from .prefect_server import Prefect, wait_for
@@ -100,6 +102,11 @@ def test_a_sweep_that_was_ended_goes_on_by_the_command_that_is_told(
     wait_for(lambda: simulating(directory), 60, "the simulator")
     worker.cancel(submitted["flow_run_id"])
     assert worker.finished(submitted["flow_run_id"])["state_type"] == "CANCELLED"
+    by_files = wait_for(
+        lambda: (run := run_by_files(RunDirectory(directory))).over and run, 30, "the end"
+    )
+    assert by_files.state == "Interrupted"
+    assert re.match(r"\d/4 points, .*/160 replications", by_files.news)
     known = worker.api("POST", "flow_runs/count", {})
     told = f"`fusion sweep {directory / 'sweep.json'}`"
     for words in (

@@ -207,6 +207,15 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert f"{directory.name} going on: ended" in one.said()
     assert "Traceback" not in one.said()
     assert kept.read_bytes().count(b"\n") > 2
+    listing = here("runs", "--json", environment=one.environment, cwd=folder)
+    out, error = listing.communicate(timeout=60)
+    assert listing.returncode == 0, error
+    found = {run["run_id"]: run for run in json.loads(out)}
+    for run_id in (directory.name, of_sweep.name):
+        assert found[run_id]["state"] == "Interrupted"
+        assert found[run_id]["percent"] is not None
+    assert goes_on in found[of_sweep.name]["message"]
+    assert "6 points" in found[of_sweep.name]["news"]
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from numba.core.errors import TypingError
 
 import fusion
 from fusion.results.file_lock import lock
+from fusion.results.progress import ProgressReader
 
 PACKAGE = Path(fusion.__file__).parent
 KERNEL = sorted((PACKAGE / "kernel").glob("*.py"))
@@ -126,7 +127,7 @@ def test_first_start_says_that_it_compiles_and_the_second_does_not(tmp_path: Pat
         PACKAGE, tmp_path / "fusion", copy_function=shutil.copyfile
     )  # with times of its own
     cache = tmp_path / "cache"
-    said, files = [], []
+    said, files, told = [], [], []
     for name, folder in (("first", PACKAGE.parent), ("second", tmp_path)):
         result = subprocess.run(
             [
@@ -147,8 +148,11 @@ def test_first_start_says_that_it_compiles_and_the_second_does_not(tmp_path: Pat
             line.split(maxsplit=3)[3] for line in result.stderr.splitlines() if "compil" in line
         ]
         said.append([line.split()[0] for line in lines])
+        events = ProgressReader(tmp_path / name / "progress.jsonl").read()
+        told.append([event["type"] for event in events][1:3])
         files.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.nbc")})
     assert said == [["compiling", "compiled"], []]
+    assert told == [["compiling", "computing"], ["computing", "erlang_start"]]
     assert files[0] == files[1]
 
 

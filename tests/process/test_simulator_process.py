@@ -332,7 +332,8 @@ def test_two_simulators_in_one_directory(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "another simulator" in result.stderr
     events = list(ProgressReader(tmp_path / "progress.jsonl").read())
-    assert {event["type"] for event in events} <= {"start", "erlang_start", "iteration"}
+    of_one = {"start", "compiling", "computing", "erlang_start", "iteration"}
+    assert {event["type"] for event in events} <= of_one
 
 
 def test_finished_run_is_not_computed_again(finished_copy: Path) -> None:
@@ -344,7 +345,8 @@ def test_finished_run_is_not_computed_again(finished_copy: Path) -> None:
     assert events[: len(first)] == first
     second = events[len(first) :]
     # What is there is told before the loads that it completes, and no load starts.
-    told = [event["type"] for event in first if event["type"] != "erlang_start"]
+    begun = {"compiling", "computing", "erlang_start"}
+    told = [event["type"] for event in first if event["type"] not in begun]
     assert sorted(event["type"] for event in second) == sorted(told)
     assert all(event["resumed"] for event in second if event["type"] == "iteration")
 
@@ -355,8 +357,9 @@ def test_progress_tells_the_whole_story(finished: Path) -> None:
     for event in events:
         state.add(event)
         assert event["ts"].endswith("+00:00")
-    assert [event["type"] for event in events] == [
+    assert [event["type"] for event in events if event["type"] != "compiling"] == [
         "start",
+        "computing",
         *["erlang_start", *["iteration"] * 3, "erlang_complete"] * 3,
         "complete",
     ]

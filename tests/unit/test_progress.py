@@ -125,6 +125,20 @@ def test_the_time_left_of_a_resumed_run_is_that_of_its_own_replications() -> Non
     assert state.seconds_left == pytest.approx(100.0 * 22, rel=0.01)
 
 
+def test_the_time_left_does_not_count_what_was_compiled() -> None:
+    state = ProgressState()
+    state.add({"type": "start", "config": {"total_erlangs": 1, "total_iterations": 10}})
+    state.started = time.monotonic() - 100.0
+    state.add({"type": "compiling"})
+    assert state.compiling
+    state.add({"type": "computing"})
+    assert not state.compiling
+    assert state.started is not None
+    state.started -= 2.0
+    state.add({"type": "iteration", "erlang": 10.0, "iteration": 0, "metrics": {}})
+    assert state.seconds_left == pytest.approx(18.0, rel=0.05)
+
+
 def test_times_have_a_zone(path: Path) -> None:
     writer = ProgressWriter(path)
     writer.write("start", config={})
