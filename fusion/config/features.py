@@ -352,10 +352,6 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("slicing", "protection"): _ONE_BACKUP,
     ("grooming", "protection"): _ONE_BACKUP,
     #
-    (
-        "waiting",
-        "quality",
-    ): "a lightpath that comes back adds noise that its neighbours were not checked for",
     ("C and L", "noise of one band"): "that model knows one band; gsnr knows both",
     ("other bands", "noise of one band"): _TWO_BANDS,
     ("other bands", "noise"): _TWO_BANDS,

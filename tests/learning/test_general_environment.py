@@ -300,7 +300,7 @@ def test_what_failures_need_is_compiled_before_the_first_request_is_shown(
     assert env.measured().failures.link_outages.sum() == 0
 
 
-@pytest.mark.parametrize("restoration", ["none", "reroute"])
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
 def test_failures_and_quality_at_once(restoration: str) -> None:
     failure = {**FAILURES["at random"], "restoration": restoration}
     env = EonEnv("quick", overrides(failure=failure, **QUALITY["noise"]), load=LOAD)

@@ -85,7 +85,7 @@ def twin_for(case: Case, topology: Topology) -> ProtectedQualityTwin:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("restoration", ["none", "reroute"])
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
 @given(data=st.data())
 @settings(derandomize=True, deadline=None, max_examples=25)
 def test_decisions_are_those_of_the_twin(mode: str, restoration: str, data: st.DataObject) -> None:
