@@ -81,7 +81,9 @@ def test_a_sweep_is_called_in_its_report_as_its_run_was_named(tmp_path: Path) ->
     run = RunDirectory(tmp_path / "0123456789ab")
     run.path.mkdir()
     run.flow_run.write_text('{"flow_run_id": "", "name": "nightly"}')
-    page = sweep_page(SWEEP, point_states(sweep_points(SWEEP), {}, ""), "", run=run, suspended=True)
+    page = sweep_page(
+        SWEEP, point_states(sweep_points(SWEEP), {}, SWEEP.metric), "", run=run, suspended=True
+    )
     assert page.title == "nightly (quick over k_paths x path_order x erlang)"
     assert "fusion resume 0123456789ab" in markdown(page)
 
