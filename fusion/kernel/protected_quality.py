@@ -8,7 +8,7 @@ import numpy as np
 
 from fusion.kernel import inner
 from fusion.kernel.arrays import Int32s, Network, Words
-from fusion.kernel.impairments import Impairments, Light, next_apart, stay_out_of_line
+from fusion.kernel.impairments import Impairments, Light, stay_out_of_line
 from fusion.kernel.protection import (
     Lit,
     Protected,
@@ -18,8 +18,8 @@ from fusion.kernel.protection import (
     look_at_backup,
     take_noise_of,
 )
+from fusion.kernel.quality_search import next_place
 from fusion.kernel.records import Quality
-from fusion.kernel.search import APART, find_start
 
 SECOND_DRAW = float(1 << 20)
 """What is behind so many equal parts of [0, 1) is uniform again: one number gives two."""
@@ -43,49 +43,6 @@ def try_out(
 
 
 @inner
-def next_place(
-    network: Network,
-    state: Protected,
-    impairments: Impairments | None,
-    light: Light | None,
-    free: Words,
-    first_hop: Int32s,
-    fit: int,
-    path: int,
-    width: int,
-    tie: float,
-    turn: int,
-    overlaps: int,
-    plane: int,
-) -> Any:
-    """Return (plane, start, score, overlaps) of the place that is tried after so many others.
-
-    start is -1 if there is none. As `quality_search.place_in_turn`, in any free slots and over any links.
-    """
-    if impairments is not None and light is not None:
-        keeps_apart = fit == APART
-        if keeps_apart:
-            plane, start, overlaps = next_apart(
-                free,
-                light.lit,
-                light.first,
-                network.links,
-                network.shifts,
-                impairments,
-                first_hop[path],
-                first_hop[path + 1],
-                width,
-                overlaps,
-                plane,
-            )
-            return plane, start, 0.0, overlaps
-    start, score = find_start(
-        free, state.usage, first_hop, network.links, network.shifts, fit, turn, path, width, tie
-    )
-    return np.int64(turn), np.int64(start), score, np.int64(-1)
-
-
-@inner
 def place_good(
     network: Network,
     state: Protected,
@@ -94,7 +51,9 @@ def place_good(
     impairments: Impairments | None,
     light: Light | None,
     free: Words,
+    first_hop: Int32s,
     fit: int,
+    row: int,
     path: int,
     bit_rate: int,
     tie: float,
@@ -102,7 +61,9 @@ def place_good(
 ) -> Any:
     """Return (plane, start, column, score) of a good lightpath on a path, as `place_well` finds it; else -1s.
 
-    rechecks: whether it must leave their quality to the others.
+    first_hop: as in `Network`, or the `joint_hop` of one signal on a path and the next, which must be good on
+    both. row: of a connection that is not up, for such a signal; else -1. rechecks: whether it must leave
+    their quality to the others.
     """
     stay_out_of_line()
     for option in range(quality.options.shape[1]):
@@ -116,73 +77,11 @@ def place_good(
         for turn in range(free.shape[0]):
             plane, start, score, overlaps = next_place(
                 network,
-                state,
+                state.usage,
                 impairments,
                 light,
                 free,
-                network.first_hop,
-                fit,
-                path,
-                width,
-                tie,
-                np.int64(turn),
-                overlaps,
-                plane,
-            )
-            if start < 0:
-                continue
-            if is_good_now(
-                quality,
-                network,
-                lit,
-                np.int64(path),
-                plane,
-                start,
-                one,
-                rechecks,
-            ):
-                return plane, start, one, score
-            lit.noise.refused[0] += 1
-    return np.int64(-1), np.int64(-1), np.int64(-1), 0.0
-
-
-@inner
-def place_good_split(
-    network: Network,
-    protection: Protection,
-    state: Protected,
-    quality: Quality,
-    lit: Lit,
-    impairments: Impairments | None,
-    light: Light | None,
-    fit: int,
-    row: int,
-    path: int,
-    bit_rate: int,
-    tie: float,
-) -> Any:
-    """Return (plane, start, column, score) of one signal that is good on both of its paths; else -1s.
-
-    row: of a connection that is not up.
-    """
-    stay_out_of_line()
-    rechecks = bool(quality.rechecks)
-    for option in range(quality.options.shape[1]):
-        one = np.int64(quality.options[bit_rate, option])
-        if one < 0:
-            break
-        width = np.int64(network.width[network.width_row[path], one])
-        if width <= 0:
-            continue
-        plane, overlaps = np.int64(-1), np.int64(-1)
-        for turn in range(state.free.shape[0]):
-            plane, start, score, overlaps = next_place(
-                network,
-                state,
-                impairments,
-                light,
-                state.free,
-                protection.joint_hop,
+                first_hop,
                 fit,
                 path,
                 width,
@@ -194,7 +93,7 @@ def place_good_split(
             if start < 0:
                 continue
             good = is_good_now(quality, network, lit, np.int64(path), plane, start, one, rechecks)
-            if good:
+            if good and row >= 0:
                 # What both disturb must bear them together.
                 if rechecks:
                     try_out(quality, network, lit, np.int64(2 * row), path, plane, start, one)
@@ -242,22 +141,7 @@ def place_good_pair(
     """
     stay_out_of_line()
     none = np.int64(-1)
-    if protection.same_slots:
-        plane, start, column, score = place_good_split(
-            network,
-            protection,
-            state,
-            quality,
-            lit,
-            impairments,
-            light,
-            fit,
-            row,
-            path,
-            bit_rate,
-            tie,
-        )
-        return plane, start, column, plane, start, column, score
+    split = protection.same_slots
     plane, start, column, score = place_good(
         network,
         state,
@@ -266,12 +150,16 @@ def place_good_pair(
         impairments,
         light,
         state.free,
+        protection.joint_hop if split else network.first_hop,
         fit,
+        np.int64(row) if split else none,
         path,
         bit_rate,
         tie,
         bool(quality.rechecks),
     )
+    if split:
+        return plane, start, column, plane, start, column, score
     if start < 0:
         return none, none, none, none, none, none, 0.0
     free = state.free
@@ -290,7 +178,9 @@ def place_good_pair(
         impairments,
         light,
         free,
+        network.first_hop,
         fit,
+        none,
         path + 1,
         bit_rate,
         tie * SECOND_DRAW % 1.0,

@@ -253,7 +253,7 @@ def is_good_now(
 
 
 @compiled
-def switch_on(
+def switch(
     network: Network,
     state: Protected,
     quality: Quality | None,
@@ -262,40 +262,14 @@ def switch_on(
     light: Light | None,
     row: int,
     leg: int,
+    is_on: bool,
 ) -> None:
-    """Note that a lightpath of a connection is lit from now on, for what looks at light."""
+    """Note that a lightpath of a connection is lit or dark from now on, for what looks at light."""
     if quality is not None and lit is not None:
-        add_noise_of(quality, network, lit, np.int64(2 * row + leg))
-    change_light(network, state, impairments, light, row, leg)
-
-
-@compiled
-def switch_off(
-    network: Network,
-    state: Protected,
-    quality: Quality | None,
-    lit: Lit | None,
-    impairments: Impairments | None,
-    light: Light | None,
-    row: int,
-    leg: int,
-) -> None:
-    """Note that a lightpath of a connection is dark from now on."""
-    if quality is not None and lit is not None:
-        take_noise_of(quality, network, lit, np.int64(2 * row + leg))
-    change_light(network, state, impairments, light, row, leg)
-
-
-@compiled
-def change_light(
-    network: Network,
-    state: Protected,
-    impairments: Impairments | None,
-    light: Light | None,
-    row: int,
-    leg: int,
-) -> None:
-    """Switch the light of a lightpath on or off."""
+        if is_on:
+            add_noise_of(quality, network, lit, np.int64(2 * row + leg))
+        else:
+            take_noise_of(quality, network, lit, np.int64(2 * row + leg))
     if impairments is not None:
         path = state.path[row] + leg
         switch_light(
@@ -345,7 +319,7 @@ def activate(
         ):
             return False
     toggle(state.lit, plane, network.links, hop, end, start, width)
-    switch_on(network, state, quality, lit, impairments, light, row, BACKUP)
+    switch(network, state, quality, lit, impairments, light, row, BACKUP, True)
     return True
 
 
@@ -364,7 +338,7 @@ def deactivate(
     plane, start, width = state.plane[row, 1], state.start[row, 1], state.width[row, 1]
     hop, end = network.first_hop[backup], network.first_hop[backup + 1]
     toggle(state.lit, plane, network.links, hop, end, start, width)
-    switch_off(network, state, quality, lit, impairments, light, row, BACKUP)
+    switch(network, state, quality, lit, impairments, light, row, BACKUP, False)
 
 
 @compiled
@@ -397,7 +371,7 @@ def release(
         hop, end = network.first_hop[path], network.first_hop[path + 1]
         toggle(state.free, plane, network.links, hop, end, start, width)
         change_usage(state.usage, plane, start, width, hop - end)
-        switch_off(network, state, quality, lit, impairments, light, row, leg)
+        switch(network, state, quality, lit, impairments, light, row, leg, False)
     if protection.shared:
         claim(network, protection, state, row, now, -1)
     state.following[row] = state.cursor[UNUSED]
@@ -424,7 +398,7 @@ def take(
         hop, end = network.first_hop[path], network.first_hop[path + 1]
         toggle(state.free, plane, network.links, hop, end, start, width)
         change_usage(state.usage, plane, start, width, end - hop)
-        switch_on(network, state, quality, lit, impairments, light, row, leg)
+        switch(network, state, quality, lit, impairments, light, row, leg, True)
     if quality is not None and protection.shared:
         foresee_noise(quality, network, lit, np.int64(2 * row + 1))
     if protection.shared:

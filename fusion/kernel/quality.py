@@ -167,6 +167,26 @@ def measure(
 
 
 @inner
+def noise_of(
+    quality: Quality,
+    network: Network,
+    state: Lightpaths,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Return the noise of a lightpath that is not up, whomever it would disturb."""
+    noise = state.noise
+    ratio, count = measure(quality, network, state, path, plane, start, column)
+    for n in range(count):
+        other = noise.near[n]
+        noise.shared[other] = 0.0
+        noise.added[other] = 0.0
+    return ratio
+
+
+@inner
 def change_of(
     quality: Quality, state: Lightpaths, other: int, plane: int, start: int, column: int
 ) -> Any:
@@ -270,12 +290,7 @@ def decibels_of(
     """Return the signal to noise of a lightpath that is not up, in dB."""
     if quality is None:
         return math.inf
-    noise = state.noise
-    ratio, count = measure(quality, network, state, path, plane, start, column)
-    for n in range(count):
-        other = noise.near[n]
-        noise.shared[other] = 0.0
-        noise.added[other] = 0.0
+    ratio = noise_of(quality, network, state, path, plane, start, column)
     return -10.0 * math.log10(ratio) if ratio > 0.0 else math.inf
 
 
@@ -333,8 +348,7 @@ def add_noise(quality: Quality | None, network: Network, state: Lightpaths, row:
 @inner
 def foresee_noise(quality: Quality, network: Network, state: Lightpaths, row: int) -> None:
     """Note the noise that a lightpath would have if it were set up now, which stays dark."""
-    noise = state.noise
-    ratio, count = measure(
+    state.noise.ratio[row] = noise_of(
         quality,
         network,
         state,
@@ -343,11 +357,6 @@ def foresee_noise(quality: Quality, network: Network, state: Lightpaths, row: in
         np.int64(state.start[row]),
         np.int64(state.column[row]),
     )
-    noise.ratio[row] = ratio
-    for n in range(count):
-        other = noise.near[n]
-        noise.shared[other] = 0.0
-        noise.added[other] = 0.0
 
 
 @inner

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion.kernel import inner
-from fusion.kernel.arrays import Network
-from fusion.kernel.impairments import Impairments, next_apart
+from fusion.kernel.arrays import Int32s, Network, Words
+from fusion.kernel.impairments import Impairments, Light, next_apart
 from fusion.kernel.quality import is_good
 from fusion.kernel.records import Quality
 from fusion.kernel.search import APART, find_start
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 
 @inner
-def place_in_turn(
+def next_place(
     network: Network,
-    impairments: Impairments,
-    state: Connections,
+    usage: Int32s,
+    impairments: Impairments | None,
+    light: Light | None,
+    free: Words,
+    first_hop: Int32s,
     fit: int,
     path: int,
     width: int,
@@ -30,38 +33,32 @@ def place_in_turn(
     overlaps: int,
     plane: int,
 ) -> Any:
-    """Return (plane, start, overlaps) of the place on a path that is tried after so many others.
+    """Return (plane, start, score, overlaps) of the place on a path that is tried after so many others.
 
     start is -1 if there is none. That of the fit in the plane number `turn`, or with APART what `next_apart`
-    has behind the place before.
+    has behind the place before. free: slots to look at. first_hop: as in `Network`, or over other links.
     """
-    if fit == APART:
-        return next_apart(
-            state.free,
-            state.light.lit,
-            state.light.first,
-            network.links,
-            network.shifts,
-            impairments,
-            network.first_hop[path],
-            network.first_hop[path + 1],
-            width,
-            overlaps,
-            plane,
-        )
-    start, _ = find_start(
-        state.free,
-        state.usage,
-        network.first_hop,
-        network.links,
-        network.shifts,
-        fit,
-        turn,
-        path,
-        width,
-        tie,
+    if impairments is not None and light is not None:
+        keeps_apart = fit == APART
+        if keeps_apart:
+            plane, start, overlaps = next_apart(
+                free,
+                light.lit,
+                light.first,
+                network.links,
+                network.shifts,
+                impairments,
+                first_hop[path],
+                first_hop[path + 1],
+                width,
+                overlaps,
+                plane,
+            )
+            return plane, start, 0.0, overlaps
+    start, score = find_start(
+        free, usage, first_hop, network.links, network.shifts, fit, turn, path, width, tie
     )
-    return np.int64(turn), np.int64(start), np.int64(-1)
+    return np.int64(turn), np.int64(start), score, np.int64(-1)
 
 
 @inner
@@ -89,24 +86,21 @@ def place_well(
             continue
         plane, overlaps = np.int64(-1), np.int64(-1)
         for turn in range(state.free.shape[0]):
-            if impairments is None:
-                plane = np.int64(turn)
-                start, _ = find_start(
-                    state.free,
-                    state.usage,
-                    network.first_hop,
-                    network.links,
-                    network.shifts,
-                    fit,
-                    plane,
-                    path,
-                    width,
-                    tie,
-                )
-            else:
-                plane, start, overlaps = place_in_turn(
-                    network, impairments, state, fit, path, width, tie, turn, overlaps, plane
-                )
+            plane, start, _, overlaps = next_place(
+                network,
+                state.usage,
+                impairments,
+                state.light,
+                state.free,
+                network.first_hop,
+                fit,
+                path,
+                width,
+                tie,
+                np.int64(turn),
+                overlaps,
+                plane,
+            )
             if start >= 0:
                 if is_good(quality, network, state, np.int64(path), plane, start, one):
                     return plane, np.int64(start), one

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from fusion.config.counts import counted
 from fusion_flows.rundir import directory as rundir
-from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import FileState, file_state, recorded_flow_run, recorded_name
 from fusion_flows.runs.lookup import (
@@ -218,7 +217,7 @@ def lost(client: "SyncPrefectClient", found: Sequence[Found]) -> dict[UUID, File
 
 def _looks_lost(found: Found) -> bool:
     """Return whether no process holds the directory of a run that is said to have one."""
-    state = found.flow_run.state if found.flow_run else None
+    state = found.state
     if state is None or found.directory is None:
         return False
     without_process = (
@@ -226,7 +225,7 @@ def _looks_lost(found: Found) -> bool:
     )
     if without_process or datetime.now(UTC) - state.timestamp < _STARTING:
         return False
-    return not run_lock.in_use(found.directory)
+    return not found.is_held
 
 
 def _directories(runs_dir: Path) -> list[_Created]:

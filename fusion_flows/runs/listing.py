@@ -456,7 +456,7 @@ def _ask_to_cancel(client: "SyncPrefectClient", found: Found) -> None:
     """Propose Cancelling to a run that is not over. Prefect makes it Cancelled for one that waits."""
     from prefect.states import Cancelling
 
-    state = found.flow_run.state if found.flow_run else None
+    state = found.state
     if found.flow_run and (state is None or not (state.is_final() or state.is_cancelling())):
         client.set_flow_run_state(found.flow_run.id, Cancelling())
 

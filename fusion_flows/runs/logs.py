@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import no_directory
 from fusion_flows.rundir.log_stream import LogStream
 from fusion_flows.runs.by_files import find_by_files
@@ -86,7 +85,7 @@ def _over(client: "SyncPrefectClient | None", found: Found) -> Callable[[], floa
 
     def over() -> float | None:
         if client is None or found.flow_run is None:
-            return None if found.directory and run_lock.in_use(found.directory) else math.inf
+            return None if found.is_held else math.inf
         flow_run = _patiently(lambda: refresh(client, found)).flow_run
         if flow_run is None or flow_run.state is None:
             return math.inf

@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict
 
 from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.server.paging import PAGE, pages
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.filters import FlowFilter
-    from prefect.client.schemas.objects import Artifact, FlowRun
+    from prefect.client.schemas.objects import Artifact, FlowRun, State
 
 RECENT = 200
 """Runs among which the one that was meant is looked for."""
@@ -84,6 +85,16 @@ class Found(NamedTuple):
     def owns_directory(self) -> bool:
         """Whether the directory is there and made for this run."""
         return self.directory is not None and self.directory.run_id == self.run_id
+
+    @property
+    def state(self) -> "State[Any] | None":
+        """What Prefect says of the flow run; None where it says nothing."""
+        return self.flow_run.state if self.flow_run else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process on this machine holds the directory."""
+        return self.directory is not None and run_lock.in_use(self.directory)
 
     @property
     def name(self) -> str:
@@ -299,7 +310,7 @@ def ambiguous(text: str, found: list[Found]) -> str:
 
 
 def _told(found: Found) -> str:
-    state = found.flow_run.state if found.flow_run else None
+    state = found.state
     return f"{found.run_id} ({(state.name if state else '') or 'not in Prefect'})"
 
 

@@ -7,7 +7,6 @@ One that no worker could start waits in its process (Paused).
 import time
 from typing import TYPE_CHECKING, Any
 
-from fusion_flows.rundir import lock as run_lock
 from fusion_flows.runs.by_files import lost
 from fusion_flows.runs.lookup import Found, Run, RunError, described, find, refresh
 from fusion_flows.server.address import connect
@@ -84,14 +83,9 @@ def resume(*run: str) -> list[Run]:
 
 def _is_leaving(found: Found) -> bool:
     """Return whether a run is suspended, and its process is still there, on this machine."""
-    state = found.flow_run.state if found.flow_run else None
-    return (
-        state is not None
-        and state.is_paused()
-        and bool(state.state_details.pause_reschedule)
-        and found.directory is not None
-        and run_lock.in_use(found.directory)
-    )
+    state = found.state
+    is_suspended = state and state.is_paused() and state.state_details.pause_reschedule
+    return bool(is_suspended) and found.is_held
 
 
 def _pause(client: "SyncPrefectClient", found: Found) -> None:
@@ -116,30 +110,26 @@ def _check(found: Found, answer: Any, what: str) -> None:
 
 def _refuse_to_pause(client: "SyncPrefectClient", found: Found) -> None:
     """Raise RunError for a run that does not compute, or is ending."""
-    state = found.flow_run.state if found.flow_run else None
-    if state is None:
-        if found.flow_run is None:
-            raise RunError(f"{_called(found)} is not in Prefect, which pauses runs")
-        raise RunError(f"{_called(found)} {_WAITS}")
-    if state.is_running():
+    if found.flow_run is None:
+        raise RunError(f"{_called(found)} is not in Prefect, which pauses runs")
+    state = found.state
+    if state and state.is_running():
         if lost(client, [found]):
             raise RunError(f"{_called(found)} has lost its processes: nothing is left to pause")
         return
-    if state.is_paused():
+    if state and state.is_paused():
         raise RunError(f"{_called(found)} is {state.name} already; `fusion resume` lets it go on")
-    if state.is_final():
+    if state and state.is_final():
         raise RunError(f"{_called(found)} is over ({state.name}): nothing is left to pause")
-    if state.is_cancelling():
+    if state and state.is_cancelling():
         raise RunError(f"{_called(found)} is being cancelled")
-    raise RunError(f"{_called(found)} {_WAITS}")
-
-
-_WAITS = "has not begun, so there is nothing to pause; `fusion cancel` takes it out of the line"
+    told = "has not begun, so there is nothing to pause; `fusion cancel` takes it out of the line"
+    raise RunError(f"{_called(found)} {told}")
 
 
 def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
     """Raise RunError for a run that is not paused, or that nobody would go on with."""
-    state = found.flow_run.state if found.flow_run else None
+    state = found.state
     finish = f"`{found.to_go_on}` finishes what it left"
     if state is not None and state.is_paused():
         if lost(client, [found]):
