@@ -32,6 +32,7 @@ def live(start: str, header: str = "") -> Iterator[None]:
     the log of the flow, which says the same in more words, is in its file, and only warnings are shown.
     """
     if not is_live():
+        _start_embedded_server()
         yield
         return
     with ExitStack() as stack:
@@ -182,8 +183,10 @@ class _Above(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, with its level. How a run ends is told by the command, in other words."""
+        from fusion_flows.following.flow_ends import BY_SIGNAL  # here, as Prefect comes with it
+
         with suppress(Exception):  # a line that cannot be printed ends no run
             said = record.getMessage()
-            if not said.startswith("Crash detected!"):
+            if not said.startswith(("Crash detected!", BY_SIGNAL)):
                 text = printable(f"{record.levelname.lower()}: {said}")
                 self._console.print(Text(text, style="yellow"), soft_wrap=True)

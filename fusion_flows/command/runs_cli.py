@@ -1,5 +1,6 @@
 """The verbs of the command `fusion` about runs."""
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -24,6 +25,10 @@ from fusion_flows.report import tables
 from fusion_flows.rundir.files import Preview
 from fusion_flows.runs import listing, pausing
 from fusion_flows.runs.time_expressions import ArgumentError
+
+_BY_WORKER = (
+    "Flow run was cancelled successfully."  # Prefect's message of a run that a worker has ended
+)
 
 
 def _run(
@@ -157,7 +162,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
         print_json({**found.model_dump(), "files": as_dicts(found.files)})
         return DONE
     one = found.run
-    state = f"{one.state}: {one.message}" if one.message else one.state
+    state = ": ".join(filter(None, (one.state, _message(one))))
     times = f"{local(one.started)}, {in_two_units(one.duration_seconds) or 'no time'}"
     lines = [
         ("Run", f"{one.run_id}  {one.name}".rstrip()),
@@ -255,9 +260,16 @@ def _print_states(found: list[listing.Run], json: bool) -> int:
         print_json(found)
         return DONE
     for one in found:
-        message = f" ({one.message.removeprefix(f'{one.state}: ')})" if one.message else ""
-        print(f"{one.run_id}  {one.name}: {one.state}{message}")
+        message = _message(one)
+        print(f"{one.run_id}  {one.name}: {one.state}{f' ({message})' if message else ''}")
     return DONE
+
+
+def _message(run: listing.Run) -> str:
+    """Return the message of a run's state for a line that begins with that state."""
+    if run.message == _BY_WORKER:
+        return "what was finished is kept." if run.started else ""
+    return re.sub(rf"^{re.escape(run.state)}[:;]\s+", "", run.message)
 
 
 @text_of(listing.cancel)
@@ -270,14 +282,15 @@ def _cancel(
         print_json(ended)
     failed = False
     for one in ended:
-        before = "was over already" if one.was_over else ""
-        still = "is not over yet" if wait and not one.run.over else ""
-        failed = failed or bool(before or still)
+        still = wait and not one.run.over
+        failed = failed or one.was_over or still
         if not json:
             state = one.run.state or "gone"
-            message = one.run.message.removeprefix(f"{state}; ")
-            said = ", ".join(filter(None, (before, still, message)))
-            print(f"{one.run.run_id}  {one.run.name}: {state}{f' ({said})' if said else ''}")
+            message = "it is not over yet" if still else _message(one.run).removesuffix(".")
+            said = f"{state} ({message})" if message else state
+            if one.was_over:  # how it ended says nothing of what was asked now
+                said = f"it was over already, {state}"
+            print(f"{one.run.run_id}  {one.run.name}: {said}")
     return FAILED if failed else DONE
 
 

@@ -19,6 +19,7 @@ from fusion.scenario.inputs import read_inputs
 from fusion_flows.flows import form
 from fusion_flows.following import publish
 from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
+from fusion_flows.following.artifacts import tell_that_it_is_resumed
 from fusion_flows.following.flow_ends import (
     SimulationError,
     failure_of,
@@ -39,7 +40,7 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import recorded_name
+from fusion_flows.rundir.file_state import recorded_name, recorded_run_id
 from fusion_flows.rundir.redaction import redact, without_secrets
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
 from fusion_flows.server.run_labels import add_tags, given_name
@@ -156,6 +157,7 @@ def _run(
             logger.warning("%s", note)
         run = rundir.create(settings.runs_dir, run_id, to_ini(config))
     logger.info("Run directory: %s", run.path)
+    earlier = [run.run_id, *filter(None, [recorded_run_id(run)])]
 
     with (
         run_lock.hold_own(run, run_id),
@@ -165,6 +167,8 @@ def _run(
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "" if resume else template, [config])
+        if run.run_id != run_id:
+            tell_that_it_is_resumed(connection, earlier, run_id)
         go_on = f"a retry, or resume={run.run_id}, goes on from there"
         watch = Watch(connection, flow_run_id)
         stall = Stall(

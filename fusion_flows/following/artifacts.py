@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +73,24 @@ class Artifacts:
             limit=1,
         )
         return found[0].id if found else None
+
+
+def tell_that_it_is_resumed(connection: Connection, earlier: Iterable[str], run_id: str) -> None:
+    """Have the progress of earlier runs say that another goes on with their files.
+
+    earlier: their run ids. Nothing here can end the run, and a run that never had a progress gets none.
+    """
+    keys = [artifact_key("progress", each) for each in earlier if each != run_id]
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=keys))
+    change = ArtifactUpdate(description=f"resumed as {run_id}")
+    with suppress(Exception):  # the server is away, or says no
+        found = connection.call(lambda client: client.read_artifacts(artifact_filter=wanted))
+        for artifact in found:
+            connection.call(partial(_change, artifact_id=artifact.id, change=change))
+
+
+def _change(client: SyncPrefectClient, artifact_id: UUID, change: ArtifactUpdate) -> None:
+    client.update_artifact(artifact_id, change)
 
 
 def news(state: ProgressState, confidence: float, *, ended: bool = False) -> str:

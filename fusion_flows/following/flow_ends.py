@@ -46,6 +46,9 @@ class SimulationError(RuntimeError):
         return str(self.args[0])
 
 
+BY_SIGNAL = "Ended by SIGTERM; what was finished is kept."
+"""What the log says in the place of Prefect's words, which call it a crash."""
+
 _TOLD = (
     *(ConfigError, SimulationError, RunDirectoryError, StoreError, ValidationError, CancelledRun),
 )
@@ -132,13 +135,17 @@ def _in_spite_of_a_pause(result: R) -> R:
 
 
 def _for_a_person(record: logging.LogRecord) -> bool:
-    """Drop what says nothing to a person: names of our hooks, that a Ctrl-C is a crash, and the traceback
+    """Drop what says nothing to a person: names of our hooks, that a signal is a crash, and the traceback
     that Prefect adds to an end whose message says everything.
     """
     message = str(record.msg)
     if message.startswith(("Running hook ", "Hook ")) and any(name in message for name in _HOOKS):
         return False
     is_end = message.startswith(("Crash detected!", "Finished in state Crashed"))
+    if is_end and "aborted by a termination signal" in message:
+        record.msg, record.args = BY_SIGNAL, ()
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return message.startswith("Crash")
     if is_end and str(getattr(record, "flow_run_id", "")) in map(str, _interrupted):
         return False
     if record.exc_info and isinstance(problem := record.exc_info[1], _TOLD):

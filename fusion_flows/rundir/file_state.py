@@ -8,9 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from fusion_flows.rundir import lock as run_lock
-from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
+from fusion_flows.rundir.directory import RunDirectory, command_to_go_on, run_id_of
 
 INTERRUPTED = "Interrupted"
 """The state of a run that neither goes on nor has come to an end of its own. Prefect has no such state."""
@@ -86,6 +87,14 @@ def recorded_name(run: RunDirectory) -> str:
 def recorded_flow_run(run: RunDirectory) -> str:
     """Return the id of the flow run that has worked in this directory last; empty where none is known."""
     return str(_record(run.flow_run).get("flow_run_id") or "")
+
+
+def recorded_run_id(run: RunDirectory) -> str:
+    """Return the run id of the flow run that has worked in this directory last; empty where none is known."""
+    try:
+        return run_id_of(UUID(recorded_flow_run(run)))
+    except ValueError:
+        return ""
 
 
 def is_complete(run: RunDirectory) -> bool:

@@ -912,11 +912,13 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     worker.api("POST", "logs/", [{**late, "flow_run_id": first["flow_run_id"]}])
     ended = fusion("cancel", first["run_id"])
     assert ended.code == 0
-    assert "going on: Cancelled (" in ended.out
+    assert "going on: Cancelled (what was finished is kept)\n" in ended.out
     assert simulators(directory) == []
     again = fusion("cancel", first["run_id"])
     assert again.code == 1
-    assert "was over already" in again.out
+    assert again.out.endswith("going on: it was over already, Cancelled\n")
+    shown = fusion("show", first["run_id"]).out
+    assert "State     Cancelled: what was finished is kept.\n" in shown
 
     rest, error = follower.stdout.read(), follower.stderr.read()
     assert follower.wait(40) == 0, error
@@ -1047,6 +1049,9 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     resumed = next(one for one in fusion("runs", "--json").json if one["state"] == "Completed")
     assert resumed["name"] == tmp_path.name
     assert fusion("show", resumed["run_id"], "--json").json["directory"] == str(directory)
+    first = fusion("show", run_id, "--json").json["run"]
+    assert (first["state"], first["news"]) == ("Cancelled", f"resumed as {resumed['run_id']}")
+    assert first["percent"] < 100
     noted = fusion("delete", "-y", resumed["run_id"])
     assert noted.code == 0, noted.err
     assert kept.exists(), "it is of the run that was resumed"

@@ -103,6 +103,8 @@ def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) ->
     assert (paused.code, paused.err) == (0, "")
     assert paused.out.startswith(f"{directory.name}  ")
     assert ": Suspended (nothing is computed. What was finished is kept; Resume" in paused.out
+    shown = fusion("show", directory.name).out
+    assert "State     Suspended: nothing is computed. What was finished is kept;" in shown
     assert has_left(worker, run_id)
     assert simulators(directory) == []
     before = replications(directory)

@@ -103,6 +103,16 @@ class Up:
                 name: (state, message or "") for name, state, message in database.execute(query)
             }
 
+    def logged(self, name: str) -> list[str]:
+        """Return the log of a flow run in the database."""
+        query = (
+            "SELECT log.message FROM log JOIN flow_run ON log.flow_run_id = flow_run.id "
+            "WHERE flow_run.name = ? ORDER BY log.timestamp"
+        )
+        path = Path(self.environment["PREFECT_HOME"]) / "prefect.db"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            return [message for (message,) in database.execute(query, (name,))]
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -207,6 +217,10 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert f"{directory.name} going on: ended" in one.said()
     assert "Traceback" not in one.said()
     assert kept.read_bytes().count(b"\n") > 2
+    for name in ("going on", "sweeping"):
+        said = one.logged(name)
+        assert "Ended by SIGTERM; what was finished is kept." in said
+        assert not any("rash" in line for line in said), said
     listing = here("runs", "--json", environment=one.environment, cwd=folder)
     out, error = listing.communicate(timeout=60)
     assert listing.returncode == 0, error
