@@ -26,11 +26,12 @@ from fusion_flows.following.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
-from fusion_flows.following.last_news import show_last
+from fusion_flows.following.last_news import complete, show_last
 from fusion_flows.following.live_network import LiveNetwork
 from fusion_flows.following.parameters import Text, refuse_forgotten
 from fusion_flows.following.publish import Findings
 from fusion_flows.following.reporting import Follower, follow
+from fusion_flows.following.result_lines import summary
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.marks import end_marked
 from fusion_flows.process.tree import ProcessTree
@@ -241,7 +242,7 @@ def _run(
             put_off(flow_run_id, lambda: show_later(failure))
             raise SimulationError(failure, end)
         findings = show("", wait_seconds=settings.server_wait_seconds)
-    return SimResult(
+    result = SimResult(
         run_id=run.run_id,
         run_dir=run.path,
         output_dir=run.output,
@@ -252,6 +253,7 @@ def _run(
         exit_code=end,
         points=findings.rows if findings else read_rows(run.points),
     )
+    return cast(SimResult, complete(summary(result.points), follower.artifacts, result))
 
 
 def _load(

@@ -44,7 +44,7 @@ from fusion_flows.following.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
-from fusion_flows.following.last_news import show_last
+from fusion_flows.following.last_news import complete, show_last
 from fusion_flows.following.parameters import Text, refuse_forgotten
 from fusion_flows.following.reporting import follow
 from fusion_flows.following.sweep_follower import SweepFollower
@@ -303,7 +303,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         )
         write_last(waiting, 0)
         findings = show(waiting, wait_seconds=settings.server_wait_seconds)
-    return SweepResult(
+    result = SweepResult(
         run_id=run.run_id,
         run_dir=run.path,
         points_csv=run.output / POINTS,
@@ -313,6 +313,8 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         store=store.folder,
         points=len(points),
     )
+    said = f"{counted(len(points), 'point')} complete"
+    return cast(SweepResult, complete(said, follower.artifacts, result))
 
 
 _checked: list[tuple[Sweep, list[Point]]] = []

@@ -14,6 +14,7 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
 from fusion.config.counts import counted
 from fusion.results.durations import clock
@@ -63,6 +64,12 @@ class Artifacts:
             change = ArtifactUpdate(data=data, description=description)
             self._connection.call(lambda client: client.update_artifact(known, change))
         self._ids[key] = known
+
+    def address(self, kind: str) -> str:
+        """Return the page of an artifact that was put, in the UI of the server; empty without a server."""
+        known = self._ids.get(artifact_key(kind, self._key))
+        ui = PREFECT_UI_URL.value() if PREFECT_API_URL.value() else None
+        return f"{ui}/artifacts/artifact/{known}" if known and ui else ""
 
     def _find(self, client: SyncPrefectClient, key: str) -> UUID | None:
         found = client.read_artifacts(

@@ -114,7 +114,7 @@ def _in_spite_of_a_pause(result: R) -> R:
     A run may have been paused when all was computed. Prefect would leave it paused, and call it
     Failed later, so it gets the state here that its files say.
     """
-    if isinstance(result, State) and result.is_final() and not result.is_failed():
+    if isinstance(result, State) and (result.is_cancelled() or result.is_crashed()):
         return result  # it is what Prefect has said
     flow_run_id = UUID(str(current.id))
     with suppress(httpx.HTTPError, ObjectNotFound), get_client(sync_client=True) as client:
@@ -126,6 +126,8 @@ def _in_spite_of_a_pause(result: R) -> R:
                 client.set_flow_run_state(flow_run_id, result, force=True)
         elif state.is_paused():
             final = result if isinstance(result, State) else Completed()
+            if final.is_completed():  # its data are for the caller
+                final = Completed(message=final.message)
             if not flow_run.deployment_id:
                 final = Running()  # the end of the flow will say the rest
             client.set_flow_run_state(flow_run_id, final, force=True)

@@ -5,6 +5,9 @@ from contextlib import suppress
 from logging import Logger, LoggerAdapter
 from typing import Any, Protocol, TypeVar
 
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
 from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import Connection, Unreachable
@@ -51,3 +54,13 @@ def show_last(
     except Exception as error:  # Prefect says no; the results are worth more than their picture
         logger.warning("Prefect did not take the report: %s", redact(str(error)))
     return findings
+
+
+def complete(said: str, artifacts: Artifacts, result: object) -> State[object]:
+    """Return the final state of a run that is complete, whose message is what lists and notifications show.
+
+    said: what it has found, in a line. result: what a caller in Python gets.
+    """
+    address = artifacts.address("report")
+    link = f"; report: {address}" if address else ""
+    return Completed(message=f"{said}{link}", data=result)

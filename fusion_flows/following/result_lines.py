@@ -1,11 +1,13 @@
 """Results as lines for a terminal: a line per load."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fusion.results.interval_text import below, between, interval_text, plus_minus
+from fusion.config.counts import counted
+from fusion.results.interval_text import below, between, interval_text, plus_minus, with_interval
 
+_BLOCKING = tuple(f"blocking_probability{end}" for end in ("", "_ci_lower", "_ci_upper"))
 HEADER = " load (E)   blocking probability   interval             replications"
 
 
@@ -29,6 +31,24 @@ def result_line(point: Mapping[str, Any]) -> str:
     else:
         mean, interval = below(upper), ""
     return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
+
+
+def summary(points: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a run has found in a line: the number of loads, and blocking at the lowest and highest.
+
+    points: rows of points.csv.
+    """
+    by_load = sorted(points, key=lambda point: float(point["erlang"]))
+    ends = by_load if len(by_load) < 2 else [by_load[0], by_load[-1]]
+    found = " … ".join(f"{point['erlang']:g} E: {_blocking(point)}" for point in ends)
+    return f"{counted(len(points), 'load')}, blocking at {found}" if found else ""
+
+
+def _blocking(point: Mapping[str, Any]) -> str:
+    mean, lower, upper = (point[column] for column in _BLOCKING)
+    if mean is None:
+        return "unknown"
+    return below(upper) if mean == 0 and upper else with_interval(mean, lower, upper)
 
 
 def so_far(mean: float | None, lower: float | None, upper: float | None) -> str:

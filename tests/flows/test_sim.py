@@ -49,6 +49,12 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     )
     table = json.loads(artifacts["points"]["data"])
     assert [row["load (E)"] for row in table] == ["140", "160", "180", "200", "220"]
+    said = worker.run(run_id)["state"]["message"]
+    found = r"0\.\d+ \[0\.\d+, 0\.\d+\]"
+    page = f"{worker.url.removesuffix('/api')}/artifacts/artifact/{artifacts['report']['id']}"
+    assert re.fullmatch(
+        rf"5 loads, blocking at 140 E: {found} … 220 E: {found}; report: {re.escape(page)}", said
+    )
     report = artifacts["report"]["data"]
     pictures = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)", report)
     assert len(pictures) == 4
