@@ -21,7 +21,6 @@ from fusion.kernel.connections import (
     new_connections,
     new_count,
 )
-from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import (
     Flags,
     Links,
@@ -34,11 +33,10 @@ from fusion.kernel.records import Connections, Count, Service
 from fusion.network.slicing import PER_GBPS
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure
-from fusion.scenario.recovery import restoration_ms
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
-from fusion.simulation.restored import add_restored
+from fusion.simulation.served import Interrupted, Served
 from fusion.simulation.user_policy_loop import loop_for_connections
 
 
@@ -62,8 +60,11 @@ def new_arrays(scenario: Scenario, service: Service, load: float) -> Arrays:
     return Arrays(state, new_tally(scenario.network), new_count())
 
 
-class ConnectionSimulation:
+class ConnectionSimulation(Served):
     """Requests that are sliced, groomed, or served in part."""
+
+    _state: Connections
+    _countdown = COUNTDOWN
 
     def __init__(
         self, scenario: Scenario, service: Service, load: float, arrays: Arrays | None = None
@@ -74,31 +75,32 @@ class ConnectionSimulation:
             scenario = scenario._replace(network=self.links.network)
         network = scenario.network
         self._scenario, self._service = scenario, service
-        self._serve, self._interrupt = serve_connections, interrupt_connections
+        self._loop, self._interrupt = serve_connections, interrupt_connections
         if service.quality is not None:
-            self._serve, self._interrupt = serve_with_quality, interrupt_with_quality
+            self._loop, self._interrupt = serve_with_quality, interrupt_with_quality
         if service.impairments is not None:
             plain = service.quality is None
-            self._serve = serve_impaired if plain else serve_impaired_with_quality
-        self._serve = loop_for_connections(scenario, self._serve)
+            self._loop = serve_impaired if plain else serve_impaired_with_quality
+        self._loop = loop_for_connections(scenario, self._loop)
         if arrays is None:
             arrays = new_arrays(scenario, service, load)
         self._state, self._tally, self._count = arrays
         self._pair_of_path = pair_of_path(network)
 
-    def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
-        """Serve requests; decision: as for `event_loop.serve`."""
+    def _serve(
+        self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
+    ) -> None:
         scenario = self._scenario
-        self._serve(
+        self._loop(
             scenario.network,
             self._service,
             self._state,
             self._pair_of_path,
-            self._tally,
-            self._count,
+            tally,
+            count,
             scenario.policy.fit,
             scenario.policy.choice,
-            scenario.sample_every,
+            sample_every,
             *chunk,
             decision,
         )
@@ -123,14 +125,6 @@ class ConnectionSimulation:
                     mask[plane, links] |= words
                 row = int(state.following[row])
 
-    def now(self) -> float:
-        """Return the time of the last arrival."""
-        return float(self._state.clock[0])
-
-    def offered_and_blocked(self) -> tuple[int, int]:
-        """Return the requests since measuring began, and how many of them were blocked."""
-        return int(self._tally.offered_by_pair.sum()), int(self._tally.blocked_by_pair.sum())
-
     def _up(self) -> tuple[Int32s, int]:
         """Return room for connections, with those that are up in front, and how many they are."""
         row = np.empty(int(self._state.cursor[CONNECTION + 1]), dtype=np.int32)
@@ -145,7 +139,7 @@ class ConnectionSimulation:
 
     def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Interrupt the connections with a lightpath on some paths, and restore what can be."""
-        scenario, state, policy = self._scenario, self._state, self._scenario.policy
+        scenario, state = self._scenario, self._state
         rows, waits = int(state.cursor[CONNECTION + 1]), failure.restoration == "wait"
         pair, bit_rate, path = (np.empty(rows, dtype=np.int32) for _ in range(3))
         rate, departure = np.empty(rows, dtype=np.int64), np.empty(rows)
@@ -171,40 +165,9 @@ class ConnectionSimulation:
         path, departure = path[order], departure[order]
         if waits:
             return Toll(count, 0, 0, 0.0, departure, gone=False)
-        decision = np.full((count, 3), -1, dtype=np.int32)
-        if failure.restoration == "reroute":
-            countdown = int(state.cursor[COUNTDOWN])
-            again, count_again = new_tally(scenario.network), new_count()
-            state.cursor[COUNTDOWN] = 1 << 62
-            self._serve(
-                scenario.network,
-                self._service,
-                state,
-                self._pair_of_path,
-                again,
-                count_again,
-                policy.fit,
-                policy.choice,
-                1 << 62,
-                np.full(count, now),
-                departure - now,
-                pair,
-                bit_rate,
-                stream.random(count) if policy.needs_ties else np.empty(0),
-                decision,
-            )
-            state.cursor[COUNTDOWN] = countdown
-            add_restored(self._tally, again)
-            add_restored(self._count, count_again)
-        gone = decision[:, 0] == -1
+        out = Interrupted(path, pair, bit_rate, departure)
+        gone, took = self._restore(out, now, failure, stream)
         lost_gbps = float(rate[gone].sum()) / PER_GBPS
-        took = restoration_ms(
-            failure.recovery,
-            self.links,
-            np.array(scenario.link_km),
-            path[~gone],
-            decision[~gone, 0],
-        )
         return Toll(count, 0, int(count - gone.sum()), lost_gbps, departure[gone], True, took)
 
     def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:

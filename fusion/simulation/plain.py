@@ -16,18 +16,21 @@ from fusion.kernel.arrays import (
 from fusion.kernel.connections import new_count
 from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, interrupt
+from fusion.kernel.records import Count
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure
-from fusion.scenario.recovery import restoration_ms
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
-from fusion.simulation.restored import add_restored
-from fusion.simulation.user_policy_loop import Serve, event_loop
+from fusion.simulation.served import Interrupted, Served
+from fusion.simulation.user_policy_loop import event_loop
 
 
-class PlainSimulation:
+class PlainSimulation(Served):
     """Requests that each take one lightpath of their own."""
+
+    _state: State
+    _countdown = 3
 
     def __init__(self, scenario: Scenario, load: float) -> None:
         if scenario.failure is not None:
@@ -41,27 +44,24 @@ class PlainSimulation:
             scenario.traffic.mean_holding_time,
             keep_usage=scenario.policy.needs_usage,
         )
-        self._tally = new_tally(scenario.network)
+        self._tally, self._count = new_tally(scenario.network), new_count()
 
-    def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
-        """Serve requests; decision: as for `event_loop.serve`."""
-        serve_chunk(self._scenario, self._state, self._tally, chunk, decision, loop=self._loop)
+    def _serve(
+        self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
+    ) -> None:
+        network, policy = self._scenario.network, self._scenario.policy
+        fit, choice = policy.fit, policy.choice
+        self._loop(network, self._state, tally, fit, choice, sample_every, *chunk, decision)
 
     def begin_measuring(self) -> float:
         """Count from now on, and return the time."""
         network = self._scenario.network
-        self._state.cursor[3] = min(self._scenario.sample_every, self._scenario.num_requests)
+        self._state.cursor[self._countdown] = min(
+            self._scenario.sample_every, self._scenario.num_requests
+        )
         self._tally = new_tally(network)
         self._tally.busy_by_path[:] = busy_from_now(network, self._state)
-        return float(self._state.clock[0])
-
-    def now(self) -> float:
-        """Return the time of the last arrival."""
-        return float(self._state.clock[0])
-
-    def offered_and_blocked(self) -> tuple[int, int]:
-        """Return the requests since measuring began, and how many of them were blocked."""
-        return int(self._tally.offered_by_pair.sum()), int(self._tally.blocked_by_pair.sum())
+        return self.now()
 
     def remaining(self, now: float) -> Floats:
         """Return the time that each lightpath that is up will still stay."""
@@ -71,7 +71,7 @@ class PlainSimulation:
     def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Interrupt what is up on some paths, and restore what can be."""
         scenario, state, tally = self._scenario, self._state, self._tally
-        network, policy = scenario.network, scenario.policy
+        network = scenario.network
         rows, waits = int(state.cursor[1]), failure.restoration == "wait"
         path, width, bit_rate = (np.empty(rows, dtype=np.int32) for _ in range(3))
         departure = np.empty(rows)
@@ -84,35 +84,10 @@ class PlainSimulation:
             return Toll(count, 0, 0, 0.0, departure, gone=False)
         remaining = departure - now
         np.subtract.at(tally.busy_by_path, path, width * remaining)
-        decision = np.full((count, 3), -1, dtype=np.int32)
-        if failure.restoration == "reroute":
-            pair = np.searchsorted(network.first_path, path, side="right") - 1
-            countdown, again = int(state.cursor[3]), new_tally(network)
-            self._loop(
-                network,
-                state,
-                again,
-                policy.fit,
-                policy.choice,
-                1 << 62,
-                np.full(count, now),
-                remaining,
-                pair.astype(np.int32),
-                bit_rate,
-                stream.random(count) if policy.needs_ties else np.empty(0),
-                decision,
-            )
-            state.cursor[3] = countdown
-            add_restored(tally, again)
-        gone = decision[:, 0] == -1
+        pair = np.searchsorted(network.first_path, path, side="right") - 1
+        out = Interrupted(path, pair.astype(np.int32), bit_rate, departure)
+        gone, took = self._restore(out, now, failure, stream)
         lost_gbps = float(scenario.lightpaths.bit_rates_gbps[bit_rate[gone]].sum())
-        took = restoration_ms(
-            failure.recovery,
-            self.links,
-            np.array(scenario.link_km),
-            path[~gone],
-            decision[~gone, 0],
-        )
         return Toll(count, 0, int(count - gone.sum()), lost_gbps, departure[gone], True, took)
 
     def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
@@ -124,7 +99,7 @@ class PlainSimulation:
     def end_measuring(self) -> Counted:
         """Return what was counted."""
         self._tally.busy_by_path[:] -= busy_from_now(self._scenario.network, self._state)
-        return Counted(self.now(), self._tally, new_count())
+        return Counted(self.now(), self._tally, self._count)
 
 
 def serve_chunk(
@@ -133,17 +108,13 @@ def serve_chunk(
     tally: Tally,
     chunk: Requests,
     decision: Int32s = NO_DECISIONS,
-    *,
-    loop: Serve | None = None,
 ) -> None:
     """Serve requests with the policy of a scenario, changing `state` and adding to `tally`.
 
-    decision: int32[request, 3], receives what was decided, see `event_loop.serve`; or empty. loop: that of
-    the scenario; None: it is made for this call.
+    decision: int32[request, 3], receives what was decided, see `event_loop.serve`; or empty.
     """
     policy = scenario.policy
-    loop = event_loop(scenario) if loop is None else loop
-    loop(
+    event_loop(scenario)(
         scenario.network,
         state,
         tally,

@@ -6,7 +6,6 @@ import numpy as np
 
 from fusion.kernel.arrays import Floats, Int32s, Tally, new_tally
 from fusion.kernel.connections import new_count
-from fusion.kernel.event_loop import NO_DECISIONS
 from fusion.kernel.failures import Flags, Links, rows_in
 from fusion.kernel.impairments import new_light
 from fusion.kernel.protected_loop import (
@@ -24,6 +23,7 @@ from fusion.kernel.protection import (
     NEITHER,
     ROWS,
     WORKING,
+    Protected,
     Protection,
     new_lit,
     new_protected,
@@ -32,15 +32,18 @@ from fusion.kernel.records import Count
 from fusion.kernel.routing import IN_ORDER
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure
-from fusion.scenario.recovery import restoration_ms, switchover_ms
+from fusion.scenario.recovery import switchover_ms
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
-from fusion.simulation.restored import add_restored
+from fusion.simulation.served import Interrupted, Served
 
 
-class ProtectedSimulation:
+class ProtectedSimulation(Served):
     """Requests that each take a working lightpath and a backup."""
+
+    _state: Protected
+    _countdown = COUNTDOWN
 
     def __init__(self, scenario: Scenario, protection: Protection, load: float) -> None:
         if scenario.failure is not None:
@@ -68,10 +71,6 @@ class ProtectedSimulation:
             self._choice = None  # which has a loop of its own, the fastest one
         self._tally, self._count = new_tally(scenario.network), new_count()
         self._claimed_before = np.zeros(scenario.network.spectrum.shape[1])
-
-    def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
-        """Serve requests; decision: as for `serve_protected`."""
-        self._serve(chunk, self._tally, self._count, self._scenario.sample_every, decision)
 
     def _serve(
         self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
@@ -108,14 +107,6 @@ class ProtectedSimulation:
         self._tally.busy_by_path[:] -= self._busy_from_now()
         shared_time = self._claimed_time() - self._claimed_before
         return Counted(self.now(), self._tally, self._count, shared_time)
-
-    def now(self) -> float:
-        """Return the time of the last arrival."""
-        return float(self._state.clock[0])
-
-    def offered_and_blocked(self) -> tuple[int, int]:
-        """Return the requests since measuring began, and how many of them were blocked."""
-        return int(self._tally.offered_by_pair.sum()), int(self._tally.blocked_by_pair.sum())
 
     def _up(self) -> Int32s:
         """Return the connections, also those that have ended since the last arrival."""
@@ -198,36 +189,14 @@ class ProtectedSimulation:
             gone,
             now,
         )
-        decision = np.full((len(out), 3), -1, dtype=np.int32)
-        took = toll.recovery_ms
-        if failure.restoration == "reroute":
-            tie = stream.random(len(out)) if scenario.policy.needs_ties else np.empty(0)
-            again, countdown = new_tally(scenario.network), int(state.cursor[COUNTDOWN])
-            count_again = new_count()
-            state.cursor[COUNTDOWN] = 1 << 62
-            chunk = Requests(
-                np.full(len(out), now), departure - now, pair.astype(np.int32), bit_rate, tie
-            )
-            self._serve(chunk, again, count_again, 1 << 62, decision)
-            state.cursor[COUNTDOWN] = countdown
-            add_restored(self._tally, again)
-            add_restored(self._count, count_again)
-            found = decision[:, 0] >= 0
-            more = restoration_ms(
-                failure.recovery,
-                self.links,
-                np.array(scenario.link_km),
-                old[found],
-                decision[found, 0],
-            )
-            took = np.append(took, more)
-        lost = decision[:, 0] == -1
+        interrupted = Interrupted(old, pair.astype(np.int32), bit_rate, departure)
+        lost, took = self._restore(interrupted, now, failure, stream)
         return toll._replace(
             restored=int(len(out) - lost.sum()),
             lost_gbps=float(scenario.lightpaths.bit_rates_gbps[bit_rate[lost]].sum()),
             departure=departure[lost],
             gone=True,
-            recovery_ms=took,
+            recovery_ms=np.append(toll.recovery_ms, took),
         )
 
     def repair(self, mended: Flags, now: float, failure: Failure) -> Floats:
