@@ -9,10 +9,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from fusion.config.config import Config, ConfigError, Problem, load_config, read_config
-from fusion.config.ini import parse_ini
+from fusion.config.ini import format_value, parse_ini
 from fusion.config.other_names import meant_key
 from fusion.config.overrides import read_overrides
-from fusion.config.sections import HOME
+from fusion.config.sections import DEFAULTS, HOME
 from fusion.config.templates import template_names
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.file_state import recorded_name
@@ -83,7 +83,8 @@ def _no_assignment(name: str, text: str) -> str:
     key = name.strip().lower()
     _, dot, last = key.rpartition(".")
     if last in HOME and "=" not in text:
-        return f"'{text}' needs a value, as in {key}=300"
+        example = format_value(DEFAULTS[last])
+        return f"'{text}' needs a value{f', as in {key}={example}' if example else ''}"
     if re.fullmatch(r"\w+", key) and not dot:
         return f"'{text}': unknown key{meant_key(key, list(HOME))}"
     return f"'{text}' is not key=value, such as erlang_stop=300"
