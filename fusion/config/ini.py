@@ -8,6 +8,7 @@ bracket is open, so an indented key is a key and not, unseen, the tail of the va
 
 import re
 from collections.abc import Mapping
+from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,12 +27,19 @@ DEFAULTS = "DEFAULT"
 """The section whose keys all others have as well; in lower case it is one like any other."""
 
 
+class Layer(IntEnum):
+    """Where a value was set: the later one takes precedence."""
+
+    DEFAULT, TEMPLATE, OVERRIDES, AXIS = range(4)
+
+
 class Entry(NamedTuple):
     """A value as it was given, and where. inherited: its section has it from [DEFAULT]."""
 
     value: object
     source: str
     inherited: bool = False
+    layer: Layer = Layer.TEMPLATE
 
 
 Entries = dict[tuple[str, str], Entry]

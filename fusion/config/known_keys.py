@@ -110,5 +110,5 @@ def _with_absolute_path(
     if tables and (folders is None or folders.hold(path)) and not os.path.isfile(path):
         reason = "this is where FUSION keeps its tables; the shipped ones are used"
         ignored.append(Problem(*place, show(text), reason, entry.source))
-        return Entry("", entry.source)
-    return Entry(path, entry.source)
+        return entry._replace(value="")
+    return entry._replace(value=path)

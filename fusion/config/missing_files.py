@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config.ini import Entries
-from fusion.config.named_files import KEYS, InputFolders, file_of, near_file, why_no_file
+from fusion.config.named_files import (
+    ENDINGS,
+    KEYS,
+    InputFolders,
+    file_of,
+    near_file,
+    why_no_file,
+)
 from fusion.config.problems import Problem, nearest
 from fusion.config.shipped import FUSION_NETWORKS, OTHER_NAMES, modulation_names, topology_names
 from fusion.config.sources import problem_of_entry
@@ -52,7 +59,7 @@ def _files_not_found(
             text = why_no_file(path)
             if key == "mod_assumption_path" and searched and not os.path.exists(path):
                 text += ", nor one in the working folder or above the INI file"
-            text += near_file(path, folders)
+            text += near_file(path, folders, endings=ENDINGS[key])
             yield problem_of_entry(key, values[key], text, ours)
 
 
@@ -70,7 +77,7 @@ def _network_not_found(
     entry = ours.get(("topology_settings", "network"))
     is_of_template = entry is not None and entry.source.startswith(str(template))
     beside = os.path.join(os.path.abspath(template.parent if is_of_template else ""), network)
-    near = near_file(beside, folders, before="./")
+    near = near_file(beside, folders, "./", ENDINGS["network"])
     # A file of just this name is meant rather than a shipped network of one like it.
     shipped = "" if os.path.isfile(beside) else nearest(network, names)
     yield problem_of_entry("network", network, message + (shipped or near), ours)

@@ -23,6 +23,20 @@ KEYS = (
 )
 """The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
 
+_TABLES = (".csv", ".tsv", ".txt", ".dat", "")
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "network": (".json", ".graphml", ".xml", ".gml", *_TABLES),
+    "mod_assumption_path": (".json",),
+    "traffic_matrix": _TABLES,
+    "paths_file": _TABLES,
+    "policy": (".py",),
+    "quality_file": _TABLES,
+}
+"""How the names of the files end that a key of KEYS is meant to read; only such files are offered for it.
+
+"" is a name without an ending.
+"""
+
 MOST_PROBLEMS = 10
 """Problems of one file that are told, each with a piece or two of its content."""
 
@@ -158,7 +172,9 @@ def near_file(
     try:
         with os.scandir(folder) as found:
             files = [each.name for each in islice(found, _MOST_BESIDE) if each.is_file()]
-        files = [file for file in files if not endings or file.lower().endswith(tuple(endings))]
+        files = [
+            file for file in files if not endings or os.path.splitext(file)[1].lower() in endings
+        ]
     except (OSError, ValueError):  # no such folder, one that may not be read, a NUL
         return ""
     known = {file: file for file in sorted(files) if _may_be_told(folder, file, folders)}

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from fusion.config.ini import Entries
+from fusion.config.ini import Entries, Layer
 from fusion.config.named_files import told_value
-from fusion.config.overrides import OVERRIDES
 from fusion.config.problems import Problem, brief
-from fusion.config.sections import HOME, RANGES, Config
+from fusion.config.sections import HOME, Config
 
 _DEFAULT = "default"
 _SOURCES = "_sources"
@@ -46,12 +45,7 @@ def problem_of_entry(key: str, value: object, message: str, ours: Entries) -> Pr
     return Problem(HOME[key], key, told_value(key, entry.value), message, entry.source)
 
 
-def blamed(key: str, ours: Entries) -> str:
-    """Return the key to name of those that are wrong together: the one that was changed."""
-    keys = RANGES.get(key, (key,))
-    changed = (
-        each
-        for each in keys
-        if (entry := ours.get((HOME[each], each))) and entry.source == OVERRIDES
-    )
-    return next(changed, keys[0])
+def layer_of(key: str, ours: Entries) -> Layer:
+    """Return where the value of a key was set."""
+    entry = ours.get((HOME[key], key))
+    return Layer.DEFAULT if entry is None else entry.layer

@@ -1,8 +1,10 @@
 """Configurations with a template in common: what they share is read and checked once."""
 
 import os.path
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fusion.config.checked_sections import check_sections
@@ -12,7 +14,7 @@ from fusion.config.implied_keys import (
     imply_by_other_names,
     imply_by_route_method,
 )
-from fusion.config.ini import Entries, Entry, read_ini
+from fusion.config.ini import Entries, Entry, Layer, read_ini
 from fusion.config.keys_as_fusion import (
     as_fusion_reads,
     general_wins,
@@ -23,11 +25,11 @@ from fusion.config.known_keys import judge, sort_out
 from fusion.config.missing_files import not_found, take_outside
 from fusion.config.named_files import KEYS, input_folders
 from fusion.config.overrides import OVERRIDES, override_entries
-from fusion.config.problems import ConfigError, Problem
+from fusion.config.problems import ConfigError, Problem, show
 from fusion.config.reading import Reading
 from fusion.config.section import Section
-from fusion.config.sections import HOME, Config, contradictions
-from fusion.config.sources import blamed, keep_sources, problem_of_entry
+from fusion.config.sections import HOME, RANGES, Config, contradictions
+from fusion.config.sources import keep_sources, layer_of, problem_of_entry
 from fusion.config.table_files import TABLES, TableFile, find_tables, note_on_tables
 from fusion.config.templates import find_template
 
@@ -61,6 +63,16 @@ class Draft(NamedTuple):
     tables: bool
 
 
+class Origin(NamedTuple):
+    """Where values are from that are not the template's, for messages. axes: by key; else `overrides`."""
+
+    overrides: str = OVERRIDES
+    axes: Mapping[str, str] = MappingProxyType({})
+
+
+_OF_OVERRIDES = Origin()
+
+
 class Variants:
     """Configurations with a template and overrides in common, which differ in a few keys.
 
@@ -74,8 +86,12 @@ class Variants:
         *,
         templates_dir: Path | None = None,
         input_dirs: Sequence[Path] | None = None,
+        origin: Origin = _OF_OVERRIDES,
     ) -> None:
-        """Take the arguments of `load_config`. What is wrong with the template is a problem of each draft."""
+        """Take the arguments of `load_config`. What is wrong with the template is a problem of each draft.
+
+        origin: of the overrides and of the changes of each variant.
+        """
         self._folders = folders = input_folders(input_dirs, templates_dir)
         self._refused: list[Problem] = []
         self._path = Path()
@@ -86,8 +102,9 @@ class Variants:
         except ConfigError as error:
             self._refused = self._problems = error.problems
         self._empty = not self._entries and not self._problems
-        self._overrides = overrides
-        self._from_overrides = override_entries(overrides)
+        self._origin = origin
+        self._from_overrides = override_entries(overrides, origin.overrides)
+        self._blamed: dict[tuple[str, str], str] = {}
         self._templates: dict[bool, _Template] = {}
         self._sections: dict[object, tuple[Section, dict[str, str]]] = {}
         self._judged: tuple[Entries, list[Problem], list[Problem]] | None = None
@@ -119,10 +136,7 @@ class Variants:
         problems = [*draft.problems, *self._file_problems(draft, values)]
         if not self._refused:  # what is wrong only beside a template that was not read may be right
             problems += [
-                problem_of_entry(key, values[key], message, ours)
-                for key, message in (
-                    (blamed(key, ours), message) for key, message in contradictions(values)
-                )
+                self._blame(key, message, draft, values) for key, message in contradictions(values)
             ]
         if problems:
             raise ConfigError(problems)
@@ -132,6 +146,54 @@ class Variants:
             self._sources = sources
         keep_sources(config, self._sources)  # one for all that are alike
         return config
+
+    def _blame(self, key: str, message: str, draft: Draft, values: Mapping[str, Any]) -> Problem:
+        """Return the problem of values that are not right together, of the one that was set last.
+
+        That is the one to mend: the others are right without it. key, message: as of `contradictions`.
+        """
+        ours = draft.entries
+        if key in RANGES:
+            last = max(RANGES[key], key=lambda each: layer_of(each, ours))
+            return problem_of_entry(last, values[last], message, ours)
+        known = key, message
+        if known not in self._blamed:
+            self._blamed[known] = next(self._causes(key, message, draft, values), key)
+        cause = self._blamed[known]
+        if cause == key or layer_of(cause, ours) <= layer_of(key, ours):
+            return problem_of_entry(key, values[key], message, ours)
+        wrong = problem_of_entry(key, values[key], message, ours)
+        given = "" if wrong.value == "" else f" = {show(wrong.value)} ({wrong.source})"
+        told = f"{key}{given} {wrong.message}"
+        return problem_of_entry(cause, values[cause], told, ours)
+
+    def _causes(
+        self, key: str, message: str, draft: Draft, values: Mapping[str, Any]
+    ) -> Iterator[str]:
+        """Yield the keys set after `key` without whose value nothing would be wrong with it, the last first.
+
+        Of those set in one place, the ones that the message names come first.
+        """
+        ours = draft.entries
+        of_key = [each for each, _ in contradictions(values)].count(key)
+        later = [each for _, each in ours if layer_of(each, ours) > layer_of(key, ours)]
+        named = re.findall(r"\w+", message)
+        for other in sorted(later, key=lambda each: (-layer_of(each, ours), each not in named)):
+            place = HOME[other], other
+            before = dict(ours)
+            del before[place]
+            if (earlier := self._before(place, ours[place].layer, draft)) is not None:
+                before[place] = earlier
+            _, without, _ = check_sections(before, self._sections)
+            if [each for each, _ in contradictions(without)].count(key) < of_key:
+                yield other
+
+    def _before(self, place: tuple[str, str], layer: Layer, draft: Draft) -> Entry | None:
+        """Return what a key would have if it had not been set in a layer; None: the default."""
+        overrides = self._from_overrides[0]
+        if layer is Layer.AXIS and place in overrides:
+            return overrides[place]
+        return draft.template.ours.get(place) if layer > Layer.TEMPLATE else None
 
     def reading(self, draft: Draft, config: Config) -> Reading:
         """Return what is to be known of how the configuration of a draft was read."""
@@ -192,14 +254,11 @@ class Variants:
     def _with(self, changes: Mapping[str, object]) -> tuple[Entries, list[Problem]]:
         """Return the overrides with changes, and what is wrong with them."""
         entries, problems = self._from_overrides
-        if not changes:
-            return entries, problems
-        if problems or any(key in changes for _, key in entries):
-            overrides = {name: dict(keys) for name, keys in (self._overrides or {}).items()}  # type: ignore[call-overload]
-            for key, value in changes.items():
-                overrides.setdefault(HOME[key], {})[key] = value
-            return override_entries(overrides)
-        new = {(HOME[key], key): Entry(value, OVERRIDES) for key, value in changes.items()}
+        overrides, axes = self._origin
+        new = {
+            (HOME[key], key): Entry(value, axes.get(key, overrides), layer=Layer.AXIS)
+            for key, value in changes.items()
+        }
         return entries | new, problems
 
     def _judge(self, others: Entries, ignored: list[Problem]) -> list[Problem]:

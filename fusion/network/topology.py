@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fusion.config.counts import counted
-from fusion.config.named_files import near_file, quote
+from fusion.config.named_files import ENDINGS, near_file, quote
 from fusion.config.problems import nearest, show
 from fusion.config.shipped import (
     EARLIER_NAMES,
@@ -18,7 +18,7 @@ from fusion.config.shipped import (
 from fusion.config.text_files import read_text
 from fusion.network.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem, too_long
 from fusion.network.listed_network import ListedLink, ListedNetwork, number_of
-from fusion.network.topology_files import ENDINGS, is_by_ending, read_network
+from fusion.network.topology_files import is_by_ending, read_network
 
 _MAX_BYTES = 16 * 2**20
 _SHOWN_PROBLEMS = 100
@@ -184,7 +184,8 @@ def _find(network: str | Path, base: Path | None) -> Path:
     except (OSError, ValueError):  # longer than a path may be, or with a NUL in it
         pass
     names, fusion_names = topology_names(), list(FUSION_NETWORKS)
-    near = near_file(os.path.abspath(file), None, os.path.join(file.parent, ""), ENDINGS)
+    beside = os.path.join(file.parent, "")
+    near = near_file(os.path.abspath(file), None, beside, ENDINGS["network"])
     problem = (
         f"no such topology or file{nearest(file.name, names + fusion_names) or near}; there are "
         f"{', '.join(names)}, FUSION's names {', '.join(fusion_names)}, and your own files"

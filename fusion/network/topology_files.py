@@ -268,5 +268,3 @@ _READERS: Mapping[str, Callable[[str], ListedNetwork]] = {
     ".xml": _read_graphml,
     ".gml": _read_gml,
 }
-ENDINGS = (*_READERS, ".csv", ".tsv", ".txt")
-"""How the names of such files mostly end."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import product
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
@@ -22,6 +22,10 @@ ERLANG = "erlang"
 """The axis of loads; every other axis is a key of the configuration."""
 
 Value = bool | int | float | str | dict[str, float]
+THE_SWEEP = "the sweep"
+"""Where a sweep is from that has no file, for messages."""
+_SOURCE = "_source"
+"""Of a sweep; not a field, as where it is from is not a part of it."""
 _LOOKED_AT = 1000  # values of an axis, where something else is wrong already
 _MEANT = {
     **dict.fromkeys(("axes", "axis", "parameters", "values"), "grid"),
@@ -37,6 +41,18 @@ _BOUNDS = {
     "less_than_equal": "{:g} or less",
 }
 """Type of an error of pydantic -> what is allowed, as other messages say it."""
+
+_MESSAGES = {
+    "too_short": "must have one value at least",
+    "missing": "must be given",
+    "list_type": "must be a list",
+    "dict_type": "must be a table of names and values",
+    "model_type": "must be a table of names and values",
+    "string_type": "must be text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "must be a number"),
+}
+"""Type of an error of pydantic -> what is said of it, whatever the value."""
 
 _KINDS = (".bool", ".int", ".float", ".str", ".dict[str,float]")
 Assignment = dict[str, Value]
@@ -225,11 +241,36 @@ class Sweep(BaseModel):
         return choices
 
 
+def source_of(sweep: Sweep, *place: str) -> str:
+    """Return where a sweep is from, for messages, or a place in it, such as the axis k_paths.
+
+    That is its file, where `make_sweep` was told which.
+    """
+    source: str = vars(sweep).get(_SOURCE, THE_SWEEP)
+    return _place_in(source, *place)
+
+
+def source_of_axis(sweep: Sweep, axis: str) -> str:
+    """Return where the values on an axis are from."""
+    if axis in sweep.grid:
+        return source_of(sweep, f"grid.{axis}")
+    for number, group in enumerate(sweep.zip, start=1):
+        if axis in group:
+            return source_of(sweep, f"zip {number}, {axis}")
+    return source_of(sweep, f"points, {axis}")
+
+
+def _place_in(source: str, *place: str) -> str:
+    if not place:
+        return source
+    return f"{place[0]} of {source}" if source == THE_SWEEP else f"{place[0]}, {source}"
+
+
 def needs_blocking(sweep: Sweep, what: str) -> None:
     """Raise ConfigError for a sweep whose metric is not a blocking probability. what: looks at it."""
     if not sweep.metric.endswith("blocking_probability"):
         message = f"must be blocking_probability or bit_rate_blocking_probability for {what}"
-        raise ConfigError([Problem("", "metric", sweep.metric, message, "the sweep")])
+        raise ConfigError([Problem("", "metric", sweep.metric, message, source_of(sweep))])
 
 
 def _values(values: list[Value] | Steps) -> list[Any]:
@@ -239,7 +280,9 @@ def _values(values: list[Value] | Steps) -> list[Any]:
 def make_sweep(data: object, source: str) -> Sweep:
     """Return the sweep that nested data describe. Raises ConfigError; source: named in it."""
     try:
-        return Sweep.model_validate(data)
+        sweep = Sweep.model_validate(data)
+        vars(sweep)[_SOURCE] = source
+        return sweep
     except ValidationError as error:
         problems = [*_problems(error, data, source), *_more_problems(error, data, source)]
         raise ConfigError({str(each): each for each in problems}.values()) from None
@@ -275,22 +318,26 @@ def _of_settings(data: Mapping[Any, Any], source: str) -> list[Problem]:
 
     Neither a template nor any other file of the sweep is read: it may be in a place that must not be.
     """
-    from fusion.config.variants import Variants  # here, as a sweep that is right does not need it
+    from fusion.config.variants import (
+        Origin,
+        Variants,
+    )  # here, as a sweep that is right does not need it
 
     overrides, grid = data.get("overrides", {}), data.get("grid", {})
     if not isinstance(overrides, Mapping) or not isinstance(grid, Mapping):
         return []
-    variants = Variants("default", overrides)
+    origin = Origin(
+        _place_in(source, "overrides"),
+        {axis: _place_in(source, f"grid.{axis}") for axis in map(str, grid)},
+    )
+    variants = Variants("default", overrides, origin=origin)
     of_all = variants.draft().problems
     problems = list(of_all)
     for axis, values in grid.items():
         if axis in HOME and axis not in _NO_AXES and isinstance(values, list):
             for value in values[:_LOOKED_AT]:
-                problems += [
-                    each._replace(source=f"grid.{axis}, {source}")
-                    for each in variants.draft({axis: value}).problems
-                    if each not in of_all
-                ]
+                of_one = variants.draft({axis: value}).problems
+                problems += [each for each in of_one if each not in of_all]
     return problems
 
 
@@ -319,11 +366,26 @@ def _problem(error: Any, source: str) -> list[Problem]:
         place, message = place.removesuffix(kind), "must be a number, text, or true or false"
     if error["type"] in _BOUNDS:
         message = f"must be {_BOUNDS[error['type']].format(*error['ctx'].values())}"
-    if error["type"] == "too_short":
-        message = "must have one value at least"
+    if error["type"] == "literal_error":
+        name, allowed = str(error["loc"][-1]), _choices_of(str(error["loc"][-1]))
+        message = f"must be one of {', '.join(allowed)}{nearest(str(error['input']), allowed)}"
+        place = name if len(error["loc"]) == 1 else place
+    message = _MESSAGES.get(error["type"], message)
+    if (
+        error["type"] == "list_type"
+        and error["loc"][0] in ("grid", "zip")
+        and len(error["loc"]) > 1
+    ):
+        message = "must be a list of values, or start, stop and step or count"
     if error["type"] == "extra_forbidden":
         message = _unknown(error["loc"])
     return [Problem("", place, error["input"], message, source)]
+
+
+def _choices_of(name: str) -> tuple[str, ...]:
+    """Return the values of a key that names one of some."""
+    fields = {**Sweep.model_fields, **Steps.model_fields}
+    return get_args(fields[name].annotation)
 
 
 def _unknown(place: tuple[Any, ...]) -> str:

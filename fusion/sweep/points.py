@@ -17,14 +17,14 @@ from fusion.config.named_files import KEYS, first_problems
 from fusion.config.problems import brief, show
 from fusion.config.reading import warn_of_reading
 from fusion.config.sections import HOME, Load, contradictions
-from fusion.config.variants import Draft, Variants
+from fusion.config.variants import Draft, Origin, Variants
 from fusion.results.outcome import AVAILABILITY
 from fusion.scenario.content import Digests, content, key_of_canonical
 from fusion.scenario.inputs import InputReader, Inputs
 from fusion.scenario.read_keys import Memory
 from fusion.scenario.versions import OUTCOMES_OF_FAILURES_VERSION
 from fusion.sweep.condition import ConditionError, condition
-from fusion.sweep.definition import ERLANG, Assignment, Sweep
+from fusion.sweep.definition import ERLANG, Assignment, Sweep, source_of, source_of_axis
 from fusion.sweep.few_warnings import few_warnings
 
 _log = logging.getLogger("fusion.sweep")
@@ -107,7 +107,8 @@ def _points(checked: _Combinations, sweep: Sweep, say: Callable[[str], None]) ->
             problems.add(one.problems, assignment)
             if load is not None and not _is_load(load):
                 message = "is not a load: that is a number from 1e-6 to 1,000,000"
-                problems.add([Problem("", ERLANG, brief(load), message, "the sweep")], {})
+                where = source_of_axis(sweep, ERLANG)
+                problems.add([Problem("", ERLANG, brief(load), message, where)], {})
             elif load is not None and one.parts is not None:
                 config, inputs = one.parts
                 axes = one.names | _named_load(load)
@@ -117,7 +118,7 @@ def _points(checked: _Combinations, sweep: Sweep, say: Callable[[str], None]) ->
         raise ConfigError(problems.found())
     if not found:
         message = "leaves no point" if sweep.where else "has no point"
-        raise ConfigError([Problem("", "where", sweep.where, message, "the sweep")])
+        raise ConfigError([Problem("", "where", sweep.where, message, source_of(sweep))])
     if namesakes := _namesakes(sweep, found.values()):
         raise ConfigError(namesakes)
     checked.warn()
@@ -138,7 +139,7 @@ def _namesakes(sweep: Sweep, points: Iterable[Point]) -> list[Problem]:
             one, two = (getattr(getattr(each.config, HOME[axis]), axis) for each in (other, point))
             if one != two:
                 message = f"is another file than {one} and would have its name: rename one of them"
-                pairs[axis, one, two] = Problem("", axis, two, message, "the sweep")
+                pairs[axis, one, two] = Problem("", axis, two, message, source_of_axis(sweep, axis))
     return list(pairs.values())
 
 
@@ -190,8 +191,12 @@ class _Combinations:
     ) -> None:
         self._sweep = sweep
         self._quiet = quiet
+        axes = {axis: source_of_axis(sweep, axis) for axis in sweep.axes[:-1]}
         self._variants = Variants(
-            *sweep.settings, templates_dir=templates_dir, input_dirs=input_dirs
+            *sweep.settings,
+            templates_dir=templates_dir,
+            input_dirs=input_dirs,
+            origin=Origin(source_of(sweep, "overrides"), axes),
         )
         self._reader = InputReader(
             templates_dir=templates_dir, input_dirs=input_dirs, memory=Memory(), quiet=quiet
@@ -219,7 +224,9 @@ class _Combinations:
         inputs = self._reader.read(config)
         if self._sweep.metric == AVAILABILITY and config.failure_settings.failure_type == "none":
             message = "needs links that fail, and failure_type is none"
-            raise ConfigError([Problem("", "metric", AVAILABILITY, message, "the sweep")])
+            raise ConfigError(
+                [Problem("", "metric", AVAILABILITY, message, source_of(self._sweep))]
+            )
         return config, inputs
 
     def warn(self) -> None:
@@ -302,9 +309,10 @@ def at_load(point: Point, erlang: float) -> Point:
 
 
 def _at(problem: Problem, assignment: Assignment) -> Problem:
-    if not assignment or not problem.source:  # that of the template is one for all
+    others = {axis: value for axis, value in assignment.items() if axis != problem.key}
+    if not others or not problem.source:  # that of the template is one for all
         return problem
-    where = ", ".join(f"{key} = {show(value)}" for key, value in assignment.items())
+    where = ", ".join(f"{key} = {show(value)}" for key, value in others.items())
     return problem._replace(source=f"{problem.source}, at {where}")
 
 
@@ -363,7 +371,7 @@ def _filter(sweep: Sweep) -> Callable[[Mapping[str, Any], bool], bool]:
             if not right or ERLANG not in axes:
                 return True
             raise ConfigError(
-                [Problem("", "where", sweep.where, str(error), "the sweep")]
+                [Problem("", "where", sweep.where, str(error), source_of(sweep))]
             ) from None
 
     return wanted

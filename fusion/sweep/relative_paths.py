@@ -28,14 +28,15 @@ def with_absolute_paths(sweep: Sweep, folder: Path) -> Sweep:
             "template": template,
             "overrides": {
                 section: {
-                    key: _value(key.strip().lower(), value, folder) for key, value in keys.items()
+                    key: absolute_value(key.strip().lower(), value, folder)
+                    for key, value in keys.items()
                 }
                 for section, keys in sweep.overrides.items()
             },
             "grid": _axes(sweep.grid, folder),
             "zip": [_axes(group, folder) for group in sweep.zip],
             "points": [
-                {axis: _value(axis, value, folder) for axis, value in point.items()}
+                {axis: absolute_value(axis, value, folder) for axis, value in point.items()}
                 for point in sweep.points
             ],
         }
@@ -46,12 +47,13 @@ def _axes(axes: dict[str, Values], folder: Path) -> dict[str, Values]:
     return {
         axis: values
         if isinstance(values, Steps)
-        else [_value(axis, value, folder) for value in values]
+        else [absolute_value(axis, value, folder) for value in values]
         for axis, values in axes.items()
     }
 
 
-def _value(key: str, value: Any, folder: Path) -> Any:
+def absolute_value(key: str, value: Any, folder: Path) -> Any:
+    """Return the value of a key; a path made absolute, see `with_absolute_paths`."""
     return _absolute(key, value, folder) if is_path(key, value) else value
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os.path
-import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fusion.config.config import ConfigError, Problem
-from fusion.config.named_files import missing_file
+from fusion.config.missing_files import not_found
+from fusion.config.named_files import KEYS, missing_file, told_path
+from fusion.config.nested_text import parse_nested
 from fusion.config.problems import show
+from fusion.config.sections import HOME
 from fusion.config.text_files import read_text
+from fusion.config.variants import Origin, Variants
 from fusion.sweep.definition import Sweep, make_sweep
-from fusion.sweep.relative_paths import with_absolute_paths
+from fusion.sweep.relative_paths import absolute_value, with_absolute_paths
 
 _MAX_BYTES = 16 << 20  # 100,000 points, written out
+_LOOKED_AT = 1000  # values of an axis, where something else is wrong already
 
 
 def read_sweep(path: Path | str) -> Sweep:
@@ -25,19 +30,77 @@ def read_sweep(path: Path | str) -> Sweep:
     path = Path(path)
     kind = path.suffix[1:].upper()
     if kind not in ("TOML", "JSON"):
-        message = "a sweep's file ends in .toml or .json; `fusion run` takes an INI file"
-        raise ConfigError([Problem("", "", None, message, str(path))])
+        raise _refuse(path, "a sweep's file ends in .toml or .json; `fusion run` takes an INI file")
     if not os.path.exists(path):
         raise ConfigError([missing_file("sweep", str(path), (".toml", ".json"))])
     try:
         text = read_text(path, _MAX_BYTES)
     except ValueError as error:
-        raise ConfigError([Problem("", "", None, show(str(error), 200), str(path))]) from None
+        raise _refuse(path, show(str(error), 200)) from None
     try:
-        data = json.loads(text) if kind == "JSON" else tomllib.loads(text)
+        data = parse_nested(text, kind)
     except ValueError as error:
-        message = f"is not valid {kind}: {show(str(error), 200)}"
-        raise ConfigError([Problem("", "", None, message, str(path))]) from None
+        raise _refuse(path, str(error)) from None
     if kind == "TOML" and isinstance(data, dict) and data.get("where") == "":
         data["where"] = " "  # empty is what a sweep without it has, as in a run's sweep.json
-    return with_absolute_paths(make_sweep(data, str(path)), path.parent)
+    try:
+        sweep = make_sweep(data, str(path))
+    except ConfigError as error:
+        missing = dict.fromkeys(_missing_files(data, path))
+        told = {(each.key, each.value) for each in error.problems}
+        more = [each for each in missing if (each.key, each.value) not in told]
+        raise ConfigError([*error.problems, *more]) from None
+    return with_absolute_paths(sweep, path.parent)
+
+
+def _refuse(path: Path, message: str) -> ConfigError:
+    return ConfigError([Problem("", "sweep", told_path(str(path)), message, "")])
+
+
+def _missing_files(data: object, path: Path) -> Iterator[Problem]:
+    """Yield a problem for each file and network that a sweep names and that is not there.
+
+    data: of the sweep's file, in which something else is wrong. Without this they would be told only once
+    that is mended, as files are looked for with the rest of a configuration.
+    """
+    for key, value, place in _named(data):
+        given = absolute_value(key, value, path.parent)
+        origin = Origin(f"{place}, {path}")
+        variants = Variants("default", {HOME[key]: {key: given}}, origin=origin)
+        draft = variants.draft()
+        yield from (
+            each
+            for each in not_found(
+                draft.values, draft.entries, searched=False, template=Path(), folders=None
+            )
+            if each.key == key
+        )
+
+
+def _named(data: object) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, value, place) of what a sweep names files in, as far as it has the form of one."""
+    for section in _dictionaries(data, "overrides"):
+        for keys in section.values():
+            for key, value in keys.items() if isinstance(keys, Mapping) else ():
+                yield from _texts(str(key).strip().lower(), [value], "overrides")
+    groups = _dictionaries(data, "grid")
+    for axis, values in groups[0].items() if groups else ():
+        yield from _texts(str(axis), values, f"grid.{axis}")
+    for number, group in enumerate(_dictionaries(data, "zip"), start=1):
+        for axis, values in group.items():
+            yield from _texts(str(axis), values, f"zip {number}, {axis}")
+    for point in _dictionaries(data, "points"):
+        for axis, value in point.items():
+            yield from _texts(str(axis), [value], f"points, {axis}")
+
+
+def _dictionaries(data: object, name: str) -> list[Mapping[Any, Any]]:
+    found = data.get(name) if isinstance(data, Mapping) else None
+    several = found if isinstance(found, list) else [found]
+    return [each for each in several[:_LOOKED_AT] if isinstance(each, Mapping)]
+
+
+def _texts(key: str, values: object, place: str) -> Iterator[tuple[str, str, str]]:
+    for value in values[:_LOOKED_AT] if key in KEYS and isinstance(values, list) else ():
+        if isinstance(value, str):
+            yield key, value, place

@@ -103,12 +103,14 @@ def _key_hint(said: str, error: CycloptsError) -> str:
 
 def _as_typed(error: ConfigError, given: Mapping[str, Any]) -> ConfigError:
     """Return the problems with the option that a value was given with, in place of `overrides`."""
-    options = {"changes": "-s", "overrides": "--overrides"}
-    typed = " or ".join(name for key, name in options.items() if given.get(key))
-    if not typed:
+    changes, file = given.get("changes") or (), given.get("overrides")
+    if not changes and not file:
         return error
+    typed = {text.partition("=")[0].rpartition(".")[2].strip().lower() for text in changes}
     return ConfigError(
-        problem._replace(source=typed) if problem.source == OVERRIDES else problem
+        problem._replace(source="-s" if not file or problem.key in typed else f"--overrides {file}")
+        if problem.source == OVERRIDES
+        else problem
         for problem in error.problems
     )
 

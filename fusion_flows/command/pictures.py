@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config.config import Config, ConfigError, Problem, read_config
-from fusion.config.named_files import missing_file
+from fusion.config.named_files import ENDINGS, missing_file
 from fusion.config.problems import nearest
 from fusion.config.shipped import OTHER_NAMES, topology_names
 from fusion.network.topology import Topology, TopologyError, load_topology
-from fusion.network.topology_files import ENDINGS
 from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.sweep.point_state import PointState
@@ -159,8 +158,9 @@ def why_partial(run: RunDirectory) -> str:
 def _network(name: str, length_key: str) -> Topology | None:
     """Return the topology of this name or in this file; None where the name is not even like one."""
     known = (*topology_names(), *OTHER_NAMES)
-    if Path(name).suffix.lower() in ENDINGS and not Path(name).exists():
-        raise ConfigError([missing_file("network", name, ENDINGS)])
+    ending = Path(name).suffix.lower()
+    if ending and ending in ENDINGS["network"] and not Path(name).exists():
+        raise ConfigError([missing_file("network", name, ENDINGS["network"])])
     if name not in known and not Path(name).is_file() and not nearest(name, known):
         return None
     try:

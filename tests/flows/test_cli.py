@@ -26,7 +26,7 @@ from uuid import UUID
 import pytest
 
 from fusion.config.config import ConfigError, load_config
-from fusion.config.sections import SECTIONS
+from fusion.config.sections import DEFAULTS, HOME, SECTIONS
 from fusion.config.templates import template_names
 from fusion_flows.command import cli
 from fusion_flows.command.submission import read_assignments
@@ -122,7 +122,7 @@ def run_id_of(flow_run_id: str) -> str:
             "'load=100': unknown key; loads are erlang_start, erlang_stop and erlang_step",
         ),
         ("k_path=3", "'k_path=3': unknown key; did you mean 'k_paths'? (from -s)"),
-        ("k_paths", "'k_paths' needs a value, as in k_paths=300 (from -s)"),
+        ("k_paths", "'k_paths' needs a value, as in k_paths=3 (from -s)"),
         ("=3", "'=3' is not key=value, such as erlang_stop=300 (from -s)"),
         (
             "erlang_stop=1e6",
@@ -365,6 +365,32 @@ def test_assignments_are_read_as_in_an_ini_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is given as 3, too"):
         read_assignments(["erlang_stop=3", "general_settings.erlang_stop=4"])
     assert "is given as 1, too" in str(told.value)
+
+
+def test_a_key_without_a_value_is_told_one_that_it_takes() -> None:
+    for key, section in HOME.items():
+        with pytest.raises(ConfigError) as told:
+            read_assignments([key])
+        _, found, example = str(told.value).partition(", as in ")
+        assert found or DEFAULTS[key] in ("", None, {}), key
+        if found:
+            load_config("default", read_assignments([example.removesuffix(" (from -s)")]))
+        with pytest.raises(ConfigError, match=rf"'{section}\.{key}' needs a value"):
+            read_assignments([f"{section}.{key}"])
+
+
+def test_an_error_names_the_option_that_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "more.toml"
+    file.write_text("[routing_settings]\nk_paths = 0\n[general_settings]\nmax_iters = 0\n")
+    words = ["run", "quick", "-s", "erlang_start=300", "-s", "k_paths=-1"]
+    assert cli.main([*words, "--overrides", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert re.search(r"erlang_start = 300: erlang_stop = 220 \(.*quick\.ini, line \d+\) must", told)
+    assert "must be at least erlang_start = 300 (from -s)" in told
+    assert re.search(r"k_paths = -1: .* \(from -s\)", told)
+    assert re.search(rf"max_iters = 0: .* \(from --overrides {file}\)", told)
 
 
 def test_times_as_a_person_gives_them() -> None:

@@ -124,7 +124,11 @@ def test_bad_values(section: str, key: str, given: object, message: str) -> None
             "erlang_step",
             "make 80,001 loads; at most 10,000 are",
         ),
-        ({"traffic_settings": {"bit_rate_min": 200}}, "bit_rate_max", "at least bit_rate_min"),
+        (
+            {"traffic_settings": {"bit_rate_min": 200}},
+            "bit_rate_min",
+            "line 33) must be at least bit_rate_min = 200",
+        ),
         ({"traffic_settings": {"bit_rate_step": 0.7}}, "bit_rate_step", "must divide"),
         (
             {"traffic_settings": {"bit_rate_step": 1e-9}},
@@ -142,6 +146,49 @@ def test_contradictions(overrides: dict[str, Any], key: str, message: str) -> No
     found = problem(overrides)
     assert found.key == key
     assert message in found.message
+
+
+def test_what_was_set_last_is_what_is_wrong(write: Write) -> None:
+    """The value of an override is told, with that of the template which it does not go with."""
+    path = write(
+        "[general_settings]\nerlang_start = 100\nerlang_stop = 200\nguard_slots = 20\n"
+        "[routing_settings]\npath_choice = all\n[spectrum_settings]\nc_band = 320\nl_band = 0\n"
+    )
+    stop, guard, choice = (f"{path}, line {line}" for line in (3, 4, 6))
+    for overrides, key, message in (
+        (
+            {"general_settings": {"erlang_start": 300}},
+            "erlang_start",
+            f"erlang_stop = 200 ({stop}) must be at least erlang_start = 300",
+        ),
+        (
+            {"general_settings": {"erlang_start": 300, "erlang_step": 7, "max_iters": 3}},
+            "erlang_start",
+            f"erlang_stop = 200 ({stop}) must be at least erlang_start = 300",
+        ),
+        (
+            {"general_settings": {"erlang_start": 300, "erlang_stop": 290}},
+            "erlang_stop",
+            "must be at least erlang_start = 300",
+        ),
+        (
+            {"spectrum_settings": {"c_band": 10, "s_band": 0}},
+            "c_band",
+            f"guard_slots = 20 ({guard}) must be less than the slots of the largest band, 10",
+        ),
+        (
+            {"general_settings": {"route_method": "cong_aware"}},
+            "route_method",
+            f"path_choice = all ({choice}) must be in_order with route_method = cong_aware",
+        ),
+    ):
+        found = problem(overrides, path)
+        assert (found.key, found.source) == (key, "overrides")
+        assert found.message.startswith(message)
+    path = write("[general_settings]\nerlang_start = 900000\n")
+    found = problem({"general_settings": {"max_iters": 3}}, path)
+    assert (found.key, found.source) == ("erlang_start", f"{path}, line 2"), "before the default"
+    assert found.message.startswith("erlang_stop = ")
 
 
 def test_all_problems_at_once(write: Write) -> None:

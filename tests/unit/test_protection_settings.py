@@ -75,7 +75,7 @@ def test_names_of_fusion() -> None:
         ({"protection_settings": {"protection_mode": "1:1"}}, "one of none, 1plus1, shared_backup"),
         (
             {"protection_settings": {"protection_mode": "shared_backup"}},
-            "revert_to_primary = False: must be True with protection_mode = shared_backup",
+            "revert_to_primary = False (default) must be True with protection_mode = shared_backup",
         ),
         (
             {

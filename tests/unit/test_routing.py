@@ -185,7 +185,7 @@ def test_a_path_file_that_cannot_be_used_is_told(tmp_path: Path, text: str, told
             {"path_order": "km"},
             "path_order = km: must be hops",
         ),
-        ({"route_method": "external_ksp"}, {}, "paths_file = .*: must name a file"),
+        ({"route_method": "external_ksp"}, {}, "paths_file must name a file"),
         (
             {"route_method": "nli_aware"},
             {"path_choice": "all"},

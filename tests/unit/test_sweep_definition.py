@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fusion.config.config import ConfigError
+from fusion.config.named_files import told_path
 from fusion.sweep.definition import Steps, Sweep, make_sweep
 from fusion.sweep.points import sweep_points
 from fusion.sweep.sweep_file import read_sweep
@@ -70,7 +71,7 @@ def test_steps_are_exact() -> None:
             {"grid": {"seed": {"start": 0, "stop": 999, "step": 1}, "erlang": list(range(1, 102))}},
             ["101,000 combinations", "100,000 are allowed"],
         ),
-        ({"grid": {"k_paths": [3, 0]}}, ["k_paths = 0", "from 1 to 100", "at k_paths = 0"]),
+        ({"grid": {"k_paths": [3, 0]}}, ["k_paths = 0", "from 1 to 100", "(from grid.k_paths"]),
         ({"grid": {"erlang": [100, -1]}}, ["erlang = -1", "is not a load"]),
         ({"template": "no such"}, ["no such"]),
         ({"overrides": {"general_settings": {"num_request": 1}}}, ["num_request"]),
@@ -149,7 +150,8 @@ def test_all_that_is_wrong_is_told_together() -> None:
         "[general_setting] unknown section",
         "k_pats = 3: unknown key; did you mean 'k_paths'?",
         "where = load > 100: load is not an axis",
-        "metric = hops",
+        "metric = hops: must be one of blocking_probability, bit_rate_blocking_probability, "
+        "availability (from sweep.toml)",
     ):
         assert sum(words in line for line in said) == 1, (words, said)
     assert len(said) == 9
@@ -191,7 +193,7 @@ def test_a_condition_may_ask_what_a_text_begins_with() -> None:
     [
         ([], "grid.k_paths = []: must have one value at least (from here)"),
         ({"start": 1, "stop": 2}, "give step or count, and not both (from here)"),
-        (3, "Input should be a valid list (from here)"),
+        (3, "must be a list of values, or start, stop and step or count (from here)"),
     ],
 )
 def test_values_of_an_axis_are_told_as_what_they_are_meant_to_be(values: Any, told: str) -> None:
@@ -203,12 +205,74 @@ def test_values_of_an_axis_are_told_as_what_they_are_meant_to_be(values: Any, to
 
 def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
     file = tmp_path / "sweep.toml"
-    for text in ("grid = [", "\x00", "a = 1\na = 2"):
+    for text, told in (
+        ("grid = [", "is not valid TOML: at its end: Invalid value"),
+        ("\x00", "not text: it holds a NUL character"),
+        (
+            "a = 1\na = 2\n",
+            "is not valid TOML: line 2, column 6 (`a = 2`): Cannot overwrite a value",
+        ),
+        ("a = 1\n\nerlang = 1 to 2\n", "line 3, column 12 (`erlang = 1 to 2`): Expected newline"),
+        ("x = " + "[" * 10_000, "is nested too deeply"),
+    ):
         file.write_text(text)
-        with pytest.raises(ConfigError, match=r"sweep\.toml"):
+        with pytest.raises(ConfigError) as error:
             read_sweep(file)
+        assert str(error.value).startswith(f"sweep = {told_path(str(file))}: ")
+        assert told in str(error.value)
+    as_json = tmp_path / "sweep.json"
+    for text, told in (
+        ('{"grid": {},\n "zip" []}', "line 2, column 8 (`\"zip\" []}`): Expecting ':' delimiter"),
+        ('{"where": "a", "where": "b"}', "is not valid JSON: the name where is there twice"),
+    ):
+        as_json.write_text(text)
+        with pytest.raises(ConfigError) as error:
+            read_sweep(as_json)
+        assert told in str(error.value)
     with pytest.raises(ConfigError, match=r"sweep = .*no such file; did you mean '.*sweep.toml'"):
         read_sweep(tmp_path / "sweeps.toml")
+
+
+def test_a_file_that_is_not_there_is_told_with_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "net.graphml.py").touch()
+    (tmp_path / "sweep.toml").write_text(
+        'metric = "hops"\n[grid]\nnetwork = ["nowhere.graphml", "NSFNt", "NSFNet"]\n'
+        '[[points]]\npolicy = "mine.py:choose"\n'
+        '[overrides.traffic_settings]\ntraffic_matrix = "no.csv"\n'
+    )
+    with pytest.raises(ConfigError) as error:
+        read_sweep(tmp_path / "sweep.toml")
+    found = [(each.key, each.source) for each in error.value.problems]
+    file = tmp_path / "sweep.toml"
+    assert found == [
+        ("metric", str(file)),
+        ("traffic_matrix", f"overrides, {file}"),
+        *[("network", f"grid.network, {file}")] * 2,
+        ("policy", f"points, policy, {file}"),
+    ]
+    told = str(error.value)
+    assert "there is no such file" in told
+    assert "did you mean 'NSFNet'?" in told
+    assert "net.graphml.py" not in told, "no network"
+    assert "mod_assumption" not in told
+
+
+def test_where_a_value_of_a_sweep_is_from_is_told_exactly(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text(
+        'template = "quick"\n[grid]\nk_paths = [1, 0]\nerlang = [100, -1]\n'
+        "[[zip]]\nguard_slots = [-1, 1]\n[[points]]\nseed = -1\n[[points]]\nseed = 1\n"
+        "[overrides.general_settings]\nmax_iters = 0\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        sweep_points(read_sweep(file))
+    assert {each.key: each.source for each in error.value.problems} == {
+        "k_paths": f"grid.k_paths, {file}",
+        "erlang": f"grid.erlang, {file}",
+        "guard_slots": f"zip 1, guard_slots, {file}",
+        "seed": f"points, seed, {file}",
+        "max_iters": f"overrides, {file}",
+    }
 
 
 def test_a_template_that_is_not_there_hides_no_other_mistake_of_a_sweep(tmp_path: Path) -> None:
@@ -218,8 +282,8 @@ def test_a_template_that_is_not_there_hides_no_other_mistake_of_a_sweep(tmp_path
     found = [(each.key, each.source) for each in error.value.problems]
     assert found == [
         ("template", ""),
-        ("erlang", "the sweep"),
-        ("k_paths", "overrides, at k_paths = x"),
+        ("erlang", "grid.erlang of the sweep"),
+        ("k_paths", "grid.k_paths of the sweep"),
     ]
 
 

@@ -162,11 +162,12 @@ def test_a_problem_is_told_once_with_what_its_combinations_have_in_common() -> N
         "erlang": [100, 150, -1, 200],
     }
     assert told(grid=grid) == [
-        "erlang = -1: is not a load: that is a number from 1e-6 to 1,000,000 (from the sweep)",
+        "erlang = -1: is not a load: that is a number from 1e-6 to 1,000,000 "
+        "(from grid.erlang of the sweep)",
         "[general_settings] guard_slots = -7: must be an integer from 0 to 1,000 "
-        "(from overrides, at guard_slots = -7)",
+        "(from grid.guard_slots of the sweep)",
         "[routing_settings] k_paths = 0: must be an integer from 1 to 100 "
-        "(from overrides, at k_paths = 0)",
+        "(from grid.k_paths of the sweep)",
     ]
     grid = {
         "route_method": ["k_shortest_path", "cong_aware"],
@@ -176,7 +177,7 @@ def test_a_problem_is_told_once_with_what_its_combinations_have_in_common() -> N
     }
     (line,) = told(grid=grid)
     assert line.startswith("[routing_settings] path_choice = all: must be in_order")
-    assert line.endswith("at route_method = cong_aware, path_choice = all)")
+    assert line.endswith("(from grid.path_choice of the sweep, at route_method = cong_aware)")
     assert len(told(grid={"k_paths": list(range(1000, 1100)), "seed": [-1, -2]})) == 13
 
 
