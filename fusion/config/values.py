@@ -113,25 +113,7 @@ def _shares(value: object) -> dict[float, float]:
     The text is a flat dictionary as Python or JSON writes it. It is matched, not evaluated.
     """
     form = 'a dictionary of bit rate in Gb/s and share, like {"25": 0.4, "100": 0.6}'
-    if isinstance(value, str):
-        text = value.strip()
-        if not (text.startswith("{") and text.endswith("}")) or len(text) > 32 * _MAX_SHARES:
-            raise told(f"must be {form}")
-        items = text[1:-1].split(",")
-        if not items[-1].strip():
-            items.pop()  # Python allows a comma after the last pair
-        pairs: list[tuple[object, object]] = []
-        for item in items:
-            match = _SHARE.fullmatch(item)
-            if match is None:
-                raise told(f"must be {form}; '{show(item.strip(), 40)}' is not a pair of numbers")
-            pairs.append((match[2], match[4]))
-    elif isinstance(value, Mapping):
-        pairs = list(value.items())
-    else:
-        raise told(f"must be {form}")
-    if not 1 <= len(pairs) <= _MAX_SHARES:
-        raise told(f"must have 1 to {_MAX_SHARES} bit rates, not {len(pairs)}")
+    pairs = _pairs(value, form, "a pair of numbers", "bit rates")
     shares: dict[float, float] = {}
     for raw_rate, raw_share in pairs:
         try:
@@ -155,22 +137,7 @@ def _shares(value: object) -> dict[float, float]:
 def _by_format(value: object) -> dict[str, float]:
     """Read {modulation format: number} from a mapping or its text, as Python or JSON writes it."""
     form = 'a dictionary of modulation format and number, like {"QPSK": 6.72, "16-QAM": 13.24}'
-    pairs: list[tuple[object, object]] = []
-    if isinstance(value, str):
-        text = value.strip()
-        if not (text.startswith("{") and text.endswith("}")):
-            raise told(f"must be {form}")
-        for item in filter(str.strip, text[1:-1].split(",")):
-            match = _SHARE.fullmatch(item)
-            if match is None:
-                raise told(f"must be {form}; '{show(item.strip(), 40)}' is not such a pair")
-            pairs.append((match[2].strip(), match[4]))
-    elif isinstance(value, Mapping):
-        pairs = list(value.items())
-    else:
-        raise told(f"must be {form}")
-    if not 1 <= len(pairs) <= _MAX_SHARES:
-        raise told(f"must have 1 to {_MAX_SHARES} formats, not {len(pairs)}")
+    pairs = _pairs(value, form, "such a pair", "formats")
     numbers: dict[str, float] = {}
     for raw_name, raw_number in pairs:
         name = _text(raw_name)
@@ -185,6 +152,33 @@ def _by_format(value: object) -> dict[str, float]:
             raise told(f"must have every format once; {show(name, 30)} is there twice")
         numbers[name] = number
     return dict(sorted(numbers.items()))
+
+
+def _pairs(value: object, form: str, one: str, many: str) -> list[tuple[object, object]]:
+    """Return the pairs of a mapping or of its text, a flat dictionary as Python or JSON writes it.
+
+    The text is matched, not evaluated. form, one, many: what it must be, a pair of it, and what is counted.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if not (text.startswith("{") and text.endswith("}")) or len(text) > 32 * _MAX_SHARES:
+            raise told(f"must be {form}")
+        items = text[1:-1].split(",")
+        if not items[-1].strip():
+            items.pop()  # Python allows a comma after the last pair
+        pairs: list[tuple[object, object]] = []
+        for item in items:
+            match = _SHARE.fullmatch(item)
+            if match is None:
+                raise told(f"must be {form}; '{show(item.strip(), 40)}' is not {one}")
+            pairs.append((match[2], match[4]))
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        raise told(f"must be {form}")
+    if not 1 <= len(pairs) <= _MAX_SHARES:
+        raise told(f"must have 1 to {_MAX_SHARES} {many}, not {len(pairs)}")
+    return pairs
 
 
 def _node(value: object) -> str:

@@ -1,8 +1,6 @@
 """The flow `fusion-points`: some points of a sweep, computed wherever a worker takes them."""
 
-import os
 import shutil
-import sys
 import time
 from contextlib import suppress
 from uuid import UUID
@@ -21,6 +19,7 @@ from fusion.sweep.points import Point
 from fusion.sweep.store import COLUMNS, Outcomes, OutcomeWriter, Store, parse_lines
 from fusion_flows.engines.deliveries import Sender
 from fusion_flows.engines.packing import pack, unpack
+from fusion_flows.engines.simulator import options_of, simulator
 from fusion_flows.following.flow_ends import (
     SimulationError,
     failure_of,
@@ -32,13 +31,11 @@ from fusion_flows.following.parameters import Text
 from fusion_flows.following.reporting import follow
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.marks import end_marked
-from fusion_flows.process.tree import ProcessTree
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.log_stream import LogStream
-from fusion_flows.rundir.redaction import without_secrets
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.server.settings import Settings
 from fusion_flows.server.watch import Watch, is_abandoned, silence
@@ -128,20 +125,10 @@ def _compute(order: str, sweep_run: UUID) -> State:
         stall = Stall(lambda: (run.progress, outcomes), settings, logger, alike=False, go_on=_GO_ON)
         watch, sweep = Watch(connection, flow_run_id), _SweepWatch(connection, sweep_run)
         try:
-            with ProcessTree(
-                [
-                    sys.executable,
-                    *("-m", "fusion.cli.run_points"),
-                    *("--points", str(run.order)),
-                    *("--store", str(store.folder)),
-                    *("--outcomes", str(outcomes)),
-                    *("--progress-file", str(run.progress)),
-                    *("--workers", str(_workers(points))),
-                ],
-                log=run.log,
-                grace_seconds=settings.grace_seconds,
-                environment=without_secrets(os.environ),
-                mark=str(flow_run_id),
+            options = options_of(points, run.order, store, outcomes, run.progress)
+            grace, mark = settings.grace_seconds, str(flow_run_id)
+            with simulator(
+                "run_points", options, log=run.log, grace_seconds=grace, mark=mark
             ) as tree:
                 end = follow(
                     tree,
@@ -171,10 +158,6 @@ def _compute(order: str, sweep_run: UUID) -> State:
     return Completed(
         message=f"{counted(len(points), 'point')}, {counted(delivered, 'replication')}"
     )
-
-
-def _workers(points: list[Point]) -> int:
-    return max(point.config.simulation_settings.workers for point in points)
 
 
 def _read(order: str) -> tuple[str, list[Point], list[tuple[str, Outcome]]]:

@@ -1,8 +1,6 @@
 """Have a simulator search for the loads at which the curves of a sweep reach a blocking probability."""
 
 import math
-import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +12,9 @@ from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import Point
 from fusion.sweep.store import Store
+from fusion_flows.engines.simulator import options_of, simulator
 from fusion_flows.flows import known_stores
-from fusion_flows.process.tree import ProcessTree
 from fusion_flows.rundir.log_stream import tail
-from fusion_flows.rundir.redaction import without_secrets
 from fusion_flows.runs.time_expressions import ArgumentError
 
 Row = dict[str, Any]
@@ -72,23 +69,13 @@ def search_loads(
                 elif event["type"] == "curve_failed":
                     failed.append(f"{_label(event['axes'], told)}: {event['message']}")
 
-        with ProcessTree(
-            [
-                sys.executable,
-                *("-m", "fusion.cli.find_loads"),
-                *("--points", str(folder / "points.json")),
-                *("--store", str(store.folder)),
-                *("--outcomes", str(store.new_file())),
-                *("--progress-file", str(progress)),
-                *("--workers", str(max(p.config.simulation_settings.workers for p in points))),
-                *("--target", repr(target)),
-                *("--precision", repr(precision)),
-                *("--max-requests", repr(max_requests)),
-            ],
-            log=log,
-            grace_seconds=grace_seconds,
-            environment=without_secrets(os.environ),
-        ) as tree:
+        options = {
+            **options_of(points, folder / "points.json", store, store.new_file(), progress),
+            "target": target,
+            "precision": precision,
+            "max-requests": max_requests,
+        }
+        with simulator("find_loads", options, log=log, grace_seconds=grace_seconds) as tree:
             while (code := tree.wait(_LOOK_SECONDS)) is None:
                 look()
         look()

@@ -1,7 +1,5 @@
 """The flow `fusion`: one configuration, simulated and reported."""
 
-import os
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import Config, ConfigError, read_config, to_ini
 from fusion.scenario.inputs import read_inputs
+from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
 from fusion_flows.following import publish
 from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
@@ -34,7 +33,6 @@ from fusion_flows.following.reporting import Follower, follow
 from fusion_flows.following.result_lines import summary
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.marks import end_marked
-from fusion_flows.process.tree import ProcessTree
 from fusion_flows.report.results import read_rows
 from fusion_flows.report.setting import run_name
 from fusion_flows.rundir import directory as rundir
@@ -42,7 +40,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import recorded_name, recorded_run_id
-from fusion_flows.rundir.redaction import redact, without_secrets
+from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
@@ -206,13 +204,14 @@ def _run(
                 show(partial)
 
         try:
-            with ProcessTree(
-                _command(run),
-                log=run.log,
-                grace_seconds=settings.grace_seconds,
-                environment=without_secrets(os.environ),
-                mark=str(flow_run_id),
-            ) as tree:
+            options = {
+                "config": run.config,
+                "output-dir": run.output,
+                "progress-file": run.progress,
+                "run-file": run.provenance,
+            }
+            grace, mark = settings.grace_seconds, str(flow_run_id)
+            with simulator("run_sim", options, log=run.log, grace_seconds=grace, mark=mark) as tree:
                 end = follow(
                     tree, follower.look, watch.ended, follower.glance, lambda: watch.paused, stall
                 )
@@ -281,14 +280,3 @@ def _places(settings: Settings, own: Path) -> Places:
     if places["input_dirs"] is not None:
         places["input_dirs"] = (*places["input_dirs"], own)
     return places
-
-
-def _command(run: RunDirectory) -> list[str]:
-    return [
-        sys.executable,
-        *("-m", "fusion.cli.run_sim"),
-        *("--config", str(run.config)),
-        *("--output-dir", str(run.output)),
-        *("--progress-file", str(run.progress)),
-        *("--run-file", str(run.provenance)),
-    ]

@@ -1,7 +1,5 @@
 """The flow `fusion-sweep`: many points, each computed once, reported together."""
 
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +29,7 @@ from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
 from fusion_flows.engines.dask_engine import compute_on_dask
 from fusion_flows.engines.pool_engine import compute_on_workers
+from fusion_flows.engines.simulator import options_of, simulator, workers_of
 from fusion_flows.flows import form, known_stores
 from fusion_flows.flows.sweep_parameter import (
     data_of_parameter,
@@ -50,14 +49,13 @@ from fusion_flows.following.reporting import follow
 from fusion_flows.following.sweep_follower import SweepFollower
 from fusion_flows.following.sweep_report import SweepFindings, find, write_parquet
 from fusion_flows.process.marks import end_marked
-from fusion_flows.process.tree import ProcessTree
 from fusion_flows.report.setting import sweep_name
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM
-from fusion_flows.rundir.redaction import redact, without_secrets
+from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
@@ -217,7 +215,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             logger,
             sweep,
             wanted,
-            cores=_workers(points) or usable_cpus(),
+            cores=workers_of(points) or usable_cpus(),
             settings=settings,
             paused=lambda: watch.paused,
         )
@@ -361,21 +359,9 @@ def _compute(
         write_points(run.order, points, sweep.metric)
         outcomes = store.new_file()
         follower.read_from(outcomes)
-        with ProcessTree(
-            [
-                sys.executable,
-                *("-m", "fusion.cli.run_points"),
-                *("--points", str(run.order)),
-                *("--store", str(store.folder)),
-                *("--outcomes", str(outcomes)),
-                *("--progress-file", str(run.progress)),
-                *("--workers", str(_workers(points))),
-            ],
-            log=run.log,
-            grace_seconds=settings.grace_seconds,
-            environment=without_secrets(os.environ),
-            mark=str(current.id),
-        ) as tree:
+        options = options_of(points, run.order, store, outcomes, run.progress)
+        grace, mark = settings.grace_seconds, str(current.id)
+        with simulator("run_points", options, log=run.log, grace_seconds=grace, mark=mark) as tree:
             end = follow(
                 tree,
                 follower.look,
@@ -405,11 +391,6 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return BY_SIGINT
     return BY_SIGTERM if is_signal(error) else 1
-
-
-def _workers(points: Sequence[Point]) -> int:
-    """Return how many processes the sweep asks for; 0: one per CPU."""
-    return max(point.config.simulation_settings.workers for point in points)
 
 
 def _write_last(

@@ -501,7 +501,7 @@ def _refuse_if_going_on(found: Found) -> None:
     """Raise RunError for a run that is going on. One that waits loses nothing."""
     if found.flow_run and found.flow_run.state and _is_going_on(found):
         raise RunError(
-            f"run {found.run_id} ({found.name}) is {found.flow_run.state.name}: cancel it first, or "
+            f"{found.called} is {found.flow_run.state.name}: cancel it first, or "
             "delete it with --cancel (cancel=True)"
         )
 
@@ -514,7 +514,7 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found) -> Deleted
     if found.flow_run and found.flow_run.state and not found.flow_run.state.is_final():
         name = found.flow_run.state.name
         raise RunError(
-            f"run {found.run_id} ({found.name}) is {name} still, {_CANCEL_SECONDS:.0f} s after it "
+            f"{found.called} is {name} still, {_CANCEL_SECONDS:.0f} s after it "
             "was cancelled, and is not deleted; is its worker alive? `fusion doctor` says"
         )
     size, directory = 0, False

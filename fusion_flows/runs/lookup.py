@@ -102,6 +102,11 @@ class Found(NamedTuple):
         return self.flow_run.name if self.flow_run else ""
 
     @property
+    def called(self) -> str:
+        """What a message calls it."""
+        return f"run {self.run_id}{f' ({self.name})' if self.name else ''}"
+
+    @property
     def to_go_on(self) -> str:
         """What a person types to compute what it left."""
         if self.directory is not None:

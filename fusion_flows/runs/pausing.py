@@ -50,7 +50,7 @@ def pause(*run: str, wait: bool = True) -> list[Run]:
             after = [refresh(client, one) for one in after]
         if wait and (there := [one for one in after if _is_leaving(one)]):
             raise RunError(
-                f"{_called(there[0])} is Suspended, but its process is still there after "
+                f"{there[0].called} is Suspended, but its process is still there after "
                 f"{_LEAVE_SECONDS:.0f} s; `fusion doctor` says what is wrong"
             )
         return [described(one) for one in after]
@@ -105,26 +105,26 @@ def _check(found: Found, answer: Any, what: str) -> None:
     """Raise RunError where Prefect does not agree. answer: what it says. what: was asked for."""
     if answer.status.value != "ACCEPT":
         reason = getattr(answer.details, "reason", None) or "Prefect does not say why"
-        raise RunError(f"{_called(found)} is not {what}: {reason}")
+        raise RunError(f"{found.called} is not {what}: {reason}")
 
 
 def _refuse_to_pause(client: "SyncPrefectClient", found: Found) -> None:
     """Raise RunError for a run that does not compute, or is ending."""
     if found.flow_run is None:
-        raise RunError(f"{_called(found)} is not in Prefect, which pauses runs")
+        raise RunError(f"{found.called} is not in Prefect, which pauses runs")
     state = found.state
     if state and state.is_running():
         if lost(client, [found]):
-            raise RunError(f"{_called(found)} has lost its processes: nothing is left to pause")
+            raise RunError(f"{found.called} has lost its processes: nothing is left to pause")
         return
     if state and state.is_paused():
-        raise RunError(f"{_called(found)} is {state.name} already; `fusion resume` lets it go on")
+        raise RunError(f"{found.called} is {state.name} already; `fusion resume` lets it go on")
     if state and state.is_final():
-        raise RunError(f"{_called(found)} is over ({state.name}): nothing is left to pause")
+        raise RunError(f"{found.called} is over ({state.name}): nothing is left to pause")
     if state and state.is_cancelling():
-        raise RunError(f"{_called(found)} is being cancelled")
+        raise RunError(f"{found.called} is being cancelled")
     told = "has not begun, so there is nothing to pause; `fusion cancel` takes it out of the line"
-    raise RunError(f"{_called(found)} {told}")
+    raise RunError(f"{found.called} {told}")
 
 
 def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
@@ -133,14 +133,10 @@ def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
     finish = f"`{found.to_go_on}` finishes what it left"
     if state is not None and state.is_paused():
         if lost(client, [found]):
-            raise RunError(f"{_called(found)} has lost the process that it waited in; {finish}")
+            raise RunError(f"{found.called} has lost the process that it waited in; {finish}")
         return
     if state is None and found.flow_run is None:
-        raise RunError(f"{_called(found)} is not in Prefect; {finish}")
+        raise RunError(f"{found.called} is not in Prefect; {finish}")
     if state is not None and state.is_final():
-        raise RunError(f"{_called(found)} is over ({state.name}), not paused; {finish}")
-    raise RunError(f"{_called(found)} is not paused, but {state.name if state else 'waiting'}")
-
-
-def _called(found: Found) -> str:
-    return f"run {found.run_id}{f' ({found.name})' if found.name else ''}"
+        raise RunError(f"{found.called} is over ({state.name}), not paused; {finish}")
+    raise RunError(f"{found.called} is not paused, but {state.name if state else 'waiting'}")
