@@ -16,12 +16,14 @@ def main() -> int:
 
     from fusion.config.config import ConfigError
     from fusion.config.overrides import read_overrides
+    from fusion_flows.command.last_words import leave_the_last_word
     from fusion_flows.flows.sim import fusion
     from fusion_flows.following.flow_ends import SimulationError
     from fusion_flows.following.result_lines import places, results
     from fusion_flows.rundir.directory import RunDirectoryError
     from fusion_flows.server.database import NewerDatabaseError
 
+    leave_the_last_word()
     try:
         overrides = read_overrides(options.overrides) if options.overrides else {}
         result = fusion(template=options.template, overrides=overrides)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from fusion_flows.command.examples import FIRST_STEPS, SUMMARIES, epilogue
 from fusion_flows.command.exit_codes import DONE, FAILED, INTERRUPTED
+from fusion_flows.command.last_words import leave_the_last_word
 
 _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Server": {"server_cli": ("up", "set-up", "doctor")},
@@ -77,11 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 2 bad input, 130 Ctrl-C, 1 anything else."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("fusion.sweep").setLevel(logging.INFO)  # how far a long check is
-    for sender in (
-        "APILogWorker",
-        "EventsWorker",
-    ):  # of Prefect, which sends its last after the last word
-        logging.getLogger(sender).addFilter(_is_no_goodbye)
+    leave_the_last_word()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -107,11 +104,6 @@ def main(arguments: list[str] | None = None) -> int:
         if code is None:
             raise
         return code
-
-
-def _is_no_goodbye(record: logging.LogRecord) -> bool:
-    """Drop that the last records are still being sent. They are, and the command waits for it."""
-    return not record.getMessage().startswith("Still processing items")
 
 
 def _refuse_empty(given: BoundArguments) -> None:

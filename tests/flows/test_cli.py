@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import re
@@ -168,6 +169,20 @@ for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], [
 def test_the_script_is_installed() -> None:
     (script,) = metadata.entry_points(group="console_scripts", name="fusion")
     assert script.load() is cli.main
+
+
+def test_that_prefect_still_sends_its_records_is_not_said_after_the_last_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    assert cli.main(["templates"]) == 0
+    for sender in (EventsWorker, APILogWorker):
+        log = logging.getLogger(sender.__name__)
+        log.warning("Still processing items: 3 items remaining...")
+        log.warning("a queue is full")
+    assert [record.getMessage() for record in caplog.records] == ["a queue is full"] * 2
 
 
 def test_lists_of_templates_and_topologies(

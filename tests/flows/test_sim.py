@@ -19,6 +19,9 @@ from PIL import Image
 
 from .prefect_server import Prefect, wait_for
 from .started import ENDLESS, SMALL, script, simulating, simulators
+from .test_cli import changes, here, no_command_is_left
+
+__all__ = ["no_command_is_left"]  # a fixture that all tests here use, too
 
 
 def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefect) -> None:
@@ -160,6 +163,21 @@ except ConfigError as error:
     assert "refused [general_settings] erlang_start = -5" in done.stdout
     assert "Traceback" not in done.stderr
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_what_the_embedded_server_prints_is_in_its_file_and_not_in_the_terminal(
+    no_server: dict[str, str], tmp_path: Path
+) -> None:
+    folder = {**no_server, "FUSION_RUNS_DIR": str(tmp_path / "runs")}
+    command = here("run", "quick", *changes(SMALL), environment=folder)
+    out, error = command.communicate(timeout=120)
+    assert command.returncode == 0, error
+    assert "Results: " in out
+    assert "Finished in state Completed()" in error
+    assert "temporary server" not in error
+    log = Path(no_server["PREFECT_HOME"]) / "fusion-embedded-server.log"
+    assert "Starting temporary server" in log.read_text()
 
 
 @pytest.mark.slow
