@@ -326,7 +326,11 @@ def _toll_columns(failures: Sequence[FailureStatistics], confidence: float) -> R
 
 
 def failure_rows(replications: Sequence[Replication], confidence: float) -> list[Row]:
-    """Return the rows of failures.csv for one load: before, during and after the failure."""
+    """Return the rows of failures.csv for one load: before, during and after the failure.
+
+    What became of connections over failed links is counted once for a replication, not by phase. It stands
+    in the row of the phase in which it happens, during the failure, so that a sum counts nothing twice.
+    """
     failures = [each.failures for each in replications]
     requested = np.array([each.phase_requests for each in failures])
     blocked = np.array([each.phase_blocked for each in failures])
@@ -338,12 +342,13 @@ def failure_rows(replications: Sequence[Replication], confidence: float) -> list
             confidence,
         ),
     }
+    nothing = dict.fromkeys(failure, math.nan)
     return [
         {
             "erlang": replications[0].erlang,
             "phase": phase,
             **_blocking_columns(blocked[:, index], requested[:, index], confidence),
-            **failure,
+            **(failure if phase == "during" else nothing),
         }
         for index, phase in enumerate(("before", "during", "after"))
     ]

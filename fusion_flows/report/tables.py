@@ -212,15 +212,13 @@ def failures_table(rows: Sequence[Row]) -> Table:
             "load (E)": _value(row["erlang"]),
             "phase": Cell(str(row["phase"])),
             **_blocked(row),
-            "interrupted": _value(row["interrupted"]),
-            "switched": _value(row["switched"]),
-            "restored": _value(row["restored"]),
+            **{name: _count(row[name]) for name in ("interrupted", "switched", "restored")},
         }
         for row in rows
     ]
     caption = (
-        "Blocking by phase of the failure; connections that were interrupted, carried on by their "
-        "backup, and restored."
+        "Blocking by phase of the failure; in the row during it the connections that were interrupted, "
+        "carried on by their backup, and restored, of all phases."
     )
     return _table(caption, cells, 3 * _BRIEF, "output/failures.csv")
 
@@ -306,6 +304,11 @@ def _digits(value: float | None) -> Cell:
 
 def _percent(share: float) -> Cell:
     return Cell(f"{100 * share:.1f} %", share)
+
+
+def _count(value: int | None) -> Cell:
+    """Return a count, which is not known by itself for every row."""
+    return Cell("" if value is None else f"{value:,}", value)
 
 
 def _value(value: object) -> Cell:

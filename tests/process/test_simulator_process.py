@@ -157,11 +157,17 @@ def test_a_failure_has_a_table_of_its_own(tmp_path: Path) -> None:
     assert [row["phase"] for row in rows] == ["before", "during", "after"] * (len(rows) // 3)
     blocking = [float(row["blocking_probability"]) for row in rows[:3]]
     assert blocking[1] > blocking[0]
-    assert int(rows[0]["interrupted"]) > int(rows[0]["restored"]) > 0
+    before, during, after = rows[:3]
+    assert int(during["interrupted"]) > int(during["restored"]) > 0
+    of_phases = [name for name in rows[0] if name.startswith(("requests", "blocked", "blocking_"))]
+    once = list(rows[0])[list(rows[0]).index("interrupted") :]
+    assert all(before[name] and after[name] for name in of_phases)
+    assert all(during[name] for name in once if not name.startswith("recovery"))
+    assert {before[name] + after[name] for name in once} == {""}, "a sum counts them once"
     each = json.loads(next((tmp_path / "output").glob("*_erlang.json")).read_text())["iter_stats"]
     assert all(one["protection_switchovers"] == 0 for one in each.values())
     lost = sum(one["failure_induced_blocks"] for one in each.values())
-    assert lost == int(rows[0]["interrupted"]) - int(rows[0]["restored"])
+    assert lost == int(during["interrupted"]) - int(during["restored"])
     with (tmp_path / "output" / "availability.csv").open() as file:
         available = list(csv.DictReader(file))
     assert {row["what"] for row in available} == {"connections", "link"}
