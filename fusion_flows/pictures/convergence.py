@@ -20,6 +20,7 @@ from fusion_flows.pictures.style import COLUMN, GREY, PAGE, STYLE
 
 _MOST_PANELS = 3
 _MOST_STEPS = 40  # of a curve
+_MOST_NAMED = 5  # of the loads that are left out
 
 
 def convergence_figure(rows: Sequence[Row], confidence: float, title: str) -> Figure:
@@ -29,7 +30,7 @@ def convergence_figure(rows: Sequence[Row], confidence: float, title: str) -> Fi
     are left out evenly where there are more, and those without two replications or where nothing is
     blocked.
     """
-    shown = _chosen(_by_load(rows))
+    shown, missing = _chosen(_by_load(rows)), left_out(rows)
     wide = max(1, len(shown))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(PAGE if wide > 1 else COLUMN, 1.95), layout="constrained")
@@ -50,8 +51,37 @@ def convergence_figure(rows: Sequence[Row], confidence: float, title: str) -> Fi
                 (Patch(facecolor=GREY, alpha=0.3), f"{100 * confidence:.4g} % interval"),
                 (Line2D([], [], color=GREY, linewidth=0.8, linestyle=(0, (4, 2))), "at the end"),
             ]
+            if missing:
+                handles.append((Line2D([], [], linestyle="none"), missing))
             put_legend(figure, handles)
     return figure
+
+
+def left_out(rows: Sequence[Row]) -> str:
+    """Return which loads the picture leaves out, and why; nothing where it has all of them.
+
+    rows: of replications.csv.
+    """
+    counts: dict[float, list[int]] = {}
+    for row in rows:
+        counts.setdefault(float(row["erlang"]), []).append(row["blocked"])
+    drawn = _by_load(rows)
+    shown = _chosen(drawn)
+    reasons: dict[str, list[float]] = {}
+    for load, blocked in sorted(counts.items()):
+        if load not in drawn:
+            why = "nothing is blocked" if sum(blocked) == 0 else "one replication"
+            reasons.setdefault(why, []).append(load)
+        elif load not in shown:
+            reasons.setdefault(f"{_MOST_PANELS} loads at most are drawn", []).append(load)
+    told = [f"{_loads(loads)} ({why})" for why, loads in reasons.items()]
+    return f"left out: {', '.join(told)}" if told else ""
+
+
+def _loads(loads: Sequence[float]) -> str:
+    if len(loads) > _MOST_NAMED:
+        return f"{len(loads)} loads from {loads[0]:g} to {loads[-1]:g} E"
+    return f"{', '.join(f'{load:g}' for load in loads)} E"
 
 
 def _by_load(rows: Sequence[Row]) -> dict[float, tuple[Any, Any]]:

@@ -224,6 +224,8 @@ def _convergence(config: Config, results: Results) -> Section:
         return Section("Convergence over replications", (Text(told),))
     if widest is not None:
         told += f" Half the widest interval is {100 * widest:.1f} % of its mean."
+    if missing := _left_out(results):
+        told += f" The picture has {missing}."
     return Section(
         "Convergence over replications",
         (
@@ -237,6 +239,12 @@ def _convergence(config: Config, results: Results) -> Section:
             ),
         ),
     )
+
+
+def _left_out(results: Results) -> str:
+    from fusion_flows.pictures.convergence import left_out  # here, as matplotlib is slow to load
+
+    return left_out(results.replications)
 
 
 def _files(run: RunDirectory) -> Section:

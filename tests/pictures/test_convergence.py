@@ -2,7 +2,7 @@ from matplotlib.collections import LineCollection
 
 from fusion.results.statistics import blocking_estimate
 from fusion_flows.pictures.bit_rates import bit_rate_figure
-from fusion_flows.pictures.convergence import convergence_figure
+from fusion_flows.pictures.convergence import convergence_figure, left_out
 
 from .drawn import Row, said, tidy
 
@@ -32,6 +32,13 @@ def test_of_many_loads_three_are_shown_and_none_without_blocking() -> None:
     figure = tidy(convergence_figure(rows, 0.99, ""))
     assert [place.get_title("left") for place in figure.axes] == ["1 E", "5 E", "9 E"]
     assert "99 % interval" in said(figure)
+    told = (
+        "left out: 0.5 E (nothing is blocked), 6 loads from 2 to 8 E (3 loads at most are drawn), "
+    )
+    told += "20 E (one replication)"
+    assert left_out(rows) == told
+    assert " ".join(said(figure)[-1].split()) == told
+    assert left_out(replications(1, COUNTS)) == ""
     empty = tidy(convergence_figure(replications(1, [0, 0]), 0.95, ""))
     assert [text.get_text() for text in empty.axes[0].texts] == ["no results"]
 
