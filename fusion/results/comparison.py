@@ -30,7 +30,7 @@ class Difference(NamedTuple):
 
     replications: of each side, the fewer of the two. method: where the interval comes from, "paired" (the
     spread of the differences between replications of the same number), "welch" (the spread of each side) or
-    "bound" (a side has nothing or everything blocked).
+    "bound" (a side has nothing or everything blocked, or both have the same in each replication).
     """
 
     mean: float
@@ -135,6 +135,8 @@ def blocking_difference(
 
     Where a side has nothing blocked its limits are 0 and `upper_bound_of_zero`, and r counts as zero; so too
     where everything is blocked. Differences that are all equal do not prove precision: r counts as zero.
+    Where paired sides have the same counts in every replication, no request has shown a difference, and the
+    interval reaches to `upper_bound_of_zero` on both sides, as for blocking that was not seen.
     """
     a, b = side_of(blocked_a, offered_a, requests_a), side_of(blocked_b, offered_b, requests_b)
     if paired and len(a.residuals) != len(b.residuals):
@@ -161,13 +163,12 @@ def blocking_difference(
         degrees = len(a.residuals) - 1, len(b.residuals) - 1
         freedom = float(welch_degrees([_variance(a), _variance(b)], degrees))
         limits_a, limits_b = (_limits(side, level, freedom) for side in (a, b))
-    return Difference(
-        mean,
-        mean - _joint(a.probability - limits_a[0], limits_b[1] - b.probability, correlation),
-        mean + _joint(limits_a[1] - a.probability, b.probability - limits_b[0], correlation),
-        n,
-        method,
-    )
+    below = _joint(a.probability - limits_a[0], limits_b[1] - b.probability, correlation)
+    above = _joint(limits_a[1] - a.probability, b.probability - limits_b[0], correlation)
+    if paired and np.array_equal(blocked_a, blocked_b) and np.array_equal(offered_a, offered_b):
+        bound = upper_bound_of_zero(min(a.requests, b.requests), 0.5 + 0.5 * level)
+        below, above, method = min(below, bound), min(above, bound), "bound"
+    return Difference(mean, mean - below, mean + above, n, method)
 
 
 def variance_ratio(

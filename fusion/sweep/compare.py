@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusion.config.config import ConfigError, Problem
+from fusion.config.counts import agreeing, counted
 from fusion.config.problems import nearest, show
 from fusion.results.comparison import blocking_difference
-from fusion.results.load_at import load_at
+from fusion.results.load_at import ABOVE, BELOW, INSIDE, load_at
 from fusion.results.outcome import METRICS
 from fusion.results.statistics import Estimate
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
@@ -122,16 +123,20 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
 
     A curve is what lies at one combination of the axes but erlang. Columns: those axes; load with its
     interval (0 or inf where it is open, NaN for a load that the curve does not reach); status, see
-    `load_at`; target; loads, how many the curve has. Raises ValueError for a target that is
-    no probability.
+    `load_at`, of the loads with results; target; loads, how many of them the curve has; lowest and highest,
+    the ends of them; missing, the other loads of the curve, with fewer than two replications. Raises
+    ValueError for a target that is no probability.
     """
     needs_blocking(sweep, "a load")
     others = sweep.axes[:-1]
     curves: dict[tuple[Any, ...], list[PointState]] = {}
+    missing: dict[tuple[Any, ...], list[float]] = {}
     for state in states:
+        place = tuple(state.point.axes[name] for name in others)
         if len(state.outcomes) > 1:
-            place = tuple(state.point.axes[name] for name in others)
             curves.setdefault(place, []).append(state)
+        else:
+            missing.setdefault(place, []).append(state.point.erlang)
     blocked, offered = _counted(sweep.metric)
     rows = []
     for place, of_curve in curves.items():
@@ -152,9 +157,31 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
                 "status": found.status,
                 "target": target,
                 "loads": len(ordered),
+                "lowest": ordered[0].point.erlang,
+                "highest": ordered[-1].point.erlang,
+                "missing": sorted(missing.get(place, ())),
             }
         )
     return rows
+
+
+def status_text(row: Row) -> str:
+    """Return why a curve has no load at the target, as far as that is known. row: as of `loads_at`.
+
+    Nothing where it has one. A load that lies beyond those with results may lie among those that are missing.
+    """
+    if row["status"] == INSIDE:
+        return ""
+    if row["status"] not in (BELOW, ABOVE):
+        return str(row["status"])
+    below = row["status"] == BELOW
+    side, end, last = ("below", "lowest", "lower") if below else ("above", "highest", "higher")
+    beyond = [load for load in row["missing"] if (load < row[end] if below else load > row[end])]
+    told = f"{side} {row[end]:g} E, the {end} load {'with results' if beyond else 'of the sweep'}"
+    if not beyond:
+        return told
+    verb = agreeing(len(beyond), "is", "are")
+    return f"{told}; {counted(len(beyond), f'{last} load')} of the sweep {verb} not computed"
 
 
 def _counted(metric: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text
+from fusion.sweep.compare import status_text
 from fusion.sweep.store import Store
 from fusion_flows.command import schedules, sweeps
 from fusion_flows.command.exit_codes import DONE
@@ -174,10 +175,11 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
                 *(format_value(row[name]) for name in others),
                 interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
                 between(row["ci_lower"], row["ci_upper"]),
-                str(row["loads"]),
-                "" if row["status"] == "inside" else row["status"],
+                str(row["loads"]) + (f" of {row['loads'] + missing}" if missing else ""),
+                status_text(row),
             )
             for row in rows
+            for missing in [len(row["missing"])]
         ],
         numbers=True,
     )

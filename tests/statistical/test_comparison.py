@@ -212,7 +212,27 @@ def test_everything_blocked_is_as_nothing_blocked() -> None:
     assert full.ci_upper == pytest.approx(-none.ci_lower)
 
 
-@pytest.mark.parametrize("more", [0, 3, 7])
+def test_the_same_in_every_replication_is_bounded_by_what_was_not_seen() -> None:
+    """It is no proof that nothing differs, and says much more than two sides that were drawn apart."""
+    a, offered = np.array([510, 480, 533, 495]), [100_000] * 4
+    found = blocking_difference(a, offered, a, offered, 0.95, paired=True)
+    bound = upper_bound_of_zero(400_000, 0.975)
+    assert found == (0.0, -bound, pytest.approx(bound), 4, "bound")
+    assert found.verdict == "no difference shown"
+    apart = blocking_difference(a, offered, a, offered, 0.95, paired=False)
+    assert bound < 0.3 * apart.ci_upper
+    few = blocking_difference([1, 0, 0], [1000] * 3, [1, 0, 0], [1000] * 3, 0.95, paired=True)
+    apart = blocking_difference([1, 0, 0], [1000] * 3, [1, 0, 0], [1000] * 3, 0.95, paired=False)
+    assert 0.0 < few.ci_upper <= 1.3 * apart.ci_upper, "never much wider than without the pairs"
+    # Of two policies that decide one request in 100,000 otherwise, with other clusters.
+    random = np.random.default_rng(7)
+    one = random.poisson(500, (2000, 4))
+    other = one + random.poisson(1, (2000, 4)) * (random.random((2000, 4)) < 0.3)
+    held, _ = coverage(one, other, 100_000, -0.3e-5, paired=True)
+    assert held > 0.93
+
+
+@pytest.mark.parametrize("more", [3, 7])
 def test_equal_differences_are_no_proof_of_precision(more: int) -> None:
     """The interval is the unpaired one; where all counts are equal, the binomial one."""
     b = np.array([7, 14, 28, 9])

@@ -6,7 +6,7 @@ import pytest
 
 from fusion.config.config import ConfigError
 from fusion.results.outcome import Outcome
-from fusion.sweep.compare import compare, have_same_requests, loads_at
+from fusion.sweep.compare import compare, have_same_requests, loads_at, status_text
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
@@ -113,3 +113,25 @@ def test_the_load_at_which_each_curve_reaches_a_target() -> None:
     ]
     assert rows[0]["load"] == pytest.approx(200, rel=1e-6)
     assert 198 < rows[0]["ci_lower"] < 200 < rows[0]["ci_upper"] < 202
+
+
+def test_what_is_not_computed_is_said_where_a_curve_does_not_reach_a_target() -> None:
+    sweep = Sweep(template="quick", grid={"k_paths": [1, 2, 3], "erlang": [100, 200, 400]})
+    points = sweep_points(sweep)
+    computed = [point for n, point in enumerate(points) if n not in (0, 8)]
+    outcomes = {
+        point.key: {
+            number: Outcome(number, 100_000, 0, mean + spread, 0, 1e5, 1.0, 1, 1, 1.0, 1, 0.5, 0.5)
+            for number, spread in enumerate((-20, 0, 20, -10, 10))
+        }
+        for point, mean in zip(computed, (2000, 5000, 3000, 4000, 5000, 30, 50), strict=True)
+    }
+    rows = loads_at(point_states(points, outcomes, sweep.metric), sweep, 0.01)
+    assert [row["missing"] for row in rows] == [[100], [], [400]]
+    assert [status_text(row) for row in rows] == [
+        "below 200 E, the lowest load with results; 1 lower load of the sweep is not computed",
+        "below 100 E, the lowest load of the sweep",
+        "above 200 E, the highest load with results; 1 higher load of the sweep is not computed",
+    ]
+    (found,) = loads_at(point_states(points[3:6], outcomes, sweep.metric), sweep, 0.035)
+    assert status_text(found) == ""
