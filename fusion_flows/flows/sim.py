@@ -1,7 +1,6 @@
 """The flow `fusion`: one configuration, simulated and reported."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -17,7 +16,6 @@ from fusion.scenario.inputs import read_inputs
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
 from fusion_flows.following import publish
-from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.following.artifacts import tell_that_it_is_resumed
 from fusion_flows.following.flow_ends import (
     SimulationError,
@@ -25,7 +23,7 @@ from fusion_flows.following.flow_ends import (
     interruptible_flow,
     told_in_words,
 )
-from fusion_flows.following.last_news import complete, show_last
+from fusion_flows.following.last_news import LastNews, complete
 from fusion_flows.following.live_network import LiveNetwork
 from fusion_flows.following.parameters import Text, refuse_forgotten
 from fusion_flows.following.publish import Findings
@@ -40,12 +38,11 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import recorded_name, recorded_run_id
-from fusion_flows.rundir.redaction import redact
-from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
+from fusion_flows.server.connection import Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
 from fusion_flows.server.settings import Places, Settings
-from fusion_flows.server.watch import Watch, is_abandoned, silence
+from fusion_flows.server.watch import Watch
 
 if TYPE_CHECKING:
     import pandas
@@ -189,20 +186,11 @@ def _run(
             paused=lambda: watch.paused,
         )
 
-        def show(
-            partial: str, *, suspended: bool = False, wait_seconds: float = LAST_NEWS_SECONDS
-        ) -> Findings | None:
-            def find() -> Findings:
-                told = follower.rows_at_the_end()
-                return publish.find(run, config, inputs, redact(partial), told, suspended=suspended)
+        def find(partial: str, suspended: bool) -> Findings:
+            told = follower.rows_at_the_end()
+            return publish.find(run, config, inputs, partial, told, suspended=suspended)
 
-            return show_last(follower, find, connection, logger, wait_seconds)
-
-        def show_later(partial: str) -> None:
-            # Somebody who goes on with the run at once will draw what there is then.
-            with suppress(RunDirectoryError), run_lock.hold(run), connection:
-                show(partial)
-
+        last = LastNews(run, flow_run_id, connection, logger, follower, find)
         try:
             options = {
                 "config": run.config,
@@ -215,32 +203,19 @@ def _run(
                 end = follow(
                     tree, follower.look, watch.ended, follower.glance, lambda: watch.paused, stall
                 )
-        except BaseException as error:  # a signal to this process, most of all
-            if is_abandoned():
-                silence()
-            partial = "the run was ended before its time"
-            if cancelled_first(connection, flow_run_id):
-                show(partial)
-                if is_signal(error):  # raised, Prefect would call the run Crashed in between
-                    return cast(SimResult, cancelled())
-            else:
-                put_off(flow_run_id, lambda: show_later(partial))
-            raise
+        except BaseException as error:
+            if (final := last.end_by(error)) is None:
+                raise
+            return cast(SimResult, final)
         if isinstance(end, State):
-            partial = end.message or end.name or ""
-            if end.is_crashed():
-                put_off(flow_run_id, lambda: show_later(partial))
-                return cast(SimResult, end)
-            suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
-            show(partial, suspended=suspended)
-            return cast(SimResult, end)
+            return cast(SimResult, last.end_in(end))
         if end:
             connection.wait(settings.server_wait_seconds)
             follower.glance()
             failure = failure_of(run, follower.state.error, end, go_on)
-            put_off(flow_run_id, lambda: show_later(failure))
+            last.show_later(failure)
             raise SimulationError(failure, end)
-        findings = show("", wait_seconds=settings.server_wait_seconds)
+        findings = last.show("", wait_seconds=settings.server_wait_seconds)
     result = SimResult(
         run_id=run.run_id,
         run_dir=run.path,

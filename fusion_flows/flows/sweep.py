@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -36,14 +36,13 @@ from fusion_flows.flows.sweep_parameter import (
     sweep_as_parameter,
     sweep_of_parameter,
 )
-from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.following.flow_ends import (
     SimulationError,
     failure_of,
     interruptible_flow,
     told_in_words,
 )
-from fusion_flows.following.last_news import complete, show_last
+from fusion_flows.following.last_news import LastNews, complete
 from fusion_flows.following.parameters import Text, refuse_forgotten
 from fusion_flows.following.reporting import follow
 from fusion_flows.following.sweep_follower import SweepFollower
@@ -53,14 +52,13 @@ from fusion_flows.report.setting import sweep_name
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
-from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM
+from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.redaction import redact
-from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection
+from fusion_flows.server.connection import Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
 from fusion_flows.server.settings import Settings
-from fusion_flows.server.watch import Watch, is_abandoned, silence
+from fusion_flows.server.watch import Watch
 
 if TYPE_CHECKING:
     import pandas
@@ -226,19 +224,10 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         def write_last(partial: str, exit_code: int = 1) -> None:
             _write_last(follower, run, record, sweep, states, partial, exit_code)
 
-        def show(
-            partial: str, *, suspended: bool = False, wait_seconds: float = LAST_NEWS_SECONDS
-        ) -> SweepFindings | None:
-            def draw() -> SweepFindings:
-                return find(run, sweep, states, redact(partial), suspended=suspended)
+        def draw(partial: str, suspended: bool) -> SweepFindings:
+            return find(run, sweep, states, partial, suspended=suspended)
 
-            return show_last(follower, draw, connection, logger, wait_seconds)
-
-        def show_later(partial: str) -> None:
-            # Somebody who goes on with the run at once will draw what there is then.
-            with suppress(RunDirectoryError), run_lock.hold(run), connection:
-                show(partial)
-
+        last = LastNews(run, flow_run_id, connection, logger, follower, draw, write_last)
         try:
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
@@ -258,29 +247,14 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         except SimulationError as error:
             failure = str(error)
             write_last(failure)
-            put_off(flow_run_id, lambda: show_later(failure))
+            last.show_later(failure)
             raise
-        except BaseException as error:  # a signal to this process, most of all
-            if is_abandoned():
-                silence()
-            partial = "the run was ended before its time"
-            write_last(partial, _exit_code(error))
-            if cancelled_first(connection, flow_run_id):
-                show(partial)
-                if is_signal(error):
-                    return cast(SweepResult, cancelled())
-            else:
-                put_off(flow_run_id, lambda: show_later(partial))
-            raise
+        except BaseException as error:
+            if (final := last.end_by(error)) is None:
+                raise
+            return cast(SweepResult, final)
         if isinstance(end, State):
-            partial = end.message or end.name or ""
-            write_last(partial, BY_SIGTERM)
-            if end.is_crashed():
-                put_off(flow_run_id, lambda: show_later(partial))
-                return cast(SweepResult, end)
-            suspended = not cancelled_first(connection, flow_run_id) and end.is_paused()
-            show(partial, suspended=suspended)
-            return cast(SweepResult, end)
+            return cast(SweepResult, last.end_in(end))
         connection.wait(settings.server_wait_seconds)
         failure = _failures(run, states)
         missing = sum(not state.is_done for state in wanted)
@@ -292,7 +266,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         others = sum(not state.is_done for state in states) - missing
         if failure:
             write_last(failure)
-            put_off(flow_run_id, lambda: show_later(failure))
+            last.show_later(failure)
             raise SimulationError(failure, 1)
         waiting = (
             f"{counted(others, 'other point')} {agreeing(others, 'waits', 'wait')} for a run of all points"
@@ -300,7 +274,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             else ""
         )
         write_last(waiting, 0)
-        findings = show(waiting, wait_seconds=settings.server_wait_seconds)
+        findings = last.show(waiting, wait_seconds=settings.server_wait_seconds)
     result = SweepResult(
         run_id=run.run_id,
         run_dir=run.path,
@@ -384,13 +358,6 @@ def _compute(
             raise SimulationError(failure_of(run, follower.error, end, _GO_ON), end)
         get_run_logger().warning("The simulator ended with exit code %d; it is started again", end)
     return None
-
-
-def _exit_code(error: BaseException) -> int:
-    """Return how the end of a sweep is recorded that an exception has ended: as a process would end by it."""
-    if isinstance(error, KeyboardInterrupt):
-        return BY_SIGINT
-    return BY_SIGTERM if is_signal(error) else 1
 
 
 def _write_last(

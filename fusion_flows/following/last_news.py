@@ -3,14 +3,20 @@
 from collections.abc import Callable
 from contextlib import suppress
 from logging import Logger, LoggerAdapter
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.following.artifacts import Artifacts
+from fusion_flows.rundir import lock as run_lock
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM
 from fusion_flows.rundir.redaction import redact
-from fusion_flows.server.connection import Connection, Unreachable
+from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.server.watch import is_abandoned, silence
 
 
 class _Follower(Protocol):
@@ -28,32 +34,103 @@ class _Findings(Protocol):
 F = TypeVar("F", bound=_Findings)
 
 
-def show_last(
-    follower: _Follower,
-    find: Callable[[], F],
-    connection: Connection,
-    logger: Logger | LoggerAdapter[Any],
-    wait_seconds: float,
-) -> F | None:
-    """Show what there is when a run has ended; nothing here can end it worse.
+class LastNews(Generic[F]):
+    """Shows what there is of a run that ends, at once or when Prefect has its final state."""
 
-    find: reads and draws what was finished. wait_seconds: how long to wait for a server that is away.
-    Returns what was found, or None where it could not be read or drawn.
-    """
-    findings: F | None = None
-    try:
-        follower.glance()
-        with suppress(Unreachable):
-            connection.patiently(lambda: follower.pass_on(last=True), wait_seconds)
-        findings = found = find()
-        connection.patiently(lambda: found.publish(follower.artifacts), wait_seconds)
-    except OSError as error:
-        logger.warning("cannot read or draw what was finished: %s", error)
-    except Unreachable:
-        logger.warning("the Prefect server is away; the report is missing, the files are there")
-    except Exception as error:  # Prefect says no; the results are worth more than their picture
-        logger.warning("Prefect did not take the report: %s", redact(str(error)))
-    return findings
+    def __init__(
+        self,
+        run: RunDirectory,
+        flow_run_id: UUID,
+        connection: Connection,
+        logger: Logger | LoggerAdapter[Any],
+        follower: _Follower,
+        find: Callable[[str, bool], F],
+        write: Callable[[str, int], None] = lambda partial, exit_code: None,
+    ) -> None:
+        """find: reads and draws what was finished, of why results are missing and whether the run is suspended.
+
+        write: is called first when the run ends early, with that reason and the exit code to record.
+        """
+        self._run = run
+        self._flow_run_id = flow_run_id
+        self._connection = connection
+        self._logger = logger
+        self._follower = follower
+        self._find = find
+        self._write = write
+
+    def show(
+        self, partial: str, *, suspended: bool = False, wait_seconds: float = LAST_NEWS_SECONDS
+    ) -> F | None:
+        """Show what there is; nothing here can end the run worse.
+
+        partial: why results are missing, or empty. wait_seconds: how long to wait for a server that is away.
+        Returns what was found, or None where it could not be read or drawn.
+        """
+        findings: F | None = None
+        connection, follower = self._connection, self._follower
+        try:
+            follower.glance()
+            with suppress(Unreachable):
+                connection.patiently(lambda: follower.pass_on(last=True), wait_seconds)
+            findings = found = self._find(redact(partial), suspended)
+            connection.patiently(lambda: found.publish(follower.artifacts), wait_seconds)
+        except OSError as error:
+            self._logger.warning("cannot read or draw what was finished: %s", error)
+        except Unreachable:
+            self._logger.warning(
+                "the Prefect server is away; the report is missing, the files are there"
+            )
+        except Exception as error:  # Prefect says no; the results are worth more than their picture
+            self._logger.warning("Prefect did not take the report: %s", redact(str(error)))
+        return findings
+
+    def show_later(self, partial: str) -> None:
+        """Show what there is when Prefect has the final state of the run, which fails or crashes."""
+
+        def work() -> None:
+            # Somebody who goes on with the run at once will draw what there is then.
+            with suppress(RunDirectoryError), run_lock.hold(self._run), self._connection:
+                self.show(partial)
+
+        put_off(self._flow_run_id, work)
+
+    def end_by(self, error: BaseException) -> State[Any] | None:
+        """End a run by an exception, most of all a signal to this process.
+
+        Returns the state to end in, or None where the exception is to be raised.
+        """
+        if is_abandoned():
+            silence()
+        partial = "the run was ended before its time"
+        self._write(partial, _exit_code(error))
+        if not self._cancelled_first():
+            self.show_later(partial)
+            return None
+        self.show(partial)
+        # A signal that is raised, Prefect would call a crash in between.
+        return cancelled() if is_signal(error) else None
+
+    def end_in(self, state: State[Any]) -> State[Any]:
+        """End a run that is to end early in a state, and return this."""
+        partial = state.message or state.name or ""
+        self._write(partial, BY_SIGTERM)
+        if state.is_crashed():
+            self.show_later(partial)
+        else:
+            suspended = not self._cancelled_first() and state.is_paused()
+            self.show(partial, suspended=suspended)
+        return state
+
+    def _cancelled_first(self) -> bool:
+        return cancelled_first(self._connection, self._flow_run_id)
+
+
+def _exit_code(error: BaseException) -> int:
+    """Return how the end of a run is recorded that an exception has ended: as a process would end by it."""
+    if isinstance(error, KeyboardInterrupt):
+        return BY_SIGINT
+    return BY_SIGTERM if is_signal(error) else 1
 
 
 def complete(said: str, artifacts: Artifacts, result: object) -> State[object]:
