@@ -47,7 +47,7 @@ class LastNews(Generic[F]):
         find: Callable[[str, bool], F],
         write: Callable[[str, int], None] = lambda partial, exit_code: None,
     ) -> None:
-        """find: reads and draws what was finished, of why results are missing and whether the run is suspended.
+        """find: reads and draws what was finished, of why results are missing and whether it is suspended.
 
         write: is called first when the run ends early, with that reason and the exit code to record.
         """
