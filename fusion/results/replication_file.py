@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -33,6 +34,20 @@ class ForeignResultsError(ValueError):
 
 class LackingError(ValueError):
     """A record without what this version measures; the message names the fields."""
+
+
+def finished(path: Path) -> list[Replication]:
+    """Return the replications in a file that another process may be writing; none where there is no file.
+
+    What is damaged or of a version that measured less is left out. Raises OSError.
+    """
+    lines = LineFile(path).lines()
+    next(lines, None)  # the header
+    found = []
+    for line in lines:
+        with suppress(ValueError, TypeError, AttributeError):
+            found.append(from_record(json.loads(line.decode())))
+    return found
 
 
 class ReplicationFile:

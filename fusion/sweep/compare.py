@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fusion.config.config import ConfigError, Problem
@@ -63,7 +63,14 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
         told = ", ".join(map(show, values))
         message = f"{show(base)} is not a value of {axis}; its values are {told}"
         raise ConfigError([Problem("", "", None, message, "")])
-    others = [name for name in sweep.axes if name != axis]
+    return compare_points(states, sweep.axes, axis, sweep.metric, base_value)
+
+
+def compare_points(
+    states: Sequence[PointState], axes: Iterable[str], axis: str, metric: str, base: Any
+) -> list[Row]:
+    """Do what `compare` does for points that need not be of a sweep. axes: all of the points."""
+    others = [name for name in axes if name != axis]
     groups: dict[tuple[Any, ...], dict[Any, PointState]] = {}
     for state in states:
         place = tuple(state.point.axes[name] for name in others)
@@ -71,13 +78,13 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
             groups.setdefault(place, {})[state.point.axes[axis]] = state
     rows = []
     for place, at in groups.items():
-        if base_value not in at:
+        if base not in at:
             continue
         for value, state in at.items():
-            if value != base_value:
+            if value != base:
                 named = dict(zip(others, place, strict=True))
-                row = _row(state, at[base_value], sweep.metric, len(at) - 1)
-                rows.append({**named, "a": value, "b": base_value, **row})
+                row = _row(state, at[base], metric, len(at) - 1)
+                rows.append({**named, "a": value, "b": base, **row})
     return rows
 
 

@@ -34,13 +34,14 @@ SUMMARIES: dict[str, str] = {
     "Nothing is computed.",
     "sweep": "Compute what is still missing of a sweep: here, or with --detach on a worker.",
     "schedule": "Run a sweep at set times, by a schedule of the deployment `fusion-sweep/sweep`.",
-    "compare": "Show which value on an axis blocks less, at each load, from the results so far.",
+    "compare": "Show which value on an axis of a sweep blocks less, or which of several runs, at each load.",
     "loads-at": "Show the load at which each curve of a sweep reaches a blocking probability, by "
     "interpolation.",
     "find-load": "Find the load at which each combination of a sweep reaches a blocking probability, "
     "without a grid.",
     "plot": "Draw the results of a sweep so far: PNG, PDF, SVG, and the numbers as CSV.",
-    "diff": "Show what differs between two points of the store: each name with both values.",
+    "diff": "Show what differs between two runs, INI files or points of the store: each name with both "
+    "values.",
     "merge": "Add the results of another store, such as that of another machine, and say how many "
     "are new.",
 }
@@ -166,6 +167,7 @@ EXAMPLES: dict[str, str] = {
   fusion schedule my_sweep.toml "0 7 * * 1" --timezone Europe/Berlin
 """,
     "compare": """
+  fusion compare 9f0f a4e2               # runs: settings, verdicts, one picture
   fusion compare examples/path_orders.toml path_order
   fusion compare examples/path_orders.toml path_order --base hops
 """,
@@ -184,7 +186,9 @@ EXAMPLES: dict[str, str] = {
   fusion plot examples/path_orders.toml --title ""   # its caption says it
 """,
     "diff": """
-  fusion plan my_sweep.toml              # its last column has the keys
+  fusion diff 9f0f a4e2                  # the settings of two runs
+  fusion diff study.ini quick
+  fusion plan my_sweep.toml              # its last column: keys of points
   fusion diff 3f2a91 b07c44
 """,
     "merge": """

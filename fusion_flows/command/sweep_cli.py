@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -13,7 +13,7 @@ from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text
 from fusion.sweep.compare import status_text
 from fusion.sweep.store import Store
-from fusion_flows.command import schedules, sweeps
+from fusion_flows.command import run_comparison, schedules, settings_diff, sweeps
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
     fits,
@@ -27,6 +27,7 @@ from fusion_flows.command.verb import Json, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
+from fusion_flows.runs.time_expressions import ArgumentError
 
 File = Annotated[Path, Parameter(help="TOML or JSON file with the sweep.")]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
@@ -130,14 +131,67 @@ def _schedule(
     return DONE
 
 
-@text_of(sweeps.compare)
-def _compare(file: File, axis: str, /, *, base: str = "", json: Json = False) -> int:
-    rows = sweeps.compare(file, axis, base=base)
+def _compare(
+    what: str,
+    /,
+    *other: str,
+    base: str = "",
+    to: Path = Path("plots"),
+    json: Json = False,
+) -> int:
+    """Show which value on an axis of a sweep blocks less, or which of several runs, at each load.
+
+    The results so far are compared. Replications that served the same requests are compared one by one
+    (common random numbers). Of runs the settings that differ are shown, too, and all curves are drawn in one
+    picture.
+
+    Args:
+        what: TOML or JSON file with a sweep; or a run: its id (the first 4 digits are enough) or name.
+        other: The axis of the sweep, such as path_order; or the other runs.
+        base: The value, or the run, to compare the others with; default: the first.
+        to: Folder for the picture of runs; default: plots.
+        json: Print JSON, for programs.
+    """
+    if Path(what).suffix.lower() not in (".toml", ".json"):
+        return _compare_runs([what, *other], base, to, json)
+    if len(other) != 1:
+        raise ArgumentError(f"name one axis of the sweep after {what}, such as path_order")
+    axis = other[0]
+    rows = sweeps.compare(what, axis, base=base)
     if not rows:
-        raise _nothing_found(file, "compare")
+        raise _nothing_found(Path(what), "compare")
     if json:
         print_json(rows)
         return DONE
+    _print_comparison(rows, axis)
+    _name_the_store()
+    return DONE
+
+
+def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
+    found = run_comparison.compare_runs(*runs, base=base)
+    pictures = run_comparison.draw(found, to)
+    if json:
+        print_json({**found._asdict(), "pictures": pictures})
+        return DONE
+    if found.settings:
+        rows = [(key, *map(format_value, values)) for key, values in found.settings.items()]
+        print_table(("setting", *found.runs), rows)
+    else:
+        print("They have the same settings.")
+    print()
+    if found.rows:
+        _print_comparison(found.rows, run_comparison.RUN)
+    else:
+        print("They have no load in common.")
+    print()
+    for path in pictures:
+        print(path)
+    return DONE
+
+
+def _print_comparison(rows: Sequence[Mapping[str, Any]], axis: str) -> None:
+    """Print a comparison, without some columns where the terminal is narrow."""
     header, cells = _texts([comparison_cells(row, axis) for row in rows])
     left_out: list[str] = []
     for without in (None, "n", "difference"):  # of the interval a difference is about the middle
@@ -147,8 +201,6 @@ def _compare(file: File, axis: str, /, *, base: str = "", json: Json = False) ->
         brief = [brief_comparison_cells(row, axis) for row in rows]
         header, cells = _texts(brief, left_out)
     print_table(header, cells, numbers=True)
-    _name_the_store()
-    return DONE
 
 
 def _texts(
@@ -258,16 +310,16 @@ def _name_the_store() -> None:
     print_note(f"\nFrom the store {sweeps.the_store().folder}")
 
 
-@text_of(sweeps.diff)
+@text_of(settings_diff.diff)
 def _diff(one: str, other: str, /, *, json: Json = False) -> int:
-    found = sweeps.diff(one, other)
+    found = settings_diff.diff(one, other)
     if json:
         print_json(found)
     elif found:
         rows = [(name, _or_default(a), _or_default(b)) for name, a, b in found]
         print_table(("", one, other), rows)
     else:
-        print("They are the same point.")
+        print("Nothing differs.")
     return DONE
 
 

@@ -20,7 +20,7 @@ from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINT_COLUMNS, point_rows
-from fusion.sweep.store import Store, differences
+from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.flows import known_stores
 from fusion_flows.flows.sweep_parameter import sweep_as_parameter
@@ -446,22 +446,6 @@ def plot(
         ]
     except OSError as error:
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
-
-
-def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
-    """Show what differs between two points of the store: each name with both values.
-
-    None stands for the default.
-
-    Args:
-        one: Key of a point, or the start of it.
-        other: Key of the other point, or the start of it.
-
-    Raises:
-        StoreError: There is no such point, or several.
-    """
-    store = the_store()
-    return differences(store.content(one)[1], store.content(other)[1])
 
 
 def merge(folder: Path) -> int:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from fusion.sweep.store import Store
-from fusion_flows.command import sweeps
+from fusion_flows.command import settings_diff, sweeps
 
 from .prefect_server import Prefect, wait_for
 from .started import simulators
@@ -142,7 +142,7 @@ def test_a_plan_and_a_frame_of_what_is_there_compute_nothing(
     assert list(frame["erlang"]) == [150, 200] * 3
     assert frame["complete"].all()
     one, other = (point.key[:10] for point in planned.points[:2])
-    assert sweeps.diff(one, other) == [
+    assert settings_diff.diff(one, other) == [
         ("general_settings.erlang_start", 150, 200),
         ("general_settings.erlang_stop", 150, 200),
     ]

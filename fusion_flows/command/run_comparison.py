@@ -1,0 +1,126 @@
+"""Several runs side by side: the settings that differ, and which blocks less at each load."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fusion.config.config import Config, load_config
+from fusion.config.sections import HOME
+from fusion.results.outcome import Outcome, outcome_of
+from fusion.results.replication_file import finished
+from fusion.scenario.inputs import read_inputs
+from fusion.sweep.compare import compare_points
+from fusion.sweep.definition import ERLANG
+from fusion.sweep.point_state import PointState
+from fusion.sweep.points import at_load, make_point
+from fusion.sweep.results import point_rows
+from fusion_flows.command.settings_diff import differing_settings
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import recorded_name
+from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.lookup import RunError
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings
+
+RUN = "run"
+"""The axis along which runs are compared."""
+METRIC = "blocking_probability"
+
+
+class RunComparison(NamedTuple):
+    """What several runs have found. A run is called by its name, or by its run id where two have one name."""
+
+    runs: list[str]
+    settings: dict[str, list[Any]]
+    """section.key -> value in each run, of those that differ."""
+    rows: list[dict[str, Any]]
+    """A row for each load and each run but the base; see `fusion.sweep.compare.compare`."""
+    points: list[dict[str, Any]]
+    """A row for each run and load, as in the points.csv of a sweep."""
+
+
+def compare_runs(*run: str, base: str = "") -> RunComparison:
+    """Show in which settings runs differ, and which blocks less at each load, from the results so far.
+
+    Replications that served the same requests are compared one by one (common random numbers).
+
+    Args:
+        run: Run ids (the first 4 digits are enough), names, or ids of flow runs: two or more.
+        base: The run to compare the others with; default: the first.
+
+    Raises:
+        NoSuchRunError: No run is called that, or more than one.
+        RunDirectoryError: A directory is not on this machine.
+        RunError: A run is a sweep, or has no result yet.
+        ConfigError: An input of a run is gone.
+        ArgumentError: There are not two runs, or the base is none of them.
+    """
+    runs_dir = Settings().runs_dir
+    found = list(
+        {one.path: one for one in (find_directory(each, runs_dir) for each in run)}.values()
+    )
+    if len(found) < 2:
+        raise ArgumentError("name two runs, or more; `fusion runs` lists them")
+    first = find_directory(base, runs_dir) if base else found[0]
+    places = [one.path for one in found]
+    if first.path not in places:
+        raise ArgumentError(f"--base {base}: is none of the runs that are compared")
+    labels = _labels(found)
+    configs = [_config(one) for one in found]
+    states = [
+        state
+        for one, name, config in zip(found, labels, configs, strict=True)
+        for state in _states(one, name, config)
+    ]
+    settings = differing_settings(configs)
+    return RunComparison(
+        labels,
+        {f"{HOME[key]}.{key}": list(values) for key, values in settings.items()},
+        compare_points(states, (RUN, ERLANG), RUN, METRIC, labels[places.index(first.path)]),
+        point_rows(states, [METRIC]),
+    )
+
+
+def draw(comparison: RunComparison, to: Path) -> list[Path]:
+    """Draw blocking over load, a curve for each run, as PNG, PDF and SVG, and the numbers as CSV.
+
+    Raises ArgumentError when the folder cannot be written.
+    """
+    from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.files import save_with_data
+
+    figure = sweep_figure(comparison.points, (RUN, ERLANG), METRIC, "")
+    try:
+        return save_with_data(figure, comparison.points, to, "comparison")
+    except OSError as error:
+        raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
+
+
+def _labels(found: Sequence[RunDirectory]) -> list[str]:
+    names = [recorded_name(one) for one in found]
+    return [
+        name if name and names.count(name) == 1 else one.run_id
+        for name, one in zip(names, found, strict=True)
+    ]
+
+
+def _config(run: RunDirectory) -> Config:
+    if run.sweep.is_file():
+        raise RunError(
+            f"{run.run_id} is a sweep: `fusion compare {run.sweep} AXIS` compares along its axes"
+        )
+    return load_config(run.config)
+
+
+def _states(run: RunDirectory, label: str, config: Config) -> list[PointState]:
+    """Return a state for each load of a run that has a replication."""
+    by_load: dict[float, dict[int, Outcome]] = {}
+    for one in finished(run.output / "replications.jsonl"):
+        by_load.setdefault(one.erlang, {})[one.replication] = outcome_of(one)
+    if not by_load:
+        raise RunError(f"{run.run_id}  {label}: has no result yet")
+    point = make_point(config, read_inputs(config, quiet=True), {RUN: label, ERLANG: 0.0})
+    return [
+        PointState(at_load(point, load), outcomes, METRIC)
+        for load, outcomes in sorted(by_load.items())
+    ]

@@ -1,0 +1,63 @@
+"""What differs between the settings of two runs or files, or between two points of the store."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from fusion.config.config import Config, load_config
+from fusion.config.sections import HOME, flat
+from fusion.config.templates import template_names
+from fusion.sweep.store import StoreError, differences
+from fusion_flows.command.sweeps import the_store
+from fusion_flows.rundir.directory import RunDirectoryError
+from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.lookup import RunError
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.address import NoServerError
+from fusion_flows.server.settings import Settings
+
+
+def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
+    """Show what differs between two runs, INI files or points of the store: each name with both values.
+
+    Of points None stands for the default.
+
+    Args:
+        one: A run, a template or INI file, or the key of a point or its start.
+        other: What to compare it with.
+
+    Raises:
+        StoreError: There is no such point, or several, and no run of that name.
+        ConfigError: All that is wrong with an INI file.
+        ArgumentError: One is a point of the store, which has no more than can change a result.
+    """
+    found = [_settings_or_point(each) for each in (one, other)]
+    configs = [each for each in found if isinstance(each, Config)]
+    if len(configs) == 2:
+        return [
+            (f"{HOME[key]}.{key}", *values) for key, values in differing_settings(configs).items()
+        ]
+    if configs:
+        raise ArgumentError(f"{one} and {other}: a point of the store is compared with a point")
+    points = [each for each in found if not isinstance(each, Config)]
+    return differences(points[0], points[1])
+
+
+def _settings_or_point(text: str) -> Config | Mapping[str, Any]:
+    """Return the settings of a run, a template or an INI file, or what a point of the store is made from."""
+    templates_dir = Settings().templates_dir
+    if text.lower().endswith(".ini") or text in template_names(templates_dir):
+        return load_config(text, templates_dir=templates_dir)
+    try:
+        return the_store().content(text)[1]
+    except StoreError:
+        with suppress(RunError, RunDirectoryError, NoServerError):
+            return load_config(find_directory(text, Settings().runs_dir).config)
+        raise
+
+
+def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:
+    """Return key -> its value in each configuration, of the keys that differ."""
+    values = [flat(config) for config in configs]
+    by_key = {key: tuple(each[key] for each in values) for key in HOME}
+    return {key: found for key, found in by_key.items() if any(one != found[0] for one in found)}

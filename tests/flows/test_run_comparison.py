@@ -1,0 +1,125 @@
+"""Runs side by side: settings that differ, verdicts, one picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fusion.config.config import load_config, to_ini
+from fusion_flows.command import cli
+from fusion_flows.command.run_comparison import compare_runs
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.runs.time_expressions import ArgumentError
+
+SMALL = {"num_requests": "2000", "max_iters": "4", "erlang_start": "160", "erlang_stop": "180"}
+
+
+def simulated(runs: Path, run_id: str, **changes: object) -> None:
+    """Make a run directory and simulate in it, as the flow does."""
+    overrides = {
+        "general_settings": SMALL | {key: value for key, value in changes.items() if key in SMALL},
+        "routing_settings": {"k_paths": changes.get("k_paths", 5)},
+        "simulation_settings": {"workers": 1, "seed": changes.get("seed", 0)},
+    }
+    run = rundir.create(runs, run_id, to_ini(load_config("quick", overrides)))
+    command = [sys.executable, "-m", "fusion.cli.run_sim", "--config", str(run.config)]
+    subprocess.run([*command, "--output-dir", str(run.output)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+def test_runs_are_compared_load_by_load(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    simulated(runs, "aaaa00000001", k_paths=5)
+    simulated(runs, "bbbb00000002", k_paths=1)
+    simulated(runs, "cccc00000003", k_paths=1, seed=7, erlang_stop="160")
+    assert cli.main(["compare", "aaaa", "bbbb", "cccc", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["settings"] == {
+        "general_settings.erlang_stop": [180, 180, 160],
+        "routing_settings.k_paths": [5, 1, 1],
+        "simulation_settings.seed": [0, 0, 7],
+    }
+    at = {(row["erlang"], row["a"]): row for row in found["rows"]}
+    assert set(at) == {(160, "bbbb00000002"), (180, "bbbb00000002"), (160, "cccc00000003")}
+    assert {row["b"] for row in found["rows"]} == {"aaaa00000001"}
+    assert all(row["difference"] > 0 for row in found["rows"]), "one path blocks more than five"
+    assert at[160, "bbbb00000002"]["method"] == "paired", "the same requests"
+    assert at[160, "cccc00000003"]["method"] == "welch", "others, by their seed"
+
+    with (runs / "aaaa00000001" / "output" / "points.csv").open() as file:
+        mean = {
+            float(row["erlang"]): float(row["blocking_probability"]) for row in csv.DictReader(file)
+        }
+    drawn = {(row["erlang"], row["run"]): row for row in found["points"]}
+    for load, blocking in mean.items():
+        assert drawn[load, "aaaa00000001"]["estimate"] == pytest.approx(blocking, rel=1e-12)
+        assert at[load, "bbbb00000002"]["estimate_b"] == pytest.approx(blocking, rel=1e-12)
+    assert {Path(path).suffix for path in found["pictures"]} == {".png", ".pdf", ".svg", ".csv"}
+    assert "bbbb00000002" in Path("plots/comparison.svg").read_text()
+
+    assert cli.main(["compare", "aaaa", "bbbb", "--base", "bbbb"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].split() == ["routing_settings.k_paths", "5", "1"]
+    assert cli.main(["diff", "aaaa", "cccc"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["simulation_settings.seed", "0", "7"] in rows
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["aaaa"], 2, "name two runs"),
+        (["aaaa", "aaaa00000001"], 2, "name two runs"),
+        (["aaaa", "dddd"], 2, "there is no run 'dddd'"),
+        (["aaaa", "eeee"], 1, "eeee00000005: has no result yet"),
+        (["aaaa", "ffff"], 1, "is a sweep"),
+        (["sweep.toml"], 2, "name one axis of the sweep"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    runs: Path, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated(runs, "aaaa00000001", num_requests="200", max_iters="2")
+    rundir.create(runs, "eeee00000005", to_ini(load_config("quick")))
+    rundir.create(runs, "ffff00000006", sweep='{"template": "quick"}')
+    assert cli.main(["compare", *words]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_base_is_one_of_the_runs(runs: Path) -> None:
+    for run_id in ("aaaa00000001", "bbbb00000002", "cccc00000003"):
+        simulated(runs, run_id, num_requests="200", max_iters="2")
+    with pytest.raises(ArgumentError, match="cccc: is none of the runs"):
+        compare_runs("aaaa", "bbbb", base="cccc")
+    found: Any = compare_runs("aaaa", "bbbb", base="bbbb")
+    assert found.settings == {}
+    assert {(row["a"], row["b"], row["difference"]) for row in found.rows} == {
+        ("aaaa00000001", "bbbb00000002", 0.0)
+    }
+
+
+def test_files_and_templates_differ_by_their_settings(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("study.ini").write_text("[routing_settings]\nk_paths = 7\n")
+    Path("same.ini").write_text("[routing_settings]\nk_paths = 7\n")
+    assert cli.main(["diff", "study.ini", "same.ini"]) == 0
+    assert capsys.readouterr().out == "Nothing differs.\n"
+    assert cli.main(["diff", "study.ini", "quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert ["routing_settings.k_paths", 7, 5] in found
+    assert cli.main(["diff", "study.ini", "12345678"]) == 2
+    assert "no point whose key starts with '12345678'" in capsys.readouterr().err
