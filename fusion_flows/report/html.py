@@ -48,6 +48,7 @@ def _template() -> "Template":
         lstrip_blocks=True,
     )
     environment.filters["rich"] = rich
+    environment.filters["breakable"] = breakable
     environment.filters["svg"] = inline_svg
     environment.filters["kind"] = lambda part: type(part).__name__
     environment.filters["anchor"] = _anchor
@@ -67,6 +68,13 @@ def rich(text: str) -> "Markup":
     safe = str(escape(text))
     safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
     return _markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe))
+
+
+def breakable(text: str) -> "Markup":
+    """Return a text as HTML in which a line may end after an underscore, as in the names of keys."""
+    from markupsafe import escape
+
+    return _markup(re.sub(r"(?<=\w)_(?=\w)", "_<wbr>", str(escape(text))))
 
 
 def inline_svg(picture: Picture) -> "Markup":

@@ -10,7 +10,9 @@ from report.conftest import simulate
 from report.test_sweep_page import page_of
 
 from fusion_flows.following import publish
-from fusion_flows.report.html import html
+from fusion_flows.report.html import html, write_html
+from fusion_flows.report.page import Cell, Section, Table
+from fusion_flows.report.page import Page as Report
 
 from .pages import keep
 
@@ -65,6 +67,39 @@ def test_the_tables_of_a_sweep_fit_into_a_window_of_1000_pixels(page: Page, tmp_
     beyond = "all => all.map(each => each.scrollWidth - each.clientWidth)"
     assert page.locator(".scroll").evaluate_all(beyond) == [0, 0, 0]
     keep(page, "html_report_of_a_sweep_1000")
+
+
+WIDE = "all => all.map(each => each.scrollWidth - each.clientWidth)"
+
+
+def table(columns: int) -> Table:
+    names = [f"a_name_of_a_key_{number}" for number in range(columns)]
+    cells = tuple(Cell(f"value_of_{name}") for name in names)
+    return Table(f"{columns} columns", tuple(names), (cells,) * 40, 10, "")
+
+
+def test_a_wide_table_takes_the_window_and_then_scrolls_in_its_own_box(
+    page: Page, tmp_path: Path
+) -> None:
+    sections = (Section("Tables", tuple(map(table, (3, 11, 40)))),)
+    path = write_html(Report("Wide", (), "", sections, ""), tmp_path / "wide.html")
+    boxes = page.locator(".scroll")
+    for width in (1000, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        narrow, wide, widest = boxes.evaluate_all(WIDE)
+        assert (narrow, wide) == (0, 0), "names are broken, or the box is wider than the text"
+        assert widest > 0
+        for box in boxes.all():
+            place = box.bounding_box()
+            assert place is not None
+            assert place["x"] >= 0
+            assert place["x"] + place["width"] <= width
+        last = boxes.last.get_by_role("columnheader").last
+        last.scroll_into_view_if_needed()
+        expect(last).to_be_in_viewport()
+        keep(page, f"html_report_wide_{width}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
