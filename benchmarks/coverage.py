@@ -131,9 +131,10 @@ def stopping(pool: ProcessPoolExecutor, case: Case, runs: int) -> str:
     name = f"link, {load:.2f} E" if case.load is None else f"NSFNET, {load:g} E"
     lower, upper = wilson(held, runs)
     return (
-        f"{name:<16} {truth:9.2e} {case.requests:9,} {case.precision:6.0%} {runs:6}"
+        f"{name:<16} {truth:9.2e} {case.requests:9,} {100 * case.precision:4.0f} % {runs:6}"
         f" {np.mean([len(taken) for taken in experiments]):7.1f}"
-        f" {held / runs:7.1%} ({lower:.1%} to {upper:.1%}) {fixed.share:8.1%} of {fixed.experiments}"
+        f" {_percent(held / runs):>7} ({_percent(lower)} to {_percent(upper)})"
+        f" {_percent(fixed.share):>8} of {fixed.experiments}"
     )
 
 
@@ -143,6 +144,10 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     centre = (p + z * z / (2 * of)) / (1 + z * z / of)
     half = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
     return centre - half, centre + half
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def pairing(pool: ProcessPoolExecutor, name: str, load: float) -> str:
@@ -165,7 +170,7 @@ def pairing(pool: ProcessPoolExecutor, name: str, load: float) -> str:
     lower, upper = wilson(held, experiments)
     return (
         f"{name:<42} {load:5g} {a.mean() / requests:9.2e} {b.mean() / requests:9.2e} {ratio:6.1f}"
-        f" {held / experiments:7.1%} ({lower:.1%} to {upper:.1%})"
+        f" {_percent(held / experiments):>7} ({_percent(lower)} to {_percent(upper)})"
     )
 
 
@@ -176,7 +181,7 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         print(
             f"{'setting':<16} {'blocking':>9} {'requests':>9} {'rule':>6} {'runs':>6} {'mean n':>7}"
-            " coverage of the rule     coverage of n = 10"
+            " coverage of the rule       coverage of n = 10"
         )
         for case in CASES:
             print(stopping(pool, case, runs), flush=True)

@@ -164,7 +164,8 @@ def measure_a_minute(folder: Path, environment: dict[str, str]) -> None:
     print(f"{'idle server':>14}: {idle:6.2f}")
     ok = "ok" if ours <= BOUND else "NO"
     print(
-        f"flow and guard: {ours:6.2f}, {ours / 60:.2%} of the minute; bound {BOUND / 60:.0%} {ok}"
+        f"flow and guard: {ours:6.2f}, {100 * ours / 60:.2f} % of the minute; "
+        f"bound {100 * BOUND / 60:.0f} % {ok}"
     )
 
 

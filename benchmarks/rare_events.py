@@ -134,7 +134,7 @@ def main() -> None:
                 low, high = (side * above[0] / p for side in gain_interval(plain, ours))
             gain = work / ours.work()
             print(
-                f"{name:>16} {load:>7g} {p:>9.2e} {exact} {error:>5.1%} {told} {work:>9.2e} "
+                f"{name:>16} {load:>7g} {p:>9.2e} {exact} {100 * error:>5.1f} % {told} {work:>9.2e} "
                 f"{ours.work():>9.2e} {gain:>8.2f}{mark}({low:>5.3g} to {high:>6.3g}) "
                 f"{plain.nanoseconds:>5.0f} {ours.nanoseconds:>6.0f} "
                 f"{gain * plain.nanoseconds / ours.nanoseconds:>10.2f}",

@@ -93,7 +93,9 @@ def report(times: list[list[float]], imports: list[tuple[float, float]]) -> None
             for run in times
         ]
         median = statistics.median(sums)
-        print(f"{name:>9}  {'in all':<62} {median:>6.2f} {max(sums):>6.2f}  {median / whole:.0%}")
+        print(
+            f"{name:>9}  {'in all':<62} {median:>6.2f} {max(sums):>6.2f}  {100 * median / whole:.0f} %"
+        )
     print(
         f"{'both':>9}  {'submission to first request':<62} {whole:>6.2f} {max(map(sum, times)):>6.2f}"
     )

@@ -9,10 +9,18 @@ from typing import Any
 
 import fusion
 from fusion.config.sections import SECTIONS
+from fusion.config.shipped import SAME_TABLES
 
 TARGET = Path(__file__).with_name("config.md")
 TEMPLATES = Path(__file__).with_name("templates.md")
 SHIPPED = Path(fusion.__file__).parent / "shipped"
+SOURCES = {
+    "example_mod_a": "SDNNetSim/FUSION (MIT licence), data/json_input/example_mods/example_mod_formats.json; "
+    "doi:10.1109/ICC40277.2020.9149215",
+    "slicing_dissertation": "SDNNetSim/FUSION (MIT licence), "
+    "tests/fixtures/expected_results/baseline_kspf_ff/mod_formats.json",
+}
+"""Name of a table that is shipped under another one, too -> where it is from."""
 HEAD = """# Config
 
 Sections and keys of the INI file. The names are those of the original FUSION; the sections
@@ -71,6 +79,9 @@ def templates() -> str:
     for path in sorted((SHIPPED / "modulations").glob("*.json")):
         for name, table in json.loads(path.read_text(encoding="utf-8")).items():
             tables.append(f"| `{name}` | {table['description']} | {table['source']} |")
+    for name, same in SAME_TABLES.items():
+        tables.append(f"| `{name}` | The same numbers as `{same}` | {SOURCES[name]} |")
+    tables[2:] = sorted(tables[2:])
     return "\n\n".join(parts) + "\n".join(["", *tables, ""])
 
 

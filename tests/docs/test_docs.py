@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import runpy
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from fusion.config.shipped import OTHER_NAMES, modulation_names, topology_names
+from fusion.config.templates import template_names
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")])
@@ -56,11 +60,42 @@ def test_files_that_are_named_exist(page: Path) -> None:
 
 def test_a_percentage_is_written_one_way() -> None:
     """As on the pages: with a space. Python's own format has none."""
-    sources = [*ROOT.glob("fusion/**/*.py"), *ROOT.glob("fusion_flows/**/*.py")]
+    folders = ("fusion", "fusion_flows", "benchmarks")
+    sources = [source for folder in folders for source in ROOT.glob(f"{folder}/**/*.py")]
     assert sources
     for source in sources:
-        found = re.findall(r"\{[^{}]*:\.\d%\}", source.read_text(encoding="utf-8"))
+        found = re.findall(r"\{[^{}]*:[^{}]*%\}", source.read_text(encoding="utf-8"))
         assert not found, f"{source.name}: {found}"
+
+
+def test_a_percentage_on_a_page_has_a_space() -> None:
+    for page in PAGES:
+        found = re.findall(r"\d%", page.read_text(encoding="utf-8"))
+        assert not found, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_are_tables(page: Path) -> None:
+    """As GitHub reads them: a header, a line that divides it from the rest, and as many cells in each row."""
+    text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for table in re.findall(r"(?:^ *\|.*\n)+", text, re.MULTILINE):
+        rows = [re.split(r"(?<!\\)\|", row.strip()) for row in table.splitlines()]
+        assert len(rows) > 2, table
+        assert all(re.fullmatch(r" *:?-+:? *", cell) for cell in rows[1][1:-1]), rows[1]
+        for row in rows:
+            assert len(row) == len(rows[0]), row
+            assert row[-1] == "", row
+    for before, line in pairwise(text.splitlines()):
+        if line.startswith("|") and not before.startswith(("|", "<!--")):
+            assert not before.strip(), f"a table needs an empty line above it: {before}"
+
+
+def test_all_that_is_shipped_is_named_on_a_page() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    names = [*modulation_names(), *topology_names(), *OTHER_NAMES]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    headings = {line for line in text.splitlines() if line.startswith("### ")}
+    assert {f"### {name}" for name in template_names()} <= headings
 
 
 def test_every_fault_has_its_test() -> None:
