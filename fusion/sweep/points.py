@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -86,9 +86,9 @@ def sweep_points(
 
 def _points(checked: _Combinations, sweep: Sweep, say: Callable[[str], None]) -> list[Point]:
     wanted = _filter(sweep)
-    problems = _Problems()
-    found: dict[str, Point] = {}
     combinations = sweep.combinations()
+    problems = _Problems(_varying(combinations))
+    found: dict[str, Point] = {}
     told = time.monotonic()
     for number, combination in enumerate(combinations):
         if number and number % _LOOK_EACH == 0 and time.monotonic() >= told + _SILENT_SECONDS:
@@ -123,6 +123,12 @@ def _points(checked: _Combinations, sweep: Sweep, say: Callable[[str], None]) ->
         raise ConfigError(namesakes)
     checked.warn()
     return list(found.values())
+
+
+def _varying(combinations: Sequence[Assignment]) -> set[str]:
+    """Return the axes that have several values."""
+    first = combinations[0]
+    return {axis for axis in first if any(each[axis] != first[axis] for each in combinations)}
 
 
 def _namesakes(sweep: Sweep, points: Iterable[Point]) -> list[Problem]:
@@ -240,7 +246,9 @@ class _Combinations:
 class _Problems:
     """What is wrong, each problem once, with what the combinations have in common that have it."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Collection[str]) -> None:
+        """told: the axes whose values are named; one with a single value says nothing."""
+        self._told = told
         self._at: dict[str, tuple[Problem, Assignment]] = {}
 
     def __bool__(self) -> bool:
@@ -249,7 +257,8 @@ class _Problems:
     def add(self, problems: Sequence[Problem], assignment: Assignment) -> None:
         """Take in what is wrong with a combination."""
         for problem in problems:
-            _, common = self._at.setdefault(repr(problem), (problem, dict(assignment)))
+            named = {axis: assignment[axis] for axis in assignment if axis in self._told}
+            _, common = self._at.setdefault(repr(problem), (problem, named))
             for axis in [axis for axis in common if common[axis] != assignment.get(axis)]:
                 del common[axis]
 

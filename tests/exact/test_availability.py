@@ -228,8 +228,8 @@ def done_failure(lifetimes: Lifetimes) -> Any:
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        ({}, "mtbf = 0: must be above 0 with failure_type = random"),
-        ({"mtbf": 1000}, "mttr = 0: must be above 0 with failure_type = random"),
+        ({}, "mtbf = 0 (default) must be above 0 with failure_type = random"),
+        ({"mtbf": 1000}, "mttr = 0 (default) must be above 0 with failure_type = random"),
         ({"mtbf": 1, "mttr": 0.0001}, "links would fail per unit of time, and only"),
     ],
 )

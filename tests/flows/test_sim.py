@@ -82,7 +82,9 @@ def test_bad_settings_fail_the_run_with_their_message_before_anything_starts(
     run_id = worker.submit(overrides={"general_settings": {"erlang_start": 500, "k_path": 3}})
     run = worker.finished(run_id)
     assert run["state_type"] == "FAILED"
-    assert "[general_settings] erlang_stop = 220: must be at least" in run["state"]["message"]
+    message = run["state"]["message"]
+    assert "[general_settings] erlang_start = 500: erlang_stop = 220 (" in message
+    assert "must be at least erlang_start = 500 (from overrides)" in message
     assert "k_paths" in run["state"]["message"], "the nearest name"
     assert not worker.directory(run_id).exists()
     wait_for(lambda: (40, run["state"]["message"]) in told(worker, run_id), 10, "the log")
