@@ -15,7 +15,7 @@ PREFECT ?=
 # The jobs here start hundreds of processes, each of which would compile our files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: sim test faults validate bench docs lint dist clean
+.PHONY: sim test faults validate bench docs docs-site lint dist clean
 
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 	@$(BIN)/python -m fusion_flows
@@ -50,6 +50,9 @@ docs: $(VENV)/.installed  ## write the pages that are made from the code
 	$(BIN)/python docs/make_api_reference.py
 	$(BIN)/python docs/make_architecture.py
 
+docs-site: $(VENV)/.site  ## the documents as a site, build/site/index.html; a broken link is an error
+	$(BIN)/sphinx-build -q -W --keep-going -c docs/site -d build/site-cache . build/site
+
 lint: $(VENV)/.linters  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,6 +73,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.linters: $(VENV)/.installed
 	@$(INSTALL) --upgrade pip  # older ones know no dependency groups
 	@$(INSTALL) --group dev
+	@touch $@
+
+$(VENV)/.site: $(VENV)/.installed
+	@$(INSTALL) --upgrade pip
+	@$(INSTALL) --group site
 	@touch $@
 
 clean:

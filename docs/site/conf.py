@@ -1,0 +1,62 @@
+"""The documents as a site: `make docs-site` builds it into build/site, where index.html opens from disk.
+
+The pages are those that a code host shows: DESIGN.md, CHANGELOG.md and docs/. Links to other files of the
+repository become downloads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "FUSION"
+author = "The FUSION developers"
+html_title = "FUSION"
+extensions = ["myst_parser", "sphinx_copybutton"]
+root_doc = "docs/README"
+include_patterns = ["docs/**.md", "DESIGN.md", "CHANGELOG.md"]
+exclude_patterns = [".*", "build", "dist", "runs", "tests"]
+myst_heading_anchors = 4
+copybutton_prompt_text = "$ "
+html_theme = "furo"
+html_extra_path = ["index.html"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_copyright = False
+
+_PAGES = {
+    "Start": ("tutorial", "howto/install", "howto/upgrade", "package"),
+    "How do I ...": (
+        *(
+            "howto/my_topology",
+            "howto/my_traffic",
+            "policies",
+            "howto/two_machines",
+            "howto/nightly",
+        ),
+        *("howto/postgresql", "howto/auth", "howto/pandas_and_r", "coming_from_fusion"),
+        *("survivability", "learning", "rare_events"),
+    ),
+    "Reference": (
+        *("config", "features", "templates", "topologies", "sweeps", "machines", "command", "api"),
+        *("modules", "prefect", "files", "faults"),
+    ),
+    "Background": (
+        *("background", "statistics", "validation", "physics", "study_path_orders"),
+        *("../DESIGN", "../CHANGELOG"),
+    ),
+}
+
+
+def setup(app: Sphinx) -> None:
+    """Give the list of all pages its place in the navigation, which a code host does not need."""
+    app.connect("source-read", _with_navigation)
+
+
+def _with_navigation(_: Sphinx, page: str, content: list[str]) -> None:
+    if page == root_doc:
+        for title, pages in _PAGES.items():
+            names = "\n".join(pages)
+            content[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{names}\n```\n"
