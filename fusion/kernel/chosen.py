@@ -207,9 +207,9 @@ def serve_chosen(
             break
         if option != WHOLE and left < least:
             best, least = np.int64(option), np.int64(left)
-        drop_parts(network, service, state, pair_of_path, connection)
+        drop_parts(network, service, state, pair_of_path, connection, None, None)
         left = total
     if service.partial and groomed < left and asked.at[WRONG] == 0:
-        drop_parts(network, service, state, pair_of_path, connection)
+        drop_parts(network, service, state, pair_of_path, connection, None, None)
         left, _ = groom(network, service, state, connection, pair, total)
     return left

@@ -382,7 +382,7 @@ def try_slices(
     while part >= 0:
         parts += 1
         part = state.next_part[part]
-    drop_parts(network, service, state, pair_of_path, connection)
+    drop_parts(network, service, state, pair_of_path, connection, None, None)
     give_row(state.cursor, CONNECTION, state.next_connection, connection)
     put_noise_back(state.noise, rows, kept)
     return left, parts

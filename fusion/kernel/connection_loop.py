@@ -346,7 +346,7 @@ def slice_unevenly(
             return left
         if left < least:
             best_path, least = path, np.int64(left)
-        drop_parts(network, service, state, pair_of_path, connection)
+        drop_parts(network, service, state, pair_of_path, connection, None, None)
     if in_part and best_path >= 0:
         return fill(network, service, state, fit, connection, pair, best_path, bit_rate, tie, now)
     return total
@@ -404,7 +404,7 @@ def slice_request(
                 return left
             if left < least:
                 best_path, best_option, least = path, np.int64(option), np.int64(left)
-            drop_parts(network, service, state, pair_of_path, connection)
+            drop_parts(network, service, state, pair_of_path, connection, None, None)
     if in_part and best_path >= 0:
         column = np.int64(service.slices[bit_rate, best_option, 0])
         number = np.int64(service.slices[bit_rate, best_option, 1])
@@ -457,7 +457,7 @@ def serve_request(
                 row = set_up(network, service, state, pair, path, plane, start, column, now)
                 add_part(state, connection, row, left, True)
                 return np.int64(0)
-            drop_parts(network, service, state, pair_of_path, connection)
+            drop_parts(network, service, state, pair_of_path, connection, None, None)
     candidates = put_in_order(network, service, state, slots, choice, pair, bit_rate)
     path, plane, start, column = search(
         network, service, state, fit, choice, candidates, pair, bit_rate, tie
@@ -486,7 +486,7 @@ def serve_request(
             if left == 0:
                 break
     if service.partial and groomed < left:
-        drop_parts(network, service, state, pair_of_path, connection)
+        drop_parts(network, service, state, pair_of_path, connection, None, None)
         left, path = groom(network, service, state, connection, pair, total)
     return left
 

@@ -223,14 +223,21 @@ def drop_parts(
     state: Connections,
     pair_of_path: Int32s,
     connection: int,
+    tally: Tally | None,
+    count: Count | None,
 ) -> None:
-    """Undo what was tried for a connection; a lightpath that carries nothing then goes."""
+    """Take the parts of a connection away; a lightpath that carries nothing then goes.
+
+    tally, count: where the end of such a lightpath is counted; None: the parts were only tried.
+    """
     part = state.first_part[connection]
     while part >= 0:
         lightpath = state.part_of[part]
         state.spare[lightpath] += state.part_rate[part]
         state.users[lightpath] -= 1
         if state.users[lightpath] == 0:
+            if tally is not None and count is not None:
+                count_ended(service, state, tally, count, lightpath)
             tear_down(network, service, state, pair_of_path, lightpath)
         following = state.next_part[part]
         give_row(state.cursor, PART, state.next_part, part)
@@ -285,17 +292,7 @@ def end_connection(
     connection: int,
 ) -> None:
     """End a connection, and count the lightpaths that end with it."""
-    part = state.first_part[connection]
-    while part >= 0:
-        lightpath = state.part_of[part]
-        state.spare[lightpath] += state.part_rate[part]
-        state.users[lightpath] -= 1
-        if state.users[lightpath] == 0:
-            count_ended(service, state, tally, count, lightpath)
-            tear_down(network, service, state, pair_of_path, lightpath)
-        following = state.next_part[part]
-        give_row(state.cursor, PART, state.next_part, part)
-        part = following
+    drop_parts(network, service, state, pair_of_path, connection, tally, count)
     give_row(state.cursor, CONNECTION, state.next_connection, connection)
 
 

@@ -140,7 +140,7 @@ def slice_request(
                 return np.int64(path), np.int64(number), unserved
             if service.partial and placed > 0 and path - first >= k_paths - 1:
                 return np.int64(path), np.int64(number), total - placed * service.rate[column]
-            drop_parts(network, service, state, pair_of_path, connection)
+            drop_parts(network, service, state, pair_of_path, connection, None, None)
             ledger.cursor[1] = before
             unserved = total
     return np.int64(-1), np.int64(0), np.int64(0)

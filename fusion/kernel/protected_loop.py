@@ -39,6 +39,42 @@ Flags = NDArray[np.bool_]
 
 
 @compiled
+def end_in(
+    network: Network,
+    protection: Protection,
+    state: Protected,
+    quality: Quality | None,
+    lit: Lit | None,
+    impairments: Impairments | None,
+    light: Light | None,
+    slot: int,
+    gone: Flags | None,
+    now: float,
+) -> None:
+    """Release the connections in a bucket whose time has come, and now those that are gone.
+
+    gone: bool[connection]; None: none is.
+    """
+    row = state.bucket[slot]
+    kept = np.int32(-1)
+    while row >= 0:
+        following = state.following[row]
+        ended = now
+        is_over = state.departure[row] <= now
+        if is_over:
+            ended = state.departure[row]
+        elif gone is not None:
+            is_over = gone[row]
+        if is_over:
+            release(network, protection, state, quality, lit, impairments, light, row, ended)
+        else:
+            state.following[row] = kept
+            kept = row
+        row = following
+    state.bucket[slot] = kept
+
+
+@compiled
 def end_until(
     network: Network,
     protection: Protection,
@@ -53,28 +89,8 @@ def end_until(
     mask = state.bucket.shape[0] - 1
     present = np.int64(now * state.clock[1])
     for reached in range(state.cursor[REACHED], present + 1):
-        slot = reached & mask
-        row = state.bucket[slot]
-        kept = np.int32(-1)
-        while row >= 0:
-            following = state.following[row]
-            if state.departure[row] <= now:
-                release(
-                    network,
-                    protection,
-                    state,
-                    quality,
-                    lit,
-                    impairments,
-                    light,
-                    row,
-                    state.departure[row],
-                )
-            else:
-                state.following[row] = kept
-                kept = row
-            row = following
-        state.bucket[slot] = kept
+        slot = np.int64(reached & mask)
+        end_in(network, protection, state, quality, lit, impairments, light, slot, None, now)
     state.cursor[REACHED] = present
 
 
@@ -293,26 +309,4 @@ def drop(
 ) -> None:
     """Release connections before their time. gone: bool[connection]. now: not before the last arrival."""
     for slot in range(state.bucket.shape[0]):
-        row = state.bucket[slot]
-        kept = np.int32(-1)
-        while row >= 0:
-            following = state.following[row]
-            if state.departure[row] <= now:
-                release(
-                    network,
-                    protection,
-                    state,
-                    quality,
-                    lit,
-                    impairments,
-                    light,
-                    row,
-                    state.departure[row],
-                )
-            elif gone[row]:
-                release(network, protection, state, quality, lit, impairments, light, row, now)
-            else:
-                state.following[row] = kept
-                kept = row
-            row = following
-        state.bucket[slot] = kept
+        end_in(network, protection, state, quality, lit, impairments, light, slot, gone, now)
