@@ -343,7 +343,7 @@ def test_what_fails(failure: dict[str, Any], links: set[tuple[str, str]]) -> Non
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        ({"failure_type": "link"}, "failed_link_src = : must be given with failure_type = link"),
+        ({"failure_type": "link"}, "failed_link_src must be given with failure_type = link"),
         (
             {"failure_type": "link", "failed_link_src": 1, "failed_link_dst": 14},
             "there is no link between 1 and 14",
