@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import compiled
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally
 from fusion.kernel.connections import BLOCKED_BY_QUALITY
 from fusion.kernel.event_loop import sample_links
@@ -38,7 +38,7 @@ from fusion.kernel.search import RANDOM_FIT
 Flags = NDArray[np.bool_]
 
 
-@compiled
+@inner
 def end_in(
     network: Network,
     protection: Protection,
@@ -74,7 +74,7 @@ def end_in(
     state.bucket[slot] = kept
 
 
-@compiled
+@inner
 def end_until(
     network: Network,
     protection: Protection,

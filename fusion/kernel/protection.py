@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusion.kernel import compiled, inner
+from fusion.kernel import inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Words
 from fusion.kernel.impairments import Impairments, Light, stay_out_of_line, switch_light
 from fusion.kernel.quality import (
@@ -166,7 +166,7 @@ def new_protected(
     )
 
 
-@compiled
+@inner
 def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
     """Add `change` to the number of links on which each slot of a run is taken."""
     if usage.shape[1] > 0:
@@ -174,7 +174,7 @@ def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int)
             usage[plane, slot] += change
 
 
-@compiled
+@inner
 def look_at_backup(
     network: Network, protection: Protection, state: Protected, working: int
 ) -> None:
@@ -191,7 +191,7 @@ def look_at_backup(
                 state.offer[plane, link, word] = state.free[plane, link, word] | shareable
 
 
-@compiled
+@inner
 def claim(
     network: Network, protection: Protection, state: Protected, row: int, now: float, change: int
 ) -> None:
@@ -252,7 +252,7 @@ def is_good_now(
     return is_good_among(quality, network, lit, path, plane, start, column, rechecks)
 
 
-@compiled
+@inner
 def switch(
     network: Network,
     state: Protected,
@@ -284,7 +284,7 @@ def switch(
         )
 
 
-@compiled
+@inner
 def activate(
     network: Network,
     state: Protected,
@@ -323,7 +323,7 @@ def activate(
     return True
 
 
-@compiled
+@inner
 def deactivate(
     network: Network,
     state: Protected,
@@ -341,7 +341,7 @@ def deactivate(
     switch(network, state, quality, lit, impairments, light, row, BACKUP, False)
 
 
-@compiled
+@inner
 def bits_of(start: int, width: int, word: int) -> Any:
     """Return the bits of a run of slots that are in one word of the spectrum."""
     lowest = max(np.int64(0), np.int64(start) - word * 64)
@@ -349,7 +349,7 @@ def bits_of(start: int, width: int, word: int) -> Any:
     return (ONES << np.uint64(lowest)) & (ONES >> np.uint64(63 - highest))
 
 
-@compiled
+@inner
 def release(
     network: Network,
     protection: Protection,
@@ -378,7 +378,7 @@ def release(
     state.cursor[UNUSED] = row
 
 
-@compiled
+@inner
 def take(
     network: Network,
     protection: Protection,
