@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from fusion.config.counts import counted
+from fusion.config.ini import format_value
 from fusion.config.other_names import LOADS, meant_key
 from fusion.config.problems import ConfigError, Problem, nearest, show
 from fusion.config.sections import HOME, SECTIONS
@@ -100,6 +101,12 @@ class Steps(BaseModel):
 Values = Annotated[list[Value], Field(min_length=1)] | Steps
 
 
+def named(axis: str, value: object) -> tuple[str, str]:
+    """Return by what names a value of an axis may be labelled: value, and axis=value."""
+    text = format_value(value)
+    return text, f"{axis}={text}"
+
+
 class Sweep(BaseModel):
     """A sweep: the product of its grid axes, its zipped axes and its points, where a condition holds.
 
@@ -153,6 +160,12 @@ class Sweep(BaseModel):
         )
     )
 
+    labels: dict[str, str] = Field(
+        default={},
+        description="What values of axes are called in pictures and their legends, such as "
+        '{"first_fit": "first fit", "k_paths=3": "k = 3"}.',
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if told := list(self._faults()):
@@ -191,17 +204,22 @@ class Sweep(BaseModel):
         if count > MAX_POINTS:
             yield f"{counted(count, 'combination')}; {MAX_POINTS:,} are allowed"
         if self.where:
-            texts = [value for value in self._all_values() if isinstance(value, str)]
+            texts = [value for _, value in self._values_by_axis() if isinstance(value, str)]
             for fault in faults(self.where, self.axes, texts):
                 given = f" = {show(self.where, 200)}" if self.where.strip() else ""
                 yield f"where{given}: {fault}"
 
-    def _all_values(self) -> Iterator[Any]:
+        names = {text for axis, value in self._values_by_axis() for text in named(axis, value)}
+        for name in self.labels:
+            if name not in names:
+                yield f"labels: {show(name)} is no value of an axis{nearest(name, sorted(names))}"
+
+    def _values_by_axis(self) -> Iterator[tuple[str, Any]]:
         for axes in (self.grid, *self.zip):
-            for values in axes.values():
-                yield from _values(values)
+            for axis, values in axes.items():
+                yield from ((axis, value) for value in _values(values))
         for point in self.points:
-            yield from point.values()
+            yield from point.items()
 
     @property
     def settings(self) -> tuple[str, dict[str, dict[str, Any]]]:

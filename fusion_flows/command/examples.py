@@ -184,6 +184,7 @@ EXAMPLES: dict[str, str] = {
   fusion plot examples/path_orders.toml --heat-map erlang k_paths
   fusion plot examples/path_orders.toml --metric utilisation --to figures
   fusion plot examples/path_orders.toml --title ""   # its caption says it
+  fusion plot examples/path_orders.toml --label km="by length"
 """,
     "diff": """
   fusion diff 9f0f a4e2                  # the settings of two runs

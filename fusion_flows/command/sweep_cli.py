@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
+from fusion.config.sections import HOME
 from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text
 from fusion.sweep.compare import status_text
@@ -30,6 +31,14 @@ from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
 from fusion_flows.runs.time_expressions import ArgumentError
 
 File = Annotated[Path, Parameter(help="TOML or JSON file with the sweep.")]
+Label = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--label",
+        negative=(),
+        help="value=label or axis=value=label: what the value of an axis is called; may be repeated.",
+    ),
+]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
 Detach = Annotated[bool, Parameter(help="Hand the sweep to a worker and return at once.")]
 _SHOWN_POINTS = 40
@@ -285,11 +294,20 @@ def _plot(
     base: str = "",
     heat_map: tuple[str, str] | None = None,
     title: str | None = None,
+    label: Label = None,
     to: Path = Path("plots"),
     json: Json = False,
 ) -> int:
+    labels = _labels(label or ())
     paths = sweeps.plot(
-        file, metric=metric, against=against, base=base, heat_map=heat_map, title=title, to=to
+        file,
+        metric=metric,
+        against=against,
+        base=base,
+        heat_map=heat_map,
+        title=title,
+        labels=labels,
+        to=to,
     )
     if not paths:
         raise _nothing_found(file, "draw")
@@ -299,6 +317,22 @@ def _plot(
         print("\n".join(map(str, paths)))
         _name_the_store()
     return DONE
+
+
+def _labels(given: Sequence[str]) -> dict[str, str]:
+    """Return the labels of value=label and axis=value=label."""
+    labels = {}
+    for text in given:
+        name, equals, label = text.partition("=")
+        if name in HOME:
+            value, equals, label = label.partition("=")
+            name = f"{name}={value}"
+        if not (equals and name and label):
+            raise ArgumentError(
+                f"--label {text}: must be value=label, such as first_fit='first fit'"
+            )
+        labels[name] = label
+    return labels
 
 
 def _nothing_found(file: Path, what: str) -> sweeps.NothingFoundError:

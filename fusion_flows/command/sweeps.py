@@ -399,6 +399,7 @@ def plot(
     base: str = "",
     heat_map: tuple[str, str] | None = None,
     title: str | None = None,
+    labels: Mapping[str, str] | None = None,
     to: Path | str = "plots",
 ) -> list[Path]:
     """Draw the results of a sweep so far: PNG, PDF, SVG, and the numbers as CSV.
@@ -414,6 +415,8 @@ def plot(
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
         title: Title above the picture; default: the template, or the network if all points have one. ""
             for none, as when a caption says it.
+        labels: What values of axes are called, such as {"first_fit": "first fit", "k_paths=3": "k = 3"};
+            they go before the labels of the sweep.
         to: Folder for the files; default: plots.
 
     Raises:
@@ -426,6 +429,8 @@ def plot(
     if base and not against:
         raise ArgumentError("--base is a value on the axis of --against: give that, too")
     sweep, states, _ = states_of(file, quiet=True)
+    if labels:
+        sweep = make_sweep({**sweep.model_dump(), "labels": {**sweep.labels, **labels}}, "--label")
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
     from fusion_flows.report.setting import sweep_subject

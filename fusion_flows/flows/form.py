@@ -76,9 +76,13 @@ def sweep_schema() -> dict[str, Any]:
     }
     found = _with_parts(schema, parts)
     assert isinstance(found, dict)
-    # Of a large sweep, and of one with a template of one's own; no field of the form, but Prefect is to take
-    # them.
-    unseen = {f"^{PACKED}$": {"type": "string"}, "^sent_settings$": {"type": "object"}}
+    # Of a large sweep, of one with a template of one's own, and of one with labels; no field of the form, but
+    # Prefect is to take them.
+    objects = ("sent_settings", "labels")
+    unseen = {
+        f"^{PACKED}$": {"type": "string"},
+        **{f"^{name}$": {"type": "object"} for name in objects},
+    }
     return found | {"patternProperties": unseen}
 
 

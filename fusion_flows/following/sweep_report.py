@@ -79,9 +79,11 @@ def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path | None:
     """Write the picture, and return it as PNG; None where it cannot be drawn. Raises OSError."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
+    from fusion_flows.pictures.relabelled import relabelled
 
     try:
-        figure = sweep_figure(rows, sweep.axes, sweep.metric, sweep_subject(sweep))
+        shown = relabelled(rows, sweep.axes, sweep.labels)
+        figure = sweep_figure(shown, sweep.axes, sweep.metric, sweep_subject(sweep))
         save_with_data(figure, rows, run.plots, PICTURE, dpi=200)  # the paper takes the PDF
     except (ValueError, RuntimeError, MemoryError):  # the page says which
         return None

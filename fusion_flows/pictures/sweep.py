@@ -1,7 +1,7 @@
 """The pictures of a sweep, from what there is of it by now."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ from fusion.sweep.results import point_rows
 from fusion_flows.pictures.curves import sweep_figure
 from fusion_flows.pictures.differences import difference_figure
 from fusion_flows.pictures.heat_map import heat_map
+from fusion_flows.pictures.relabelled import relabelled
 from fusion_flows.pictures.rows import Row, grouped, is_blocking, values_on
 from fusion_flows.pictures.words import label, named
 
@@ -39,7 +40,8 @@ def curves(states: Sequence[PointState], sweep: Sweep, metric: str, title: str) 
     rows: list[Row] = list(point_rows(states, [metric]))
     if not rows:
         return []
-    return [Picture(sweep_figure(rows, sweep.axes, metric, title), rows, metric)]
+    shown = relabelled(rows, sweep.axes, sweep.labels)
+    return [Picture(sweep_figure(shown, sweep.axes, metric, title), rows, metric)]
 
 
 def differences(
@@ -54,13 +56,14 @@ def differences(
     if not compared:
         return []
     others = [name for name in sweep.axes[:-1] if name != axis]
-    values = {name: values_on(compared, name) for name in others}
+    shown = [_with_labels(row, axis, others, sweep.labels) for row in compared]
+    values = {name: values_on(shown, name) for name in others}
     varying = [name for name in others if len(values[name]) > 1]
     rows: list[Row] = []
     for (*at, one, other), of_pair in grouped(
-        compared,
+        shown,
         [*varying, "a", "b"],
-        {**values, "a": values_on(compared, "a"), "b": values_on(compared, "b")},
+        {**values, "a": values_on(shown, "a"), "b": values_on(shown, "b")},
     ).items():
         pair = f"{one} - {other}"
         told = label(varying, tuple(at), values)
@@ -89,7 +92,8 @@ def heat_maps(
         _check("heat-map", axis, sweep.axes)
     if x == y:
         raise _error("heat-map", f"{x} {y}", f"needs two of the axes {', '.join(sweep.axes)}")
-    rows = point_rows(states, [metric])
+    points = point_rows(states, [metric])
+    rows = relabelled(points, [axis for axis in sweep.axes if axis not in (x, y)], sweep.labels)
     values = {axis: values_on(rows, axis) for axis in sweep.axes if axis not in (x, y)}
     others = [axis for axis in values if len(values[axis]) > 1]
     groups = grouped(rows, others, values) if rows else {}
@@ -104,6 +108,12 @@ def heat_maps(
         figure = heat_map(of_group, x, y, metric, ", ".join(filter(None, (title, told))))
         pictures.append(Picture(figure, list(of_group), name))
     return pictures
+
+
+def _with_labels(row: Row, axis: str, others: Sequence[str], labels: Mapping[str, str]) -> Row:
+    """Return a row of a comparison with the labels of the values on its axes, and of those compared."""
+    sides = {name: relabelled([{axis: row[name]}], [axis], labels)[0][axis] for name in ("a", "b")}
+    return {**relabelled([row], others, labels)[0], **sides}
 
 
 def _check(key: str, name: str, allowed: Sequence[str]) -> None:

@@ -128,8 +128,10 @@ def _results(
 
     def draw() -> "Figure":
         from fusion_flows.pictures.curves import sweep_figure
+        from fusion_flows.pictures.relabelled import relabelled
 
-        return sweep_figure(rows, sweep.axes, sweep.metric, sweep_subject(sweep))
+        shown = relabelled(rows, sweep.axes, sweep.labels)
+        return sweep_figure(shown, sweep.axes, sweep.metric, sweep_subject(sweep))
 
     others = ", ".join(axis for axis in sweep.axes if axis != ERLANG)
     level = f"{100 * rows[0]['confidence']:.4g} % intervals over replications"

@@ -51,6 +51,7 @@ def _sweep_lines(sweep: Any) -> Iterator[str]:
         yield "sweep = (too large to be shown here)"
         return
     differs = {name: value for name, value in sweep.items() if value != _DEFAULTS.get(name)}
+    differs.pop("labels", None)
     differs.pop("sent_settings", None)  # the template and what is changed in it say it shorter
     grid, groups, points = (differs.pop(name, None) or () for name in ("grid", "zip", "points"))
     yield from _lines(differs)
