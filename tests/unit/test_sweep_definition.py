@@ -142,7 +142,7 @@ def test_all_that_is_wrong_is_told_together() -> None:
     ).splitlines()
     for words in (
         "filter = k_paths > 1: is not a key of a sweep; it has template, overrides, grid, zip, points, "
-        "where, metric; did you mean 'where'? (from sweep.toml)",
+        "where, metric, labels; did you mean 'where'? (from sweep.toml)",
         "colour = red: is not a key of a sweep; it has",
         "grid: 'k_path' is not an axis; did you mean 'k_paths'",
         "grid.seed = []: must have one value at least",
