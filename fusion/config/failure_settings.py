@@ -119,7 +119,7 @@ class FailureSettings(Section):
         default="none",
         description="What happens to connections on failed links: none: they are lost; reroute: they are "
         "rerouted at once, those with the most remaining time first, and lost if there is no room; wait: "
-        "they keep their slots and wait for the repair.",
+        "they keep their slots and wait for the repair, their transmitters still lit.",
     )
 
     further_failures: Dictionaries = Field(
