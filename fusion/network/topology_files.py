@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -174,8 +174,10 @@ def _read_graphml(text: str) -> ListedNetwork:
         network.problems.extend(problems)
         return network
     declared = {str(node.get("id")) for node in root.iter() if _tag(node) == "node"}
+    edges = [edge for edge in root.iter() if _tag(edge) == "edge"]
+    ends = [(edge.get("source"), edge.get("target")) for edge in edges]
     return _read_with_networkx(
-        "GraphML", lambda: nx.parse_graphml(text, force_multigraph=True), declared
+        "GraphML", lambda: nx.parse_graphml(text, force_multigraph=True), declared, lambda _: ends
     )
 
 
@@ -228,6 +230,9 @@ def _wrong_numbers(root: ElementTree.Element) -> Iterator[str]:
                     yield f"{name} {number}{which}: {quote(numeric[key])} = {quote(value)}: not a number"
 
 
+_ENDS_IN_GML = re.compile(r"\bedge\s*\[[^\]]*?\bsource\s+(\S+)\s[^\]]*?\btarget\s+(\S+)")
+
+
 def _read_gml(text: str) -> ListedNetwork:
     import networkx as nx
 
@@ -236,16 +241,32 @@ def _read_gml(text: str) -> ListedNetwork:
         labels = [attributes.get("label") for _, attributes in graph.nodes(data=True)]
         # People know nodes by their labels, but some files leave them out or repeat them.
         if None not in labels and len(set(map(str, labels))) == len(labels):
+            nx.set_node_attributes(graph, {node: node for node in graph}, "id")
             return nx.relabel_nodes(graph, dict(zip(graph, map(str, labels), strict=True)))
         return graph
 
-    return _read_with_networkx("GML", parse)
+    def ends(graph: Any) -> list[tuple[object, object]]:
+        names = {
+            str(attributes.get("id", node)): node for node, attributes in graph.nodes(data=True)
+        }
+        return [
+            (names.get(source), names.get(target)) for source, target in _ENDS_IN_GML.findall(text)
+        ]
+
+    return _read_with_networkx("GML", parse, ends=ends)
 
 
 def _read_with_networkx(
-    kind: str, parse: Callable[[], Any], declared: Collection[str] | None = None
+    kind: str,
+    parse: Callable[[], Any],
+    declared: Collection[str] | None = None,
+    ends: Callable[[Any], Sequence[tuple[object, object]]] = lambda graph: [*graph.edges()],
 ) -> ListedNetwork:
-    """Read a graph of networkx. declared: its nodes, where networkx adds those that only a link names."""
+    """Read a graph of networkx, which gives the links in another order than the file.
+
+    declared: its nodes, where networkx adds those that only a link names. ends: gives source and target of
+    each link in the order of the file.
+    """
     try:
         graph = parse()
     except Exception as error:  # on garbage these parsers raise almost anything
@@ -257,8 +278,13 @@ def _read_with_networkx(
     for number, (node, attributes) in enumerate(graph.nodes(data=True), 1):
         if declared is None or node in declared:
             add_node(network, f"node {number}", node, attributes)
-    for number, (source, destination, attributes) in enumerate(graph.edges(data=True), 1):
-        add_link(network, f"link {number}", source, destination, attributes)
+    numbers: defaultdict[tuple[object, object], deque[int]] = defaultdict(deque)
+    for number, pair in enumerate(ends(graph), 1):
+        numbers[pair].append(number)
+    for source, destination, attributes in graph.edges(data=True):
+        in_file = numbers[source, destination] or numbers[destination, source]
+        where = f"link {in_file.popleft()}" if in_file else "link"
+        add_link(network, where, source, destination, attributes)
     return network
 
 

@@ -352,3 +352,29 @@ def test_numbers_in_graphml_under_one_name_are_refused_and_not_mixed_up(tmp_path
         '<node id="A"/>', '<node id="A"><data key="d1">7</data></node>'
     )
     assert read(tmp_path, "nodes.graphml", of_nodes)[1] == [640, 55]
+
+
+@pytest.mark.parametrize("ending", ["graphml", "gml"])
+def test_a_link_has_the_number_that_it_has_in_the_file(tmp_path: Path, ending: str) -> None:
+    links = [("C", "D", 100), ("A", "B", 100), ("B", "C", 100), ("A", "D", 100), ("B", "D", -6)]
+    file = tmp_path / f"net.{ending}"
+    if ending == "gml":
+        names = "ABCD"
+        nodes = "".join(f'node [ id {n} label "{name}" ]\n' for n, name in enumerate(names))
+        edges = "".join(
+            f"edge [ source {names.index(a)} target {names.index(b)} length {km} ]\n"
+            for a, b, km in links
+        )
+        file.write_text(f"graph [\n{nodes}{edges}]\n")
+    else:
+        edges = "".join(
+            f'<edge source="{a}" target="{b}"><data key="k">{km}</data></edge>'
+            for a, b, km in links
+        )
+        nodes = "".join(f'<node id="{name}"/>' for name in "ABCD")
+        file.write_text(
+            '<graphml><key id="k" for="edge" attr.name="length" attr.type="double"/>'
+            f'<graph edgedefault="undirected">{nodes}{edges}</graph></graphml>'
+        )
+    with pytest.raises(TopologyError, match=r"link 5 \(B - D\): length = -6"):
+        load_topology(str(file))
