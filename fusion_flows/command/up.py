@@ -30,6 +30,7 @@ from fusion_flows.rundir.log_stream import tail
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server import address as server_address
 from fusion_flows.server import database as server_database
+from fusion_flows.server import known_folders
 from fusion_flows.server.address import LivingServer, ServerFile
 from fusion_flows.server.settings import Settings
 
@@ -204,6 +205,7 @@ def up(
                     parts.start_server(url, *listen)
                 parts.start_worker(max_concurrent_runs)
                 file.write(LivingServer(url, runs_dir, os.getpid(), str(store), input_dirs))
+                known_folders.remember(known_folders.RUNS, runs_dir)
                 _say_what_is_up(url, runs_dir, store, folder, say)
                 while not signals.count:
                     parts.check()

@@ -38,6 +38,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import recorded_name, recorded_run_id
+from fusion_flows.server import known_folders
 from fusion_flows.server.connection import Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
@@ -152,6 +153,7 @@ def _run(
         for note in reading.notes:
             logger.warning("%s", note)
         run = rundir.create(settings.runs_dir, run_id, to_ini(config))
+        known_folders.remember(known_folders.RUNS, settings.runs_dir)
     logger.info("Run directory: %s", run.path)
     earlier = [run.run_id, *filter(None, [recorded_run_id(run)])]
 

@@ -54,6 +54,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.redaction import redact
+from fusion_flows.server import known_folders
 from fusion_flows.server.connection import Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
@@ -179,6 +180,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
     store = Store(settings.store)
     store.describe(points)
     known_stores.remember(store)
+    known_folders.remember(known_folders.RUNS, settings.runs_dir)
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
     there = sum(state.is_done for state in states)
     logger.info("Run directory: %s", run.path)

@@ -150,6 +150,10 @@ def _for_a_person(record: logging.LogRecord) -> bool:
         return message.startswith("Crash")
     if is_end and str(getattr(record, "flow_run_id", "")) in map(str, _interrupted):
         return False
+    if message.startswith("Finished in state Cancelled"):  # as somebody has asked for
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    if record.exc_info and isinstance(record.exc_info[1], CancelledRun):
+        return False  # the line before has the same words
     if record.exc_info and isinstance(problem := record.exc_info[1], _TOLD):
         record.msg, record.args, record.exc_info = "%s", (str(problem),), None
     return True

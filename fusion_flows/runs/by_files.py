@@ -6,13 +6,14 @@ What was ended by SIGKILL with its worker and its server is Running for Prefect 
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from fusion.config.counts import counted
+from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import FileState, file_state, recorded_flow_run, recorded_name
@@ -28,6 +29,7 @@ from fusion_flows.runs.lookup import (
     refresh,
     unknown,
 )
+from fusion_flows.server import known_folders
 from fusion_flows.server.address import ServerAwayError, connect
 
 if TYPE_CHECKING:
@@ -73,9 +75,22 @@ def runs_by_files(
 def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
     """Return what to tell where there are no files of runs, and no server that could know others."""
     folder = rundir.absolute(runs_dir)
+    elsewhere = ""
+    for other in _other_folders(runs_dir):
+        if count := len(_directories(other)):
+            elsewhere = (
+                f". {other} has {counted(count, 'run')}: set FUSION_RUNS_DIR={other} to see them"
+            )
+            break
     return ServerAwayError(
-        f"there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and {error}"
+        f"there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and {error}{elsewhere}"
     )
+
+
+def _other_folders(runs_dir: Path) -> list[Path]:
+    """Return further folders in which this machine has kept runs, the latest first."""
+    here = rundir.absolute(runs_dir)
+    return [each for each in reversed(known_folders.known(known_folders.RUNS)) if each != here]
 
 
 def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirectory:
@@ -87,18 +102,41 @@ def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirect
     if (here := find_by_prefix(text, runs_dir)) is not None:
         return here
     known = [(one.run, _names(one.run)) for one in _directories(runs_dir)]
-    found = [one for one, names in known if text and text in names]
+    found = _called(text, known)
     if len(found) > 1:
         told = [Found(one.run_id, None, one) for one in found]
         raise NoSuchRunError(ambiguous(text, told))
     if not found:
         names = {name: one.run_id for one, (name, _) in reversed(known[:RECENT]) if name}
         ids = [one.run_id for one, _ in known[:RECENT]]
-        missing = unknown(text, names, ids, f" in {rundir.absolute(runs_dir)}")
+        folder = rundir.absolute(runs_dir)
+        if elsewhere := _elsewhere(text, runs_dir):
+            raise NoSuchRunError(f"there is no run '{show(text)}' in {folder}; {elsewhere}")
+        missing = unknown(text, names, ids, f" in {folder}")
         raise NoSuchRunError(
             f"{missing}, FUSION_RUNS_DIR names another folder. Only files were searched: {error}"
         )
     return found[0]
+
+
+def _called(text: str, known: Iterable[tuple[RunDirectory, tuple[str, str]]]) -> list[RunDirectory]:
+    """Return the runs that are called so. known: runs with what they are called but for their run ids."""
+    return [one for one, names in known if text and text in names]
+
+
+def _elsewhere(text: str, runs_dir: Path) -> str:
+    """Return which other folder has a run that is called so, and how to have it; empty: none has.
+
+    It is only named: what a name means must not change with what was done elsewhere before.
+    """
+    for folder in _other_folders(runs_dir):
+        found = find_by_prefix(text, folder)
+        if found is None:
+            known = ((one.run, _names(one.run)) for one in _directories(folder))
+            found = next(iter(_called(text, known)), None)
+        if found is not None:
+            return f"{folder} has {found.run_id}: set FUSION_RUNS_DIR={folder} to use it"
+    return ""
 
 
 def find_directory(run: str, runs_dir: Path) -> RunDirectory:

@@ -138,5 +138,6 @@ def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
     if state is None and found.flow_run is None:
         raise RunError(f"{found.called} is not in Prefect; {finish}")
     if state is not None and state.is_final():
-        raise RunError(f"{found.called} is over ({state.name}), not paused; {finish}")
+        left = "" if state.is_completed() else f"; {finish}"
+        raise RunError(f"{found.called} is over ({state.name}), not paused{left}")
     raise RunError(f"{found.called} is not paused, but {state.name if state else 'waiting'}")

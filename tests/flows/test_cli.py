@@ -960,6 +960,11 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     assert again.out.endswith("going on: it was over already, Cancelled\n")
     shown = fusion("show", first["run_id"]).out
     assert "State     Cancelled: what was finished is kept.\n" in shown
+    wait_for(lambda: "Finished in state" in fusion("logs", first["run_id"]).out, 20, "the end")
+    time.sleep(3)  # records are sent in batches
+    logged = fusion("logs", first["run_id"]).out.splitlines()
+    assert not [line for line in logged if " ERROR " in line], "it was asked for"
+    assert sum("Cancelled; what was finished is kept" in line for line in logged) == 1
 
     rest, error = follower.stdout.read(), follower.stderr.read()
     assert follower.wait(40) == 0, error

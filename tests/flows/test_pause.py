@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psutil
 import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Cancelled, Completed, Failed
 
 from fusion.sweep.store import Store
 from fusion_flows.command import cli
-from fusion_flows.runs import by_files
+from fusion_flows.runs import by_files, pausing
+from fusion_flows.runs.lookup import Found, RunError
 
 from .prefect_server import Prefect, wait_for
 from .started import SMALL, endless_call, flow_process, replications, script, simulators
@@ -122,10 +125,33 @@ def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) ->
     assert worker.finished(run_id, 90)["state_type"] == "COMPLETED"
     assert replications(directory)[: len(before)] == before
     assert len(replications(directory)) == 120
-    for verb, told in (("pause", "is over (Completed)"), ("resume", "`fusion run --resume")):
+    for verb, told in (
+        ("pause", "is over (Completed): nothing is left to pause\n"),
+        ("resume", "is over (Completed), not paused\n"),
+    ):
         refused = fusion(verb, run_id)
         assert refused.code == 1
-        assert told in refused.err
+        assert refused.err.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (Completed(), "is over (Completed), not paused"),
+        (
+            Cancelled(),
+            "is over (Cancelled), not paused; `fusion run --resume 0123456789ab` finishes",
+        ),
+        (Failed(), "is over (Failed), not paused; `fusion run --resume 0123456789ab` finishes"),
+    ],
+    ids=lambda each: getattr(each, "name", ""),
+)
+def test_only_of_what_ended_early_something_is_left(state: State, told: str) -> None:
+    found = Found("0123456789ab", FlowRun(flow_id=uuid4(), name="x", state=state), None)
+    with pytest.raises(RunError) as refused:
+        pausing._refuse_to_resume(None, found)  # type: ignore[arg-type]
+    assert str(refused.value).startswith(f"run 0123456789ab (x) {told}")
+    assert str(refused.value).endswith("what it left" if "finishes" in told else told)
 
 
 def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Prefect) -> None:

@@ -21,6 +21,7 @@ from fusion_flows.rundir.file_state import FileState, file_state, is_complete
 from fusion_flows.runs import by_files as runs_by_files
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.lookup import Run
+from fusion_flows.server import known_folders
 
 from .prefect_server import Prefect, free_port, plain_environment, wait_for
 from .started import GOING_ON, SMALL, endless_call, replications, script
@@ -271,3 +272,32 @@ def test_no_runs_and_no_server_are_told_in_a_sentence(
     folder = tmp_path / "runs"
     start = f"fusion: there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and no Prefect "
     assert capsys.readouterr().err.startswith(f"{start}server answers at ")
+
+
+def test_the_folder_that_has_a_run_is_named_where_it_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    there = tmp_path / "server" / "runs"
+    run = rundir.create(there, "fb13456789ab", to_ini(load_config("quick")))
+    run.flow_run.write_text('{"flow_run_id": "", "name": "my ring"}')
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    known_folders.remember(known_folders.RUNS, tmp_path / "gone")
+    known_folders.remember(known_folders.RUNS, there)
+    known_folders.remember(known_folders.RUNS, tmp_path / "none of them")
+    has = f"{there} has fb13456789ab: set FUSION_RUNS_DIR={there} to use it"
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        for words in (
+            *(["show", "fb13"], ["show", "my ring"], ["logs", "fb13"], ["report", "fb13"]),
+            *(["open", "fb13"], ["rerun", "fb13"], ["compare", "fb13", "my ring"]),
+            ["run", "--resume", "fb13"],
+        ):
+            assert cli.main(words) == 2, words
+            told = capsys.readouterr().err
+            assert f"in {tmp_path / 'runs'}; {has}" in told, words
+        assert cli.main(["runs"]) == 1
+        assert f"{there} has 1 run: set FUSION_RUNS_DIR={there}" in capsys.readouterr().err
+        assert cli.main(["show", "fc13"]) == 2
+        assert str(there) not in capsys.readouterr().err, "it has none that is called so"
+        monkeypatch.setenv("FUSION_RUNS_DIR", str(there))
+        assert cli.main(["show", "fb13"]) == 0

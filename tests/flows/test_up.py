@@ -204,6 +204,8 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert one.processes() == []
     assert simulators(folder) == []
     states = one.states()
+    known = Path(one.environment["PREFECT_HOME"]) / "fusion-up" / "runs.txt"
+    assert known.read_text() == f"{directory.parent}\n"
     assert states["small"][0] == "Completed"
     assert states["going on"][0] == "Cancelled"
     assert f"fusion run --resume {directory.name}" in states["going on"][1]
