@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.other_names import LOADS, meant_key
-from fusion.config.problems import ConfigError, Problem, nearest, show
+from fusion.config.problems import ConfigError, Problem, brief, nearest, show
 from fusion.config.sections import HOME, SECTIONS
 from fusion.sweep.condition import faults
 
@@ -55,7 +55,7 @@ _MESSAGES = {
 }
 """Type of an error of pydantic -> what is said of it, whatever the value."""
 
-_KINDS = (".bool", ".int", ".float", ".str", ".dict[str,float]")
+_KINDS = ("bool", "int", "float", "str", "dict[str,float]")
 Assignment = dict[str, Value]
 
 
@@ -78,6 +78,10 @@ class Steps(BaseModel):
             raise ValueError(f"stop = {self.stop:g} is below start = {self.start:g}")
         if self.scale == "log" and (self.count is None or self.start <= 0):
             raise ValueError('scale = "log" needs a count and a start above 0')
+        if math.isinf(self.stop - self.start) or (
+            self.scale == "log" and math.isinf(self.stop / self.start)
+        ):
+            raise ValueError("start and stop are too far apart")
         if self.step is not None and (self.stop - self.start) / self.step > MAX_POINTS:
             raise ValueError(f"these are more than {MAX_POINTS:,} values")
         return self
@@ -189,6 +193,8 @@ class Sweep(BaseModel):
                     yield f"{place}: '{axis}' is an axis of {seen[axis]}, too"
                 seen[axis] = place
         for n, group in enumerate(self.zip, start=1):
+            if not group:
+                yield f"zip {n}: has no axis"
             lengths = {axis: len(_values(values)) for axis, values in group.items()}
             if len(set(lengths.values())) > 1:
                 told = ", ".join(f"{axis}: {count}" for axis, count in lengths.items())
@@ -374,14 +380,13 @@ def _is_meant(place: tuple[Any, ...], data: Any) -> bool:
 
 def _problem(error: Any, source: str) -> list[Problem]:
     place = ".".join(
-        str(part) for part in error["loc"] if "list[" not in str(part) and "Steps" not in str(part)
+        part
+        for part in map(str, error["loc"])
+        if not ("list[" in part or "dict[" in part or "Steps" in part)
     )
     message = error["msg"].removeprefix("Value error, ")
     if not place:
         return [Problem("", "", None, line, source) for line in message.splitlines()]
-    kind = f".{error['loc'][-1]}"
-    if kind in _KINDS:  # of each of which pydantic says that the value is not one
-        place, message = place.removesuffix(kind), "must be a number, text, or true or false"
     if error["type"] in _BOUNDS:
         message = f"must be {_BOUNDS[error['type']].format(*error['ctx'].values())}"
     if error["type"] == "literal_error":
@@ -389,6 +394,9 @@ def _problem(error: Any, source: str) -> list[Problem]:
         message = f"must be one of {', '.join(allowed)}{nearest(str(error['input']), allowed)}"
         place = name if len(error["loc"]) == 1 else place
     message = _MESSAGES.get(error["type"], message)
+    kind = str(error["loc"][-1])
+    if kind in _KINDS and len(error["loc"]) > 2:  # pydantic says of each that the value is not one
+        place, message = place.removesuffix(f".{kind}"), "must be a number, text, or true or false"
     if (
         error["type"] == "list_type"
         and error["loc"][0] in ("grid", "zip")
@@ -397,7 +405,7 @@ def _problem(error: Any, source: str) -> list[Problem]:
         message = "must be a list of values, or start, stop and step or count"
     if error["type"] == "extra_forbidden":
         message = _unknown(error["loc"])
-    return [Problem("", place, error["input"], message, source)]
+    return [Problem("", place, brief(error["input"]), message, source)]
 
 
 def _choices_of(name: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from fusion.config.config import ConfigError, Problem
 from fusion.config.missing_files import not_found
 from fusion.config.named_files import KEYS, missing_file, told_path
 from fusion.config.nested_text import parse_nested
-from fusion.config.problems import show
+from fusion.config.problems import brief, show
 from fusion.config.sections import HOME
 from fusion.config.text_files import read_text
 from fusion.config.variants import Origin, Variants
@@ -47,7 +47,7 @@ def read_sweep(path: Path | str) -> Sweep:
         sweep = make_sweep(data, str(path))
     except ConfigError as error:
         missing = dict.fromkeys(_missing_files(data, path))
-        told = {(each.key, each.value) for each in error.problems}
+        told = {(each.key, brief(each.value)) for each in error.problems}
         more = [each for each in missing if (each.key, each.value) not in told]
         raise ConfigError([*error.problems, *more]) from None
     return with_absolute_paths(sweep, path.parent)

@@ -250,3 +250,28 @@ def test_a_schedule_that_stops_others_is_found(worker: Prefect, tmp_path: Path) 
         for one in made:
             worker.api("DELETE", f"{path}/{one}")
     assert found()["all"]["verdict"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[axes]\nk_paths = [1]", "did you mean 'grid'?"),
+        ("[grids]\nk_paths = [1]", "did you mean 'grid'?"),
+        ("[grid]\nerlang = []", "must have one value at least"),
+        ("grid = [1, 2]", "must be a table of names and values"),
+        ('metric = ["a"]', "must be one of blocking_probability"),
+        ("[grid]\nerlang = {start = 1, stop = 0, stepp = 1}", "did you mean 'step'?"),
+        ('template = ["study.ini"]', "must be text"),
+        ("[grid]\nk_paths = [[1], 2]", "must be a number, text, or true or false"),
+        (
+            "overrides = 3\npoints = {a = 1}\nwhere = [1]\nzip = [{k_paths = [1, 2], seed = [1]}]",
+            "its axes must be equally long",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_form_in_a_sweep_is_bad_input(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sweep.toml").write_text(text)
+    assert cli.main(["plan", str(tmp_path / "sweep.toml")]) == 2
+    assert told in capsys.readouterr().err

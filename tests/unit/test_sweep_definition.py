@@ -65,6 +65,11 @@ def test_steps_are_exact() -> None:
         ({"grid": {"erlang": {"start": 9, "stop": 1, "count": 2}}}, ["is below start"]),
         ({"grid": {"erlang": {"start": 0, "stop": 1, "count": 3, "scale": "log"}}}, ["above 0"]),
         ({"grid": {"erlang": []}}, ["grid.erlang"]),
+        ({"zip": [{}]}, ["zip 1: has no axis"]),
+        (
+            {"grid": {"erlang": {"start": -1e308, "stop": 1e308, "count": 3}}},
+            ["grid.erlang", "start and stop are too far apart"],
+        ),
         ({"gird": {}}, ["gird", "is not a key of a sweep", "did you mean 'grid'"]),
         ({"metric": "hops"}, ["metric", "blocking_probability"]),
         (
@@ -194,6 +199,7 @@ def test_a_condition_may_ask_what_a_text_begins_with() -> None:
         ([], "grid.k_paths = []: must have one value at least (from here)"),
         ({"start": 1, "stop": 2}, "give step or count, and not both (from here)"),
         (3, "must be a list of values, or start, stop and step or count (from here)"),
+        ([[1], 2], "grid.k_paths.0 = [1]: must be a number, text, or true or false (from here)"),
     ],
 )
 def test_values_of_an_axis_are_told_as_what_they_are_meant_to_be(values: Any, told: str) -> None:
