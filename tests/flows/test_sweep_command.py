@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fusion_flows.command import cli
 from fusion_flows.command.schedules import make_schedule
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.runs.by_files import run_by_files

@@ -114,11 +114,13 @@ def read(data: Any, ending: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         sweep = read_sweep(file)
         sweep_points(sweep, quiet=True)
     except ConfigError as error:
-        assert error.problems
-        assert all(str(problem).strip() for problem in error.problems)
-        assert str(pickle.loads(pickle.dumps(error))) == str(error)
-        return None
-    return sweep
+        refused = error
+    else:
+        return sweep
+    assert refused.problems
+    assert all(str(problem).strip() for problem in refused.problems)
+    assert str(pickle.loads(pickle.dumps(refused))) == str(refused)
+    return None
 
 
 @pytest.mark.parametrize("name", PARSED)
@@ -203,8 +205,7 @@ def test_any_value_anywhere_in_overrides_is_read_or_refused_in_words(
         with monkeypatch.context() as patch:
             patch.setattr("fusion.config.overrides.parse_nested", lambda *_, data=data: data)
             try:
-                config = load_config("quick", read_overrides(file))
+                found: Config | str = load_config("quick", read_overrides(file))
             except ConfigError as error:
-                assert str(error).strip()
-            else:
-                assert isinstance(config, Config)
+                found = str(error).strip()
+        assert found
