@@ -10,6 +10,7 @@ from pathlib import Path
 from fusion.config.ini import format_value
 from fusion.config.problems import ConfigError, Problem
 from fusion.config.reading import Reading, warn_of_reading
+from fusion.config.relevant_fields import idle_overrides
 from fusion.config.sections import SECTIONS, Config
 from fusion.config.variants import Variants
 
@@ -59,7 +60,11 @@ def read_config(
     """Do what `load_config` does without a word in the log: what is to be known is returned."""
     variants = Variants(template, overrides, templates_dir=templates_dir, input_dirs=input_dirs)
     draft = variants.draft()
-    return variants.reading(draft, variants.config(draft))
+    config = variants.config(draft)
+    reading = variants.reading(draft, config)
+    return reading._replace(
+        notes=[*reading.notes, *map(str, idle_overrides(draft.entries, config))]
+    )
 
 
 def ignored_keys(

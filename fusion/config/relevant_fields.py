@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion.config.failure_settings import FAILURE_KEYS
-from fusion.config.ini import format_value
+from fusion.config.ini import Entries, Layer, format_value
+from fusion.config.problems import Problem
 from fusion.config.sections import (
     DEFAULTS,
     HOME,
@@ -26,39 +27,17 @@ def relevant_fields(config: Config) -> dict[str, object]:
     the fields of older configurations as they are.
     """
     values = flat(config)
-    skipped = {"workers"}
-    if values["bit_rates"] == "uniform":
-        skipped.add("request_distribution")
-    else:
+    skipped = {"workers", *without_effect(values)}
+    if values["bit_rates"] != "uniform":
         values["request_distribution"] = config.bit_rate_shares  # without shares of 0
-        skipped |= {"bit_rate_min", "bit_rate_max", "bit_rate_step"}
-    if values["stopping_rule"] == "fixed":
-        skipped |= {"relative_precision", "absolute_precision", "min_replications", "look_ahead"}
     if values["route_method"] == "shortest_path":
         skipped.add("route_method")  # its k_paths is 1
-    if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
-        skipped.add("can_partially_serve")
-    skipped |= _without_effect_in_a_failure(values)
-    skipped |= _without_effect_on_quality(values)
-    if values["conventions"] != "none":
-        skipped |= {"warmup_requests"}  # there is none
     counts_paths = values["can_partially_serve"] and values["max_segments"] > 1
     counts_paths = counts_paths or values["route_method"] in ("cong_aware", "external_ksp")
     if not counts_paths or values["k_paths_in_file"] == values["k_paths"]:
         skipped.add("k_paths_in_file")  # it changes how paths are listed alone
-    if values["protection_mode"] == "none":
-        skipped |= set(SECTIONS["protection_settings"].model_fields)
-        if values["failure_type"] != "none" and values["restoration"] == "reroute":
-            skipped -= {"restoration_latency_ms", "signalling_ms_per_km"}
-    elif values["failure_type"] == "none":
-        skipped |= {"revert_to_primary", "protection_switchover_ms"}
-        skipped |= {"restoration_latency_ms", "signalling_ms_per_km"}
     if values["route_method"] == "1plus1_protection":
         skipped.add("route_method")  # its protection_mode is 1plus1
-    if values["route_method"] != "cong_aware":
-        skipped.add("congestion_weight")
-    if values["policy"]:
-        skipped |= {"path_choice", "allocation_method"}
     if values["spectrum_priority"] == "CSB":
         skipped.add("spectrum_priority")  # the same as None
     return {
@@ -66,6 +45,66 @@ def relevant_fields(config: Config) -> dict[str, object]:
         for key, value in values.items()
         if key not in skipped and value != DEFAULTS[key]
     }
+
+
+def without_effect(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys that change nothing -> the key that switches them off, by whose value it does.
+
+    values: of all keys.
+    """
+    found: dict[str, str] = {}
+
+    def off(switch: str, *keys: str) -> None:
+        found.update(dict.fromkeys(keys, switch))
+
+    if values["bit_rates"] == "uniform":
+        off("bit_rates", "request_distribution")
+    else:
+        off("bit_rates", "bit_rate_min", "bit_rate_max", "bit_rate_step")
+    if values["stopping_rule"] == "fixed":
+        off(
+            "stopping_rule",
+            "relative_precision",
+            "absolute_precision",
+            "min_replications",
+            "look_ahead",
+        )
+    if values["max_segments"] == 1 and not values["is_grooming_enabled"]:
+        off("max_segments", "can_partially_serve")
+    off("failure_type", *_without_effect_in_a_failure(values) - {"failure_type"})
+    off("snr_type", *_without_effect_on_quality(values) - {"snr_type"})
+    if values["conventions"] != "none":
+        off("conventions", "warmup_requests")  # there is none
+    recovery = ("restoration_latency_ms", "signalling_ms_per_km")
+    if values["protection_mode"] == "none":
+        off("protection_mode", *SECTIONS["protection_settings"].model_fields)
+        del found["protection_mode"]
+        if values["failure_type"] != "none" and values["restoration"] == "reroute":
+            for key in recovery:
+                del found[key]
+    elif values["failure_type"] == "none":
+        off("failure_type", "revert_to_primary", "protection_switchover_ms", *recovery)
+    if values["route_method"] != "cong_aware":
+        off("route_method", "congestion_weight")
+    if values["policy"]:
+        off("policy", "path_choice", "allocation_method")
+    return found
+
+
+def idle_overrides(entries: Entries, config: Config) -> list[Problem]:
+    """Return the overrides that change nothing, as something else switches them off.
+
+    entries: of all that was given. Those with the default value are not told: nobody waits for their effect.
+    """
+    values = flat(config)
+    switches = without_effect(values)
+    found = []
+    for (section, key), entry in entries.items():
+        if entry.layer == Layer.OVERRIDES and key in switches and values[key] != DEFAULTS[key]:
+            switch = switches[key]
+            message = f"has no effect with {switch} = {format_value(values[switch])}"
+            found.append(Problem(section, key, format_value(values[key]), message, ""))
+    return found
 
 
 def _without_effect_in_a_failure(values: Mapping[str, Any]) -> set[str]:

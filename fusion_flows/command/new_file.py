@@ -8,14 +8,16 @@ from typing import Any
 
 from fusion.config.config import Config, load_config
 from fusion.config.ini import format_value
-from fusion.config.sections import DEFAULTS, SECTIONS
+from fusion.config.relevant_fields import without_effect
+from fusion.config.sections import DEFAULTS, SECTIONS, flat
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
 _OFTEN_CHANGED = frozenset(
     {
         *("network", "mod_assumption", "k_paths", "route_method", "path_order", "path_choice"),
-        *("allocation_method", "c_band", "guard_slots", "bw_per_slot", "request_distribution"),
+        *("allocation_method", "c_band", "guard_slots", "bw_per_slot", "bit_rates"),
+        *("request_distribution", "bit_rate_min", "bit_rate_max", "bit_rate_step"),
         *("erlang_start", "erlang_stop", "erlang_step", "num_requests", "max_iters", "seed"),
     }
 )
@@ -25,8 +27,8 @@ _WIDTH = 100
 def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | None = None) -> Path:
     """Write an INI file of your own to start from: a template with a comment at each key.
 
-    It has the keys that most studies change and those that differ from the defaults; all others have
-    their defaults. It simulates exactly what the template does.
+    It has the keys that most studies change and those that differ from the defaults, without those that
+    have no effect; all others have their defaults. It simulates exactly what the template does.
 
     Args:
         file: Path of the new file, which ends in .ini. A file that is there is never overwritten.
@@ -58,12 +60,14 @@ def commented(config: Config, file: Path, template: str) -> str:
         f"# {file.stem}: from {Path(template).stem if template.endswith('.ini') else template}\n"
         "# Keys that are not here have their defaults; `fusion explain` lists all of them.\n"
     ]
+    idle = without_effect(flat(config)).keys()
     for section, model in SECTIONS.items():
         values = vars(getattr(config, section))
+        wanted = (_OFTEN_CHANGED | {key for key in values if values[key] != DEFAULTS[key]}) - idle
         written = [
             f"{_comment(field.description or '')}\n{key} = {format_value(values[key])}"
             for key, field in model.model_fields.items()
-            if key in _OFTEN_CHANGED or values[key] != DEFAULTS[key]
+            if key in wanted
         ]
         if written:
             parts.append("\n\n".join([f"\n[{section}]", *written]) + "\n")

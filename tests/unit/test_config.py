@@ -16,7 +16,14 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fusion.config.config import Config, ConfigError, ignored_keys, load_config, to_ini
+from fusion.config.config import (
+    Config,
+    ConfigError,
+    ignored_keys,
+    load_config,
+    read_config,
+    to_ini,
+)
 from fusion.config.foreign_keys import ALSO_IN, OF_CONVENTIONS, find
 from fusion.config.foreign_keys import SECTIONS as FOREIGN_SECTIONS
 from fusion.config.overrides import read_overrides
@@ -515,3 +522,36 @@ def test_checking_all_of_a_config_loads_no_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"numba", "pandas", "matplotlib", "prefect"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            {"general_settings": {"request_distribution": {"100": 1}}},
+            ['request_distribution = {"100": 1}: has no effect with bit_rates = uniform'],
+        ),
+        (
+            {"failure_settings": {"failed_link_src": "A", "mtbf": 3}},
+            [
+                "failed_link_src = A: has no effect with failure_type = none",
+                "mtbf = 3: has no effect with failure_type = none",
+            ],
+        ),
+        (
+            {"statistics_settings": {"relative_precision": 0.01}},
+            ["relative_precision = 0.01: has no effect with stopping_rule = fixed"],
+        ),
+        (
+            {"statistics_settings": {"relative_precision": 0.01, "stopping_rule": "precision"}},
+            [],
+        ),
+        ({"failure_settings": {"failed_link_src": ""}}, []),
+    ],
+)
+def test_an_override_without_effect_is_told(
+    overrides: dict[str, dict[str, object]], told: list[str]
+) -> None:
+    overrides = {"traffic_settings": {"bit_rates": "uniform"}} | overrides
+    notes = read_config("quick", overrides).notes
+    assert [note.partition("] ")[2] for note in notes] == told
