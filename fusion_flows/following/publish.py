@@ -8,6 +8,7 @@ from fusion.config.config import Config
 from fusion.config.counts import counted
 from fusion.scenario.inputs import Inputs
 from fusion_flows.following.artifacts import Artifacts, table
+from fusion_flows.following.result_lines import at_highest_load
 from fusion_flows.report.html import write_html
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page
@@ -41,7 +42,9 @@ class Findings(NamedTuple):
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
         complete = sum(row["stop_reason"] != INTERRUPTED for row in self.rows)
         partial = ", suspended" if self.suspended else ", partial" if self.page.partial else ""
-        headline = f"{complete} of {counted(self.loads, 'load')}{partial}, {self.page.title}"
+        loads = f"{complete} of {counted(self.loads, 'load')}{partial}"
+        # The UI shows the first 30 characters or so.
+        headline = ", ".join(filter(None, (at_highest_load(self.rows), loads, self.page.title)))
         if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
             unfinished = SUSPENDED if self.suspended else INTERRUPTED
             artifacts.put("points", "table", table(rows, unfinished), headline)

@@ -40,8 +40,18 @@ def summary(points: Sequence[Mapping[str, Any]]) -> str:
     """
     by_load = sorted(points, key=lambda point: float(point["erlang"]))
     ends = by_load if len(by_load) < 2 else [by_load[0], by_load[-1]]
-    found = " … ".join(f"{point['erlang']:g} E: {_blocking(point)}" for point in ends)
+    found = " … ".join(map(_at_load, ends))
     return f"{counted(len(points), 'load')}, blocking at {found}" if found else ""
+
+
+def at_highest_load(points: Iterable[Mapping[str, Any]]) -> str:
+    """Return the blocking at the highest load, such as 220 E: 0.0872 [0.0854, 0.0890]; or nothing."""
+    highest = max(points, key=lambda point: float(point["erlang"]), default=None)
+    return "" if highest is None else _at_load(highest)
+
+
+def _at_load(point: Mapping[str, Any]) -> str:
+    return f"{point['erlang']:g} E: {_blocking(point)}"
 
 
 def _blocking(point: Mapping[str, Any]) -> str:
