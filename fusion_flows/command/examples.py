@@ -150,6 +150,7 @@ EXAMPLES: dict[str, str] = {
   fusion delete 9f0f                     # shows what it is, and asks
   fusion delete 9f0f a4e2 --yes
   fusion delete 9f0f --cancel --yes      # also when it is going on
+  fusion delete OLD NEW                  # a run and the one that resumed it: they share their files
 """,
     "plan": """
   fusion examples                        # writes examples/path_orders.toml
@@ -201,8 +202,8 @@ EXAMPLES: dict[str, str] = {
 _USUAL = "0 done, 2 something in the command or its files is wrong, 130 Ctrl-C, 1 anything else."
 
 EXIT_CODES: dict[str, str] = {
-    "run": "0 complete, 2 bad settings (nothing was started), 130 Ctrl-C (it says what is kept), "
-    "1 anything else.",
+    "run": "0 complete, 2 bad settings, or --resume of a run that is complete (nothing was "
+    "started), 130 Ctrl-C (it says what is kept), 1 anything else.",
     "sweep": "0 complete, 2 a bad sweep (nothing was started), 130 Ctrl-C, 1 points failed or "
     "anything else.",
     "validate": "0 the settings can be run, 2 they cannot.",

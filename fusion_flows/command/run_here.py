@@ -39,7 +39,7 @@ def run_here(
         template: Name of a template, or the path of an INI file.
         overrides: What to change in it: {"section": {"key": value}}.
         name: Name of the run in lists; default: topology, policy and loads.
-        resume: Run id of an earlier run, to finish what it left.
+        resume: Run id or directory of an earlier run, to finish what it left.
 
     Raises:
         ConfigError: All that is wrong with the settings.
@@ -68,11 +68,11 @@ def run_here(
                     return fusion(resume=resume, name=name)
                 return fusion(template=template, overrides=dict(overrides or {}), name=name)
         except KeyboardInterrupt:
-            kept = _kept(resume or listener.run_id)
+            kept = _kept(resume, listener.run_id)
             raise InterruptedRunError(f"Interrupted: {kept}") from None
         except (CancelledRun, CrashedRun, TerminationSignal) as ended:
             said = str(ended) or "The run was ended."
-            raise UnfinishedRunError(f"{said} {_kept(resume or listener.run_id)}") from None
+            raise UnfinishedRunError(f"{said} {_kept(resume, listener.run_id)}") from None
         except SimulationError as failed:
             raise UnfinishedRunError(str(failed)) from None
 
@@ -107,12 +107,13 @@ class _Listener(logging.Handler):
         logging.getLogger("prefect.flow_runs").removeHandler(self)
 
 
-def _kept(run_id: str) -> str:
-    """Say what a run has finished, and how to go on."""
+def _kept(resume: str, run_id: str) -> str:
+    """Say what a run has finished, and how to go on.  resume: the run that it went on with, if any."""
     from fusion.results.progress import progress_of  # here, as numpy comes with it
 
     try:
-        run = rundir.open_run(Settings().runs_dir, run_id)
+        runs_dir = Settings().runs_dir
+        run = rundir.find(runs_dir, resume) if resume else rundir.open_run(runs_dir, run_id)
     except RunDirectoryError:
         return "nothing was begun that could be kept."
     state = progress_of(run.progress)

@@ -49,7 +49,7 @@ def _run(
         changes: key=value or section.key=value, read as in an INI file; may be repeated.
         overrides: JSON or TOML file of changes to it: {section: {key: value}}.
         name: Name of the run in lists; default: topology, policy and loads.
-        resume: An earlier run to finish; it keeps its settings, so give no others.
+        resume: An earlier run to finish, or its directory; it keeps its settings, so give no others.
         detach: Hand the run to a worker and return at once.
         json: Print JSON, for programs.
     """
@@ -170,7 +170,7 @@ def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
         ("Progress", _progress(one)),
         ("Started", times if one.started else "not started" if one.flow_run_id else ""),
         ("Page", found.url),
-        ("Folder", str(found.directory or "not found here")),
+        ("Folder", str(found.directory or f"not found here{found.hint and f', but {found.hint}'}")),
         ("Setting", found.setting),
     ]
     for title, text in lines:
@@ -304,27 +304,41 @@ def _delete(
     _need_runs(run)
     found = listing.deletable(*run, cancel=cancel)
     if not yes:
-        for one in found:
+        for one, kept_for in found:
             name = f"{one.run.run_id}  {one.run.name}"
-            print_note(f"{name}: {one.run.state or 'not in Prefect'}, {size(one.size)}")
+            files = f"files kept for {', '.join(kept_for)}" if kept_for else size(one.size)
+            print_note(f"{name}: {one.run.state or 'not in Prefect'}, {files}")
         if not sys.stdin.isatty():
             raise listing.RunError("there is no terminal to ask in; --yes deletes without asking")
         print("Delete with all files? [y/N] ", end="", flush=True, file=sys.stderr)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             print_note("Nothing is deleted.")
             return FAILED
-    deleted = listing.delete(*(one.run.run_id for one in found), cancel=cancel)
+    deleted = listing.delete(*(one.run.run_id for one, _ in found), cancel=cancel)
     if json:
         print_json(deleted)
         return DONE
     for gone in deleted:
-        told = [f"{size(gone.size)} of files"] if gone.directory else []
-        if not gone.directory:
-            told.append("its directory is on another machine, gone already, or was never made")
+        told = [_files_of(gone, deleted)]
         if not gone.flow_run:
             told.append("Prefect knew nothing of it")
         print(f"{gone.run_id}  {gone.name}: deleted ({'; '.join(told)})")
     return DONE
+
+
+def _files_of(gone: listing.Deleted, deleted: Sequence[listing.Deleted]) -> str:
+    """Return what became of the files of a run.  deleted: all that were deleted with it."""
+    if gone.directory:
+        return f"{size(gone.size)} of files"
+    if not gone.kept_for:
+        return "its directory is on another machine, gone already, or was never made"
+    with_it = {one.run_id: one.directory for one in deleted if one.run_id in gone.kept_for}
+    kept_for = [run_id for run_id in gone.kept_for if run_id not in with_it]
+    if not kept_for:
+        last = next((run_id for run_id, directory in with_it.items() if directory), "")
+        return f"its files with run {last}" if last else "its files are gone already"
+    have = f"runs {', '.join(kept_for)} have" if len(kept_for) > 1 else f"run {kept_for[0]} has"
+    return f"its files are kept, as {have} the same directory"
 
 
 def _need_runs(run: tuple[str, ...]) -> None:

@@ -1,7 +1,6 @@
 """What differs between the settings of two runs or files, or between two points of the store."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from fusion.config.config import Config, load_config
@@ -9,9 +8,8 @@ from fusion.config.sections import HOME, flat
 from fusion.config.templates import template_names
 from fusion.sweep.store import StoreError, differences
 from fusion_flows.command.sweeps import the_store
-from fusion_flows.rundir.directory import RunDirectoryError
 from fusion_flows.runs.by_files import find_directory
-from fusion_flows.runs.lookup import RunError
+from fusion_flows.runs.lookup import NoSuchRunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import NoServerError
 from fusion_flows.server.settings import Settings
@@ -27,7 +25,9 @@ def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
         other: What to compare it with.
 
     Raises:
-        StoreError: There is no such point, or several, and no run of that name.
+        NoSuchRunError: There is no such run, file or point.
+        StoreError: Several points have a key that starts so, and no run is called that.
+        RunDirectoryError: The directory of the run is not here.
         ConfigError: All that is wrong with an INI file.
         ArgumentError: One is a point of the store, which has no more than can change a result.
     """
@@ -50,10 +50,17 @@ def _settings_or_point(text: str) -> Config | Mapping[str, Any]:
         return load_config(text, templates_dir=templates_dir)
     try:
         return the_store().content(text)[1]
-    except StoreError:
-        with suppress(RunError, RunDirectoryError, NoServerError):
-            return load_config(find_directory(text, Settings().runs_dir).config)
-        raise
+    except StoreError as of_store:
+        try:
+            run = find_directory(text, Settings().runs_dir)
+        except NoServerError:
+            raise of_store from None
+        except NoSuchRunError as error:
+            if the_store().contents(text):
+                raise of_store from None
+            told = str(error).replace("there is no run ", "there is no run, file or point ", 1)
+            raise NoSuchRunError(told) from None
+        return load_config(run.config)
 
 
 def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:

@@ -15,10 +15,12 @@ from fusion.config.overrides import read_overrides
 from fusion.config.sections import DEFAULTS, HOME
 from fusion.config.templates import template_names
 from fusion_flows.rundir import directory as rundir
-from fusion_flows.rundir.file_state import recorded_name
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import is_complete, recorded_name
 from fusion_flows.rundir.sent_files import send
-from fusion_flows.runs.by_files import find_by_files
+from fusion_flows.runs.by_files import find_by_files, no_directory
 from fusion_flows.runs.lookup import RunError, find
+from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server import address as server_address
 from fusion_flows.server.address import NoServerError, ServerAwayError, connect
 from fusion_flows.server.settings import Settings
@@ -131,27 +133,45 @@ def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tupl
 def resumable(run: str) -> str:
     """Return the run id of the directory of a run that is to be finished. With no server its files say which.
 
-    Raises NoSuchRunError, NoServerError, RunError when its directory is not on this machine, and
-    RunDirectoryError for a sweep.
+    run: also its directory, which is returned as a path where it is not in the folder of runs.
+
+    Raises NoSuchRunError, NoServerError, RunError when its directory is not on this machine,
+    RunDirectoryError for a sweep, and ArgumentError for a run that is complete.
     """
+    directory = _to_resume(run)
+    rundir.refuse_to_resume_sweep(directory)
+    # Where the flow was ended before it had drawn the report, that is left to do.
+    if is_complete(directory) and directory.report.is_file():
+        raise ArgumentError(
+            f"--resume: run {directory.run_id} is complete, and nothing is left to compute; its results are "
+            f"in {directory.output}; `fusion rerun {directory.run_id}` computes it once more, with changes"
+        )
+    is_here = directory.path.parent.resolve() == rundir.absolute(Settings().runs_dir).resolve()
+    return directory.run_id if is_here else str(directory.path)
+
+
+def _to_resume(run: str) -> RunDirectory:
+    path = rundir.absolute(run)
+    if "/" in run and path.is_dir():
+        server_address.configure()  # a `fusion up` says which folder is that of the runs
+        return rundir.find(path.parent, str(path))
+    if "/" in run and re.fullmatch("[0-9a-f]{12}", path.name):
+        run = path.name  # it is of another machine, or was moved
     runs_dir = Settings().runs_dir
     try:
         with connect() as client:
             found = find(client, run, runs_dir)
     except ServerAwayError as error:
-        here = find_by_files(run, runs_dir, error)
-        rundir.refuse_to_resume_sweep(here)
-        return here.run_id
+        return find_by_files(run, runs_dir, error)
     if found.directory is None:
         raise RunError(
-            rundir.no_directory(
-                found.run_id,
+            no_directory(
+                found.directory_id,
                 runs_dir,
                 ", so there is nothing to finish; FUSION_RUNS_DIR names another place",
             )
         )
-    rundir.refuse_to_resume_sweep(found.directory)
-    return found.directory.run_id
+    return found.directory
 
 
 def submit(
@@ -182,6 +202,11 @@ def submit(
     need_server()
     parameters: dict[str, Any] = {"name": name, "resume": resume}
     if resume:
+        if "/" in resume:
+            raise RunError(
+                f"{resume} is not in the folder of runs of a worker, {rundir.absolute(Settings().runs_dir)}; "
+                "without --detach it is resumed here"
+            )
         run = rundir.find(Settings().runs_dir, resume)
         name = name or recorded_name(run)
         folders = readable_dirs()

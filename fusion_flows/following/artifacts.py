@@ -24,7 +24,7 @@ from fusion.results.progress import ProgressState
 from fusion.results.statistics import Estimate
 from fusion_flows.following.result_lines import so_far
 from fusion_flows.report.tables import INTERRUPTED, point_texts
-from fusion_flows.rundir.directory import artifact_key, run_id_of
+from fusion_flows.rundir.directory import artifact_key, resumed_as, run_id_of
 from fusion_flows.server.connection import Connection
 
 Row = Mapping[str, Any]
@@ -89,7 +89,7 @@ def tell_that_it_is_resumed(connection: Connection, earlier: Iterable[str], run_
     """
     keys = [artifact_key("progress", each) for each in earlier if each != run_id]
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=keys))
-    change = ArtifactUpdate(description=f"resumed as {run_id}")
+    change = ArtifactUpdate(description=resumed_as(run_id))
     with suppress(Exception):  # the server is away, or says no
         found = connection.call(lambda client: client.read_artifacts(artifact_filter=wanted))
         for artifact in found:

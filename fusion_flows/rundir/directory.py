@@ -150,6 +150,11 @@ def artifact_key(kind: str, run_id: str) -> str:
     return f"{_ARTIFACTS.index(kind) + 1}-{kind}-{run_id}"
 
 
+def resumed_as(run_id: str) -> str:
+    """Return what the progress of a run says once another goes on with its files."""
+    return f"resumed as {run_id}"
+
+
 def create(
     runs_dir: Path, run_id: str, config: str = "", *, sweep: str = "", order: str = ""
 ) -> RunDirectory:
@@ -189,10 +194,16 @@ def no_directory(run_id: str, runs_dir: Path | str, why: str) -> str:
     what else may be, where it is not there.
     """
     text = f"run {run_id} has no directory in {absolute(runs_dir)}"
+    there = hint_at(run_id, runs_dir)
+    return f"{text}, but {there}" if there else f"{text}{why}"
+
+
+def hint_at(run_id: str, runs_dir: Path | str) -> str:
+    """Return that a run has its directory in `runs` of the working folder, not in `runs_dir`; else empty."""
     here = absolute("runs")
-    if here != absolute(runs_dir) and (here / run_id).is_dir():
-        return f"{text}, but in {here}: FUSION_RUNS_DIR={here} finds it"
-    return f"{text}{why}"
+    if here == absolute(runs_dir) or not run_id or not (here / run_id).is_dir():
+        return ""
+    return f"in {here}: FUSION_RUNS_DIR={shlex.quote(str(here))} finds it"
 
 
 def _make_folders(run: RunDirectory) -> None:
@@ -229,11 +240,11 @@ def find(runs_dir: Path, run: str) -> RunDirectory:
 def command_to_go_on(run: RunDirectory) -> str:
     """Return what a person types to compute what is missing of a run that has ended early.
 
-    A run is resumed by its id. A sweep is computed from its frozen file, with the same engine; what it had
-    finished is in the store.
+    A run is resumed in its directory, and a sweep is computed from its frozen file, with the same engine;
+    what it had finished is in the store. Both are paths, so that the command works in any folder.
     """
     if not run.sweep.is_file():
-        return f"fusion run --resume {run.run_id}"
+        return f"fusion run --resume {shlex.quote(str(run.path))}"
     command = f"fusion sweep {shlex.quote(str(run.sweep))}"
     with suppress(OSError, ValueError, AttributeError):
         engine = json.loads(run.provenance.read_text(encoding="utf-8")).get("engine", "local")

@@ -5,6 +5,7 @@ What was ended by SIGKILL with its worker and its server is Running for Prefect 
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,13 @@ from fusion.config.counts import counted
 from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import FileState, file_state, recorded_flow_run, recorded_name
+from fusion_flows.rundir.file_state import (
+    FileState,
+    file_state,
+    recorded_flow_run,
+    recorded_name,
+    recorded_run_id,
+)
 from fusion_flows.runs.lookup import (
     RECENT,
     Found,
@@ -90,7 +97,23 @@ def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
 def _other_folders(runs_dir: Path) -> list[Path]:
     """Return further folders in which this machine has kept runs, the latest first."""
     here = rundir.absolute(runs_dir)
-    return [each for each in reversed(known_folders.known(known_folders.RUNS)) if each != here]
+    others = [*reversed(known_folders.known(known_folders.RUNS)), rundir.absolute("runs")]
+    return [each for each in dict.fromkeys(others) if each != here]
+
+
+def hint_at(run_id: str, runs_dir: Path) -> str:
+    """Return which other folder of runs on this machine has the directory of a run; empty: none is seen."""
+    if hint := rundir.hint_at(run_id, runs_dir):
+        return hint
+    has_it = (each for each in _other_folders(runs_dir) if run_id and (each / run_id).is_dir())
+    folder = next(has_it, None)
+    return f"in {folder}: FUSION_RUNS_DIR={shlex.quote(str(folder))} finds it" if folder else ""
+
+
+def no_directory(run_id: str, runs_dir: Path, why: str) -> str:
+    """Return that a run has no directory in `runs_dir`, and which other folder has it, else why that is."""
+    hint = hint_at(run_id, runs_dir)
+    return rundir.no_directory(run_id, runs_dir, f", but {hint}" if hint else why)
 
 
 def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirectory:
@@ -121,7 +144,10 @@ def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirect
 
 def _called(text: str, known: Iterable[tuple[RunDirectory, tuple[str, str]]]) -> list[RunDirectory]:
     """Return the runs that are called so. known: runs with what they are called but for their run ids."""
-    return [one for one, names in known if text and text in names]
+    known = list(known) if text else []
+    found = [one for one, names in known if text in names]
+    # Else it is the run id of a run that went on in the directory of another.
+    return found or [one for one, _ in known if recorded_run_id(one) == text.lower()]
 
 
 def _elsewhere(text: str, runs_dir: Path) -> str:
@@ -154,7 +180,7 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
         return find_by_files(run, runs_dir, error)
     if found.directory is None:
         raise RunDirectoryError(
-            rundir.no_directory(found.run_id, runs_dir, "; FUSION_RUNS_DIR names another place")
+            no_directory(found.directory_id, runs_dir, "; FUSION_RUNS_DIR names another place")
         )
     return found.directory
 

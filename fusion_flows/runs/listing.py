@@ -5,11 +5,13 @@ Prefect is imported when it is needed, as that takes a second. `run` is everywhe
 """
 
 import json
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -20,12 +22,14 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import INTERRUPTED
+from fusion_flows.rundir.file_state import INTERRUPTED, file_state
 from fusion_flows.rundir.files import FileEntry, Preview, list_files, preview
 from fusion_flows.runs.by_files import (
     corrected,
     find_by_files,
+    hint_at,
     lost,
+    no_directory,
     no_runs,
     run_by_files,
     runs_by_files,
@@ -37,6 +41,8 @@ from fusion_flows.runs.lookup import (
     NoSuchRunError,
     Run,
     RunError,
+    artifacts_of,
+    attempts,
     described,
     find,
     located,
@@ -52,6 +58,9 @@ from fusion_flows.server.settings import Settings
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.filters import FlowRunFilterState
+    from prefect.client.schemas.objects import FlowRun
+
+    _Shared = dict[str, list[FlowRun]]  # the flow runs that have a directory, by its run id
 
 __all__ = [
     "ArgumentError",
@@ -103,6 +112,8 @@ class Details(BaseModel):
     """Its page in Prefect; empty where there is none."""
     directory: Path | None
     """None when it is not on this machine."""
+    hint: str
+    """Where the directory is that is not found, if that is seen; else empty."""
     points: list[dict[str, Any]]
     """Rows of points.csv; of a run of another machine those that Prefect shows."""
     files: list[FileEntry]
@@ -133,9 +144,20 @@ class Deleted(BaseModel):
     flow_run: bool
     """Whether its flow run was there, with its artifacts and logs."""
     directory: bool
-    """Whether its directory was. A resumed run has none: the files are of the run it went on with."""
+    """Whether its directory is removed."""
     size: int
-    """Bytes of its files."""
+    """Bytes of the files that are removed."""
+    kept_for: list[str]
+    """Run ids of those that have the same directory, for which it is kept: a run that was resumed, and those
+    that went on with it, oldest first. The last of them that is deleted takes it along."""
+
+
+class Deletable(NamedTuple):
+    """A run that can be deleted."""
+
+    details: Details
+    kept_for: list[str]
+    """Run ids of those for which its directory would be kept."""
 
 
 def runs(
@@ -239,14 +261,25 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
     ]
 
 
-def deletable(*run: str, cancel: bool = False) -> list[Details]:
+def deletable(*run: str, cancel: bool = False) -> list[Deletable]:
     """Return what `delete` would delete; raise as it does, and delete nothing."""
-    with connect() as client:
-        return [_details(client, one) for one in _to_delete(client, run, cancel)]
+    with _or_by_hand(run), connect() as client:
+        found, shared = _to_delete(client, run, cancel)
+        named = {one.run_id for one in found}
+        return [
+            Deletable(
+                _details(client, one),
+                [each for each in _others(one, shared, Settings().runs_dir) if each not in named],
+            )
+            for one in found
+        ]
 
 
 def delete(*run: str, cancel: bool = False) -> list[Deleted]:
     """Delete runs: the flow run with its artifacts and logs, and the run directory with all its files.
+
+    A run that was resumed and those that went on with it have one directory. It is deleted with the last of
+    them, and kept for the others until then.
 
     Args:
         run: Run ids (the first 4 digits are enough), names, or ids of flow runs.
@@ -254,15 +287,16 @@ def delete(*run: str, cancel: bool = False) -> list[Deleted]:
 
     Raises:
         NoSuchRunError: No run is called that, or more than one, or somebody else has deleted it.
-        RunError: A run is going on and `cancel` is not given; then none is deleted.
+        RunError: A run is going on and `cancel` is not given, or its directory is seen in another folder of
+            runs, or only its directory is left and that is of another run; then none is deleted.
         RunDirectoryError: The directory is in use or cannot be removed.
         NoServerError: No server answers.
     """
-    with connect() as client:
-        found = _to_delete(client, run, cancel)
+    with _or_by_hand(run), connect() as client:
+        found, shared = _to_delete(client, run, cancel)
         for one in found:
             _ask_to_cancel(client, one)
-        return [_delete(client, _wait_until_over(client, one), one) for one in found]
+        return [_delete(client, _wait_until_over(client, one), one, shared) for one in found]
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -366,7 +400,7 @@ def _directory(found: Found, runs_dir: Path) -> RunDirectory:
             ": it has not started, its directory is deleted or on another machine; FUSION_RUNS_DIR "
             "names another place"
         )
-        raise RunDirectoryError(rundir.no_directory(found.run_id, runs_dir, why))
+        raise RunDirectoryError(no_directory(found.directory_id, runs_dir, why))
     return found.directory
 
 
@@ -391,6 +425,7 @@ def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
         setting=_setting(found),
         url=url,
         directory=directory.path if directory else None,
+        hint="" if directory else hint_at(found.directory_id, _runs_dir()),
         points=_points(client, found),
         files=list_files(directory) if directory else [],
     )
@@ -488,13 +523,62 @@ def _is_going_on(found: Found, *, before_start: bool = False) -> bool:
     return before_start or not waits
 
 
-def _to_delete(client: "SyncPrefectClient", runs: Sequence[str], cancel: bool) -> list[Found]:
-    """Return the runs that are to be deleted. Raises NoSuchRunError, and RunError for one that goes on."""
-    found = [find(client, one, Settings().runs_dir) for one in runs]
+@contextmanager
+def _or_by_hand(runs: Sequence[str]) -> Iterator[None]:
+    """Have the error that no server answers say what can be done to runs that are over without one."""
+    try:
+        yield
+    except ServerAwayError as error:
+        folders = []
+        for run in runs:
+            with suppress(NoSuchRunError):
+                directory = find_by_files(run, _runs_dir(), error)
+                if file_state(directory).over:
+                    folders.append(shlex.quote(str(directory.path)))
+        if not folders:
+            raise
+        raise ServerAwayError(
+            f"{error}. What is over and was never of a server is its folder alone: rm -r {' '.join(folders)}"
+        ) from None
+
+
+def _to_delete(
+    client: "SyncPrefectClient", runs: Sequence[str], cancel: bool
+) -> "tuple[list[Found], _Shared]":
+    """Return the runs that are to be deleted, and the flow runs that have their directories.
+
+    Raises NoSuchRunError, and RunError for one that goes on or whose files would be lost or left.
+    """
+    runs_dir = Settings().runs_dir
+    found = [find(client, one, runs_dir) for one in runs]
     if not cancel:
         for one in found:
             _refuse_if_going_on(one)
-    return found
+    for one in found:
+        if one.directory is None and hint_at(one.directory_id, runs_dir):
+            raise RunError(no_directory(one.directory_id, runs_dir, ""))
+    shared = attempts(client, {one.directory for one in found if one.directory is not None})
+    named = {one.run_id for one in found}
+    for one in found:
+        others = _others(one, shared, runs_dir)
+        if one.flow_run is None and not named.issuperset(others):
+            raise RunError(
+                f"{one.called} is deleted already; its directory is kept for {_runs_named(others)}: "
+                f"`fusion delete {' '.join(others)}` deletes it"
+            )
+    return found, shared
+
+
+def _others(found: Found, shared: "_Shared", runs_dir: Path) -> list[str]:
+    """Return the run ids of the other runs that have the directory of this one, oldest first."""
+    if found.directory is None:
+        return []
+    ids = [rundir.own_run_id(runs_dir, one.id) for one in shared[found.directory.run_id]]
+    return [run_id for run_id in ids if run_id != found.run_id]
+
+
+def _runs_named(run_ids: Sequence[str]) -> str:
+    return f"run{'s' if len(run_ids) > 1 else ''} {' and '.join(run_ids)}"
 
 
 def _refuse_if_going_on(found: Found) -> None:
@@ -506,8 +590,12 @@ def _refuse_if_going_on(found: Found) -> None:
         )
 
 
-def _delete(client: "SyncPrefectClient", found: Found, before: Found) -> Deleted:
-    """Delete a run that is over.  before: as it was found; it may be gone meanwhile."""
+def _delete(client: "SyncPrefectClient", found: Found, before: Found, shared: "_Shared") -> Deleted:
+    """Delete a run that is over.
+
+    before: as it was found; it may be gone meanwhile. shared: the flow runs that have its directory, from
+    which it is taken.
+    """
     from prefect.exceptions import ObjectNotFound
 
     flow_run_id = before.flow_run.id if before.flow_run else None
@@ -518,7 +606,8 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found) -> Deleted
             "was cancelled, and is not deleted; is its worker alive? `fusion doctor` says"
         )
     size, directory = 0, False
-    if found.directory is not None and found.owns_directory:
+    others = _others(found, shared, Settings().runs_dir)
+    if found.directory is not None and not others:
         size = sum(file.size for file in list_files(found.directory))
         directory = _delete_directory(found.directory)
     flow_run = False
@@ -529,8 +618,12 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found) -> Deleted
             flow_run = True
         except ObjectNotFound:
             pass
+    if found.directory is not None:
+        rest = [one for one in shared[found.directory.run_id] if one.id != flow_run_id]
+        shared[found.directory.run_id] = rest
+        _no_more_resumed_as(client, found.run_id, rest, found.directory)
     # Of several who delete a run at once, one has deleted the flow run: that one has done it.
-    if not flow_run and (flow_run_id is not None or not directory):
+    if not flow_run and (flow_run_id is not None or not (directory or others)):
         raise NoSuchRunError(
             f"there is no run {found.run_id} ({before.name}) any more: somebody else has just "
             "deleted it"
@@ -541,7 +634,29 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found) -> Deleted
         flow_run=flow_run,
         directory=directory,
         size=size if directory else 0,
+        kept_for=others,
     )
+
+
+def _no_more_resumed_as(
+    client: "SyncPrefectClient", run_id: str, rest: "Sequence[FlowRun]", directory: RunDirectory
+) -> None:
+    """Have the progress of earlier attempts no longer name a run that is deleted.
+
+    The newest of the rest gets what the files say, and the others that they were resumed as that one.
+    """
+    from prefect.client.schemas.actions import ArtifactUpdate
+
+    for artifact in artifacts_of(client, rest[-PAGE:], "progress"):
+        if artifact.description != rundir.resumed_as(run_id):
+            continue
+        change = ArtifactUpdate(
+            description=rundir.resumed_as(rundir.own_run_id(directory.path.parent, rest[-1].id))
+        )
+        if artifact.flow_run_id == rest[-1].id:
+            run = run_by_files(directory)
+            change = ArtifactUpdate(description=run.news, data=run.percent)
+        client.update_artifact(artifact.id, change)
 
 
 def _delete_directory(directory: RunDirectory) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
@@ -36,6 +36,7 @@ _ENDED = (  # what the news of a run that goes on say, and what is true when it 
 _PREFIX = re.compile(r"[0-9a-f]{4,12}")
 _ID_DIGITS = 12
 _TOLD = 10  # candidates in a message
+_CLOCKS = timedelta(days=1)  # the server's may be another than that of this disk
 
 
 class RunError(RuntimeError):
@@ -87,6 +88,13 @@ class Found(NamedTuple):
         return self.directory is not None and self.directory.run_id == self.run_id
 
     @property
+    def directory_id(self) -> str:
+        """The run id of the run that its directory was made for, whether it is here or not."""
+        if self.directory is not None:
+            return self.directory.run_id
+        return Path(resumed_by(self.flow_run)).name or self.run_id
+
+    @property
     def state(self) -> "State[Any] | None":
         """What Prefect says of the flow run; None where it says nothing."""
         return self.flow_run.state if self.flow_run else None
@@ -126,7 +134,8 @@ def our_flows() -> "FlowFilter":
 def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
     """Return the run that is called so: by run id, by 4 or more of its first digits, by name.
 
-    The id of a flow run is good, too. Raises NoSuchRunError with the candidates.
+    The id of a flow run is good, too. The name of a run that was resumed means the newest attempt. Raises
+    NoSuchRunError with the candidates.
     """
     text = run.strip()
     if (flow_run_id := _uuid(text)) is not None:
@@ -134,12 +143,59 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
         found = [located(rundir.own_run_id(runs_dir, flow_run_id), flow_run, runs_dir)]
         found = [one for one in found if one.flow_run or one.directory]
     else:
-        found = list(_matches(client, text, runs_dir))
+        found = _newest_attempts(text, list(_matches(client, text, runs_dir)))
     if len(found) == 1:
         return found[0]
     if found:
         raise NoSuchRunError(ambiguous(text, found))
     raise NoSuchRunError(_unknown(client, text, runs_dir))
+
+
+def _newest_attempts(name: str, found: list[Found]) -> list[Found]:
+    """Return these runs; of those with this name that have one directory only the one made last."""
+    newest: dict[str, Found] = {}
+    for one in found:
+        key = one.directory_id if one.name == name else f"by id {one.run_id}"
+        other = newest.get(key)
+        if other is None or _made(one.flow_run) > _made(other.flow_run):
+            newest[key] = one
+    return list(newest.values())
+
+
+def _made(flow_run: "FlowRun | None") -> float:
+    return flow_run.created.timestamp() if flow_run and flow_run.created else 0.0
+
+
+def resumed_by(flow_run: "FlowRun | None") -> str:
+    """Return the run id or the directory of the run that this one was to finish; empty for a new one."""
+    return str(flow_run.parameters.get("resume") or "") if flow_run else ""
+
+
+def attempts(
+    client: "SyncPrefectClient", directories: Iterable[RunDirectory]
+) -> dict[str, list["FlowRun"]]:
+    """Return the flow runs that have these directories, by the run id of the directory, oldest first.
+
+    They are the one that a directory was made for, and all that were to finish what it had left, also those
+    that still wait.
+    """
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterExpectedStartTime
+
+    frozen = {}
+    found: dict[str, dict[UUID, FlowRun]] = {}
+    for directory in directories:
+        owner = _with_prefix(client, directory.run_id)
+        found[directory.run_id] = {one.id: one for one in owner}
+        if directory.config.is_file():  # only a run is resumed, and only once this is there
+            frozen[directory.run_id] = directory.config.stat().st_mtime
+    if frozen:
+        after = datetime.fromtimestamp(min(frozen.values()), UTC) - _CLOCKS
+        started = FlowRunFilterExpectedStartTime.model_validate({"after_": after})
+        for flow_run in _all(client, FlowRunFilter(expected_start_time=started)):
+            run_id = Path(resumed_by(flow_run)).name
+            if run_id in frozen:
+                found[run_id][flow_run.id] = flow_run
+    return {run_id: sorted(those.values(), key=_made) for run_id, those in found.items()}
 
 
 def find_by_prefix(run: str, runs_dir: Path) -> RunDirectory | None:
@@ -235,7 +291,7 @@ def _read(client: "SyncPrefectClient", flow_run_id: UUID) -> "FlowRun | None":
 
 def located(run_id: str, flow_run: "FlowRun | None", runs_dir: Path) -> Found:
     """Return a run with its directory, where it is here. A run that was resumed has that of another."""
-    resumed = str(flow_run.parameters.get("resume") or "") if flow_run else ""
+    resumed = resumed_by(flow_run)
     try:
         directory = rundir.open_run(runs_dir, Path(resumed).name or run_id)
         if resumed:  # a run that was to resume a sweep has none of its files

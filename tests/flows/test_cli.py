@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,7 @@ import pytest
 from fusion.config.config import ConfigError, load_config
 from fusion.config.sections import DEFAULTS, HOME, SECTIONS
 from fusion.config.templates import template_names
-from fusion_flows.command import cli
+from fusion_flows.command import cli, submission
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.runs import listing as runs
@@ -666,13 +667,45 @@ def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(fusion: Fusion, worker
     settings = ("-s", "general_settings.num_requests=2000", "-s", "general_settings.max_iters=2")
     first = fusion("run", "quick", "--detach", "--json", "--name", "a name [kept]", *settings).json
     assert worker.finished(first["flow_run_id"])["state_type"] == "COMPLETED"
+    directory = worker.directory(first["flow_run_id"])
+    (directory / "report.html").unlink()  # as if its flow had been ended before it had drawn that
     said = fusion("run", "--resume", first["run_id"], "--detach", "--json")
     assert said.code == 0, said.err
     assert said.json["name"] == "a name [kept]"
     run = worker.finished(said.json["flow_run_id"])
     assert (run["state_type"], run["name"]) == ("COMPLETED", "a name [kept]")
-    for run_id in (said.json["run_id"], first["run_id"]):
-        assert fusion("delete", "-y", run_id).code == 0
+
+    known = worker.api("POST", "flow_runs/count", {})
+    for words in (["a name [kept]"], ["a name [kept]", "--detach"], [str(directory)]):
+        refused = fusion("run", "--resume", *words)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"run {first['run_id']} is complete, and nothing is left to compute" in refused.err
+    assert worker.api("POST", "flow_runs/count", {}) == known, "no flow run was made"
+
+    # Each of these runs has the directory of the first, and the name means the newest.
+    run_ids = [first["run_id"], said.json["run_id"]]
+    newest = submission.submit(resume=first["run_id"])
+    worker.finished(str(newest.flow_run_id))
+    assert f"Run       {newest.run_id}  a name [kept]" in fusion("show", "a name [kept]").out
+    assert fusion("show", run_ids[0], "--json").json["run"]["news"] == f"resumed as {newest.run_id}"
+    gone = fusion("delete", "-y", "a name [kept]")
+    kept_for = f"its files are kept, as runs {', '.join(run_ids)} have the same directory"
+    assert (gone.code, gone.out) == (0, f"{newest.run_id}  a name [kept]: deleted ({kept_for})\n")
+    news = [fusion("show", run_id, "--json").json["run"]["news"] for run_id in run_ids]
+    assert news == [f"resumed as {run_ids[1]}", "5/5 loads, 10 replications"]
+
+    gone = fusion("delete", "-y", run_ids[0])
+    assert f"its files are kept, as run {run_ids[1]} has the same directory" in gone.out
+    again = fusion("delete", "-y", run_ids[0])
+    assert again.code == 1
+    assert f"is deleted already; its directory is kept for run {run_ids[1]}" in again.err
+    assert fusion("show", run_ids[1], "--json").json["directory"] == str(directory)
+    gone = fusion("delete", "-y", *run_ids)
+    assert gone.code == 0, gone.err
+    of_first, of_second = gone.out.splitlines()
+    assert f"its files with run {run_ids[1]}" in of_first
+    assert of_second.endswith(" of files)")
+    assert not directory.exists()
 
 
 def test_runs_lists_with_filters_and_pages(fusion: Fusion, finished: str, worker: Prefect) -> None:
@@ -772,6 +805,23 @@ def test_a_run_on_another_machine_is_shown_from_prefect(
     assert re.search(r"^ +400 +0\.\d+ ", text, re.M), "the points as Prefect has them"
     assert "has no directory" in fusion("show", run_id_of(finished), "run.json").err
     assert "has no directory" in fusion("logs", "--file", run_id_of(finished)).err
+
+
+def test_a_run_in_the_folder_of_runs_beside_is_not_deleted_by_halves(
+    fusion: Fusion, finished: str, worker: Prefect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    directory = worker.directory(finished)
+    assert directory.parent.name == "runs"
+    monkeypatch.chdir(directory.parents[1])
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "up" / "runs"))
+    hint = f"but in {directory.parent}: FUSION_RUNS_DIR={directory.parent} finds it"
+    refused = fusion("delete", "-y", directory.name)
+    assert (refused.code, refused.out) == (1, "")
+    assert hint in " ".join(refused.err.split())
+    assert directory.exists()
+    assert worker.run(finished)["state_type"] == "COMPLETED"
+    assert f"not found here, {hint}" in fusion("show", directory.name).out
+    assert hint in " ".join(fusion("diff", directory.name[:6], "quick").err.split())
 
 
 def test_a_run_that_waits_is_shown_by_what_it_was_given(
@@ -1083,10 +1133,16 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     assert told is not None, error
     assert kept.read_bytes().count(b"\n") == int(told[1]) + 1, "a line each, and a header"
     assert told[2] == str(directory)
-    assert f"fusion run --resume {run_id_of(run_id)}" in error
+    goes_on = re.search(r"`fusion (run --resume [^`]*)` goes on", error)
+    assert goes_on is not None, error
     assert simulators(directory) == []
 
-    again = here("run", "--resume", tmp_path.name, environment=server.environment)
+    elsewhere = {**server.environment, "FUSION_RUNS_DIR": str(tmp_path / "elsewhere")}
+    detached = here(*shlex.split(goes_on[1]), "--detach", environment=elsewhere)
+    _, error = detached.communicate(timeout=60)
+    assert detached.returncode == 1
+    assert f"{directory} is not in the folder of runs of a worker" in " ".join(error.split())
+    again = here(*shlex.split(goes_on[1]), environment=elsewhere, cwd=tmp_path)
     out, error = again.communicate(timeout=60)
     assert again.returncode == 0, error
     assert "blocking probability   interval" in out
@@ -1101,6 +1157,9 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     noted = fusion("delete", "-y", resumed["run_id"])
     assert noted.code == 0, noted.err
     assert kept.exists(), "it is of the run that was resumed"
+    assert f"its files are kept, as run {directory.name} has the same directory" in noted.out
+    first = fusion("show", run_id, "--json").json["run"]
+    assert (first["percent"], first["news"]) == (100, "1/1 load, 150 replications")
 
 
 # --- doctor ----------------------------------------------------------------------------------------

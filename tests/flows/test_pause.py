@@ -167,7 +167,7 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Pr
     assert "To go on with it: <b>Resume</b> on its page in Prefect, or" in report.replace(
         "strong>", "b>"
     )
-    assert f"fusion run --resume {directory.name}" in report
+    assert f"fusion run --resume {directory}" in report
     shown = wait_for(lambda: last_artifacts(worker, run_id), 20, "the report in Prefect")
     assert "**Resume** on its page" in shown["report"]["data"]
     assert {row["stop"] for row in json.loads(shown["points"]["data"])} == {"suspended"}

@@ -122,4 +122,16 @@ def test_files_and_templates_differ_by_their_settings(
     found = json.loads(capsys.readouterr().out)
     assert ["routing_settings.k_paths", 7, 5] in found
     assert cli.main(["diff", "study.ini", "12345678"]) == 2
-    assert "no point whose key starts with '12345678'" in capsys.readouterr().err
+    assert "there is no run, file or point '12345678'" in capsys.readouterr().err
+    assert cli.main(["diff", "nope", "quick"]) == 2
+    assert "there is no run, file or point 'nope'" in capsys.readouterr().err
+
+
+def test_a_run_in_the_folder_of_runs_beside_is_hinted_at(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rundir.create(runs, "aaaa00000001", to_ini(load_config("quick")))
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(runs.parent / "up" / "runs"))
+    for words in (["diff", "aaaa", "quick"], ["show", "aaaa"]):
+        assert cli.main(words) == 2
+        assert f"{runs} has aaaa00000001: set FUSION_RUNS_DIR={runs}" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from fusion_flows.runs import by_files as runs_by_files
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.lookup import Run
 from fusion_flows.server import known_folders
+from fusion_flows.server.address import ServerAwayError
 
 from .prefect_server import Prefect, free_port, plain_environment, wait_for
 from .started import GOING_ON, SMALL, endless_call, replications, script
@@ -54,7 +55,7 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
         found = listed(away)
         states = {run.name: found[run.name].state for run in (done, dead, alive)}
         assert states == {done.name: "Completed", dead.name: "Interrupted", alive.name: "Running"}
-        assert f"`fusion run --resume {dead.name}` goes on" in found[dead.name].message
+        assert f"`fusion run --resume {dead}` goes on" in found[dead.name].message
         assert (found[done.name].percent, found[done.name].news) == (
             100,
             "5/5 loads, 15 replications",
@@ -257,10 +258,20 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
     assert not any("--yes" in line for line in told), "first what is needed, then the question"
     *others, file = told
     assert all("no Prefect server is running" in line and "`fusion up`" in line for line in others)
+    by_hand = f"What is over and was never of a server is its folder alone: rm -r {run.path}"
+    assert [line.endswith(by_hand) for line in others] == [False] * 3 + [True] * 2 + [False] * 7
     nearest = "the nearest: 0123456789ab (my ring)"
     unknown = f"fusion: there is no run 'my rink' in {tmp_path / 'runs'}; {nearest}; "
     assert [line.startswith(unknown) for line in others] == [False] * 7 + [True] * 5
     assert "did you mean 'config.ini'?" in file
+
+
+def test_a_run_that_went_on_in_the_directory_of_another_is_found_there(tmp_path: Path) -> None:
+    run = rundir.create(tmp_path, "0123456789ab", to_ini(load_config("quick")))
+    flow_run = uuid4()
+    run.flow_run.write_text(json.dumps({"flow_run_id": str(flow_run), "name": "my ring"}))
+    for name in ("0123456789ab", run_id_of(flow_run), str(flow_run), "my ring"):
+        assert runs_by_files.find_by_files(name, tmp_path, ServerAwayError("")) == run
 
 
 def test_no_runs_and_no_server_are_told_in_a_sentence(

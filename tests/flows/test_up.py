@@ -208,7 +208,7 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert known.read_text() == f"{directory.parent}\n"
     assert states["small"][0] == "Completed"
     assert states["going on"][0] == "Cancelled"
-    assert f"fusion run --resume {directory.name}" in states["going on"][1]
+    assert f"fusion run --resume {directory}" in states["going on"][1]
     goes_on = f"`fusion sweep {of_sweep / 'sweep.json'}`"
     assert states["sweeping"][0] == "Cancelled"
     assert goes_on in states["sweeping"][1]

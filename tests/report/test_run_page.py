@@ -88,7 +88,7 @@ def test_what_is_missing_is_said_with_its_reason(done: Done, tmp_path: Path) -> 
         told = partial(run_page(copy, done.config, done.inputs, "Cancelled by <b>me</b>"))
         assert "Partial results" in told
         assert "0 of 3 loads are complete" in told
-        assert "fusion run --resume 0123456789ab" in told
+        assert f"fusion run --resume {copy.path}" in told
     assert "<b>me" not in told, "texts are no HTML"
     shutil.rmtree(copy.output)
     text = markdown(run_page(copy, done.config, done.inputs, "it did not begin"))
@@ -120,7 +120,7 @@ def test_a_suspended_run_is_resumed_by_a_button_or_a_command(done: Done, tmp_pat
         for text in (markdown(page), html(page)):
             assert "Resume" in text
             assert f"fusion resume {run_id}" in text
-            assert "fusion run --resume 0123456789ab" in text
+            assert f"fusion run --resume {copy.path}" in text
         assert "fusion resume" not in markdown(run_page(copy, done.config, done.inputs, "Killed"))
 
 
