@@ -5,12 +5,13 @@ Who may set a run's parameters need not have the rights of the process that read
 
 import os.path
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from fusion.config.counts import counted
-from fusion.config.problems import Problem, brief, closest, show
+from fusion.config.problems import Problem, brief, show
 from fusion.config.shipped import MODULATIONS, TEMPLATES, TOPOLOGIES
 
 KEYS = (
@@ -40,6 +41,7 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 MOST_PROBLEMS = 10
 """Problems of one file that are told, each with a piece or two of its content."""
 
+_ALIKE = 0.75  # of difflib's ratio
 _MOST_BESIDE = 1000  # files of a folder among which one that is meant is looked for
 _QUOTED_CHARACTERS = 60
 _SHOWN_CHARACTERS = 80
@@ -177,11 +179,22 @@ def near_file(
         ]
     except (OSError, ValueError):  # no such folder, one that may not be read, a NUL
         return ""
-    known = {file: file for file in sorted(files) if _may_be_told(folder, file, folders)}
-    stems = {os.path.splitext(file)[0]: file for file in known}
-    names = stems | known
-    near = closest(name, names) or closest(os.path.splitext(name)[0], names)
-    return "" if near is None else f"; did you mean '{show(told_path(before + names[near]))}'?"
+    known = [file for file in sorted(files) if _may_be_told(folder, file, folders)]
+    near = max(known, key=lambda file: _likeness(name, file), default="")
+    if not near or _likeness(name, near)[0] < _ALIKE:
+        return ""
+    return f"; did you mean '{show(told_path(before + near))}'?"
+
+
+def _likeness(name: str, file: str) -> tuple[float, float]:
+    """Return how much two names are alike without their endings, and with them: from 0 to 1.
+
+    The ending alone says little: nothere.toml is not 14_where.toml.
+    """
+    pairs = zip(*map(os.path.splitext, (name.lower()[:200], file.lower()[:200])), strict=True)
+    (one, other), endings = pairs
+    alone = SequenceMatcher(None, one, other).ratio()
+    return alone, alone + SequenceMatcher(None, *endings).ratio()
 
 
 def _may_be_told(folder: str, file: str, folders: InputFolders | None) -> bool:

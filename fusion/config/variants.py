@@ -64,10 +64,14 @@ class Draft(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where values are from that are not the template's, for messages. axes: by key; else `overrides`."""
+    """Where values are from that are not the template's, for messages. axes: by key; else `overrides`.
+
+    template: where its name is from; empty: it was just typed.
+    """
 
     overrides: str = OVERRIDES
     axes: Mapping[str, str] = MappingProxyType({})
+    template: str = ""
 
 
 _OF_OVERRIDES = Origin()
@@ -100,7 +104,10 @@ class Variants:
             self._path = find_template(template, templates_dir, folders)
             self._entries, self._problems = read_ini(self._path)
         except ConfigError as error:
-            self._refused = self._problems = error.problems
+            problems = [
+                each._replace(source=each.source or origin.template) for each in error.problems
+            ]
+            self._refused = self._problems = problems
         self._empty = not self._entries and not self._problems
         self._origin = origin
         self._from_overrides = override_entries(overrides, origin.overrides)
@@ -254,7 +261,7 @@ class Variants:
     def _with(self, changes: Mapping[str, object]) -> tuple[Entries, list[Problem]]:
         """Return the overrides with changes, and what is wrong with them."""
         entries, problems = self._from_overrides
-        overrides, axes = self._origin
+        overrides, axes, _ = self._origin
         new = {
             (HOME[key], key): Entry(value, axes.get(key, overrides), layer=Layer.AXIS)
             for key, value in changes.items()

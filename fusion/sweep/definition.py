@@ -18,9 +18,11 @@ from fusion.config.sections import HOME, SECTIONS
 from fusion.sweep.condition import faults
 
 MAX_POINTS = 100_000
-_NO_AXES = {"erlang_start", "erlang_stop", "erlang_step", "workers"}
 ERLANG = "erlang"
 """The axis of loads; every other axis is a key of the configuration."""
+LOAD_KEYS = ("erlang_start", "erlang_stop", "erlang_step")
+"""Keys of the configuration in whose place that axis is."""
+_NO_AXES = {*LOAD_KEYS, "workers"}
 
 Value = bool | int | float | str | dict[str, float]
 THE_SWEEP = "the sweep"
@@ -54,6 +56,12 @@ _MESSAGES = {
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "must be a number"),
 }
 """Type of an error of pydantic -> what is said of it, whatever the value."""
+
+_FORMS = {
+    "zip": ' of groups of axes, such as zip = [{k_paths = [1, 5], path_choice = ["in_order", "all"]}]',
+    "points": " of combinations, such as points = [{seed = 1}, {seed = 2}]",
+}
+"""Key of a sweep that has a list -> what it looks like."""
 
 _KINDS = ("bool", "int", "float", "str", "dict[str,float]")
 Assignment = dict[str, Value]
@@ -195,16 +203,16 @@ class Sweep(BaseModel):
         for n, group in enumerate(self.zip, start=1):
             if not group:
                 yield f"zip {n}: has no axis"
-            lengths = {axis: len(_values(values)) for axis, values in group.items()}
+            lengths = {axis: len(values_of(values)) for axis, values in group.items()}
             if len(set(lengths.values())) > 1:
                 told = ", ".join(f"{axis}: {count}" for axis, count in lengths.items())
                 yield f"zip {n}: its axes must be equally long, and are {told}"
         for n, point in enumerate(self.points, start=1):
             if point.keys() != self.points[0].keys():
                 yield f"points: number {n} has other axes than number 1"
-        lengths_of_groups = [len(_values(values)) for values in self.grid.values()]
+        lengths_of_groups = [len(values_of(values)) for values in self.grid.values()]
         lengths_of_groups += [
-            len(_values(next(iter(group.values())))) for group in self.zip if group
+            len(values_of(next(iter(group.values())))) for group in self.zip if group
         ]
         count = math.prod(lengths_of_groups) * max(1, len(self.points))
         if count > MAX_POINTS:
@@ -223,7 +231,7 @@ class Sweep(BaseModel):
     def _values_by_axis(self) -> Iterator[tuple[str, Any]]:
         for axes in (self.grid, *self.zip):
             for axis, values in axes.items():
-                yield from ((axis, value) for value in _values(values))
+                yield from ((axis, value) for value in values_of(values))
         for point in self.points:
             yield from point.items()
 
@@ -253,10 +261,10 @@ class Sweep(BaseModel):
 
     def _choices(self) -> list[list[Assignment]]:
         choices: list[list[Assignment]] = [
-            [{axis: value} for value in _values(values)] for axis, values in self.grid.items()
+            [{axis: value} for value in values_of(values)] for axis, values in self.grid.items()
         ]
         for group in self.zip:
-            columns = [_values(values) for values in group.values()]
+            columns = [values_of(values) for values in group.values()]
             choices.append(
                 [dict(zip(group, row, strict=True)) for row in zip(*columns, strict=True)]
             )
@@ -297,7 +305,8 @@ def needs_blocking(sweep: Sweep, what: str) -> None:
         raise ConfigError([Problem("", "metric", sweep.metric, message, source_of(sweep))])
 
 
-def _values(values: list[Value] | Steps) -> list[Any]:
+def values_of(values: list[Value] | Steps) -> list[Any]:
+    """Return the values of an axis."""
     return list(values.values) if isinstance(values, Steps) else list(values)
 
 
@@ -403,6 +412,8 @@ def _problem(error: Any, source: str) -> list[Problem]:
         and len(error["loc"]) > 1
     ):
         message = "must be a list of values, or start, stop and step or count"
+    elif error["type"] == "list_type":
+        message += _FORMS.get(str(error["loc"][0]), "")
     if error["type"] == "extra_forbidden":
         message = _unknown(error["loc"])
     return [Problem("", place, brief(error["input"]), message, source)]

@@ -26,6 +26,7 @@ from fusion.scenario.versions import OUTCOMES_OF_FAILURES_VERSION
 from fusion.sweep.condition import ConditionError, condition
 from fusion.sweep.definition import ERLANG, Assignment, Sweep, source_of, source_of_axis
 from fusion.sweep.few_warnings import few_warnings
+from fusion.sweep.no_effect import without_effect
 
 _log = logging.getLogger("fusion.sweep")
 
@@ -202,7 +203,7 @@ class _Combinations:
             *sweep.settings,
             templates_dir=templates_dir,
             input_dirs=input_dirs,
-            origin=Origin(source_of(sweep, "overrides"), axes),
+            origin=Origin(source_of(sweep, "overrides"), axes, source_of(sweep)),
         )
         self._reader = InputReader(
             templates_dir=templates_dir, input_dirs=input_dirs, memory=Memory(), quiet=quiet
@@ -240,7 +241,7 @@ class _Combinations:
         if self._quiet:
             return
         ignored, dropped, notes = self._told
-        warn_of_reading(list(ignored), list(dropped), list(notes))
+        warn_of_reading(list(ignored), list(dropped), [*notes, *without_effect(self._sweep)])
 
 
 class _Problems:
@@ -319,7 +320,8 @@ def at_load(point: Point, erlang: float) -> Point:
 
 def _at(problem: Problem, assignment: Assignment) -> Problem:
     others = {axis: value for axis, value in assignment.items() if axis != problem.key}
-    if not others or not problem.source:  # that of the template is one for all
+    is_template = (problem.section, problem.key) == ("", "template")  # one for all
+    if not others or not problem.source or is_template:
         return problem
     where = ", ".join(f"{key} = {show(value)}" for key, value in others.items())
     return problem._replace(source=f"{problem.source}, at {where}")

@@ -19,6 +19,10 @@ from fusion.sweep.definition import Sweep, make_sweep
 from fusion.sweep.relative_paths import absolute_value, with_absolute_paths
 
 _MAX_BYTES = 16 << 20  # 100,000 points, written out
+_EMPTY = (
+    'is empty: it needs a template, such as template = "quick", axes in [grid], such as k_paths = [1, 2], '
+    "or both"
+)
 _LOOKED_AT = 1000  # values of an axis, where something else is wrong already
 
 
@@ -38,9 +42,11 @@ def read_sweep(path: Path | str) -> Sweep:
     except ValueError as error:
         raise _refuse(path, show(str(error), 200)) from None
     try:
-        data = parse_nested(text, kind)
+        data = parse_nested(text, kind) if text.strip() else {}
     except ValueError as error:
         raise _refuse(path, str(error)) from None
+    if _is_empty(data):
+        raise _refuse(path, _EMPTY)
     if kind == "TOML" and isinstance(data, dict) and data.get("where") == "":
         data["where"] = " "  # empty is what a sweep without it has, as in a run's sweep.json
     try:
@@ -51,6 +57,13 @@ def read_sweep(path: Path | str) -> Sweep:
         more = [each for each in missing if (each.key, each.value) not in told]
         raise ConfigError([*error.problems, *more]) from None
     return with_absolute_paths(sweep, path.parent)
+
+
+def _is_empty(data: object) -> bool:
+    """Return whether a sweep's file says nothing, as one that was saved empty by mistake."""
+    if not isinstance(data, Mapping) or not data.keys() <= Sweep.model_fields.keys():
+        return False
+    return all(isinstance(value, Mapping | list) and not value for value in data.values())
 
 
 def _refuse(path: Path, message: str) -> ConfigError:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fusion.config.config import ConfigError, Problem, load_config
 from fusion.config.foreign_keys import find
+from fusion.config.named_files import near_file
 from fusion.config.overrides import read_overrides
 from fusion.config.problems import show
 
@@ -326,6 +327,52 @@ def test_a_template_that_is_not_there_hides_no_other_mistake(tmp_path: Path) -> 
     with pytest.raises(ConfigError) as error:
         load_config(tmp_path / "none.ini", overrides)
     assert [each.key for each in error.value.problems] == ["template", "k_paths", "network"]
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        *(
+            ("sweeps.toml", "sweep.toml"),
+            ("my_swep.toml", "my_sweep.toml"),
+            ("mime.ini", "mine.ini"),
+        ),
+        *(
+            ("where.toml", "14_where.toml"),
+            ("ring.grapml", "ring.graphml"),
+            ("ring", "ring.graphml"),
+        ),
+        *(
+            ("path_order.toml", "path_orders.toml"),
+            ("sweep.tml", "sweep.toml"),
+            ("SWEEP", "sweep.toml"),
+        ),
+    ],
+)
+def test_a_file_is_offered_whose_name_is_alike(tmp_path: Path, given: str, near: str) -> None:
+    (tmp_path / near).touch()
+    assert near_file(str(tmp_path / given), None) == f"; did you mean '{near}'?"
+
+
+@pytest.mark.parametrize(
+    ("given", "far"),
+    [
+        *(("nothere.toml", "14_where.toml"), ("nowhere.ini", "14_where.ini")),
+        *(("ring.toml", "grid.toml"), ("net.csv", "test.csv"), ("a.toml", "b.toml")),
+        *(("base.ini", "phase.ini"), ("traffic.csv", "matrix.csv"), ("zip.toml", "clip.toml")),
+    ],
+)
+def test_no_file_is_offered_that_has_little_but_its_ending(
+    tmp_path: Path, given: str, far: str
+) -> None:
+    (tmp_path / far).touch()
+    assert near_file(str(tmp_path / given), None) == ""
+
+
+def test_of_files_alike_that_with_the_ending_is_offered(tmp_path: Path) -> None:
+    for name in ("ring.csv", "ring.json", "rings.jsn"):
+        (tmp_path / name).touch()
+    assert "'ring.json'" in near_file(str(tmp_path / "ring.jsn"), None)
 
 
 def test_templates_that_are_none(tmp_path: Path) -> None:

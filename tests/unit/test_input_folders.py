@@ -222,7 +222,7 @@ def test_a_folder_outside_has_no_part_in_a_path(worlds: Worlds) -> None:
     told = [world.told("../outside/deep/../../allowed/mine.ini") for world in worlds]
     assert told[0] == told[1]
     assert "/allowed/net.json" in told[0]
-    told = [world.told("../outside/deep/../../allowed/none.ini") for world in worlds]
+    told = [world.told("../outside/deep/../../allowed/mines.ini") for world in worlds]
     assert told[0] == told[1]
     assert "there is no such file; did you mean" in told[0]
 

@@ -60,6 +60,11 @@ def test_steps_are_exact() -> None:
         ({"grid": {"workers": [1]}}, ["'workers' is not an axis"]),
         ({"grid": {"seed": [1]}, "points": [{"seed": 2}]}, ["'seed' is an axis of grid, too"]),
         ({"zip": [{"seed": [1, 2], "k_paths": [1]}]}, ["equally long", "seed: 2, k_paths: 1"]),
+        (
+            {"zip": {"k_paths": [1, 5]}},
+            ["a list of groups of axes, such as zip = [{k_paths = [1, 5], path_choice = ["],
+        ),
+        ({"points": {"seed": 1}}, ["a list of combinations, such as points = [{seed = 1}, {s"]),
         ({"points": [{"seed": 1}, {"k_paths": 1}]}, ["number 2 has other axes than number 1"]),
         ({"grid": {"erlang": {"start": 1, "stop": 9}}}, ["grid.erlang", "step or count"]),
         ({"grid": {"erlang": {"start": 9, "stop": 1, "count": 2}}}, ["is below start"]),
@@ -281,13 +286,66 @@ def test_where_a_value_of_a_sweep_is_from_is_told_exactly(tmp_path: Path) -> Non
     }
 
 
+def test_a_template_that_is_not_there_is_told_with_the_file_that_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.toml"
+    for template in ("nowhere.ini", "quikc"):
+        file.write_text(f'template = "{template}"\n[grid]\nk_paths = [1, 2]\n')
+        with pytest.raises(ConfigError) as error:
+            sweep_points(read_sweep(file))
+        (line,) = str(error.value).splitlines()
+        assert line.startswith("template = ")
+        assert line.endswith(f" (from {file})")
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "# k_paths = [1, 2]\n", "[grid]\n", "{}"])
+def test_an_empty_file_is_no_sweep(tmp_path: Path, text: str) -> None:
+    file = tmp_path / ("sweep.json" if text == "{}" else "sweep.toml")
+    file.write_text(text)
+    with pytest.raises(
+        ConfigError, match=r'is empty: it needs a template, .*"quick", axes in \[gr'
+    ):
+        read_sweep(file)
+    file.write_text('{"template": "quick"}' if text == "{}" else 'template = "quick"')
+    assert sweep_points(read_sweep(file))
+
+
+def test_what_has_no_effect_is_told_in_a_line_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "sweep.toml"
+    file.write_text(
+        'template = "quick"\npoints = [{seed = 1}, {seed = 2}, {seed = 1}]\n'
+        "[grid]\nk_paths = [1, 2, 2, 1]\nerlang = [100, 100.0]\n"
+        '[[zip]]\nguard_slots = [1, 1, 0, 1]\npath_order = ["km", "hops", "km", "km"]\n'
+        "[overrides.routing_settings]\nk_paths = 3\n"
+        "[overrides.general_settings]\nerlang_start = 200\nmax_iters = 3\n"
+    )
+    with caplog.at_level("WARNING"):
+        assert len(sweep_points(read_sweep(file))) == 2 * 2 * 3
+    once = "is there more than once, and counts once (from"
+    assert caplog.messages[-1].splitlines()[-6:] == [
+        "overrides.routing_settings.k_paths = 3 has no effect: k_paths is an axis "
+        f"(from grid.k_paths, {file})",
+        "overrides.general_settings.erlang_start = 200 has no effect: erlang is an axis "
+        f"(from grid.erlang, {file})",
+        f"k_paths = 1, and 1 more, {once} grid.k_paths, {file})",
+        f"erlang = 100 {once} grid.erlang, {file})",
+        f"guard_slots = 1, path_order = km {once} zip 1, {file})",
+        f"seed = 1 {once} points, {file})",
+    ]
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        sweep_points(read_sweep(file), quiet=True)
+    assert not caplog.messages
+
+
 def test_a_template_that_is_not_there_hides_no_other_mistake_of_a_sweep(tmp_path: Path) -> None:
     sweep = Sweep(template=str(tmp_path / "none.ini"), grid={"k_paths": [1, "x"], "erlang": [0]})
     with pytest.raises(ConfigError) as error:
         sweep_points(sweep)
     found = [(each.key, each.source) for each in error.value.problems]
     assert found == [
-        ("template", ""),
+        ("template", "the sweep"),
         ("erlang", "grid.erlang of the sweep"),
         ("k_paths", "grid.k_paths of the sweep"),
     ]
