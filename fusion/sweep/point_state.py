@@ -121,6 +121,21 @@ class PointState:
         self._in_flight -= replications
 
 
+def take_in(states: Iterable[PointState], outcomes: Mapping[str, Outcomes]) -> int:
+    """Give points what somebody else has computed of them; return how many replications were new."""
+    new = 0
+    for state in states:
+        for number, outcome in outcomes.get(state.point.key, {}).items():
+            new += not state.has(number)
+            state.add(outcome)
+    return new
+
+
+def how_far(states: Iterable[PointState]) -> list[tuple[bool, int]]:
+    """Return what changes whenever something is computed: whether each point is done, and what it has."""
+    return [(state.is_done, len(state.outcomes)) for state in states]
+
+
 def point_states(
     points: Iterable[Point], outcomes: Mapping[str, Outcomes], metric: str
 ) -> list[PointState]:

@@ -29,7 +29,7 @@ from fusion.config.counts import counted
 from fusion.sweep.chunks import next_chunk, seconds_left
 from fusion.sweep.failed_points import FailureWriter
 from fusion.sweep.point_file import to_text
-from fusion.sweep.point_state import PointState
+from fusion.sweep.point_state import PointState, how_far
 from fusion.sweep.store import OutcomeWriter, Store
 from fusion_flows.engines import deliveries
 from fusion_flows.engines.deliveries import Delivery
@@ -99,12 +99,14 @@ class _Out:
 
     def __init__(self, chunk: list[PointState]) -> None:
         self.chunk = chunk
-        self.there = self.count()
         self.runs = False
+        self._before = how_far(chunk)
 
-    def count(self) -> int:
-        """Return the replications that are there of its points."""
-        return sum(len(state.outcomes) for state in self.chunk)
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether nothing has come of it, and its points wait for something."""
+        undone = any(not state.is_done for state in self.chunk)
+        return undone and how_far(self.chunk) == self._before
 
 
 class _Orders:
@@ -318,9 +320,7 @@ class _Orders:
             assert state is not None
             if state.is_failed():
                 raise SimulationError(f"{run.name} failed: {state.message}", 1)
-            self._deaths = (
-                0 if order.count() > order.there or state.is_completed() else self._deaths + 1
-            )
+            self._deaths = self._deaths + 1 if order.is_in_vain else 0
             if self._deaths >= _MOST_DEATHS:
                 raise SimulationError(
                     f"{_MOST_DEATHS} runs of {self._name} have ended without a result; the last one, "

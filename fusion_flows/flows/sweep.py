@@ -22,7 +22,7 @@ from fusion.sweep.chunks import next_chunk
 from fusion.sweep.definition import Sweep, make_sweep
 from fusion.sweep.failed_points import failed_points
 from fusion.sweep.point_file import write_points
-from fusion.sweep.point_state import PointState, point_states
+from fusion.sweep.point_state import PointState, how_far, point_states, take_in
 from fusion.sweep.points import Point, sweep_points
 from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
@@ -330,7 +330,7 @@ def _compute(
     """Have simulators compute what is missing; return the state in which the run is to end early."""
     deaths = 0
     while chunk := next_chunk(states, follower.requests_per_second, CHUNK_SECONDS):
-        before = sum(len(state.outcomes) for state in chunk)
+        before = how_far(chunk)
         points = [state.point for state in chunk]
         write_points(run.order, points, sweep.metric)
         outcomes = store.new_file()
@@ -351,15 +351,42 @@ def _compute(
         if isinstance(end, State):
             return end
         if end == 0:
+            if not all(state.is_done for state in chunk):
+                _take_in(store, states, follower)
+            if how_far(chunk) == before:
+                raise SimulationError(_nothing_done(chunk, store), 1)
             continue
         # A process that was killed is started again, as what it had finished counts; one that is killed
         # again and again, or fails by itself, has a reason that does not go away.
-        computed = sum(len(state.outcomes) for state in chunk) > before
+        computed = how_far(chunk) != before
         deaths = 0 if computed else deaths + 1
         if (end <= 128 and not computed) or deaths >= _MOST_DEATHS:
             raise SimulationError(failure_of(run, follower.error, end, _GO_ON), end)
         get_run_logger().warning("The simulator ended with exit code %d; it is started again", end)
     return None
+
+
+def _take_in(store: Store, states: Sequence[PointState], follower: SweepFollower) -> None:
+    """Take in what other sweeps have written to the store meanwhile.
+
+    A simulator reads the store when it starts and leaves out what is there, so that its own file lacks it.
+    """
+    undone = [state for state in states if not state.is_done]
+    new = take_in(undone, store.read(state.point.key for state in undone))
+    if new:
+        get_run_logger().info(
+            "%s of another sweep came from the store", counted(new, "replication")
+        )
+        follower.look()
+
+
+def _nothing_done(chunk: Sequence[PointState], store: Store) -> str:
+    undone = sum(not state.is_done for state in chunk)
+    return (
+        f"The simulator says that nothing is left to compute, but the store {store.folder} lacks "
+        f"replications of {undone} of the {counted(len(chunk), 'point')} that it was given: has something "
+        f"been deleted there? What was finished is kept; {_GO_ON}."
+    )
 
 
 def _write_last(

@@ -190,6 +190,35 @@ def test_cancelling_ends_the_work_everywhere(machines: Machines, tmp_path: Path)
     wait_for(lambda: set(machines.orders(sweep_run)) <= ended, 30, "the end of their runs")
 
 
+def test_runs_that_complete_again_and_again_without_a_result_end_the_sweep(
+    session_worker: Worker, tmp_path: Path
+) -> None:
+    if session_worker.process is not None:
+        stop(session_worker.process)
+    server = session_worker.prefect
+    process = start(server, tmp_path, SWEEP, engine=ENGINE)
+    sweep_run = server.named(str(tmp_path))
+    wanted = {
+        "flows": {"name": {"any_": ["fusion-points"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+
+    def is_over() -> bool:
+        for run in server.api(
+            "POST", "flow_runs/filter", wanted
+        ):  # as a worker that delivers nothing
+            if run["parameters"]["sweep_run"] == sweep_run:
+                state = {"state": {"type": "COMPLETED", "name": "Completed"}, "force": True}
+                server.api("POST", f"flow_runs/{run['id']}/set_state", state)
+        return process.poll() is not None
+
+    wait_for(is_over, 100, "the end of the sweep")
+    assert process.poll() == 1
+    message = server.run(sweep_run)["state"]["message"]
+    assert f"3 runs of {ENGINE} have ended without a result" in message
+    assert len(server.api("POST", "flow_runs/filter", {"flows": wanted["flows"]})) < 20
+
+
 def test_a_deployment_that_is_not_there_is_told(server: Prefect, tmp_path: Path) -> None:
     assert start(server, tmp_path, SWEEP, engine="fusion-points/none").wait(100) == 1
     run = server.run(server.named(str(tmp_path)))

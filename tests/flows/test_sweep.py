@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from fusion.sweep.point_file import write_points
 from fusion.sweep.store import Store
 from fusion_flows.command import settings_diff, sweeps
 
@@ -41,14 +42,19 @@ ON_ONE_CORE: dict[str, Any] = {  # goes on for minutes, and leaves a core to oth
 
 
 def start(
-    server: Prefect, folder: Path, sweep: dict[str, Any], name: str = "", engine: str = "local"
+    server: Prefect,
+    folder: Path,
+    sweep: dict[str, Any],
+    name: str = "",
+    engine: str = "local",
+    before: str = "",
 ) -> Any:
-    """Call the flow from a process, with a store of this folder."""
+    """Call the flow from a process, with a store of this folder. before: code that runs first."""
     folder.mkdir(exist_ok=True)
     path = folder / "call.py"
     path.write_text(
         f"import os\nos.environ['FUSION_STORE_DIR'] = {str(folder / 'store')!r}\n"
-        "from fusion_flows import fusion_sweep\n"
+        f"from fusion_flows import fusion_sweep\n{before}\n"
         f"result = fusion_sweep({sweep!r}, name={name or str(folder)!r}, engine={engine!r})\n"
         f"open({str(folder / 'result.json')!r}, 'w').write(result.model_dump_json())\n"
     )
@@ -245,6 +251,68 @@ def test_a_cancelled_sweep_leaves_no_process_and_keeps_what_it_has(
     run = worker.finished(run_id)
     assert run["state_type"] == "CANCELLED"
     assert sum(map(len, store.read(keys).values())) > 0
+
+
+# The flow has read the store; its simulator has not. Meanwhile another one computes: BETWEEN.
+BETWEEN = """
+import subprocess, sys
+from pathlib import Path
+from fusion_flows.flows import sweep as flow
+simulator, waiting = flow.simulator, [{between!r}]
+def start(name, options, **more):
+    if waiting:
+        store = Path({store!r})
+        (store / "outcomes").mkdir(parents=True, exist_ok=True)
+        words = [sys.executable, "-m", "fusion.cli.run_points", "--points", waiting.pop()]
+        words += ["--store", str(store), "--outcomes", str(store / "outcomes" / "another.csv")]
+        subprocess.run([*words, "--progress-file", str(store / "progress")], check=True)
+    return simulator(name, {{**options, "store": {read!r}}}, **more)
+flow.simulator = start
+"""
+
+
+def with_most(replications: int) -> dict[str, Any]:
+    settings = {"num_requests": 3000, "max_iters": replications}
+    return {**GRID, "overrides": {"general_settings": settings}}
+
+
+@pytest.mark.parametrize("most_of_other", [2, 6])
+def test_what_another_sweep_computes_meanwhile_counts(
+    server: Prefect, finished: tuple[Path, str], tmp_path: Path, most_of_other: int
+) -> None:
+    other = sweeps.Sweep.model_validate(with_most(most_of_other))
+    between, store = tmp_path / "other.json", tmp_path / "store"
+    write_points(between, sweeps.sweep_points(other)[:4], other.metric)
+    hook = BETWEEN.format(between=str(between), store=str(store), read=str(store))
+    assert start(server, tmp_path, GRID, before=hook).wait(90) == 0
+    for table in ("points_csv", "replications_csv"):
+        one, two = (Path(result(each)[table]).read_bytes() for each in (finished[0], tmp_path))
+        assert one == two
+    run_id = server.named(str(tmp_path))
+    assert server.artifacts(run_id)["progress"]["description"] == "6/6 points, 24/24 replications"
+    told = f"{4 * most_of_other} replications of another sweep came from the store"
+    assert any(told in line for _, line in server.log(run_id))
+    assert set(computed(tmp_path).values()) == {1}
+    settings = with_most(most_of_other)
+    assert start(server, tmp_path, settings, "the other").wait(90) == 0
+    undisturbed = tmp_path / "undisturbed"
+    assert start(server, undisturbed, settings).wait(90) == 0
+    one, two = (Path(result(each)["points_csv"]).read_bytes() for each in (tmp_path, undisturbed))
+    assert one == two
+
+
+def test_a_simulator_with_nothing_to_do_is_not_started_again_for_the_same_points(
+    server: Prefect, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    between, store = tmp_path / "other.json", tmp_path / "store"
+    sweep = sweeps.Sweep.model_validate(with_most(1))
+    write_points(between, sweeps.sweep_points(sweep), sweep.metric)
+    elsewhere = str(finished[0] / "store")  # has everything
+    hook = BETWEEN.format(between=str(between), store=str(store), read=elsewhere)
+    assert start(server, tmp_path, GRID, before=hook).wait(90) == 1
+    state = server.run(server.named(str(tmp_path)))["state"]
+    assert state["type"] == "FAILED"
+    assert f"the store {store} lacks replications of 6 of the 6 points" in state["message"]
 
 
 def test_a_bad_sweep_is_told_before_anything_is_started(server: Prefect, tmp_path: Path) -> None:
