@@ -171,6 +171,29 @@ def search_load(
     return search.unfinished(centre, reach, goal, confidence)
 
 
+def outside_range(
+    evaluations: Iterable[Evaluation],
+    target: float,
+    *,
+    lowest: float,
+    highest: float,
+    confidence: float,
+    min_replications: int,
+) -> FoundLoad | None:
+    """Return that the target is outside of a range, if replications at one of its ends say so already.
+
+    As a search says it that comes to this end; its trace are the replications there.
+    """
+    everything = list(evaluations)
+    for end in (highest, lowest):
+        search = _Search(target, lowest, highest, confidence)
+        there = [each for each in everything if each.load == end]
+        search.take([each[:2] for each in there], [each[2:] for each in there])
+        if there and (found := search.outside([end], max(2, min_replications))) is not None:
+            return found
+    return None
+
+
 class Line(NamedTuple):
     """Probit of blocking = level + slope * x, fitted to replications.
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fusion.results.load_finder import Evaluation, FoundLoad, search_load
+from fusion.results.load_finder import Evaluation, FoundLoad, outside_range, search_load
 from fusion.results.outcome import Outcome
 from fusion.results.stopping import Task
 from fusion.scenario.content import key_of
@@ -60,7 +60,7 @@ class LoadSearch:
         self.simulated = 0
         """Requests that were not there already, warm-up included."""
         self.first = curve[0]
-        self._metric = metric
+        self._metric, self._target = metric, target
         self._points = {point.erlang: point for point in (curve[0], curve[-1])}
         self._outcomes: dict[Key, Outcome] = {}
         statistics = self.first.config.statistics_settings
@@ -74,6 +74,33 @@ class LoadSearch:
             max_requests=max_requests,
         )
         self._round = next(self._search)
+
+    def look_at_ends(self) -> bool:
+        """End the search where what is there says that the target is outside of its range; return whether.
+
+        A point that is complete counts, also one that is to have fewer replications than a search asks for.
+        """
+        general, statistics = (
+            self.first.config.general_settings,
+            self.first.config.statistics_settings,
+        )
+        loads = {point.key: load for load, point in self._points.items()}
+        there = [
+            Evaluation(loads[key], number, *self._counts(loads[key], number))
+            for key, number in sorted(self._outcomes)
+            if key in loads
+        ]
+        self.found = outside_range(
+            there,
+            self._target,
+            lowest=min(self._points),
+            highest=max(self._points),
+            confidence=statistics.confidence,
+            min_replications=min(statistics.min_replications, general.max_iters),
+        )
+        if self.found is not None:
+            self.trace = list(self.found.trace)
+        return self.found is not None
 
     @property
     def is_over(self) -> bool:
@@ -147,7 +174,9 @@ def search_all(
                 search.simulated += point.requests
             return
 
-    for number in range(len(searches)):
+    for number, search in enumerate(searches):
+        if search.look_at_ends():
+            yield number, search.trace
         yield from go_on(number)
     if waiting:
         scenarios.compile((search.first for search in searches), happens)

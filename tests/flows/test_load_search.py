@@ -13,9 +13,13 @@ import psutil
 import pytest
 
 from fusion.results.load_finder import find_load
+from fusion.results.outcome import outcome_of
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
+from fusion.sweep.definition import Sweep
+from fusion.sweep.load_search import LoadSearch, search_all
 from fusion.sweep.points import Point, at_load, sweep_points
+from fusion.sweep.store import OutcomeWriter, Store
 from fusion.sweep.sweep_file import read_sweep
 
 from .prefect_server import wait_for
@@ -187,3 +191,46 @@ def test_what_cannot_be_searched_is_told(
 def test_a_load_outside_of_the_range_is_told(tmp_path: Path) -> None:
     rows, _ = find(tmp_path, "0.9")
     assert [(row["load"], row["status"]) for row in rows] == [(None, "above highest")] * 2
+    again, told = find(tmp_path, "0.9")
+    for row, before in zip(again, rows, strict=True):
+        same = ("path_order", "load", "ci_lower", "ci_upper", "status")
+        assert [row[name] for name in same] == [before[name] for name in same]
+        assert row["simulated"] == 0
+    assert told.count("requests so far") == 2, "no load is looked at but the highest"
+    assert told.count(" at 400 E; ") == 2
+
+
+@pytest.mark.parametrize(
+    ("loads", "stored", "target", "status"),
+    [
+        ([10, 20], 1, 0.01, "above highest"),
+        ([600, 800], 0, 1e-3, "below lowest"),
+    ],
+)
+def test_what_the_store_has_at_the_ends_is_looked_at_before_anything_is_simulated(
+    tmp_path: Path, loads: list[float], stored: int, target: float, status: str
+) -> None:
+    few = {"general_settings": {"num_requests": 3000, "max_iters": 3}}
+    points = sweep_points(Sweep(template="quick", grid={"erlang": loads}, overrides=few))
+    end = points[stored]
+    scenario = make_scenario(end.config, end.inputs)
+    store = Store(tmp_path / "store")
+    store.describe(points)
+    with OutcomeWriter(store.new_file()) as writer:
+        for count in (1, 2):
+            writer.append(
+                (end.key, outcome_of(replicate(scenario, end.erlang, number, end.warmup_requests)))
+                for number in range(count - 1, 2 * count - 1)
+            )
+            search = LoadSearch(
+                points, "blocking_probability", target, relative_precision=0.01, max_requests=1e9
+            )
+            rounds = search_all([search], store, writer, 1, lambda: False)
+            _, done = next(rounds)
+            is_complete = count == 2
+            assert search.is_over is is_complete
+            assert {each.load for each in done} == ({end.erlang} if is_complete else {done[0].load})
+            rounds.close()
+    assert search.found is not None
+    assert (search.found.status, search.simulated) == (status, 0)
+    assert search.found.requests == 3 * 3000
