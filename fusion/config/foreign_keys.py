@@ -30,7 +30,9 @@ _CSV = Foreign("CSV and JSON results are always written, into the output directo
 _OUTAGES = Foreign("blocking is written for before, during and after a failure")
 _PROTECTION = Foreign("False is as if it were not there")
 _BOTH_WAYS = Foreign("link_directions says whether both directions share a spectrum")
-_AGENTS = Foreign("no learning agent takes part in a simulation run; see docs/learning.md")
+_AGENTS = Foreign(
+    "no learning agent takes part in a simulation run; `fusion.learning` has an environment for them"
+)
 _MODELS = Foreign("no learned model takes part in a simulation run")
 _OFFLINE = Foreign("no transitions are logged")
 

@@ -398,7 +398,7 @@ class SnrSettings(Section):
     quality_file: OptionalPath = Field(
         default="",
         description="CSV file with the signal quality of each path, band and slot "
-        "(snr_e2e_external_resources); docs/physics.md has its columns.",
+        "(snr_e2e_external_resources); the page on physics in the documentation has its columns.",
     )
 
 

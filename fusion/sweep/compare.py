@@ -7,12 +7,13 @@ from typing import Any
 
 from fusion.config.config import ConfigError, Problem
 from fusion.config.counts import agreeing, counted
+from fusion.config.ini import format_value
 from fusion.config.problems import nearest, show
 from fusion.results.comparison import blocking_difference
 from fusion.results.load_at import ABOVE, BELOW, INSIDE, load_at
 from fusion.results.outcome import METRICS
 from fusion.results.statistics import Estimate
-from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
+from fusion.sweep.definition import ERLANG, Sweep, needs_blocking, values_by_axis
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import Point
 from fusion.sweep.store import differences
@@ -37,6 +38,23 @@ def have_same_requests(one: Point, other: Point) -> bool:
     )
 
 
+def comparable_axes(sweep: Sweep) -> list[str]:
+    """Return the axes along which values can be compared: those with several values, without the load."""
+    values: dict[str, set[str]] = {}
+    for axis, value in values_by_axis(sweep):
+        values.setdefault(axis, set()).add(format_value(value))
+    return [axis for axis in sweep.axes if axis != ERLANG and len(values.get(axis, ())) > 1]
+
+
+def axes_to_compare(axes: Sequence[str]) -> str:
+    """Return in words what `comparable_axes` has found."""
+    if not axes:
+        return "this sweep has no axis with several values to compare"
+    *others, last = axes
+    listed = f"{', '.join(others)} and {last}" if others else f"only {last}"
+    return f"there {agreeing(len(axes), 'is', 'are')} {listed} to compare along"
+
+
 def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = None) -> list[Row]:
     """Return the differences in blocking between the values on an axis, at each point of the others.
 
@@ -47,13 +65,14 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
     its interval, replications, method, verdict. Raises ConfigError for an unknown axis or value.
     """
     needs_blocking(sweep, "a comparison")
-    if axis not in sweep.axes or axis == ERLANG:
-        known = [name for name in sweep.axes if name != ERLANG]
-        if axis == ERLANG:  # the verdicts are at each load
-            told = f"is not an axis to compare along; there are {', '.join(known) or 'none'}"
-        else:
-            told = f"is not an axis of this sweep; its axes are {', '.join(sweep.axes)}"
-        message = f"{show(axis)} {told}{nearest(axis, known)}"
+    if axis not in sweep.axes or axis == ERLANG:  # the verdicts are at each load
+        known = comparable_axes(sweep)
+        told = "to compare along" if axis == ERLANG else "of this sweep"
+        message = f"{show(axis)} is not an axis {told}; {axes_to_compare(known)}"
+        message += nearest(axis, [name for name in sweep.axes if name != ERLANG])
+        raise ConfigError([Problem("", "", None, message, "")])
+    if axis not in (known := comparable_axes(sweep)):
+        message = f"{axis} has only one value; {axes_to_compare(known)}"
         raise ConfigError([Problem("", "", None, message, "")])
     values = list(dict.fromkeys(state.point.axes[axis] for state in states))
     base_value = (

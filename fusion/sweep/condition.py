@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fusion.config.counts import agreeing
 from fusion.config.other_names import LOADS
 from fusion.config.problems import nearest, show
 
@@ -79,7 +80,8 @@ def _once(names: Iterator[str]) -> Iterator[str]:
 
 
 def _unknown(name: str, axes: Sequence[str], values: Sequence[object]) -> str:
-    told = f"{show(name)} is not an axis of this sweep; its axes are {', '.join(axes)}"
+    told = f"{show(name)} is not an axis of this sweep; its {agreeing(len(axes), 'axis is', 'axes are')} "
+    told += ", ".join(axes)
     if name in values:
         return f"{told}. The value is written in quotes: '{name}'"
     if name.lower() in LOADS:

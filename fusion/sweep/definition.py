@@ -218,22 +218,15 @@ class Sweep(BaseModel):
         if count > MAX_POINTS:
             yield f"{counted(count, 'combination')}; {MAX_POINTS:,} are allowed"
         if self.where:
-            texts = [value for _, value in self._values_by_axis() if isinstance(value, str)]
+            texts = [value for _, value in values_by_axis(self) if isinstance(value, str)]
             for fault in faults(self.where, self.axes, texts):
                 given = f" = {show(self.where, 200)}" if self.where.strip() else ""
                 yield f"where{given}: {fault}"
 
-        names = {text for axis, value in self._values_by_axis() for text in named(axis, value)}
+        names = {text for axis, value in values_by_axis(self) for text in named(axis, value)}
         for name in self.labels:
             if name not in names:
                 yield f"labels: {show(name)} is no value of an axis{nearest(name, sorted(names))}"
-
-    def _values_by_axis(self) -> Iterator[tuple[str, Any]]:
-        for axes in (self.grid, *self.zip):
-            for axis, values in axes.items():
-                yield from ((axis, value) for value in values_of(values))
-        for point in self.points:
-            yield from point.items()
 
     @property
     def settings(self) -> tuple[str, dict[str, dict[str, Any]]]:
@@ -271,6 +264,15 @@ class Sweep(BaseModel):
         if self.points:
             choices.append(self.points)
         return choices
+
+
+def values_by_axis(sweep: Sweep) -> Iterator[tuple[str, Any]]:
+    """Yield each value of a sweep after the axis that it is on, as given; `where` does not count."""
+    for axes in (sweep.grid, *sweep.zip):
+        for axis, values in axes.items():
+            yield from ((axis, value) for value in values_of(values))
+    for point in sweep.points:
+        yield from point.items()
 
 
 def source_of(sweep: Sweep, *place: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,14 @@ def read_sweep(path: Path | str) -> Sweep:
     path = Path(path)
     kind = path.suffix[1:].upper()
     if kind not in ("TOML", "JSON"):
-        raise _refuse(path, "a sweep's file ends in .toml or .json; `fusion run` takes an INI file")
+        message = "a sweep's file ends in .toml or .json; "
+        if path.suffix.lower() == ".ini":
+            file = shlex.quote(str(path))
+            message += f"an INI file is checked by `fusion validate {file}` and simulated by "
+            message += f"`fusion run {file}`"
+        else:
+            message += "`fusion run` takes templates and INI files"
+        raise _refuse(path, message)
     if not os.path.exists(path):
         raise ConfigError([missing_file("sweep", str(path), (".toml", ".json"))])
     try:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from fusion.config.config import Config, ConfigError, Problem, read_config
 from fusion.network.topology import Topology, link_lengths
+from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.server.settings import Settings
 
 
@@ -44,6 +45,7 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
     from fusion.scenario.inputs import read_inputs
 
     try:
+        refuse_other_files(template)
         reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
     except ConfigError as error:
         return Checked(False, error.problems, [], [], [])

@@ -12,15 +12,6 @@ from fusion.config.templates import template_names
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
-_PAGES = {
-    "failure_settings": "docs/survivability.md",
-    "protection_settings": "docs/survivability.md",
-    "snr_settings": "docs/physics.md",
-    "statistics_settings": "docs/statistics.md",
-    "compatibility_settings": "docs/coming_from_fusion.md",
-}
-"""Section -> page that says more than docs/config.md."""
-
 
 class Key(NamedTuple):
     """A key of the settings."""
@@ -34,8 +25,6 @@ class Key(NamedTuple):
     """As INI text; empty where the key is empty."""
     templates: dict[str, str]
     """Template -> its value, of those whose value is not the default."""
-    page: str
-    """Page of the documentation that says more."""
 
 
 def explain(*key: str) -> list[Key]:
@@ -96,7 +85,6 @@ def _described(key: str, templates: dict[str, dict[str, object]]) -> Key:
         words(schema),
         format_value(DEFAULTS[key]),
         others,
-        _PAGES.get(section, "docs/config.md"),
     )
 
 
@@ -110,4 +98,3 @@ def lines(key: Key) -> Iterable[tuple[str, str]]:
         by_value.setdefault(value or "(empty)", []).append(name)
     for value, names in by_value.items():
         yield "Template", f"{value} in {', '.join(names)}"
-    yield "Page", key.page

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from fusion.config.counts import agreeing, counted
+from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.following.result_lines import HEADER
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectoryError
@@ -82,6 +83,7 @@ def _check(template: str, overrides: Mapping[str, Any] | None) -> None:
     from fusion.config.config import read_config
     from fusion.scenario.inputs import read_inputs
 
+    refuse_other_files(template)
     reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
     read_inputs(reading.config, quiet=True)
 

@@ -16,6 +16,9 @@ from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
 SettingsFile = Annotated[
     str, Parameter(help="Name of a template, or the path of an INI file, to check.")
 ]
+OverridesFile = Annotated[
+    str, Parameter(help="JSON or TOML file of changes to it: {section: {key: value}}.")
+]
 
 
 @text_of(catalogue.templates)
@@ -110,14 +113,21 @@ def _explain(*key: str, json: Json = False) -> int:
 
 
 @text_of(submission.validate)
-def _validate(file: SettingsFile, /, *, changes: Changes = None, json: Json = False) -> int:
-    overrides = submission.read_assignments(changes or ())
+def _validate(
+    file: SettingsFile,
+    /,
+    *,
+    changes: Changes = None,
+    overrides: OverridesFile = "",
+    json: Json = False,
+) -> int:
+    changed = submission.read_assignments(changes or (), overrides)
     if json:
-        found = checking.check(file, overrides)
+        found = checking.check(file, changed)
         lists = ("problems", "ignored", "dropped")
         print_json(found._asdict() | {name: as_dicts(getattr(found, name)) for name in lists})
         return DONE if found.valid else BAD_INPUT
-    config, inputs = submission.validate(file, overrides)
+    config, inputs = submission.validate(file, changed)
     topology = inputs.topology
     loads = f"{config.loads[0]:g} Erlang"
     if len(config.loads) > 1:

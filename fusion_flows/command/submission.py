@@ -14,6 +14,7 @@ from fusion.config.other_names import meant_key
 from fusion.config.overrides import read_overrides
 from fusion.config.sections import DEFAULTS, HOME
 from fusion.config.templates import template_names
+from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import is_complete, recorded_name
@@ -126,6 +127,7 @@ def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tupl
     """
     from fusion.scenario.inputs import read_inputs
 
+    refuse_other_files(template)
     config = load_config(template, overrides, templates_dir=Settings().templates_dir)
     return config, read_inputs(config)
 

@@ -12,8 +12,9 @@ from fusion.config.ini import format_value
 from fusion.config.sections import HOME
 from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text
-from fusion.sweep.compare import status_text
+from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
 from fusion.sweep.store import Store
+from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import run_comparison, schedules, settings_diff, sweeps
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
@@ -164,7 +165,8 @@ def _compare(
     if Path(what).suffix.lower() not in (".toml", ".json"):
         return _compare_runs([what, *other], base, to, json)
     if len(other) != 1:
-        raise ArgumentError(f"name one axis of the sweep after {what}, such as path_order")
+        axes = axes_to_compare(comparable_axes(read_sweep(what)))
+        raise ArgumentError(f"name one axis of the sweep after {what}: {axes}")
     axis = other[0]
     rows = sweeps.compare(what, axis, base=base)
     if not rows:

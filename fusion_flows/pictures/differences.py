@@ -1,13 +1,14 @@
 """Differences of blocking over load, with their intervals."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from fusion.config.counts import counted
 from fusion_flows.pictures.legend import put_legend, put_title
 from fusion_flows.pictures.rows import Row, finite, grouped, values_on
 from fusion_flows.pictures.scales import grid_of, scale_around_zero, scale_loads
@@ -69,7 +70,7 @@ def difference_figure(
                     label=names[0],
                 )
             verdicts = Counter(str(row["verdict"]) for row in of_label)
-            told = ", ".join(f"{verdict} {count}×" for verdict, count in verdicts.items())
+            told = _at_loads(verdicts)
             hollow = not any(map(_excludes_zero, of_label))  # as all of its points are
             sign = handle(look._replace(line="none"), hollow=hollow)
             handles.append((sign, f"{names[0]}: {told}"))
@@ -94,6 +95,14 @@ def difference_figure(
         put_title(figure, title)
         put_legend(figure, handles)
     return figure
+
+
+def _at_loads(verdicts: Mapping[str, int]) -> str:
+    """Return at how many loads there is which verdict: `hops blocks less at 2 of 3 loads, ...`."""
+    total = counted(sum(verdicts.values()), "load")
+    first, *others = verdicts.items()
+    told = [f"{first[0]} at {first[1]} of {total}", *(f"{name} at {n}" for name, n in others)]
+    return ", ".join(told)
 
 
 def _excludes_zero(row: Row) -> bool:

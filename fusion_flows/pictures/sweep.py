@@ -11,13 +11,14 @@ from fusion.config.problems import nearest
 from fusion.results.outcome import METRICS
 from fusion.sweep.compare import compare
 from fusion.sweep.definition import Sweep
+from fusion.sweep.definition import named as named_value
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import point_rows
 from fusion_flows.pictures.curves import sweep_figure
 from fusion_flows.pictures.differences import difference_figure
 from fusion_flows.pictures.heat_map import heat_map
 from fusion_flows.pictures.relabelled import relabelled
-from fusion_flows.pictures.rows import Row, grouped, is_blocking, values_on
+from fusion_flows.pictures.rows import Row, grouped, is_blocking, is_numeric, values_on
 from fusion_flows.pictures.words import label, named
 
 _MOST_HEAT_MAPS = 24
@@ -65,9 +66,14 @@ def differences(
         [*varying, "a", "b"],
         {**values, "a": values_on(shown, "a"), "b": values_on(shown, "b")},
     ).items():
-        pair = f"{one} - {other}"
+        pair = f"{one} minus {other}"
+        if not _are_labelled(compared, axis, sweep.labels):
+            pair = f"{axis} = {pair}"
         told = label(varying, tuple(at), values)
-        sides = {"a blocks less": f"{one} blocks less", "b blocks less": f"{other} blocks less"}
+        sides = {
+            f"{side} blocks less": f"{f'{axis} = {value}' if is_numeric([value]) else value} blocks less"
+            for side, value in (("a", one), ("b", other))
+        }
         rows += [
             {
                 **row,
@@ -114,6 +120,13 @@ def _with_labels(row: Row, axis: str, others: Sequence[str], labels: Mapping[str
     """Return a row of a comparison with the labels of the values on its axes, and of those compared."""
     sides = {name: relabelled([{axis: row[name]}], [axis], labels)[0][axis] for name in ("a", "b")}
     return {**relabelled([row], others, labels)[0], **sides}
+
+
+def _are_labelled(rows: Sequence[Row], axis: str, labels: Mapping[str, str]) -> bool:
+    """Return whether a value that is compared has a label of one's own, which says enough."""
+    return any(
+        name in labels for row in rows for side in "ab" for name in named_value(axis, row[side])
+    )
 
 
 def _check(key: str, name: str, allowed: Sequence[str]) -> None:

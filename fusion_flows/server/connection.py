@@ -99,7 +99,8 @@ class Connection:
         self._next_attempt = now + pause
         if self._failures == 2:  # one call in vain is nothing to speak of: SQLite was busy
             self._logger.warning(
-                "The Prefect server does not answer (%s). The simulation goes on; its news wait.",
+                "The Prefect server does not answer (%s). The run does not need it; updates are held "
+                "back until it answers.",
                 error or type(error).__name__,
                 extra=_LOCALLY,
             )

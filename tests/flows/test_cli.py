@@ -265,6 +265,55 @@ def test_bad_words_are_told_in_a_paragraph(
     assert said.out == ""
 
 
+NETWORK = '{"nodes": [{"id": 1}, {"id": 2}], "links": [{"source": 1, "target": 2, "length": 9}]}'
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["validate", "s.toml"], "a sweep is checked by `fusion plan s.toml`"),
+        (["validate", "s.toml", "--json"], "a sweep is checked by `fusion plan s.toml`"),
+        (["run", "s.toml"], "computed by `fusion sweep s.toml`"),
+        (["validate", "o.json"], "checked by `fusion validate TEMPLATE --overrides o.json`"),
+        (["validate", "net.json"], "checked by `fusion validate quick -s network=./net.json`"),
+        (["run", "net.graphml"], "checked by `fusion validate quick -s network=./net.graphml`"),
+        (["validate", "other.json"], "if it is a sweep, `fusion plan other.json` checks it"),
+        (["validate", "none.toml"], "there is no such template"),
+        (["sweep", "study.ini"], "simulated by `fusion run study.ini`"),
+        (["plan", "quick"], "`fusion run` takes templates and INI files"),
+        (["validate", "quick", "--overrides", "bad.toml"], "k_paths = 0: must be"),
+        (["validate", "quick", "--overrides", "o.json"], ""),
+        (["validate", "quick", "-s", "network=./net.json"], ""),
+    ],
+)
+def test_a_file_of_another_kind_is_told_what_takes_it(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (
+        ("s.toml", "[grid]\nk_paths = [1, 2]\n"),
+        ("o.json", '{"routing_settings": {"k_paths": 2}}'),
+        ("bad.toml", "[routing_settings]\nk_paths = 0\n"),
+        ("net.json", NETWORK),
+        ("net.graphml", "<graphml/>"),
+        ("other.json", "[1]"),
+        ("study.ini", ""),
+    ):
+        Path(name).write_text(text)
+    assert cli.main(words) == (2 if said else 0)
+    found = capsys.readouterr()
+    assert said in found.out + found.err
+
+
+def test_what_diff_prints_for_a_default_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["diff", "--help"]) == 0
+    assert '"(default)" means that a point of the store has the default' in capsys.readouterr().out
+
+
 def test_validate_and_the_schema_as_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

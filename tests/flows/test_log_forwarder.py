@@ -1,6 +1,7 @@
 """Lines reach the server once, also when nobody hears that they have."""
 
 import logging
+import socket
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,3 +41,15 @@ def test_lines_whose_arrival_was_not_heard_of_are_not_sent_again(
         forwarder.forward()
     proxy.close()
     assert told() == ["first", "second", "WARNING third", "WARNING fourth"]
+
+
+def test_an_unreachable_server_is_told_in_words_that_hold_for_a_paused_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+    with temporary_settings({PREFECT_API_URL: url}), Connection(logging.getLogger("test")) as away:
+        wait_for(lambda: not away.wait(0) and caplog.messages, 30, "the warning")
+    (said,) = caplog.messages
+    assert said.startswith("The Prefect server does not answer (")
+    assert said.endswith("). The run does not need it; updates are held back until it answers.")

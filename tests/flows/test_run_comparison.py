@@ -86,7 +86,10 @@ def test_runs_are_compared_load_by_load(runs: Path, capsys: pytest.CaptureFixtur
         (["aaaa", "dddd"], 2, "there is no run 'dddd'"),
         (["aaaa", "eeee"], 1, "eeee00000005: has no result yet"),
         (["aaaa", "ffff"], 1, "is a sweep"),
-        (["sweep.toml"], 2, "name one axis of the sweep"),
+        (["none.toml"], 2, "there is no such file"),
+        (["sweep.toml"], 2, "name one axis of the sweep after sweep.toml: there is only k_paths"),
+        (["sweep.toml", "k_paths", "seed"], 2, "name one axis of the sweep after sweep.toml"),
+        (["sweep.toml", "path_order"], 2, "is not an axis of this sweep; there is only k_paths"),
     ],
 )
 def test_what_cannot_be_compared_is_told(
@@ -94,6 +97,7 @@ def test_what_cannot_be_compared_is_told(
 ) -> None:
     simulated(runs, "aaaa00000001", num_requests="200", max_iters="2")
     rundir.create(runs, "eeee00000005", to_ini(load_config("quick")))
+    Path("sweep.toml").write_text("[grid]\nk_paths = [1, 2]\n")
     rundir.create(runs, "ffff00000006", sweep='{"template": "quick"}')
     assert cli.main(["compare", *words]) == code
     assert said in capsys.readouterr().err

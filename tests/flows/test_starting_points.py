@@ -64,6 +64,8 @@ def test_every_key_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert shown.startswith("[routing_settings] k_paths\n  Meaning   Number of candidate paths")
     assert all(len(line) <= 80 for line in shown.splitlines())
+    assert cli.main(["explain", *SECTIONS]) == 0
+    assert "docs/" not in capsys.readouterr().out, "an installed package has no such folder"
 
 
 @pytest.mark.parametrize(

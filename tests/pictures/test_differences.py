@@ -24,7 +24,7 @@ def test_a_difference_is_filled_where_its_interval_excludes_zero() -> None:
     assert low < -3e-3 < 3e-3 < high
     assert place.get_yscale() == "linear"
     assert said(figure) == [
-        "hops - km: hops blocks less 1×, no difference shown 2×",
+        "hops - km: hops blocks less at 1 of 3 loads, no difference\nshown at 2",
         "interval excludes zero",
         "zero not excluded",
     ]

@@ -128,11 +128,31 @@ def test_differences_of_an_axis_against_a_value(folder: Path) -> None:
     rows = table(files["sweep-blocking_probability-path_order.csv"])
     assert {(row["a"], row["b"]) for row in rows} == {("km", "hops")}
     assert len(rows) == 3 + 1
-    assert {row["label"] for row in rows} == {"k_paths = 1, km - hops", "k_paths = 3, km - hops"}
+    assert {row["label"] for row in rows} == {
+        f"k_paths = {k}, path_order = km minus hops" for k in (1, 3)
+    }
     words = files["sweep-blocking_probability-path_order.svg"].read_text()
     assert "hops blocks less" in {row["verdict"] for row in rows}
-    assert "km - hops: " in words
+    assert "path_order = km minus hops: " in words
+    assert "of 3 loads" in words
     assert "difference of blocking probability" in words
+
+
+def test_the_legend_of_differences_names_the_axis_unless_its_values_have_labels(
+    folder: Path,
+) -> None:
+    name = "sweep-blocking_probability-k_paths.csv"
+    rows = table(drawn(folder, "--against", "k_paths")[name])
+    assert {row["label"] for row in rows} == {
+        f"{order}, k_paths = 3 minus 1" for order in ("km", "hops")
+    }
+    assert "k_paths = 3 blocks less" in {row["verdict"] for row in rows}
+    labels = ("--label", "k_paths=3=three paths", "--label", "k_paths=1=one path")
+    rows = table(drawn(folder, "--against", "k_paths", *labels, "--to", "labelled")[name])
+    assert {row["label"] for row in rows} == {
+        f"{order}, three paths minus one path" for order in ("km", "hops")
+    }
+    assert "three paths blocks less" in {row["verdict"] for row in rows}
 
 
 def test_a_heat_map_for_each_combination_of_the_other_axes(folder: Path) -> None:
@@ -150,7 +170,7 @@ def test_a_heat_map_for_each_combination_of_the_other_axes(folder: Path) -> None
         ({"metric": "utilization"}, "must be one of blocking_probability, .*mean 'utilisation'"),
         (
             {"against": "path_ordr"},
-            "its axes are k_paths, path_order, erlang; did you mean 'path_order'",
+            "there are k_paths and path_order to compare along; did you mean 'path_order'",
         ),
         (
             {"against": "path_order", "base": "m"},

@@ -6,7 +6,14 @@ import pytest
 
 from fusion.config.config import ConfigError
 from fusion.results.outcome import Outcome
-from fusion.sweep.compare import compare, have_same_requests, loads_at, status_text
+from fusion.sweep.compare import (
+    axes_to_compare,
+    comparable_axes,
+    compare,
+    have_same_requests,
+    loads_at,
+    status_text,
+)
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
@@ -61,12 +68,16 @@ def test_what_has_no_replication_is_not_compared() -> None:
 @pytest.mark.parametrize(
     ("axis", "told"),
     [
-        ("erlang", "erlang is not an axis to compare along; there are k_paths"),
+        (
+            "erlang",
+            "erlang is not an axis to compare along; there is only k_paths to compare along",
+        ),
         (
             "k_path",
-            "k_path is not an axis of this sweep; its axes are k_paths, erlang; did you mean 'k_paths'?",
+            "k_path is not an axis of this sweep; there is only k_paths to compare along; "
+            "did you mean 'k_paths'?",
         ),
-        ("seed", "seed is not an axis of this sweep; its axes are k_paths, erlang"),
+        ("seed", "seed is not an axis of this sweep; there is only k_paths to compare along"),
     ],
 )
 def test_an_axis_that_is_none_is_told(axis: str, told: str) -> None:
@@ -74,6 +85,9 @@ def test_an_axis_that_is_none_is_told(axis: str, told: str) -> None:
     with pytest.raises(ConfigError) as refused:
         compare(states, sweep, axis)
     assert str(refused.value) == told
+    only = Sweep(template="quick", grid={"seed": [1], "k_paths": [1, 2]})
+    with pytest.raises(ConfigError, match=r"^seed has only one value; there is only k_paths"):
+        compare([], only, "seed")
     with pytest.raises(ConfigError, match=r"^3 is not a value of k_paths; its values are 1, 2$"):
         compare(states, sweep, "k_paths", "3")
 
@@ -135,3 +149,16 @@ def test_what_is_not_computed_is_said_where_a_curve_does_not_reach_a_target() ->
     ]
     (found,) = loads_at(point_states(points[3:6], outcomes, sweep.metric), sweep, 0.035)
     assert status_text(found) == ""
+
+
+def test_the_axes_to_compare_along_have_several_values() -> None:
+    sweep = Sweep(
+        grid={"k_paths": [1, 2], "seed": [3], "erlang": [100, 200]},
+        zip=[{"path_order": ["km", "hops"], "guard_slots": [1, 1]}],
+        points=[{"max_iters": 2}, {"max_iters": 3}],
+    )
+    found = comparable_axes(sweep)
+    assert found == ["k_paths", "path_order", "max_iters"]
+    assert axes_to_compare(found) == "there are k_paths, path_order and max_iters to compare along"
+    assert axes_to_compare(found[:1]) == "there is only k_paths to compare along"
+    assert "no axis with several values" in axes_to_compare(comparable_axes(Sweep()))

@@ -89,7 +89,7 @@ def test_steps_are_exact() -> None:
         (
             {"template": "quick", "where": "load > 1"},
             [
-                "where = load > 1: load is not an axis of this sweep; its axes are erlang; the load is erlang"
+                "where = load > 1: load is not an axis of this sweep; its axis is erlang; the load is erlang"
             ],
         ),
         (
