@@ -211,7 +211,7 @@ def test_lists_of_templates_and_topologies(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["rums"], 'Did you mean "runs"'),
+        (["rums"], "did you mean runs?"),
         (["runs", "--stat", "x"], "--state"),
         (["runs", "--limit", "many"], "--limit"),
         (["runs", "--limit", "0"], "limit 0: must be 1 to 200"),
