@@ -12,8 +12,8 @@ from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.sweep.point_state import PointState
-from fusion.sweep.store import Store
 from fusion_flows.command.sweeps import nothing_found, states_of
+from fusion_flows.flows.run_store import store_of_run
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
@@ -126,7 +126,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
         run = _run(what)
         target = Path(to) if to else run.report
         if run.sweep.is_file():
-            sweep, states, store = states_of(run.sweep, _store_of(run), quiet=True)
+            sweep, states, store = states_of(run.sweep, store_of_run(run), quiet=True)
             reason = why_partial(run)
             if not (empty or reason or any(state.outcomes for state in states)):
                 raise nothing_found(states, store, "report")
@@ -187,16 +187,6 @@ def _read(run: RunDirectory) -> tuple[Config, Inputs]:
         raise RunDirectoryError(f"{run.path} is of a sweep, which has many networks")
     config = read_config(run.config).config
     return config, read_inputs(config, quiet=True)
-
-
-def _store_of(run: RunDirectory) -> Store | None:
-    """Return the store that a sweep's run wrote, if it is there still; None: nothing is known of it."""
-    try:
-        record: dict[str, Any] = json.loads(run.provenance.read_text(encoding="utf-8"))
-        folder = Path(str(record["store"]))
-    except (OSError, ValueError, LookupError):
-        return None
-    return Store(folder) if folder.is_dir() else None
 
 
 def _missing(states: list[PointState]) -> str:

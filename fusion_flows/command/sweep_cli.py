@@ -84,6 +84,8 @@ def _plan(
         left = f"about {replications} left, {roughly(planned.seconds)} here"
     points = counted(len(planned.points), "point")
     print(f"\n{points}, {planned.complete} complete{failed} in {planned.store}; {left}")
+    if sweeps.why_the_store(file):
+        print_note(f"The store is {_told_store(file)}")
     if not any(point.replications for point in planned.points):
         keys = {point.key for point in planned.points}
         if elsewhere := known_stores.hint(keys, Store(planned.store)):
@@ -108,8 +110,10 @@ def _sweep(
             print_json(submitted)
         else:
             print_submitted(submitted)
-            print_note(sweeps.where_it_goes())
+            print_note(sweeps.where_it_goes(file))
         return DONE
+    if sweeps.why_the_store(file):
+        print_note(f"The store is {_told_store(file)}")
     result = sweeps.sweep_here(file, name=name, engine=engine, failed=failed)
     if json:
         print_json(result)
@@ -137,7 +141,7 @@ def _schedule(
     print(f"{made.name}  {made.cron}  {made.timezone}{'  (replaced)' if made.replaced else ''}")
     print(f"First at {made.next_date:%Y-%m-%d %H:%M %Z}")
     print_note(f"Switch it off or delete it at {made.url}")
-    print_note(sweeps.where_it_goes())
+    print_note(sweeps.where_it_goes(file))
     return DONE
 
 
@@ -175,7 +179,7 @@ def _compare(
         print_json(rows)
         return DONE
     _print_comparison(rows, axis)
-    _name_the_store()
+    _name_the_store(Path(what))
     return DONE
 
 
@@ -246,7 +250,7 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
         ],
         numbers=True,
     )
-    _name_the_store()
+    _name_the_store(file)
     return DONE
 
 
@@ -282,7 +286,7 @@ def _find_load(
         ],
         numbers=True,
     )
-    print_note(f"\nWhat was simulated is in the store {sweeps.the_store().folder}")
+    print_note(f"\nWhat was simulated is in the store {_told_store(file)}")
     return DONE
 
 
@@ -317,7 +321,7 @@ def _plot(
         print_json(paths)
     else:
         print("\n".join(map(str, paths)))
-        _name_the_store()
+        _name_the_store(file)
     return DONE
 
 
@@ -342,8 +346,14 @@ def _nothing_found(file: Path, what: str) -> sweeps.NothingFoundError:
     return sweeps.nothing_found(states, store, what)
 
 
-def _name_the_store() -> None:
-    print_note(f"\nFrom the store {sweeps.the_store().folder}")
+def _name_the_store(file: Path) -> None:
+    print_note(f"\nFrom the store {_told_store(file)}")
+
+
+def _told_store(file: Path) -> str:
+    """Return the store that is meant, and why where that is not for the settings to say."""
+    why = sweeps.why_the_store(file)
+    return f"{sweeps.the_store(file).folder}{', ' if why else ''}{why}"
 
 
 @text_of(settings_diff.diff)

@@ -23,6 +23,7 @@ from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.flows import known_stores
+from fusion_flows.flows.run_store import run_of_file, store_of_run, used_by_flow
 from fusion_flows.flows.sweep_parameter import sweep_as_parameter
 from fusion_flows.rundir.sent_files import send
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -115,9 +116,19 @@ def _sweep_of(source: SweepSource) -> Sweep:
     return source if isinstance(source, Sweep) else make_sweep(source, "the sweep")
 
 
-def the_store() -> Store:
-    """Return the store that is meant: one rule for all verbs, the flows and Python, see `Settings`."""
-    return Store(Settings().store)
+def the_store(file: SweepSource | None = None) -> Store:
+    """Return the store that is meant: one rule for all verbs, the flows and Python, see `Settings`.
+
+    file: of a sweep; the one in a run directory means the store of its run.
+    """
+    run = run_of_file(file)
+    return (run and store_of_run(run)) or Store(Settings().store)
+
+
+def why_the_store(file: SweepSource) -> str:
+    """Return why the store of a run is meant, in words; empty where the settings say which."""
+    run = run_of_file(file)
+    return f"which the run {run.run_id} of this sweep has used" if run else ""
 
 
 class NothingFoundError(RuntimeError):
@@ -146,7 +157,7 @@ def states_of(
     settings = Settings()
     sweep = _sweep_of(file)
     points = sweep_points(sweep, **settings.places(remote=False), quiet=quiet)
-    store = the_store() if store is None else store
+    store = the_store(file) if store is None else store
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
     return sweep, states, store
 
@@ -186,7 +197,7 @@ def sweep_here(
     kept = f"What was finished is in the store {store.folder}; the same command goes on from there."
     try:
         points = [state.point for state in states]
-        with live("Starting the sweep ..."), checked_before(sweep, points):
+        with live("Starting the sweep ..."), checked_before(sweep, points), used_by_flow(store):
             return fusion_sweep(sweep, name=name, engine=engine, failed=failed)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"Interrupted. {kept}") from None
@@ -253,9 +264,9 @@ def sweep_parameters(
     }
 
 
-def where_it_goes() -> str:
+def where_it_goes(file: SweepSource | None = None) -> str:
     """Return in which store a sweep ends that is handed to a worker, and which one is read here."""
-    here = the_store().folder
+    here = the_store(file).folder
     server = server_address.meant()
     if server is None:
         return (
@@ -264,9 +275,12 @@ def where_it_goes() -> str:
         )
     if server.store == here:
         return f"What it computes goes to the store {here}."
+    why = (file is not None and why_the_store(file)) or (
+        "as FUSION_STORE_DIR or FUSION_RUNS_DIR says here"
+    )
     return (
         f"What it computes goes to the store of `fusion up`, {server.store}; plan, plot and the others "
-        f"read {here}, as FUSION_STORE_DIR or FUSION_RUNS_DIR says here."
+        f"read {here}, {why}."
     )
 
 

@@ -243,7 +243,16 @@ def _take_folders(server: LivingServer) -> None:
     if not os.environ.get("FUSION_RUNS_DIR"):
         os.environ["FUSION_RUNS_DIR"] = str(server.runs_dir)
         if not os.environ.get("FUSION_STORE_DIR"):
-            os.environ["FUSION_STORE_DIR"] = str(server.store)
+            global _taken_store
+            _taken_store = os.environ["FUSION_STORE_DIR"] = str(server.store)
+
+
+_taken_store = ""
+
+
+def store_is_given() -> bool:
+    """Return whether a person has set FUSION_STORE_DIR, and not this process after `fusion up`."""
+    return os.environ.get("FUSION_STORE_DIR", "") not in ("", _taken_store)
 
 
 def _place_of(url: str) -> tuple[str, str, int | None, str]:

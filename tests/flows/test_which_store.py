@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +178,69 @@ def test_a_report_of_a_run_reads_the_store_that_the_run_wrote(here: Path) -> Non
     store = here.parent / "there" / "runs" / "store"
     (run / "run.json").write_text(f'{{"exit_code": 0, "store": "{store}"}}')
     assert "There is no result yet" not in pictures.report(str(run)).read_text()
+
+
+@pytest.fixture
+def file_of_run(here: Path) -> Path:
+    """Return the sweep.json of a run that used the store `there`, and is itself in another folder."""
+    run = here.parent / "runs" / "0123456789ab"
+    run.mkdir(parents=True)
+    (run / "sweep.json").write_text(read_sweep("s.toml").model_dump_json())
+    store = here.parent / "there" / "runs" / "store"
+    (run / "run.json").write_text(json.dumps({"exit_code": 130, "store": str(store)}))
+    return run / "sweep.json"
+
+
+def test_the_sweep_of_a_run_directory_means_the_store_of_its_run(
+    here: Path,
+    file_of_run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = here.parent / "there" / "runs" / "store"
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(here / "mine"))
+    said = f"{store}, which the run 0123456789ab of this sweep has used"
+    for words in (["plan"], *VERBS):
+        assert main([words[0], str(file_of_run), *words[2:]]) == 0, capsys.readouterr().err
+        assert words[0] == "report" or said in capsys.readouterr().err
+    assert "There is no result yet" not in Path("sweep-report.html").read_text()
+    assert sweeps.plan(file_of_run).replications_left
+    assert len(sweeps.load_sweep(file_of_run, ["blocking_probability"])) == 4
+    monkeypatch.setenv("FUSION_STORE_DIR", str(here / "own"))
+    assert sweeps.the_store(file_of_run).folder == here / "own"
+    monkeypatch.delenv("FUSION_STORE_DIR")
+    monkeypatch.delenv("FUSION_RUNS_DIR")
+    with ServerFile() as file:  # of another folder; what is taken from it is not set by a person
+        file.write(LivingServer(URL, here / "living", os.getpid()))
+        server_address.configure()
+        assert sweeps.the_store().folder == here / "living" / "store"
+        assert sweeps.the_store(file_of_run).folder == store
+        assert f"read {store}, which the run 0123456789ab" in sweeps.where_it_goes(file_of_run)
+    (file_of_run.parent / "run.json").write_text('{"store": "/nowhere/store"}')
+    assert sweeps.the_store(file_of_run).folder == here / "living" / "store"
+
+
+def test_a_sweep_of_a_run_directory_goes_on_in_the_store_of_its_run(
+    here: Path, file_of_run: Path, no_server: dict[str, str]
+) -> None:
+    store = Store(here.parent / "there" / "runs" / "store")
+    before = len(store.files())
+    done = subprocess.run(
+        [sys.executable, "-m", "fusion_flows.command.cli", "sweep", str(file_of_run)],
+        env=no_server,
+        cwd=here,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = f"The store is {store.folder}, which the run 0123456789ab of this sweep has used"
+    assert done.stderr.count(said) == 1
+    assert f"Store:   {store.folder}" in done.stdout
+    assert len(store.files()) > before
+    assert not list(here.glob("**/outcomes"))
 
 
 def test_the_points_of_a_sweep_are_shown_from_its_files_as_prefect_shows_them(
