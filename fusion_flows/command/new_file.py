@@ -10,6 +10,7 @@ from fusion.config.config import Config, load_config
 from fusion.config.ini import format_value
 from fusion.config.relevant_fields import without_effect
 from fusion.config.sections import DEFAULTS, SECTIONS, flat
+from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
@@ -41,6 +42,7 @@ def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | N
     """
     if file.suffix.lower() != ".ini":
         raise ArgumentError(f"{file}: the name of an INI file ends in .ini")
+    refuse_other_files(template)
     config = load_config(template, overrides, templates_dir=Settings().templates_dir)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -279,6 +279,7 @@ NETWORK = '{"nodes": [{"id": 1}, {"id": 2}], "links": [{"source": 1, "target": 2
         (["run", "net.graphml"], "checked by `fusion validate quick -s network=./net.graphml`"),
         (["validate", "other.json"], "if it is a sweep, `fusion plan other.json` checks it"),
         (["validate", "none.toml"], "there is no such template"),
+        (["new", "new.ini", "--from", "s.toml"], "a sweep is checked by `fusion plan s.toml`"),
         (["sweep", "study.ini"], "simulated by `fusion run study.ini`"),
         (["plan", "quick"], "`fusion run` takes templates and INI files"),
         (["validate", "quick", "--overrides", "bad.toml"], "k_paths = 0: must be"),
