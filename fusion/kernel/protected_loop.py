@@ -13,7 +13,7 @@ from fusion.kernel.arrays import Floats, Int32s, Network, Tally
 from fusion.kernel.connections import BLOCKED_BY_QUALITY
 from fusion.kernel.event_loop import sample_links
 from fusion.kernel.impairments import Impairments, Light
-from fusion.kernel.protected_search import search_pair
+from fusion.kernel.protected_search import search_in_order, search_pair
 from fusion.kernel.protection import (
     BACKUP,
     COUNTDOWN,
@@ -139,22 +139,27 @@ def serve_each(
         row = state.cursor[UNUSED] if state.cursor[UNUSED] >= 0 else state.cursor[ROWS]
         if lit is not None:
             forget_refusals(lit.noise)
-        path, plane, start, column, plane1, start1, column1 = search_pair(
-            network,
-            protection,
-            state,
-            quality,
-            lit,
-            impairments,
-            light,
-            fit,
-            choice,
-            slots,
-            row,
-            p,
-            b,
-            t,
-        )
+        if choice is None:
+            path, plane, start, column, plane1, start1, column1 = search_in_order(
+                network, protection, state, fit, p, b, t
+            )
+        else:
+            path, plane, start, column, plane1, start1, column1 = search_pair(
+                network,
+                protection,
+                state,
+                quality,
+                lit,
+                impairments,
+                light,
+                fit,
+                choice,
+                slots,
+                row,
+                p,
+                b,
+                t,
+            )
         if path >= 0:
             if row == state.cursor[ROWS]:
                 state.cursor[ROWS] += 1

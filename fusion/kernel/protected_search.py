@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import inner
+from fusion.kernel import INSIDE, compiled, inner
 from fusion.kernel.arrays import Int32s, Network, Words
 from fusion.kernel.impairments import (
     Impairments,
@@ -156,47 +156,20 @@ def place_pair(
     return plane, start, column, plane1, start1, column, score + score1
 
 
-@inner
-def search_pair(
+@compiled(**INSIDE)
+def search_in_order(
     network: Network,
     protection: Protection,
     state: Protected,
-    quality: Quality | None,
-    lit: Lit | None,
-    impairments: Impairments | None,
-    light: Light | None,
     fit: int,
-    choice: int | None,
-    slots: int,
-    row: int,
     pair: int,
     bit_rate: int,
     tie: float,
 ) -> Any:
-    """Return (working path, plane, start, column, those three of the backup) of a pair with room; else -1s.
+    """Return what `search_pair` does with IN_ORDER, where any quality is good.
 
-    choice: as in `routing`; or None, which is IN_ORDER where any quality is good and no policy looks at
-    impairments. slots: of a link, over all planes. row: see `place_pair`. The other arguments as for
-    `search.find_start`.
+    A part of its caller, with all that it calls: to hand over the arrays would take longer than to search.
     """
-    if choice is not None:
-        return search_pair_by(
-            network,
-            protection,
-            state,
-            quality,
-            lit,
-            impairments,
-            light,
-            fit,
-            choice,
-            slots,
-            row,
-            pair,
-            bit_rate,
-            tie,
-        )
-    # `place_pair` without quality, written out: a call of it takes a third of the time of a request.
     none, column = np.int64(-1), np.int64(bit_rate)
     width, width_row = network.width, network.width_row
     for path in range(network.first_path[pair], network.first_path[pair + 1], 2):
@@ -224,7 +197,7 @@ def search_pair(
 
 
 @inner
-def search_pair_by(
+def search_pair(
     network: Network,
     protection: Protection,
     state: Protected,
@@ -240,7 +213,11 @@ def search_pair_by(
     bit_rate: int,
     tie: float,
 ) -> Any:
-    """Return what `search_pair` does, by what ranks the pairs or of all of them."""
+    """Return (working path, plane, start, column, those three of the backup) of a pair with room; else -1s.
+
+    choice: as in `routing`. slots: of a link, over all planes. row: see `place_pair`. The other arguments as
+    for `search.find_start`.
+    """
     if choice != ALL_PATHS:
         return search_ranked_pair(
             network,

@@ -150,7 +150,7 @@ EXAMPLES: dict[str, str] = {
   fusion delete 9f0f                     # shows what it is, and asks
   fusion delete 9f0f a4e2 --yes
   fusion delete 9f0f --cancel --yes      # also when it is going on
-  fusion delete OLD NEW                  # a run and the one that resumed it: they share their files
+  fusion delete OLD NEW                  # a run and the one that resumed it
 """,
     "plan": """
   fusion examples                        # writes examples/path_orders.toml

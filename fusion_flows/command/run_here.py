@@ -120,6 +120,13 @@ def _kept(resume: str, run_id: str) -> str:
         return "nothing was begun that could be kept."
     state = progress_of(run.progress)
     replications = sum(map(len, state.finished.values()))
+    if state.total_erlangs and len(state.completed) == state.total_erlangs:
+        if run.report.is_file():
+            return f"all was computed; the results are in {run.path}."
+        return (
+            f"all was computed; the results are in {run.output}, and "
+            f"`fusion report {run.run_id}` draws them."
+        )
     loads = counted(state.total_erlangs, "load")
     kept = f"{counted(replications, 'replication')} {agreeing(replications, 'is', 'are')} kept"
     return (

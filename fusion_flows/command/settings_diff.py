@@ -18,7 +18,7 @@ from fusion_flows.server.settings import Settings
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
     """Show what differs between two runs, INI files or points of the store: each name with both values.
 
-    "(default)" means that a point of the store has the default (null with --json, None in Python).
+    "(default)" means that a point of the store has the default (null with --json).
 
     Args:
         one: A run, a template or INI file, or the key of a point or its start.

@@ -1163,7 +1163,7 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     server: Prefect, fusion: Fusion, tmp_path: Path
 ) -> None:
     settings = {
-        "general_settings": {"num_requests": 20_000, "max_iters": 150, "erlang_stop": 140},
+        "general_settings": {"num_requests": 100_000, "max_iters": 150, "erlang_stop": 140},
         "simulation_settings": {"workers": 1},
     }
     words = ("run", "quick", "--name", tmp_path.name, *changes(settings))

@@ -341,7 +341,7 @@ def test_nothing_is_left_when_the_starters_terminal_is_closed(tmp_path: Path) ->
         os.close(terminal)
         processes = animals.processes()
         os.close(ours)
-        assert start.process.wait(20) == -signal.SIGHUP
+        assert start.process.wait(60) == -signal.SIGHUP
         assert_gone(processes)
 
 

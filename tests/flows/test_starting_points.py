@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from fusion.config.config import load_config
 from fusion.config.relevant_fields import relevant_fields
@@ -108,20 +109,25 @@ def test_a_run_is_simulated_again_and_its_report_opened(
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {shlex.quote(str(tmp_path / "opened"))}\n')
     browser.chmod(0o755)
-    for name in ("PREFECT_HOME", "PREFECT_API_URL", "FUSION_RUNS_DIR"):
-        monkeypatch.setenv(name, server.environment.get(name, str(server.runs)))
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(server.runs))
     monkeypatch.setenv("BROWSER", str(browser))
-    assert cli.main(["open", before.name]) == 0
-    address = (before / "report.html").as_uri()
-    assert capsys.readouterr().out.strip() == (tmp_path / "opened").read_text().strip() == address
-    assert cli.main(["open", "--page", before.name]) == 0
-    assert "/runs/flow-run/" in capsys.readouterr().out
+    home = server.environment["PREFECT_HOME"]
+    with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: home}):
+        assert cli.main(["open", before.name]) == 0
+        address = (before / "report.html").as_uri()
+        assert (
+            capsys.readouterr().out.strip() == (tmp_path / "opened").read_text().strip() == address
+        )
+        assert cli.main(["open", "--page", before.name]) == 0
+        assert "/runs/flow-run/" in capsys.readouterr().out
 
-    assert cli.main(["rerun", "the first", "-s", "k_paths=2", "--name", "again", "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["run_id"] != before.name
-    settings = [load_config(folder / "config.ini") for folder in (before, Path(result["run_dir"]))]
-    assert [each.routing_settings.k_paths for each in settings] == [5, 2]
-    assert [each.general_settings for each in settings] == [settings[0].general_settings] * 2
-    assert cli.main(["open", "no such run"]) == 2
-    capsys.readouterr()
+        assert cli.main(["rerun", "the first", "-s", "k_paths=2", "--name", "again", "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["run_id"] != before.name
+        settings = [
+            load_config(folder / "config.ini") for folder in (before, Path(result["run_dir"]))
+        ]
+        assert [each.routing_settings.k_paths for each in settings] == [5, 2]
+        assert [each.general_settings for each in settings] == [settings[0].general_settings] * 2
+        assert cli.main(["open", "no such run"]) == 2
+        capsys.readouterr()
