@@ -159,7 +159,7 @@ EXAMPLES: dict[str, str] = {
 """,
     "sweep": """
   fusion sweep examples/path_orders.toml
-  fusion sweep my_sweep.toml             # with the line template = "my.ini": from an INI file of yours
+  fusion sweep my_sweep.toml             # template = "my.ini" in it
   fusion sweep my_sweep.toml --detach    # on the worker of `fusion up`
   fusion sweep my_sweep.toml --failed    # only what failed last time
   fusion sweep my_sweep.toml --engine fusion-points/worker-points  # elsewhere

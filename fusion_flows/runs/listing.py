@@ -538,7 +538,7 @@ def _or_by_hand(runs: Sequence[str]) -> Iterator[None]:
         if not folders:
             raise
         raise ServerAwayError(
-            f"{error}. What is over and was never of a server is its folder alone: rm -r {' '.join(folders)}"
+            f"{error}. The files are in {', '.join(folders)}: without them a run is still in Prefect's lists"
         ) from None
 
 

@@ -258,7 +258,7 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
     assert not any("--yes" in line for line in told), "first what is needed, then the question"
     *others, file = told
     assert all("no Prefect server is running" in line and "`fusion up`" in line for line in others)
-    by_hand = f"What is over and was never of a server is its folder alone: rm -r {run.path}"
+    by_hand = f"The files are in {run.path}: without them a run is still in Prefect's lists"
     assert [line.endswith(by_hand) for line in others] == [False] * 3 + [True] * 2 + [False] * 7
     nearest = "the nearest: 0123456789ab (my ring)"
     unknown = f"fusion: there is no run 'my rink' in {tmp_path / 'runs'}; {nearest}; "
