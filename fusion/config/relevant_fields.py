@@ -103,6 +103,8 @@ def idle_overrides(entries: Entries, config: Config) -> list[Problem]:
         if entry.layer == Layer.OVERRIDES and key in switches and values[key] != DEFAULTS[key]:
             switch = switches[key]
             message = f"has no effect with {switch} = {format_value(values[switch])}"
+            if switch in ("failure_type", "snr_type") and values[switch] != DEFAULTS[switch]:
+                message += " and the other keys beside it"
             found.append(Problem(section, key, format_value(values[key]), message, ""))
     return found
 

@@ -83,11 +83,6 @@ class Found(NamedTuple):
     """A run that was resumed has that of the run that it goes on with."""
 
     @property
-    def owns_directory(self) -> bool:
-        """Whether the directory is there and made for this run."""
-        return self.directory is not None and self.directory.run_id == self.run_id
-
-    @property
     def directory_id(self) -> str:
         """The run id of the run that its directory was made for, whether it is here or not."""
         if self.directory is not None:

@@ -546,6 +546,12 @@ def test_checking_all_of_a_config_loads_no_compiler() -> None:
             {"statistics_settings": {"relative_precision": 0.01, "stopping_rule": "precision"}},
             [],
         ),
+        (
+            {"snr_settings": {"snr_type": "gsnr", "recheck_crossband": False}},
+            [
+                "recheck_crossband = False: has no effect with snr_type = gsnr and the other keys beside it"
+            ],
+        ),
         ({"failure_settings": {"failed_link_src": ""}}, []),
     ],
 )
