@@ -66,6 +66,15 @@ class LineFile:
         if last and self._line:
             yield self._take()
 
+    @property
+    def unended(self) -> int:
+        """Bytes read so far of a line that is longer than is taken of one and has no end yet."""
+        return len(self._line) + self.cut if self._line else 0
+
+    def take_unended(self) -> bytes:
+        """Return what is taken of that line, without waiting for its end."""
+        return self._take()
+
     def _take(self) -> bytes:
         line, self._line = self._line.removesuffix(b"\n"), b""
         return line

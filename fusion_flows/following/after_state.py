@@ -12,6 +12,7 @@ from uuid import UUID
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound, TerminationSignal
+from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled
 
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
@@ -31,6 +32,10 @@ def do_what_was_put_off(flow: Flow[..., Any], flow_run: FlowRun, state: State[An
     """Do it: a hook of a flow, which Prefect calls after the state is set."""
     if work := _waiting.pop(flow_run.id, None):
         work()
+    if state.is_crashed():
+        # Prefect lets the signal end the process then and there, and with it the handler that sends the
+        # log every other second.
+        APILogHandler().flush()
 
 
 def cancelled() -> State[Any]:

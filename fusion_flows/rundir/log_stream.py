@@ -76,15 +76,26 @@ class LogStream:
         with suppress(OSError):
             for line in self._file.lines(_READ_AT_ONCE, last=last):
                 if self._left <= 0:
-                    self._closed = True
-                    path = self._file.path
-                    yield f"WARNING The log is longer than is shown here; it goes on in {path}"
+                    yield self._close()
                     return
-                cut = self._file.cut
-                self._left -= len(line) + cut + 1
-                more = f" ... ({cut:,} more bytes in this line)" if cut else ""
-                yield line.decode(errors="replace").rstrip("\r") + more
+                yield self._shown(line)
+            if self._file.unended > max(
+                0, self._left
+            ):  # a line of gigabytes, say, whose end may never come
+                yield self._shown(self._file.take_unended())
+                yield self._close()
+                return
             self.at_end = self._file.at_end
+
+    def _shown(self, line: bytes) -> str:
+        cut = self._file.cut
+        self._left -= len(line) + cut + 1
+        more = f" ... ({cut:,} more bytes in this line)" if cut else ""
+        return line.decode(errors="replace").rstrip("\r") + more
+
+    def _close(self) -> str:
+        self._closed = True
+        return f"WARNING The log is longer than is shown here; it goes on in {self._file.path}"
 
 
 def _in_traceback(line: str) -> bool:

@@ -15,6 +15,7 @@ LAST_NEWS_SECONDS = 3.0
 """How long a run that is ended waits for the server, which may be busy at that moment, to take its report."""
 
 _TIMEOUT_SECONDS = 20.0
+_PATIENCE_SECONDS = 15.0
 _ATTEMPTS = 10  # of one piece of work while the server answers other calls
 _PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)  # between two attempts, while nobody answers
 _LOCALLY = {"send_to_api": False}  # what is said about an absent server cannot be sent to it
@@ -81,12 +82,16 @@ class Connection:
         wait for a server that is away; 0 for a single attempt. Raises Unreachable after that, or
         when the server refuses the work ten times, and what `call` raises.
         """
-        deadline = time.monotonic() + seconds
+        deadline: float | None = None
         for _ in range(_ATTEMPTS - 1):
             try:
                 return work()
             except Unreachable:
-                if not self.wait(deadline - time.monotonic()):
+                # From the first refusal on, as a busy database takes ten seconds to say no; and each
+                # time anew, within what Prefect gives a run that it ends.
+                now = time.monotonic()
+                deadline = deadline or now + _PATIENCE_SECONDS
+                if now > deadline or not self.wait(seconds):
                     raise
         return work()
 

@@ -3,6 +3,7 @@
 import itertools
 import socket
 import threading
+import time
 from contextlib import suppress
 
 
@@ -14,6 +15,9 @@ class Proxy:
 
     refuses = b""
     """A connection on which this is asked ends there; once."""
+
+    refuses_after = 0.0
+    """Seconds until it ends; a database that is busy takes some to say no."""
 
     def __init__(self, url: str) -> None:
         self.refused = 0
@@ -40,6 +44,7 @@ class Proxy:
                 if not is_answer and self.refuses and self.refuses in data:
                     self.refuses = b""
                     self.refused += 1
+                    time.sleep(self.refuses_after)
                     break
                 sink.sendall(data)
         for end in (source, sink):

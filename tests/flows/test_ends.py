@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fusion_flows.following.flow_ends import BY_SIGNAL
+
 from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import (
     ENDLESS,
@@ -234,6 +236,16 @@ def test_a_python_process_that_called_the_flow_is_ended(
     with leaves_no_process(directory):
         process.send_signal(number)
     process.wait(30)
+
+
+def test_the_last_lines_of_the_log_arrive_whatever_prefect_waits_for(
+    server: Prefect, tmp_path: Path
+) -> None:
+    environment = {**server.environment, "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}
+    process, run_id, _ = endless_call(server._replace(environment=environment), tmp_path, GOING_ON)
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    assert BY_SIGNAL in [line for _, line in server.log(run_id)]
 
 
 def test_cancelled_from_the_ui_without_a_worker(server: Prefect, tmp_path: Path) -> None:

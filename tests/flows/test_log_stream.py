@@ -84,6 +84,19 @@ def test_the_limit_is_told_once(log: Path) -> None:
     assert lines(stream, last=True) == []
 
 
+def test_the_limit_is_told_within_a_line_that_does_not_end(log: Path) -> None:
+    log.write_bytes(b"one\n" + b"x" * (1 << 21))
+    stream = LogStream(log, 100_000)
+    read = [line for _ in range(4) for line in lines(stream)]
+    assert read[0] == "one"
+    assert read[1].startswith("xxxx")
+    assert read[1].endswith("more bytes in this line)")
+    assert [line for line in read if "longer than is shown here" in line] == read[2:]
+    with log.open("ab") as file:
+        file.write(b"y\n")
+    assert lines(stream, last=True) == []
+
+
 def test_a_log_of_just_the_limit_is_not_cut(log: Path) -> None:
     log.write_text("0123456\n" * 10)
     stream = LogStream(log, 80)

@@ -10,7 +10,7 @@ import pytest
 
 from .prefect_server import Prefect, prefect_in, start_server, stop, wait_for
 from .proxy import Proxy
-from .started import SMALL, script, simulating
+from .started import GOING_ON, SMALL, endless_call, script, simulating
 
 
 def settings(seconds: float) -> dict[str, Any]:
@@ -96,3 +96,20 @@ def test_a_report_that_is_refused_once_is_sent_again(
     artifacts = server.artifacts(run_id)
     assert artifacts["progress"]["data"] == 100
     assert "Partial" not in artifacts["report"]["data"]
+
+
+def test_a_report_of_an_ended_run_that_a_busy_server_refuses_is_sent_again(
+    server: Prefect, tmp_path: Path
+) -> None:
+    proxy = Proxy(server.url)
+    through = server._replace(
+        environment={**server.environment, "PREFECT_API_URL": f"http://127.0.0.1:{proxy.port}/api"}
+    )
+    call, run_id, _ = endless_call(through, tmp_path, GOING_ON)
+    proxy.refuses_after = 5  # a database that is busy says so late
+    proxy.refuses = b"-report-"
+    call.send_signal(signal.SIGTERM)
+    call.wait(60)
+    proxy.close()
+    assert proxy.refused == 1
+    assert "Partial" in server.artifacts(run_id)["report"]["data"]

@@ -35,7 +35,7 @@ def test_a_flood_of_lines_arrives_whole_in_order_and_bounded(
         file.write(b"WARNING no \xff\xfe text\n")
         file.write(b"x" * (50 << 20))  # a line that does not end
         file.flush()
-    wait_for(lambda: "longer than is shown" in str(server.log(run_id, newest=3)), 120, "the limit")
+    wait_for(lambda: "longer than is shown" in str(server.log(run_id, newest=3)), 60, "the limit")
     assert flow.memory_info().rss - before < 60 << 20
     process.send_signal(signal.SIGINT)
     process.wait(20)
