@@ -8,7 +8,7 @@ heartbeats, the last news of those that were killed, processes that outlived the
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -50,7 +50,14 @@ from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import is_complete
 from fusion_flows.runs import listing as runs
-from fusion_flows.runs.lookup import RunError, artifacts_of, as_ended, progress_of
+from fusion_flows.runs.lookup import (
+    RunError,
+    artifacts_of,
+    as_ended,
+    by_directory,
+    last_uses,
+    progress_of,
+)
 from fusion_flows.server.paging import PAGE, pages
 from fusion_flows.server.settings import Settings
 from fusion_flows.server.watch import SUSPENDED, expired
@@ -139,13 +146,12 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
             run_id = rundir.own_run_id(runs_dir, UUID(mark))
             left_over[run_id] = end_marked(mark, settings.grace_seconds)
             logger.warning("%s: ended %s", run_id, counted(left_over[run_id], *_LEFT_OVER))
-        known = {
-            run_id for flow_run in _flow_runs(client) for run_id in rundir.run_ids_of(flow_run.id)
-        }
+        flow_runs = list(_flow_runs(client))
+        known = {run_id for one in flow_runs for run_id in rundir.run_ids_of(one.id)}
         unknown = [run.run_id for run in rundir.list_runs(runs_dir) if run.run_id not in known]
         for run_id in unknown:
             logger.info("%s has no flow run", runs_dir / run_id)
-    expired = _delete_expired(settings)
+    expired = _delete_expired(settings, by_directory(runs_dir, flow_runs))
     found = Maintenance(
         lost_runs=lost_runs,
         paused_runs=paused_runs,
@@ -336,13 +342,20 @@ def _stopping_schedules(client: SyncPrefectClient) -> Iterator[str]:
             yield said
 
 
-def _delete_expired(settings: Settings) -> list[str]:
+def _delete_expired(settings: Settings, sharing: Mapping[str, list[FlowRun]]) -> list[str]:
+    """Delete what has expired.  sharing: the flow runs that have a directory, by the run id of that."""
     deleted = []
     for run in run_removal.expired(
-        settings.runs_dir, settings.keep_days, settings.keep_bytes, datetime.now(UTC)
+        settings.runs_dir,
+        settings.keep_days,
+        settings.keep_bytes,
+        datetime.now(UTC),
+        last_uses(sharing),
     ):
+        ids = [rundir.own_run_id(settings.runs_dir, one.id) for one in sharing.get(run.run_id, ())]
         try:
-            runs.delete(run.run_id)
+            # All that have the directory, or it would be kept for the rest of them.
+            runs.delete(*ids or [run.run_id])
         except (RunError, RunDirectoryError) as error:  # in use again, or deleted by somebody else
             get_run_logger().warning("%s is not deleted: %s", run.run_id, error)
         else:

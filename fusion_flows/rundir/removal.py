@@ -5,8 +5,10 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from fusion_flows.rundir.directory import (
     RunDirectory,
@@ -81,14 +83,21 @@ def _remove(path: Path) -> None:
 
 
 def expired(
-    runs_dir: Path, keep_days: float | None, keep_bytes: int | None, now: datetime
+    runs_dir: Path,
+    keep_days: float | None,
+    keep_bytes: int | None,
+    now: datetime,
+    last_use: Mapping[str, datetime | None] = MappingProxyType({}),
 ) -> list[RunDirectory]:
     """Return the runs that are kept no longer, oldest first; None keeps all.
 
-    keep_days: a run goes when none of its files has changed for longer than that.  keep_bytes: the
-    oldest go until the others take no more on disk. A run in use never goes, but its size counts.
-    Sizes are allocated ones, as of `du`: it is the disk that must not run full, and they are what a
+    keep_days: a run goes when none of its files has changed, and it was not in use, for longer than that.
+    keep_bytes: the oldest go until the others take no more on disk. A run in use never goes, but its size
+    counts. Sizes are allocated ones, as of `du`: it is the disk that must not run full, and they are what a
     deletion gives back.
+
+    last_use: when a run was last in use, by run id, for what no file says; None: it is in use, or it will be,
+    as by a run that waits to go on in its directory.
     """
     if keep_days is None and keep_bytes is None:
         return []
@@ -100,18 +109,22 @@ def expired(
             continue
         if files:
             changed = max(status.st_mtime for status in files)
-            runs.append((changed, run, sum(map(_allocated, files))))
+            if (used := last_use.get(run.run_id)) is not None:
+                changed = max(changed, used.timestamp())
+            runs.append((changed, run, sum(map(allocated, files))))
     runs.sort()
     left = sum(size for _, _, size in runs)
     gone = []
     for changed, run, size in runs:
         too_old = keep_days is not None and now.timestamp() - changed > keep_days * 86_400
         too_much = keep_bytes is not None and left > keep_bytes
-        if (too_old or too_much) and not in_use(run):
+        is_used = run.run_id in last_use and last_use[run.run_id] is None
+        if (too_old or too_much) and not is_used and not in_use(run):
             gone.append(run)
             left -= size
     return gone
 
 
-def _allocated(status: os.stat_result) -> int:
+def allocated(status: os.stat_result) -> int:
+    """Return how many bytes a file takes on disk, as `du` says it."""
     return status.st_blocks * 512

@@ -1,7 +1,7 @@
 """Find a run by its run id or the start of it, its name, or its flow run id."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import chain
@@ -191,6 +191,38 @@ def attempts(
             if run_id in frozen:
                 found[run_id][flow_run.id] = flow_run
     return {run_id: sorted(those.values(), key=_made) for run_id, those in found.items()}
+
+
+def by_directory(runs_dir: Path, flow_runs: Iterable["FlowRun"]) -> dict[str, list["FlowRun"]]:
+    """Return the flow runs that have a directory in common, by the run id of that, oldest first.
+
+    flow_runs: all that there are, so that it takes one pass where `attempts` asks for each directory.
+    """
+    found: dict[str, list[FlowRun]] = {}
+    for flow_run in flow_runs:
+        run_id = rundir.own_run_id(runs_dir, flow_run.id)
+        # A run that is to finish another has the directory of that one. A sweep is not finished so.
+        resumed = Path(resumed_by(flow_run)).name
+        if resumed and (rundir.absolute(runs_dir) / resumed / "config.ini").is_file():
+            run_id = resumed
+        found.setdefault(run_id, []).append(flow_run)
+    return {run_id: sorted(those, key=_made) for run_id, those in found.items()}
+
+
+def last_uses(sharing: Mapping[str, Sequence["FlowRun"]]) -> dict[str, datetime | None]:
+    """Return when a directory was last in use by a run that resumed another, by its run id.
+
+    None: a run that has it is not over. sharing: see `by_directory`.
+    """
+    uses: dict[str, datetime | None] = {}
+    for run_id, flow_runs in sharing.items():
+        if any(one.state is None or not one.state.is_final() for one in flow_runs):
+            uses[run_id] = None
+            continue
+        times = [_plain(one.end_time) for one in flow_runs if resumed_by(one)]
+        if (latest := max(filter(None, times), default=None)) is not None:
+            uses[run_id] = latest
+    return uses
 
 
 def find_by_prefix(run: str, runs_dir: Path) -> RunDirectory | None:

@@ -155,6 +155,40 @@ def test_directories_without_a_flow_run_are_reported_and_old_ones_deleted_when_a
     assert server.artifacts(names[0]) == {}
 
 
+def test_a_directory_is_kept_while_a_newer_run_has_it(server: Prefect, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    apart = {**server.environment, "FUSION_RUNS_DIR": str(runs)}
+    code = script(tmp_path, f"fusion(overrides={SMALL!r}, name={tmp_path.name!r})")
+    subprocess.run([sys.executable, code], env=apart, check=True, capture_output=True, timeout=90)
+    first = server.named(tmp_path.name)
+    directory = runs / run_id_of(UUID(first))
+    flow = server.api("POST", "flows/", {"name": "fusion"})
+    later = {
+        "flow_id": flow["id"],
+        "parameters": {"resume": directory.name},
+        "state": {"type": "SCHEDULED", "name": "Scheduled"},
+    }
+    second = server.api("POST", "flow_runs/", later)["id"]
+    past = time.time() - 3 * 86_400
+    for path in [directory, *directory.rglob("*")]:
+        os.utime(path, (past, past), follow_symlinks=False)
+
+    def expired(days: str) -> list[str]:
+        found = maintain(server, FUSION_RUNS_DIR=str(runs), FUSION_KEEP_DAYS=days)
+        expired_runs: list[str] = found["expired_runs"]
+        return expired_runs
+
+    assert expired("1e-9") == [], "a run waits to go on in it"
+    cancelled = {"state": {"type": "CANCELLED", "name": "Cancelled"}}
+    server.api("POST", f"flow_runs/{second}/set_state", cancelled)
+    assert expired("2") == [], "it was in use until now"
+    assert directory.is_dir()
+    assert expired("1e-9") == [directory.name]
+    assert not directory.exists()
+    both = {"flow_runs": {"id": {"any_": [first, second]}}}
+    assert server.api("POST", "flow_runs/filter", both) == []
+
+
 def test_a_run_that_never_started_gets_a_final_state(server: Prefect, tmp_path: Path) -> None:
     # What is left when a worker dies between taking a run and starting it.
     flow = server.api("POST", "flows/", {"name": "fusion"})
