@@ -30,7 +30,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Runs": {
         "runs_cli": (
             *("run", "rerun", "runs", "show", "open", "logs"),
-            *("pause", "resume", "cancel", "delete"),
+            *("pause", "resume", "cancel", "delete", "clean"),
         ),
         "picture_cli": ("report",),
     },

@@ -129,7 +129,11 @@ def _runs_folder() -> Iterator[Check]:
     verdict: Verdict = (
         "ok" if free > _LITTLE_SPACE else "warning" if free > _NO_SPACE else "problem"
     )
-    mend = "" if verdict == "ok" else "delete runs (`fusion delete`), or set FUSION_KEEP_BYTES"
+    mend = (
+        ""
+        if verdict == "ok"
+        else "remove leftovers (`fusion clean`) or runs (`fusion delete`), or set FUSION_KEEP_BYTES"
+    )
     yield Check("disk", verdict, f"{free / 1024**3:,.1f} GiB free", mend)
 
 

@@ -30,6 +30,8 @@ SUMMARIES: dict[str, str] = {
     "cancel": "Cancel runs; what they have finished is kept.",
     "delete": "Delete runs: the flow run with its artifacts and logs, and the run directory with "
     "all its files.",
+    "clean": "Remove what is left over: runs that did not succeed, old compiled code, temporary "
+    "files.",
     "plan": "Show what a sweep would do: its points, what the store has, how long it will take. "
     "Nothing is computed.",
     "sweep": "Compute what is still missing of a sweep: here, or with --detach on a worker.",
@@ -151,6 +153,11 @@ EXAMPLES: dict[str, str] = {
   fusion delete 9f0f a4e2 --yes
   fusion delete 9f0f --cancel --yes      # also when it is going on
   fusion delete OLD NEW                  # a run and the one that resumed it
+""",
+    "clean": """
+  fusion clean                           # shows what it is, and asks
+  fusion clean --dry-run
+  fusion clean --older-than 4w --yes
 """,
     "plan": """
   fusion examples                        # writes examples/path_orders.toml

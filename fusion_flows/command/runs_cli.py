@@ -3,13 +3,15 @@
 import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from fusion.config.counts import counted
 from fusion.results.durations import in_two_units
 from fusion_flows.command import opening, run_again, run_here, submission, terminal
 from fusion_flows.command.exit_codes import DONE, FAILED
+from fusion_flows.command.leftovers import Leftover, find_leftovers, remove_leftovers
 from fusion_flows.command.terminal import (
     is_live,
     local,
@@ -308,10 +310,7 @@ def _delete(
             name = f"{one.run.run_id}  {one.run.name}"
             files = f"files kept for {', '.join(kept_for)}" if kept_for else size(one.size)
             print_note(f"{name}: {one.run.state or 'not in Prefect'}, {files}")
-        if not sys.stdin.isatty():
-            raise listing.RunError("there is no terminal to ask in; --yes deletes without asking")
-        print("Delete with all files? [y/N] ", end="", flush=True, file=sys.stderr)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        if not _confirmed("Delete with all files?", "deletes without asking"):
             print_note("Nothing is deleted.")
             return FAILED
     deleted = listing.delete(*(one.run.run_id for one, _ in found), cancel=cancel)
@@ -324,6 +323,80 @@ def _delete(
             told.append("Prefect knew nothing of it")
         print(f"{gone.run_id}  {gone.name}: deleted ({'; '.join(told)})")
     return DONE
+
+
+def _clean(
+    *,
+    older_than: str = "1w",
+    dry_run: bool = False,
+    yes: Annotated[bool, Parameter(alias="-y")] = False,
+    json: Json = False,
+) -> int:
+    """Remove what is left over: runs that did not succeed, old compiled code, temporary files.
+
+    Shows what that is and how much it takes on disk, and asks. It is: runs that were cancelled, failed or
+    crashed, flow run and directory; compiled code of other versions; temporary files of processes that were
+    killed; remains of deletions; points of the store that have no result and belong to no sweep with a run
+    directory. Results of the store stay, and so does what another run shares: a directory in which one of
+    several attempts is complete, goes on or waits, and one with a file that another run names.
+
+    Args:
+        older_than: What was changed or used since then stays: 2w or 36h ago, or a date.
+        dry_run: Show what would be removed, and remove nothing.
+        yes: Do not ask.
+        json: Print JSON, for programs.
+    """
+    leftovers, kept = find_leftovers(older_than)
+    if not json:
+        _print_leftovers(leftovers, kept)
+    if dry_run or not leftovers:
+        if json:
+            print_json({"leftovers": [_plain(one) for one in leftovers], "kept": kept})
+        return DONE
+    if not yes and not _confirmed("Remove all of this?", "removes without asking"):
+        print_note("Nothing is removed.")
+        return FAILED
+    removed, problems = remove_leftovers(leftovers, older_than)
+    if json:
+        said = {"removed": [_plain(one) for one in removed], "problems": problems, "kept": kept}
+        print_json(said)
+    else:
+        freed = size(sum(one.size for one in removed))
+        print(f"Removed: {counted(len(removed), 'thing')}, {freed}")
+        for problem in problems:
+            print_note(problem)
+    return FAILED if problems else DONE
+
+
+def _print_leftovers(leftovers: Sequence[Leftover], kept: Sequence[str]) -> None:
+    if leftovers:
+        print_table(
+            ("leftover", "size", "last used", "what", "where"),
+            [
+                (one.kind, size(one.size), local(one.changed), one.what, str(one.path))
+                for one in leftovers
+            ],
+            right=("size",),
+        )
+        total = size(sum(one.size for one in leftovers))
+        print(f"\n{counted(len(leftovers), 'leftover')}, {total}")
+    else:
+        print("Nothing is left over.")
+    for one in kept:
+        print_note(f"Left alone: {one}")
+
+
+def _plain(one: Leftover) -> dict[str, Any]:
+    """Return a leftover for JSON."""
+    return {**one._asdict(), "names": sorted(one.names)}
+
+
+def _confirmed(question: str, without: str) -> bool:
+    """Ask. Raises RunError where nobody can answer.  without: what --yes does."""
+    if not sys.stdin.isatty():
+        raise listing.RunError(f"there is no terminal to ask in; --yes {without}")
+    print(f"{question} [y/N] ", end="", flush=True, file=sys.stderr)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _files_of(gone: listing.Deleted, deleted: Sequence[listing.Deleted]) -> str:

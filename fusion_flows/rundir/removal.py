@@ -54,8 +54,7 @@ def remove_leftovers(runs_dir: Path) -> int:
 
     Raises RunDirectoryError, after the others are removed, when one cannot be.
     """
-    runs_dir = absolute(runs_dir)
-    found = [runs_dir / name for name in names_in(runs_dir) if _LEFTOVER.fullmatch(name)]
+    found = leftovers(runs_dir)
     problems = []
     for leftover in found:
         try:
@@ -65,6 +64,12 @@ def remove_leftovers(runs_dir: Path) -> int:
     if problems:
         raise RunDirectoryError("; ".join(problems))
     return len(found)
+
+
+def leftovers(runs_dir: Path) -> list[Path]:
+    """Return what deletions that were killed have left, and what one that goes on is about to remove."""
+    runs_dir = absolute(runs_dir)
+    return [runs_dir / name for name in names_in(runs_dir) if _LEFTOVER.fullmatch(name)]
 
 
 def _remove(path: Path) -> None:
