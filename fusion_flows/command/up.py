@@ -454,6 +454,7 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
     from prefect.states import Cancelled, Scheduled
 
     from fusion_flows.rundir.directory import own_run_id
+    from fusion_flows.rundir.file_state import write_cancelled
     from fusion_flows.runs.lookup import located, our_flows
 
     runs_dir = Settings().runs_dir
@@ -464,8 +465,9 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
             flow_run = client.read_flow_run(flow_run_id)
             state, run_id = flow_run.state, own_run_id(runs_dir, flow_run_id)
             message, said = "`fusion up` was ended.", ""
+            found = located(run_id, flow_run, runs_dir)
             if flow_run.flow_id in simulation:
-                to_go_on = located(run_id, flow_run, runs_dir).to_go_on
+                to_go_on = found.to_go_on
                 said = f"ended; `{to_go_on}` goes on"
                 message += f" What was finished is kept; to go on: Retry, or `{to_go_on}`."
                 if state is None or state.is_pending():
@@ -474,6 +476,8 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
                     continue
             if state is None or state.is_crashed() or not state.is_final():
                 client.set_flow_run_state(flow_run_id, Cancelled(message=message), force=True)
+                if found.directory is not None:
+                    write_cancelled(found.directory, flow_run_id)
             elif said:
                 said = state.name or ""
             if said:

@@ -48,7 +48,7 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import is_complete
+from fusion_flows.rundir.file_state import CANCELLED, file_state, is_complete, write_cancelled
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.lookup import (
     RunError,
@@ -129,6 +129,9 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
             if flow_run.id in suspects:
                 # Not by force: Prefect refuses it for a run that has come to an end meanwhile.
                 client.set_flow_run_state(flow_run.id, state)
+                run = _directory(runs_dir, flow_run.id)
+                if run is not None and state.is_cancelled():
+                    write_cancelled(run, flow_run.id)
                 logger.warning("%s: %s", flow_run.name, state.message)
                 lost_runs.append(rundir.own_run_id(runs_dir, flow_run.id))
         paused_runs = []
@@ -213,8 +216,11 @@ def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
             if run is not None or age > _NEVER_CANCELLED:
                 found.append(_Wrong(flow_run, Cancelled(message=_GONE)))
         elif run is not None:
-            there = is_complete(run)
-            now: State = Completed(message=_ALL_THERE) if there else Crashed(message=_GONE)
+            now: State = Crashed(message=_GONE)
+            if is_complete(run):
+                now = Completed(message=_ALL_THERE)
+            elif file_state(run).name == CANCELLED:  # by Ctrl-C, with no server to tell it to
+                now = Cancelled(message=_GONE)
             found.append(_Wrong(flow_run, now))
     return found
 

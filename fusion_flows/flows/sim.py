@@ -160,7 +160,7 @@ def _run(
     with (
         run_lock.hold_own(run, run_id),
         Connection(logger) as connection,
-        recorded(run, connection),
+        recorded(run, connection) as record,
     ):
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
@@ -192,7 +192,7 @@ def _run(
             told = follower.rows_at_the_end()
             return publish.find(run, config, inputs, partial, told, suspended=suspended)
 
-        last = LastNews(run, flow_run_id, connection, logger, follower, find)
+        last = LastNews(run, flow_run_id, connection, record, logger, follower, find)
         try:
             options = {
                 "config": run.config,

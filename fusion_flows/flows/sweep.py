@@ -177,31 +177,30 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             indent=1, exclude=None if sweep.sent_settings else {"sent_settings"}
         ),
     )
-    store = Store(settings.store)
-    store.describe(points)
-    known_stores.remember(store)
-    known_folders.remember(known_folders.RUNS, settings.runs_dir)
-    states = point_states(points, store.read(point.key for point in points), sweep.metric)
-    there = sum(state.is_done for state in states)
-    logger.info("Run directory: %s", run.path)
-    all_points = counted(len(points), "point")
-    logger.info("%s, %d of them complete in the store %s", all_points, there, store.folder)
-    is_new = not any(state.outcomes for state in states)
-    if is_new and (elsewhere := known_stores.hint({point.key for point in points}, store)):
-        logger.warning("%s", elsewhere)
-    wanted: Sequence[PointState] = states
-    if failed:
-        failures = failed_points(store, states)
-        wanted = [state for state in states if state.point.key in failures]
-        logger.info("%d of them failed last time: these are computed", len(wanted))
-
     with (
         run_lock.hold_own(run, run_id),
         Connection(logger) as connection,
-        recorded(run, connection),
+        recorded(run, connection) as record,
     ):
-        record = RunFile(run.provenance)
-        record.begin(
+        store = Store(settings.store)
+        store.describe(points)
+        known_stores.remember(store)
+        known_folders.remember(known_folders.RUNS, settings.runs_dir)
+        states = point_states(points, store.read(point.key for point in points), sweep.metric)
+        there = sum(state.is_done for state in states)
+        logger.info("Run directory: %s", run.path)
+        all_points = counted(len(points), "point")
+        logger.info("%s, %d of them complete in the store %s", all_points, there, store.folder)
+        is_new = not any(state.outcomes for state in states)
+        if is_new and (elsewhere := known_stores.hint({point.key for point in points}, store)):
+            logger.warning("%s", elsewhere)
+        wanted: Sequence[PointState] = states
+        if failed:
+            failures = failed_points(store, states)
+            wanted = [state for state in states if state.point.key in failures]
+            logger.info("%d of them failed last time: these are computed", len(wanted))
+        run_file = RunFile(run.provenance)
+        run_file.begin(
             sweep=sweep.template, points=len(points), engine=engine, store=str(store.folder)
         )
         if run.log.exists():  # of an attempt that was killed a moment ago
@@ -224,12 +223,12 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             return watch.held(follower.look)
 
         def write_last(partial: str, exit_code: int = 1) -> None:
-            _write_last(follower, run, record, sweep, states, partial, exit_code)
+            _write_last(follower, run, run_file, sweep, states, partial, exit_code)
 
         def draw(partial: str, suspended: bool) -> SweepFindings:
             return find(run, sweep, states, partial, suspended=suspended)
 
-        last = LastNews(run, flow_run_id, connection, logger, follower, draw, write_last)
+        last = LastNews(run, flow_run_id, connection, record, logger, follower, draw, write_last)
         try:
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
@@ -392,7 +391,7 @@ def _nothing_done(chunk: Sequence[PointState], store: Store) -> str:
 def _write_last(
     follower: SweepFollower,
     run: RunDirectory,
-    record: RunFile,
+    run_file: RunFile,
     sweep: Sweep,
     states: Sequence[PointState],
     partial: str,
@@ -400,7 +399,7 @@ def _write_last(
 ) -> None:
     """Write the tables of what there is when a run has ended; nothing here can end it worse."""
     try:
-        record.end(exit_code, redact(partial) or "complete")
+        run_file.end(exit_code, redact(partial) or "complete")
         follower.glance()
         write_tables(run.output, states, sweep.axes)
         write_parquet(run.output)

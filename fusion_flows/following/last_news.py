@@ -13,9 +13,10 @@ from fusion_flows.following.after_state import cancelled, cancelled_first, is_si
 from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM
+from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM, CANCELLED, SUSPENDED
 from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
+from fusion_flows.server.run_record import RunRecord
 from fusion_flows.server.watch import is_abandoned, silence
 
 
@@ -42,18 +43,22 @@ class LastNews(Generic[F]):
         run: RunDirectory,
         flow_run_id: UUID,
         connection: Connection,
+        record: RunRecord,
         logger: Logger | LoggerAdapter[Any],
         follower: _Follower,
         find: Callable[[str, bool], F],
         write: Callable[[str, int], None] = lambda partial, exit_code: None,
     ) -> None:
-        """find: reads and draws what was finished, of why results are missing and whether it is suspended.
+        """record: is told when somebody has cancelled or suspended the run.
+
+        find: reads and draws what was finished, of why results are missing and whether it is suspended.
 
         write: is called first when the run ends early, with that reason and the exit code to record.
         """
         self._run = run
         self._flow_run_id = flow_run_id
         self._connection = connection
+        self._record = record
         self._logger = logger
         self._follower = follower
         self._find = find
@@ -102,11 +107,14 @@ class LastNews(Generic[F]):
         """
         if is_abandoned():
             silence()
+        if isinstance(error, KeyboardInterrupt):
+            self._record.leave(CANCELLED)
         partial = "the run was ended before its time"
         self._write(partial, _exit_code(error))
         if not self._cancelled_first():
             self.show_later(partial)
             return None
+        self._record.leave(CANCELLED)
         self.show(partial)
         # A signal that is raised, Prefect would call a crash in between.
         return cancelled() if is_signal(error) else None
@@ -118,7 +126,10 @@ class LastNews(Generic[F]):
         if state.is_crashed():
             self.show_later(partial)
         else:
-            suspended = not self._cancelled_first() and state.is_paused()
+            is_cancelled = self._cancelled_first() or state.is_cancelled()
+            suspended = not is_cancelled and state.is_paused()
+            if is_cancelled or suspended:
+                self._record.leave(CANCELLED if is_cancelled else SUSPENDED)
             self.show(partial, suspended=suspended)
         return state
 

@@ -18,6 +18,7 @@ from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import (
+    RUNNING,
     FileState,
     file_state,
     recorded_flow_run,
@@ -202,7 +203,7 @@ def run_by_files(run: RunDirectory) -> Run:
         message=state.message,
         over=state.over,
         percent=percent,
-        news=as_ended(news) if state.over else news,
+        news=news if state.name == RUNNING else as_ended(news),
         created=_created(run),
         started=state.started,
         ended=state.ended,

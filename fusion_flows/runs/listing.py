@@ -22,7 +22,7 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import INTERRUPTED, file_state
+from fusion_flows.rundir.file_state import INTERRUPTED, write_cancelled
 from fusion_flows.rundir.files import FileEntry, Preview, list_files, preview
 from fusion_flows.runs.by_files import (
     corrected,
@@ -255,6 +255,8 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
         for one in found:
             _ask_to_cancel(client, one)
         ended = [_wait_until_over(client, one) if wait else refresh(client, one) for one in found]
+        for one in ended:
+            _write_if_cancelled(one)
     return [
         Ended(run=described(after), was_over=described(before).over)
         for before, after in zip(found, ended, strict=True)
@@ -514,6 +516,13 @@ def _wait_until_over(client: "SyncPrefectClient", found: Found) -> Found:
         time.sleep(_LOOK_SECONDS)
 
 
+def _write_if_cancelled(found: Found) -> None:
+    """Have the files of a run say that it is cancelled: one that waits or hangs cannot do so."""
+    state = found.state
+    if found.directory and found.flow_run and state and state.is_cancelled():
+        write_cancelled(found.directory, found.flow_run.id)
+
+
 def _is_going_on(found: Found, *, before_start: bool = False) -> bool:
     """Return whether a run has begun and is not over.  before_start: also one that waits."""
     flow_run = found.flow_run
@@ -533,7 +542,7 @@ def _or_by_hand(runs: Sequence[str]) -> Iterator[None]:
         for run in runs:
             with suppress(NoSuchRunError):
                 directory = find_by_files(run, _runs_dir(), error)
-                if file_state(directory).over:
+                if not run_lock.in_use(directory):
                     folders.append(shlex.quote(str(directory.path)))
         if not folders:
             raise

@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from fusion_flows.following.flow_ends import BY_SIGNAL
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import file_state
 
 from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import (
@@ -186,6 +188,9 @@ def test_ctrl_c_ends_a_run_called_from_python(
             process.send_signal(signal.SIGINT)
     assert process.wait(15) == -signal.SIGINT, "the caller is interrupted, too"
     assert server.run(run_id)["state_type"] == "CANCELLED"
+    state = file_state(RunDirectory(directory))
+    assert (state.name, state.over) == ("Cancelled", True)
+    assert f"`fusion run --resume {directory}` goes on" in state.message
 
 
 LOSE_ONE = """

@@ -13,7 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from fusion_flows.rundir.directory import run_id_of
+from fusion_flows.rundir.directory import RunDirectory, run_id_of
+from fusion_flows.rundir.file_state import file_state
 
 from .prefect_server import Prefect, wait_for
 from .started import GOING_ON, SMALL, endless_call, script, simulators
@@ -103,6 +104,18 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
     finally:
         alive.send_signal(signal.SIGINT)
         alive.wait(20)
+    # A server that was away at that moment has not heard of it.
+    running = {"state": {"type": "RUNNING"}, "force": True}
+    server.api("POST", f"flow_runs/{alive_id}/set_state", running)
+    assert alive_directory.name in maintain(server)["lost_runs"]
+    assert server.run(alive_id)["state_type"] == "CANCELLED"
+    # Nor have the files of a run that was killed while it was to be cancelled.
+    cancelling = {"state": {"type": "CANCELLING"}, "force": True}
+    server.api("POST", f"flow_runs/{dead_id}/set_state", cancelling)
+    assert file_state(RunDirectory(directory)).name == "Interrupted"
+    maintain(server)
+    assert server.run(dead_id)["state_type"] == "CANCELLED"
+    assert file_state(RunDirectory(directory)).name == "Cancelled"
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from prefect.states import Cancelled, Completed, Failed
 
 from fusion.sweep.store import Store
 from fusion_flows.command import cli
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import file_state
 from fusion_flows.runs import by_files, pausing
 from fusion_flows.runs.lookup import Found, RunError
 
@@ -168,6 +170,9 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Pr
         "strong>", "b>"
     )
     assert f"fusion run --resume {directory}" in report
+    state = file_state(RunDirectory(directory))
+    assert (state.name, state.over) == ("Suspended", False), "as Prefect says"
+    assert f"`fusion resume {directory.name}` goes on" in state.message
     shown = wait_for(lambda: last_artifacts(worker, run_id), 20, "the report in Prefect")
     assert "**Resume** on its page" in shown["report"]["data"]
     assert {row["stop"] for row in json.loads(shown["points"]["data"])} == {"suspended"}
@@ -194,12 +199,13 @@ def test_a_run_that_is_resumed_at_once_goes_on_in_one_process(worker: Prefect) -
 
 
 @pytest.mark.slow
-def test_a_paused_run_is_ended_by_cancel(worker: Prefect) -> None:
+def test_a_paused_run_is_ended_by_cancel(fusion: Fusion, worker: Prefect) -> None:
     run_id, directory = start(worker, SOME)
     pause(worker, run_id)
     wait_for(lambda: has_left(worker, run_id), 60, "the end of the flow's process")
-    worker.cancel(run_id)
+    assert fusion("cancel", directory.name).code == 0
     assert worker.finished(run_id, 10)["state_type"] == "CANCELLED"
+    assert file_state(RunDirectory(directory)).name == "Cancelled", "no process could write it"
     assert len(replications(directory)) > 1
 
 

@@ -17,7 +17,7 @@ from fusion_flows.command import cli
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import run_id_of
-from fusion_flows.rundir.file_state import FileState, file_state, is_complete
+from fusion_flows.rundir.file_state import FileState, file_state, is_complete, write_cancelled
 from fusion_flows.runs import by_files as runs_by_files
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.lookup import Run
@@ -134,6 +134,7 @@ def test_start_and_duration_are_the_same_with_and_without_a_server(
         assert there.duration_seconds is not None
         assert here.duration_seconds is not None
         assert there.duration_seconds <= here.duration_seconds
+        assert (there.state, there.over) == (here.state, here.over)
     # Of a run that is cancelled the flow knows the end that Prefect says.
     assert away[run_id_of(UUID(going_on))].duration_seconds == pytest.approx(
         found[run_id_of(UUID(going_on))].duration_seconds, abs=1e-3
@@ -167,7 +168,7 @@ def test_of_several_attempts_the_files_say_how_long_they_took_together(tmp_path:
 
 
 def test_an_end_is_told_from_the_files(tmp_path: Path) -> None:
-    run = rundir.create(tmp_path, "0123456789ab", "[general_settings]\n")
+    run, flow_run_id = rundir.create(tmp_path, "0123456789ab", "[general_settings]\n"), uuid4()
     assert file_state(run).name == "Interrupted", "it was ended before it began"
     for record, name in (
         ({"started": "2026-11-29T18:12:51+00:00"}, "Interrupted"),
@@ -180,9 +181,46 @@ def test_an_end_is_told_from_the_files(tmp_path: Path) -> None:
         assert is_complete(run) == (name == "Completed")
     with run_lock.hold(run):
         assert file_state(run).name == "Running"
+        write_cancelled(run, flow_run_id)
+        assert not run.flow_run.exists()
         assert not is_complete(run)
     run.provenance.write_text('{"exit_co')
     assert not is_complete(run)
+
+
+def test_of_a_cancelled_or_suspended_run_the_files_know_it(tmp_path: Path) -> None:
+    run = rundir.create(tmp_path, "0123456789ab", "[general_settings]\n")
+    began = datetime(2026, 11, 29, 18, tzinfo=UTC)
+    flow_run_id = uuid4()
+    flow_run = {
+        "flow_run_id": str(flow_run_id),
+        "started": began.isoformat(),
+        "attempt_started": began.isoformat(),
+        "ended": (began + timedelta(seconds=50)).isoformat(),
+        "duration_seconds": 50.0,
+    }
+    run.flow_run.write_text(json.dumps(flow_run))
+    simulator = {"started": began.isoformat(), "exit_code": 143}
+    for record in ({"exit_code": 130}, {"exit_code": 143}, {"exit_code": 1}, {}, {"exit_code": 0}):
+        run.provenance.write_text(json.dumps({**simulator, **record}))
+        run.flow_run.write_text(json.dumps(flow_run))
+        write_cancelled(run, uuid4())
+        assert file_state(run).name != "Cancelled", "it was another flow run"
+        write_cancelled(run, flow_run_id)
+        state = file_state(run)
+        assert (state.name, state.over, state.duration_seconds) == ("Cancelled", True, 50.0)
+        assert is_complete(run) == ("all was computed" in state.message)
+        assert is_complete(run) == (record == {"exit_code": 0})
+    # The simulator alone went on, and came to its end.
+    later = {"started": (began + timedelta(hours=1)).isoformat(), "exit_code": 0}
+    run.provenance.write_text(json.dumps(later))
+    assert file_state(run).name == "Completed"
+    run.provenance.write_text(json.dumps(simulator))
+    run.flow_run.write_text(json.dumps({**flow_run, "state": "Suspended"}))
+    state = file_state(run)
+    assert (state.name, state.over, state.ended) == ("Suspended", False, None)
+    assert state.duration_seconds == 50, "it no longer counts"
+    assert f"`fusion resume {run_id_of(flow_run_id)}`" in state.message
 
 
 def test_a_run_that_has_lost_its_process_has_no_eta() -> None:

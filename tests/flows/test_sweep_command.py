@@ -106,7 +106,7 @@ def test_a_sweep_that_was_ended_goes_on_by_the_command_that_is_told(
     by_files = wait_for(
         lambda: (run := run_by_files(RunDirectory(directory))).over and run, 30, "the end"
     )
-    assert by_files.state == "Interrupted"
+    assert by_files.state == "Cancelled"
     assert re.match(r"\d/4 points, .*/160 replications", by_files.news)
     known = worker.api("POST", "flow_runs/count", {})
     told = f"`fusion sweep {directory / 'sweep.json'}`"

@@ -228,7 +228,7 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     assert listing.returncode == 0, error
     found = {run["run_id"]: run for run in json.loads(out)}
     for run_id in (directory.name, of_sweep.name):
-        assert found[run_id]["state"] == "Interrupted"
+        assert found[run_id]["state"] == "Cancelled", "as the server says"
         assert found[run_id]["percent"] is not None
     assert goes_on in found[of_sweep.name]["message"]
     assert "6 points" in found[of_sweep.name]["news"]
