@@ -56,7 +56,7 @@ def _run(
         json: Print JSON, for programs.
     """
     _refuse_missing(template, resume, changes, overrides)
-    changed = submission.read_assignments(changes or (), overrides)
+    changed = submission.read_assignments(changes or (), overrides, template=template)
     run_id = submission.resumable(resume) if resume else ""
     return _simulate(template, changed, name=name, resume=run_id, detach=detach, json=json)
 
@@ -73,8 +73,8 @@ def _rerun(
     detach: Annotated[bool, Parameter(help="Hand the run to a worker and return at once.")] = False,
     json: Json = False,
 ) -> int:
-    changed = submission.read_assignments(changes or ())
     settings = str(run_again.settings_of(run).config)
+    changed = submission.read_assignments(changes or (), template=settings)
     return _simulate(settings, changed, name=name, resume="", detach=detach, json=json)
 
 

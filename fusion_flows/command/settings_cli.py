@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from fusion.config.config import ConfigError, Problem
 from fusion.config.counts import counted
 from fusion.network.topology import lengths_text
 from fusion_flows.command import catalogue, checking, explaining, new_file, submission
@@ -82,9 +83,8 @@ def _new(
     changes: Changes = None,
     json: Json = False,
 ) -> int:
-    written = new_file.new(
-        file, template=template, overrides=submission.read_assignments(changes or ())
-    )
+    overrides = submission.read_assignments(changes or (), template=template)
+    written = new_file.new(file, template=template, overrides=overrides)
     if json:
         print_json(written)
     else:
@@ -121,9 +121,17 @@ def _validate(
     overrides: OverridesFile = "",
     json: Json = False,
 ) -> int:
-    changed = submission.read_assignments(changes or (), overrides)
+    wrong: list[Problem] = []
+    try:
+        changed = submission.read_assignments(changes or (), overrides, template=file)
+    except ConfigError as error:
+        if not json:
+            raise
+        changed, wrong = {}, error.problems
     if json:
-        found = checking.check(file, changed)
+        found = (
+            checking.Checked(False, wrong, [], [], []) if wrong else checking.check(file, changed)
+        )
         lists = ("problems", "ignored", "dropped")
         print_json(found._asdict() | {name: as_dicts(getattr(found, name)) for name in lists})
         return DONE if found.valid else BAD_INPUT

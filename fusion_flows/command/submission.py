@@ -14,6 +14,7 @@ from fusion.config.other_names import meant_key
 from fusion.config.overrides import read_overrides
 from fusion.config.sections import DEFAULTS, HOME
 from fusion.config.templates import template_names
+from fusion_flows.command.checking import check
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory
@@ -51,18 +52,26 @@ class Submitted(BaseModel):
     """Workers that listen to its pool now; with none the run waits until one is started."""
 
 
-def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
+def read_assignments(
+    assignments: Sequence[str], file: str = "", *, template: str = ""
+) -> Overrides:
     """Return the overrides of a file with those of `section.key=value` texts over them.
 
     The section may be left out, as each key has one of its own. A value is read as in an INI file.
 
-    file: JSON or TOML, or nothing. Raises ConfigError with all problems.
+    file: JSON or TOML, or nothing. template: what they are to change; with problems here it is checked with
+    what could be read, so that nothing is found only at the next try.
+
+    Raises ConfigError with all problems.
     """
     overrides: Overrides = {}
-    if file:
-        for section, keys in read_overrides(file).items():
-            overrides[section] = dict(keys) if isinstance(keys, Mapping) else keys
     problems: list[Problem] = []
+    try:
+        read = read_overrides(file) if file else {}
+    except ConfigError as error:
+        read, problems = {}, error.problems
+    for section, keys in read.items():
+        overrides[section] = dict(keys) if isinstance(keys, Mapping) else keys
     given: dict[tuple[str, str], str] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -78,7 +87,8 @@ def read_assignments(assignments: Sequence[str], file: str = "") -> Overrides:
             given[section, key] = value.strip()
             _put(overrides, section, key, value.strip(), text, problems)
     if problems:
-        raise ConfigError(problems)
+        rest = check(template, overrides).problems if template else []
+        raise ConfigError([*problems, *rest])
     return overrides
 
 

@@ -27,7 +27,7 @@ from uuid import UUID
 
 import pytest
 
-from fusion.config.config import ConfigError, load_config
+from fusion.config.config import ConfigError, load_config, to_ini
 from fusion.config.sections import DEFAULTS, HOME, SECTIONS
 from fusion.config.templates import template_names
 from fusion_flows.command import cli, submission
@@ -431,6 +431,39 @@ def test_assignments_are_read_as_in_an_ini_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is given as 3, too"):
         read_assignments(["erlang_stop=3", "general_settings.erlang_stop=4"])
     assert "is given as 1, too" in str(told.value)
+
+
+def test_an_unreadable_change_hides_no_other_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    earlier = rundir.create(tmp_path / "runs", "0123456789ab", to_ini(load_config("quick")))
+    mine = tmp_path / "mine.ini"
+    mine.write_text("[general_settings]\nmax_iters = none\n")
+    changes = ["-s", "colour=red", "-s", "k_paths=many", "-s", "network=no.json"]
+    told = ["'colour=red': unknown key", "k_paths = many: ", "no.json: there is no such file"]
+    for words, more in (
+        (["run", "quick"], []),
+        (["run", str(mine), "--detach"], ["max_iters = none: "]),
+        (["run", "quick", "--overrides", "no.toml"], ["no.toml: "]),
+        (["validate", str(mine)], ["max_iters = none: "]),
+        (["validate", str(mine), "--json"], ["max_iters"]),
+        (["rerun", earlier.run_id], []),
+        (["new", str(tmp_path / "new.ini")], []),
+    ):
+        assert cli.main([*words, *changes]) == 2
+        out, error = capsys.readouterr()
+        if "--json" in words:
+            found = json.loads(out)
+            assert not found["valid"]
+            keys = [one["key"] for one in found["problems"]]
+            assert sorted(keys) == ["", "k_paths", "max_iters", "network"]
+            continue
+        assert all(one in error for one in (*told, *more)), (words, error)
+        assert error.count("(from -s") == len(told)
+    assert not (tmp_path / "new.ini").exists()
 
 
 def test_a_key_without_a_value_is_told_one_that_it_takes() -> None:
