@@ -209,7 +209,8 @@ class Sweep(BaseModel):
                 yield f"zip {n}: its axes must be equally long, and are {told}"
         for n, point in enumerate(self.points, start=1):
             if point.keys() != self.points[0].keys():
-                yield f"points: number {n} has other axes than number 1"
+                axes, first = (show(", ".join(each) or "none") for each in (point, self.points[0]))
+                yield f"points {n}: its axes must be those of points 1, {first}, and are {axes}"
         lengths_of_groups = [len(values_of(values)) for values in self.grid.values()]
         lengths_of_groups += [
             len(values_of(next(iter(group.values())))) for group in self.zip if group
@@ -390,11 +391,7 @@ def _is_meant(place: tuple[Any, ...], data: Any) -> bool:
 
 
 def _problem(error: Any, source: str) -> list[Problem]:
-    place = ".".join(
-        part
-        for part in map(str, error["loc"])
-        if not ("list[" in part or "dict[" in part or "Steps" in part)
-    )
+    place = _place(error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if not place:
         return [Problem("", "", None, line, source) for line in message.splitlines()]
@@ -407,7 +404,7 @@ def _problem(error: Any, source: str) -> list[Problem]:
     message = _MESSAGES.get(error["type"], message)
     kind = str(error["loc"][-1])
     if kind in _KINDS and len(error["loc"]) > 2:  # pydantic says of each that the value is not one
-        place, message = place.removesuffix(f".{kind}"), "must be a number, text, or true or false"
+        place, message = _place(error["loc"][:-1]), "must be a number, text, or true or false"
     if (
         error["type"] == "list_type"
         and error["loc"][0] in ("grid", "zip")
@@ -419,6 +416,22 @@ def _problem(error: Any, source: str) -> list[Problem]:
     if error["type"] == "extra_forbidden":
         message = _unknown(error["loc"])
     return [Problem("", place, brief(error["input"]), message, source)]
+
+
+def _place(parts: tuple[Any, ...]) -> str:
+    """Return a place in a sweep as a person counts: `grid.k_paths, value 1`, `zip 2, seed`, `points 1`."""
+    text = before = ""
+    for part in parts:
+        if isinstance(part, int):
+            is_group = before in ("zip", "points")
+            text += f" {part + 1}" if is_group else f", value {part + 1}"
+        elif "list[" in part or "dict[" in part or "Steps" in part:
+            continue
+        else:
+            between = "." if before else ", "
+            text += f"{between}{part}" if text else part
+        before = "" if isinstance(part, int) else part
+    return text
 
 
 def _choices_of(name: str) -> tuple[str, ...]:

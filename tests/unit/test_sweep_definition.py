@@ -65,7 +65,10 @@ def test_steps_are_exact() -> None:
             ["a list of groups of axes, such as zip = [{k_paths = [1, 5], path_choice = ["],
         ),
         ({"points": {"seed": 1}}, ["a list of combinations, such as points = [{seed = 1}, {s"]),
-        ({"points": [{"seed": 1}, {"k_paths": 1}]}, ["number 2 has other axes than number 1"]),
+        (
+            {"points": [{"seed": 1}, {"k_paths": 1}]},
+            ["points 2: its axes must be those of points 1, seed, and are k_paths"],
+        ),
         ({"grid": {"erlang": {"start": 1, "stop": 9}}}, ["grid.erlang", "step or count"]),
         ({"grid": {"erlang": {"start": 9, "stop": 1, "count": 2}}}, ["is below start"]),
         ({"grid": {"erlang": {"start": 0, "stop": 1, "count": 3, "scale": "log"}}}, ["above 0"]),
@@ -204,7 +207,10 @@ def test_a_condition_may_ask_what_a_text_begins_with() -> None:
         ([], "grid.k_paths = []: must have one value at least (from here)"),
         ({"start": 1, "stop": 2}, "give step or count, and not both (from here)"),
         (3, "must be a list of values, or start, stop and step or count (from here)"),
-        ([[1], 2], "grid.k_paths.0 = [1]: must be a number, text, or true or false (from here)"),
+        (
+            [1, [2]],
+            "grid.k_paths, value 2 = [2]: must be a number, text, or true or false (from here)",
+        ),
     ],
 )
 def test_values_of_an_axis_are_told_as_what_they_are_meant_to_be(values: Any, told: str) -> None:
@@ -212,6 +218,39 @@ def test_values_of_an_axis_are_told_as_what_they_are_meant_to_be(values: Any, to
         make_sweep({"grid": {"k_paths": values}}, "here")
     assert len(error.value.problems) == 1
     assert told in str(error.value)
+
+
+def test_places_in_lists_are_counted_from_one() -> None:
+    with pytest.raises(ConfigError) as error:
+        make_sweep(
+            {
+                "grid": {"erlang": [100, [200]]},
+                "zip": [
+                    {"k_paths": [1, 2]},
+                    {"seed": [1, [2]], "guard_slots": 3},
+                    {"max_iters": {"start": 1, "stop": "many", "step": 1}},
+                ],
+                "points": [{"path_order": "km"}, {"path_order": ["hops"]}, 3],
+            },
+            "here",
+        )
+    assert [f"{each.key} = {each.value}" for each in error.value.problems] == [
+        "grid.erlang, value 2 = [200]",
+        "zip 2, seed, value 2 = [2]",
+        "zip 2, guard_slots = 3",
+        "zip 3, max_iters.stop = many",
+        "points 2, path_order = ['hops']",
+        "points 3 = 3",
+    ]
+    assert "zip 2: its axes must be equally long" in str(
+        refused({"zip": [{"seed": [1]}, {"k_paths": [1, 2], "guard_slots": [1]}]})
+    )
+
+
+def refused(data: object) -> ConfigError:
+    with pytest.raises(ConfigError) as error:
+        make_sweep(data, "here")
+    return error.value
 
 
 def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
