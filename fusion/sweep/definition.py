@@ -209,8 +209,8 @@ class Sweep(BaseModel):
                 yield f"zip {n}: its axes must be equally long, and are {told}"
         for n, point in enumerate(self.points, start=1):
             if point.keys() != self.points[0].keys():
-                axes, first = (show(", ".join(each) or "none") for each in (point, self.points[0]))
-                yield f"points {n}: its axes must be those of points 1, {first}, and are {axes}"
+                own, first = (show(", ".join(each) or "none") for each in (point, self.points[0]))
+                yield f"points {n}: its axes must be those of points 1, {first}, and are {own}"
         lengths_of_groups = [len(values_of(values)) for values in self.grid.values()]
         lengths_of_groups += [
             len(values_of(next(iter(group.values())))) for group in self.zip if group

@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         from fusion_flows.command.failures import told
 
-        code = told(error, given.arguments if given else {})
+        code = told(error, words[0] if words else "", given.arguments if given else {})
         if code is None:
             raise
         return code

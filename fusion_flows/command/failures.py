@@ -17,6 +17,7 @@ from fusion.sweep.store import StoreError
 from fusion_flows.command import catalogue, run_here, sweeps, up
 from fusion_flows.command.examples import SUMMARIES
 from fusion_flows.command.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
+from fusion_flows.command.other_files import misplaced
 from fusion_flows.command.terminal import print_note, print_problem
 from fusion_flows.flows.load_search import SearchFailedError
 from fusion_flows.rundir.directory import RunDirectoryError
@@ -43,11 +44,21 @@ _NOT_THERE = listing.NoSuchRunError | FileRefusedError
 """What was named wrongly: a run, a file of it. It is a mistake in the command, as every other name is."""
 
 
-def told(error: Exception, given: Mapping[str, Any]) -> int | None:
+_OF_WHAT_WAS_GIVEN = (
+    *(ConfigError, ArgumentError, StoreError, RunDirectoryError, NoServerError),
+    *(listing.RunError, FileRefusedError),
+)
+
+
+def told(error: Exception, verb: str, given: Mapping[str, Any]) -> int | None:
     """Print what went wrong and return the exit code; None: nobody expected this, a traceback is wanted.
 
     given: the arguments of the verb.
     """
+    if isinstance(error, _OF_WHAT_WAS_GIVEN) and (lines := misplaced(verb, given)):
+        # What the verb has made of it would only mislead.
+        print_problem("\n".join(lines))
+        return BAD_INPUT
     if isinstance(error, run_here.InterruptedRunError):
         print_note(f"\n{error}")
         return INTERRUPTED

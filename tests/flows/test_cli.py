@@ -271,16 +271,26 @@ NETWORK = '{"nodes": [{"id": 1}, {"id": 2}], "links": [{"source": 1, "target": 2
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["validate", "s.toml"], "a sweep is checked by `fusion plan s.toml`"),
-        (["validate", "s.toml", "--json"], "a sweep is checked by `fusion plan s.toml`"),
-        (["run", "s.toml"], "computed by `fusion sweep s.toml`"),
-        (["validate", "o.json"], "checked by `fusion validate TEMPLATE --overrides o.json`"),
-        (["validate", "net.json"], "checked by `fusion validate quick -s network=./net.json`"),
-        (["run", "net.graphml"], "checked by `fusion validate quick -s network=./net.graphml`"),
+        (
+            ["validate", "s.toml"],
+            "s.toml is a sweep file, and `fusion validate` takes the name of a",
+        ),
+        (
+            ["validate", "s.toml", "--json"],
+            "is a sweep file, not an INI file; `fusion plan s.toml`",
+        ),
+        (["run", "s.toml"], "`fusion plan s.toml` checks it, `fusion sweep s.toml` computes it"),
+        (["validate", "o.json"], "`fusion validate TEMPLATE --overrides o.json` checks it"),
+        (["validate", "net.json"], "`fusion validate quick -s network=./net.json` checks it"),
+        (["run", "net.graphml"], "`fusion topology net.graphml` draws it"),
         (["validate", "other.json"], "if it is a sweep, `fusion plan other.json` checks it"),
         (["validate", "none.toml"], "there is no such template"),
-        (["new", "new.ini", "--from", "s.toml"], "a sweep is checked by `fusion plan s.toml`"),
-        (["sweep", "study.ini"], "simulated by `fusion run study.ini`"),
+        (["new", "new.ini", "--from", "s.toml"], "s.toml is a sweep file, and `fusion new` takes"),
+        (
+            ["sweep", "study.ini"],
+            "`fusion validate study.ini` checks it, `fusion run study.ini` sim",
+        ),
+        (["plan", "both.toml"], "a section goes in overrides, as overrides.routing_settings"),
         (["plan", "quick"], "`fusion run` takes templates and INI files"),
         (["validate", "quick", "--overrides", "bad.toml"], "k_paths = 0: must be"),
         (["validate", "quick", "--overrides", "o.json"], ""),
@@ -302,12 +312,101 @@ def test_a_file_of_another_kind_is_told_what_takes_it(
         ("net.json", NETWORK),
         ("net.graphml", "<graphml/>"),
         ("other.json", "[1]"),
+        ("both.toml", "[grid]\nk_paths = [1]\n[routing_settings]\nk_paths = 0\n"),
         ("study.ini", ""),
     ):
         Path(name).write_text(text)
     assert cli.main(words) == (2 if said else 0)
     found = capsys.readouterr()
     assert said in found.out + found.err
+
+
+KINDS = {
+    "study.ini": "an INI file",
+    "o.json": "an overrides file",
+    "s.toml": "a sweep file",
+    "net.json": "a topology",
+    "net.txt": "a topology",
+    "run": "a run directory",
+    "run/points.csv": "a table of results",
+    "points.csv": "a table of results",
+    "replications.jsonl": "a replication file",
+    "run/logs/sim.log": "a file of a run",
+    "runs": "a folder of runs",
+    "store": "a store",
+    "policy.py": "a Python file",
+    "sweep.ipynb": "a notebook",
+}
+
+
+def of_all_kinds(folder: Path) -> None:
+    """Write a file or folder of each kind."""
+    for name in ("run/logs", "runs/0123456789ab", "store/points", "store/outcomes"):
+        (folder / name).mkdir(parents=True)
+    results = "erlang,offered_erlang,replications,requests,blocking_probability\n"
+    for name, text in (
+        ("study.ini", ""),
+        ("o.json", '{"routing_settings": {"k_paths": 2}}'),
+        ("s.toml", "[grid]\nk_paths = [1, 2]\n"),
+        ("net.json", NETWORK),
+        ("net.txt", "1 2 9\n2 3 9\n"),
+        *((f"{run}/config.ini", "") for run in ("run", "runs/0123456789ab")),
+        ("run/run.json", "{}"),
+        *(("run/points.csv", results), ("points.csv", results)),
+        ("replications.jsonl", '{"content_key": "9203", "config": {}}\n'),
+        ("run/logs/sim.log", "140 Erlang: blocking 0.0072\n"),
+        ("policy.py", "def choose(): pass\n"),
+        ("sweep.ipynb", "{}"),
+    ):
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        (["run", "FILE"], ["an INI file"]),
+        (["run", "quick", "--overrides", "FILE"], ["an overrides file"]),
+        (["run", "--resume", "FILE"], ["a run directory"]),
+        (["validate", "FILE"], ["an INI file"]),
+        (["validate", "quick", "--overrides", "FILE"], ["an overrides file"]),
+        (["new", "new.ini", "--from", "FILE"], ["an INI file"]),
+        *((each, ["a sweep file"]) for each in (["plan", "FILE"], ["sweep", "FILE"])),
+        *((each, ["a sweep file"]) for each in (["plot", "FILE"], ["loads-at", "FILE", "0.1"])),
+        (["find-load", "FILE", "0.1"], ["a sweep file"]),
+        (["schedule", "FILE", "0 0 * * *"], ["a sweep file"]),
+        (["compare", "FILE", "k_paths"], ["a sweep file"]),
+        *((["diff", *each], ["an INI file"]) for each in (["FILE", "quick"], ["quick", "FILE"])),
+        (["topology", "FILE"], ["a topology", "a run directory"]),
+        (["report", "FILE"], ["a sweep file", "a run directory"]),
+        (["merge", "FILE"], ["a store"]),
+        *(
+            ([verb, "FILE"], [])
+            for verb in ("rerun", "show", "open", "logs", "pause", "resume", "cancel", "explain")
+        ),
+        (["delete", "FILE", "--yes"], []),
+    ],
+    ids=lambda each: " ".join(each[:1] + [word for word in each if word.startswith("--")]),
+)
+def test_every_verb_says_what_kind_of_file_it_was_given(
+    words: list[str],
+    taken: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.delenv("FUSION_RUNS_DIR", raising=False)
+    of_all_kinds(tmp_path)
+    for name, kind in KINDS.items():
+        if kind in taken:
+            continue
+        assert cli.main([name if word == "FILE" else word for word in words]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"fusion: {name} is {kind}, and `fusion {words[0]}"), error
+        assert error.count("\n") == 1
+        assert "; " in error, "and what takes it"
 
 
 def test_what_diff_prints_for_a_default_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
