@@ -217,10 +217,10 @@ def _lost_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
                 found.append(_Wrong(flow_run, Cancelled(message=_GONE)))
         elif run is not None:
             now: State = Crashed(message=_GONE)
-            if is_complete(run):
-                now = Completed(message=_ALL_THERE)
-            elif file_state(run).name == CANCELLED:  # by Ctrl-C, with no server to tell it to
+            if file_state(run).name == CANCELLED:  # by Ctrl-C, with no server to tell it to
                 now = Cancelled(message=_GONE)
+            elif is_complete(run):
+                now = Completed(message=_ALL_THERE)
             found.append(_Wrong(flow_run, now))
     return found
 
