@@ -34,7 +34,7 @@ Row = dict[str, Any]
 _SECONDS_BETWEEN_WRITES = 2.0
 
 
-def _csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
     """Return rows as CSV. Floats keep all their digits; NaN becomes an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -72,8 +72,8 @@ class Tables:
             ("bit_rates", bit_rate_rows(replications, scenario, confidence)),
             *_failure_tables(replications, scenario, confidence),
         ):
-            self._headers[table] = _csv_lines([rows[0]])
-            lines = _csv_lines(row.values() for row in rows)
+            self._headers[table] = csv_lines([rows[0]])
+            lines = csv_lines(row.values() for row in rows)
             self._lines.setdefault(table, {})[state.erlang] = lines
         if scenario.conventions is None:
             path = self._directory / load_file_name(state.erlang)
@@ -110,15 +110,15 @@ class ReplicationTable:
         row = replication_row(replication)
         with self._path.open("a", encoding="utf-8", newline="") as file:
             if not self._has_header:
-                file.write(_csv_lines([row]))
+                file.write(csv_lines([row]))
                 self._has_header = True
-            file.write(_csv_lines([row.values()]))
+            file.write(csv_lines([row.values()]))
 
     def rewrite(self, replications: Iterable[Replication]) -> None:
         """Replace the rows by those of these replications, in this order."""
         rows = [replication_row(each) for each in replications]
         with atomic_file(self._path) as file:
-            file.write(_csv_lines(rows[:1]) + _csv_lines(row.values() for row in rows))
+            file.write(csv_lines(rows[:1]) + csv_lines(row.values() for row in rows))
         self._has_header = bool(rows)
 
 

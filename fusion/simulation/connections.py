@@ -36,7 +36,7 @@ from fusion.scenario.failures import Failure
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
-from fusion.simulation.served import Interrupted, Served
+from fusion.simulation.served import Interrupted, Placed, Served
 from fusion.simulation.user_policy_loop import loop_for_connections
 
 
@@ -130,6 +130,21 @@ class ConnectionSimulation(Served):
         row = np.empty(int(self._state.cursor[CONNECTION + 1]), dtype=np.int32)
         state = self._state
         return row, int(rows_in(state.bucket, state.next_connection, row))
+
+    def up(self) -> Placed:
+        """Return the lightpaths that are up at the last arrival."""
+        state, rows = self._state, []
+        for oldest in state.oldest.tolist():
+            each = oldest
+            while each >= 0:
+                rows.append(each)
+                each = int(state.following[each])
+        row = np.array(rows, dtype=np.int64)
+        return Placed(
+            *(state.path[row], state.plane[row], state.start[row], state.width[row]),
+            *(state.column[row], state.until[row]),
+            np.zeros(len(row), dtype=np.bool_),
+        )
 
     def remaining(self, now: float) -> Floats:
         """Return the time that each connection that is up will still stay."""

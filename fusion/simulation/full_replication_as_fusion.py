@@ -90,7 +90,8 @@ def _trajectory(scenario: Scenario, requests: Requests, diary: Diary, records: i
     outcome = diary.outcome[:, [LIGHTPATHS, TRANSPONDERS, PATH, PLACE]].astype(np.int32)
     begin = requests.arrival[entries[:, 0]]
     # What is up at the last departure has ended with it.
-    lasted = diary.measured[:records, UNTIL] - begin
+    until = diary.measured[:records, UNTIL].copy()
+    lasted = until - begin
     use = np.full(records, 100.0)
     known = np.isfinite(lasted) & (lasted > 0)
     carried = diary.measured[:records, IN_USE]
@@ -104,6 +105,7 @@ def _trajectory(scenario: Scenario, requests: Requests, diary: Diary, records: i
         np.column_stack([entries[:, 4], entries[:, 5], rate]).astype(np.int32),
         diary.outcome[:, 4] == _GROOMED_AS_A_WHOLE,
         diary.weight,
+        until,
         np.column_stack([diary.measured[:records, SHOWN], use]),
     )
 

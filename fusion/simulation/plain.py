@@ -22,7 +22,7 @@ from fusion.scenario.failures import Failure
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
-from fusion.simulation.served import Interrupted, Served
+from fusion.simulation.served import Interrupted, Placed, Served
 from fusion.simulation.user_policy_loop import event_loop
 
 
@@ -67,6 +67,16 @@ class PlainSimulation(Served):
         """Return the time that each lightpath that is up will still stay."""
         left = self._state.departure[: int(self._state.cursor[1])] - now
         return left[left > 0.0]
+
+    def up(self) -> Placed:
+        """Return the lightpaths that are up at the last arrival."""
+        state, rows = self._state, int(self._state.cursor[1])
+        row = np.flatnonzero(state.departure[:rows] > self.now())
+        return Placed(
+            *(state.path[row], state.plane[row], state.start[row], state.width[row]),
+            *(state.bit_rate[row], state.departure[row]),
+            np.zeros(len(row), dtype=np.bool_),
+        )
 
     def fail(self, hit: Flags, now: float, failure: Failure, stream: np.random.Generator) -> Toll:
         """Interrupt what is up on some paths, and restore what can be."""

@@ -36,7 +36,7 @@ from fusion.scenario.recovery import switchover_ms
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
-from fusion.simulation.served import Interrupted, Served
+from fusion.simulation.served import Interrupted, Placed, Served
 
 
 class ProtectedSimulation(Served):
@@ -112,6 +112,23 @@ class ProtectedSimulation(Served):
         """Return the connections, also those that have ended since the last arrival."""
         row = np.empty(int(self._state.cursor[ROWS]), dtype=np.int32)
         return row[: int(rows_in(self._state.bucket, self._state.following, row))]
+
+    def up(self) -> Placed:
+        """Return the lightpaths that are up at the last arrival, both of each connection."""
+        state, row = self._state, self._up()
+        row = row[state.departure[row] > self.now()]
+        legs = (WORKING, BACKUP)
+        plane, start, width = (
+            np.concatenate([of_leg[row, leg] for leg in legs])
+            for of_leg in (state.plane, state.start, state.width)
+        )
+        return Placed(
+            np.concatenate([state.path[row] + leg for leg in legs]),
+            *(plane, start, width),
+            np.tile(state.bit_rate[row], len(legs)),
+            np.tile(state.departure[row], len(legs)),
+            np.repeat([leg == BACKUP for leg in legs], len(row)),
+        )
 
     def remaining(self, now: float) -> Floats:
         """Return the time that each connection that is up will still stay."""

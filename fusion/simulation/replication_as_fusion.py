@@ -44,11 +44,15 @@ def replicate_as_fusion(
 
 
 def trajectory(
-    scenario: Scenario, conventions: Conventions, load: float, replication: int
+    scenario: Scenario,
+    conventions: Conventions,
+    load: float,
+    replication: int,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Trajectory:
-    """Return what is decided in one replication at a load in Erlang."""
+    """Return what is decided in one replication at a load in Erlang. Raises Stopped."""
     requests = draw_requests(conventions.stream, load, replication)
-    return _serve(scenario, conventions, load, requests, lambda: False)[0]
+    return _serve(scenario, conventions, load, requests, stopped)[0]
 
 
 def _serve(
@@ -100,8 +104,13 @@ def _serve_alone(
         _as_made(scenario, lightpath),
         np.zeros(count, dtype=np.bool_),
         scenario.candidates.length_km[path],
+        _departure(requests)[lightpath[:, 0]],
     )
     return found, Counted(float(requests.arrival[-1]), tally, new_count())
+
+
+def _departure(requests: Requests) -> NDArray[np.float64]:
+    return requests.arrival + requests.holding
 
 
 def _as_made(scenario: Scenario, lightpath: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -161,5 +170,6 @@ def _serve_connections(
         _as_made(scenario, lightpath),
         np.zeros(number, dtype=np.bool_),
         scenario.candidates.length_km[ledger.outcome[:, PATH]],
+        _departure(requests)[lightpath[:, 0]],
     )
     return found, Counted(float(requests.arrival[-1]), tally, count)

@@ -34,6 +34,22 @@ class Interrupted(NamedTuple):
     departure: Floats
 
 
+class Placed(NamedTuple):
+    """Lightpaths that are up, all arrays [lightpath].
+
+    path, plane, start, width: int32, guard band included. column: int32, of `Network.width`. until: float64,
+    when each ends. is_backup: bool, whether it protects another one.
+    """
+
+    path: Int32s
+    plane: Int32s
+    start: Int32s
+    width: Int32s
+    column: Int32s
+    until: Floats
+    is_backup: Flags
+
+
 class Served(ABC):
     """Requests that are served one after the other."""
 
@@ -55,6 +71,10 @@ class Served(ABC):
     def serve(self, chunk: Requests, decision: Int32s = NO_DECISIONS) -> None:
         """Serve requests; decision: as for `event_loop.serve`."""
         self._serve(chunk, self._tally, self._count, self._scenario.sample_every, decision)
+
+    @abstractmethod
+    def up(self) -> Placed:
+        """Return the lightpaths that are up at the last arrival."""
 
     def now(self) -> float:
         """Return the time of the last arrival."""
