@@ -13,7 +13,7 @@ from fusion.kernel.arrays import Network
 from fusion.kernel.protection import Protection
 from fusion.kernel.records import Service
 from fusion.network.planes import Plane, planes_of
-from fusion.network.topology import Topology
+from fusion.network.spectra import spectra_of
 from fusion.scenario.candidate_paths import Candidates, candidate_paths, candidates_of
 from fusion.scenario.columns import columns_of
 from fusion.scenario.conventions import Conventions, conventions_of
@@ -72,7 +72,7 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     topology, names = inputs.topology, inputs.topology.nodes
     paths = candidate_paths(config, inputs)
     planes = planes_of(config)
-    links, link_km = _spectra(config, topology)
+    links, link_km = spectra_of(config, topology)
     columns = columns_of(config, inputs.modulation, paths)
     network, lightpaths = network_of(config, inputs.modulation, paths, planes, len(links), columns)
     return Scenario(
@@ -94,15 +94,3 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         candidates=candidates_of(config, paths),
         lightpaths=lightpaths,
     )
-
-
-def _spectra(
-    config: Config, topology: Topology
-) -> tuple[tuple[tuple[str, str], ...], tuple[float, ...]]:
-    """Return (from, to) names and km of each spectrum: with separate directions of both of a link."""
-    names = topology.nodes
-    links = tuple((names[a], names[b]) for a, b, _ in topology.links)
-    km = tuple(km for _, _, km in topology.links)
-    if config.topology_settings.link_directions == "separate":
-        return links + tuple((b, a) for a, b in links), km * 2
-    return links, km

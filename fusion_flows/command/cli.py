@@ -32,7 +32,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
             *("run", "rerun", "runs", "show", "open", "logs"),
             *("pause", "resume", "cancel", "delete", "clean"),
         ),
-        "picture_cli": ("report",),
+        "picture_cli": ("report", "spectrum"),
     },
     "Sweeps": {
         "sweep_cli": (

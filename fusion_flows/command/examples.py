@@ -7,6 +7,7 @@ SUMMARIES: dict[str, str] = {
     "templates": "List the shipped templates, and your own in FUSION_TEMPLATES_DIR.",
     "topologies": "List the shipped topologies. `network` takes one of these names, or the path of your "
     "own file.",
+    "spectrum": "Draw which lightpath holds which slots of each link at one moment, and write the table.",
     "topology": "Draw a network, or how full its links were in a run, as PNG, PDF and SVG.",
     "examples": "Write the shipped examples into a folder: sweeps, policies to change, a learner, a "
     "notebook.",
@@ -68,6 +69,11 @@ EXAMPLES: dict[str, str] = {
 """,
     "topologies": """
   fusion topologies
+""",
+    "spectrum": """
+  fusion spectrum 9f0f                   # a run, at its end, at the highest load
+  fusion spectrum 9f0f --load 160 --request 5000 --color modulation
+  fusion spectrum my.ini -s allocation_method=best_fit
 """,
     "topology": """
   fusion topology usnet_ptrnet           # a shipped one

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fusion_flows.command import pictures
+from fusion_flows.command import pictures, spectrum, submission
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import print_json
-from fusion_flows.command.verb import Json, text_of
+from fusion_flows.command.verb import Changes, Json, text_of
 
 
 @text_of(pictures.topology)
@@ -22,6 +22,39 @@ def _topology(
 ) -> int:
     paths = pictures.topology(
         network, metric=metric, load=load, title=title, to=to, length_key=length_key
+    )
+    if json:
+        print_json(paths)
+    else:
+        print("\n".join(map(str, paths)))
+    return DONE
+
+
+@text_of(spectrum.spectrum)
+def _spectrum(
+    what: str,
+    /,
+    *,
+    changes: Changes = None,
+    load: float | None = None,
+    replication: int = 0,
+    request: int | None = None,
+    core: int = 0,
+    color: str = "lightpath",
+    title: str | None = None,
+    to: str = "",
+    json: Json = False,
+) -> int:
+    paths = spectrum.spectrum(
+        what,
+        overrides=submission.read_assignments(changes or ()),
+        load=load,
+        replication=replication,
+        request=request,
+        core=core,
+        color=color,
+        title=title,
+        to=to,
     )
     if json:
         print_json(paths)

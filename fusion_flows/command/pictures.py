@@ -74,8 +74,8 @@ def topology(
         from fusion_flows.report.results import read_results
         from fusion_flows.report.run_page import network_figure
 
-        run = _run(network)
-        config, inputs = _read(run)
+        run = run_of(network)
+        config, inputs = inputs_of(run)
         results = read_results(run, load)
         if results.load is None:
             loads = ", ".join(f"{row['erlang']:g}" for row in results.points) or "none yet"
@@ -123,7 +123,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
         page = sweep_page(sweep, states, _missing(states), file=Path(what))
         target = Path(to or f"{Path(what).stem}-report.html")
     else:
-        run = _run(what)
+        run = run_of(what)
         target = Path(to) if to else run.report
         if run.sweep.is_file():
             sweep, states, store = states_of(run.sweep, store_of_run(run), quiet=True)
@@ -134,7 +134,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
         else:
             from fusion_flows.report.run_page import run_page
 
-            page = run_page(run, *_read(run), why_partial(run))
+            page = run_page(run, *inputs_of(run), why_partial(run))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         return write_html(page, target)
@@ -170,7 +170,7 @@ def _network(name: str, length_key: str) -> Topology | None:
         raise ConfigError(problems) from None
 
 
-def _run(name: str) -> RunDirectory:
+def run_of(name: str) -> RunDirectory:
     """Return the directory of a run: by its path, by its id without a server, else by its name."""
     if (path := rundir.absolute(name)).is_dir():
         run = RunDirectory(path)
@@ -182,7 +182,8 @@ def _run(name: str) -> RunDirectory:
     return find_directory(name, Settings().runs_dir)
 
 
-def _read(run: RunDirectory) -> tuple[Config, Inputs]:
+def inputs_of(run: RunDirectory) -> tuple[Config, Inputs]:
+    """Return the settings and the input files of a run. Raises RunDirectoryError for a sweep."""
     if not run.config.is_file():
         raise RunDirectoryError(f"{run.path} is of a sweep, which has many networks")
     config = read_config(run.config).config

@@ -21,7 +21,7 @@ def simulator(
 ) -> ProcessTree:
     """Start a command line of `fusion.cli`; the rest as for `ProcessTree`.
 
-    name: run_sim, run_points or find_loads. options: name without dashes -> value.
+    name: run_sim, run_points, find_loads or spectrum. options: name without dashes -> value.
     """
     command = [sys.executable, "-m", f"fusion.cli.{name}"]
     for option, value in options.items():

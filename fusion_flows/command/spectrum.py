@@ -1,0 +1,178 @@
+"""The spectrum of a network at one moment of a run, drawn at the command."""
+
+import csv
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fusion.config.config import Config, load_config, to_ini
+from fusion.config.problems import nearest
+from fusion.config.templates import template_names
+from fusion.network.planes import planes_of
+from fusion.network.spectra import spectra_of
+from fusion.scenario.inputs import Inputs, read_inputs
+from fusion_flows.command.other_files import refuse_other_files
+from fusion_flows.command.pictures import inputs_of, run_of
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.log_stream import LogStream, tail
+from fusion_flows.runs.lookup import NoSuchRunError
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings
+
+_PREFIX = "fusion.cli.spectrum: "
+_LOOK_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
+
+
+def spectrum(
+    what: str,
+    /,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    load: float | None = None,
+    replication: int = 0,
+    request: int | None = None,
+    core: int = 0,
+    color: str = "lightpath",
+    title: str | None = None,
+    to: Path | str = "",
+) -> list[Path]:
+    """Draw which lightpath holds which slots of each link at one moment, and write the table.
+
+    The replication is simulated once more up to this moment, which gives what it was in the run. The
+    table spectrum.csv has a row for each lightpath on each of its links.
+
+    Args:
+        what: A run: its id (the first 4 digits are enough), its name or its directory. Or a template or
+            an INI file.
+        overrides: What to change in a template or an INI file: {"section": {"key": value}}.
+        load: Load in Erlang; default: the highest of the run.
+        replication: Number of the replication, from 0.
+        request: Number of the request, after the warm-up, when it has just been served; default: the
+            last.
+        core: Core that is drawn, from 0; the table has all.
+        color: What colours a lightpath: lightpath, so that neighbours differ; modulation; or
+            bit_rate_gbps.
+        title: Title above the picture; default: network, policy, load and moment. "" for none.
+        to: Folder for the files; default: that of the run's pictures, or plots here.
+
+    Returns the files: PNG, PDF, SVG and CSV.
+
+    Raises:
+        ConfigError: All that is wrong with the settings.
+        ArgumentError: There is no such moment, core or colouring, or the folder cannot be written.
+        NoSuchRunError: It is neither a run nor settings, or several runs have the name.
+        RunDirectoryError: It is a sweep, which has many networks.
+        RuntimeError: The simulator failed.
+    """
+    from fusion_flows.pictures.spectrum import COLORINGS, Band, spectrum_figure
+
+    if color not in COLORINGS:
+        allowed = ", ".join(COLORINGS)
+        raise ArgumentError(f"--color {color}: must be one of {allowed}{nearest(color, COLORINGS)}")
+    run, config, inputs = _settings(what, overrides)
+    planes = planes_of(config)
+    cores = sorted({plane.core for plane in planes})
+    if core not in cores:
+        allowed = f"0 to {cores[-1]}" if len(cores) > 1 else "0, as there is one core"
+        raise ArgumentError(f"--core {core}: must be {allowed}")
+    if load is None:
+        load = max(config.loads)
+    if request is None:
+        request = config.general_settings.num_requests
+    table = _simulated(config, load=load, replication=replication, request=request)
+    rows = _rows(table)
+    links, _ = spectra_of(config, inputs.topology)
+    moment = f"after request {request:,} of replication {replication}"
+    shown = [inputs.topology.name, config.policy, f"{load:g} Erlang", moment]
+    if len(cores) > 1:
+        shown.append(f"core {core}")
+    figure = spectrum_figure(
+        [row for row in rows if row["core"] == core],
+        links,
+        [Band(plane.band, plane.slots) for plane in planes if plane.core == core],
+        ", ".join(shown) if title is None else title,
+        color=color,
+        arrows=config.topology_settings.link_directions == "separate",
+    )
+    folder = Path(to) if to else (run.plots if run else Path("plots"))
+    name = f"spectrum-{load:g}-{replication}-{request}"
+    if not run or to:
+        name = f"{inputs.topology.name}-{f'{run.run_id}-' if run else ''}{name}"
+    name += f"-core{core}" if core else ""
+    return _saved(figure, folder, name, table)
+
+
+def _settings(
+    what: str, overrides: Mapping[str, Any] | None
+) -> tuple[RunDirectory | None, Config, Inputs]:
+    templates = Settings().templates_dir
+    is_settings = what in template_names(templates) or Path(what).is_file()
+    if is_settings or Path(what).suffix.lower() == ".ini":
+        refuse_other_files(what)
+        config = load_config(what, overrides, templates_dir=templates)
+        return None, config, read_inputs(config, quiet=True)
+    try:
+        run = run_of(what)
+    except NoSuchRunError:
+        if near := nearest(what, template_names(templates)):
+            raise NoSuchRunError(f"there is no run and no template '{what}'{near}") from None
+        raise
+    if overrides:
+        raise ArgumentError(f"-s changes a template or an INI file, and {what} is a run")
+    return run, *inputs_of(run)
+
+
+def _simulated(config: Config, *, load: float, replication: int, request: int) -> str:
+    """Return spectrum.csv as text, which the simulator writes."""
+    from fusion_flows.engines.simulator import simulator
+
+    with tempfile.TemporaryDirectory(prefix="fusion-spectrum-") as name:
+        folder = Path(name)
+        frozen, output, said = folder / "config.ini", folder / "spectrum.csv", folder / "sim.log"
+        frozen.write_text(to_ini(config), encoding="utf-8")
+        options = {
+            "config": frozen,
+            "output": output,
+            "load": load,
+            "replication": replication,
+            "request": request,
+        }
+        stream = LogStream(said, 1 << 20)
+        with simulator(
+            "spectrum", options, log=said, grace_seconds=Settings().grace_seconds
+        ) as tree:
+            while (code := tree.wait(_LOOK_SECONDS)) is None:
+                for batch in stream.read():
+                    if not batch.text.startswith(_PREFIX):
+                        log.warning("%s", batch.text)
+        end = tail(said)
+        if code == 2:
+            raise ArgumentError(end.rpartition(_PREFIX)[2])
+        if code:
+            raise RuntimeError(f"the simulator failed with exit code {code}\n{end}")
+        return output.read_text(encoding="utf-8")
+
+
+def _rows(table: str) -> list[dict[str, Any]]:
+    numbers = ("core", "first_slot", "slots", "guard_slots", "lightpath")
+    return [
+        {**row, **{name: int(row[name]) for name in numbers}}
+        | {"bit_rate_gbps": float(row["bit_rate_gbps"])}
+        for row in csv.DictReader(table.splitlines())
+    ]
+
+
+def _saved(figure: Any, folder: Path, name: str, table: str) -> list[Path]:
+    from fusion.results.files import write_atomic
+    from fusion_flows.pictures.files import save
+
+    try:
+        paths = save(figure, folder, name, ("png", "pdf", "svg"), dpi=200)
+        write_atomic(folder / f"{name}.csv", table.encode())
+    except OSError as error:
+        raise ArgumentError(f"--to {folder}: {error.strerror or error}") from None
+    return [*paths, folder / f"{name}.csv"]
