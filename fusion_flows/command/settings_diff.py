@@ -1,14 +1,15 @@
 """What differs between the settings of two runs or files, or between two points of the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fusion.config.config import Config, load_config
-from fusion.config.sections import HOME, flat
+from fusion.config.sections import HOME
 from fusion.config.templates import template_names
 from fusion.sweep.store import StoreError, differences
 from fusion_flows.command.sweeps import the_store
 from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.comparison import differing_settings
 from fusion_flows.runs.lookup import NoSuchRunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import NoServerError
@@ -61,10 +62,3 @@ def _settings_or_point(text: str) -> Config | Mapping[str, Any]:
             told = str(error).replace("there is no run ", "there is no run, file or point ", 1)
             raise NoSuchRunError(told) from None
         return load_config(run.config)
-
-
-def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:
-    """Return key -> its value in each configuration, of the keys that differ."""
-    values = [flat(config) for config in configs]
-    by_key = {key: tuple(each[key] for each in values) for key in HOME}
-    return {key: found for key, found in by_key.items() if any(one != found[0] for one in found)}

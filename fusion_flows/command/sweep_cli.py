@@ -15,7 +15,7 @@ from fusion.results.interval_text import between, interval_text
 from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
-from fusion_flows.command import run_comparison, schedules, settings_diff, sweeps
+from fusion_flows.command import schedules, settings_diff, sweeps
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
     fits,
@@ -29,6 +29,7 @@ from fusion_flows.command.verb import Json, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
+from fusion_flows.runs.comparison import RUN, compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
 
 File = Annotated[Path, Parameter(help="TOML or JSON file with the sweep.")]
@@ -184,8 +185,8 @@ def _compare(
 
 
 def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
-    found = run_comparison.compare_runs(*runs, base=base)
-    pictures = run_comparison.draw(found, to)
+    found = compare_runs(*runs, base=base)
+    pictures = draw(found, to)
     if json:
         print_json({**found._asdict(), "pictures": pictures})
         return DONE
@@ -196,7 +197,7 @@ def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
         print("They have the same settings.")
     print()
     if found.rows:
-        _print_comparison(found.rows, run_comparison.RUN)
+        _print_comparison(found.rows, RUN)
     else:
         print("They have no load in common.")
     print()

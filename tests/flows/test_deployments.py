@@ -29,7 +29,7 @@ def timer(server: Prefect) -> dict[str, Any]:
 
 
 def test_the_ui_lists_what_a_person_starts_first(worker: Prefect) -> None:
-    ours = ["sim", "sweep", "sweep-nightly", "worker-maintenance", "worker-points"]
+    ours = ["runs", "sim", "sweep", "sweep-nightly", "worker-maintenance", "worker-points"]
     page = worker.api("POST", "deployments/paginate", {"sort": "NAME_ASC", "limit": 100})
     assert [one["name"] for one in page["results"] if one["name"] in ours] == ours
 

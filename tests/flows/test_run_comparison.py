@@ -13,8 +13,8 @@ import pytest
 
 from fusion.config.config import load_config, to_ini
 from fusion_flows.command import cli
-from fusion_flows.command.run_comparison import compare_runs
 from fusion_flows.rundir import directory as rundir
+from fusion_flows.runs.comparison import compare_runs
 from fusion_flows.runs.time_expressions import ArgumentError
 
 SMALL = {"num_requests": "2000", "max_iters": "4", "erlang_start": "160", "erlang_stop": "180"}

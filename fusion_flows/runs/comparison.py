@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion.config.config import Config, load_config
-from fusion.config.sections import HOME
+from fusion.config.counts import counted
+from fusion.config.sections import HOME, flat
+from fusion.results.comparison import A_LESS, B_LESS
 from fusion.results.outcome import Outcome, outcome_of
 from fusion.results.replication_file import finished
 from fusion.scenario.inputs import read_inputs
@@ -14,13 +16,15 @@ from fusion.sweep.definition import ERLANG
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import at_load, make_point
 from fusion.sweep.results import point_rows
-from fusion_flows.command.settings_diff import differing_settings
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import recorded_name
 from fusion_flows.runs.by_files import find_directory
 from fusion_flows.runs.lookup import RunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RUN = "run"
 """The axis along which runs are compared."""
@@ -37,6 +41,15 @@ class RunComparison(NamedTuple):
     """A row for each load and each run but the base; see `fusion.sweep.compare.compare`."""
     points: list[dict[str, Any]]
     """A row for each run and load, as in the points.csv of a sweep."""
+
+    @property
+    def headline(self) -> str:
+        """At how many loads which run blocks less: `Less blocking at 3 of 5 loads: this than that`."""
+        found = [
+            _verdict([row for row in self.rows if row["a"] == name])
+            for name in dict.fromkeys(row["a"] for row in self.rows)
+        ]
+        return "; ".join(found) or f"No load in common: {', '.join(self.runs)}"
 
 
 def compare_runs(*run: str, base: str = "") -> RunComparison:
@@ -81,19 +94,42 @@ def compare_runs(*run: str, base: str = "") -> RunComparison:
     )
 
 
+def _verdict(rows: Sequence[dict[str, Any]]) -> str:
+    """Return at how many loads one run blocks less than the base, and at how many more."""
+    less, more = (sum(row["verdict"] == verdict for row in rows) for verdict in (A_LESS, B_LESS))
+    of_all = f"{counted(len(rows), 'load')}: {rows[0]['a']} than {rows[0]['b']}"
+    if less and more:
+        return f"Less blocking at {less}, more at {more} of {of_all}"
+    if less or more:
+        return f"{'Less' if less else 'More'} blocking at {less or more} of {of_all}"
+    return f"No difference shown at {counted(len(rows), 'load')}: {rows[0]['a']} and {rows[0]['b']}"
+
+
+def figure_of(comparison: RunComparison) -> "Figure":
+    """Return a picture of blocking over load, with a curve for each run."""
+    from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+
+    return sweep_figure(comparison.points, (RUN, ERLANG), METRIC, "")
+
+
 def draw(comparison: RunComparison, to: Path) -> list[Path]:
     """Draw blocking over load, a curve for each run, as PNG, PDF and SVG, and the numbers as CSV.
 
     Raises ArgumentError when the folder cannot be written.
     """
-    from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import save_with_data
 
-    figure = sweep_figure(comparison.points, (RUN, ERLANG), METRIC, "")
     try:
-        return save_with_data(figure, comparison.points, to, "comparison")
+        return save_with_data(figure_of(comparison), comparison.points, to, "comparison")
     except OSError as error:
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
+
+
+def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:
+    """Return key -> its value in each configuration, of the keys that differ."""
+    values = [flat(config) for config in configs]
+    by_key = {key: tuple(each[key] for each in values) for key in HOME}
+    return {key: found for key, found in by_key.items() if any(one != found[0] for one in found)}
 
 
 def _labels(found: Sequence[RunDirectory]) -> list[str]:

@@ -1,0 +1,143 @@
+"""The flow `fusion-compare`: runs that are there already, side by side."""
+
+from typing import Annotated
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run as current
+from prefect.states import Failed
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from fusion.config.config import ConfigError
+from fusion.config.counts import counted
+from fusion.config.ini import format_value
+from fusion_flows.following.parameters import Text
+from fusion_flows.report.markdown import markdown
+from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
+from fusion_flows.report.tables import comparison_cells, comparison_table
+from fusion_flows.rundir.directory import RunDirectoryError, run_id_of
+from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of
+from fusion_flows.runs.lookup import RunError
+from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.address import NoServerError
+
+_TOLD = (ArgumentError, ConfigError, NoServerError, RunDirectoryError, RunError)
+"""What ends a comparison with a message that says everything."""
+_DPI = 200
+
+
+def _rows(value: object) -> object:
+    """Return rows as a form sends them: without those that were left empty, numbers as text."""
+    if not isinstance(value, list):
+        return value
+    return [str(row).strip() for row in value if row is not None and str(row).strip()]
+
+
+Runs = Annotated[
+    list[str],
+    BeforeValidator(_rows),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+
+
+class Comparison(BaseModel):
+    """What the comparison has found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    headline: str
+    runs: list[str]
+    settings: dict[str, list[str]]
+    """section.key -> value in each run, as in an INI file, of those that differ."""
+    rows: list[dict[str, str]]
+    """A row for each load and each run but the base."""
+
+
+def _run_name() -> str:
+    runs = _rows(current.parameters.get("runs"))
+    return f"compare {', '.join(runs)}" if isinstance(runs, list) else "compare"
+
+
+@flow(name="fusion-compare", flow_run_name=_run_name)
+def fusion_compare(runs: Runs, base: Text = "") -> "Comparison | State[Comparison]":
+    """Compare runs: the settings that differ, blocking over load in one picture, verdicts at each load.
+
+    Replications that served the same requests are compared one by one (common random numbers).
+
+    Args:
+        runs: Two runs or more, one a row: names, or run ids (the first 4 digits are enough).
+        base: The run to compare the others with; empty: the first.
+    """
+    try:
+        found = compare_runs(*runs, base=base.strip())
+    except _TOLD as error:
+        # As a state: Prefect puts words of its own before the message of an exception.
+        return Failed(message=str(error), data=error)
+    get_run_logger().info("%s", found.headline)
+    _publish(found)
+    return Comparison(
+        headline=found.headline,
+        runs=found.runs,
+        settings={key: list(map(format_value, values)) for key, values in found.settings.items()},
+        rows=_texts(found),
+    )
+
+
+def _publish(found: RunComparison) -> None:
+    """Leave verdicts, report and settings as artifacts; a list shows their descriptions alone."""
+    own = run_id_of(UUID(str(current.id)))
+    if found.rows:
+        create_table_artifact(_texts(found), key=f"1-verdicts-{own}", description=found.headline)
+    create_markdown_artifact(
+        markdown(_page(found)), key=f"2-comparison-{own}", description=found.headline
+    )
+    if found.settings:
+        create_table_artifact(
+            [
+                {"setting": key, **dict(zip(found.runs, map(format_value, values), strict=True))}
+                for key, values in found.settings.items()
+            ],
+            key=f"3-settings-{own}",
+            description=f"{_settings_differ(found)}: {', '.join(found.settings)}",
+        )
+
+
+def _texts(found: RunComparison) -> list[dict[str, str]]:
+    return [
+        {name: cell.text for name, cell in comparison_cells(row, RUN).items()} for row in found.rows
+    ]
+
+
+def _settings_differ(found: RunComparison) -> str:
+    count = len(found.settings)
+    return (
+        f"{counted(count, 'setting')} {'differs' if count == 1 else 'differ'}"
+        if count
+        else ("They have the same settings")
+    )
+
+
+def _page(found: RunComparison) -> Page:
+    from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
+
+    figure = figure_of(found)
+    told = f"Blocking probability over load, a curve for each of {', '.join(found.runs)}"
+    curves = Picture("comparison", f"{told}.", told, image(figure, "png", _DPI), "")
+    settings = Table(
+        f"{_settings_differ(found)}.",
+        ("setting", *found.runs),
+        tuple(
+            (Cell(f"`{key}`"), *(Cell(format_value(value)) for value in values))
+            for key, values in found.settings.items()
+        ),
+        100,
+        "",
+    )
+    sections = [
+        Section("Blocking", (curves,)),
+        *([Section("Differences", (comparison_table(found.rows, RUN),))] if found.rows else []),
+        *([Section("Settings that differ", (settings,))] if found.settings else []),
+    ]
+    return Page(" and ".join(found.runs), (f"**{found.headline}**",), "", numbered(sections), "")

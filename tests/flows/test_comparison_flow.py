@@ -1,0 +1,55 @@
+"""The deployment `fusion-compare/runs`: verdicts, one picture and settings, as artifacts."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+from .prefect_server import ROOT, Prefect
+from .started import SMALL, script
+
+DEPLOYMENT = "fusion-compare/runs"
+
+
+def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
+    one, many = f"{tmp_path.name} one path", f"{tmp_path.name} many paths"
+    code = "\n".join(
+        f"fusion(overrides={SMALL | {'routing_settings': {'k_paths': k}}!r}, name={name!r})"
+        for k, name in ((1, one), (5, many))
+    )
+    assert worker.call(script(tmp_path, code)).wait(120) == 0
+    by_id = worker.directory(worker.named(many)).name[:8]
+
+    run = worker.submit(DEPLOYMENT, runs=[one, "", by_id], base=many)
+    state = worker.finished(run)["state"]
+    assert state["type"] == "COMPLETED", state
+    assert worker.run(run)["name"] == f"compare {one}, {by_id}"
+    found = worker.artifacts(run)
+    verdict = f"More blocking at 5 of 5 loads: {one} than {many}"
+    assert found["verdicts"]["description"] == verdict
+    assert found["comparison"]["description"] == verdict
+    assert found["settings"]["description"] == "1 setting differs: routing_settings.k_paths"
+    rows = json.loads(found["verdicts"]["data"])
+    assert [row["load (E)"] for row in rows] == ["140", "160", "180", "200", "220"]
+    assert {(row["run (A)"], row["run (B)"], row["n"]) for row in rows} == {(one, many, "3 paired")}
+    assert json.loads(found["settings"]["data"]) == [
+        {"setting": "routing_settings.k_paths", one: "1", many: "5"}
+    ]
+    page = found["comparison"]["data"]
+    assert "| `routing_settings.k_paths` | 1 | 5 |" in page
+    picture = re.search(r"data:image/png;base64,([^)]+)\)", page)
+    assert picture is not None
+    png = base64.b64decode(picture[1])
+    assert png.startswith(b"\x89PNG")
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "comparison.png").write_bytes(png)
+
+    for runs, told in (
+        ([one], "name two runs, or more"),
+        ([one, f"{tmp_path.name} none"], "there is no run"),
+    ):
+        failed = worker.submit(DEPLOYMENT, runs=runs)
+        state = worker.finished(failed)["state"]
+        assert state["type"] == "FAILED"
+        assert state["message"].startswith(told)
+        assert worker.artifacts(failed) == {}
