@@ -78,12 +78,15 @@ def brief(value: object) -> object:
 
 
 def closest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name most like this one, or None.
+    """Return the valid name most like this one, or the only one of which it is a word; or None.
 
     Names that have little more in common than some letters mislead: load is not o_band.
     """
     by_lower = {choice.lower(): choice for choice in valid}
     matches = get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=_ALIKE)
+    if not matches:  # grooming is is_grooming_enabled
+        having = [choice for choice in by_lower if name.lower() in choice.split("_")]
+        matches = having if len(having) == 1 else []
     return by_lower[matches[0]] if matches else None
 
 

@@ -13,6 +13,9 @@ from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
 
+_SHORTEST_WORD, _MOST_KEYS = 3, 20
+
+
 class Key(NamedTuple):
     """A key of the settings."""
 
@@ -52,10 +55,22 @@ def _named(text: str) -> list[str]:
             return list(SECTIONS[candidate].model_fields)
     if key in HOME:
         raise ArgumentError(f"{show(text)}: {key} is a key of {HOME[key]}")
-    there = meant_key(key, list(HOME), list(SECTIONS))
+    there = meant_key(key, list(HOME), list(SECTIONS)) or _mentioned(key)
     raise ArgumentError(
         f"there is no key or section {show(text)}{there}; `fusion explain` lists all keys"
     )
+
+
+def _mentioned(word: str) -> str:
+    """Return `; these mention it: ...` for the keys with a word in their name or their meaning, or nothing."""
+    if len(word) < _SHORTEST_WORD:
+        return ""
+    having = [
+        key
+        for key, section in HOME.items()
+        if word in f"{key} {SECTIONS[section].model_fields[key].description}".lower()
+    ]
+    return f"; these mention it: {', '.join(having)}" if 0 < len(having) <= _MOST_KEYS else ""
 
 
 def _templates() -> dict[str, dict[str, object]]:

@@ -75,6 +75,8 @@ def test_every_key_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         ("load", "erlang_start, erlang_stop and erlang_step"),
         ("k_path", "did you mean 'k_paths'"),
         ("general_settings.k_paths", "k_paths is a key of routing_settings"),
+        ("grooming", "did you mean 'is_grooming_enabled'"),
+        ("crosstalk", "these mention it: snr_type, requested_xt"),
         ("nonsense", "`fusion explain` lists all keys"),
     ],
 )
