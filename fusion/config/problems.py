@@ -11,6 +11,7 @@ _SHOWN_CHARACTERS = 80
 _SHOWN_PROBLEMS = 100
 _WHOLE = 1e15  # up to here a float is written as an integer
 _ALIKE = 0.7  # of difflib's ratio
+_A_WORD = 5  # letters; shorter ones mean something else as often
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
@@ -84,7 +85,7 @@ def closest(name: str, valid: Iterable[str]) -> str | None:
     """
     by_lower = {choice.lower(): choice for choice in valid}
     matches = get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=_ALIKE)
-    if not matches:  # grooming is is_grooming_enabled
+    if not matches and len(name) >= _A_WORD:  # grooming is is_grooming_enabled
         having = [choice for choice in by_lower if name.lower() in choice.split("_")]
         matches = having if len(having) == 1 else []
     return by_lower[matches[0]] if matches else None

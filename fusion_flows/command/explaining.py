@@ -12,7 +12,6 @@ from fusion.config.templates import template_names
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
-
 _SHORTEST_WORD, _MOST_KEYS = 3, 20
 
 
@@ -62,7 +61,7 @@ def _named(text: str) -> list[str]:
 
 
 def _mentioned(word: str) -> str:
-    """Return `; these mention it: ...` for the keys with a word in their name or their meaning, or nothing."""
+    """Return `; these mention it: ...` for the keys with a word in name or meaning, or nothing."""
     if len(word) < _SHORTEST_WORD:
         return ""
     having = [
