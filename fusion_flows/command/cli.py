@@ -15,6 +15,7 @@ from inspect import Parameter as Parameters
 from cyclopts import App, Group, Parameter
 from rich.console import Console
 
+from fusion_flows.command.completion import REQUEST, CompletedApp
 from fusion_flows.command.examples import FIRST_STEPS, SUMMARIES, epilogue
 from fusion_flows.command.exit_codes import DONE, FAILED, INTERRUPTED
 from fusion_flows.command.last_words import leave_the_last_word
@@ -46,7 +47,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 
 def make_app(called: str = "") -> App:
     """Return the command. called: the verb whose help is wanted, whole; of the others one line is enough."""
-    app = App(
+    app = CompletedApp(
         name="fusion",
         help="Simulate elastic optical networks as runs of Prefect.",
         version=lambda: f"fusion {metadata.version('fusion-eon')}",
@@ -87,7 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         app = make_app(words[0] if words else "")
         verb, given, _ = app.parse_args(words, exit_on_error=False, print_error=False)
-        _refuse_empty(given)
+        if words[:1] != [REQUEST]:
+            _refuse_empty(given)
         code = verb(*given.args, **given.kwargs)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE

@@ -71,7 +71,7 @@ EXAMPLES: dict[str, str] = {
   fusion topologies
 """,
     "spectrum": """
-  fusion spectrum 9f0f                   # a run, at its end, at the highest load
+  fusion spectrum 9f0f                   # a run at its end, highest load
   fusion spectrum 9f0f --load 160 --request 5000 --color modulation
   fusion spectrum my.ini -s allocation_method=best_fit
 """,

@@ -1,16 +1,22 @@
 """The verbs of the command `fusion` that draw networks and write reports."""
 
 from pathlib import Path
+from typing import Annotated
 
-from fusion_flows.command import pictures, spectrum, submission
+from fusion_flows.command import completion, pictures, spectrum, submission
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import print_json
 from fusion_flows.command.verb import Changes, Json, text_of
 
+Network = Annotated[
+    str, completion.completed(completion.topologies, completion.runs, completion.network_files)
+]
+Reported = Annotated[str, completion.completed(completion.runs, completion.sweep_files)]
+
 
 @text_of(pictures.topology)
 def _topology(
-    network: str,
+    network: Network,
     /,
     *,
     metric: str = "",
@@ -32,7 +38,9 @@ def _topology(
 
 @text_of(spectrum.spectrum)
 def _spectrum(
-    what: str,
+    what: Annotated[
+        str, completion.completed(completion.templates, completion.runs, completion.ini_files)
+    ],
     /,
     *,
     changes: Changes = None,
@@ -64,7 +72,7 @@ def _spectrum(
 
 
 @text_of(pictures.report)
-def _report(what: str, /, *, to: str = "", json: Json = False) -> int:
+def _report(what: Reported, /, *, to: str = "", json: Json = False) -> int:
     path: Path = pictures.report(what, to=to, empty=False)
     if json:
         print_json(path)

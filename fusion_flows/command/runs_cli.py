@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from fusion.config.counts import counted
 from fusion.results.durations import in_two_units
-from fusion_flows.command import opening, run_again, run_here, submission, terminal
+from fusion_flows.command import completion, opening, run_again, run_here, submission, terminal
 from fusion_flows.command.exit_codes import DONE, FAILED
 from fusion_flows.command.leftovers import Leftover, find_leftovers, remove_leftovers
 from fusion_flows.command.terminal import (
@@ -21,7 +21,7 @@ from fusion_flows.command.terminal import (
     print_table,
     size,
 )
-from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
+from fusion_flows.command.verb import Changes, Json, Overrides, Run, Template, as_dicts, text_of
 from fusion_flows.following.result_lines import places, results
 from fusion_flows.report import tables
 from fusion_flows.rundir.files import Preview
@@ -32,15 +32,17 @@ _BY_WORKER = (
     "Flow run was cancelled successfully."  # Prefect's message of a run that a worker has ended
 )
 
+RunFile = Annotated[str, completion.completed(completion.run_files)]
+
 
 def _run(
-    template: str = "",
+    template: Template = "",
     /,
     *,
     changes: Changes = None,
-    overrides: str = "",
+    overrides: Overrides = "",
     name: str = "",
-    resume: str = "",
+    resume: Run = "",
     detach: bool = False,
     json: Json = False,
 ) -> int:
@@ -63,7 +65,7 @@ def _run(
 
 @text_of(run_again.settings_of)
 def _rerun(
-    run: str,
+    run: Run,
     /,
     *,
     changes: Changes = None,
@@ -121,7 +123,7 @@ def _simulate(
 @text_of(listing.runs)
 def _runs(
     *,
-    state: str = "",
+    state: Annotated[str, completion.completed(completion.states)] = "",
     name: str = "",
     since: str = "",
     until: str = "",
@@ -156,7 +158,7 @@ def _progress(run: listing.Run) -> str:
 
 
 @text_of(listing.show)
-def _show(run: str, file: str = "", /, *, json: Json = False) -> int:
+def _show(run: Run, file: RunFile = "", /, *, json: Json = False) -> int:
     found = listing.show(run, file)
     if isinstance(found, Preview):
         return _print_preview(found, json)
@@ -218,7 +220,7 @@ def _print_preview(preview: Preview, json: bool) -> int:
 
 
 @text_of(opening.open_run)
-def _open(run: str, /, *, page: bool = False, json: Json = False) -> int:
+def _open(run: Run, /, *, page: bool = False, json: Json = False) -> int:
     opened = opening.open_run(run, page=page)
     if json:
         print_json(opened._asdict())
@@ -231,7 +233,7 @@ def _open(run: str, /, *, page: bool = False, json: Json = False) -> int:
 
 @text_of(listing.log_lines)
 def _logs(
-    run: str,
+    run: Run,
     /,
     *,
     follow: Annotated[bool, Parameter(alias="-f")] = False,
@@ -245,14 +247,14 @@ def _logs(
 
 @text_of(pausing.pause)
 def _pause(
-    *run: str, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
+    *run: Run, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
 ) -> int:
     _need_runs(run)
     return _print_states(pausing.pause(*run, wait=wait), json)
 
 
 @text_of(pausing.resume)
-def _resume(*run: str, json: Json = False) -> int:
+def _resume(*run: Run, json: Json = False) -> int:
     _need_runs(run)
     return _print_states(pausing.resume(*run), json)
 
@@ -276,7 +278,7 @@ def _message(run: listing.Run) -> str:
 
 @text_of(listing.cancel)
 def _cancel(
-    *run: str, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
+    *run: Run, wait: Annotated[bool, Parameter(negative="--no-wait")] = True, json: Json = False
 ) -> int:
     _need_runs(run)
     ended = listing.cancel(*run, wait=wait)
@@ -298,7 +300,7 @@ def _cancel(
 
 @text_of(listing.delete)
 def _delete(
-    *run: str,
+    *run: Run,
     yes: Annotated[bool, Parameter(alias="-y", help="Do not ask.")] = False,
     cancel: bool = False,
     json: Json = False,

@@ -9,16 +9,16 @@ from cyclopts import Parameter
 from fusion.config.config import ConfigError, Problem
 from fusion.config.counts import counted
 from fusion.network.topology import lengths_text
-from fusion_flows.command import catalogue, checking, explaining, new_file, submission
+from fusion_flows.command import catalogue, checking, completion, explaining, new_file, submission
 from fusion_flows.command.exit_codes import BAD_INPUT, DONE
 from fusion_flows.command.terminal import print_folded, print_json, print_note, print_table
-from fusion_flows.command.verb import Changes, Json, as_dicts, text_of
+from fusion_flows.command.verb import Changes, Json, Overrides, Template, as_dicts, text_of
 
 SettingsFile = Annotated[
-    str, Parameter(help="Name of a template, or the path of an INI file, to check.")
+    Template, Parameter(help="Name of a template, or the path of an INI file, to check.")
 ]
 OverridesFile = Annotated[
-    str, Parameter(help="JSON or TOML file of changes to it: {section: {key: value}}.")
+    Overrides, Parameter(help="JSON or TOML file of changes to it: {section: {key: value}}.")
 ]
 
 
@@ -79,7 +79,7 @@ def _new(
     file: Path,
     /,
     *,
-    template: Annotated[str, Parameter(name=("--from", "--template"))] = "quick",
+    template: Annotated[Template, Parameter(name=("--from", "--template"))] = "quick",
     changes: Changes = None,
     json: Json = False,
 ) -> int:
@@ -94,7 +94,9 @@ def _new(
 
 
 @text_of(explaining.explain)
-def _explain(*key: str, json: Json = False) -> int:
+def _explain(
+    *key: Annotated[str, completion.completed(completion.keys)], json: Json = False
+) -> int:
     found = explaining.explain(*key)
     if json:
         print_json(as_dicts(found))

@@ -15,7 +15,7 @@ from fusion.results.interval_text import between, interval_text
 from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
-from fusion_flows.command import schedules, settings_diff, sweeps
+from fusion_flows.command import completion, schedules, settings_diff, sweeps
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
     fits,
@@ -32,7 +32,14 @@ from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
 from fusion_flows.runs.comparison import RUN, compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
 
-File = Annotated[Path, Parameter(help="TOML or JSON file with the sweep.")]
+File = Annotated[
+    Path,
+    Parameter(help="TOML or JSON file with the sweep."),
+    completion.completed(completion.sweep_files),
+]
+Axis = Annotated[str, completion.completed(completion.sweep_axes)]
+Metric = Annotated[str, completion.completed(completion.metrics)]
+
 Label = Annotated[
     list[str] | None,
     Parameter(
@@ -40,6 +47,9 @@ Label = Annotated[
         negative=(),
         help="value=label or axis=value=label: what the value of an axis is called; may be repeated.",
     ),
+]
+Settings = Annotated[
+    str, completion.completed(completion.runs, completion.templates, completion.ini_files)
 ]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
 Detach = Annotated[bool, Parameter(help="Hand the sweep to a worker and return at once.")]
@@ -147,9 +157,9 @@ def _schedule(
 
 
 def _compare(
-    what: str,
+    what: Annotated[str, completion.completed(completion.runs, completion.sweep_files)],
     /,
-    *other: str,
+    *other: Annotated[str, completion.completed(completion.sweep_axes, completion.runs)],
     base: str = "",
     to: Path = Path("plots"),
     json: Json = False,
@@ -296,10 +306,10 @@ def _plot(
     file: File,
     /,
     *,
-    metric: str = "",
-    against: str = "",
+    metric: Metric = "",
+    against: Axis = "",
     base: str = "",
-    heat_map: tuple[str, str] | None = None,
+    heat_map: Annotated[tuple[str, str] | None, completion.completed(completion.sweep_axes)] = None,
     title: str | None = None,
     label: Label = None,
     to: Path = Path("plots"),
@@ -358,7 +368,7 @@ def _told_store(file: Path) -> str:
 
 
 @text_of(settings_diff.diff)
-def _diff(one: str, other: str, /, *, json: Json = False) -> int:
+def _diff(one: Settings, other: Settings, /, *, json: Json = False) -> int:
     found = settings_diff.diff(one, other)
     if json:
         print_json(found)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
+from fusion_flows.command import completion
 from fusion_flows.command.terminal import help_of
 
 Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
@@ -16,7 +17,12 @@ Changes = Annotated[
         negative=(),
         help="key=value or section.key=value, read as in an INI file; may be repeated.",
     ),
+    completion.completed(completion.assignments),
 ]
+
+Run = Annotated[str, completion.completed(completion.runs)]
+Template = Annotated[str, completion.completed(completion.templates, completion.ini_files)]
+Overrides = Annotated[str, completion.completed(completion.sweep_files)]
 
 Verb = TypeVar("Verb", bound=Callable[..., int])
 
