@@ -17,6 +17,7 @@ from fusion_flows.flows.run_store import store_of_run
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.file_state import CANCELLED, SUSPENDED, file_state
 from fusion_flows.runs.by_files import find_directory
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
@@ -130,16 +131,22 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
             reason = why_partial(run)
             if not (empty or reason or any(state.outcomes for state in states)):
                 raise nothing_found(states, store, "report")
-            page = sweep_page(sweep, states, _missing(states), run=run)
+            page = sweep_page(sweep, states, _missing(states), run=run, suspended=is_suspended(run))
         else:
             from fusion_flows.report.run_page import run_page
 
-            page = run_page(run, *inputs_of(run), why_partial(run))
+            partial, suspended = why_partial(run), is_suspended(run)
+            page = run_page(run, *inputs_of(run), partial, suspended=suspended)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         return write_html(page, target)
     except OSError as error:
         raise ArgumentError(f"--to {target}: {error.strerror or error}") from None
+
+
+def is_suspended(run: RunDirectory) -> bool:
+    """Return whether Resume goes on with a run, as far as its files know."""
+    return file_state(run).name == SUSPENDED
 
 
 def why_partial(run: RunDirectory) -> str:
@@ -152,6 +159,8 @@ def why_partial(run: RunDirectory) -> str:
         return "the simulator has not begun"
     if record.get("exit_code") == 0:
         return ""
+    if (state := file_state(run).name) in (CANCELLED, SUSPENDED):  # a signal to the simulator
+        return f"{state}; what was finished is kept"
     return str(record.get("exit_reason") or "the simulator was killed")
 
 

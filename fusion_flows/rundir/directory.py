@@ -150,9 +150,17 @@ def artifact_key(kind: str, run_id: str) -> str:
     return f"{_ARTIFACTS.index(kind) + 1}-{kind}-{run_id}"
 
 
+_RESUMED_AS = "resumed as "
+
+
 def resumed_as(run_id: str) -> str:
     """Return what the progress of a run says once another goes on with its files."""
-    return f"resumed as {run_id}"
+    return f"{_RESUMED_AS}{run_id}"
+
+
+def was_resumed_as(progress: str) -> str:
+    """Return the run id of the run that the progress of another says that it was resumed as, or nothing."""
+    return progress.removeprefix(_RESUMED_AS) if progress.startswith(_RESUMED_AS) else ""
 
 
 def create(

@@ -41,15 +41,14 @@ from fusion_flows.runs.lookup import (
     NoSuchRunError,
     Run,
     RunError,
-    artifacts_of,
     attempts,
     described,
     find,
     located,
     our_flows,
-    progress_of,
     refresh,
 )
+from fusion_flows.runs.resumed import no_more_resumed_as, progress_without_deleted
 from fusion_flows.runs.time_expressions import ArgumentError, moment
 from fusion_flows.server.address import ServerAwayError, connect, killed_runs_dir
 from fusion_flows.server.paging import PAGE
@@ -345,7 +344,6 @@ def _listed(
             limit=limit,
             offset=(page - 1) * limit,
         )
-        progress = progress_of(client, flow_runs)
         found = [
             Found(run_id, one, None)
             if one.state and one.state.is_final()
@@ -353,6 +351,7 @@ def _listed(
             for one in flow_runs
             if (run_id := rundir.own_run_id(runs_dir, one.id))
         ]
+        progress = progress_without_deleted(client, found, runs_dir)
         without_process = lost(client, found)
     listed = []
     interrupted = state == INTERRUPTED.lower()
@@ -413,8 +412,8 @@ def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
         run = run_by_files(directory)
     else:
         assert client is not None
-        progress = progress_of(client, [flow_run]).get(flow_run.id) if flow_run else None
-        run = described(found, progress)
+        progress = progress_without_deleted(client, [found], _runs_dir())
+        run = described(found, progress.get(flow_run.id) if flow_run else None)
         for state in lost(client, [found]).values():
             assert flow_run is not None
             run = corrected(run, state, flow_run)
@@ -630,7 +629,7 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found, shared: "_
     if found.directory is not None:
         rest = [one for one in shared[found.directory.run_id] if one.id != flow_run_id]
         shared[found.directory.run_id] = rest
-        _no_more_resumed_as(client, found.run_id, rest, found.directory)
+        no_more_resumed_as(client, found.run_id, rest, found.directory)
     # Of several who delete a run at once, one has deleted the flow run: that one has done it.
     if not flow_run and (flow_run_id is not None or not (directory or others)):
         raise NoSuchRunError(
@@ -645,27 +644,6 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found, shared: "_
         size=size if directory else 0,
         kept_for=others,
     )
-
-
-def _no_more_resumed_as(
-    client: "SyncPrefectClient", run_id: str, rest: "Sequence[FlowRun]", directory: RunDirectory
-) -> None:
-    """Have the progress of earlier attempts no longer name a run that is deleted.
-
-    The newest of the rest gets what the files say, and the others that they were resumed as that one.
-    """
-    from prefect.client.schemas.actions import ArtifactUpdate
-
-    for artifact in artifacts_of(client, rest[-PAGE:], "progress"):
-        if artifact.description != rundir.resumed_as(run_id):
-            continue
-        change = ArtifactUpdate(
-            description=rundir.resumed_as(rundir.own_run_id(directory.path.parent, rest[-1].id))
-        )
-        if artifact.flow_run_id == rest[-1].id:
-            run = run_by_files(directory)
-            change = ArtifactUpdate(description=run.news, data=run.percent)
-        client.update_artifact(artifact.id, change)
 
 
 def _delete_directory(directory: RunDirectory) -> bool:

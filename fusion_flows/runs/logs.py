@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from fusion_flows.rundir.directory import no_directory
 from fusion_flows.rundir.log_stream import LogStream
-from fusion_flows.runs.by_files import find_by_files
+from fusion_flows.runs.by_files import find_by_files, no_directory
 from fusion_flows.runs.lookup import Found, RunError, find, refresh
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import ServerAwayError, connect
@@ -222,7 +221,9 @@ def _path(found: Found, runs_dir: Path) -> Path:
     if found.directory is None:
         raise RunError(
             no_directory(
-                found.run_id, runs_dir, "; without --file (file=True) the log comes from Prefect"
+                found.directory_id,
+                runs_dir,
+                "; without --file (file=True) the log comes from Prefect",
             )
         )
     return found.directory.log

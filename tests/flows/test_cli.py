@@ -36,6 +36,7 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.time_expressions import ArgumentError, moment
 from fusion_flows.server import address as server_address
+from fusion_flows.server import known_folders
 from fusion_flows.server.address import AlreadyUpError, LivingServer, NoServerError, ServerFile
 from fusion_flows.server.settings import Settings
 
@@ -341,7 +342,9 @@ KINDS = {
 
 def of_all_kinds(folder: Path) -> None:
     """Write a file or folder of each kind."""
-    for name in ("run/logs", "runs/0123456789ab", "store/points", "store/outcomes"):
+    frozen = to_ini(load_config("quick"))
+    rundir.create(folder / "runs", "0123456789ab", frozen)
+    for name in ("run/logs", "store/points", "store/outcomes"):
         (folder / name).mkdir(parents=True)
     results = "erlang,offered_erlang,replications,requests,blocking_probability\n"
     for name, text in (
@@ -350,8 +353,7 @@ def of_all_kinds(folder: Path) -> None:
         ("s.toml", "[grid]\nk_paths = [1, 2]\n"),
         ("net.json", NETWORK),
         ("net.txt", "1 2 9\n2 3 9\n"),
-        *((f"{run}/config.ini", "") for run in ("run", "runs/0123456789ab")),
-        ("run/run.json", "{}"),
+        *(("run/config.ini", frozen), ("run/run.json", "{}")),
         *(("run/points.csv", results), ("points.csv", results)),
         ("replications.jsonl", '{"content_key": "9203", "config": {}}\n'),
         ("run/logs/sim.log", "140 Erlang: blocking 0.0072\n"),
@@ -845,7 +847,9 @@ def test_the_settings_of_a_file_are_what_runs(worker: Prefect, finished: str) ->
     assert config.bit_rate_shares == {50.0: 0.3, 100.0: 0.7}
 
 
-def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(fusion: Fusion, worker: Prefect) -> None:
+def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(
+    fusion: Fusion, worker: Prefect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = ("-s", "general_settings.num_requests=2000", "-s", "general_settings.max_iters=2")
     first = fusion("run", "quick", "--detach", "--json", "--name", "a name [kept]", *settings).json
     assert worker.finished(first["flow_run_id"])["state_type"] == "COMPLETED"
@@ -866,6 +870,7 @@ def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(fusion: Fusion, worker
 
     # Each of these runs has the directory of the first, and the name means the newest.
     run_ids = [first["run_id"], said.json["run_id"]]
+    run_ids_of_flow = [first["flow_run_id"], said.json["flow_run_id"]]
     newest = submission.submit(resume=first["run_id"])
     worker.finished(str(newest.flow_run_id))
     assert f"Run       {newest.run_id}  a name [kept]" in fusion("show", "a name [kept]").out
@@ -875,6 +880,24 @@ def test_a_run_that_is_resumed_on_a_worker_keeps_its_name(fusion: Fusion, worker
     assert (gone.code, gone.out) == (0, f"{newest.run_id}  a name [kept]: deleted ({kept_for})\n")
     news = [fusion("show", run_id, "--json").json["run"]["news"] for run_id in run_ids]
     assert news == [f"resumed as {run_ids[1]}", "5/5 loads, 10 replications"]
+
+    # Who deletes the newest in Prefect's UI tells nobody.
+    newest = submission.submit(resume=first["run_id"])
+    worker.finished(str(newest.flow_run_id))
+    worker.api("DELETE", f"flow_runs/{newest.flow_run_id}")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("FUSION_RUNS_DIR", str(tmp_path))
+        told = f"resumed as {newest.run_id}, which is deleted"
+        assert fusion("show", run_ids[0], "--json").json["run"]["news"] == told
+        elsewhere.setenv("PREFECT_HOME", str(tmp_path / "home"))
+        known_folders.remember(known_folders.RUNS, worker.runs)
+        refused = fusion("logs", run_ids[1], "--file")
+        finds_it = f"but in {worker.runs}: FUSION_RUNS_DIR={worker.runs} finds it"
+        assert refused.code == 1
+        assert f"run {run_ids[0]} has no directory in {tmp_path}, {finds_it}" in refused.err
+    listed = {run["run_id"]: run["news"] for run in fusion("runs", "--json", "--limit", "200").json}
+    assert [listed[run_id] for run_id in run_ids] == news
+    assert worker.artifacts(run_ids_of_flow[0])["progress"]["description"] == news[0], "in the UI"
 
     gone = fusion("delete", "-y", run_ids[0])
     assert f"its files are kept, as run {run_ids[1]} has the same directory" in gone.out

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Completed, Failed
 
 from fusion.sweep.store import Store
-from fusion_flows.command import cli
+from fusion_flows.command import cli, pictures
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import file_state
 from fusion_flows.runs import by_files, pausing
@@ -156,7 +156,9 @@ def test_only_of_what_ended_early_something_is_left(state: State, told: str) -> 
     assert str(refused.value).endswith("what it left" if "finishes" in told else told)
 
 
-def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Prefect) -> None:
+def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
+    worker: Prefect, tmp_path: Path
+) -> None:
     run_id, directory = start(worker, SOME)
     pause(worker, run_id)
     wait_for(lambda: not simulators(directory), 20, "the end of the processes")
@@ -164,19 +166,21 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(worker: Pr
     before = replications(directory)
     assert 1 < len(before) < 60
     assert "Resume" in worker.run(run_id)["state"]["message"]
-    report = (directory / "report.html").read_text()
-    assert "Partial results" in report
-    assert "To go on with it: <b>Resume</b> on its page in Prefect, or" in report.replace(
-        "strong>", "b>"
-    )
-    assert f"fusion run --resume {directory}" in report
+    own = (directory / "report.html").read_text()
+    at_the_command = pictures.report(str(directory), to=tmp_path / "report.html").read_text()
+    for report in (own, at_the_command):
+        assert "Partial results" in report
+        plain = report.replace("strong>", "b>")
+        assert "To go on with it: <b>Resume</b> on its page in Prefect, or" in plain
+        assert f"fusion resume {directory.name}" in report
+        assert f"fusion run --resume {directory}" in report
     state = file_state(RunDirectory(directory))
     assert (state.name, state.over) == ("Suspended", False), "as Prefect says"
     assert f"`fusion resume {directory.name}` goes on" in state.message
     shown = wait_for(lambda: last_artifacts(worker, run_id), 20, "the report in Prefect")
     assert "**Resume** on its page" in shown["report"]["data"]
     assert {row["stop"] for row in json.loads(shown["points"]["data"])} == {"suspended"}
-    for text in (report, json.dumps(shown)):
+    for text in (own, at_the_command, json.dumps(shown)):
         assert not any(said in text for said in ("still running", "interrupted"))
     time.sleep(2)
     assert replications(directory) == before
@@ -203,9 +207,17 @@ def test_a_paused_run_is_ended_by_cancel(fusion: Fusion, worker: Prefect) -> Non
     run_id, directory = start(worker, SOME)
     pause(worker, run_id)
     wait_for(lambda: has_left(worker, run_id), 60, "the end of the flow's process")
+    in_the_ui, other = start(worker, SOME)
+    pause(worker, in_the_ui)
+    wait_for(lambda: has_left(worker, in_the_ui), 60, "the end of the flow's process")
     assert fusion("cancel", directory.name).code == 0
+    worker.cancel(in_the_ui)
     assert worker.finished(run_id, 10)["state_type"] == "CANCELLED"
+    assert worker.finished(in_the_ui, 10)["state_type"] == "CANCELLED"
     assert file_state(RunDirectory(directory)).name == "Cancelled", "no process could write it"
+    assert file_state(RunDirectory(other)).name == "Suspended", "nobody could write it"
+    maintain(worker)
+    assert file_state(RunDirectory(other)).name == "Cancelled"
     assert len(replications(directory)) > 1
 
 
@@ -257,6 +269,9 @@ def test_a_paused_sweep_goes_on_from_its_store(worker: Prefect, tmp_path: Path) 
     shown = wait_for(lambda: last_artifacts(worker, run_id), 60, "the report in Prefect")
     assert "**Resume** on its page" in shown["report"]["data"]
     assert "suspended" in {row["stop"] for row in json.loads(shown["points"]["data"])}
+    report = pictures.report(str(directory), to=tmp_path / "report.html").read_text()
+    assert "Resume</strong> on its page" in report
+    assert f"fusion resume {directory.name}" in report
     resume(worker, run_id)
     assert worker.finished(run_id, 120)["state_type"] == "COMPLETED"
     assert outcomes() == before + 6 * 30, "nothing is computed twice"
