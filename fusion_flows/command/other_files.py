@@ -53,7 +53,7 @@ _SWEEP = _Taken((SWEEP,), "a sweep file")
 _A_RUN = _Taken((), "the run id or the name of a run")
 _SETTINGS = _Taken((INI,), "runs, INI files and points of the store")
 
-_TAKEN: dict[str, dict[str, _Taken]] = {
+TAKEN: dict[str, dict[str, _Taken]] = {
     "run": {
         "template": _TEMPLATE,
         "overrides": _Taken((OVERRIDES,), "an overrides file"),
@@ -72,6 +72,9 @@ _TAKEN: dict[str, dict[str, _Taken]] = {
     "diff": {"one": _SETTINGS, "other": _SETTINGS},
     "topology": {"network": _Taken((TOPOLOGY, RUN), "a topology, or a run or its directory")},
     "report": {"what": _Taken((SWEEP, RUN), "a run or its directory, or a sweep file")},
+    "spectrum": {
+        "what": _Taken((INI, RUN), "a template or an INI file, or a run or its directory")
+    },
     "merge": {"folder": _Taken((STORE,), "a store")},
     "explain": {"key": _Taken((), "keys and sections of the settings")},
     **{
@@ -88,7 +91,7 @@ def misplaced(verb: str, given: Mapping[str, Any]) -> list[str]:
     given: the arguments of the verb. Of what is none of the kinds nothing is said: whoever reads it says so.
     """
     lines = []
-    for argument, taken in _TAKEN.get(verb, {}).items():
+    for argument, taken in TAKEN.get(verb, {}).items():
         value = given.get(argument)
         for each in value if isinstance(value, list | tuple) else [value]:
             kind = kind_of(Path(each)) if isinstance(each, str | Path) and str(each) else None

@@ -55,7 +55,9 @@ def _spectrum(
 ) -> int:
     paths = spectrum.spectrum(
         what,
-        overrides=submission.read_assignments(changes or ()),
+        overrides=submission.read_assignments(
+            changes or (), template=what if spectrum.is_settings(what) else ""
+        ),
         load=load,
         replication=replication,
         request=request,

@@ -106,12 +106,17 @@ def spectrum(
     return _saved(figure, folder, name, table)
 
 
+def is_settings(what: str) -> bool:
+    """Return whether this is a template or a file, and not a run."""
+    is_file = Path(what).is_file() or Path(what).suffix.lower() == ".ini"
+    return is_file or what in template_names(Settings().templates_dir)
+
+
 def _settings(
     what: str, overrides: Mapping[str, Any] | None
 ) -> tuple[RunDirectory | None, Config, Inputs]:
     templates = Settings().templates_dir
-    is_settings = what in template_names(templates) or Path(what).is_file()
-    if is_settings or Path(what).suffix.lower() == ".ini":
+    if is_settings(what):
         refuse_other_files(what)
         config = load_config(what, overrides, templates_dir=templates)
         return None, config, read_inputs(config, quiet=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import logging
 import os
@@ -31,6 +33,7 @@ from fusion.config.config import ConfigError, load_config, to_ini
 from fusion.config.sections import DEFAULTS, HOME, SECTIONS
 from fusion.config.templates import template_names
 from fusion_flows.command import cli, submission
+from fusion_flows.command.other_files import TAKEN
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.runs import listing as runs
@@ -380,6 +383,7 @@ def of_all_kinds(folder: Path) -> None:
         *((["diff", *each], ["an INI file"]) for each in (["FILE", "quick"], ["quick", "FILE"])),
         (["topology", "FILE"], ["a topology", "a run directory"]),
         (["report", "FILE"], ["a sweep file", "a run directory"]),
+        (["spectrum", "FILE"], ["an INI file", "a run directory"]),
         (["merge", "FILE"], ["a store"]),
         *(
             ([verb, "FILE"], [])
@@ -409,6 +413,26 @@ def test_every_verb_says_what_kind_of_file_it_was_given(
         assert error.startswith(f"fusion: {name} is {kind}, and `fusion {words[0]}"), error
         assert error.count("\n") == 1
         assert "; " in error, "and what takes it"
+
+
+def test_of_every_verb_it_is_known_what_it_takes() -> None:
+    no_files = {
+        "new": {"file"},
+        "show": {"file"},
+        "schedule": {"cron"},
+    }  # one that is new, or inside
+    for modules in cli._GROUPS.values():
+        for module, verbs in modules.items():
+            for verb in verbs:
+                found = importlib.import_module(f"fusion_flows.command.{module}")
+                function = getattr(found, f"_{verb.replace('-', '_')}")
+                words = {
+                    each.name
+                    for each in inspect.signature(function, eval_str=True).parameters.values()
+                    if each.kind in (each.POSITIONAL_ONLY, each.VAR_POSITIONAL)
+                    and each.annotation is not float
+                }
+                assert words - no_files.get(verb, set()) <= TAKEN.get(verb, {}).keys(), verb
 
 
 def test_what_diff_prints_for_a_default_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -552,6 +576,7 @@ def test_an_unreadable_change_hides_no_other_problem(
         (["validate", str(mine)], ["max_iters = none: "]),
         (["validate", str(mine), "--json"], ["max_iters"]),
         (["rerun", earlier.run_id], []),
+        (["spectrum", "quick"], []),
         (["new", str(tmp_path / "new.ini")], []),
     ):
         assert cli.main([*words, *changes]) == 2
