@@ -49,6 +49,11 @@ class Topology(NamedTuple):
     remarks: tuple[str, ...] = ()
     demands: int = 0
 
+    def called(self, node: str) -> str:
+        """Return what a node is called for a person: its id, with its name where the file has another."""
+        name = self.names.get(node, node)
+        return node if name == node else f"{node} ({name})"
+
     @property
     def endpoints_as_listed(self) -> tuple[int, ...]:
         """The endpoints in the order in which FUSION has them: of the file, or of its list of core nodes."""

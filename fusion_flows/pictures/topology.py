@@ -87,7 +87,7 @@ def topology_figure(
             if (band := ways.get(hop, ways.get(hop[::-1]))) is not None:
                 _line(place, band, _HALO, _BAND, 1).set_solid_capstyle("round")
         for (ends, way), (*_, km) in zip(ways.items(), topology.links, strict=True):
-            _draw_link(place, ends, way, km, values, norm, metric, thickest)
+            _draw_link(place, topology, ends, way, km, values, norm, metric, thickest)
         left_out = _draw_words(place, topology, nodes, ways, size, worst, bool(values))
         for artist in (*place.lines, *place.texts):
             artist.set_in_layout(False)  # their places are known, and asking each takes its time
@@ -138,6 +138,7 @@ def _top(values: Iterable[float]) -> float:
 
 def _draw_link(
     place: Axes,
+    topology: Topology,
     ends: tuple[str, str],
     way: Course,
     km: float,
@@ -151,9 +152,10 @@ def _draw_link(
         for one, direction in ((ends, 1), (ends[::-1], -1))
         if (value := values.get(one)) is not None
     ]
+    called = topology.called
     if not lanes:
         line = _line(place, way, "0.45", 1.0, 2)
-        tell(line, f"{ends[0]} - {ends[1]}: {km:g} km")
+        tell(line, f"{called(ends[0])} - {called(ends[1])}: {km:g} km")
         return
     for (source, destination), value, direction in lanes:
         share = 1.0 if len(lanes) == 1 else 0.7
@@ -163,7 +165,8 @@ def _draw_link(
         _line(place, lane, _INK, thick + 0.9, 2)
         line = _line(place, lane, color, thick, 2.1)
         to = "-" if len(lanes) == 1 else "to"
-        tell(line, f"{source} {to} {destination}: {km:g} km, {named(metric)} {value:.3f}")
+        between = f"{called(source)} {to} {called(destination)}"
+        tell(line, f"{between}: {km:g} km, {named(metric)} {value:.3f}")
 
 
 def _line(place: Axes, way: Course, color: Any, width: float, order: float) -> Line2D:
@@ -270,7 +273,7 @@ def _signs(
     signs: list[tuple[Any, str]] = []
     if worst:
         square = handle(Look("black", "s", "none"), size=7)
-        pair = f"{worst.source} to {worst.destination}"
+        pair = f"{topology.called(worst.source)} to {topology.called(worst.destination)}"
         signs.append((square, f"{pair} blocks most: {worst.told}"))
         if worst.path:
             band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")

@@ -1,7 +1,7 @@
 """The report of a run: read from its directory, drawn, and put on a page."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def run_page(
     results = read_results(run)
     sections = [
         _blocking(config, results, tables.SUSPENDED if suspended else tables.INTERRUPTED),
-        *([_where(config, results)] if results.load is not None else []),
+        *([_where(config, inputs, results)] if results.load is not None else []),
         *([_links(config, inputs, results)] if results.links else []),
         *_failures(run),
         *([_convergence(config, results)] if results.points else []),
@@ -123,8 +123,8 @@ def _blocking(config: Config, results: Results, unfinished: str) -> Section:
     )
 
 
-def _where(config: Config, results: Results) -> Section:
-    rows = results.pairs
+def _where(config: Config, inputs: Inputs, results: Results) -> Section:
+    rows, called = results.pairs, inputs.topology.called
     load = results.load
     assert load is not None
     blocked = sum(row["blocked"] for row in rows)
@@ -147,7 +147,7 @@ def _where(config: Config, results: Results) -> Section:
             )
             parts.append(drawn("bit_rates", told, f"{told} The table has the numbers.", draw))
         parts.append(tables.bit_rates_table(results.bit_rates, load))
-        parts.append(tables.pairs_table(rows, load))
+        parts.append(tables.pairs_table(rows, load, called))
     return Section("Where blocking happens", tuple(parts))
 
 
@@ -175,12 +175,12 @@ def _links(config: Config, inputs: Inputs, results: Results) -> Section:
     assert load is not None
     full = sorted(results.links, key=lambda row: float(row["utilisation"]))
     least, most = full[0], full[-1]
-
+    called = inputs.topology.called
     mean = sum(float(row["utilisation"]) for row in full) / len(full)
     told = (
         f"At {load:g} E the mean utilisation is {mean:.2f}; the fullest link is "
-        f"{most['source']} to {most['destination']} with {most['utilisation']:.2f}, the emptiest "
-        f"{least['source']} to {least['destination']} with {least['utilisation']:.2f}."
+        f"{_link(most, called)} with {most['utilisation']:.2f}, the emptiest "
+        f"{_link(least, called)} with {least['utilisation']:.2f}."
     )
     return Section(
         "How full the links are",
@@ -192,9 +192,13 @@ def _links(config: Config, inputs: Inputs, results: Results) -> Section:
                 f"Map of the network, links coloured by utilisation. {told}",
                 lambda: network_figure(config, inputs, results),
             ),
-            tables.links_table(results.links, load),
+            tables.links_table(results.links, load, called),
         ),
     )
+
+
+def _link(row: Row, called: Callable[[str], str]) -> str:
+    return f"{called(str(row['source']))} to {called(str(row['destination']))}"
 
 
 def _failures(run: RunDirectory) -> list[Section]:

@@ -1,6 +1,6 @@
 """The tables of a report: points, node pairs, bit rates, links, phases of a failure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fusion.config.ini import format_value
@@ -143,13 +143,15 @@ def _verdict(row: Row, axis: str) -> str:
     return f"{value if isinstance(row[side], str) else f'{axis} = {value}'} blocks less"
 
 
-def pairs_table(rows: Sequence[Row], load: float) -> Table:
-    """Return the node pairs, those that surely block most first: by the lower end of the interval."""
+def pairs_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) -> Table:
+    """Return the node pairs, those that surely block most first: by the lower end of the interval.
+
+    called: returns what a node is called.
+    """
     total = sum(row["blocked"] for row in rows) or 1
     cells = [
         {
-            "from": _value(row["source"]),
-            "to": _value(row["destination"]),
+            **_ends(row, called),
             **_blocked(row),
             "share of all blocked": _percent(row["blocked"] / total),
         }
@@ -157,6 +159,13 @@ def pairs_table(rows: Sequence[Row], load: float) -> Table:
     ]
     caption = f"Node pairs at {load:g} E, by the lower end of the interval."
     return _table(caption, cells, _BRIEF, "output/pairs.csv")
+
+
+def _ends(row: Row, called: Callable[[str], str]) -> dict[str, Cell]:
+    return {
+        "from": Cell(called(str(row["source"]))),
+        "to": Cell(called(str(row["destination"]))),
+    }
 
 
 def by_blocking(rows: Iterable[Row]) -> list[Row]:
@@ -187,14 +196,13 @@ def bit_rates_table(rows: Sequence[Row], load: float) -> Table:
     return _table(f"Bit rates at {load:g} E{order}.", cells, _BRIEF, "output/bit_rates.csv")
 
 
-def links_table(rows: Sequence[Row], load: float) -> Table:
-    """Return the links at a load, the fullest first."""
+def links_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) -> Table:
+    """Return the links at a load, the fullest first. called: returns what a node is called."""
     full = sorted(rows, key=lambda row: -row["utilisation"])[:_MOST_ROWS]
     lengths = _alike([row["length_km"] for row in full])
     cells = [
         {
-            "from": _value(row["source"]),
-            "to": _value(row["destination"]),
+            **_ends(row, called),
             "length (km)": length,
             "utilisation": _number(row, "utilisation"),
             "interval": _range(row, "utilisation"),

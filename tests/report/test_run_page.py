@@ -135,7 +135,10 @@ def test_the_pair_that_surely_blocks_most_comes_first(done: Done, page: Page) ->
     lower = "blocking_probability_ci_lower"
     assert worst[lower] == max(row[lower] for row in results.pairs if row["blocked"])
     table = tables(page)[2]
-    assert (table.rows[0][0].text, table.rows[0][1].text) == (worst["source"], worst["destination"])
+    ids = worst["source"], worst["destination"]
+    called = [f"{node} ({done.inputs.topology.names[node]})" for node in ids]
+    assert [cell.text for cell in table.rows[0][:2]] == called
+    assert f"{called[0]} to {called[1]} blocks most" in html(page)
     few = [{**row, "blocked": 0} for row in results.pairs]
     assert worst_pair(few) is None
 
@@ -270,9 +273,9 @@ def test_numbers_of_links_have_the_same_decimals_in_a_column() -> None:
     ]
     rows = [{**row, "fragmentation": 0.5} for row in rows]
     rows[1] |= {"utilisation_ci_lower": 0.2, "utilisation_ci_upper": 0.4}
-    table = links_table(rows, 200.0)
+    table = links_table(rows, 200.0, {"1": "1", "2": "2", "3": "3 (Bern)"}.__getitem__)
     texts = [[cell.text for cell in row] for row in table.rows]
     assert texts == [
         ["1", "2", "1050.00", "0.413", "0.412 to 0.413", "0.500"],
-        ["2", "3", "70.25", "0.300", "0.200 to 0.400", "0.500"],
+        ["2", "3 (Bern)", "70.25", "0.300", "0.200 to 0.400", "0.500"],
     ]
