@@ -5,13 +5,15 @@ sortable-tablesort. Both are in the page, 12 kB together. A library that draws p
 Vega) has 0.8 to 4.5 MB, in each report of each run, and would draw everything a second time.
 """
 
+import os
 import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from fusion.results.files import write_atomic
-from fusion_flows.report.page import Page, Picture, Section
+from fusion_flows.report.page import Files, Page, Picture, Section
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -23,17 +25,26 @@ _SCRIPTS = ("third_party/panzoom.min.js", "third_party/sortable.min.js", "report
 
 def write_html(page: Page, path: Path) -> Path:
     """Write a report and return its file. Raises OSError."""
-    write_atomic(path, html(page).encode())
+    write_atomic(path, html(page, path.parent).encode())
     return path
 
 
-def html(page: Page) -> str:
-    """Return a report as one HTML file."""
+def html(page: Page, folder: Path | None = None) -> str:
+    """Return a report as one HTML file.
+
+    folder: where it will lie, from which links to files start; None: the folder of these files.
+    """
     return _template().render(
         page=page,
+        link=lambda files, name: _link(files, name, folder or files.folder),
         style=_markup((_HERE / "report.css").read_text(encoding="utf-8")),
         scripts=[_markup((_HERE / name).read_text(encoding="utf-8")) for name in _SCRIPTS],
     )
+
+
+def _link(files: Files, name: str, folder: Path) -> str:
+    """Return the address of a file, relative so that it holds when the run's directory is moved."""
+    return quote(os.path.relpath(files.folder / name, folder))
 
 
 @cache

@@ -4,6 +4,7 @@ Texts may have **bold** and `code`; everything else in them is shown as it is.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -50,17 +51,19 @@ class Code(NamedTuple):
     text: str
 
 
-class List(NamedTuple):
-    """Some short texts, one below the other."""
+class Files(NamedTuple):
+    """Files of a folder, one below the other."""
 
-    texts: tuple[str, ...]
+    folder: Path
+    files: tuple[tuple[str, str], ...]
+    """Name in the folder, and what it has."""
 
 
 class Section(NamedTuple):
     """A heading with what is below it."""
 
     title: str
-    parts: tuple[Picture | Table | Text | Code | List, ...]
+    parts: tuple[Picture | Table | Text | Code | Files, ...]
 
 
 class Page(NamedTuple):

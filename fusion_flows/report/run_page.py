@@ -11,7 +11,7 @@ from fusion.results.interval_text import with_interval
 from fusion.scenario.inputs import Inputs
 from fusion_flows.pictures.rows import has_many_bit_rates
 from fusion_flows.report import tables
-from fusion_flows.report.page import Code, List, Page, Picture, Section, Table, Text, numbered
+from fusion_flows.report.page import Code, Files, Page, Picture, Section, Table, Text, numbered
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
@@ -252,9 +252,8 @@ def _left_out(results: Results) -> str:
 
 
 def _files(run: RunDirectory) -> Section:
-    there = [(name, what) for name, what in _FILES if (run.path / name).exists()]
-    items = tuple(f"`{name}`: {what}" for name, what in there)
-    return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
+    there = tuple((name, what) for name, what in _FILES if (run.path / name).exists())
+    return Section("Files", (Text(f"In `{run.path}`:"), Files(run.path, there)))
 
 
 def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:

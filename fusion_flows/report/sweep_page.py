@@ -16,7 +16,7 @@ from fusion_flows.pictures.panels import POLICY
 from fusion_flows.pictures.rows import is_blocking, text_of
 from fusion_flows.pictures.words import named
 from fusion_flows.report import tables
-from fusion_flows.report.page import Code, List, Page, Picture, Section, Text, numbered
+from fusion_flows.report.page import Code, Files, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.setting import sweep_name, sweep_subject, titled
@@ -166,9 +166,8 @@ def _comparison(sweep: Sweep, states: Sequence[PointState]) -> Section:
 
 
 def _files(run: RunDirectory) -> Section:
-    there = [(name, what) for name, what in _FILES if (run.path / name).exists()]
-    items = tuple(f"`{name}`: {what}" for name, what in there)
-    return Section("Files", (Text(f"In `{run.path}`:"), List(items)))
+    there = tuple((name, what) for name, what in _FILES if (run.path / name).exists())
+    return Section("Files", (Text(f"In `{run.path}`:"), Files(run.path, there)))
 
 
 def _again(file: Path, suspended: RunDirectory | None) -> Section:

@@ -152,7 +152,8 @@ def test_a_report_is_written_at_any_time(
     assert capsys.readouterr().out == f"{run.report}\n"
     whole = run.report.read_text()
     assert "Partial results" not in whole
-    assert report(str(run.path), to=tmp_path / "new" / "mine.html").read_text() == whole
+    elsewhere = report(str(run.path), to=tmp_path / "new" / "mine.html").read_text()
+    assert elsewhere.replace('href="../0123456789ab/', 'href="') == whole
     with run_lock.hold(run):
         told = "Partial results:</strong> the run is going on (3 of 3 loads are complete)"
         assert told in report("0123").read_text()
