@@ -49,6 +49,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import CANCELLED, file_state, is_complete, write_cancelled
+from fusion_flows.rundir.file_state import INTERRUPTED as INTERRUPTED_BY_FILES
 from fusion_flows.rundir.file_state import SUSPENDED as SUSPENDED_BY_FILES
 from fusion_flows.runs import listing as runs
 from fusion_flows.runs.lookup import (
@@ -142,7 +143,7 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
                 logger.info("%s: %s", flow_run.name, state.message)
                 paused_runs.append(rundir.own_run_id(runs_dir, flow_run.id))
         _end_news(client)
-        _end_suspended(client, runs_dir)
+        _write_cancelled(client, runs_dir)
         stalled = _stalled_runs(client, runs_dir)
         for run_id, said in stalled.items():
             logger.warning("%s: %s", run_id, said)
@@ -273,12 +274,12 @@ def _end_news(client: SyncPrefectClient) -> None:
                     client.update_artifact(artifact.id, change)
 
 
-def _end_suspended(client: SyncPrefectClient, runs_dir: Path) -> None:
-    """Have the files of suspended runs say that they were cancelled in the UI: no process of theirs could."""
+def _write_cancelled(client: SyncPrefectClient, runs_dir: Path) -> None:
+    """Have the files of cancelled runs say so which had no process that could: suspended, or killed first."""
     since = datetime.now(UTC) - _RECENTLY
     for flow_run in _flow_runs(client, StateType.CANCELLED, ended_after=since):
         run = _directory(runs_dir, flow_run.id)
-        if run is not None and file_state(run).name == SUSPENDED_BY_FILES:
+        if run is not None and file_state(run).name in (SUSPENDED_BY_FILES, INTERRUPTED_BY_FILES):
             write_cancelled(run, flow_run.id)
 
 

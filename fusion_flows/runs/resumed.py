@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -35,23 +36,24 @@ def progress_without_deleted(
         artifact = progress.get(one.flow_run.id) if one.flow_run else None
         if artifact and (run_id := rundir.was_resumed_as(artifact.description or "")):
             naming.setdefault(run_id, []).append(one)
-    changed = False
-    for run_id, earlier in naming.items():
-        one = earlier[0]
-        directory = located(one.run_id, one.flow_run, runs_dir).directory
-        if not _is_deleted(client, run_id, directory):
-            continue
-        if directory is not None:
+    directories = {
+        run_id: located(earlier[0].run_id, earlier[0].flow_run, runs_dir).directory
+        for run_id, earlier in naming.items()
+    }
+    deleted = _deleted(client, directories) if directories else set()
+    for run_id in deleted:
+        if (directory := directories[run_id]) is not None:
             rest = attempts(client, [directory])[directory.run_id]
             no_more_resumed_as(client, run_id, rest, directory)
-            changed = True
             continue
-        for each in earlier:  # its files are on another machine, so that nothing more is known
-            assert each.flow_run is not None
-            artifact = progress[each.flow_run.id]
+        # Its files are on another machine, so that nothing more is known.
+        for one in naming[run_id]:
+            assert one.flow_run is not None
+            artifact = progress[one.flow_run.id]
             told = f"{artifact.description}, which is deleted"
-            progress[each.flow_run.id] = artifact.model_copy(update={"description": told})
-    return {**progress, **progress_of(client, flow_runs)} if changed else progress
+            progress[one.flow_run.id] = artifact.model_copy(update={"description": told})
+    is_mended = any(directories[run_id] is not None for run_id in deleted)
+    return {**progress, **progress_of(client, flow_runs)} if is_mended else progress
 
 
 def no_more_resumed_as(
@@ -75,11 +77,15 @@ def no_more_resumed_as(
         client.update_artifact(artifact.id, change)
 
 
-def _is_deleted(client: "SyncPrefectClient", run_id: str, directory: RunDirectory | None) -> bool:
-    """Return whether the run with this id is deleted; one of which nothing is known may have just begun.
+def _deleted(
+    client: "SyncPrefectClient", directories: Mapping[str, RunDirectory | None]
+) -> set[str]:
+    """Return which of these runs are deleted; one of which nothing is known may have just begun.
 
-    Prefect cannot look for a part of an id. The whole one is in the directory, and in the artifacts of the
-    run, which stay when it is deleted.
+    Prefect cannot look for a part of an id. The whole one is in the directory, and in the progress of the
+    run, which stays when it is deleted.
+
+    directories: by run id, of the runs that are here.
     """
     from prefect.client.schemas.filters import (
         ArtifactFilter,
@@ -88,14 +94,19 @@ def _is_deleted(client: "SyncPrefectClient", run_id: str, directory: RunDirector
         FlowRunFilterId,
     )
 
-    keys = [rundir.artifact_key(kind, run_id) for kind in ("progress", "report")]
-    of_run = ArtifactFilter(key=ArtifactFilterKey(any_=keys))
-    artifacts = client.read_artifacts(artifact_filter=of_run, limit=PAGE)
+    keys = [rundir.artifact_key("progress", run_id) for run_id in directories]
+    of_runs = ArtifactFilter(key=ArtifactFilterKey(any_=keys))
+    artifacts = client.read_artifacts(artifact_filter=of_runs, limit=PAGE)
     ids = {artifact.flow_run_id for artifact in artifacts if artifact.flow_run_id}
-    recorded = recorded_flow_run(directory) if directory else ""
-    if recorded and run_id in rundir.run_ids_of(UUID(recorded)):
-        ids.add(UUID(recorded))
-    if not ids:
-        return False
-    among = FlowRunFilter(id=FlowRunFilterId(any_=list(ids)))
-    return not client.read_flow_runs(flow_run_filter=among, limit=1)
+    for directory in directories.values():
+        with suppress(ValueError):  # it is of an earlier version, which wrote none
+            ids |= {UUID(recorded_flow_run(directory))} if directory else set()
+    known = {
+        flow_run_id for flow_run_id in ids if directories.keys() & rundir.run_ids_of(flow_run_id)
+    }
+    if not known:
+        return set()
+    among = FlowRunFilter(id=FlowRunFilterId(any_=list(known)))
+    alive = {one.id for one in client.read_flow_runs(flow_run_filter=among, limit=PAGE)}
+    gone = {run_id for flow_run_id in known - alive for run_id in rundir.run_ids_of(flow_run_id)}
+    return directories.keys() & gone

@@ -109,13 +109,19 @@ def test_a_run_whose_process_is_gone_gets_a_final_state_and_a_living_one_none(
     server.api("POST", f"flow_runs/{alive_id}/set_state", running)
     assert alive_directory.name in maintain(server)["lost_runs"]
     assert server.run(alive_id)["state_type"] == "CANCELLED"
-    # Nor have the files of a run that was killed while it was to be cancelled.
-    cancelling = {"state": {"type": "CANCELLING"}, "force": True}
-    server.api("POST", f"flow_runs/{dead_id}/set_state", cancelling)
-    assert file_state(RunDirectory(directory)).name == "Interrupted"
+    # Nor have the files of a run that was killed while it was to be cancelled: it has no final state yet, or
+    # its worker has killed it.
+    for lost, path, kind in (
+        (dead_id, directory, "CANCELLING"),
+        (sweep_id, sweep_directory, "CANCELLED"),
+    ):
+        assert file_state(RunDirectory(path)).name == "Interrupted"
+        state = {"state": {"type": kind}, "force": True}
+        server.api("POST", f"flow_runs/{lost}/set_state", state)
     maintain(server)
-    assert server.run(dead_id)["state_type"] == "CANCELLED"
-    assert file_state(RunDirectory(directory)).name == "Cancelled"
+    for lost, path in ((dead_id, directory), (sweep_id, sweep_directory)):
+        assert server.run(lost)["state_type"] == "CANCELLED"
+        assert file_state(RunDirectory(path)).name == "Cancelled"
 
 
 @pytest.mark.slow
