@@ -83,7 +83,7 @@ def _entry(home: str, name: str, thing: object) -> Iterator[str]:
 
 def _signature(name: str, function: object) -> str:
     assert callable(function)
-    signature = inspect.signature(function)
+    signature = inspect.signature(getattr(function, "fn", function))  # a flow has that of its form
     plain = [
         each.replace(annotation=_plain(each.annotation), default=_default(each.default))
         for each in signature.parameters.values()

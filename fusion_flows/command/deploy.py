@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from fusion.config.config import ConfigError
+from fusion.config.ini import format_value
+from fusion.config.problems import words
+from fusion.config.sections import SECTIONS
 from fusion_flows.command.catalogue import templates
 from fusion_flows.following.flow_ends import FLOWS
 from fusion_flows.server.settings import Settings
@@ -45,7 +49,7 @@ class SetUpError(RuntimeError):
 
 
 def here() -> dict[str, str]:
-    """Return this folder, the command that starts a run with this interpreter, and the templates.
+    """Return this folder, the command that starts a run with this interpreter, the templates and the keys.
 
     A build step of prefect.yaml. Without a command, a process worker starts each run through a
     process that prepares a workspace and imports Prefect once more: 1.5 s of CPU for nothing.
@@ -55,6 +59,7 @@ def here() -> dict[str, str]:
         "command": f"{shlex.quote(sys.executable)} -m prefect.engine",
         "heartbeat_seconds": str(HEARTBEAT_SECONDS),
         "templates": _templates_table(),
+        "keys": _keys_table(),
     }
 
 
@@ -64,9 +69,24 @@ def _templates_table() -> str:
         found = templates()
     except ConfigError as error:  # for a run to tell, too
         return str(error)
-    rows = [(f"`{each.name}`", each.about, each.loads) for each in found]
-    head = ("template", "what it is", "loads (E)")
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
+    rows = [(f"`{each.name}`", each.about, each.loads, each.network, each.policy) for each in found]
+    return _table("template", "what it is", "loads (E)", "network", "policy", rows=rows)
+
+
+def _keys_table() -> str:
+    """Return all keys of a configuration as a table in markdown."""
+    rows = []
+    for section, model in SECTIONS.items():
+        for key, schema in model.model_json_schema()["properties"].items():
+            takes = "numbers by name" if schema.get("type") == "object" else words(schema)
+            default = format_value(model.model_fields[key].default)
+            rows.append((section, f"`{key}`", takes, default and f"`{default}`"))
+    return _table("section", "key", "takes", "default", rows=rows)
+
+
+def _table(*head: str, rows: Iterable[Sequence[str]]) -> str:
+    lines = (head, ("---",) * len(head), *rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def beside_the_worker() -> dict[str, str]:

@@ -1,28 +1,48 @@
 """JSON schemas of the flow's parameters: what the form in Prefect's UI is made from.
 
+A form has fields for what most runs change, and one of JSON for the rest: with a field for every key it
+was twelve screens long. A browser test holds the two screens that it has.
+
 Prefect checks a deployment's parameters against these schemas before a run exists, so they say what
 helps to fill in the form: choices, and bounds, which a browser checks in the field. What else is
-allowed is for `load_config` to judge, with its better messages.
+allowed is for `load_config` to judge, with its better messages. Of what is wrong inside a field of JSON
+neither version of the UI would show anything, so its schema says nothing about that.
 
-Both versions of the UI show a description as plain text, sort the fields by `position`, and send a
-field only when somebody has filled it in, or when it has a default.
+Both versions of the UI sort the fields by `position`, show a title above each, and send a field only when
+somebody has filled it in, or when it has a default. The title says what the template has: a description
+would be another line, by which the form grows out of its two screens.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from fusion.config.sections import SECTIONS
+from pydantic import Field, JsonValue
+from pydantic_core import MISSING, PydanticUndefined
+
+from fusion.config.config import Config, load_config
+from fusion.config.sections import HOME, SECTIONS
 from fusion.config.shipped import modulation_names, topology_names
 from fusion.config.templates import template_names
 from fusion.sweep.definition import Sweep
 from fusion_flows.flows.sweep_parameter import PACKED
+from fusion_flows.flows.written_values import loads_text
 from fusion_flows.server.settings import Settings
 
+DEFAULT_TEMPLATE = "quick"
+"""The template of a run whose form is left as it is."""
+
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum")
-_SHOWN = ("description", "type", "enum", "anyOf", "additionalProperties", *_BOUNDS)
-_LARGE = 1e9
-_SWEEP_FIELDS = ("template", "grid", "zip", "points", "where", "metric", "overrides")
-"""The fields of a sweep in the order of the form: what makes it a sweep before sixty keys."""
+_POLICY = ("path_order", "path_choice", "allocation_method", "route_method")
+"""Keys whose choices come first, after those of the network."""
+_NUMBERS = {
+    "num_requests": "requests of a replication",
+    "max_iters": "replications of each load",
+    "k_paths": "candidate paths of a node pair",
+    "c_band": "slots of a link",
+    "seed": "of all random numbers",
+}
 
 
 def template_schema() -> dict[str, Any]:
@@ -42,48 +62,170 @@ def engine_schema() -> dict[str, Any]:
 
 
 def overrides_schema() -> dict[str, Any]:
-    """Return the sections with their keys, none of them required and none with a default.
+    """Return an object, which both versions of the UI show as a field of JSON."""
+    return {"type": "object"}
 
-    A field that is left empty is not sent, so the template's value stands.
-    """
-    return {
-        "type": "object",
-        "properties": {
-            section: {
-                "title": section,
-                "type": "object",
-                "description": (model.__doc__ or "").strip(),
-                "properties": {
-                    key: _field(key, schema)
-                    for key, schema in model.model_json_schema()["properties"].items()
-                },
-            }
-            for section, model in SECTIONS.items()
-        },
+
+def choices_schema() -> dict[str, Any]:
+    """Return a choice of any number of `key=value`: of every key that has fixed values."""
+    return {"type": "array", "items": {"type": "string", "enum": list(_choices())}}
+
+
+def number_schema(key: str) -> dict[str, Any]:
+    """Return the type and the bounds of a key that is a number."""
+    schema = _schema_of(key)
+    return {name: schema[name] for name in ("type", *_BOUNDS) if name in schema}
+
+
+def form_of_a_run(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of the flow `fusion` as its form has it: with titles, and in their order."""
+    config = _default_config()
+    loads = config.general_settings
+    titles = {
+        "template": "template: fields below that are left empty are as in the template",
+        "loads": "loads in Erlang, such as 150 to 300 step 50, or 150, 200 "
+        f"({DEFAULT_TEMPLATE}: {loads_text(loads.erlang_start, loads.erlang_stop, loads.erlang_step)})",
+        "num_requests": _number_title("num_requests", config),
+        "max_iters": _number_title("max_iters", config),
+        "choices": "choices: network, path order, policy and everything else with fixed values",
+        "k_paths": _number_title("k_paths", config),
+        "c_band": _number_title("c_band", config),
+        "seed": _number_title("seed", config),
+        "overrides": 'overrides: any other key as JSON, such as {"general_settings": {"guard_slots": 0}}',
+        "name": "name of the run, unless it is given above as Run Name",
+        "resume": "resume: run id of an earlier run, to finish it",
     }
+    chosen = ", ".join(f"{key}={_value(config, key)}" for key in ("network", *_POLICY[:3]))
+    return _signature(function, titles, {"choices": f"In {DEFAULT_TEMPLATE}: {chosen}"})
+
+
+def form_of_a_sweep(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of the flow `fusion-sweep` as its form has it."""
+    titles = {
+        "sweep": "sweep",
+        "engine": "engine: where the points are computed",
+        "failed": "failed: compute only the points that failed last time",
+        "name": "name of the run, unless it is given above as Run Name",
+    }
+    return _signature(function, titles, {})
 
 
 def sweep_schema() -> dict[str, Any]:
-    """Return the fields of a sweep; its template and overrides as in the form of a run."""
+    """Return the fields of a sweep, of which the form shows the first ones."""
     schema = Sweep.model_json_schema()
     parts = schema.pop("$defs", {})
-    fields = schema["properties"]
-    for name, made in (("template", template_schema()), ("overrides", overrides_schema())):
-        fields[name] = {"description": fields[name]["description"], **made}
-    schema["properties"] = {
-        name: fields[name] | {"title": name, "position": position}
-        for position, name in enumerate(_SWEEP_FIELDS)
+    config = _default_config()
+    fields = {
+        "template": {"title": "template", **template_schema()},
+        "axes": {
+            "title": "axes, one per row, such as k_paths = 1, 3, 5 or erlang = 140 to 220 step 20",
+            "type": "array",
+            "items": {"type": "string"},
+        },
+        **{
+            key: {"title": _number_title(key, config), **number_schema(key)}
+            for key in ("num_requests", "max_iters")
+        },
+        "where": {
+            "title": "where: which combinations are wanted, such as k_paths > 1 or path_order == 'km'",
+            "type": "string",
+        },
+        "more": {
+            "title": 'more: anything else in a sweep as JSON, such as {"zip": [...], "overrides": {...}}',
+            "type": "object",
+        },
     }
     found = _with_parts(schema, parts)
     assert isinstance(found, dict)
-    # Of a large sweep, of one with a template of one's own, and of one with labels; no field of the form, but
-    # Prefect is to take them.
-    objects = ("sent_settings", "labels")
-    unseen = {
-        f"^{PACKED}$": {"type": "string"},
-        **{f"^{name}$": {"type": "object"} for name in objects},
+    # What a file says of a sweep, what is written by `fusion sweep --detach`, and a large sweep: no fields of
+    # the form, but Prefect is to take them, and to check them.
+    unseen = {name: each for name, each in found.pop("properties").items() if name not in fields}
+    unseen["overrides"] = overrides_schema()
+    unseen[PACKED] = {"type": "string"}
+    return found | {
+        "properties": {
+            name: {**field, "position": position}
+            for position, (name, field) in enumerate(fields.items())
+        },
+        "patternProperties": {f"^{name}$": each for name, each in unseen.items()},
     }
-    return found | {"patternProperties": unseen}
+
+
+class _FormParameter(inspect.Parameter):
+    """A parameter whose default is what Prefect makes a field from; `help` shows only the default in it."""
+
+    def __str__(self) -> str:
+        default = self.default.default
+        if default is PydanticUndefined:
+            default = self.empty
+        elif default is MISSING:
+            default = None
+        return str(
+            inspect.Parameter(self.name, self.kind, default=default, annotation=self.annotation)
+        )
+
+
+def _signature(
+    function: Callable[..., Any], titles: Mapping[str, str], descriptions: Mapping[str, str]
+) -> inspect.Signature:
+    """Return a signature from which Prefect makes a form with these titles, in this order.
+
+    A default of None means that nothing is sent: in the schema it would be a null, which the UI would send.
+    """
+    signature = inspect.signature(function)
+    parameters = []
+    for name, parameter in signature.parameters.items():
+        extra: dict[str, JsonValue] = {
+            "title": titles[name],
+            "description": descriptions.get(name, ""),
+            "position": list(titles).index(name),
+        }
+        default = MISSING if parameter.default is None else parameter.default
+        field = Field(
+            default=... if default is parameter.empty else default, json_schema_extra=extra
+        )
+        parameters.append(
+            _FormParameter(name, parameter.kind, default=field, annotation=parameter.annotation)
+        )
+    return signature.replace(parameters=parameters)
+
+
+def _default_config() -> Config:
+    """Return what the template of an untouched form has."""
+    try:
+        return load_config(DEFAULT_TEMPLATE, templates_dir=Settings().templates_dir)
+    except ValueError:  # for the run to tell
+        return load_config(DEFAULT_TEMPLATE)
+
+
+def _number_title(key: str, config: Config) -> str:
+    value = _value(config, key)
+    return f"{key}: {_NUMBERS[key]} ({DEFAULT_TEMPLATE}: {value:,})"
+
+
+def _value(config: Config, key: str) -> Any:
+    value = getattr(getattr(config, HOME[key]), key)
+    return Path(value).stem if key == "network" else value
+
+
+def _choices() -> Iterator[str]:
+    """Yield `key=value` for each value of each key that has some few, the most changed ones first."""
+    yield from (f"network={name}" for name in topology_names())
+    for key in (*_POLICY, *(key for key in HOME if key not in (*_POLICY, "network"))):
+        schema = _schema_of(key)
+        values: Sequence[object] = schema.get("enum", ())
+        if key == "mod_assumption":
+            values = modulation_names()
+        elif schema.get("type") == "boolean":
+            values = (True, False)
+        yield from (f"{key}={value}" for value in values)
+
+
+def _schema_of(key: str) -> dict[str, Any]:
+    """Return the JSON schema of a key."""
+    schema = SECTIONS[HOME[key]].model_json_schema()["properties"][key]
+    assert isinstance(schema, dict)
+    return schema
 
 
 def _with_parts(schema: Any, parts: dict[str, Any]) -> Any:
@@ -105,41 +247,3 @@ def _choice(title: str, names: Sequence[str], other: str) -> dict[str, Any]:
             {"type": "string", "title": other},
         ]
     }
-
-
-def _field(key: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the field of a key."""
-    field = {"title": key} | {name: schema[name] for name in _SHOWN if name in schema}
-    if key == "network":
-        del field["type"]
-        field |= _choice("a shipped topology", topology_names(), "a file, or FUSION's name")
-    elif key == "mod_assumption":
-        del field["type"]
-        field |= _choice("a shipped table", modulation_names(), "one in mod_assumption_path")
-    elif "anyOf" in field:
-        field["anyOf"] = [
-            {"title": each.get("const", "a number"), **each} for each in field["anyOf"]
-        ]
-    elif field.get("type") == "boolean":  # as a switch it would be sent, as False, untouched
-        del field["type"]
-        field["enum"] = [True, False]
-    return field | {"description": f"{field['description']}{bounds_text(schema)}"}
-
-
-def bounds_text(schema: dict[str, Any]) -> str:
-    """Return the bounds of a number as a sentence that follows another, or nothing."""
-    for each in (schema, *schema.get("anyOf", ())):
-        low, above, high = (each.get(name) for name in _BOUNDS)
-        if high is None:
-            continue
-        if low is None:
-            most = "" if high > _LARGE else f" and at most {_number(high)}"
-            return f" Allowed: above {_number(above)}{most}."
-        if high > _LARGE:  # no limit of the thing itself
-            return f" Allowed: {_number(low)} or more."
-        return f" Allowed: {_number(low)} to {_number(high)}."
-    return ""
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:g}"

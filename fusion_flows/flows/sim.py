@@ -1,6 +1,6 @@
 """The flow `fusion`: one configuration, simulated and reported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
@@ -15,6 +15,7 @@ from fusion.config.config import Config, ConfigError, read_config, to_ini
 from fusion.scenario.inputs import read_inputs
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
+from fusion_flows.flows.short_fields import NUMBERS, with_fields
 from fusion_flows.following import publish
 from fusion_flows.following.artifacts import tell_that_it_is_resumed
 from fusion_flows.following.flow_ends import (
@@ -48,11 +49,17 @@ from fusion_flows.server.watch import Watch
 if TYPE_CHECKING:
     import pandas
 
-_DEFAULT_TEMPLATE = "quick"
 _NO_OVERRIDES: dict[str, Any] = {}  # never changed; a form shows it as an empty object
 
 Template = Annotated[str, WithJsonSchema(form.template_schema())]
 Overrides = Annotated[dict[str, Any], WithJsonSchema(form.overrides_schema())]
+Loads = Annotated[Text, WithJsonSchema({"type": "string"})]
+Choices = Annotated[Sequence[str], WithJsonSchema(form.choices_schema())]
+Requests = Annotated[int | None, WithJsonSchema(form.number_schema("num_requests"))]
+Replications = Annotated[int | None, WithJsonSchema(form.number_schema("max_iters"))]
+Paths = Annotated[int | None, WithJsonSchema(form.number_schema("k_paths"))]
+Slots = Annotated[int | None, WithJsonSchema(form.number_schema("c_band"))]
+Seed = Annotated[int | None, WithJsonSchema(form.number_schema("seed"))]
 
 
 class SimResult(BaseModel):
@@ -88,7 +95,8 @@ def _run_name() -> str:
     try:
         settings = Settings()
         sent = sent_files.folder_of(settings.runs_dir, UUID(str(current.id)))
-        template, overrides, resume = (given[key] for key in ("template", "overrides", "resume"))
+        template, resume = given["template"], given["resume"]
+        overrides = _overrides(given)
         config, run = _load(settings, template, overrides, resume, sent)
     except ValueError:  # the run itself will say so
         resume = given.get("resume")
@@ -96,12 +104,19 @@ def _run_name() -> str:
     return (recorded_name(run) if run else "") or run_name(config)
 
 
-@interruptible_flow("fusion", _run_name)
+@interruptible_flow("fusion", _run_name, form=form.form_of_a_run)
 def fusion(
-    template: Template = _DEFAULT_TEMPLATE,
+    template: Template = form.DEFAULT_TEMPLATE,
     overrides: Overrides = _NO_OVERRIDES,
     name: Text = "",
     resume: Text = "",
+    loads: Loads = "",
+    choices: Choices = (),
+    num_requests: Requests = None,
+    max_iters: Replications = None,
+    k_paths: Paths = None,
+    c_band: Slots = None,
+    seed: Seed = None,
 ) -> SimResult:
     """Simulate blocking over load for one configuration, and report it.
 
@@ -112,21 +127,43 @@ def fusion(
             {"general_settings": {"erlang_start": 50}}.
         name: Name of the run in lists; empty: topology, policy and loads.
         resume: Run id or directory of an earlier run, to finish what it left; leave the template
-            and the overrides as they are then.
+            and all changes to it as they are then.
+        loads: Loads in Erlang, evenly spaced: "140 to 220 step 20", or "140, 160, 180"; empty: those
+            of the template.
+        choices: Further changes, as key=value each, such as ["path_order=hops"].
+        num_requests: Measured requests of a replication; None, here and below: as in the template.
+        max_iters: Replications of each load.
+        k_paths: Candidate paths of each pair of nodes.
+        c_band: Slots of the C band of a link.
+        seed: Seed of all random numbers.
 
     Raises ConfigError for settings that cannot be run (nothing is started then), SimulationError
     when the simulator fails, RunDirectoryError when there is no place for the results.
     """
-    return told_in_words(lambda: _simulate(template, overrides, resume))
+    numbers = {
+        "num_requests": num_requests,
+        "max_iters": max_iters,
+        "k_paths": k_paths,
+        "c_band": c_band,
+        "seed": seed,
+    }
+    given = {"overrides": overrides, "loads": loads, "choices": choices, **numbers}
+    return told_in_words(lambda: _simulate(template, given, resume))
 
 
-def _simulate(template: str, overrides: Mapping[str, Any], resume: str) -> SimResult:
+def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all parameters of a run change in its template. Raises ConfigError."""
+    numbers = {key: given[key] for key in NUMBERS}
+    return with_fields(given["overrides"], numbers, given["loads"], given["choices"])
+
+
+def _simulate(template: str, given: Mapping[str, Any], resume: str) -> SimResult:
     settings = Settings()
     flow_run_id = UUID(str(current.id))
     run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
-    refuse_forgotten("overrides")
+    refuse_forgotten("choices")
     sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
-    overrides = sent_files.receive(overrides, sent)
+    overrides = sent_files.receive(_overrides(given), sent)
     try:
         return _run(settings, run_id, template, overrides, resume, sent)
     except ConfigError:
@@ -238,9 +275,10 @@ def _load(
     """Return the checked configuration, and the run directory where a run is resumed."""
     if not resume:
         return read_config(template, overrides, **_places(settings, sent)).config, None
-    if any(overrides.values()) or template != _DEFAULT_TEMPLATE:  # a form sends empty sections
+    if any(overrides.values()) or template != form.DEFAULT_TEMPLATE:  # a form sends empty sections
         raise RunDirectoryError(
-            "a resumed run has its frozen configuration: leave template and overrides out"
+            "a resumed run has its frozen configuration: leave template and overrides out, and all else "
+            "that would change it"
         )
     find = rundir.find if deployment.id is None else rundir.open_run
     run = find(settings.runs_dir, rundir.meant(settings.runs_dir, resume))

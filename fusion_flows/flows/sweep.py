@@ -120,7 +120,7 @@ def _as_parameter(name: str, value: Any) -> Any:
     return sweep_as_parameter(value) if is_sweep else value
 
 
-@interruptible_flow("fusion-sweep", _run_name, _as_parameter)
+@interruptible_flow("fusion-sweep", _run_name, _as_parameter, form.form_of_a_sweep)
 def fusion_sweep(
     sweep: SweepParameter, name: Text = "", engine: Engine = LOCAL, failed: bool = False
 ) -> SweepResult:

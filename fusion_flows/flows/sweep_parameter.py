@@ -11,6 +11,7 @@ from typing import Any
 from fusion.config.config import ConfigError, Problem
 from fusion.sweep.definition import Sweep, make_sweep
 from fusion_flows.engines.packing import pack, unpack
+from fusion_flows.flows.short_fields import sweep_of_fields
 
 PACKED = "packed"
 
@@ -36,9 +37,12 @@ def sweep_as_parameter(sweep: Mapping[str, Any] | Sweep) -> dict[str, Any] | Swe
 
 
 def data_of_parameter(given: Mapping[str, Any] | Sweep) -> object:
-    """Return what a parameter holds, packed or not. Raises ConfigError for what is damaged."""
+    """Return the sweep that a parameter holds, packed, as the fields of a form, or as it is.
+
+    Raises ConfigError for what is damaged, or contradicts itself.
+    """
     if not isinstance(given, Mapping) or set(given) != {PACKED}:
-        return given
+        return sweep_of_fields(given)
     try:
         return unpack(str(given[PACKED]))
     except ValueError as error:

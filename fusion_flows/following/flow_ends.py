@@ -59,10 +59,12 @@ def interruptible_flow(
     name: str,
     run_name: Callable[[], str],
     change: Callable[[str, Any], Any] = lambda name, value: value,
+    form: Callable[[Callable[..., Any]], inspect.Signature] = inspect.signature,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """Return a decorator that makes a flow which Ctrl-C cancels.
 
     change: is given name and value of each argument of a call from Python, and returns what Prefect gets.
+    form: returns the signature from which Prefect makes the form of a deployment.
     """
 
     def make(function: Callable[P, R]) -> Flow[P, R]:
@@ -74,6 +76,7 @@ def interruptible_flow(
             on_failure=[do_what_was_put_off],
         )
         flow.change = change
+        flow.__signature__ = form(function)
         return flow
 
     return make
@@ -184,6 +187,7 @@ class _InterruptibleFlow(Flow[P, R]):
     """
 
     change: Callable[[str, Any], Any] = staticmethod(lambda name, value: value)
+    __signature__: inspect.Signature
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = list(inspect.signature(self.fn).parameters)

@@ -1,5 +1,6 @@
 """Where things are in Prefect's UI: its second version at /v2, the first one at /."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,9 +23,8 @@ def keep(page: Page, name: str) -> Path:
     PICTURES.mkdir(parents=True, exist_ok=True)
     shown = page.viewport_size
     assert shown is not None
-    tallest = "Math.max(...[...document.querySelectorAll('*')].map(each => each.scrollHeight))"
-    height = max(shown["height"], min(page.evaluate(tallest), _MOST_PIXELS))
-    page.set_viewport_size({"width": shown["width"], "height": height})
+    whole = max(shown["height"], min(height(page), _MOST_PIXELS))
+    page.set_viewport_size({"width": shown["width"], "height": whole})
     page.screenshot(path=PICTURES / f"{name}.png")
     page.set_viewport_size(shown)
     return PICTURES / f"{name}.png"
@@ -39,16 +39,34 @@ def open_form(page: Page, server: Prefect, deployment: str, version: int = 2) ->
     page.get_by_text("Parameters", exact=True).first.wait_for()
 
 
+def _label(title: str) -> str:
+    """Return an XPath of the label of a field, by its title or the first word of that, in either version."""
+    text = "normalize-space(text())"
+    words = " or ".join(f'starts-with({text}, "{title}{after}")' for after in (" ", ":", ","))
+    optional = f'contains({text}, "(Optional)")'
+    return f'//*[{text}="{title}" or (({words}) and {optional})]'
+
+
 def field(page: Page, title: str) -> Locator:
     """Return the text or number field with this title, in either version."""
-    label = f'normalize-space(text())="{title}" or normalize-space(text())="{title} (Optional)"'
-    return page.locator(f"xpath=(//*[{label}]/following::*[self::input or self::textarea])[1]")
+    return page.locator(f"xpath=({_label(title)}/following::*[self::input or self::textarea])[1]")
+
+
+def rows(page: Page, title: str) -> Locator:
+    """Return the rows of a list of texts with this title, and all fields of text that follow."""
+    return page.locator(f"xpath={_label(title)}/following::textarea")
 
 
 def json_field(page: Page, title: str) -> Locator:
     """Return the JSON editor with this title, in either version."""
-    label = f'normalize-space(text())="{title} (Optional)"'
-    return page.locator(f'xpath=(//*[{label}]/following::*[contains(@class, "cm-content")])[1]')
+    editor = '*[contains(@class, "cm-content")]'
+    return page.locator(f"xpath=({_label(title)}/following::{editor})[1]")
+
+
+def height(page: Page) -> int:
+    """Return how high the page is, in pixels; it scrolls inside itself."""
+    tallest = "Math.max(...[...document.querySelectorAll('*')].map(each => each.scrollHeight))"
+    return int(page.evaluate(tallest))
 
 
 def write_json(page: Page, title: str, text: str) -> None:
@@ -78,9 +96,24 @@ def choose(page: Page, title: str, value: str) -> None:
     raise AssertionError(f"{value} cannot be chosen as {title}")
 
 
-def filled(overrides: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
-    """Return what a form has sent without the sections that it has sent empty."""
-    return {section: keys for section, keys in overrides.items() if keys}
+def choose_several(page: Page, title: str, *values: str) -> None:
+    """Choose from a list of which any number is taken, in the second version."""
+    button = page.get_by_label(re.compile(f"^Select {title}"))
+    for value in values:
+        option = page.get_by_role("option", name=value, exact=True)
+        chosen = page.locator(
+            f'xpath={_label(title)}/following::*[normalize-space(text())="{value}"]'
+        )
+        for _ in range(3):
+            with suppress(PlaywrightTimeoutError, AssertionError):
+                if not option.is_visible():
+                    button.click(timeout=10_000)
+                option.click(timeout=10_000)
+                expect(chosen.first).to_be_visible(timeout=5_000)
+                break
+        else:
+            raise AssertionError(f"{value} cannot be chosen as {title}")
+    page.keyboard.press("Escape")
 
 
 def downloaded_log(page: Page) -> str:

@@ -8,15 +8,16 @@ from flows.prefect_server import Prefect, wait_for
 from flows.started import GOING_ON, simulating, simulators
 from playwright.sync_api import Page, expect
 
+from fusion.config.config import load_config
 from fusion_flows.process.marks import marked_processes
 
 from .pages import (
     PATIENCE_SECONDS,
     address,
     choose,
+    choose_several,
     downloaded_log,
     field,
-    filled,
     json_field,
     keep,
     open_artifact,
@@ -26,16 +27,17 @@ from .pages import (
     write_json,
 )
 
+DISTRIBUTION = '{"general_settings": {"request_distribution": {"100": 0.5, "200": 0.5}}}'
+
 
 def test_from_the_form_to_the_report(worker: Prefect, page: Page) -> None:
     open_form(page, worker, "sim")
-    expect(page.get_by_text("Allowed: 1e-06 to 1,000,000.").first).to_be_visible()
     choose(page, "a template", "nsfnet_100_slots")
-    choose(page, "a shipped topology", "cost239_deeprmsa")
-    field(page, "erlang_stop").fill("170")
+    field(page, "loads").fill("150, 170")
     field(page, "num_requests").fill("2000")
     field(page, "max_iters").fill("3")
-    write_json(page, "request_distribution", '{"100": 0.5, "200": 0.5}')
+    choose_several(page, "choices", "network=cost239_deeprmsa", "bit_rates=distribution")
+    write_json(page, "overrides", DISTRIBUTION)
     field(page, "Run Name").fill("from the form")
     keep(page, "form_of_a_run")
     submit(page)
@@ -45,16 +47,19 @@ def test_from_the_form_to_the_report(worker: Prefect, page: Page) -> None:
     run = worker.finished(run_id, PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
     assert run["name"] == "from the form"
-    assert run["parameters"]["template"] == "nsfnet_100_slots"
-    assert filled(run["parameters"]["overrides"]) == {
-        "general_settings": {
-            "erlang_stop": 170,
-            "num_requests": 2000,
-            "max_iters": 3,
-            "request_distribution": {"100": 0.5, "200": 0.5},
-        },
-        "topology_settings": {"network": "cost239_deeprmsa"},
+    assert {name: value for name, value in run["parameters"].items() if value} == {
+        "template": "nsfnet_100_slots",
+        "loads": "150, 170",
+        "num_requests": 2000,
+        "max_iters": 3,
+        "choices": ["network=cost239_deeprmsa", "bit_rates=distribution"],
+        "overrides": json.loads(DISTRIBUTION),
     }
+    frozen = load_config(worker.directory(run_id) / "config.ini")
+    assert list(frozen.loads) == [150, 170]
+    assert frozen.general_settings.request_distribution == {100: 0.5, 200: 0.5}
+    assert frozen.topology_settings.network == "cost239_deeprmsa"
+    assert frozen.spectrum_settings.c_band == 100, "of the template"
 
     page.goto(address(worker, f"/runs/flow-run/{run_id}"))
     expect(page.get_by_text("cost239_deeprmsa", exact=True).first).to_be_attached()
@@ -77,7 +82,7 @@ def test_values_out_of_bounds_are_told_at_their_fields(worker: Prefect, page: Pa
     open_form(page, worker, "sim")
     for title, value, reason in (
         ("num_requests", "0", "greater than or equal to 1"),
-        ("confidence", "1", "less than or equal to 0.9999"),
+        ("max_iters", "1000000", "less than or equal to 100000"),
         ("k_paths", "2.5", "two nearest valid values are 2 and 3"),
     ):
         field(page, title).fill(value)
@@ -91,8 +96,8 @@ def test_values_out_of_bounds_are_told_at_their_fields(worker: Prefect, page: Pa
 
 def test_json_that_is_none_is_told_at_its_field(worker: Prefect, page: Page) -> None:
     open_form(page, worker, "sim")
-    write_json(page, "request_distribution", '{"100": ')
-    told = json_field(page, "request_distribution").locator("xpath=following::p[1]")
+    write_json(page, "overrides", '{"routing_settings": ')
+    told = json_field(page, "overrides").locator("xpath=following::p[1]")
 
     def is_told() -> bool:  # until the form, when it is drawn anew, forgets it
         page.get_by_role("button", name="Submit").click()
@@ -106,10 +111,10 @@ def test_json_that_is_none_is_told_at_its_field(worker: Prefect, page: Page) -> 
 
 def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) -> None:
     open_form(page, worker, "sim", version=1)
-    expect(page.get_by_text("Allowed: 1e-06 to 1,000,000.").first).to_be_visible()
-    field(page, "erlang_stop").fill("140")
+    field(page, "loads").fill("140")
     field(page, "num_requests").fill("0")
     field(page, "max_iters").fill("2")
+    field(page, "overrides").fill('{"routing_settings": {"k_paths": 2}}')
     field(page, "Run Name").fill("from the first form")
     keep(page, "form_of_a_run_v1")
     page.get_by_role("button", name="Submit").click()
@@ -117,13 +122,15 @@ def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) ->
     field(page, "num_requests").fill("1000")
     submit(page)
     run_id = worker.named("from the first form")
-    parameters = worker.run(run_id)["parameters"]
-    assert parameters.keys() == {"template", "overrides", "name", "resume"}
-    assert parameters["template"] == "quick"
-    assert filled(parameters["overrides"]) == {
-        "general_settings": {"erlang_stop": 140, "num_requests": 1000, "max_iters": 2}
+    assert {name: value for name, value in worker.run(run_id)["parameters"].items() if value} == {
+        "template": "quick",
+        "loads": "140",
+        "num_requests": 1000,
+        "max_iters": 2,
+        "overrides": {"routing_settings": {"k_paths": 2}},
     }
     assert worker.finished(run_id, PATIENCE_SECONDS)["state_type"] == "COMPLETED"
+    assert load_config(worker.directory(run_id) / "config.ini").routing_settings.k_paths == 2
     page.goto(address(worker, f"/artifacts/artifact/{worker.artifacts(run_id)['report']['id']}", 1))
     assert pictures(page) >= 1
     keep(page, "report_v1")

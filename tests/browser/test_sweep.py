@@ -1,47 +1,55 @@
 """A run of the deployment fusion-sweep/sweep, from its form to its report, as a person sees it."""
 
+import json
 import re
 
 import pytest
 from flows.prefect_server import Prefect
 from playwright.sync_api import Page, expect
 
+from fusion.sweep.sweep_file import read_sweep
+
 from .pages import (
     PATIENCE_SECONDS,
     address,
     field,
-    filled,
-    json_field,
     keep,
     open_artifact,
     open_form,
     pictures,
+    rows,
     submit,
     write_json,
 )
 
+GUARD = '{"overrides": {"general_settings": {"guard_slots": 0}}}'
+
 
 def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page) -> None:
     open_form(page, worker, "sweep")
-    expect(json_field(page, "grid")).to_contain_text(re.compile('"path_order".*"km".*"hops"', re.S))
-    titles = page.locator("label").all_inner_texts()
-    order = [titles.index(f"{title} (Optional)") for title in ("grid", "where", "erlang_start")]
-    assert order == sorted(order), "what makes it a sweep before sixty keys"
-    write_json(page, "grid", '{"path_order": ["km", "hops"], "erlang": [150, 200]}')
+    axes = rows(page, "axes")
+    expect(axes.nth(0)).to_have_value("path_order = km, hops")
+    axes.nth(1).fill("erlang = 150, 200")
     field(page, "num_requests").fill("2000")
     field(page, "max_iters").fill("3")
+    write_json(page, "more", GUARD)
     keep(page, "form_of_a_sweep")
     submit(page)
 
     run_id = worker.named("quick over path_order x erlang")
     run = worker.finished(run_id, PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
-    assert run["parameters"]["sweep"]["grid"] == {
-        "path_order": ["km", "hops"],
-        "erlang": [150, 200],
+    assert run["parameters"]["sweep"] == {
+        "template": "quick",
+        "axes": ["path_order = km, hops", "erlang = 150, 200"],
+        "num_requests": 2000,
+        "max_iters": 3,
+        "more": json.loads(GUARD),
     }
-    assert filled(run["parameters"]["sweep"]["overrides"]) == {
-        "general_settings": {"num_requests": 2000, "max_iters": 3}
+    computed = read_sweep(worker.directory(run_id) / "sweep.json")
+    assert computed.grid == {"path_order": ["km", "hops"], "erlang": [150, 200]}
+    assert computed.overrides == {
+        "general_settings": {"guard_slots": 0, "num_requests": 2000, "max_iters": 3}
     }
     assert set(run["tags"]) == {"fusion", "sweep", "quick", "nsfnet_deeprmsa", "kspff"}
     open_artifact(page, worker, run_id, "points")
@@ -54,8 +62,8 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
 @pytest.mark.slow
 def test_the_form_in_the_first_version_of_the_ui(worker: Prefect, page: Page) -> None:
     open_form(page, worker, "sweep", version=1)
-    expect(field(page, "grid")).to_have_value(re.compile('"path_order".*"km".*"hops"', re.S))
-    field(page, "grid").fill('{"k_path": [1, 3]}')
+    expect(rows(page, "axes").nth(0)).to_have_value("path_order = km, hops")
+    rows(page, "axes").nth(0).fill("k_path = 1, 3")
     field(page, "Run Name").fill("a sweep with a mistake")
     keep(page, "form_of_a_sweep_v1")
     submit(page)

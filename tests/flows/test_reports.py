@@ -1,15 +1,20 @@
 """Pictures, tables, texts and places: what a run shows, without Prefect's server."""
 
+import inspect
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 
+from fusion.config.sections import HOME, SECTIONS
 from fusion.results.durations import clock
 from fusion.results.progress import ProgressState
-from fusion_flows.flows.form import overrides_schema, sweep_schema, template_schema
+from fusion.sweep.definition import Sweep
+from fusion_flows import fusion
+from fusion_flows.flows.form import sweep_schema, template_schema
 from fusion_flows.following.artifacts import live_rows, news, table
 from fusion_flows.pictures.files import save
 from fusion_flows.pictures.run import blocking_figure
@@ -131,30 +136,56 @@ def test_no_place_for_a_run_directory(tmp_path: Path) -> None:
         rundir.create(tmp_path / "file", "0123456789ab", "")
 
 
-def test_an_untouched_form_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sections = overrides_schema()["properties"]
-    assert sections["general_settings"]["properties"]["erlang_start"]["type"] == "number"
-    fields = [field for section in sections.values() for field in section["properties"].values()]
-    assert not any("default" in field or field.get("type") == "boolean" for field in fields)
+def test_a_form_offers_the_templates_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine.ini").write_text("")
     monkeypatch.setenv("FUSION_TEMPLATES_DIR", str(tmp_path))
     assert {"quick", "mine"} <= set(template_schema()["anyOf"][0]["enum"])
 
 
-def test_a_form_tells_choices_and_bounds() -> None:
-    sections = overrides_schema()["properties"]
-    topology, statistics = sections["topology_settings"], sections["statistics_settings"]
-    assert "nsfnet_deeprmsa" in topology["properties"]["network"]["anyOf"][0]["enum"]
-    confidence = statistics["properties"]["confidence"]
-    assert confidence["description"].endswith("of the intervals. Allowed: 0.5 to 0.9999.")
-    assert (confidence["minimum"], confidence["maximum"]) == (0.5, 0.9999)
-    slot_width = topology["properties"]["bw_per_slot"]["description"]
-    assert slot_width.endswith("in GHz. Allowed: 1e-06 to 10,000.")
-    seed = sections["simulation_settings"]["properties"]["seed"]["description"]
-    assert seed.endswith("Allowed: 0 or more.")
-    fields = sweep_schema()["properties"].values()
-    assert [field["title"] for field in fields][:2] == ["template", "grid"]
-    assert [field["position"] for field in fields] == list(range(len(fields)))
+def test_a_form_has_what_the_template_has_and_sends_nothing_of_it() -> None:
+    fields = parameter_schema(fusion).properties
+    for name in ("num_requests", "max_iters", "k_paths", "c_band", "seed"):
+        assert "default" not in fields[name], "an untouched field is not sent"
+        assert fields[name]["type"] == "integer"
+        assert "minimum" in fields[name]
+    assert fields["num_requests"]["title"].endswith("(quick: 50,000)")
+    assert "(quick: 140 to 220 step 20)" in fields["loads"]["title"]
+    assert fields["choices"]["description"].startswith("In quick: network=nsfnet_deeprmsa, ")
+    shown = sorted(fields, key=lambda name: fields[name]["position"])
+    assert shown[:3] == ["template", "loads", "num_requests"]
+    assert fields.keys() == inspect.signature(fusion.fn).parameters.keys()
+
+
+def test_each_choice_of_a_form_is_a_value_of_a_key() -> None:
+    choices = parameter_schema(fusion).properties["choices"]["items"]["enum"]
+    assert choices[0].startswith("network=")
+    assert {"path_order=hops", "snr_type=gsnr", "fixed_grid=True"} <= set(choices)
+    for choice in choices:
+        key, _, value = choice.partition("=")
+        config = draft({HOME[key]: {key: value}})
+        assert str(getattr(config[HOME[key]], key)) == value
+
+
+def draft(overrides: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Return the sections that overrides name, by themselves: some keys ask for others."""
+    return {section: SECTIONS[section].model_validate(keys) for section, keys in overrides.items()}
+
+
+def test_a_form_of_a_sweep_takes_all_that_a_sweep_has() -> None:
+    schema = sweep_schema()
+    fields = schema["properties"]
+    assert list(fields) == ["template", "axes", "num_requests", "max_iters", "where", "more"]
+    assert [field["position"] for field in fields.values()] == list(range(len(fields)))
+    others = {name.strip("^$") for name in schema["patternProperties"]}
+    assert Sweep.model_fields.keys() <= others | fields.keys()
+
+
+def test_help_shows_the_defaults_of_a_flow() -> None:
+    shown = str(inspect.signature(fusion))
+    assert "= 'quick'" in shown
+    assert "] = None, seed" in shown
 
 
 @pytest.mark.parametrize(
