@@ -47,6 +47,7 @@ docs: $(VENV)/.installed  ## write the pages that are made from the code
 	$(BIN)/python docs/make_config_reference.py
 	$(BIN)/python docs/make_features.py
 	$(BIN)/python docs/make_columns.py
+	$(BIN)/python docs/make_glossary.py
 	$(BIN)/python docs/make_api_reference.py
 	$(BIN)/python docs/make_architecture.py
 

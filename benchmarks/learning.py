@@ -1,4 +1,4 @@
-"""Steps per second of one core, in environments for learners: `python -m benchmarks.learning`.
+"""Steps per second of one core, in reinforcement-learning environments: `python -m benchmarks.learning`.
 
 NSFNET, k = 5, with 100 and 320 slots; the agent takes the first action of the mask. A step is all that the
 agent waits for: the decision, the release of what ends, the next request, the observation and the mask; the

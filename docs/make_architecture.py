@@ -1,7 +1,7 @@
-"""Write docs/modules.md and the table of rooms in DESIGN.md: `python docs/make_architecture.py`.
+"""Write docs/modules.md and the table of subpackages in DESIGN.md: `python docs/make_architecture.py`.
 
-A room is a folder of `fusion/` or `fusion_flows/`. What imports what is read from the code, whether it is
-imported at the top, where it is needed, or only for a type.
+A subpackage is a folder of `fusion/` or `fusion_flows/`. Imports are read from the code, whether they are at
+the top, where they are needed, or only for a type.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("fusion", "fusion_flows")
 TARGET = Path(__file__).with_name("modules.md")
 DESIGN = ROOT / "DESIGN.md"
-BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
+BEGIN, END = "<!-- subpackages: begin -->\n", "<!-- subpackages: end -->\n"
 HEAD = """# Modules
 
-Each file with its subject, by room, the lowest rooms first. [DESIGN.md](../DESIGN.md) says how the rooms lie.
+Each file with its subject, by subpackage, lowest layer first. [DESIGN.md](../DESIGN.md) describes the layers.
 
 This page is made from the docstrings by `python docs/make_architecture.py`.
 """
 
 Graph = Mapping[str, frozenset[str]]
-"""Name of a module or a room -> names of those that it imports."""
+"""Name of a module or a subpackage -> names of those that it imports."""
 
 
 class ImportCycleError(ValueError):
-    """Modules or rooms that import each other in a circle; the message names them in order."""
+    """Modules or subpackages that import each other in a circle; the message names them in order."""
 
 
 class Module(NamedTuple):
@@ -74,21 +74,25 @@ def _imports(tree: ast.AST, names: Mapping[str, Path]) -> Iterable[str]:
                     yield node.module
 
 
-def room_of(module: str) -> str:
-    """Return the room of a module; empty for a file beside the rooms, such as the face of a package."""
+def subpackage_of(module: str) -> str:
+    """Return the subpackage of a module; empty for a file outside them, such as an `__init__.py`."""
     parts = module.split(".")
     return (
         parts[1] if len(parts) > 2 or ((ROOT / Path(*parts)).is_dir() and len(parts) == 2) else ""
     )
 
 
-def rooms(package: str) -> Graph:
-    """Return what each room imports of the others."""
+def subpackages(package: str) -> Graph:
+    """Return what each subpackage imports of the others."""
     found: dict[str, set[str]] = {}
     for module in modules(package):
-        if room := room_of(module.name):
-            found.setdefault(room, set()).update(room_of(each) for each in module.imports)
-    return {room: frozenset(others - {"", room}) for room, others in found.items()}
+        if subpackage := subpackage_of(module.name):
+            found.setdefault(subpackage, set()).update(
+                subpackage_of(each) for each in module.imports
+            )
+    return {
+        subpackage: frozenset(others - {"", subpackage}) for subpackage, others in found.items()
+    }
 
 
 def order(graph: Graph) -> list[str]:
@@ -99,36 +103,38 @@ def order(graph: Graph) -> list[str]:
         raise ImportCycleError(" -> ".join(reversed(error.args[1]))) from None
 
 
-def floors(graph: Graph) -> dict[str, int]:
-    """Return the floor of each room: one above the highest that it imports. Raises ImportCycleError."""
+def layers(graph: Graph) -> dict[str, int]:
+    """Return the layer of each subpackage: one above the highest that it imports. Raises ImportCycleError."""
     found: dict[str, int] = {}
-    for room in order(graph):
-        found[room] = 1 + max((found[other] for other in graph[room]), default=0)
+    for subpackage in order(graph):
+        found[subpackage] = 1 + max((found[other] for other in graph[subpackage]), default=0)
     return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
 
 
 def table() -> str:
-    """Return the table of rooms in markdown."""
+    """Return the table of subpackages in markdown."""
     parts = []
     for package in PACKAGES:
-        graph = rooms(package)
+        graph = subpackages(package)
         subjects = {module.name: module.subject for module in modules(package)}
-        rows = [f"| floor | `{package}/` | subject | imports from |", "|---|---|---|---|"]
-        for room, floor in floors(graph).items():
-            others = ", ".join(f"`{other}`" for other in floors(graph) if other in graph[room])
-            subject = subjects[f"{package}.{room}"].rstrip(".")
-            rows.append(f"| {floor} | `{room}/` | {subject} | {others or '-'} |")
+        rows = [f"| layer | `{package}/` | subject | imports from |", "|---|---|---|---|"]
+        for subpackage, layer in layers(graph).items():
+            others = ", ".join(
+                f"`{other}`" for other in layers(graph) if other in graph[subpackage]
+            )
+            subject = subjects[f"{package}.{subpackage}"].rstrip(".")
+            rows.append(f"| {layer} | `{subpackage}/` | {subject} | {others or '-'} |")
         arrows = sum(map(len, graph.values()))
         rows.append(
-            f"\n{len(graph)} rooms on {max(floors(graph).values())} floors, {arrows} arrows between them,"
+            f"\n{len(graph)} subpackages in {max(layers(graph).values())} layers, with {arrows} imports "
+            "between them,\nnone of them upwards; no circular imports among subpackages or files.\n"
         )
-        rows[-1] += " none of them back up; no circle among rooms or files.\n"
         parts.append("\n".join(rows))
     return "\n".join(parts)
 
 
 def design() -> str:
-    """Return DESIGN.md with the table of rooms as it is now."""
+    """Return DESIGN.md with the table of subpackages as it is now."""
     text = DESIGN.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     return before + BEGIN + table() + END + rest.split(END)[1]
@@ -138,16 +144,18 @@ def page() -> str:
     """Return docs/modules.md."""
     parts = [HEAD]
     for package in PACKAGES:
-        of_room: dict[str, list[Module]] = {}
+        of_subpackage: dict[str, list[Module]] = {}
         for module in modules(package):
-            of_room.setdefault(room_of(module.name), []).append(module)
-        for room in ["", *floors(rooms(package))]:
-            place = f"{package}/{room}/" if room else f"{package}/"
+            of_subpackage.setdefault(subpackage_of(module.name), []).append(module)
+        for subpackage in ["", *layers(subpackages(package))]:
+            place = f"{package}/{subpackage}/" if subpackage else f"{package}/"
             parts.append(f"\n## `{place}`\n")
-            if room:
-                parts.append(f"{of_room[room][0].subject}\n")
+            if subpackage:
+                parts.append(f"{of_subpackage[subpackage][0].subject}\n")
             parts.append("| file | subject |\n|---|---|")
-            parts += [_row(module, place) for module in of_room[room] if _file(module.name)]
+            parts += [
+                _row(module, place) for module in of_subpackage[subpackage] if _file(module.name)
+            ]
     return "\n".join(parts) + "\n"
 
 

@@ -32,6 +32,8 @@ _PAGES = {
         *(
             "howto/my_topology",
             "howto/my_traffic",
+            "howto/load_range",
+            "howto/where_results_go",
             "policies",
             "howto/two_machines",
             "howto/nightly",
@@ -44,7 +46,7 @@ _PAGES = {
         *("modules", "prefect", "files", "faults"),
     ),
     "Background": (
-        *("background", "statistics", "validation", "physics", "study_path_orders"),
+        *("background", "glossary", "statistics", "validation", "physics", "study_path_orders"),
         *("../DESIGN", "../CHANGELOG"),
     ),
 }

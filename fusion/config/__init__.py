@@ -1,4 +1,4 @@
-"""The configuration: its keys, INI files and overrides, and what is wrong with them, in words."""
+"""The configuration: keys, INI files, overrides, and messages about errors in them."""
 
 from importlib import import_module
 from typing import Any

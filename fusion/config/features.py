@@ -90,7 +90,7 @@ _FITS_OF_FUSION = ("first_fit", "priority_first", "xt_aware")
 
 FEATURES: dict[str, Feature] = {
     "policy": Feature(
-        "a policy of your own",
+        "your own policy",
         _is_not("policy", ""),
         ({"policy": "my_policy.py:choose"},),
         must="is not available",
@@ -317,7 +317,10 @@ FEATURES: dict[str, Feature] = {
         ({"conventions": "fusion_orchestrator"},),
     ),
     "learners": Feature(
-        "environments for learners", _never, ({},), told="an environment for learners"
+        "reinforcement-learning environments",
+        _never,
+        ({},),
+        told="a reinforcement-learning environment",
     ),
     "splitting": Feature("importance splitting", _never, ({},), told="importance splitting"),
 }
@@ -326,17 +329,17 @@ FEATURES: dict[str, Feature] = {
 USES = ("learners", "splitting")
 """Features that no key switches on: ways to use a configuration."""
 
-_ORDERS = "it orders the paths, and the first with room is taken"
-_ONE_BACKUP = "a backup stands for a connection with one lightpath of its own"
-_TWO_BANDS = "that model knows C and L band alone"
-_PLAIN = "the loop there serves each request by one lightpath of its own"
-_BLIND = "the loop there does not know where light is"
+_ORDERS = "it ranks the paths, and the first with enough free slots is taken"
+_ONE_BACKUP = "a backup protects a connection with one lightpath of its own"
+_TWO_BANDS = "that model supports only the C and L bands"
+_PLAIN = "its event loop gives each request exactly one lightpath"
+_BLIND = "its event loop does not track where light is"
 _CRASHES = "FUSION crashes with it; without the conventions it works"
 
 REFUSED: dict[tuple[str, ...], str] = {
-    ("policy", "protection"): "it places one lightpath, and a backup is another",
-    ("policy", "learners"): "there the agent chooses",
-    ("policy", "splitting"): "the loop there knows the built-in policies alone",
+    ("policy", "protection"): "a policy places one lightpath, but protection needs two",
+    ("policy", "learners"): "there the agent makes the decisions",
+    ("policy", "splitting"): "its event loop supports only the built-in policies",
     #
     ("all paths", "congestion"): _ORDERS,
     ("all paths", "free slots"): _ORDERS,
@@ -346,13 +349,16 @@ REFUSED: dict[tuple[str, ...], str] = {
         "all paths",
         "random fit",
         "quality",
-    ): "good places are compared by a score, and random ones have none",
+    ): "candidates are ranked by a score, and random fit has none",
     #
-    ("by hops per bit", "protection"): "a format belongs to one path, and candidates are pairs",
+    (
+        "by hops per bit",
+        "protection",
+    ): "a format belongs to one path, but candidates are pairs of paths",
     ("slicing", "protection"): _ONE_BACKUP,
     ("grooming", "protection"): _ONE_BACKUP,
     #
-    ("C and L", "noise of one band"): "that model knows one band; gsnr knows both",
+    ("C and L", "noise of one band"): "that model supports one band; gsnr supports both",
     ("other bands", "noise of one band"): _TWO_BANDS,
     ("other bands", "noise"): _TWO_BANDS,
     #
@@ -367,7 +373,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("file of quality", "fusion"): "FUSION's files of signal quality are not available",
     ("by hops", "fusion"): "FUSION has no other order",
     ("by hops per bit", "fusion"): "FUSION has no other order",
-    ("all paths", "fusion"): "FUSION takes the first path with room",
+    ("all paths", "fusion"): "FUSION takes the first path with enough free slots",
     (
         "other fit",
         "fusion",
@@ -395,21 +401,21 @@ REFUSED: dict[tuple[str, ...], str] = {
     (
         "grooming",
         "learners",
-    ): "what lightpaths have left serves a request before a path is chosen",
-    ("protection", "learners"): "an action is one path, and a connection there takes two",
-    ("fusion", "learners"): "they say what is decided, and an agent is to decide",
+    ): "spare capacity would serve a request before a path is chosen",
+    ("protection", "learners"): "an action selects one path, but a protected connection needs two",
+    ("fusion", "learners"): "they fix the decisions that an agent is to make",
     #
     ("impairments", "splitting"): _BLIND,
     ("least crosstalk", "splitting"): _BLIND,
-    ("quality", "splitting"): "the loop there does not know signal quality",
+    ("quality", "splitting"): "its event loop has no signal quality",
     ("slicing", "splitting"): _PLAIN,
     ("grooming", "splitting"): _PLAIN,
     ("protection", "splitting"): _PLAIN,
     (
         "failures",
         "splitting",
-    ): "copies of a network go on from the same moment, and failures do not",
-    ("fusion", "splitting"): "the loop that follows them has no copies of a network",
+    ): "trajectories are copied, and the times of failures are not",
+    ("fusion", "splitting"): "their event loop cannot copy the state of a network",
 }
 """Features that are not available together, most of them pairs -> why. Messages name the key of the first."""
 

@@ -109,19 +109,19 @@ def parse_ini(text: str, name: str) -> tuple[Entries, list[Problem]]:
             section = header[1].strip()
             section = section if _CASE_COUNTS.fullmatch(section) else section.lower()
             if section in sections:
-                tell("the section is there twice")
+                tell("duplicate section")
             sections.add(section)
             continue
         match = re.match(r"([^=:]+)[=:](.*)", line)
         if not match:
-            tell(f"not `key = value`: {quote(line)}")
+            tell(f"expected `key = value`, found: {quote(line)}")
             continue
         name_of_key, value = match[1].strip().lower(), match[2].strip()
         if not section:
             tell("stands before the first [section]", name_of_key, quote(value))
         elif (section, name_of_key) in entries:
             first = entries[section, name_of_key].source
-            tell(f"the key is there twice, see {first}", name_of_key, value)
+            tell(f"duplicate key, see {first}", name_of_key, value)
         else:
             entries[section, name_of_key] = Entry(value, source)
             key, parts, depth = name_of_key, [value], _open_brackets(value)

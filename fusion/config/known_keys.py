@@ -81,7 +81,7 @@ def _unknown_section(section: str) -> str:
     known = sorted({*SECTIONS, *foreign_keys.SECTIONS})
     # People leave out what all of the names end in.
     hint = nearest(section, known) or nearest(f"{section}{_ENDING}", known)
-    return f"unknown section; there are {', '.join(SECTIONS)}{hint}"
+    return f"unknown section; the sections are {', '.join(SECTIONS)}{hint}"
 
 
 def _unknown(section: str, key: str) -> str:

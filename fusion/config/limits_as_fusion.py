@@ -67,7 +67,7 @@ def contradictions_with_fusion(values: Mapping[str, Any]) -> Iterator[tuple[str,
             yield (
                 "can_partially_serve",
                 "must be True with grooming, dynamic_lps and conventions = fusion, which crashes when the "
-                "rest of a request that is groomed in part has no room",
+                "rest of a partly groomed request does not fit",
             )
     requests, shares = values.get("num_requests"), values.get("request_distribution")
     if requests is not None and requests > MOST_REQUESTS:

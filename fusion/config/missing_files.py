@@ -72,7 +72,7 @@ def _network_not_found(
     names = [*topology_names(), *FUSION_NETWORKS]
     if network in names:
         return
-    message = f"there is no such topology; there are {', '.join(names)}, and your own "
+    message = f"unknown topology; available: {', '.join(names)}, and your own "
     message += "files (a path, such as ./my_network.graphml)"
     entry = ours.get(("topology_settings", "network"))
     is_of_template = entry is not None and entry.source.startswith(str(template))
@@ -90,6 +90,6 @@ def _table_not_found(values: Mapping[str, Any], ours: Entries) -> Iterator[Probl
     names = modulation_names()
     if table in names:
         return
-    message = f"there is no such table; there are {', '.join(names)}, or name the file "
+    message = f"unknown table; available: {', '.join(names)}, or name the file "
     message += f"that has it in mod_assumption_path{nearest(table, names)}"
     yield problem_of_entry("mod_assumption", table, message, ours)

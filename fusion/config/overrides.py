@@ -77,9 +77,7 @@ def override_entries(overrides: object, source: str = OVERRIDES) -> tuple[Entrie
         for raw_key, value in keys.items():
             key = _name(raw_key)
             if not isinstance(raw_key, str) or (section, key) in entries:
-                message = (
-                    "the key is there twice" if isinstance(raw_key, str) else "not a name of a key"
-                )
+                message = "duplicate key" if isinstance(raw_key, str) else "not a name of a key"
                 problems.append(Problem(section, key, brief(value), message, source))
                 continue
             entries[section, key] = Entry(value, source, layer=Layer.OVERRIDES)

@@ -707,7 +707,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if known(*_BANDS):
         most = max(values[band] for band in _BANDS)
         if most == 0:
-            yield "c_band", "must not be 0 when every other band is"
+            yield "c_band", "must not be 0 if all other bands are 0"
         elif known("guard_slots") and values["guard_slots"] >= most:
             message = f"must be less than the slots of the largest band, {most}, or nothing fits"
             yield "guard_slots", message

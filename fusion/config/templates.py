@@ -34,7 +34,7 @@ def find_template(
     elif is_path or text.lower().endswith(".ini"):
         path = Path(template)
     else:
-        message = f"there is no such template; there are {', '.join(sorted(known))}"
+        message = f"unknown template; available: {', '.join(sorted(known))}"
         message += "; the path of a file ends in .ini"
         message += nearest(text, sorted(known)) or near_file(
             os.path.abspath(text), folders, endings=_ENDINGS

@@ -112,7 +112,7 @@ def _shares(value: object) -> dict[float, float]:
 
     The text is a flat dictionary as Python or JSON writes it. It is matched, not evaluated.
     """
-    form = 'a dictionary of bit rate in Gb/s and share, like {"25": 0.4, "100": 0.6}'
+    form = 'a dictionary of bit rates in Gb/s and their shares, like {"25": 0.4, "100": 0.6}'
     pairs = _pairs(value, form, "a pair of numbers", "bit rates")
     shares: dict[float, float] = {}
     for raw_rate, raw_share in pairs:
@@ -130,7 +130,7 @@ def _shares(value: object) -> dict[float, float]:
         shares[rate] = share
     total = math.fsum(shares.values())
     if abs(total - 1) > 1e-9:
-        raise told(f"must have shares that sum to 1, not to {total:.10g}")
+        raise told(f"must have shares that sum to 1; they sum to {total:.10g}")
     return dict(sorted(shares.items()))
 
 

@@ -418,7 +418,7 @@ def count_places(network: Network, free: Words, first_hop: Int32s, path: int, wi
 def count_pairs_of_places(
     network: Network, protection: Protection, state: Protected, path: int, bit_rate: int
 ) -> Any:
-    """Return (plane, plane of the backup, starts, starts of the backup) on the first planes with room.
+    """Return (plane, plane of the backup, starts, starts of the backup) on the first planes where both fit.
 
     Backups that have the slots of their working lightpath have one start for each of that.
     """

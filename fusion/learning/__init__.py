@@ -1,4 +1,4 @@
-"""An environment for learners: the event loop asks an agent about each request (gymnasium's interface).
+"""Environments for agents: the event loop asks an agent about each request (gymnasium's interface).
 
 Importing this registers `fusion/RMSA-v0` for `gymnasium.make` and `gymnasium.make_vec`. It needs the extra
 `learning`; nothing else in fusion does.

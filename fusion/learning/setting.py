@@ -185,7 +185,9 @@ def _refuse(config: Config) -> None:
         allowed = _MODELLED.get(key, frozenset())
         if key in named or allowed is None or (isinstance(value, str) and value in allowed):
             continue
-        message = "an environment for learners does not model this; leave the key at its default"
+        message = (
+            "a reinforcement-learning environment does not model this; leave the key at its default"
+        )
         problems.append(Problem(section, key, brief(value), message, source_of(config, key)))
     if problems:
         raise ConfigError(problems)

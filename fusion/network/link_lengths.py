@@ -340,7 +340,7 @@ def _missing(
 def _none(links: Sequence[ListedLink], others: Sequence[_Named]) -> str:
     first = _where(links[0])
     more = f", nor has any other of the {len(links):,} links one" if len(links) > 1 else ""
-    text = f"{first}: no length{more}; it is looked for as {', '.join(LENGTH_KEYS)}"
+    text = f"{first}: no length{more}; accepted attributes: {', '.join(LENGTH_KEYS)}"
     with_unit = [each for each in others if _has_other_unit(each.name)]
     if with_unit:
         return f"{text}, in km; {with_unit[0]} is in another unit by its name"

@@ -73,7 +73,7 @@ def add_node(
     if node is None:
         refuse(network, where, value, "a node's id must be an integer or a printable text")
     elif node in network.nodes:
-        refuse(network, where, value, "the id is there twice")
+        refuse(network, where, value, "duplicate id")
     else:
         network.nodes[node] = attributes
 

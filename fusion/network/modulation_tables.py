@@ -128,7 +128,7 @@ def _parse_table(
                 " slot_width_ghz or formats"
             )
         elif rate in rates:
-            problems.append(f"{place}: the bit rate is there twice")
+            problems.append(f"{place}: duplicate bit rate")
         else:
             rates[rate] = _parse_entries(place, value, "slots_needed", formats, problems)
     if ("formats" in table) == bool(rates) and not problems:

@@ -48,7 +48,7 @@ def read_paths(path: Path, topology: Topology) -> GivenPaths:
         nodes = tuple(index[name] for name in names)
         of_pair = found.setdefault((nodes[0], nodes[-1]), [])
         if nodes in of_pair:
-            problems.append(f"line {number}: the path is there twice")
+            problems.append(f"line {number}: duplicate path")
         of_pair.append(nodes)
     if not problems and not found:
         problems.append("has no path")

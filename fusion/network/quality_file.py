@@ -78,7 +78,7 @@ def read_quality(
                 place, spot, quality = _read(header, row, index, slots, thresholds)
                 of_path = found.setdefault(place, {})
                 if spot in of_path:
-                    raise ValueError("the slot of this path is there twice")
+                    raise ValueError("duplicate slot for this path")
                 of_path[spot] = quality
             except ValueError as error:
                 problems.append(f"row {number}: {error}")

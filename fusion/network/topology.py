@@ -227,7 +227,7 @@ def _about_directions(content: ListedNetwork) -> list[str]:
                 links.append(link)
             seen.add((link.source, link.destination))
         text = "the file is undirected and has {} from either end, which would be parallel links: these "
-        text += "are not possible yet, and each is taken as one link with two directions"
+        text += "are not supported yet, and each is taken as one link with two directions"
     if not links:
         return []
     shown = ", ".join(f"{quote(link.source)} - {quote(link.destination)}" for link in links[:_FEW])
@@ -272,8 +272,8 @@ def _check_links(
                     else f", {first_km:g} km there and {km:g} km here"
                 )
             network.problems.append(
-                f"{where}: listed twice, as in {first.where}{told}; parallel links are not possible"
-                " yet: keep one"
+                f"{where}: listed twice, as in {first.where}{told}; parallel links are not "
+                "supported yet: keep one"
             )
         elif reverse in seen and None not in (km, seen[reverse][1]) and seen[reverse][1] != km:
             first, first_km = seen[reverse]

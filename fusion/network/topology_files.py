@@ -272,7 +272,7 @@ def _read_with_networkx(
     except Exception as error:  # on garbage these parsers raise almost anything
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         if kind == "GML" and re.match(r"edge #\d+ .*is duplicated", reason):
-            return empty_network(f"{quote(reason)}: parallel links are not possible yet: keep one")
+            return empty_network(f"{quote(reason)}: parallel links are not supported yet: keep one")
         return empty_network(f"not {kind}: {quote(reason)}")
     network = empty_network()._replace(directed=graph.is_directed())
     for number, (node, attributes) in enumerate(graph.nodes(data=True), 1):

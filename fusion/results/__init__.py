@@ -1,1 +1,1 @@
-"""What replications measured, as estimates with intervals, and the files of a run."""
+"""The results of replications, as estimates with intervals, and the files of a run."""

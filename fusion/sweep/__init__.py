@@ -1,1 +1,1 @@
-"""Sweeps: many points from one small file, kept by content, never computed twice. Knows no Prefect."""
+"""Sweeps: many points from one small file, kept by content, never computed twice. Independent of Prefect."""

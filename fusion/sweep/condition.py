@@ -44,7 +44,7 @@ def faults(text: str, axes: Sequence[str], values: Sequence[object]) -> Iterator
     ):
         if name not in _FUNCTIONS and name not in _MORE_FUNCTIONS:
             there = ", ".join(_FUNCTIONS)
-            yield f"there is no function {show(name)}; there are {there}{nearest(name, list(_FUNCTIONS))}"
+            yield f"unknown function {show(name)}; available: {there}{nearest(name, list(_FUNCTIONS))}"
     for name in _once(
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
     ):

@@ -122,9 +122,9 @@ def named(axis: str, value: object) -> tuple[str, str]:
 class Sweep(BaseModel):
     """A sweep: the product of its grid axes, its zipped axes and its points, where a condition holds.
 
-    Axes are named as the keys of the configuration, such as k_paths; `erlang` is the load. Without that
-    axis the loads are those of the template. How many replications a point gets is said by the keys of
-    statistics_settings and by max_iters, as for a run.
+    Axes have the names of configuration keys, such as k_paths; `erlang` is the load. Without that axis the
+    loads are those of the template. The number of replications of a point is set by max_iters and the keys
+    of statistics_settings, as for a run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -244,7 +244,7 @@ class Sweep(BaseModel):
         return [*(name for name in names if name != ERLANG), ERLANG]
 
     def combinations(self) -> list[Assignment]:
-        """Return all combinations of the values, whatever `where` says."""
+        """Return all combinations of the values, ignoring `where`."""
         found = []
         for parts in product(*self._choices()):
             together: Assignment = {}

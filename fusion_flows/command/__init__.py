@@ -1,1 +1,1 @@
-"""The command `fusion`. Each verb is a Python function, of a module here or of fusion_flows.runs.listing."""
+"""The command `fusion`. Each subcommand is a Python function, here or in fusion_flows.runs."""

@@ -55,7 +55,7 @@ class Example(NamedTuple):
 
 
 def templates() -> list[Template]:
-    """List the shipped templates, and your own in FUSION_TEMPLATES_DIR.
+    """List the shipped templates and those in FUSION_TEMPLATES_DIR.
 
     Raises:
         ConfigError: The folder cannot be listed.
@@ -95,7 +95,7 @@ def _first_line(path: Path, name: str) -> str:
 
 
 def topologies() -> list[Network]:
-    """List the shipped topologies. `network` takes one of these names, or the path of your own file."""
+    """List the shipped topologies. `network` takes one of these names, or the path of a file."""
     also = {shipped: name for name, shipped in FUSION_NETWORKS.items()}
     found = []
     for name in topology_names():
@@ -118,12 +118,12 @@ def topologies() -> list[Network]:
 
 
 def examples(to: Path = Path("examples")) -> list[Example]:
-    """Write the shipped examples into a folder: sweeps, policies to change, a learner, a notebook.
+    """Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, a notebook.
 
-    A file that you have changed is left as it is.
+    Files that you have changed are not overwritten.
 
     Args:
-        to: Folder for the files; default: `examples` here. It is made if it is missing.
+        to: Folder for the files; default: `examples` here. Created if it does not exist.
 
     Raises:
         ArgumentError: The folder cannot be written.

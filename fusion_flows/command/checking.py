@@ -68,10 +68,10 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
 
 
 def schema() -> dict[str, Any]:
-    """Print the JSON Schema of the settings: types, bounds, choices, defaults and meanings.
+    """Print a JSON Schema of the settings: types, bounds, choices, defaults and meanings.
 
     It describes overrides, {"section": {"key": value}}; an INI file has the same values as text. Keys of the
-    original FUSION that are only read or left out are not in it.
+    original FUSION that are only accepted or ignored are not included.
     """
     return Config.model_json_schema()
 

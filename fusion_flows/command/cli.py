@@ -49,7 +49,7 @@ def make_app(called: str = "") -> App:
     """Return the command. called: the verb whose help is wanted, whole; of the others one line is enough."""
     app = CompletedApp(
         name="fusion",
-        help="Simulate elastic optical networks as runs of Prefect.",
+        help="Simulate elastic optical networks, as Prefect flow runs.",
         version=lambda: f"fusion {metadata.version('fusion-eon')}",
         help_format="plaintext",
         help_formatter="default" if sys.stdout.isatty() else "plain",

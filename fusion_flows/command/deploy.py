@@ -212,7 +212,7 @@ def _make_automation(client: SyncPrefectClient) -> None:
                 name="Crashed",
                 force=False,
                 message=f"{LOST} for {_SILENCE.seconds} s: its process or its machine is gone. "
-                "What it had finished is kept; a retry goes on from there.",
+                "What it had finished is kept; a retry continues from there.",
             )
         ],
     )

@@ -47,7 +47,7 @@ class Check(NamedTuple):
 
 
 def doctor() -> list[Check]:
-    """Check everything that a run needs, and say what is wrong and how to fix it.
+    """Check everything that a run needs, and report what is wrong and how to fix it.
 
     Versions, the Prefect server with its database, work pool, workers, deployments, schedules and
     automation, the folder of runs, the cache of the compiled event loop. Nothing is started or changed.
@@ -112,17 +112,17 @@ def _runs_folder() -> Iterator[Check]:
             f"FUSION_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}"
             for one in error.errors()
         )
-        yield Check("settings", "problem", found, "mend these environment variables")
+        yield Check("settings", "problem", found, "correct these environment variables")
         return
     there = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        mend = "set FUSION_RUNS_DIR, or give `fusion up --runs-dir`, a folder that is yours"
+        mend = "set FUSION_RUNS_DIR, or give `fusion up --runs-dir`, a folder that you can write to"
         yield Check("runs folder", "problem", f"{folder}: {error.strerror}", mend)
         return
-    will = "" if there == folder else ", made by the first run"
+    will = "" if there == folder else ", created by the first run"
     yield Check("runs folder", "ok", f"{folder}{will}")
     yield Check("store", "ok", f"{Settings().store.expanduser().absolute()}, of sweeps")
     free = shutil.disk_usage(there).free
@@ -141,8 +141,11 @@ def _kernel_cache() -> Check:
     from fusion.kernel import CACHE_DIR
 
     if CACHE_DIR is None:
-        mend = "set FUSION_CACHE_DIR to a folder that is yours; until then each run compiles anew"
-        return Check("kernel cache", "warning", "there is no place to keep it", mend)
+        mend = (
+            "set FUSION_CACHE_DIR to a folder that you can write to; until then every run compiles "
+            "the simulator again"
+        )
+        return Check("kernel cache", "warning", "there is no folder for it", mend)
     compiled = any(CACHE_DIR.rglob("*.nbc"))
     state = "compiled" if compiled else "the first run compiles it, which may take a minute"
     return Check("kernel cache", "ok", f"{CACHE_DIR}, {state}")
@@ -157,8 +160,8 @@ def _server() -> Iterator[Check]:
         yield Check(
             "server",
             "warning",
-            "none is running; a run that is called here uses Prefect's embedded one",
-            "`fusion up` starts one, with a page to see runs and a worker to run them",
+            "none is running; runs started here use Prefect's embedded server",
+            "`fusion up` starts one, with the UI and a worker",
         )
         yield _database(None, "")
         return
@@ -200,7 +203,7 @@ def _database(client: "SyncPrefectClient | None", url: str) -> Check:
         server_database.check()
     except NewerDatabaseError as error:
         return Check("database", "problem", *str(error).split(". ", 1))
-    size = f", {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else ", not made yet"
+    size = f", {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else ", not created yet"
     return Check("database", "ok", f"SQLite, {path}{size}")
 
 
@@ -212,9 +215,9 @@ def _auth(url: str) -> Check:
     except httpx.HTTPError as error:
         return Check("password", "warning", f"cannot tell: {error}", "is the server reachable?")
     if asked:
-        return Check("password", "ok", "the server asks for one")
+        return Check("password", "ok", "the server requires one")
     if urlsplit(url).hostname in _LOCAL:
-        return Check("password", "ok", "none, for those on this machine")
+        return Check("password", "ok", "none; only this machine can connect")
     return Check(
         "password",
         "warning",
@@ -228,7 +231,7 @@ def _set_up(client: "SyncPrefectClient") -> Iterator[Check]:
 
     from fusion_flows.command.deploy import MAINTENANCE_QUEUE, POINTS_QUEUE, POOL, RUNS_QUEUE
 
-    mend = "`fusion set-up` makes it, and so does `fusion up`"
+    mend = "`fusion set-up` and `fusion up` create it"
     try:
         pool = client.read_work_pool(POOL)
     except ObjectNotFound:
@@ -289,13 +292,13 @@ def _workers(client: "SyncPrefectClient", pool: str) -> Iterator[Check]:
         found = f"{worker.name} is online"
         if worker.last_heartbeat_time is not None:
             ago = (datetime.now(UTC) - worker.last_heartbeat_time).total_seconds()
-            found += f", heard of {max(ago, 0):.0f} s ago"
+            found += f", last heartbeat {max(ago, 0):.0f} s ago"
         yield Check("worker", "ok", found)
     if not online:
         last = max(
             (one.last_heartbeat_time for one in workers if one.last_heartbeat_time), default=None
         )
-        heard = f", the last was heard of {last.astimezone():%Y-%m-%d %H:%M %Z}" if last else ""
+        heard = f", last heartbeat {last.astimezone():%Y-%m-%d %H:%M %Z}" if last else ""
         mend = f"`fusion up`, or `prefect worker start --pool {pool}`, starts one"
         yield Check("worker", "problem", f"none is online{heard}: submitted runs wait", mend)
 

@@ -1,64 +1,59 @@
 """What help says beside the options: a line for each verb, examples of what to type, and exit codes."""
 
 SUMMARIES: dict[str, str] = {
-    "up": "Start a Prefect server and a worker for simulations, and end both with Ctrl-C.",
-    "set-up": "Set up the work pool, queues, limit, automation and deployments on your own server.",
-    "doctor": "Check everything that a run needs, and say what is wrong and how to fix it.",
-    "templates": "List the shipped templates, and your own in FUSION_TEMPLATES_DIR.",
-    "topologies": "List the shipped topologies. `network` takes one of these names, or the path of your "
-    "own file.",
+    "up": "Start a Prefect server and a simulation worker; Ctrl-C stops both.",
+    "set-up": "Create the work pool, queues, limit, automation and deployments on your own server.",
+    "doctor": "Check everything that a run needs, and report what is wrong and how to fix it.",
+    "templates": "List the shipped templates and those in FUSION_TEMPLATES_DIR.",
+    "topologies": "List the shipped topologies. `network` takes one of these names, or the path of a "
+    "file.",
     "spectrum": "Draw which lightpath holds which slots of each link at one moment, and write the table.",
-    "topology": "Draw a network, or how full its links were in a run, as PNG, PDF and SVG.",
-    "examples": "Write the shipped examples into a folder: sweeps, policies to change, a learner, a "
-    "notebook.",
-    "new": "Write an INI file of your own to start from: a template with a comment at each key.",
-    "explain": "Explain keys of the settings: meaning, unit, what is allowed, default, which template has "
-    "what.",
-    "validate": "Check settings and the files they name, without running anything.",
-    "schema": "Print the JSON Schema of the settings: types, bounds, choices, defaults and "
-    "meanings.",
-    "run": "Simulate: here, or with --detach on a worker such as that of `fusion up`.",
-    "rerun": "Simulate once more what an earlier run did, with changes: here, or with --detach on a "
-    "worker.",
-    "runs": "List runs, the newest first. Without a server, from what the files of the runs say.",
-    "show": "Show a run: its setting, state, points and files; or the start of one of its files.",
+    "topology": "Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.",
+    "examples": "Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, "
+    "a notebook.",
+    "new": "Write an INI file to start from: a copy of a template with a comment on each key.",
+    "explain": "Explain settings: meaning, unit, allowed values, default, and the value in each "
+    "template.",
+    "validate": "Check settings, and the files they refer to, without running anything.",
+    "schema": "Print a JSON Schema of the settings: types, bounds, choices, defaults and meanings.",
+    "run": "Run a simulation, here or (with --detach) on a worker such as that of `fusion up`.",
+    "rerun": "Repeat an earlier run, optionally with changes, here or (with --detach) on a worker.",
+    "runs": "List runs, newest first. Without a server, the list is read from the files of the runs.",
+    "show": "Show the settings, state, points and files of a run, or the start of one of its files.",
     "open": "Open the report of a run in your browser, or its page in Prefect.",
-    "logs": "Show the log of a run, line by line. Without a server, from its file on this machine.",
+    "logs": "Show the log of a run. Without a server, the log file on this machine is read.",
     "report": "Write the report of a run or a sweep, with the results so far, as one HTML file.",
-    "pause": "Pause runs that are going on, for as long as you like; `resume` lets them go on.",
-    "resume": "Let paused runs go on. One that has left its process waits in line for its place "
-    "first.",
-    "cancel": "Cancel runs; what they have finished is kept.",
+    "pause": "Pause running runs for any length of time; `resume` continues them.",
+    "resume": "Resume paused runs. A run whose process has ended is queued again.",
+    "cancel": "Cancel runs; finished replications are kept.",
     "delete": "Delete runs: the flow run with its artifacts and logs, and the run directory with "
     "all its files.",
     "clean": "Remove what is left over: runs that did not succeed, old compiled code, temporary "
     "files.",
-    "plan": "Show what a sweep would do: its points, what the store has, how long it will take. "
+    "plan": "Show the points of a sweep, what the store has of them, and a time estimate. "
     "Nothing is computed.",
-    "sweep": "Compute what is still missing of a sweep: here, or with --detach on a worker.",
-    "schedule": "Run a sweep at set times, by a schedule of the deployment `fusion-sweep/sweep`.",
-    "compare": "Show which value on an axis of a sweep blocks less, or which of several runs, at each load.",
+    "sweep": "Compute the missing points of a sweep, here or (with --detach) on a worker.",
+    "schedule": "Run a sweep at regular times, by a schedule of the deployment `fusion-sweep/sweep`.",
+    "compare": "Compare blocking at each load along an axis of a sweep, or between runs.",
     "loads-at": "Show the load at which each curve of a sweep reaches a blocking probability, by "
     "interpolation.",
     "find-load": "Find the load at which each combination of a sweep reaches a blocking probability, "
     "without a grid.",
-    "plot": "Draw the results of a sweep so far: PNG, PDF, SVG, and the numbers as CSV.",
-    "diff": "Show what differs between two runs, INI files or points of the store: each name with both "
-    "values.",
-    "merge": "Add the results of another store, such as that of another machine, and say how many "
-    "are new.",
+    "plot": "Plot the results of a sweep so far, as PNG, PDF and SVG, with the numbers as CSV.",
+    "diff": "Show the settings that differ between two runs, INI files or points of the store.",
+    "merge": "Add the results of another store, such as one from another machine.",
 }
 """Verb to the first sentences of its help, for the list of verbs, which loads none of them."""
 
 EXAMPLES: dict[str, str] = {
     "up": """
-  fusion up                              # server, UI, worker; Ctrl-C ends all
+  fusion up                              # server, UI, worker; Ctrl-C stops them
   fusion up --max-concurrent-runs 4      # further runs wait
   fusion up --host 0.0.0.0 --port 4201   # for other machines, too
 """,
     "set-up": """
   fusion set-up                          # on the server of PREFECT_API_URL
-  fusion set-up --max-concurrent-runs 8  # from now on
+  fusion set-up --max-concurrent-runs 8  # changes the limit at once
 """,
     "doctor": """
   fusion doctor
@@ -76,9 +71,9 @@ EXAMPLES: dict[str, str] = {
   fusion spectrum my.ini -s allocation_method=best_fit
 """,
     "topology": """
-  fusion topology usnet_ptrnet           # a shipped one
-  fusion topology my_network.graphml     # yours
-  fusion topology 9f0f                   # a run: how full its links are
+  fusion topology usnet_ptrnet           # a shipped topology
+  fusion topology my_network.graphml     # your own file
+  fusion topology 9f0f                   # the link utilisation of a run
   fusion topology 9f0f --metric fragmentation --load 160
 """,
     "examples": """
@@ -103,14 +98,14 @@ EXAMPLES: dict[str, str] = {
   fusion validate my.ini --json     # problems, keys left out, loads
 """,
     "schema": """
-  fusion schema > config.schema.json     # for an editor, a form, a check
+  fusion schema > config.schema.json     # for an editor or a validator
 """,
     "run": """
   fusion run quick                       # a template; NSFNET at five loads
-  fusion run my.ini                      # settings of your own
+  fusion run my.ini                      # your own settings
   fusion run quick -s routing_settings.k_paths=5 --name "five paths"
   fusion run quick --detach              # on the worker of `fusion up`
-  fusion run --resume 9f0f               # finish what Ctrl-C has left
+  fusion run --resume 9f0f               # finish an interrupted run
   fusion run quick --json > result.json
 """,
     "rerun": """
@@ -134,34 +129,34 @@ EXAMPLES: dict[str, str] = {
 """,
     "logs": """
   fusion logs 9f0f --lines 20
-  fusion logs 9f0f --follow              # until the run is over
+  fusion logs 9f0f --follow              # until the run ends
 """,
     "report": """
   fusion report 9f0f                     # report.html in its directory
   fusion report 9f0f --to five_paths.html
-  fusion report my_sweep.toml            # of what the store has
+  fusion report my_sweep.toml            # from the results in the store
 """,
     "pause": """
-  fusion pause 9f0f                      # its place goes to the next run
+  fusion pause 9f0f                      # the next run in the queue starts
   fusion pause 9f0f a4e2 --no-wait
 """,
     "resume": """
   fusion resume 9f0f                     # continues a run that was paused
-  fusion run --resume a4e2               # for a run that was ended
-  fusion sweep runs/02da1e5d9b7c/sweep.json   # for a sweep that was ended
+  fusion run --resume a4e2               # for a run that has ended
+  fusion sweep runs/02da1e5d9b7c/sweep.json   # for a sweep that has ended
 """,
     "cancel": """
-  fusion cancel 9f0f                     # what is finished stays in its folder
+  fusion cancel 9f0f                     # finished replications are kept
   fusion cancel 9f0f a4e2 --no-wait
 """,
     "delete": """
-  fusion delete 9f0f                     # shows what it is, and asks
+  fusion delete 9f0f                     # shows the run and asks for confirmation
   fusion delete 9f0f a4e2 --yes
-  fusion delete 9f0f --cancel --yes      # also when it is going on
+  fusion delete 9f0f --cancel --yes      # also if it is running
   fusion delete OLD NEW                  # a run and the one that resumed it
 """,
     "clean": """
-  fusion clean                           # shows what it is, and asks
+  fusion clean                           # shows what would be removed, and asks for confirmation
   fusion clean --dry-run
   fusion clean --older-than 4w --yes
 """,
@@ -198,13 +193,13 @@ EXAMPLES: dict[str, str] = {
   fusion plot examples/path_orders.toml --against path_order --base km
   fusion plot examples/path_orders.toml --heat-map erlang k_paths
   fusion plot examples/path_orders.toml --metric utilisation --to figures
-  fusion plot examples/path_orders.toml --title ""   # its caption says it
+  fusion plot examples/path_orders.toml --title ""   # for a figure with a caption
   fusion plot examples/path_orders.toml --label km="by length"
 """,
     "diff": """
   fusion diff 9f0f a4e2                  # the settings of two runs
   fusion diff study.ini quick
-  fusion plan my_sweep.toml              # its last column: keys of points
+  fusion plan my_sweep.toml              # its last column has the keys
   fusion diff 3f2a91 b07c44
 """,
     "merge": """
@@ -213,30 +208,30 @@ EXAMPLES: dict[str, str] = {
 }
 """Verb to lines of examples."""
 
-_USUAL = "0 done, 2 something in the command or its files is wrong, 130 Ctrl-C, 1 anything else."
+_USUAL = "0 success, 2 invalid command or input file, 130 interrupted by Ctrl-C, 1 any other error."
 
 EXIT_CODES: dict[str, str] = {
-    "run": "0 complete, 2 bad settings, or --resume of a run that is complete (nothing was "
-    "started), 130 Ctrl-C (it says what is kept), 1 anything else.",
-    "sweep": "0 complete, 2 a bad sweep (nothing was started), 130 Ctrl-C, 1 points failed or "
-    "anything else.",
-    "validate": "0 the settings can be run, 2 they cannot.",
-    "doctor": "0 nothing is wrong, or warnings only; 1 there is a problem.",
-    "pause": "0 paused, 1 it does not compute: it is over, waits, or is paused already, 2 no such run.",
-    "resume": "0 resumed, 1 it is not paused, 2 no such run.",
-    "cancel": "0 cancelled, 1 it was over already, or is not over yet, 2 no such run.",
+    "run": "0 complete, 2 invalid settings, or --resume of a complete run (nothing was started), 130 "
+    "interrupted by Ctrl-C (results so far are kept), 1 any other error.",
+    "sweep": "0 complete, 2 invalid sweep (nothing was started), 130 interrupted by Ctrl-C, 1 points failed, "
+    "or any other error.",
+    "validate": "0 the settings are valid, 2 they are not.",
+    "doctor": "0 no problem, or only warnings; 1 at least one problem.",
+    "pause": "0 paused, 1 not running: ended, waiting or already paused, 2 no such run.",
+    "resume": "0 resumed, 1 not paused, 2 no such run.",
+    "cancel": "0 cancelled, 1 it had already ended, or has not ended yet, 2 no such run.",
 }
 """Verb to exit codes, where there is more to say than usual."""
 
 FIRST_STEPS = f"""First steps:
 
   fusion run quick                       # simulate NSFNET here; half a minute
-  fusion templates                       # what else there is to start from
-  fusion run my.ini                      # settings of your own
+  fusion templates                       # other templates to start from
+  fusion run my.ini                      # your own settings
   fusion sweep my_sweep.toml             # many points, each computed once
   fusion up                              # the same in a browser
 
-`fusion VERB --help` has the options and examples of a verb.
+`fusion COMMAND --help` shows the options of a command, with examples.
 
 Exit codes: {_USUAL}
 """

@@ -30,10 +30,10 @@ class Key(NamedTuple):
 
 
 def explain(*key: str) -> list[Key]:
-    """Explain keys of the settings: meaning, unit, what is allowed, default, which template has what.
+    """Explain settings: meaning, unit, allowed values, default, and the value in each template.
 
     Args:
-        key: Key, with or without its section, or a section for all of its keys; none: all keys.
+        key: A key, with or without its section, or a section for all of its keys; default: all keys.
 
     Raises:
         ArgumentError: There is no such key.

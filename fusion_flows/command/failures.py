@@ -66,7 +66,7 @@ def told(error: Exception, verb: str, given: Mapping[str, Any]) -> int | None:
         print_problem(str(error))
         return FAILED
     if isinstance(error, CycloptsError):
-        print_problem(f"{_misused(error)}\n`fusion {_verb(error)}--help` says what there is.")
+        print_problem(f"{_misused(error)}\n`fusion {_verb(error)}--help` lists what is available.")
     elif isinstance(error, ValidationError):  # of the settings in the environment
         for one in error.errors():
             name = f"FUSION_{'.'.join(map(str, one['loc'])).upper()}"
@@ -97,7 +97,7 @@ def _unknown_verb(error: UnknownCommandError) -> str:
     parts = [verb for verb in SUMMARIES if typed and (verb.startswith(typed) or typed in verb)]
     near = list(dict.fromkeys([*alike, *parts]))
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"there is no verb {show(typed)}{hint}"
+    return f"unknown command {show(typed)}{hint}"
 
 
 def _key_hint(said: str, error: CycloptsError) -> str:

@@ -26,13 +26,13 @@ _WIDTH = 100
 
 
 def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | None = None) -> Path:
-    """Write an INI file of your own to start from: a template with a comment at each key.
+    """Write an INI file to start from: a copy of a template with a comment on each key.
 
-    It has the keys that most studies change and those that differ from the defaults, without those that
-    have no effect; all others have their defaults. It simulates exactly what the template does.
+    It contains the keys that most studies change and those that differ from their defaults, but none that
+    has no effect here; all other keys keep their defaults. It gives exactly the results of the template.
 
     Args:
-        file: Path of the new file, which ends in .ini. A file that is there is never overwritten.
+        file: Path of the new file, which ends in .ini. An existing file is never overwritten.
         template: Name of a template, or the path of an INI file.
         overrides: What to change in it: {"section": {"key": value}}.
 
@@ -50,7 +50,7 @@ def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | N
             target.write(commented(config, file, template))
             os.fsync(target.fileno())
     except FileExistsError:
-        raise ArgumentError(f"{file}: is there already; give the new file another name") from None
+        raise ArgumentError(f"{file}: already exists; choose another name") from None
     except OSError as error:
         raise ArgumentError(f"{file}: cannot be written: {error.strerror}") from None
     return file

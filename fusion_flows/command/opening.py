@@ -21,7 +21,7 @@ def open_run(run: str, *, page: bool = False) -> Opened:
     """Open the report of a run in your browser, or its page in Prefect.
 
     Args:
-        run: Run id or the start of it, name, or flow run id.
+        run: Run id (the first 4 digits are enough), name, or flow run id.
         page: Open its page in Prefect, not its report.
 
     Raises:
@@ -37,8 +37,8 @@ def _report(run: str) -> str:
     found = find_directory(run, Settings().runs_dir)
     if not found.report.is_file():
         raise RunError(
-            f"{found.run_id} has no report yet: `fusion report {found.run_id}` writes one of what there is, "
-            f"and `fusion open --page {found.run_id}` shows its page in Prefect"
+            f"{found.run_id} has no report yet: `fusion report {found.run_id}` writes one with the results "
+            f"so far, and `fusion open --page {found.run_id}` shows its page in Prefect"
         )
     return found.report.resolve().as_uri()
 

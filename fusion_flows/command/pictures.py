@@ -33,10 +33,10 @@ def topology(
     to: Path | str = "",
     length_key: str = "",
 ) -> list[Path]:
-    """Draw a network, or how full its links were in a run, as PNG, PDF and SVG.
+    """Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.
 
-    Nodes are at their coordinates, else in a layout that is the same each time. For a run, links are
-    coloured by its results so far, and the pair of nodes that blocks most is marked with its first
+    Nodes are drawn at their coordinates, or else in a layout that is the same each time. For a run, links are
+    coloured by its results so far, and the node pair with the highest blocking is marked, with its first
     path.
 
     Args:
@@ -45,12 +45,12 @@ def topology(
         metric: What colours the links of a run: a statistic of links.csv, such as fragmentation; default:
             utilisation.
         load: Load of the run in Erlang; default: the highest with results.
-        title: Title above the picture; default: network, policy and load. "" for none, as when a
-            caption says it.
-        to: Folder for the files, which are named after network and run; default: plots here, or that of
-            the run.
-        length_key: Attribute of the links in your file that is their length in km, if that is not
-            clear.
+        title: Title above the picture; default: network, policy and load. "" for no title, for a
+            figure with a caption.
+        to: Folder for the files, which are named after network and run; default: ./plots, or the plots folder
+            of the run.
+        length_key: Link attribute in your file that holds the length in km, if that is
+            ambiguous.
 
     Raises:
         ConfigError: The file is not a topology.
@@ -96,8 +96,8 @@ def topology(
 def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
     """Write the report of a run or a sweep, with the results so far, as one HTML file.
 
-    The file opens from disk, without a network. A run or a sweep writes its own when it ends; this one
-    can be written at any time, and says what is missing and why.
+    The file opens from disk, without a network connection. Every run and sweep writes a report when it
+    ends; this command can write one at any time, which says what is missing and why.
 
     Args:
         what: A run: its id (the first 4 digits are enough), its name or its directory. Or the TOML or
@@ -108,8 +108,8 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
 
     Raises:
         ConfigError: All that is wrong with the sweep; an input of the run that is gone.
-        StoreError: The store contradicts itself.
-        NoSuchRunError: No run is called that, or more than one.
+        StoreError: The store has contradictory results.
+        NoSuchRunError: No run, or more than one, matches.
         NothingFoundError: The store has no result of the sweep, and `empty` is False; it says which store.
         ArgumentError: The file cannot be written.
         NoServerError: A run is named by its name, and no server answers.

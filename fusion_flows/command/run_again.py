@@ -7,12 +7,12 @@ from fusion_flows.server.settings import Settings
 
 
 def settings_of(run: str) -> RunDirectory:
-    """Simulate once more what an earlier run did, with changes: here, or with --detach on a worker.
+    """Repeat an earlier run, optionally with changes, here or (with --detach) on a worker.
 
-    The new run has a directory of its own; that of the earlier one stays as it is.
+    The new run has its own directory; that of the earlier run is not changed.
 
     Args:
-        run: Run id or the start of it, name, or flow run id of the earlier run.
+        run: Run id (the first 4 digits are enough), name, or flow run id of the earlier run.
 
     Raises:
         NoSuchRunError: There is no such run, or several are called so.

@@ -131,5 +131,5 @@ def _kept(resume: str, run_id: str) -> str:
     kept = f"{counted(replications, 'replication')} {agreeing(replications, 'is', 'are')} kept"
     return (
         f"{len(state.completed)} of {loads} and {kept} in {run.path}; "
-        f"`{rundir.command_to_go_on(run)}` goes on from there."
+        f"`{rundir.command_to_go_on(run)}` continues from there."
     )

@@ -46,16 +46,16 @@ def _run(
     detach: bool = False,
     json: Json = False,
 ) -> int:
-    """Simulate: here, or with --detach on a worker such as that of `fusion up`.
+    """Run a simulation, here or (with --detach) on a worker such as that of `fusion up`.
 
     Args:
         template: Name of a template (`fusion templates` lists them), or the path of an INI file.
         changes: key=value or section.key=value, read as in an INI file; may be repeated.
-        overrides: JSON or TOML file of changes to it: {section: {key: value}}.
+        overrides: JSON or TOML file with overrides: {section: {key: value}}.
         name: Name of the run in lists; default: topology, policy and loads.
-        resume: An earlier run to finish, or its directory; it keeps its settings, so give no others.
+        resume: Id, name or directory of an earlier run to finish, with its own settings; give no others.
         detach: Hand the run to a worker and return at once.
-        json: Print JSON, for programs.
+        json: Print JSON instead of text.
     """
     _refuse_missing(template, resume, changes, overrides)
     changed = submission.read_assignments(changes or (), overrides, template=template)
@@ -149,7 +149,7 @@ def _runs(
     if len(found) == limit:
         print_note(f"There may be more: --page {page + 1}.")
     if found and all(one.flow_run_id is None for one in found):
-        print_note("No Prefect server answers; this is what the files of the runs say.")
+        print_note("No Prefect server answers; this list is read from the files of the runs.")
     return DONE
 
 
@@ -293,7 +293,7 @@ def _cancel(
             message = "it is not over yet" if still else _message(one.run).removesuffix(".")
             said = f"{state} ({message})" if message else state
             if one.was_over:  # how it ended says nothing of what was asked now
-                said = f"it was over already, {state}"
+                said = f"it had already ended, {state}"
             print(f"{one.run.run_id}  {one.run.name}: {said}")
     return FAILED if failed else DONE
 
@@ -301,7 +301,7 @@ def _cancel(
 @text_of(listing.delete)
 def _delete(
     *run: Run,
-    yes: Annotated[bool, Parameter(alias="-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, Parameter(alias="-y", help="Do not ask for confirmation.")] = False,
     cancel: bool = False,
     json: Json = False,
 ) -> int:
@@ -345,8 +345,8 @@ def _clean(
     Args:
         older_than: What was changed or used since then stays: 2w or 36h ago, or a date.
         dry_run: Show what would be removed, and remove nothing.
-        yes: Do not ask.
-        json: Print JSON, for programs.
+        yes: Do not ask for confirmation.
+        json: Print JSON instead of text.
     """
     leftovers, kept = find_leftovers(older_than)
     if not json:
@@ -406,7 +406,7 @@ def _files_of(gone: listing.Deleted, deleted: Sequence[listing.Deleted]) -> str:
     if gone.directory:
         return f"{size(gone.size)} of files"
     if not gone.kept_for:
-        return "its directory is on another machine, gone already, or was never made"
+        return "its directory is on another machine, already deleted, or was never created"
     with_it = {one.run_id: one.directory for one in deleted if one.run_id in gone.kept_for}
     kept_for = [run_id for run_id in gone.kept_for if run_id not in with_it]
     if not kept_for:

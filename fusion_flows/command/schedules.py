@@ -49,10 +49,10 @@ class ScheduledSweep(BaseModel):
 def schedule_sweep(
     file: SweepSource, cron: str, *, timezone: str = "UTC", name: str = "", engine: str = "local"
 ) -> ScheduledSweep:
-    """Run a sweep at set times, by a schedule of the deployment `fusion-sweep/sweep`.
+    """Run a sweep at regular times, by a schedule of the deployment `fusion-sweep/sweep`.
 
-    The sweep is checked here first, and sent as it is now. The schedule is on at once, and replaces one
-    of the same name. What is in the store is not computed again.
+    The sweep is checked first and sent in its present form. The schedule is active at once, and replaces
+    one with the same name. Points in the store are not computed again.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
@@ -60,11 +60,11 @@ def schedule_sweep(
         timezone: Time zone of these times, such as Europe/Berlin; default: UTC.
         name: Name of the schedule and of its runs; default: the template, or the network if all points
             have one, and the axes.
-        engine: What computes, as for `fusion sweep`.
+        engine: Where points are computed, as for `fusion sweep`.
 
     Raises:
         ArgumentError: A cron text or a zone that is invalid, or a date that never comes.
-        ConfigError: All that is wrong with the sweep.
+        ConfigError: The sweep is invalid; all errors are listed.
         RunError: The server has no such deployment.
         NoServerError: No server answers, or none is known but the embedded one.
     """

@@ -28,12 +28,12 @@ def _up(
 
 
 def _set_up(*, max_concurrent_runs: int | None = None) -> int:
-    """Set up the work pool, queues, limit, automation and deployments on your own server.
+    """Create the work pool, queues, limit, automation and deployments on your own server.
 
-    `fusion up` does this by itself. Run it again to change how many runs may go on at once.
+    `fusion up` does this by itself. Run it again to change the number of concurrent runs.
 
     Args:
-        max_concurrent_runs: How many runs may go on at once; further ones wait.
+        max_concurrent_runs: Number of runs that may run at the same time; others wait.
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
         raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")
@@ -48,7 +48,7 @@ def _set_up(*, max_concurrent_runs: int | None = None) -> int:
     except SetUpError as error:
         print_problem(str(error))
         return FAILED
-    print(f"The server at {url} is set up. `fusion doctor` shows what is there.")
+    print(f"The server at {url} is set up. `fusion doctor` shows the result.")
     return DONE
 
 

@@ -18,7 +18,7 @@ SettingsFile = Annotated[
     Template, Parameter(help="Name of a template, or the path of an INI file, to check.")
 ]
 OverridesFile = Annotated[
-    Overrides, Parameter(help="JSON or TOML file of changes to it: {section: {key: value}}.")
+    Overrides, Parameter(help="JSON or TOML file with overrides: {section: {key: value}}.")
 ]
 
 
@@ -67,7 +67,10 @@ def _examples(*, to: Path = Path("examples"), json: Json = False) -> int:
         print_table(
             ("file", "about"),
             [
-                (str(one.path), f"{one.about}{' (kept as you have changed it)' * one.kept}")
+                (
+                    str(one.path),
+                    f"{one.about}{' (not overwritten: you have changed it)' * one.kept}",
+                )
                 for one in written
             ],
         )
@@ -110,7 +113,7 @@ def _explain(
             ("key", "section", "default"),
             [(one.key, one.section, one.default or "(empty)") for one in found],
         )
-        print_note("`fusion explain KEY` says what it means and what it takes.")
+        print_note("`fusion explain KEY` shows the meaning and the allowed values of a key.")
     return DONE
 
 
@@ -143,7 +146,7 @@ def _validate(
     if len(config.loads) > 1:
         loads = f"{len(config.loads)} loads from {config.loads[0]:g} to {config.loads[-1]:g} Erlang"
     print(
-        f"{file} is right: {topology.name} ({counted(len(topology.nodes), 'node')}, "
+        f"{file} is valid: {topology.name} ({counted(len(topology.nodes), 'node')}, "
         f"{counted(len(topology.links), 'link')}), policy {config.policy}, {loads}"
     )
     print(lengths_text(topology))

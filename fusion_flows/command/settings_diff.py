@@ -17,12 +17,12 @@ from fusion_flows.server.settings import Settings
 
 
 def diff(one: str, other: str) -> list[tuple[str, Any, Any]]:
-    """Show what differs between two runs, INI files or points of the store: each name with both values.
+    """Show the settings that differ between two runs, INI files or points of the store.
 
-    "(default)" means that a point of the store has the default (null with --json).
+    "(default)" means that the point has the default value (null with --json).
 
     Args:
-        one: A run, a template or INI file, or the key of a point or its start.
+        one: A run, a template, an INI file, or the key of a point or its first digits.
         other: What to compare it with.
 
     Raises:

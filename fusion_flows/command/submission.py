@@ -126,7 +126,7 @@ def _put(
 
 
 def validate(template: str, overrides: Mapping[str, Any] | None = None) -> "tuple[Config, Inputs]":
-    """Check settings and the files they name, without running anything.
+    """Check settings, and the files they refer to, without running anything.
 
     Args:
         template: Name of a template, or the path of an INI file.
@@ -248,8 +248,8 @@ def need_server() -> None:
     """Find the server that workers listen to, before anything imports Prefect. Raises NoServerError."""
     if not server_address.configure():
         raise NoServerError(
-            "no Prefect server is running that a worker listens to: start one with `fusion up`, or set "
-            f"{server_address.URL}; `fusion run` and `fusion sweep` without --detach need none"
+            "no Prefect server with a worker is running: start one with `fusion up`, or set "
+            f"{server_address.URL}; `fusion run` and `fusion sweep` without --detach need no server"
         )
 
 

@@ -45,7 +45,7 @@ Label = Annotated[
     Parameter(
         name="--label",
         negative=(),
-        help="value=label or axis=value=label: what the value of an axis is called; may be repeated.",
+        help="value=label or axis=value=label: the label of a value in the legend; may be repeated.",
     ),
 ]
 Settings = Annotated[
@@ -70,7 +70,7 @@ def _plan(
         return DONE
     shown = planned.points if every else planned.points[:_SHOWN_POINTS]
     print_table(
-        (*planned.axes, "replications there", "", "key"),
+        (*planned.axes, "replications in the store", "", "key"),
         [
             (
                 *(format_value(point.axes[axis]) for axis in planned.axes),
@@ -164,18 +164,17 @@ def _compare(
     to: Path = Path("plots"),
     json: Json = False,
 ) -> int:
-    """Show which value on an axis of a sweep blocks less, or which of several runs, at each load.
+    """Compare blocking at each load along an axis of a sweep, or between runs.
 
-    The results so far are compared. Replications that served the same requests are compared one by one
-    (common random numbers). Of runs the settings that differ are shown, too, and all curves are drawn in one
-    picture.
+    Only existing results are used. Replications that served the same requests are paired (common random
+    numbers). For runs, the settings that differ are listed and all curves are drawn in one picture.
 
     Args:
         what: TOML or JSON file with a sweep; or a run: its id (the first 4 digits are enough) or name.
         other: The axis of the sweep, such as path_order; or the other runs.
         base: The value, or the run, to compare the others with; default: the first.
         to: Folder for the picture of runs; default: plots.
-        json: Print JSON, for programs.
+        json: Print JSON instead of text.
     """
     if Path(what).suffix.lower() not in (".toml", ".json"):
         return _compare_runs([what, *other], base, to, json)

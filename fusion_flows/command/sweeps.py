@@ -76,14 +76,14 @@ class Plan(BaseModel):
 
 
 def plan(file: SweepSource) -> Plan:
-    """Show what a sweep would do: its points, what the store has, how long it will take. Nothing is computed.
+    """Show the points of a sweep, what the store has of them, and a time estimate. Nothing is computed.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
 
     Raises:
-        ConfigError: All that is wrong with the sweep.
-        StoreError: The store contradicts itself.
+        ConfigError: The sweep is invalid; all errors are listed.
+        StoreError: The store has contradictory results.
     """
     sweep, states, store = states_of(file)
     workers = max(state.point.config.simulation_settings.workers for state in states)
@@ -165,7 +165,7 @@ def states_of(
 def sweep_here(
     file: SweepSource, *, name: str = "", engine: str = "local", failed: bool = False
 ) -> "SweepResult":
-    """Compute what is still missing of a sweep: here, or with --detach on a worker.
+    """Compute the missing points of a sweep, here or (with --detach) on a worker.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
@@ -173,10 +173,10 @@ def sweep_here(
             and the axes.
         engine: What computes: local (the default), the address of a Dask scheduler, such as
             tcp://host:8786, or a deployment whose workers compute, such as fusion-points/worker-points.
-        failed: Compute only the points that failed the last time.
+        failed: Compute only the points that failed last time.
 
     Raises:
-        ConfigError: All that is wrong with the sweep.
+        ConfigError: The sweep is invalid; all errors are listed.
         UnfinishedRunError: Points failed, or the run was ended from elsewhere.
         InterruptedRunError: Ctrl-C; what was finished is in the store.
         NoServerError: The server that is configured does not answer.
@@ -194,7 +194,9 @@ def sweep_here(
     from fusion_flows.flows.sweep import checked_before, fusion_sweep
     from fusion_flows.following.flow_ends import SimulationError
 
-    kept = f"What was finished is in the store {store.folder}; the same command goes on from there."
+    kept = (
+        f"What was finished is in the store {store.folder}; the same command continues from there."
+    )
     try:
         points = [state.point for state in states]
         with live("Starting the sweep ..."), checked_before(sweep, points), used_by_flow(store):
@@ -219,11 +221,11 @@ def submit_sweep(
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         name: Name of the run in lists; default: the template, or the network if all points have one,
             and the axes.
-        engine: What computes, as for `fusion sweep`.
-        failed: Compute only the points that failed the last time.
+        engine: Where points are computed, as for `fusion sweep`.
+        failed: Compute only the points that failed last time.
 
     Raises:
-        ConfigError: All that is wrong with the sweep.
+        ConfigError: The sweep is invalid; all errors are listed.
         RunError: The server has no such deployment.
         NoServerError: No server answers, or none is known but the embedded one.
     """
@@ -287,8 +289,8 @@ def where_it_goes(file: SweepSource | None = None) -> str:
 def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFrame":
     """Return the results of a sweep in the store, complete or not, as a data frame; nothing is computed.
 
-    One row per point and metric, with the columns of points.csv; `attrs["store"]` names the store. A frame
-    without rows comes with a warning in the log, which says where results are.
+    One row per point and metric, with the columns of points.csv; `attrs["store"]` names the store. If there
+    are no results, the data frame is empty and a warning in the log says where results were found.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
@@ -300,7 +302,7 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
 
     for metric in metrics:
         if metric not in METRICS:
-            message = f"metrics: {metric} is not a metric; there are {', '.join(METRICS)}"
+            message = f"metrics: {metric} is not a metric; available: {', '.join(METRICS)}"
             raise ArgumentError(message + nearest(metric, METRICS))
     sweep, states, store = states_of(file, quiet=True)
     rows = point_rows(states, *([metrics] if metrics else []))
@@ -312,9 +314,9 @@ def load_sweep(file: SweepSource, metrics: Sequence[str] = ()) -> "pandas.DataFr
 
 
 def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, Any]]:
-    """Show which value on an axis blocks less, at each load, from the results so far.
+    """Compare blocking at each load along an axis of a sweep, from the results so far.
 
-    Replications that served the same requests are compared one by one (common random numbers).
+    Replications that served the same requests are paired (common random numbers).
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
@@ -322,8 +324,8 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
         base: The value to compare the others with; default: the first.
 
     Raises:
-        ConfigError: All that is wrong with the sweep; an invalid axis or base value.
-        StoreError: The store contradicts itself.
+        ConfigError: The sweep is invalid (all errors are listed), or the axis or base value is.
+        StoreError: The store has contradictory results.
     """
     sweep, states, _ = states_of(file, quiet=True)
     return compare_states(states, sweep, axis, base or None)
@@ -337,8 +339,8 @@ def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
         target: The blocking probability, such as 0.01.
 
     Raises:
-        ConfigError: All that is wrong with the sweep.
-        StoreError: The store contradicts itself.
+        ConfigError: The sweep is invalid; all errors are listed.
+        StoreError: The store has contradictory results.
         ArgumentError: The target is not a probability.
     """
     _check_target(target)
@@ -356,8 +358,8 @@ def find_loads(
 ) -> list[dict[str, Any]]:
     """Find the load at which each combination of a sweep reaches a blocking probability, without a grid.
 
-    It simulates here, at a few loads close to the one it looks for; the axis erlang says between which
-    loads that lies. What is in the store is not simulated again.
+    It simulates on this machine at a few loads close to the one sought, which must lie between the ends
+    of the axis erlang. Points in the store are not simulated again.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
@@ -367,8 +369,8 @@ def find_loads(
         say: Is told each round of a search, in a line.
 
     Raises:
-        ConfigError: All that is wrong with the sweep.
-        StoreError: The store contradicts itself.
+        ConfigError: The sweep is invalid; all errors are listed.
+        StoreError: The store has contradictory results.
         ArgumentError: A number out of bounds, or a curve with one load.
         SearchFailedError: The simulator failed; what was finished is in the store.
         InterruptedRunError: Ctrl-C; what was finished is in the store.
@@ -395,7 +397,7 @@ def find_loads(
         )
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            f"Interrupted. What was simulated is in the store {store.folder}; the same command goes on "
+            f"Interrupted. What was simulated is in the store {store.folder}; the same command continues "
             "from there."
         ) from None
 
@@ -416,26 +418,26 @@ def plot(
     labels: Mapping[str, str] | None = None,
     to: Path | str = "plots",
 ) -> list[Path]:
-    """Draw the results of a sweep so far: PNG, PDF, SVG, and the numbers as CSV.
+    """Plot the results of a sweep so far, as PNG, PDF and SVG, with the numbers as CSV.
 
-    The picture has curves over load, the differences between the values on an axis, or a heat map over
-    two axes.
+    The picture shows curves over load, differences along an axis, or a heat map over two
+    axes.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
-        metric: What to draw, such as utilisation; default: the metric of the sweep.
-        against: The axis whose values to compare, such as path_order: draws the differences.
+        metric: Metric to plot, such as utilisation; default: the metric of the sweep.
+        against: Plot differences along this axis, such as path_order.
         base: The value to compare the others with; default: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
         title: Title above the picture; default: the template, or the network if all points have one. ""
-            for none, as when a caption says it.
+            for no title, for a figure with a caption.
         labels: What values of axes are called, such as {"first_fit": "first fit", "k_paths=3": "k = 3"};
             they go before the labels of the sweep.
         to: Folder for the files; default: plots.
 
     Raises:
         ConfigError: All that is wrong with the sweep; an unknown axis, value or metric.
-        StoreError: The store contradicts itself.
+        StoreError: The store has contradictory results.
         ArgumentError: Two kinds of picture at once, or a folder that cannot be written.
     """
     if against and heat_map:
@@ -468,7 +470,7 @@ def plot(
 
 
 def merge(folder: Path) -> int:
-    """Add the results of another store, such as that of another machine, and say how many are new.
+    """Add the results of another store, such as one from another machine.
 
     Args:
         folder: The other store.

@@ -158,15 +158,15 @@ def up(
     runs_dir: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Start a Prefect server and a worker for simulations, and end both with Ctrl-C.
+    """Start a Prefect server and a simulation worker; Ctrl-C stops both.
 
-    If PREFECT_API_URL names a server, only the worker is started. Runs that are going on when it ends
-    keep what they have finished; runs that wait are still waiting the next time.
+    If PREFECT_API_URL names a server, only the worker is started. Runs that are running when it stops keep
+    their finished replications; waiting runs are still waiting at the next start.
 
     Args:
-        max_concurrent_runs: How many runs may go on at once; further ones wait. It is kept for the next
-            time; at first it is 1.
-        host: Address to listen on; default: 127.0.0.1. With any other, set a password, too.
+        max_concurrent_runs: Number of runs that may run at the same time; others wait. Remembered for the
+            next start; initially 1.
+        host: Address to listen on; default: 127.0.0.1. With any other address, set a password.
         port: Port of the server; default: that of PREFECT_API_URL, else 4200.
         runs_dir: Folder of the run directories; default: FUSION_RUNS_DIR, else `runs` here. Other
             commands on this machine that use this server read and write there, too, whatever folder
@@ -428,7 +428,7 @@ def _end_flows(
             process.suspend()  # else it would kill its flows, and take the next runs meanwhile
             flows = _flows(process)
     if flows:
-        say("Ending what is going on; Ctrl-C again ends everything at once ...")
+        say("Stopping the running simulations; Ctrl-C again stops everything at once ...")
     for flow in flows.values():
         with suppress(psutil.Error):
             flow.terminate()
@@ -469,7 +469,7 @@ def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:
             if flow_run.flow_id in simulation:
                 to_go_on = found.to_go_on
                 said = f"ended; `{to_go_on}` goes on"
-                message += f" What was finished is kept; to go on: Retry, or `{to_go_on}`."
+                message += f" What was finished is kept; to continue: Retry, or `{to_go_on}`."
                 if state is None or state.is_pending():
                     client.set_flow_run_state(flow_run_id, Scheduled(message=_WAITS), force=True)
                     say(f"  {run_id} {flow_run.name}: waits for the next `fusion up`")
@@ -548,7 +548,7 @@ def _say_what_is_up(
         f"  Logs           {folder}\n"
         f"Start a run in the UI (Deployments, sim, Run) or from another terminal:\n"
         f"  fusion run quick --detach\n"
-        f"Ctrl-C ends the runs that are going on, the worker and the server."
+        f"Ctrl-C stops the running simulations, the worker and the server."
     )
 
 

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from fusion_flows.command import completion
 from fusion_flows.command.terminal import help_of
 
-Json = Annotated[bool, Parameter(help="Print JSON, for programs.")]
+Json = Annotated[bool, Parameter(help="Print JSON instead of text.")]
 
 Changes = Annotated[
     list[str] | None,

@@ -1,1 +1,1 @@
-"""Points of a sweep on other machines: a Dask cluster, the workers of a work pool."""
+"""Engines that compute points on other machines: a Dask cluster, or the workers of a work pool."""

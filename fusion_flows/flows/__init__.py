@@ -1,1 +1,1 @@
-"""The flows: a run, a sweep, portions of points for workers, maintenance."""
+"""The flows: a run, a sweep, batches of points for workers, maintenance."""

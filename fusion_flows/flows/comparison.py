@@ -64,7 +64,7 @@ def _run_name() -> str:
 def fusion_compare(runs: Runs, base: Text = "") -> "Comparison | State[Comparison]":
     """Compare runs: the settings that differ, blocking over load in one picture, verdicts at each load.
 
-    Replications that served the same requests are compared one by one (common random numbers).
+    Replications that served the same requests are paired (common random numbers).
 
     Args:
         runs: Two runs or more, one a row: names, or run ids (the first 4 digits are enough).

@@ -70,7 +70,8 @@ _NEWS = ("progress", "points", "plot")  # artifacts whose description is news of
 _RECENTLY = timedelta(days=1)  # what Prefect has called Failed before was seen by another one
 _GONE = "Its process is gone. What it had finished is kept; retry it."
 _ALL_THERE = (
-    "All is computed. Its process was gone before it could say so; its report may be missing."
+    "Everything is computed, but its process ended before it could report that; its report may be "
+    "missing."
 )
 _LEFT_OVER = ("left-over process", "left-over processes")
 

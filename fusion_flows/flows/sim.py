@@ -72,9 +72,9 @@ class SimResult(BaseModel):
     output_dir: Path
     points_csv: Path
     plot: Path | None
-    """Picture of blocking over load, as PNG; None where nothing could be drawn."""
+    """Plot of blocking over load, as PNG; None if it could not be drawn."""
     report: Path | None
-    """The report, as one HTML file; None where it could not be written."""
+    """The report, as one HTML file; None if it could not be written."""
     log: Path
     exit_code: int
     points: list[dict[str, Any]]
@@ -138,7 +138,7 @@ def fusion(
         seed: Seed of all random numbers.
 
     Raises ConfigError for settings that cannot be run (nothing is started then), SimulationError
-    when the simulator fails, RunDirectoryError when there is no place for the results.
+    when the simulator fails, RunDirectoryError when the run directory cannot be created.
     """
     numbers = {
         "num_requests": num_requests,
@@ -204,7 +204,7 @@ def _run(
         add_tags(connection, flow_run_id, "" if resume else template, [config])
         if run.run_id != run_id:
             tell_that_it_is_resumed(connection, earlier, run_id)
-        go_on = f"a retry, or resume={run.run_id}, goes on from there"
+        go_on = f"a retry, or resume={run.run_id}, continues from there"
         watch = Watch(connection, flow_run_id)
         stall = Stall(
             lambda: (run.progress,),

@@ -70,7 +70,7 @@ LOCAL = "local"
 CHUNK_SECONDS = 30.0
 """What one simulator process works on: long against its start, short against what a kill may cost."""
 
-_GO_ON = "the same sweep, run again, goes on from there"
+_GO_ON = "the same sweep, run again, continues from there"
 _MOST_DEATHS = 3  # of simulators one after the other that have computed nothing
 
 
@@ -89,11 +89,11 @@ class SweepResult(BaseModel):
     points_csv: Path
     """A row per point and metric."""
     replications_csv: Path
-    """A row per replication that counts."""
+    """A row per replication that is used."""
     plot: Path | None
-    """Picture of the metric over load, as PNG; None where nothing could be drawn."""
+    """Plot of the metric over load, as PNG; None if it could not be drawn."""
     report: Path | None
-    """The report, as one HTML file; None where it could not be written."""
+    """The report, as one HTML file; None if it could not be written."""
     store: Path
     points: int
 
@@ -124,10 +124,10 @@ def _as_parameter(name: str, value: Any) -> Any:
 def fusion_sweep(
     sweep: SweepParameter, name: Text = "", engine: Engine = LOCAL, failed: bool = False
 ) -> SweepResult:
-    """Compute what a sweep still lacks, and report all of it.
+    """Compute the missing points of a sweep, and report on all of them.
 
-    Points in the store are not computed again, whichever sweep has made them; a sweep that was interrupted
-    resumes where it stopped when it is run again.
+    Points in the store are not computed again, whichever sweep computed them; run an interrupted sweep
+    again to resume it.
 
     Args:
         sweep: The points: a template, what is changed in it, and the axes.
@@ -138,8 +138,8 @@ def fusion_sweep(
         failed: Compute only the points that failed when they were computed last.
 
     Raises ConfigError for a sweep that cannot be run (nothing is started then), SimulationError when points
-    fail (all others are complete), StoreError when the store contradicts itself, RunDirectoryError when
-    there is no place for the results.
+    fail (all others are completed), StoreError when the store has contradictory results, RunDirectoryError
+    when the run directory cannot be created.
     """
     return told_in_words(lambda: _with_sent_files(sweep, engine, failed=failed))
 
@@ -417,8 +417,8 @@ def _failures(run: RunDirectory, states: Sequence[PointState]) -> str:
         return ""
     count = sum(map(len, groups.values()))
     lines = [
-        f"{count} of {counted(len(states), 'point')} failed. When what is wrong is mended, "
-        "`fusion sweep --failed` computes only these; what the others found is kept."
+        f"{count} of {counted(len(states), 'point')} failed. Once the cause is fixed, `fusion "
+        "sweep --failed` computes only these; the results of the others are kept."
     ]
     for error, failed in groups.items():
         config = run.path / "failed" / f"{failed[0].point.key[:12]}.ini"

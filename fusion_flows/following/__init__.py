@@ -1,1 +1,1 @@
-"""What Prefect is told while a run goes on and when it ends."""
+"""Reports to Prefect during a run and when it ends."""

@@ -34,7 +34,7 @@ R = TypeVar("R")
 
 
 class SimulationError(RuntimeError):
-    """The simulator failed. `exit_code` is its own, or 128 + n for signal n."""
+    """The simulator failed. `exit_code` is that of its process, or 128 + n for signal n."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         """Keep both; they are the exception's arguments, so it can be pickled."""

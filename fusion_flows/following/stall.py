@@ -129,7 +129,7 @@ class Stall:
 
     def _tell_that_it_goes_on(self) -> None:
         if self.text:
-            self._logger.info("The simulator goes on; it was %s.", self.text)
+            self._logger.info("The simulator continues; it was %s.", self.text)
             self.text = ""
 
     def _look_at_cpu(self, tree: ProcessTree, now: float) -> None:

@@ -82,7 +82,7 @@ class SweepFollower:
             settings,
             logger,
             alike=False,
-            go_on="the same sweep, run again, goes on from there",
+            go_on="the same sweep, run again, continues from there",
         )
         """Of the simulators on this machine."""
         self._cores = cores

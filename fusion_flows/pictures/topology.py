@@ -274,7 +274,7 @@ def _signs(
     if worst:
         square = handle(Look("black", "s", "none"), size=7)
         pair = f"{topology.called(worst.source)} to {topology.called(worst.destination)}"
-        signs.append((square, f"{pair} blocks most: {worst.told}"))
+        signs.append((square, f"highest blocking: {pair}, {worst.told}"))
         if worst.path:
             band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")
             signs.append((band, "its first path"))

@@ -1,1 +1,1 @@
-"""A process tree that ends whatever happens (no prefect import)."""
+"""A process tree that is always cleaned up (no prefect import)."""

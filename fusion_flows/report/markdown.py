@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterable
 
-from fusion_flows.report.page import Code, Files, Page, Picture, Table, Text
+from fusion_flows.report.page import Code, Files, Page, Picture, Table, Terms, Text
 
 MOST_BYTES = 480_000
 """Of all pictures together: in markdown they are a third larger, and Prefect refuses what is too large."""
@@ -62,13 +62,15 @@ def _picture(picture: Picture, png: bytes) -> str:
     return f"![{told}](data:image/png;base64,{data})\n\n*{picture.caption}*"
 
 
-def _written(part: Table | Text | Code | Files) -> str:
+def _written(part: Table | Text | Code | Files | Terms) -> str:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Code):
         return f"```\n{part.text}\n```"
     if isinstance(part, Files):
         return "\n".join(f"- `{name}`: {what}" for name, what in part.files)
+    if isinstance(part, Terms):
+        return "\n".join(f"- **{term}**: {meaning}" for term, meaning in part.entries)
     return part.text
 
 

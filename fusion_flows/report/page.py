@@ -59,11 +59,17 @@ class Files(NamedTuple):
     """Name in the folder, and what it has."""
 
 
+class Terms(NamedTuple):
+    """Terms with what they mean, one below the other."""
+
+    entries: tuple[tuple[str, str], ...]
+
+
 class Section(NamedTuple):
     """A heading with what is below it."""
 
     title: str
-    parts: tuple[Picture | Table | Text | Code | Files, ...]
+    parts: tuple[Picture | Table | Text | Code | Files | Terms, ...]
 
 
 class Page(NamedTuple):

@@ -17,6 +17,7 @@ from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
 from fusion_flows.report.setting import run_name, setting_lines, titled
 from fusion_flows.report.suspended import how_to_resume
+from fusion_flows.report.terms import terms_section
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
 from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
 from fusion_flows.rundir.file_state import recorded_name
@@ -66,7 +67,9 @@ def run_page(
         verb = agreeing(loads, "is", "are")
         missing = f"{partial.strip()} ({complete} of {counted(loads, 'load')} {verb} complete)"
     title = titled(recorded_name(run), run_name(config))
-    return Page(title, setting_lines(config, inputs), missing, numbered(sections), about(run))
+    setting = setting_lines(config, inputs)
+    sections.append(terms_section(setting, sections))
+    return Page(title, setting, missing, numbered(sections), about(run))
 
 
 def network_figure(
@@ -100,7 +103,7 @@ def network_figure(
 def _blocking(config: Config, results: Results, unfinished: str) -> Section:
     rows = results.points
     if not rows:
-        return Section("Blocking over load", (Text("There is no result yet."),))
+        return Section("Blocking over load", (Text("There are no results yet."),))
 
     def draw() -> "Figure":
         from fusion_flows.pictures.run import blocking_figure

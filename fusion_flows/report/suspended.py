@@ -11,7 +11,7 @@ from fusion_flows.rundir.file_state import recorded_flow_run
 def how_to_resume(run: RunDirectory) -> tuple[Text, Code]:
     """Return the two ways to let a suspended run go on: the button and the command."""
     return (
-        Text("To go on with it: **Resume** on its page in Prefect, or"),
+        Text("To continue it: **Resume** on its page in Prefect, or"),
         Code(f"fusion resume {_run_id(run)}"),
     )
 

@@ -21,6 +21,7 @@ from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.setting import sweep_name, sweep_subject, titled
 from fusion_flows.report.suspended import how_to_resume
+from fusion_flows.report.terms import terms_section
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import recorded_name
 
@@ -82,9 +83,11 @@ def sweep_page(
         done = sum(state.stop_reason is not None for state in states)
         verb = agreeing(len(states), "is", "are")
         missing = f"{partial.strip()} ({done} of {counted(len(states), 'point')} {verb} complete)"
+    setting = _setting(sweep, states)
+    sections.append(terms_section(setting, sections))
     return Page(
         titled(recorded_name(run) if run else "", sweep_name(sweep)),
-        _setting(sweep, states),
+        setting,
         missing,
         numbered([section for section in sections if section.parts]),
         about(run) if run else "",
@@ -124,7 +127,7 @@ def _results(
 ) -> Section:
     title = f"{named(sweep.metric).capitalize()} over load"
     if not rows:
-        return Section(title, (Text("There is no result yet."),))
+        return Section(title, (Text("There are no results yet."),))
 
     def draw() -> "Figure":
         from fusion_flows.pictures.curves import sweep_figure

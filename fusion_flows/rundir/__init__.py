@@ -1,1 +1,1 @@
-"""Run directories: made, locked, read and deleted (no prefect import)."""
+"""Run directories: create, lock, read and delete them (no prefect import)."""

@@ -265,7 +265,8 @@ def refuse_to_resume_sweep(run: RunDirectory) -> None:
     """Raise RunDirectoryError where this is the directory of a sweep, which no run can continue."""
     if run.sweep.is_file() and not run.config.exists():
         raise RunDirectoryError(
-            f"{run.run_id} is a sweep, and only a run is resumed; `{command_to_go_on(run)}` goes on with it"
+            f"{run.run_id} is a sweep, and only runs can be resumed this way; "
+            f"`{command_to_go_on(run)}` continues it"
         )
 
 

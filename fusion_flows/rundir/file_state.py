@@ -82,7 +82,7 @@ def _state(run: RunDirectory) -> FileState:
     if run_lock.in_use(run):
         return FileState(RUNNING, "", False, started, None)
     code, reason = record.get("exit_code"), str(record.get("exit_reason") or "")
-    kept = f"What it had finished is kept; `{command_to_go_on(run)}` goes on from there."
+    kept = f"What it had finished is kept; `{command_to_go_on(run)}` continues from there."
     left = _left_in(_record(run.flow_run), started)
     if left == CANCELLED:
         said = kept if record else f"It was cancelled before it began. {kept}"
@@ -94,7 +94,7 @@ def _state(run: RunDirectory) -> FileState:
     if left == SUSPENDED:
         said = (
             "Nothing is computed. What was finished is kept; "
-            f"`fusion resume {recorded_run_id(run) or run.run_id}` goes on from there."
+            f"`fusion resume {recorded_run_id(run) or run.run_id}` continues from there."
         )
         return FileState(SUSPENDED, said, False, started, ended)
     if not record:

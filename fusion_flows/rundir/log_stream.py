@@ -95,7 +95,7 @@ class LogStream:
 
     def _close(self) -> str:
         self._closed = True
-        return f"WARNING The log is longer than is shown here; it goes on in {self._file.path}"
+        return f"WARNING The log is longer than shown here; the rest is in {self._file.path}"
 
 
 def _in_traceback(line: str) -> bool:

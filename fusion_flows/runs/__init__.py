@@ -1,4 +1,4 @@
-"""Runs, listed, found, shown, paused, cancelled and deleted."""
+"""Runs: list, find, show, pause, cancel and delete them."""
 
 from importlib import import_module
 from typing import Any

@@ -55,14 +55,14 @@ class RunComparison(NamedTuple):
 def compare_runs(*run: str, base: str = "") -> RunComparison:
     """Show in which settings runs differ, and which blocks less at each load, from the results so far.
 
-    Replications that served the same requests are compared one by one (common random numbers).
+    Replications that served the same requests are paired (common random numbers).
 
     Args:
         run: Run ids (the first 4 digits are enough), names, or ids of flow runs: two or more.
         base: The run to compare the others with; default: the first.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one.
+        NoSuchRunError: No run, or more than one, matches.
         RunDirectoryError: A directory is not on this machine.
         RunError: A run is a sweep, or has no result yet.
         ConfigError: An input of a run is gone.
@@ -77,7 +77,7 @@ def compare_runs(*run: str, base: str = "") -> RunComparison:
     first = find_directory(base, runs_dir) if base else found[0]
     places = [one.path for one in found]
     if first.path not in places:
-        raise ArgumentError(f"--base {base}: is none of the runs that are compared")
+        raise ArgumentError(f"--base {base}: is not one of the runs that are compared")
     labels = _labels(found)
     configs = [_config(one) for one in found]
     states = [

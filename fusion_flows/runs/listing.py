@@ -100,21 +100,21 @@ _SOON = timedelta(minutes=1)  # the clock of the server may be another
 
 
 class Details(BaseModel):
-    """Everything known about a run without opening its files."""
+    """Details of a run."""
 
     model_config = ConfigDict(frozen=True)
 
     run: Run
     setting: str
-    """What is simulated, in two lines; for a run that waits or is of another machine what it was given."""
+    """The settings, in two lines; for a waiting run, or one on another machine, its parameters."""
     url: str
-    """Its page in Prefect; empty where there is none."""
+    """Its page in Prefect; empty if there is none."""
     directory: Path | None
-    """None when it is not on this machine."""
+    """None if it is not on this machine."""
     hint: str
-    """Where the directory is that is not found, if that is seen; else empty."""
+    """Where a missing directory has been found; otherwise empty."""
     points: list[dict[str, Any]]
-    """Rows of points.csv; of a run of another machine those that Prefect shows."""
+    """Rows of points.csv; for a run on another machine, the rows shown in Prefect."""
     files: list[FileEntry]
 
     @property
@@ -168,16 +168,17 @@ def runs(
     limit: int = 20,
     page: int = 1,
 ) -> list[Run]:
-    """List runs, the newest first. Without a server, from what the files of the runs say.
+    """List runs, newest first. Without a server, the list is read from the files of the runs.
 
     Args:
-        state: Only those in this state of Prefect's, in any case: Running, Completed, Failed, ...;
-            or Interrupted: those that Prefect takes for going on, and whose processes are gone.
-        name: Only those with this text in their name, in any case.
-        since: Only those from then on: 2d or 3h ago, or a date such as 2026-11-23T14:30.
-        until: Only those until then; without it, and without a state, none that is planned for later.
-        limit: How many at a time, 1 to 200.
-        page: Which page of so many.
+        state: List only runs in this Prefect state (upper or lower case): Running, Completed, Failed,
+            ...; or Interrupted, for runs that Prefect shows as running although their processes have ended.
+        name: List only runs with this text in their name (upper or lower case).
+        since: List only runs since then: an age such as 2d or 3h, or a date such as 2026-11-23T14:30.
+        until: List only runs until then; without this and --state, runs that are scheduled for later are
+            left out.
+        limit: Number of runs per page, 1 to 200.
+        page: Page number, from 1.
 
     Raises:
         ArgumentError: An invalid state, time or number.
@@ -212,15 +213,15 @@ def runs(
 
 
 def show(run: str, file: str = "") -> Details | Preview:
-    """Show a run: its setting, state, points and files; or the start of one of its files.
+    """Show the settings, state, points and files of a run, or the start of one of its files.
 
     Args:
-        run: Run id or the first 4 digits of it or more, name, or id of the flow run.
+        run: Run id (the first 4 digits are enough), name, or flow run id.
         file: A file of the run, such as output/points.csv: its first 1,000 lines, 1 MB at most.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one.
-        RunDirectoryError: The file is not given out, or the directory is not on this machine.
+        NoSuchRunError: No run, or more than one, matches.
+        RunDirectoryError: Access to the file is refused, or the directory is not on this machine.
         NoServerError: The server refuses, or is not a Prefect server.
     """
     try:
@@ -236,16 +237,16 @@ def show(run: str, file: str = "") -> Details | Preview:
 
 
 def cancel(*run: str, wait: bool = True) -> list[Ended]:
-    """Cancel runs; what they have finished is kept.
+    """Cancel runs; finished replications are kept.
 
-    `fusion run --resume` finishes a run later, `fusion sweep` a sweep.
+    To finish a cancelled run later, use `fusion run --resume`; for a sweep, `fusion sweep`.
 
     Args:
-        run: Run ids (the first 4 digits are enough), names, or ids of flow runs.
-        wait: Wait until they are over.
+        run: Run ids (the first 4 digits are enough), names, or flow run ids.
+        wait: Wait until they have ended.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one; then none is cancelled.
+        NoSuchRunError: No run, or more than one, matches; then none is cancelled.
         NoServerError: No server answers.
     """
     runs_dir = Settings().runs_dir
@@ -279,17 +280,17 @@ def deletable(*run: str, cancel: bool = False) -> list[Deletable]:
 def delete(*run: str, cancel: bool = False) -> list[Deleted]:
     """Delete runs: the flow run with its artifacts and logs, and the run directory with all its files.
 
-    A run that was resumed and those that went on with it have one directory. It is deleted with the last of
-    them, and kept for the others until then.
+    A resumed run and the runs that resumed it share one directory, which is deleted with the last of
+    them.
 
     Args:
-        run: Run ids (the first 4 digits are enough), names, or ids of flow runs.
-        cancel: First cancel those that are still going on.
+        run: Run ids (the first 4 digits are enough), names, or flow run ids.
+        cancel: First cancel those that are still running.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one, or somebody else has deleted it.
-        RunError: A run is going on and `cancel` is not given, or its directory is seen in another folder of
-            runs, or only its directory is left and that is of another run; then none is deleted.
+        NoSuchRunError: No run, or more than one, matches, or it has been deleted in the meantime.
+        RunError: A run is running and `cancel` is not given, or its directory is in another runs folder, or
+            only its directory is left and belongs to another run; then none is deleted.
         RunDirectoryError: The directory is in use or cannot be removed.
         NoServerError: No server answers.
     """

@@ -38,16 +38,16 @@ _log = logging.getLogger("fusion.logs")
 def log_lines(
     run: str, *, follow: bool = False, lines: int | None = None, file: bool = False
 ) -> Iterator[str]:
-    """Show the log of a run, line by line. Without a server, from its file on this machine.
+    """Show the log of a run. Without a server, the log file on this machine is read.
 
     Args:
-        run: Run id (the first 4 digits are enough), name, or id of the flow run.
-        follow: Keep going until the run is over, and wait for a server that is away meanwhile.
-        lines: Show only this many of the last lines.
-        file: Read logs/sim.log on this machine instead: all that the simulator printed.
+        run: Run id (the first 4 digits are enough), name, or flow run id.
+        follow: Follow the log until the run ends; if the server becomes unreachable, wait for it.
+        lines: Show only the last N lines.
+        file: Read logs/sim.log on this machine instead, which has the simulator's complete output.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one.
+        NoSuchRunError: No run, or more than one, matches.
         RunError: The run has no log file on this machine.
         NoServerError: The server refuses, or is not a Prefect server.
     """

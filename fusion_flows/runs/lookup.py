@@ -48,30 +48,30 @@ class NoSuchRunError(RunError):
 
 
 class Run(BaseModel):
-    """A run as a list shows it."""
+    """A run, as shown in a list."""
 
     model_config = ConfigDict(frozen=True)
 
     run_id: str
     flow_run_id: UUID | None
-    """None for a run directory that Prefect has no flow run of."""
+    """None if Prefect has no flow run for the run directory."""
     name: str
     state: str
-    """Prefect's name of it; empty where Prefect knows nothing."""
+    """Prefect's name of the state; empty if Prefect does not know the run."""
     message: str
-    """Of the state."""
+    """Message of the state."""
     over: bool
     """Whether the state is final."""
     percent: float | None
-    """Of all loads and replications; None before there is any news."""
+    """Progress over all loads and replications; None before the first progress report."""
     news: str
-    """Progress and the latest result, in a line."""
+    """Progress and the latest result, in one line."""
     created: datetime | None
     started: datetime | None
-    """When it began to run for the first time; None for one that never did."""
+    """When it first started running; None if it never did."""
     ended: datetime | None
     duration_seconds: float | None
-    """Time in which it was running, all attempts together."""
+    """Time spent running, over all attempts."""
 
 
 class Found(NamedTuple):

@@ -21,19 +21,19 @@ _LOOK_SECONDS = 0.2
 
 
 def pause(*run: str, wait: bool = True) -> list[Run]:
-    """Pause runs that are going on, for as long as you like; `resume` lets them go on.
+    """Pause running runs for any length of time; `resume` continues them.
 
-    A run of a deployment keeps what it has finished and leaves its place to the next one. A run that no
-    worker could start anew, such as `fusion run` in a terminal, waits in its process.
+    A run of a deployment ends its process, keeps its finished replications and lets the next run start. A
+    run that no worker could restart, such as `fusion run` in a terminal, is stopped in its process.
 
     Args:
-        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
-        wait: Wait until their processes are gone, where those are on this machine.
+        run: Run ids (the first 4 digits are enough), names, or flow run ids.
+        wait: Wait until their processes on this machine have ended.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one; then none is paused.
-        RunError: A run is over, has not begun, or is paused already; then none is paused. Or a process is
-            there still when it should be gone.
+        NoSuchRunError: No run, or more than one, matches; then none is paused.
+        RunError: A run has ended, has not started, or is already paused; then none is paused. Or a process
+            has not ended in time.
         NoServerError: No server answers.
     """
     runs_dir = Settings().runs_dir
@@ -57,16 +57,16 @@ def pause(*run: str, wait: bool = True) -> list[Run]:
 
 
 def resume(*run: str) -> list[Run]:
-    """Let paused runs go on. One that has left its process waits in line for its place first.
+    """Resume paused runs. A run whose process has ended is queued again.
 
-    A run that is over is not paused: `fusion run --resume` finishes what it left, and of a sweep
-    `fusion sweep`.
+    A run that has ended is not paused: finish it with `fusion run --resume`, or a sweep with `fusion
+    sweep`.
 
     Args:
-        run: Run ids or the first 4 digits of them or more, names, or ids of flow runs.
+        run: Run ids (the first 4 digits are enough), names, or flow run ids.
 
     Raises:
-        NoSuchRunError: No run is called that, or more than one; then none is resumed.
+        NoSuchRunError: No run, or more than one, matches; then none is resumed.
         RunError: A run is not paused, or its process is gone; then none is resumed.
         NoServerError: No server answers.
     """
@@ -111,33 +111,33 @@ def _check(found: Found, answer: Any, what: str) -> None:
 def _refuse_to_pause(client: "SyncPrefectClient", found: Found) -> None:
     """Raise RunError for a run that does not compute, or is ending."""
     if found.flow_run is None:
-        raise RunError(f"{found.called} is not in Prefect, which pauses runs")
+        raise RunError(f"{found.called} is not known to Prefect, so it cannot be paused")
     state = found.state
     if state and state.is_running():
         if lost(client, [found]):
-            raise RunError(f"{found.called} has lost its processes: nothing is left to pause")
+            raise RunError(f"{found.called} has lost its processes, so it cannot be paused")
         return
     if state and state.is_paused():
-        raise RunError(f"{found.called} is {state.name} already; `fusion resume` lets it go on")
+        raise RunError(f"{found.called} is already {state.name}; `fusion resume` continues it")
     if state and state.is_final():
-        raise RunError(f"{found.called} is over ({state.name}): nothing is left to pause")
+        raise RunError(f"{found.called} has ended ({state.name}), so it cannot be paused")
     if state and state.is_cancelling():
         raise RunError(f"{found.called} is being cancelled")
-    told = "has not begun, so there is nothing to pause; `fusion cancel` takes it out of the line"
+    told = "has not started, so it cannot be paused; `fusion cancel` removes it from the queue"
     raise RunError(f"{found.called} {told}")
 
 
 def _refuse_to_resume(client: "SyncPrefectClient", found: Found) -> None:
     """Raise RunError for a run that is not paused, or that nobody would go on with."""
     state = found.state
-    finish = f"`{found.to_go_on}` finishes what it left"
+    finish = f"`{found.to_go_on}` finishes it"
     if state is not None and state.is_paused():
         if lost(client, [found]):
-            raise RunError(f"{found.called} has lost the process that it waited in; {finish}")
+            raise RunError(f"{found.called} has lost its process; {finish}")
         return
     if state is None and found.flow_run is None:
-        raise RunError(f"{found.called} is not in Prefect; {finish}")
+        raise RunError(f"{found.called} is not known to Prefect; {finish}")
     if state is not None and state.is_final():
         left = "" if state.is_completed() else f"; {finish}"
-        raise RunError(f"{found.called} is over ({state.name}), not paused{left}")
+        raise RunError(f"{found.called} has ended ({state.name}) and is not paused{left}")
     raise RunError(f"{found.called} is not paused, but {state.name if state else 'waiting'}")

@@ -1,1 +1,1 @@
-"""The Prefect server: where it is, whether it answers, and what is set for it."""
+"""The Prefect server: its address, whether it answers, and its settings."""

@@ -23,8 +23,10 @@ from fusion_flows.server.connection import Connection, Unreachable
 LOST = "FUSION: no heartbeat"
 """Starts the message of a Crashed state that was set because nothing was heard of a run."""
 
-SUSPENDED = "Suspended: nothing is computed. What was finished is kept; Resume goes on from there."
-PAUSED = "Paused: nothing is computed. The processes wait where they are; Resume lets them go on."
+SUSPENDED = (
+    "Suspended: nothing is being computed. What was finished is kept; Resume continues from there."
+)
+PAUSED = "Paused: nothing is being computed. The processes are stopped; Resume continues them."
 
 _QUESTION_SECONDS = 1.0  # between two questions; one costs 0.6 ms of CPU
 _WAIT_SECONDS = 0.25
@@ -114,7 +116,7 @@ class Watch:
         if state.is_cancelling() or state.is_cancelled():
             return Cancelled(message="Cancelled; what was finished is kept.")
         if state.is_crashed() and (state.message or "").startswith(LOST):
-            self._set(Running(message="It was taken for lost, but it runs."))
+            self._set(Running(message="It was considered lost, but is running."))
         elif state.is_paused() or expired(state):
             # Without a deployment nobody could start it anew.
             if flow_run.deployment_id and (state.state_details.pause_reschedule or expired(state)):

@@ -1,4 +1,4 @@
-"""Imports run one way, and DESIGN.md and docs/modules.md show the rooms as they are."""
+"""Imports run one way, and DESIGN.md and docs/modules.md show the subpackages as they are."""
 
 import re
 import runpy
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MOST_ROOMS = {"fusion": 9, "fusion_flows": 10}
+MOST_SUBPACKAGES = {"fusion": 9, "fusion_flows": 10}
 FACES = {
     "fusion": {"fusion", "fusion.request", "fusion.inputs", "fusion.replication"},
     "fusion_flows": {
@@ -17,7 +17,7 @@ FACES = {
         *(f"fusion_flows.{name}" for name in ("sim", "sweep", "points", "maintenance")),
     },
 }
-"""What may lie beside the rooms: what is promised to be importable from there. A new file has a room."""
+"""Files outside the subpackages: what is promised to be importable from there."""
 
 
 @pytest.fixture(scope="module")
@@ -25,30 +25,36 @@ def read() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "docs" / "make_architecture.py"))
 
 
-@pytest.mark.parametrize("package", MOST_ROOMS)
-def test_imports_between_rooms_run_one_way(read: dict[str, Any], package: str) -> None:
-    rooms = read["rooms"](package)
-    assert len(rooms) <= MOST_ROOMS[package]
-    floors = read["floors"](rooms)  # an error where rooms import each other in a circle
-    assert all(floors[room] > floors[other] for room, others in rooms.items() for other in others)
+@pytest.mark.parametrize("package", MOST_SUBPACKAGES)
+def test_imports_between_subpackages_run_one_way(read: dict[str, Any], package: str) -> None:
+    subpackages = read["subpackages"](package)
+    assert len(subpackages) <= MOST_SUBPACKAGES[package]
+    layers = read["layers"](subpackages)  # an error where subpackages import each other in a circle
+    assert all(
+        layers[subpackage] > layers[other]
+        for subpackage, others in subpackages.items()
+        for other in others
+    )
 
 
-@pytest.mark.parametrize("package", MOST_ROOMS)
+@pytest.mark.parametrize("package", MOST_SUBPACKAGES)
 def test_no_files_import_each_other_in_a_circle(read: dict[str, Any], package: str) -> None:
     graph = {each.name: each.imports - {package} for each in read["modules"](package)}
     read["order"](graph)
     assert len(graph) > 50
 
 
-@pytest.mark.parametrize("package", MOST_ROOMS)
-def test_every_file_has_a_room(read: dict[str, Any], package: str) -> None:
-    beside = {each.name for each in read["modules"](package) if not read["room_of"](each.name)}
+@pytest.mark.parametrize("package", MOST_SUBPACKAGES)
+def test_every_file_has_a_subpackage(read: dict[str, Any], package: str) -> None:
+    beside = {
+        each.name for each in read["modules"](package) if not read["subpackage_of"](each.name)
+    }
     assert beside == FACES[package]
 
 
 def test_a_circle_is_found(read: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"a -> b -> a|b -> a -> b"):
-        read["floors"]({"a": frozenset("b"), "b": frozenset("a")})
+        read["layers"]({"a": frozenset("b"), "b": frozenset("a")})
 
 
 def test_the_simulator_does_not_know_of_the_flows(read: dict[str, Any]) -> None:
@@ -78,7 +84,7 @@ def test_what_is_to_follow_stands_in_the_files_that_are_named(
     word = re.compile(rf"\b{follow}\b")
     there = {
         str(path.relative_to(ROOT))
-        for package in MOST_ROOMS
+        for package in MOST_SUBPACKAGES
         for path in (ROOT / package).rglob("*")
         if path.suffix in (".py", ".json") and word.search(path.read_text(encoding="utf-8"))
     }
@@ -87,7 +93,7 @@ def test_what_is_to_follow_stands_in_the_files_that_are_named(
     assert more or there == set(files)
 
 
-def test_the_pages_show_the_rooms_as_they_are(read: dict[str, Any]) -> None:
+def test_the_pages_show_the_subpackages_as_they_are(read: dict[str, Any]) -> None:
     command = "python docs/make_architecture.py"
     assert read["TARGET"].read_text(encoding="utf-8") == read["page"](), command
     assert read["DESIGN"].read_text(encoding="utf-8") == read["design"](), command

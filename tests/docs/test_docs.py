@@ -32,6 +32,13 @@ def test_the_tables_of_columns_are_up_to_date() -> None:
     assert (ROOT / "docs" / "files.md").read_text(encoding="utf-8") == made["page"]()
 
 
+def test_the_glossary_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_glossary.py"))
+    assert (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8") == made["page"]()
+    terms = [term.name for term in made["GLOSSARY"]]
+    assert terms == sorted(terms, key=str.lower)
+
+
 def test_api_reference_is_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "make_api_reference.py"))
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == made["reference"]()

@@ -120,7 +120,7 @@ def run_id_of(flow_run_id: str) -> str:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("general.erlang_stop=3", "[general] unknown section; there are general_settings,"),
+        ("general.erlang_stop=3", "[general] unknown section; the sections are general_settings,"),
         ("general.erlang_stop=3", "; did you mean 'general_settings'? (from -s)"),
         ("topolgy.network=NSFNet", "; did you mean 'topology_settings'? (from -s)"),
         (
@@ -163,12 +163,14 @@ for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], [
         *("run", "runs", "show", "logs", "pause", "resume", "cancel", "delete"),
     ):
         assert re.search(rf"^ +{verb}: \w+", done.stdout, re.M), verb
-    assert "Only those in this state" in done.stdout, "the text of the function is that of the verb"
+    assert "List only runs in this Prefect state" in done.stdout, (
+        "the text of the function is that of the verb"
+    )
     topology = (
-        "  topology: Draw a network, or how full its links were in a run, as PNG, PDF and SVG.\n"
+        "  topology: Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.\n"
     )
     assert topology in done.stdout, "a verb has a line of its own where there is no terminal to fit"
-    assert "quick is right: nsfnet_deeprmsa (14 nodes, 22 links)" in done.stdout
+    assert "quick is valid: nsfnet_deeprmsa (14 nodes, 22 links)" in done.stdout
 
 
 def test_the_script_is_installed() -> None:
@@ -437,7 +439,7 @@ def test_of_every_verb_it_is_known_what_it_takes() -> None:
 
 def test_what_diff_prints_for_a_default_is_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["diff", "--help"]) == 0
-    assert '"(default)" means that a point of the store has the default' in capsys.readouterr().out
+    assert '"(default)" means that the point has the default value' in capsys.readouterr().out
 
 
 def test_validate_and_the_schema_as_json(
@@ -1223,7 +1225,7 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     assert f"{third['run_id']}  {third['name']}: Cancelled" in waits.out
     noted = fusion("delete", third["run_id"], "--yes")
     assert noted.code == 0
-    assert "never made" in noted.out
+    assert "never created" in noted.out
     assert fusion("show", third["run_id"]).code == 2
 
     newest = {"logs": {"flow_run_id": {"any_": [first["flow_run_id"]]}}, "sort": "TIMESTAMP_DESC"}
@@ -1237,7 +1239,7 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     assert simulators(directory) == []
     again = fusion("cancel", first["run_id"])
     assert again.code == 1
-    assert again.out.endswith("going on: it was over already, Cancelled\n")
+    assert again.out.endswith("going on: it had already ended, Cancelled\n")
     shown = fusion("show", first["run_id"]).out
     assert "State     Cancelled: what was finished is kept.\n" in shown
     wait_for(lambda: "Finished in state" in fusion("logs", first["run_id"]).out, 20, "the end")
@@ -1403,7 +1405,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     checks = {line.split()[1] for line in healthy.out.splitlines()[1:]}
     assert {"python", "prefect", "server", "database", "password", "work", "queue"} <= checks
     assert {"worker", "deployment", "automation", "runs", "disk", "kernel"} <= checks
-    assert "is online, heard of" in healthy.out
+    assert "is online, last heartbeat" in healthy.out
 
     names = re.findall(r"^ok +deployment +(\S+)$", healthy.out, re.M)
     assert names == [

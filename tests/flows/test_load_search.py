@@ -127,7 +127,7 @@ def test_interrupted_it_leaves_no_process_and_goes_on_from_the_store(tmp_path: P
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert "goes on from there" in told
+    assert "continues from there" in told
     wait_for(lambda: not ours(tmp_path), 3, "the end of its processes")
     killed = start(tmp_path, *words, requests=50_000)
     wait_for(lambda: len(ours(tmp_path)) > 1, 30, "its processes", every=0.02)

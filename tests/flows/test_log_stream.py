@@ -91,7 +91,7 @@ def test_the_limit_is_told_within_a_line_that_does_not_end(log: Path) -> None:
     assert read[0] == "one"
     assert read[1].startswith("xxxx")
     assert read[1].endswith("more bytes in this line)")
-    assert [line for line in read if "longer than is shown here" in line] == read[2:]
+    assert [line for line in read if "longer than shown here" in line] == read[2:]
     with log.open("ab") as file:
         file.write(b"y\n")
     assert lines(stream, last=True) == []

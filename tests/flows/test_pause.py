@@ -107,14 +107,14 @@ def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) ->
     paused = fusion("pause", directory.name)
     assert (paused.code, paused.err) == (0, "")
     assert paused.out.startswith(f"{directory.name}  ")
-    assert ": Suspended (nothing is computed. What was finished is kept; Resume" in paused.out
+    assert ": Suspended (nothing is being computed. What was finished is kept; Resume" in paused.out
     shown = fusion("show", directory.name).out
-    assert "State     Suspended: nothing is computed. What was finished is kept;" in shown
+    assert "State     Suspended: nothing is being computed. What was finished is kept;" in shown
     assert has_left(worker, run_id)
     assert simulators(directory) == []
     before = replications(directory)
     assert 1 < len(before) < 120
-    assert "is Suspended already; `fusion resume`" in fusion("pause", run_id).err
+    assert "is already Suspended; `fusion resume`" in fusion("pause", run_id).err
     assert worker.finished(waiting)["state_type"] == "COMPLETED", "its place is free"
 
     resumed = fusion("resume", run_id)
@@ -128,8 +128,8 @@ def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) ->
     assert replications(directory)[: len(before)] == before
     assert len(replications(directory)) == 120
     for verb, told in (
-        ("pause", "is over (Completed): nothing is left to pause\n"),
-        ("resume", "is over (Completed), not paused\n"),
+        ("pause", "has ended (Completed), so it cannot be paused\n"),
+        ("resume", "has ended (Completed) and is not paused\n"),
     ):
         refused = fusion(verb, run_id)
         assert refused.code == 1
@@ -139,12 +139,15 @@ def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) ->
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        (Completed(), "is over (Completed), not paused"),
+        (Completed(), "has ended (Completed) and is not paused"),
         (
             Cancelled(),
-            "is over (Cancelled), not paused; `fusion run --resume 0123456789ab` finishes",
+            "has ended (Cancelled) and is not paused; `fusion run --resume 0123456789ab` finishes",
         ),
-        (Failed(), "is over (Failed), not paused; `fusion run --resume 0123456789ab` finishes"),
+        (
+            Failed(),
+            "has ended (Failed) and is not paused; `fusion run --resume 0123456789ab` finishes",
+        ),
     ],
     ids=lambda each: getattr(each, "name", ""),
 )
@@ -171,7 +174,7 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
     for report in (own, at_the_command):
         assert "Partial results" in report
         plain = report.replace("strong>", "b>")
-        assert "To go on with it: <b>Resume</b> on its page in Prefect, or" in plain
+        assert "To continue it: <b>Resume</b> on its page in Prefect, or" in plain
         assert f"fusion resume {directory.name}" in report
         assert f"fusion run --resume {directory}" in report
     state = file_state(RunDirectory(directory))
@@ -387,7 +390,7 @@ def test_the_verbs_pause_a_run_in_its_process(
     process, run_id, directory = endless_call(server, tmp_path)
     paused = fusion("pause", run_id)
     assert paused.code == 0, paused.err
-    assert ": Paused (nothing is computed. The processes wait where they are" in paused.out
+    assert ": Paused (nothing is being computed. The processes are stopped" in paused.out
     wait_for(lambda: statuses(directory) == STOPPED, 20, "all to be stopped")
     resumed = fusion("resume", run_id)
     assert resumed.code == 0, resumed.err
@@ -400,7 +403,7 @@ def test_the_verbs_pause_a_run_in_its_process(
     process.wait()
     refused = fusion("resume", run_id)
     assert refused.code == 1
-    assert "has lost the process that it waited in; `fusion run --resume" in refused.err
+    assert "has lost its process; `fusion run --resume" in refused.err
     assert server.run(run_id)["state_type"] == "PAUSED"
     server.cancel(run_id)
 

@@ -81,7 +81,7 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
             assert cli.main(["logs", tmp_path.name, "-n", "1"]) == 0
             assert "results in" in capsys.readouterr().out
             assert cli.main(["runs"]) == 0
-            assert "what the files of the runs say" in capsys.readouterr().err
+            assert "read from the files of the runs" in capsys.readouterr().err
 
         # With a server that has not heard of the end.
         monkeypatch.setattr(runs_by_files, "_STARTING", timedelta(0))

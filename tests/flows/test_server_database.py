@@ -49,7 +49,7 @@ def test_doctor_says_that_the_database_is_newer(home: Path, tmp_path: Path) -> N
     mine = database_of(used_home())
     assert (mine.verdict, mine.mend) == ("ok", "")
     assert mine.found.endswith(" MB")
-    assert database_of(tmp_path / "nowhere").found.endswith("not made yet")
+    assert database_of(tmp_path / "nowhere").found.endswith("not created yet")
 
 
 def test_every_revision_of_the_installed_prefect_is_known(home: Path) -> None:

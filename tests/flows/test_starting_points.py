@@ -40,7 +40,7 @@ def test_a_new_file_has_changes_and_overwrites_nothing(
     config = load_config(file)
     assert (config.routing_settings.k_paths, config.statistics_settings.confidence) == (7, 0.9)
     before = file.read_bytes()
-    for name, said in ((str(file), "is there already"), ("study.txt", "ends in .ini")):
+    for name, said in ((str(file), "already exists"), ("study.txt", "ends in .ini")):
         assert cli.main(["new", name]) == 2
         assert said in capsys.readouterr().err
     assert cli.main(["new", str(tmp_path / "other.ini"), "-s", "k_paths=0"]) == 2
@@ -94,7 +94,7 @@ def test_an_unknown_verb_has_all_near_ones(
 ) -> None:
     assert cli.main([word]) == 2
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    assert capsys.readouterr().err.splitlines()[0] == f"fusion: there is no verb {word}{hint}"
+    assert capsys.readouterr().err.splitlines()[0] == f"fusion: unknown command {word}{hint}"
 
 
 def test_a_run_is_simulated_again_and_its_report_opened(

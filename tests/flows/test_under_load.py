@@ -35,7 +35,7 @@ def test_a_flood_of_lines_arrives_whole_in_order_and_bounded(
         file.write(b"WARNING no \xff\xfe text\n")
         file.write(b"x" * (50 << 20))  # a line that does not end
         file.flush()
-    wait_for(lambda: "longer than is shown" in str(server.log(run_id, newest=3)), 60, "the limit")
+    wait_for(lambda: "longer than shown here" in str(server.log(run_id, newest=3)), 60, "the limit")
     assert flow.memory_info().rss - before < 60 << 20
     process.send_signal(signal.SIGINT)
     process.wait(20)
@@ -44,7 +44,7 @@ def test_a_flood_of_lines_arrives_whole_in_order_and_bounded(
     lines = [line for _, line in told if line.startswith("line ")]
     assert lines == flood
     assert (30, "WARNING no \ufffd\ufffd text") in told
-    assert [level for level, line in told if "longer than is shown" in line] == [30]
+    assert [level for level, line in told if "longer than shown here" in line] == [30]
     assert sum(len(line) for _, line in told) < 11 << 20
     assert log.stat().st_size > 50 << 20, "the file has all"
 

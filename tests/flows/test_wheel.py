@@ -113,7 +113,7 @@ finally:
     assert done.returncode == 0, done.stderr
     assert "`fusion examples` writes the examples" in done.stderr
     assert re.search(
-        r"^examples/policies\.toml .* \(kept as you have changed it\)$", done.stdout, re.M
+        r"^examples/policies\.toml .* \(not overwritten: you have changed it\)$", done.stdout, re.M
     )
     named = re.findall(r"\bexamples/[\w./]*\w", "".join((*EXAMPLES.values(), FIRST_STEPS)))
     assert named

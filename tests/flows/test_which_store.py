@@ -276,5 +276,7 @@ def test_a_plan_names_the_store_that_has_results(
         f"The store {other} has results of 4 of the 4 points: set FUSION_STORE_DIR={other}"
         in capsys.readouterr().err
     )
-    with pytest.raises(ArgumentError, match=r"blocking is not a metric; there are .*blocking_prob"):
+    with pytest.raises(
+        ArgumentError, match=r"blocking is not a metric; available: .*blocking_prob"
+    ):
         sweeps.load_sweep("s.toml", ["blocking"])

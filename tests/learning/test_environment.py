@@ -307,7 +307,7 @@ def test_what_is_not_modelled_is_refused_by_name(key: str) -> None:
         EonEnv("quick", REFUSED[key])
     assert any(problem.key == key for problem in told.value.problems)
     assert f"{key} = " in str(told.value)
-    assert "with an environment for learners: " in str(told.value)
+    assert "with a reinforcement-learning environment: " in str(told.value)
 
 
 def test_every_template_is_taken_or_refused_by_name() -> None:

@@ -383,5 +383,5 @@ def test_what_an_agent_measures_is_compared_with_a_policy_of_the_simulator() -> 
 
 
 def test_protection_is_refused_with_the_reason() -> None:
-    with pytest.raises(ConfigError, match=r"protection_mode .*an action is one path"):
+    with pytest.raises(ConfigError, match=r"protection_mode .*an action selects one path"):
         EonEnv("quick", {"protection_settings": {"protection_mode": "1plus1"}})

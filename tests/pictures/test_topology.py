@@ -167,7 +167,7 @@ def test_the_pair_that_blocks_most_is_marked_with_its_path() -> None:
         for (legend,) in [figure.legends]
         for text, handle in zip(said(figure), legend.legend_handles, strict=True)
     }
-    assert signs["1 (WA) to 13 (NJ) blocks most: 0.31 [0.30, 0.32]"].get_marker() == "s"
+    assert signs["highest blocking: 1 (WA) to 13 (NJ), 0.31 [0.30, 0.32]"].get_marker() == "s"
     assert signs["its first path"].get_color() == picture._HALO
     without = tidy(topology_figure(topology, "", worst=worst._replace(path=())))
     assert "its first path" not in said(without)

@@ -15,7 +15,7 @@ from PIL import Image
 from fusion_flows.report import markdown as md
 from fusion_flows.report.html import html, rich, write_html
 from fusion_flows.report.markdown import markdown
-from fusion_flows.report.page import Page, Picture, Section, Table
+from fusion_flows.report.page import Page, Picture, Section, Table, Terms
 from fusion_flows.report.pictures import pictures_of, write_pictures
 from fusion_flows.report.results import read_results
 from fusion_flows.report.run_page import run_page
@@ -32,6 +32,7 @@ SECTIONS = [
     "Convergence over replications",
     "Files",
     "How to reproduce it",
+    "Terms",
 ]
 
 
@@ -93,7 +94,7 @@ def test_what_is_missing_is_said_with_its_reason(done: Done, tmp_path: Path) -> 
     assert "<b>me" not in told, "texts are no HTML"
     shutil.rmtree(copy.output)
     text = markdown(run_page(copy, done.config, done.inputs, "it did not begin"))
-    assert "There is no result yet." in text
+    assert "There are no results yet." in text
     assert "data:image" not in text
 
 
@@ -139,7 +140,7 @@ def test_the_pair_that_surely_blocks_most_comes_first(done: Done, page: Page) ->
     ids = worst["source"], worst["destination"]
     called = [f"{node} ({done.inputs.topology.names[node]})" for node in ids]
     assert [cell.text for cell in table.rows[0][:2]] == called
-    assert f"{called[0]} to {called[1]} blocks most" in html(page)
+    assert f"highest blocking: {called[0]} to {called[1]}" in html(page)
     few = [{**row, "blocked": 0} for row in results.pairs]
     assert worst_pair(few) is None
 
@@ -168,7 +169,7 @@ def test_where_nothing_is_blocked_nothing_is_marked(idle: Done) -> None:
     text = markdown(page)
     assert "At 2 E nothing is blocked." in text
     assert "so there is nothing to converge" in text
-    assert "blocks most" not in html(page)
+    assert "highest blocking" not in html(page)
     assert "| < " in text
 
 
@@ -294,3 +295,16 @@ def test_numbers_of_links_have_the_same_decimals_in_a_column() -> None:
         ["1", "2", "1050.00", "0.413", "0.412 to 0.413", "0.500"],
         ["2", "3 (Bern)", "70.25", "0.300", "0.200 to 0.400", "0.500"],
     ]
+
+
+def test_a_report_explains_the_terms_that_it_uses_and_no_others(page: Page) -> None:
+    (terms,) = [
+        one for section in page.sections if section.title == "Terms" for one in section.parts[:1]
+    ]
+    assert isinstance(terms, Terms)
+    explained = [term for term, _ in terms.entries]
+    assert {"Blocking probability", "Erlang", "KSP-FF", "Replication", "Warm-up"} <= set(explained)
+    assert not {"Crosstalk", "MSCL", "Common random numbers"} & set(explained)
+    assert not any("](" in text for _, text in terms.entries), "a report has no pages beside it"
+    assert "<dt>Erlang</dt>" in html(page)
+    assert "- **Erlang**: The unit of offered load" in markdown(page)

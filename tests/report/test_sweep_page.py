@@ -75,6 +75,8 @@ def test_a_sweep_is_a_page() -> None:
             "fusion sweep &#39;my sweep.toml&#39;" in text or "fusion sweep 'my sweep.toml'" in text
         )
         assert "Which blocks less" in text
+        assert "Common random numbers" in text  # of the caption of the comparison
+        assert "Warm-up" not in text
 
 
 def test_a_sweep_is_called_in_its_report_as_its_run_was_named(tmp_path: Path) -> None:
@@ -137,9 +139,9 @@ def test_a_sweep_that_is_not_complete_says_so() -> None:
     assert page.partial == "Cancelled (4 of 6 points are complete)"
     assert len(tables(page)[0].rows) == 4
     nothing = page_of(missing=6, partial="Cancelled")
-    assert "There is no result yet." in markdown(nothing)
+    assert "There are no results yet." in markdown(nothing)
     assert [section.title for section in nothing.sections] == [
-        *("Blocking probability over load", "How to reproduce it")
+        *("Blocking probability over load", "How to reproduce it", "Terms")
     ]
 
 
@@ -196,7 +198,7 @@ def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
     png, _, svg = topology("0123", metric="fragmentation", load=140)
     assert png == done.run.plots / "topology-fragmentation-140.png"
     assert "140 E" in svg.read_text()
-    assert "blocks most" in svg.read_text()
+    assert "highest blocking: " in svg.read_text()
     *_, titled = topology("0123", load=140, title="", to="untitled")
     assert "140 E" not in titled.read_text()
     assert main(["topology", "0123", "--to", str(tmp_path / "run")]) == 0

@@ -75,7 +75,7 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("snr_settings", "beta", 1.5, "a number from 0 to 1"),
         ("snr_settings", "xt_type", "length", "one of with_length, without_length"),
         ("general_settings", "allocation_method", "first-fit", "did you mean 'first_fit'"),
-        ("general_settings", "request_distribution", "{'25': 0.5}", "sum to 1, not to 0.5"),
+        ("general_settings", "request_distribution", "{'25': 0.5}", "sum to 1; they sum to 0.5"),
         ("general_settings", "request_distribution", "{'25': 0.5, 25.0: 0.5}", "there twice"),
         ("general_settings", "request_distribution", {25: 0.5, "25": 0.5}, "there twice"),
         ("general_settings", "request_distribution", "{'a': 1}", "not a pair of numbers"),
@@ -98,7 +98,7 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("general_settings", "mod_assumption", "DEFALT", "did you mean 'DEFAULT'"),
         ("general_settings", "mod_assumption_path", "no/such.json", "no such file"),
         ("traffic_settings", "traffic_matrix", "\0.csv", "control characters"),
-        ("spectrum_settings", "c_band", 0, "must not be 0 when every other band is"),
+        ("spectrum_settings", "c_band", 0, "must not be 0 if all other bands are 0"),
         ("spectrum_settings", "c_band", -1, "an integer from 0 to 10,000"),
         ("topology_settings", "bw_per_slot", 1e-300, "a number from 1e-06 to 10,000"),
         ("topology_settings", "bw_per_slot", 4e-7, "a number from 1e-06 to 10,000"),
@@ -281,13 +281,13 @@ def test_features_that_are_not_there_are_refused(
         (b"[general_settings]\nmax_iters = \x1b[31m5\n", "control character"),
         (b"max_iters = 1\n", "before the first [section]"),
         (b"[general_settings\nmax_iters = 1\n", "not a [section]"),
-        (b"[general_settings]\n[general_settings]\n", "the section is there twice"),
+        (b"[general_settings]\n[general_settings]\n", "duplicate section"),
         (b"[DEFAULT]\nmax_iters = 3\n", "unknown section"),
-        (b"[general_settings]\nmax_iters\n", "not `key = value`"),
-        (b"[general_settings]\n= 5\n", "not `key = value`"),
-        (b"[general_settings]\nmax_iters = 1\nMAX_ITERS = 2\n", "there twice, see"),
+        (b"[general_settings]\nmax_iters\n", "expected `key = value`"),
+        (b"[general_settings]\n= 5\n", "expected `key = value`"),
+        (b"[general_settings]\nmax_iters = 1\nMAX_ITERS = 2\n", "duplicate key, see"),
         (b"#" * (1 << 20) + b"#", "larger than"),
-        (b"x\n" * 400_000, "not `key = value`"),
+        (b"x\n" * 400_000, "expected `key = value`"),
         (b"[general_settings]\n" + b"x\n" * 400_000, "reading stopped"),
         (b"[" + b"a" * 900_000 + b"]\nb = 1\n", "unknown section"),
         (b"[general_settings]\n" + b"k = 1\n" * 99_999, "reading stopped"),
@@ -307,7 +307,7 @@ def test_of_lines_before_the_first_section_one_is_told(write: Write) -> None:
     path = write("user = me\npassword = 1234\n[no\nplain words\n\x01\n[general_settings]\nx\n")
     first, other = problems(None, path)
     assert (first.key, first.source) == ("user", f"{path}, line 1")
-    assert (other.message, other.source) == ("not `key = value`: x", f"{path}, line 7")
+    assert (other.message, other.source) == ("expected `key = value`, found: x", f"{path}, line 7")
 
 
 def test_an_unknown_section_is_told_once_and_without_its_values(write: Write) -> None:

@@ -403,8 +403,8 @@ def test_content_key_knows_the_traffic(folder: Folder) -> None:
     ("network", "told"),
     [
         ("./", "is a folder, not a file"),
-        ("mine", "there is no such topology; .*; did you mean './mine'\\?"),
-        ("ring", "there is no such topology; .*; did you mean './ring.graphml'\\?"),
+        ("mine", "unknown topology; .*; did you mean './mine'\\?"),
+        ("ring", "unknown topology; .*; did you mean './ring.graphml'\\?"),
         ("./rings", "there is no such file; did you mean 'ring.graphml'\\?"),
         ("./ring.grapml", "there is no such file; did you mean 'ring.graphml'\\?"),
         ("./mnie", "there is no such file; did you mean 'mine'\\?"),

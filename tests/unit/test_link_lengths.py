@@ -384,7 +384,7 @@ def test_both_directions_in_an_undirected_file_are_told(tmp_path: Path) -> None:
     file.write_text(json.dumps(data))
     (remark,) = load_topology(file).remarks
     assert "undirected and has 2 links (B - A, C - A) from either end" in remark
-    assert "parallel links: these are not possible yet" in remark
+    assert "parallel links: these are not supported yet" in remark
     assert lengths(file) == KM
     file.write_text(json.dumps(data | {"directed": True}))
     assert "in one direction only" in load_topology(file).remarks[0]

@@ -195,7 +195,7 @@ GOOD = {"max_length": 10, "slots_needed": 1}
         ({"fast": {"QPSK": GOOD}}, ["fast", "bit rate in Gb/s"]),
         ({"-1": {"QPSK": GOOD}}, ["-1", "bit rate"]),
         ({"nan": {"QPSK": GOOD}}, ["nan", "bit rate"]),
-        ({"100": {"QPSK": GOOD}, "100.0": {"QPSK": GOOD}}, ["100.0", "twice"]),
+        ({"100": {"QPSK": GOOD}, "100.0": {"QPSK": GOOD}}, ["100.0", "duplicate bit rate"]),
         ({"100": {}}, ["100", "object of formats"]),
         ({"100": {"QPSK": 4}}, ["100: QPSK = 4", "object"]),
         ({"100": {"QPSK": {"slots_needed": 1}}}, ["100: QPSK: max_length", "km above 0"]),

@@ -202,7 +202,7 @@ def _zoo(lengths: bool) -> str:
 
 def test_a_link_that_is_listed_twice_with_one_length(tmp_path: Path) -> None:
     assert refusal(tmp_path, "net.csv", "A,B,100\nB,C,50\nA,B,100.0\n") == (
-        "line 3 (A - B): listed twice, as in line 1, both 100 km; parallel links are not possible yet: "
+        "line 3 (A - B): listed twice, as in line 1, both 100 km; parallel links are not supported yet: "
         "keep one"
     )
 
@@ -243,15 +243,15 @@ def test_core_nodes_by_attributes_that_differ_only_in_case(tmp_path: Path) -> No
 def test_parallel_links_are_refused_as_such(tmp_path: Path) -> None:
     assert refusal(tmp_path, "zoo.graphml", _zoo(lengths=True)) == (
         "link 2 (0 - 1): listed twice, as in link 1, 120 km there and 150 km here; parallel links are not "
-        "possible yet: keep one"
+        "supported yet: keep one"
     )
     with pytest.raises(TopologyError) as error:
         load_topology(write(tmp_path, "zoo.graphml", _zoo(lengths=False)))
     twice, missing = error.value.problems
-    assert "parallel links are not possible yet" in twice
+    assert "parallel links are not supported yet" in twice
     assert missing.startswith("link 1 (0 - 1): no length, nor has any other of the 4 links one")
     gml = GML.replace("directed 1 ", "")
-    assert "parallel links are not possible yet" in refusal(tmp_path, "net.gml", gml)
+    assert "parallel links are not supported yet" in refusal(tmp_path, "net.gml", gml)
 
 
 # --- files of other kinds ------------------------------------------------------------------------

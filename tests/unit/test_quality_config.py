@@ -49,8 +49,12 @@ def test_defaults_are_those_of_the_physics() -> None:
 @pytest.mark.parametrize(
     ("overrides", "key", "message"),
     [
-        (snr("gsnr") | {"spectrum_settings": {"s_band": 5}}, "s_band", "knows C and L band alone"),
-        (snr("snr_calc_nli") | {"spectrum_settings": {"l_band": 5}}, "l_band", "knows one band"),
+        (
+            snr("gsnr") | {"spectrum_settings": {"s_band": 5}},
+            "s_band",
+            "supports only the C and L bands",
+        ),
+        (snr("snr_calc_nli") | {"spectrum_settings": {"l_band": 5}}, "l_band", "supports one band"),
         (snr("gsnr") | {"spectrum_settings": {"l_band": 521}}, "l_band", "at most 520"),
         (
             snr("xt_calculation") | {"topology_settings": {"cores_per_link": 3}},

@@ -75,7 +75,7 @@ def test_what_is_read(tmp_path: Path) -> None:
         (f"{HEADER}\na,b,1,c,2,20\n", "slot = '2': must be an integer from 0 to 1"),
         (f"{HEADER}\na,b,1,c,0,nan\n", "gsnr_db = 'nan'"),
         (f"{HEADER},format\na,b,1,c,0,20,17-QAM\n", "format = '17-QAM': must be one of"),
-        (f"{HEADER}\na,b,1,c,0,20\na,b,1,c,0,21\n", "row 2: the slot of this path is there twice"),
+        (f"{HEADER}\na,b,1,c,0,20\na,b,1,c,0,21\n", "row 2: duplicate slot for this path"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str, message: str) -> None:

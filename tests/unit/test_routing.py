@@ -162,7 +162,7 @@ def test_the_content_of_a_path_file_is_part_of_the_key(tmp_path: Path) -> None:
         ("1,2\n1,14\n", "line 2: there is no link between '1' and '14'"),
         ("1,2,1\n", "line 1: node '1' is there twice"),
         ("1\n", "line 1: a path has two nodes at least"),
-        ("1,2\n1,2\n", "line 2: the path is there twice"),
+        ("1,2\n1,2\n", "line 2: duplicate path"),
         ("# nothing\n", "has no path"),
     ],
 )

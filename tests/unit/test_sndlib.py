@@ -79,7 +79,7 @@ def test_both_directions_are_one_link_and_parallel_links_are_refused(tmp_path: P
     both = SMALL.replace("LINKS (\n", "LINKS (\n  L0 ( Kassel Ulm ) 0.00 0.00 0.00 0.00 ( )\n")
     assert len(load_topology(write(tmp_path, both)).links) == 5
     twice = both.replace("( Kassel Ulm )", "( Ulm Kassel )")
-    with pytest.raises(TopologyError, match="parallel links are not possible yet"):
+    with pytest.raises(TopologyError, match="parallel links are not supported yet"):
         load_topology(write(tmp_path, twice))
 
 
