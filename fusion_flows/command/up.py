@@ -440,13 +440,27 @@ def _end_flows(
             break
         time.sleep(_LOOK_SECONDS)
     worker.kill()
-    if server_is_there and not hurried():
+    if hurried():
+        _write_cancelled(set(flows))
+    elif server_is_there:
         try:
             _settle(set(flows), say)
         except Exception as error:  # whatever Prefect says; the rest has to end
             say(
                 f"The server did not take the last states ({error}); its maintenance will see to it."
             )
+
+
+def _write_cancelled(flows: set[UUID]) -> None:
+    """Have the files of runs that were ended at once say Cancelled; maintenance will tell Prefect."""
+    from fusion_flows.rundir.directory import list_runs
+    from fusion_flows.rundir.file_state import is_complete, recorded_flow_run, write_cancelled
+
+    by_id = {str(flow): flow for flow in flows}
+    for run in list_runs(Settings().runs_dir) if flows else ():
+        flow = by_id.get(recorded_flow_run(run))
+        if flow is not None and not is_complete(run):
+            write_cancelled(run, flow)
 
 
 def _settle(flows: set[UUID], say: Callable[[str], None]) -> None:

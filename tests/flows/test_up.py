@@ -19,6 +19,8 @@ import pytest
 
 from fusion_flows.command import up
 from fusion_flows.command.up import UpError
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import file_state
 from fusion_flows.runs.time_expressions import ArgumentError
 
 from .prefect_server import ROOT, Prefect, Worker, free_port, plain_environment, wait_for
@@ -290,6 +292,32 @@ def test_what_waited_goes_on_and_a_kill_leaves_nothing(folder: Path, ended: list
     states = [run["state"] for run in json.loads(out)]
     assert "Running" not in states
     assert states.count("Interrupted") == 1
+
+
+@pytest.mark.slow
+def test_runs_that_are_ended_at_once_are_cancelled_for_their_files_and_then_for_prefect(
+    tmp_path: Path, ended: list[Up]
+) -> None:
+    port = free_port()
+    one = Up(tmp_path, "--port", str(port))
+    ended.append(one)
+    wait_for(one.is_up, 120, "fusion up")
+    prefect = Prefect(f"http://127.0.0.1:{port}/api", tmp_path, one.environment)
+    directory = prefect.directory(prefect.submit(overrides=GOING_ON, name="hurried"))
+    wait_for(lambda: simulating(directory), 60, "the simulator")
+    flow = one.worker().children()[0]
+    flow.suspend()  # it hears no signal, as one that hangs
+    os.killpg(one.process.pid, signal.SIGINT)
+    wait_for(lambda: "Ending what is going on" in one.said(), 20, "the first signal")
+    os.killpg(one.process.pid, signal.SIGINT)
+    assert one.process.wait(40) == 0, one.said()
+    assert one.processes() == []
+    assert one.states()["hurried"][0] == "Running", "nobody has told Prefect"
+    assert file_state(RunDirectory(directory)).name == "Cancelled"
+    again = Up(tmp_path, "--port", str(port))
+    ended.append(again)
+    wait_for(again.is_up, 120, "fusion up")
+    wait_for(lambda: again.states()["hurried"][0] == "Cancelled", 120, "maintenance")
 
 
 def test_a_taken_port_is_told_before_anything_starts(
