@@ -219,6 +219,18 @@ def sweep_axes(context: "CompletionContext") -> Iterator[Candidate]:
         yield from read_sweep(path).axes
 
 
+def axis_values(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield `axis=value` of the sweep whose file is named before."""
+    from fusion.config.ini import format_value
+    from fusion.sweep.definition import values_by_axis
+    from fusion.sweep.sweep_file import read_sweep
+
+    path = Path(context["file"].raw or "")
+    if path.is_file():
+        for axis, value in values_by_axis(read_sweep(path)):
+            yield f"{axis}={format_value(value)}"
+
+
 def metrics(context: "CompletionContext") -> Iterator[Candidate]:
     """Yield what a sweep can be drawn by."""
     from fusion.results.outcome import METRICS

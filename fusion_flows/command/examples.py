@@ -195,6 +195,8 @@ EXAMPLES: dict[str, str] = {
   fusion plot examples/path_orders.toml --metric utilisation --to figures
   fusion plot examples/path_orders.toml --title ""   # for a figure with a caption
   fusion plot examples/path_orders.toml --label km="by length"
+  fusion plot examples/path_orders.toml --target 0.01 --width column
+  fusion plot examples/path_orders.toml --only path_order=km --legend right
 """,
     "diff": """
   fusion diff 9f0f a4e2                  # the settings of two runs

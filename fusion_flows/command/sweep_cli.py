@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -311,6 +311,13 @@ def _plot(
     heat_map: Annotated[tuple[str, str] | None, completion.completed(completion.sweep_axes)] = None,
     title: str | None = None,
     label: Label = None,
+    only: Annotated[list[str] | None, completion.completed(completion.axis_values)] = None,
+    target: list[float] | None = None,
+    load_limits: tuple[float, float] | None = None,
+    limits: tuple[float, float] | None = None,
+    width: Literal["auto", "column", "page"] = "auto",
+    legend: Literal["below", "right", "inside", "none"] = "below",
+    eps: bool = False,
     to: Path = Path("plots"),
     json: Json = False,
 ) -> int:
@@ -323,6 +330,13 @@ def _plot(
         heat_map=heat_map,
         title=title,
         labels=labels,
+        only=only or (),
+        target=target or (),
+        load_limits=load_limits,
+        limits=limits,
+        width=width,
+        legend=legend,
+        eps=eps,
         to=to,
     )
     if not paths:

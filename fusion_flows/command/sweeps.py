@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from fusion.config.counts import counted
+from fusion.config.ini import format_value
 from fusion.config.problems import nearest
 from fusion.results.outcome import METRICS
 from fusion.simulation.pool import usable_cpus
@@ -416,6 +417,13 @@ def plot(
     heat_map: tuple[str, str] | None = None,
     title: str | None = None,
     labels: Mapping[str, str] | None = None,
+    only: Sequence[str] = (),
+    target: Sequence[float] = (),
+    load_limits: tuple[float, float] | None = None,
+    limits: tuple[float, float] | None = None,
+    width: Literal["auto", "column", "page"] = "auto",
+    legend: Literal["below", "right", "inside", "none"] = "below",
+    eps: bool = False,
     to: Path | str = "plots",
 ) -> list[Path]:
     """Plot the results of a sweep so far, as PNG, PDF and SVG, with the numbers as CSV.
@@ -432,7 +440,16 @@ def plot(
         title: Title above the picture; default: the template, or the network if all points have one. ""
             for no title, for a figure with a caption.
         labels: What values of axes are called, such as {"first_fit": "first fit", "k_paths=3": "k = 3"};
-            they go before the labels of the sweep.
+            they go before the labels of the sweep. Without any, policies and fits have the names of the
+            literature, such as KSP-FF and first fit.
+        only: axis=value of the curves to draw, such as path_order=hops; may be repeated, and all
+            values of one axis are drawn.
+        target: A value of the metric at which to draw a line, such as 0.01; may be repeated.
+        load_limits: Lowest and highest load of the picture, in Erlang.
+        limits: Lowest and highest value on the other axis.
+        width: column (3.5 inches, one of two columns) or page (7.16 inches, both); default: as it needs.
+        legend: Where it is: below or to the right of the axes, inside, or none.
+        eps: Write EPS, too.
         to: Folder for the files; default: plots.
 
     Raises:
@@ -444,29 +461,75 @@ def plot(
         raise ArgumentError("--against and --heat-map are two pictures: give one of them")
     if base and not against:
         raise ArgumentError("--base is a value on the axis of --against: give that, too")
+    if target and (against or heat_map):
+        raise ArgumentError("--target is a line in a picture of curves: leave out the other kind")
+    if heat_map and (load_limits or limits or legend != "below"):
+        raise ArgumentError(
+            "--load-limits, --limits and --legend are of curves, not of a --heat-map"
+        )
+    for option, ends in (("load-limits", load_limits), ("limits", limits)):
+        if ends is not None and not ends[0] < ends[1]:
+            raise ArgumentError(
+                f"--{option} {ends[0]:g} {ends[1]:g}: the first must be the lower one"
+            )
     sweep, states, _ = states_of(file, quiet=True)
     if labels:
         sweep = make_sweep({**sweep.model_dump(), "labels": {**sweep.labels, **labels}}, "--label")
+    states = _chosen(states, sweep, only)
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
-    from fusion_flows.pictures.files import save_with_data
+    from fusion_flows.pictures.files import USUAL, save_with_data
+    from fusion_flows.pictures.paper import Paper
+    from fusion_flows.pictures.rows import is_blocking
     from fusion_flows.report.setting import sweep_subject
 
     shown, title = metric or sweep.metric, sweep_subject(sweep) if title is None else title
+    if is_blocking(shown) and not against:
+        for value in (*target, *(limits or ())):
+            if value <= 0:
+                raise ArgumentError(f"{value:g} is not on a logarithmic axis: give more than 0")
+    paper = Paper(width, legend, target, load_limits, limits)
     if against:
-        drawn = pictures.differences(states, sweep, shown, against, base, title)
+        drawn = pictures.differences(states, sweep, shown, against, base, title, paper)
     elif heat_map:
-        drawn = pictures.heat_maps(states, sweep, shown, *heat_map, title)
+        drawn = pictures.heat_maps(states, sweep, shown, *heat_map, title, width)
     else:
-        drawn = pictures.curves(states, sweep, shown, title)
+        drawn = pictures.curves(states, sweep, shown, title, paper)
+    forms = (*USUAL, "eps") if eps else USUAL
     name = Path(file).stem if isinstance(file, Path | str) else "sweep"
     try:
         return [
             path
             for figure, rows, what in drawn
-            for path in save_with_data(figure, rows, Path(to), f"{name}-{what}")
+            for path in save_with_data(figure, rows, Path(to), f"{name}-{what}", forms)
         ]
     except OSError as error:
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
+
+
+def _chosen(states: Sequence[PointState], sweep: Sweep, only: Sequence[str]) -> list[PointState]:
+    """Return the points with one of the values that are given for an axis. Raises ArgumentError."""
+    wanted: dict[str, set[str]] = {}
+    for text in only:
+        axis, equals, value = text.partition("=")
+        if not equals:
+            raise ArgumentError(f"--only {text}: must be axis=value, such as path_order=hops")
+        if axis not in sweep.axes:
+            raise ArgumentError(
+                f"--only {text}: {axis} is not an axis of the sweep; there are {', '.join(sweep.axes)}"
+                f"{nearest(axis, sweep.axes)}"
+            )
+        values = {format_value(state.point.axes[axis]): None for state in states}
+        if value not in values:
+            raise ArgumentError(
+                f"--only {text}: {axis} has no value {value}; it has {', '.join(values)}"
+                f"{nearest(value, list(values))}"
+            )
+        wanted.setdefault(axis, set()).add(value)
+    return [
+        state
+        for state in states
+        if all(format_value(state.point.axes[axis]) in of for axis, of in wanted.items())
+    ]
 
 
 def merge(folder: Path) -> int:

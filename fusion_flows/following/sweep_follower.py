@@ -244,15 +244,16 @@ class SweepFollower:
     def _draw(self, dots_per_inch: int) -> bytes:
         """Return the picture of what there is as PNG. In a thread: states grow while it reads them."""
         from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+        from fusion_flows.pictures.field_names import in_field_names
         from fusion_flows.pictures.files import image
-        from fusion_flows.pictures.relabelled import relabelled
 
-        rows = self.rows(list(self._states.values()))
+        states = list(self._states.values())
+        rows = self.rows(states)
         if not rows:
             return b""
         title = sweep_subject(self._sweep)
-        shown = relabelled(rows, self._sweep.axes, self._sweep.labels)
-        figure = sweep_figure(shown, self._sweep.axes, self._sweep.metric, title)
+        shown, axes = in_field_names(rows, self._sweep.axes, states, self._sweep.labels)
+        figure = sweep_figure(shown, axes, self._sweep.metric, title)
         return image(figure, "png", dots_per_inch)
 
     def news(self, done: int, needed: int, *, ended: bool = False) -> str:

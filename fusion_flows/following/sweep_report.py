@@ -52,7 +52,7 @@ def find(
     Raises OSError when a file cannot be written.
     """
     rows = point_rows(states, [sweep.metric])
-    plot = _draw(run, sweep, rows) if rows else None
+    plot = _draw(run, sweep, states, rows) if rows else None
     page = sweep_page(sweep, states, partial, run=run, drawing=plot, suspended=suspended)
     done = sum(state.stop_reason is not None for state in states)
     missing = ", suspended" if suspended else ", partial" if partial else ""
@@ -75,15 +75,17 @@ def write_parquet(folder: Path) -> None:
         temporary.replace(target)
 
 
-def _draw(run: RunDirectory, sweep: Sweep, rows: Sequence[Row]) -> Path | None:
+def _draw(
+    run: RunDirectory, sweep: Sweep, states: Sequence[PointState], rows: Sequence[Row]
+) -> Path | None:
     """Write the picture, and return it as PNG; None where it cannot be drawn. Raises OSError."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.field_names import in_field_names
     from fusion_flows.pictures.files import save_with_data
-    from fusion_flows.pictures.relabelled import relabelled
 
     try:
-        shown = relabelled(rows, sweep.axes, sweep.labels)
-        figure = sweep_figure(shown, sweep.axes, sweep.metric, sweep_subject(sweep))
+        shown, axes = in_field_names(rows, sweep.axes, states, sweep.labels)
+        figure = sweep_figure(shown, axes, sweep.metric, sweep_subject(sweep))
         save_with_data(figure, rows, run.plots, PICTURE, dpi=200)  # the paper takes the PDF
     except (ValueError, RuntimeError, MemoryError):  # the page says which
         return None

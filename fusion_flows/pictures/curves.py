@@ -21,6 +21,7 @@ from fusion_flows.pictures.marks import (
     side_by_side,
 )
 from fusion_flows.pictures.panels import MOST_CURVES, panel_axes, panels_wide, share_loads
+from fusion_flows.pictures.paper import AS_NEEDED, Paper
 from fusion_flows.pictures.rows import (
     Names,
     Row,
@@ -46,17 +47,22 @@ from fusion_flows.pictures.style import (
 from fusion_flows.pictures.words import LOAD, label, named
 
 
-def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: str) -> Figure:
+def sweep_figure(
+    rows: Sequence[Row], axes: Sequence[str], metric: str, title: str, paper: Paper = AS_NEEDED
+) -> Figure:
     """Draw a metric over load, with intervals: a curve for each combination of the other axes.
 
     rows: points of this metric, as in points.csv; axes: of the sweep. Axes with one value are not in the
     labels. Blocking is on a log axis, where an estimate of 0 is an arrow down from its bound. A point that
     has not all its replications is hollow. More than 6 curves get panels: by the network, else by what is
     no policy; more than 8 curves in a panel are coloured by the first axis alone. What cannot be drawn is
-    counted in the picture. Raises ValueError for rows of several metrics, and for two of one point.
+    counted in the picture. paper: what a paper asks for. Raises ValueError for rows of several metrics,
+    and for two of one point.
     """
     others = [axis for axis in axes if axis != "erlang"]
     check(rows, [*others, "erlang"], metric)
+    log = is_blocking(metric)
+    rows = paper.within(rows, log)
     values = {axis: values_on(rows, axis) for axis in others}
     varying = [axis for axis in others if len(values[axis]) > 1]
     split = panel_axes(rows, varying, values)
@@ -65,14 +71,16 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
     curves = grouped(rows, labels, values)
     looks = looks_of(list(curves))
     hollow = {names for names, of in curves.items() if not any(row["complete"] for row in of)}
-    log = is_blocking(metric)
     handles = [
         *_legend_of(looks, labels, values, hollow),
+        *paper.signs(),
         *_signs(rows, log, max(map(len, grouped(rows, varying, values).values()))),
     ]
+    width = paper.inches(PAGE if len(panels) > 1 or len(looks) > MOST_CURVES else COLUMN)
     wide = panels_wide(len(panels), [len(values[axis]) for axis in split])
+    if width == COLUMN:
+        wide = min(wide, 2 if len(panels) > 3 and paper.legend != "right" else 1)
     high = -(-len(panels) // wide)
-    width = PAGE if len(panels) > 1 or len(looks) > MOST_CURVES else COLUMN
     height = 0.4 + high * (0.55 if width / wide > 4 else 0.68) * width / wide
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -80,6 +88,7 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
         grid = figure.subplots(high, wide, sharex=shared, sharey=True, squeeze=False).ravel()
         for panel, (place, (names, of_panel)) in enumerate(zip(grid, panels.items(), strict=False)):
             curves = grouped(of_panel, labels, values)
+            paper.draw_targets(place)
             _draw_panel(place, curves, looks, log, 72 * 0.8 * width / wide)
             most = 7 if width / wide > 3 else 4
             place.xaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
@@ -99,8 +108,10 @@ def sweep_figure(rows: Sequence[Row], axes: Sequence[str], metric: str, title: s
         if not rows:
             grid[0].text(0.5, 0.5, "no results", ha="center", transform=grid[0].transAxes)
             grid[0].set(xticks=[], yticks=[])
+        for place in figure.axes:
+            paper.set_limits(place)
         put_title(figure, title)
-        put_legend(figure, handles)
+        put_legend(figure, handles, paper.legend)
     return figure
 
 

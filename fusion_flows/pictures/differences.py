@@ -10,6 +10,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from fusion.config.counts import counted
 from fusion_flows.pictures.legend import put_legend, put_title
+from fusion_flows.pictures.paper import AS_NEEDED, Paper
 from fusion_flows.pictures.rows import Row, finite, grouped, values_on
 from fusion_flows.pictures.scales import grid_of, scale_around_zero, scale_loads
 from fusion_flows.pictures.style import COLUMN, GREY, MARKER, PAGE, STYLE, Look, handle, looks_of
@@ -17,20 +18,24 @@ from fusion_flows.pictures.words import LOAD
 
 
 def difference_figure(
-    rows: Sequence[Row], title: str, name: str = "difference of blocking"
+    rows: Sequence[Row],
+    title: str,
+    name: str = "difference of blocking",
+    paper: Paper = AS_NEEDED,
 ) -> Figure:
     """Draw differences over load with their intervals: filled where the interval excludes zero.
 
     rows: `erlang`, `difference`, `ci_lower` and `ci_upper` (None where there is none), `label` of the
     comparison, and `verdict`, which the legend counts. name: of the axis. Differences of several sizes get
-    an axis that is linear around zero and logarithmic beyond.
+    an axis that is linear around zero and logarithmic beyond. paper: what a paper asks for, but no target.
     """
     groups = grouped(rows, ["label"], {"label": values_on(rows, "label")})
     looks = looks_of(list(groups))
     several = len(groups) > 3
     with matplotlib.rc_context(STYLE):
         figure = Figure(
-            figsize=(PAGE if several else COLUMN, 3.0 if several else 2.5), layout="constrained"
+            figsize=(paper.inches(PAGE if several else COLUMN), 3.0 if several else 2.5),
+            layout="constrained",
         )
         place = figure.add_subplot()
         place.axhline(0.0, color="black", linewidth=0.8, zorder=1.5)
@@ -92,8 +97,9 @@ def difference_figure(
         place.set_xlabel(LOAD)
         place.set_ylabel(name)
         grid_of(place)
+        paper.set_limits(place)
         put_title(figure, title)
-        put_legend(figure, handles)
+        put_legend(figure, handles, paper.legend)
     return figure
 
 

@@ -19,7 +19,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     "svg": {"Date": None, "Creator": None},
+    "eps": {"Creator": "fusion"},
 }  # with what is left out of the file, so that the same figure gives the same bytes
+USUAL = ("png", "pdf", "svg")
+"""The forms that a picture has where nobody asks for another."""
+_EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 
 
 _TOLD = "told:"
@@ -31,10 +35,12 @@ def tell(artist: Artist, text: str) -> None:
 
 
 def image(figure: Figure, form: str, dpi: int) -> bytes:
-    """Return a figure as png, pdf or svg."""
+    """Return a figure as png, pdf, svg or eps."""
     data = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(data, format=form, dpi=dpi, metadata=FORMS[form])
+    if form == "eps":
+        return _EPS_DATE.sub(b"", data.getvalue())
     return _with_titles(data.getvalue()) if form == "svg" else data.getvalue()
 
 
@@ -54,7 +60,7 @@ def images(figure: Figure, forms: Sequence[str], dpi: int) -> list[bytes]:
 
 
 def save(
-    figure: Figure, folder: Path, name: str, forms: Sequence[str] = tuple(FORMS), *, dpi: int = 300
+    figure: Figure, folder: Path, name: str, forms: Sequence[str] = USUAL, *, dpi: int = 300
 ) -> list[Path]:
     """Write a figure, each file completely or not at all, and return the files. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,11 +71,17 @@ def save(
 
 
 def save_with_data(
-    figure: Figure, rows: Sequence[Row], folder: Path, name: str, *, dpi: int = 300
+    figure: Figure,
+    rows: Sequence[Row],
+    folder: Path,
+    name: str,
+    forms: Sequence[str] = USUAL,
+    *,
+    dpi: int = 300,
 ) -> list[Path]:
-    """Write a figure as PNG, PDF and SVG and its numbers as CSV; return the files. Raises OSError.
+    """Write a figure and its numbers as CSV; return the files. Raises OSError.
 
-    rows: those that the figure was made from.
+    rows: those that the figure was made from. forms: as PNG, PDF and SVG, unless others are given.
     """
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
@@ -80,4 +92,4 @@ def save_with_data(
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{name}.csv"
     write_atomic(table, text.getvalue().encode())
-    return [*save(figure, folder, name, dpi=dpi), table]
+    return [*save(figure, folder, name, forms, dpi=dpi), table]

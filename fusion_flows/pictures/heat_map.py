@@ -12,6 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Text
 
 from fusion_flows.pictures.legend import put_legend, put_title, width_of
+from fusion_flows.pictures.paper import Paper, Width
 from fusion_flows.pictures.rows import (
     Row,
     check,
@@ -29,7 +30,9 @@ from fusion_flows.pictures.words import named, plain, short
 _HATCH = "////"
 
 
-def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> Figure:
+def heat_map(
+    rows: Sequence[Row], x: str, y: str, metric: str, title: str, width: Width = "auto"
+) -> Figure:
     """Draw a metric over two axes: a cell for each pair of values, with its number where that fits.
 
     rows: points of this metric, as in points.csv, one for each cell at most. Blocking has a log scale of
@@ -40,10 +43,10 @@ def heat_map(rows: Sequence[Row], x: str, y: str, metric: str, title: str) -> Fi
     across, up = values_on(rows, x), values_on(rows, y)
     upward = is_numeric(up)
     log = is_blocking(metric)
-    width = min(max(COLUMN, 1.5 + 0.55 * len(across)), PAGE)
+    inches = Paper(width).inches(min(max(COLUMN, 1.5 + 0.55 * len(across)), PAGE))
     height = min(max(2.2, 0.8 + 0.36 * len(up)), 8.0)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(inches, height), layout="constrained")
         place = figure.add_subplot()
         drawn = [float(row["estimate"]) for row in rows if kind_of(row, log) == "seen"]
         norm = (LogNorm if log else Normalize)(*span(drawn))

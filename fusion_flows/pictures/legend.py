@@ -22,9 +22,15 @@ def put_title(figure: Figure, title: str) -> None:
         figure.suptitle(plain(text), fontsize=9, x=0.01, ha="left")
 
 
-def put_legend(figure: Figure, handles: Sequence[tuple[Any, str]]) -> None:
-    """Put the legend below the axes, in as many columns as fit, and make the figure higher by it."""
-    if not handles:
+def put_legend(figure: Figure, handles: Sequence[tuple[Any, str]], where: str = "below") -> None:
+    """Put the legend below the axes, in as many columns as fit, and make the figure higher by it.
+
+    where: or to the right of the axes, inside the first of them, or nowhere (right, inside, none).
+    """
+    if not handles or where == "none":
+        return
+    if where != "below":
+        _put_beside(figure, handles, where)
         return
     room = figure.get_figwidth() * 72 - 8
     sign = 3.4 * SMALL
@@ -45,13 +51,30 @@ def put_legend(figure: Figure, handles: Sequence[tuple[Any, str]]) -> None:
         loc="outside lower center",
         ncols=columns,
         frameon=False,
-        fontsize=SMALL,
-        handlelength=2.7,
-        handletextpad=0.6,
         columnspacing=1.4,
-        labelspacing=0.35,
         borderaxespad=0.2,
+        **_SIGNS,
     )
+
+
+_SIGNS: dict[str, Any] = {
+    "fontsize": SMALL,
+    "handlelength": 2.7,
+    "handletextpad": 0.6,
+    "labelspacing": 0.35,
+}
+
+
+def _put_beside(figure: Figure, handles: Sequence[tuple[Any, str]], where: str) -> None:
+    """Put the legend to the right of the axes, with a third of the width, or inside the first of them."""
+    signs = [sign for sign, _ in handles]
+    room = figure.get_figwidth() * 72 / 3 - 3.4 * SMALL
+    if where == "right":
+        texts = [plain(_wrapped(text, room)) for _, text in handles]
+        figure.legend(signs, texts, loc="outside right center", frameon=False, **_SIGNS)
+    else:
+        texts = [plain(_wrapped(text, 2 * room)) for _, text in handles]
+        figure.axes[0].legend(signs, texts, loc="best", framealpha=0.9, edgecolor="none", **_SIGNS)
 
 
 def _shared_out(values: Sequence[float], columns: int) -> list[list[float]]:

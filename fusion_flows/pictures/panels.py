@@ -12,7 +12,7 @@ MOST_CURVES = 8
 
 POLICY = {
     *("k_paths", "path_order", "path_choice", "route_method"),
-    *("allocation_method", "spectrum_priority"),
+    *("allocation_method", "spectrum_priority", "policy"),
 }
 """Axes that are compared, so that they are curves of one panel rather than panels."""
 

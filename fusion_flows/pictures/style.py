@@ -28,6 +28,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "hatch.linewidth": 0.5,
     "pdf.fonttype": 42,  # publishers refuse type 3
+    "ps.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "fusion",
     "xtick.labelsize": SMALL,

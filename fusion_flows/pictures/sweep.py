@@ -16,7 +16,9 @@ from fusion.sweep.point_state import PointState
 from fusion.sweep.results import point_rows
 from fusion_flows.pictures.curves import sweep_figure
 from fusion_flows.pictures.differences import difference_figure
+from fusion_flows.pictures.field_names import field_labels, in_field_names
 from fusion_flows.pictures.heat_map import heat_map
+from fusion_flows.pictures.paper import AS_NEEDED, Paper, Width
 from fusion_flows.pictures.relabelled import relabelled
 from fusion_flows.pictures.rows import Row, grouped, is_blocking, is_numeric, values_on
 from fusion_flows.pictures.words import label, named
@@ -32,7 +34,9 @@ class Picture(NamedTuple):
     name: str
 
 
-def curves(states: Sequence[PointState], sweep: Sweep, metric: str, title: str) -> list[Picture]:
+def curves(
+    states: Sequence[PointState], sweep: Sweep, metric: str, title: str, paper: Paper = AS_NEEDED
+) -> list[Picture]:
     """Return the picture of a metric over load; none where there is no result.
 
     Raises ConfigError for an unknown metric.
@@ -41,12 +45,18 @@ def curves(states: Sequence[PointState], sweep: Sweep, metric: str, title: str) 
     rows: list[Row] = list(point_rows(states, [metric]))
     if not rows:
         return []
-    shown = relabelled(rows, sweep.axes, sweep.labels)
-    return [Picture(sweep_figure(shown, sweep.axes, metric, title), rows, metric)]
+    shown, axes = in_field_names(rows, sweep.axes, states, sweep.labels)
+    return [Picture(sweep_figure(shown, axes, metric, title, paper), rows, metric)]
 
 
 def differences(
-    states: Sequence[PointState], sweep: Sweep, metric: str, axis: str, base: str, title: str
+    states: Sequence[PointState],
+    sweep: Sweep,
+    metric: str,
+    axis: str,
+    base: str,
+    title: str,
+    paper: Paper = AS_NEEDED,
 ) -> list[Picture]:
     """Return the picture of how much more the values on an axis block than one of them, over load.
 
@@ -57,7 +67,8 @@ def differences(
     if not compared:
         return []
     others = [name for name in sweep.axes[:-1] if name != axis]
-    shown = [_with_labels(row, axis, others, sweep.labels) for row in compared]
+    labels = field_labels(states, sweep.axes[:-1], sweep.labels)
+    shown = [_with_labels(row, axis, others, labels) for row in compared]
     values = {name: values_on(shown, name) for name in others}
     varying = [name for name in others if len(values[name]) > 1]
     rows: list[Row] = []
@@ -67,7 +78,7 @@ def differences(
         {**values, "a": values_on(shown, "a"), "b": values_on(shown, "b")},
     ).items():
         pair = f"{one} minus {other}"
-        if not _are_labelled(compared, axis, sweep.labels):
+        if not _are_labelled(compared, axis, labels):
             pair = f"{axis} = {pair}"
         told = label(varying, tuple(at), values)
         sides = {
@@ -82,12 +93,18 @@ def differences(
             }
             for row in of_pair
         ]
-    figure = difference_figure(rows, title, f"difference of {named(metric)}")
+    figure = difference_figure(rows, title, f"difference of {named(metric)}", paper)
     return [Picture(figure, rows, f"{metric}-{axis}")]
 
 
 def heat_maps(
-    states: Sequence[PointState], sweep: Sweep, metric: str, x: str, y: str, title: str
+    states: Sequence[PointState],
+    sweep: Sweep,
+    metric: str,
+    x: str,
+    y: str,
+    title: str,
+    width: Width = "auto",
 ) -> list[Picture]:
     """Return a picture of a metric over two axes for each combination of the others.
 
@@ -99,7 +116,8 @@ def heat_maps(
     if x == y:
         raise _error("heat-map", f"{x} {y}", f"needs two of the axes {', '.join(sweep.axes)}")
     points = point_rows(states, [metric])
-    rows = relabelled(points, [axis for axis in sweep.axes if axis not in (x, y)], sweep.labels)
+    labels = field_labels(states, sweep.axes[:-1], sweep.labels)
+    rows = relabelled(points, [axis for axis in sweep.axes if axis not in (x, y)], labels)
     values = {axis: values_on(rows, axis) for axis in sweep.axes if axis not in (x, y)}
     others = [axis for axis in values if len(values[axis]) > 1]
     groups = grouped(rows, others, values) if rows else {}
@@ -111,7 +129,7 @@ def heat_maps(
         at = "".join(f"-{axis}={name}" for axis, name in zip(others, names, strict=True))
         name = re.sub(r"[^\w.=+-]+", "_", f"{metric}-{x}-{y}{at}")
         told = label(others, names, values)
-        figure = heat_map(of_group, x, y, metric, ", ".join(filter(None, (title, told))))
+        figure = heat_map(of_group, x, y, metric, ", ".join(filter(None, (title, told))), width)
         pictures.append(Picture(figure, list(of_group), name))
     return pictures
 

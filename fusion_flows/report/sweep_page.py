@@ -70,7 +70,7 @@ def sweep_page(
     again = file or (run.sweep if run else None)
     sections = [
         _results(
-            *(sweep, rows, drawing),
+            *(sweep, states, rows, drawing),
             unfinished=tables.SUSPENDED if suspended else UNFINISHED,
             file="output/points.csv" if run else "",
         ),
@@ -123,7 +123,13 @@ def _values(states: Sequence[PointState], axis: str) -> str:
 
 
 def _results(
-    sweep: Sweep, rows: Sequence[Row], drawing: Path | None, *, unfinished: str, file: str
+    sweep: Sweep,
+    states: Sequence[PointState],
+    rows: Sequence[Row],
+    drawing: Path | None,
+    *,
+    unfinished: str,
+    file: str,
 ) -> Section:
     title = f"{named(sweep.metric).capitalize()} over load"
     if not rows:
@@ -131,10 +137,10 @@ def _results(
 
     def draw() -> "Figure":
         from fusion_flows.pictures.curves import sweep_figure
-        from fusion_flows.pictures.relabelled import relabelled
+        from fusion_flows.pictures.field_names import in_field_names
 
-        shown = relabelled(rows, sweep.axes, sweep.labels)
-        return sweep_figure(shown, sweep.axes, sweep.metric, sweep_subject(sweep))
+        shown, axes = in_field_names(rows, sweep.axes, states, sweep.labels)
+        return sweep_figure(shown, axes, sweep.metric, sweep_subject(sweep))
 
     others = ", ".join(axis for axis in sweep.axes if axis != ERLANG)
     level = f"{100 * rows[0]['confidence']:.4g} % intervals over replications"

@@ -206,3 +206,58 @@ def test_of_a_sweep_without_results_nothing_is_drawn(
     assert sweeps.plot("sweep.toml", against="path_order") == []
     assert sweeps.plot("sweep.toml", heat_map=("erlang", "k_paths")) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.toml"]
+
+
+def test_what_a_paper_asks_of_a_picture(folder: Path) -> None:
+    name = "sweep-blocking_probability"
+    size = ["--width", "page", "--legend", "right"]
+    words = ["--target", "0.01", "--target", "0.1", *size, "--eps", "--to", "paper"]
+    files = drawn(folder, *words)
+    assert sorted(files) == [f"{name}.{form}" for form in ("csv", "eps", "pdf", "png", "svg")]
+    assert "target 0.01, 0.1" in files[f"{name}.svg"].read_text()
+    with Image.open(files[f"{name}.png"]) as image:
+        assert image.width == 2148
+    eps = files[f"{name}.eps"].read_bytes()
+    assert b"/FontType 42 def" in eps
+    assert b"/FontType 3 def" not in eps
+    assert b"CreationDate" not in eps, "the same numbers are the same bytes"
+    pdf = files[f"{name}.pdf"].read_bytes()
+    assert b"/CIDFontType2" in pdf or b"/TrueType" in pdf
+    assert b"/Type3" not in pdf
+    no_legend = drawn(folder, "--legend", "none", "--to", "none")[f"{name}.svg"].read_text()
+    assert "95 % interval" not in no_legend
+
+
+def test_some_of_the_curves(folder: Path) -> None:
+    name = "sweep-blocking_probability"
+    files = drawn(folder, "--only", "path_order=hops", "--to", "only")
+    assert {row["path_order"] for row in table(files[f"{name}.csv"])} == {"hops"}
+    words = files[f"{name}.svg"].read_text()
+    assert "k_paths = 3" in words
+    assert "hops" not in words, "it is the same for all"
+    both = drawn(folder, "--only", "k_paths=1", "--only", "k_paths=3", "--to", "both")
+    assert len(table(both[f"{name}.csv"])) == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--only path_order=hop", "path_order has no value hop; it has km, hops; did you mean"),
+        ("--only path_orde=hops", "path_orde is not an axis of the sweep; there are k_paths"),
+        ("--only hops", "must be axis=value, such as path_order=hops"),
+        ("--limits 1 0.1", "--limits 1 0.1: the first must be the lower one"),
+        ("--load-limits 5 5", "--load-limits 5 5: the first must be the lower one"),
+        ("--limits 0 1", "0 is not on a logarithmic axis"),
+        ("--target 0", "0 is not on a logarithmic axis"),
+        ("--target 0.1 --against path_order", "--target is a line in a picture of curves"),
+        ("--legend right --heat-map erlang k_paths", "--legend are of curves"),
+    ],
+)
+def test_what_no_picture_can_have_is_told(
+    folder: Path, words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("FUSION_STORE_DIR", str(folder / "store"))
+        assert main(["plot", "sweep.toml", *words.split()]) == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""What the literature calls values of the settings: first fit, KSP-FF, FF-KSP."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fusion.config.config import Config
+from fusion.config.sections import FIT_LABELS
+from fusion.sweep.definition import named
+from fusion.sweep.point_state import PointState
+from fusion_flows.pictures.relabelled import relabelled
+from fusion_flows.pictures.rows import Row, text_of
+
+POLICY = "policy"
+_PARTS = ("route_method", "path_choice", "allocation_method")
+_WORDS = {
+    "allocation_method": {name: name.replace("_", " ") for name in FIT_LABELS}
+    | {"xt_aware": "crosstalk-aware"},
+    "route_method": {
+        "k_shortest_path": "KSP",
+        "shortest_path": "SP",
+        "cong_aware": "congestion-aware",
+        "least_congested": "least congested",
+        "frag_aware": "fragmentation-aware",
+        "nli_aware": "NLI-aware",
+        "xt_aware": "crosstalk-aware",
+    },
+    "path_order": {"hops_per_bit": "hops per bit"},
+}
+
+
+def policy_name(config: Config) -> str:
+    """Return the policy as the literature writes it: KSP-FF searches path by path, FF-KSP slot by slot."""
+    label = config.policy
+    if config.routing_settings.policy:
+        return label
+    fit = FIT_LABELS[config.general_settings.allocation_method]
+    if config.routing_settings.path_choice == "in_order":
+        return f"{label.removesuffix(fit)}-{fit}".upper()
+    return f"{fit}-{label.removeprefix(fit)}".upper()
+
+
+def field_labels(
+    states: Iterable[PointState], axes: Sequence[str], own: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the labels of values on axes: one's own, and what the literature calls the others.
+
+    own: as for `relabelled`, and they go first. `path_choice` has the name of the policy, where each of its
+    values makes one.
+    """
+    found = dict(own)
+    policies: dict[object, set[str]] = {}
+    for state in states:
+        for axis in axes:
+            value = state.point.axes[axis]
+            word = _WORDS.get(axis, {}).get(str(value))
+            if word is not None and not _is_named(axis, value, own):
+                found[named(axis, value)[1]] = word
+        if "path_choice" in axes:
+            name = policy_name(state.point.config)
+            policies.setdefault(state.point.axes["path_choice"], set()).add(name)
+    if all(len(names) == 1 for names in policies.values()):
+        for value, (name,) in policies.items():
+            if not _is_named("path_choice", value, own):
+                found[named("path_choice", value)[1]] = name
+    return found
+
+
+def in_field_names(
+    rows: Sequence[Row], axes: Sequence[str], states: Iterable[PointState], own: Mapping[str, str]
+) -> tuple[list[Row], list[str]]:
+    """Return rows and axes with the labels of `field_labels`; axes that make a policy together are one.
+
+    rows: with the `key` of their points. So two paths choices with two fits are KSP-FF, KSP-BF, FF-KSP and
+    BF-KSP, not `all, best fit`.
+    """
+    states = list(states)
+    parts = [axis for axis in _PARTS if axis in axes and len({text_of(r[axis]) for r in rows}) > 1]
+    names = {state.point.key: policy_name(state.point.config) for state in states}
+    combined = {tuple(text_of(row[axis]) for axis in parts): names[row["key"]] for row in rows}
+    is_own = any(_is_named(axis, row[axis], own) for row in rows for axis in parts)
+    one_each = len(set(combined.values())) == len(combined)
+    if len(parts) < 2 or POLICY in axes or is_own or not one_each:
+        return relabelled(rows, axes, field_labels(states, axes, own)), list(axes)
+    others = [axis for axis in axes if axis not in parts]
+    shown = relabelled(rows, others, field_labels(states, others, own))
+    merged: list[Row] = [{**row, POLICY: names[row["key"]]} for row in shown]
+    return merged, [POLICY, *others]
+
+
+def _is_named(axis: str, value: object, own: Mapping[str, str]) -> bool:
+    return any(name in own for name in named(axis, value))
