@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
+from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import Config, ConfigError, read_config, to_ini
-from fusion.scenario.inputs import read_inputs
+from fusion.scenario.inputs import Inputs, read_inputs
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
 from fusion_flows.flows.short_fields import NUMBERS, with_fields
@@ -27,6 +28,7 @@ from fusion_flows.following.flow_ends import (
 from fusion_flows.following.last_news import LastNews, complete
 from fusion_flows.following.live_network import LiveNetwork
 from fusion_flows.following.parameters import Text, refuse_forgotten
+from fusion_flows.following.parts import CHECK, SIMULATE, Parts
 from fusion_flows.following.publish import Findings
 from fusion_flows.following.reporting import Follower, follow
 from fusion_flows.following.result_lines import summary
@@ -160,27 +162,34 @@ def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
 def _simulate(template: str, given: Mapping[str, Any], resume: str) -> SimResult:
     settings = Settings()
     flow_run_id = UUID(str(current.id))
-    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
-    refuse_forgotten("choices")
-    sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
-    overrides = sent_files.receive(_overrides(given), sent)
-    try:
-        return _run(settings, run_id, template, overrides, resume, sent)
-    except ConfigError:
-        sent_files.discard(sent)
-        raise
+    with Connection(get_run_logger()) as connection:
+        parts = Parts(flow_run_id, connection)
+        with parts.part(CHECK):
+            refuse_forgotten("choices")
+            sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
+            overrides = sent_files.receive(_overrides(given), sent)
+            try:
+                checked = _check(settings, template, overrides, resume, sent)
+            except ConfigError:
+                sent_files.discard(sent)
+                raise
+        return _run(settings, connection, parts, checked, "" if resume else template)
 
 
-def _run(
-    settings: Settings,
-    run_id: str,
-    template: str,
-    overrides: Mapping[str, Any],
-    resume: str,
-    sent: Path,
-) -> SimResult:
+class _Checked(NamedTuple):
+    """A run that can begin."""
+
+    config: Config
+    inputs: Inputs
+    run: RunDirectory
+
+
+def _check(
+    settings: Settings, template: str, overrides: Mapping[str, Any], resume: str, sent: Path
+) -> _Checked:
+    """Return the configuration with its input files, and the run directory, which is made if it is new."""
     logger = get_run_logger()
-    flow_run_id = UUID(str(current.id))
+    run_id = rundir.own_run_id(settings.runs_dir, UUID(str(current.id)))
     config, run = _load(settings, template, overrides, resume, sent)
     inputs = read_inputs(config, quiet=True)  # the simulator tells what is to be known of them
     if run is None:
@@ -192,16 +201,23 @@ def _run(
         run = rundir.create(settings.runs_dir, run_id, to_ini(config))
         known_folders.remember(known_folders.RUNS, settings.runs_dir)
     logger.info("Run directory: %s", run.path)
+    return _Checked(config, inputs, run)
+
+
+def _run(
+    settings: Settings, connection: Connection, parts: Parts, checked: _Checked, template: str
+) -> SimResult:
+    """Simulate and report.  template: for the tags; empty where a run is resumed."""
+    logger = get_run_logger()
+    flow_run_id = UUID(str(current.id))
+    run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
+    config, inputs, run = checked
     earlier = [run.run_id, *filter(None, [recorded_run_id(run)])]
 
-    with (
-        run_lock.hold_own(run, run_id),
-        Connection(logger) as connection,
-        recorded(run, connection) as record,
-    ):
+    with run_lock.hold_own(run, run_id), recorded(run, connection) as record:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
-        add_tags(connection, flow_run_id, "" if resume else template, [config])
+        add_tags(connection, flow_run_id, template, [config])
         if run.run_id != run_id:
             tell_that_it_is_resumed(connection, earlier, run_id)
         go_on = f"a retry, or resume={run.run_id}, continues from there"
@@ -223,13 +239,16 @@ def _run(
             draw=LiveNetwork(run, config, inputs).draw,
             stall=stall,
             paused=lambda: watch.paused,
+            parts=parts,
         )
 
         def find(partial: str, suspended: bool) -> Findings:
             told = follower.rows_at_the_end()
             return publish.find(run, config, inputs, partial, told, suspended=suspended)
 
-        last = LastNews(run, flow_run_id, connection, record, logger, follower, find)
+        last = LastNews(run, flow_run_id, connection, record, logger, follower, parts, find)
+        parts.begin(SIMULATE)
+        parts.tell()
         try:
             options = {
                 "config": run.config,
@@ -252,8 +271,10 @@ def _run(
             connection.wait(settings.server_wait_seconds)
             follower.glance()
             failure = failure_of(run, follower.state.error, end, go_on)
+            parts.end_all(Failed(message=failure))
             last.show_later(failure)
             raise SimulationError(failure, end)
+        parts.end(SIMULATE)
         findings = last.show("", wait_seconds=settings.server_wait_seconds)
     result = SimResult(
         run_id=run.run_id,

@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment
 from prefect.runtime import flow_run as current
+from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import ConfigError, Problem, to_ini
@@ -44,6 +45,7 @@ from fusion_flows.following.flow_ends import (
 )
 from fusion_flows.following.last_news import LastNews, complete
 from fusion_flows.following.parameters import Text, refuse_forgotten
+from fusion_flows.following.parts import CHECK_POINTS, READ_STORE, SIMULATE, Parts
 from fusion_flows.following.reporting import follow
 from fusion_flows.following.sweep_follower import SweepFollower
 from fusion_flows.following.sweep_report import SweepFindings, find, write_parquet
@@ -146,28 +148,47 @@ def fusion_sweep(
 
 def _with_sent_files(sweep: dict[str, Any] | Sweep, engine: str, *, failed: bool) -> SweepResult:
     refuse_forgotten("failed")
-    sent = sent_files.folder_of(Settings().runs_dir, UUID(str(current.id)))
-    given = data_of_parameter(sweep)
-    if isinstance(given, dict):
-        given = sent_files.receive(given, sent)
-    try:
-        return _sweep(make_sweep(given, "sweep"), engine, failed=failed, sent=sent)
-    except ConfigError:
-        sent_files.discard(sent)
-        raise
+    settings = Settings()
+    flow_run_id = UUID(str(current.id))
+    sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
+    with Connection(get_run_logger()) as connection:
+        parts = Parts(flow_run_id, connection)
+        try:
+            with parts.part(CHECK_POINTS):
+                given = data_of_parameter(sweep)
+                if isinstance(given, dict):
+                    given = sent_files.receive(given, sent)
+                made = make_sweep(given, "sweep")
+                points = _check(made, engine, settings, sent)
+            return _sweep(made, points, engine, connection, parts, settings, failed=failed)
+        except ConfigError:
+            sent_files.discard(sent)
+            raise
 
 
-def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResult:
+def _check(sweep: Sweep, engine: str, settings: Settings, sent: Path) -> list[Point]:
+    """Return the points of a sweep. Raises ConfigError for what cannot be computed by this engine."""
     if engine != LOCAL and "/" not in engine:
         message = (
             "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
             "such as fusion-points/worker-points"
         )
         raise ConfigError([Problem("", "engine", engine, message, "the parameters of the flow")])
-    settings = Settings()
+    return _points(sweep, settings, sent, get_run_logger().info)
+
+
+def _sweep(
+    sweep: Sweep,
+    points: list[Point],
+    engine: str,
+    connection: Connection,
+    parts: Parts,
+    settings: Settings,
+    *,
+    failed: bool,
+) -> SweepResult:
     logger = get_run_logger()
     flow_run_id = UUID(str(current.id))
-    points = _points(sweep, settings, sent, logger.info)
     run_id = rundir.own_run_id(settings.runs_dir, flow_run_id)
     run = rundir.create(
         settings.runs_dir,
@@ -177,16 +198,13 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             indent=1, exclude=None if sweep.sent_settings else {"sent_settings"}
         ),
     )
-    with (
-        run_lock.hold_own(run, run_id),
-        Connection(logger) as connection,
-        recorded(run, connection) as record,
-    ):
-        store = Store(settings.store)
-        store.describe(points)
-        known_stores.remember(store)
+    with run_lock.hold_own(run, run_id), recorded(run, connection) as record:
         known_folders.remember(known_folders.RUNS, settings.runs_dir)
-        states = point_states(points, store.read(point.key for point in points), sweep.metric)
+        with parts.part(READ_STORE):
+            store = Store(settings.store)
+            store.describe(points)
+            known_stores.remember(store)
+            states = point_states(points, store.read(point.key for point in points), sweep.metric)
         there = sum(state.is_done for state in states)
         logger.info("Run directory: %s", run.path)
         all_points = counted(len(points), "point")
@@ -217,6 +235,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             cores=workers_of(points) or usable_cpus(),
             settings=settings,
             paused=lambda: watch.paused,
+            parts=parts,
         )
 
         def held() -> State | None:
@@ -228,7 +247,11 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
         def draw(partial: str, suspended: bool) -> SweepFindings:
             return find(run, sweep, states, partial, suspended=suspended)
 
-        last = LastNews(run, flow_run_id, connection, record, logger, follower, draw, write_last)
+        last = LastNews(
+            run, flow_run_id, connection, record, logger, follower, parts, draw, write_last
+        )
+        parts.begin(SIMULATE)
+        parts.tell()
         try:
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
@@ -247,6 +270,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
                 )
         except SimulationError as error:
             failure = str(error)
+            parts.end_all(Failed(message=failure))
             write_last(failure)
             last.show_later(failure)
             raise
@@ -266,6 +290,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             failure += f"\n{not_complete}, though nothing failed; run it again."
         others = sum(not state.is_done for state in states) - missing
         if failure:
+            parts.end_all(Failed(message=failure))
             write_last(failure)
             last.show_later(failure)
             raise SimulationError(failure, 1)
@@ -274,6 +299,7 @@ def _sweep(sweep: Sweep, engine: str, *, failed: bool, sent: Path) -> SweepResul
             if others
             else ""
         )
+        parts.end(SIMULATE)
         write_last(waiting, 0)
         findings = last.show(waiting, wait_seconds=settings.server_wait_seconds)
     result = SweepResult(

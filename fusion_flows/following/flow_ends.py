@@ -49,6 +49,8 @@ class SimulationError(RuntimeError):
 BY_SIGNAL = "Ended by SIGTERM; what was finished is kept."
 """What the log says in the place of Prefect's words, which call it a crash."""
 
+INTERRUPTED = "Interrupted from the keyboard; what was finished is kept."
+
 _TOLD = (
     *(ConfigError, SimulationError, RunDirectoryError, StoreError, ValidationError, CancelledRun),
 )
@@ -170,8 +172,7 @@ def _interrupted_is_cancelled(
     """Call a run that Ctrl-C ended cancelled. Prefect calls it crashed; nothing went wrong."""
     if flow_run.id in _interrupted:
         with get_client(sync_client=True) as client:
-            message = "Interrupted from the keyboard; what was finished is kept."
-            client.set_flow_run_state(flow_run.id, Cancelled(message=message), force=True)
+            client.set_flow_run_state(flow_run.id, Cancelled(message=INTERRUPTED), force=True)
 
 
 _interrupted: set[UUID] = set()

@@ -7,17 +7,18 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Suspended
 
 from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.following.artifacts import Artifacts
+from fusion_flows.following.parts import COLLECT, REPORT, Parts, state_by
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM, CANCELLED, SUSPENDED
 from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.server.run_record import RunRecord
-from fusion_flows.server.watch import is_abandoned, silence
+from fusion_flows.server.watch import DELETED, is_abandoned, silence
 
 
 class _Follower(Protocol):
@@ -46,6 +47,7 @@ class LastNews(Generic[F]):
         record: RunRecord,
         logger: Logger | LoggerAdapter[Any],
         follower: _Follower,
+        parts: Parts,
         find: Callable[[str, bool], F],
         write: Callable[[str, int], None] = lambda partial, exit_code: None,
     ) -> None:
@@ -53,7 +55,8 @@ class LastNews(Generic[F]):
 
         find: reads and draws what was finished, of why results are missing and whether it is suspended.
 
-        write: is called first when the run ends early, with that reason and the exit code to record.
+        parts: gets collecting and reporting; those that go on end as the run does. write: is called first
+        when the run ends early, with that reason and the exit code to record.
         """
         self._run = run
         self._flow_run_id = flow_run_id
@@ -61,6 +64,7 @@ class LastNews(Generic[F]):
         self._record = record
         self._logger = logger
         self._follower = follower
+        self._parts = parts
         self._find = find
         self._write = write
 
@@ -74,12 +78,15 @@ class LastNews(Generic[F]):
         """
         findings: F | None = None
         connection, follower = self._connection, self._follower
+        parts = self._parts
         try:
-            follower.glance()
-            with suppress(Unreachable):
-                connection.patiently(lambda: follower.pass_on(last=True), wait_seconds)
-            findings = found = self._find(redact(partial), suspended)
-            connection.patiently(lambda: found.publish(follower.artifacts), wait_seconds)
+            with parts.part(COLLECT):
+                follower.glance()
+                with suppress(Unreachable):
+                    connection.patiently(lambda: follower.pass_on(last=True), wait_seconds)
+            with parts.part(REPORT):
+                findings = found = self._find(redact(partial), suspended)
+                connection.patiently(lambda: found.publish(follower.artifacts), wait_seconds)
         except OSError as error:
             self._logger.warning("cannot read or draw what was finished: %s", error)
         except Unreachable:
@@ -88,6 +95,9 @@ class LastNews(Generic[F]):
             )
         except Exception as error:  # Prefect says no; the results are worth more than their picture
             self._logger.warning("Prefect did not take the report: %s", redact(str(error)))
+        else:
+            with suppress(Unreachable):
+                connection.patiently(parts.send, LAST_NEWS_SECONDS)
         return findings
 
     def show_later(self, partial: str) -> None:
@@ -111,7 +121,9 @@ class LastNews(Generic[F]):
             self._record.leave(CANCELLED)
         partial = "the run was ended before its time"
         self._write(partial, _exit_code(error))
-        if not self._cancelled_first():
+        is_cancelled = self._cancelled_first()
+        self._end_parts(cancelled() if is_cancelled else state_by(error))
+        if not is_cancelled:
             self.show_later(partial)
             return None
         self._record.leave(CANCELLED)
@@ -123,6 +135,9 @@ class LastNews(Generic[F]):
         """End a run that is to end early in a state, and return this."""
         partial = state.message or state.name or ""
         self._write(partial, BY_SIGTERM)
+        if partial == DELETED:
+            self._parts.forget()
+        self._end_parts(state if state.is_final() else Suspended(message=partial))
         if state.is_crashed():
             self.show_later(partial)
         else:
@@ -132,6 +147,13 @@ class LastNews(Generic[F]):
                 self._record.leave(CANCELLED if is_cancelled else SUSPENDED)
             self.show(partial, suspended=suspended)
         return state
+
+    def _end_parts(self, state: State[Any]) -> None:
+        with suppress(
+            Exception
+        ):  # whatever is in the way of reading, the run ends by something else
+            self._follower.glance()
+        self._parts.end_all(state)
 
     def _cancelled_first(self) -> bool:
         return cancelled_first(self._connection, self._flow_run_id)

@@ -5,20 +5,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from logging import Logger, LoggerAdapter
 from types import FrameType
 from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from fusion.config.counts import counted
-from fusion.results.progress import ProgressReader, ProgressState
+from fusion.results.progress import Event, ProgressReader, ProgressState
 from fusion_flows.following import onlooker
-from fusion_flows.following.artifacts import Artifacts, live_rows, news, now, table
+from fusion_flows.following.artifacts import Artifacts, live_rows, metrics_text, news, now, table
 from fusion_flows.following.live_plot import LivePlot
 from fusion_flows.following.log_forwarder import LogForwarder
 from fusion_flows.following.onlooker import Bar, News
+from fusion_flows.following.parts import Parts
 from fusion_flows.following.result_lines import result_line
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.tree import ProcessTree
@@ -34,6 +37,7 @@ COMPILING = "compiling"
 
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
+_MOST_LOAD_PARTS = 50  # a run of more loads shows none of them as parts
 _SHARE = 100.0  # an artifact takes this share of a core at most, however long its table
 
 
@@ -177,11 +181,12 @@ class Follower:
         draw: Callable[[int], bytes],
         stall: Stall,
         paused: Callable[[], bool] = lambda: False,
+        parts: Parts,
     ) -> None:
         """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated.
 
         confidence: of the intervals shown. draw: see `LivePlot`; the network as it is now. paused: whether
-        the simulator waits where it is.
+        the simulator waits where it is. parts: of the flow run; each load becomes one.
         """
         self.state = ProgressState()
         self.artifacts = Artifacts(connection, flow_run_id)
@@ -193,6 +198,7 @@ class Follower:
         self._logger = logger
         self._confidence = confidence
         self._stall = stall
+        self._parts = parts
         self._paused = paused
         self._put = ChangedArtifacts(self.artifacts).put
         told = "the network by now, links coloured by utilisation"
@@ -209,6 +215,7 @@ class Follower:
 
         last: nothing more will come, so nothing is held back.
         """
+        self._parts.send()
         self._log.forward(last=last)
         if self.state.total_erlangs or last:
             self._show(last)
@@ -221,8 +228,18 @@ class Follower:
         """Read what is new, and tell it to who looks on in this process."""
         for event in self._events.read():
             self.state.add(event)
+            if self.state.total_erlangs <= _MOST_LOAD_PARTS:
+                self._parts_by(event)
         if self.state.total_erlangs:
             onlooker.tell(self._news)
+
+    def _parts_by(self, event: Event) -> None:
+        """Have each load be a part of the flow run: when it was simulated, and what came out."""
+        if event["type"] == "erlang_start":
+            self._parts.begin(f"{event['erlang']:g} E", datetime.fromisoformat(event["ts"]))
+        elif event["type"] == "erlang_complete":
+            found: State[Any] = Completed(message=metrics_text(event.get("metrics", {})))
+            self._parts.end(f"{event['erlang']:g} E", found, datetime.fromisoformat(event["ts"]))
 
     def _news(self) -> News:
         state = self.state

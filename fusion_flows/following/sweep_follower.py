@@ -26,6 +26,7 @@ from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.following.live_plot import LivePlot
 from fusion_flows.following.log_forwarder import LogForwarder
 from fusion_flows.following.onlooker import Bar, News
+from fusion_flows.following.parts import Parts
 from fusion_flows.following.reporting import (
     COMPILING,
     PAUSED,
@@ -60,9 +61,14 @@ class SweepFollower:
         cores: int,
         settings: Settings,
         paused: Callable[[], bool] = lambda: False,
+        parts: Parts,
     ) -> None:
-        """states: of all points. cores: that compute. paused: whether they wait where they are."""
+        """states: of all points. cores: that compute. paused: whether they wait where they are.
+
+        parts: of the flow run, which are sent with the rest.
+        """
         self._paused = paused
+        self._parts = parts
         self._run = run
         self._kept = b""  # what is in the file of the news
         self.artifacts = Artifacts(connection, flow_run_id)
@@ -147,6 +153,7 @@ class SweepFollower:
         """
         percent, text = self._progress(last)
         self._keep_news(percent, text)
+        self._parts.send()
         self._log.forward(last=last)
         self._show(percent, text, last)
 

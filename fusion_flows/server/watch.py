@@ -40,6 +40,7 @@ _STARTER = (
     else None
 )
 
+DELETED = "The run was deleted."
 ABANDONED = "The worker that had started this run is gone. What was finished is kept; retry it."
 
 
@@ -90,7 +91,7 @@ class Watch:
         try:
             return self._answer()
         except ObjectNotFound:
-            return Cancelled(message="The run was deleted.")
+            return Cancelled(message=DELETED)
         except Unreachable:
             self._state = None  # the next answer will be the same
             return None

@@ -189,6 +189,31 @@ class Prefect(NamedTuple):
             (record["level"], line) for record in records for line in record["message"].split("\n")
         ]
 
+    def parts(self, run: str) -> dict[str, tuple[str, str]]:
+        """Return the task runs of a flow run, once none goes on: state and message, by name.
+
+        The one that began first is the first.
+        """
+
+        def ended() -> list[Any]:
+            asked = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+            found: list[Any] = self.api("POST", "task_runs/filter", asked)
+            # The report may come after the state, and the server files a task run before its state.
+            names = {each["name"] for each in found}
+            is_over = "report" in names or (found and found[0]["state_type"] == "FAILED")
+            return (
+                found
+                if is_over and all(each["end_time"] and each["state"] for each in found)
+                else []
+            )
+
+        found = wait_for(ended, 60, "the end of all parts")
+        for each in found:
+            assert each["start_time"] < each["end_time"]
+        return {
+            each["name"]: (each["state_name"], each["state"]["message"] or "") for each in found
+        }
+
     def artifacts(self, run: str) -> dict[str, Any]:
         """Return the artifacts of a flow run by their kinds."""
         found = self.api(

@@ -1269,6 +1269,8 @@ def test_follow_cancel_and_delete_of_runs_that_go_on(fusion: Fusion, worker: Pre
     assert "there is no run" in errors
     assert "Traceback" not in errors
     assert worker.artifacts(second["flow_run_id"]) == {}, "Prefect keeps those of a deleted run"
+    asked = {"flow_runs": {"id": {"any_": [second["flow_run_id"]]}}}
+    assert worker.api("POST", "task_runs/filter", asked) == []
     assert not directory.exists()
     assert simulators(directory) == []
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from fusion_flows.following.flow_ends import BY_SIGNAL
+from fusion_flows.following.parts import CHECK, COLLECT, REPORT, SIMULATE
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import file_state
 
@@ -65,6 +66,15 @@ def keeps_what_was_finished(server: Prefect, run_id: str) -> bool:
     return "Partial results" in report["data"] and bool(table)
 
 
+def parts_of_one_load(server: Prefect, run_id: str) -> tuple[str, str]:
+    """Return how the parts that went on when a run was ended have ended; all others are complete."""
+    parts = server.parts(run_id)
+    ended = parts.pop(SIMULATE)
+    assert parts.pop("140 E", ended) == ended  # it may not have begun
+    assert parts == dict.fromkeys((CHECK, COLLECT, REPORT), ("Completed", ""))
+    return ended
+
+
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
@@ -84,6 +94,10 @@ def test_cancelled_on_a_worker(worker: Prefect, way: str) -> None:
     states = worker.api("GET", f"flow_run_states/?flow_run_id={run_id}")
     assert "CRASHED" not in {state["type"] for state in states}
     wait_for(lambda: not flow.is_running(), 10, "the end of the flow's process")
+    assert parts_of_one_load(worker, run_id) == (
+        "Cancelled",
+        "Cancelled; what was finished is kept.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,6 +137,7 @@ def test_a_killed_worker_takes_its_run_along_and_a_retry_goes_on(session_worker:
     assert run["state_type"] == "CRASHED"
     assert "worker that had started this run is gone" in run["state"]["message"]
     assert keeps_what_was_finished(server, run_id)
+    assert parts_of_one_load(server, run_id) == ("Crashed", run["state"]["message"])
     before = replications(directory)
 
     # What the button Retry does; a new worker takes the run up.
@@ -187,7 +202,9 @@ def test_ctrl_c_ends_a_run_called_from_python(
         else:
             process.send_signal(signal.SIGINT)
     assert process.wait(15) == -signal.SIGINT, "the caller is interrupted, too"
-    assert server.run(run_id)["state_type"] == "CANCELLED"
+    run = server.run(run_id)
+    assert run["state_type"] == "CANCELLED"
+    assert parts_of_one_load(server, run_id) == ("Cancelled", run["state"]["message"])
     state = file_state(RunDirectory(directory))
     assert (state.name, state.over) == ("Cancelled", True)
     assert f"`fusion run --resume {directory}` goes on" in state.message

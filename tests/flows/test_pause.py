@@ -15,6 +15,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from fusion.sweep.store import Store
 from fusion_flows.command import cli, pictures
+from fusion_flows.following.parts import SIMULATE
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import file_state
 from fusion_flows.runs import by_files, pausing
@@ -185,11 +186,15 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
     assert {row["stop"] for row in json.loads(shown["points"]["data"])} == {"suspended"}
     for text in (own, at_the_command, json.dumps(shown)):
         assert not any(said in text for said in ("still running", "interrupted"))
+    left = worker.parts(run_id)
+    assert left[SIMULATE] == left["140 E"] == ("Suspended", worker.run(run_id)["state"]["message"])
     time.sleep(2)
     assert replications(directory) == before
 
     resume(worker, run_id)
     assert worker.finished(run_id, 60)["state_type"] == "COMPLETED"
+    wait_for(lambda: worker.parts(run_id)[SIMULATE][0] == "Completed", 20, "the end of the part")
+    assert worker.parts(run_id).keys() == left.keys()
     after = replications(directory)
     assert len(after) == 60
     assert after[: len(before)] == before

@@ -3,10 +3,14 @@
 import os
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from fusion.results.progress import ProgressReader
+from fusion_flows.following.parts import CHECK, COLLECT, REPORT, SIMULATE
 
 from .prefect_server import Prefect, prefect_in, start_server, stop, wait_for
 from .proxy import Proxy
@@ -61,8 +65,26 @@ def test_a_server_that_is_away_costs_a_run_nothing(tmp_path: Path, seconds: int)
             assert "Traceback" not in said
             told = [line for _, line in own.log(ids[name])]
             assert not any("Traceback" in line for line in told)
-            written = (own.directory(ids[name]) / "logs" / "sim.log").read_text().splitlines()
+            directory = own.directory(ids[name])
+            written = (directory / "logs" / "sim.log").read_text().splitlines()
             assert [line for line in told if line in written] == written, "none lost, none twice"
+            parts = own.parts(ids[name])
+            assert list(parts) == [CHECK, SIMULATE, "140 E", COLLECT, REPORT]
+            assert {state for state, _ in parts.values()} == {"Completed"}
+            asked = {
+                "flow_runs": {"id": {"any_": [ids[name]]}},
+                "task_runs": {"name": {"any_": ["140 E"]}},
+            }
+            (load,) = own.api("POST", "task_runs/filter", asked)
+            times = {
+                event["type"]: event["ts"]
+                for event in ProgressReader(directory / "progress.jsonl").read()
+            }
+            shown = [datetime.fromisoformat(load[which]) for which in ("start_time", "end_time")]
+            happened = [
+                datetime.fromisoformat(times[kind]) for kind in ("erlang_start", "erlang_complete")
+            ]
+            assert shown == happened, "when it went on, not when it was told"
     finally:
         for call in calls.values():
             call.kill()

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fusion_flows.following.parts import CHECK, COLLECT, REPORT, SIMULATE
+
 from .prefect_server import Prefect, wait_for
 from .started import ENDLESS, SMALL, script, simulating, simulators
 from .test_cli import changes, here, no_command_is_left
@@ -55,6 +57,12 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     said = worker.run(run_id)["state"]["message"]
     found = r"0\.\d+ \[0\.\d+, 0\.\d+\]"
     page = f"{worker.url.removesuffix('/api')}/artifacts/artifact/{artifacts['report']['id']}"
+    parts = worker.parts(run_id)
+    loads = [f"{load} E" for load in (140, 160, 180, 200, 220)]
+    assert list(parts) == [CHECK, SIMULATE, *loads, COLLECT, REPORT]
+    assert {state for state, _ in parts.values()} == {"Completed"}
+    for load in loads:
+        assert re.fullmatch(f"blocking {found}", parts[load][1])
     assert re.fullmatch(
         rf"5 loads, blocking at 140 E: {found} … 220 E: {found}; report: {re.escape(page)}", said
     )
@@ -87,6 +95,7 @@ def test_bad_settings_fail_the_run_with_their_message_before_anything_starts(
     assert "must be at least erlang_start = 500 (from overrides)" in message
     assert "k_paths" in run["state"]["message"], "the nearest name"
     assert not worker.directory(run_id).exists()
+    assert worker.parts(run_id) == {CHECK: ("Failed", message)}
     wait_for(lambda: (40, run["state"]["message"]) in told(worker, run_id), 10, "the log")
     assert not any("Traceback" in line for _, line in worker.log(run_id))
 
@@ -118,6 +127,15 @@ def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:
     assert "Partial results" in artifacts["report"]["data"]
     assert [row["stop"] for row in json.loads(artifacts["points"]["data"])] == ["interrupted"]
     before = finished.read_text().splitlines()
+    parts = worker.parts(run_id)
+    failed, complete = ("Failed", run["state"]["message"]), ("Completed", "")
+    assert parts == {
+        CHECK: complete,
+        SIMULATE: failed,
+        "140 E": failed,
+        COLLECT: complete,
+        REPORT: complete,
+    }
 
     worker.api("POST", f"flow_runs/{run_id}/set_state", {"state": {"type": "SCHEDULED"}})
     wait_for(lambda: worker.run(run_id)["state_type"] == "COMPLETED", 60, "the second attempt")
@@ -127,6 +145,9 @@ def test_a_retry_goes_on_where_a_killed_simulator_was(worker: Prefect) -> None:
     artifacts = worker.artifacts(run_id)
     assert artifacts["progress"]["data"] == 100
     assert "Partial" not in artifacts["report"]["data"]
+    is_complete = lambda: {state for state, _ in worker.parts(run_id).values()} == {"Completed"}  # noqa: E731
+    wait_for(is_complete, 20, "the parts of the second attempt")
+    assert worker.parts(run_id).keys() == parts.keys(), "they take the place of the first"
 
 
 def test_called_from_python_with_no_server(no_server: dict[str, str], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from fusion.sweep.point_file import write_points
 from fusion.sweep.store import Store
 from fusion_flows.command import settings_diff, sweeps
+from fusion_flows.following.parts import CHECK_POINTS, COLLECT, READ_STORE, REPORT, SIMULATE
 
 from .prefect_server import Prefect, wait_for
 from .started import simulators
@@ -88,6 +89,9 @@ def test_a_sweep_shows_its_points_in_tables_and_in_prefect(
 ) -> None:
     folder, run_id = finished
     assert server.run(run_id)["state_type"] == "COMPLETED"
+    parts = server.parts(run_id)
+    assert list(parts) == [CHECK_POINTS, READ_STORE, SIMULATE, COLLECT, REPORT]
+    assert {state for state, _ in parts.values()} == {"Completed"}
     made = result(folder)
     assert made["points"] == 6
     with Path(made["points_csv"]).open() as file:
@@ -250,6 +254,9 @@ def test_a_cancelled_sweep_leaves_no_process_and_keeps_what_it_has(
     wait_for(lambda: not simulators(directory), 10, "the end of the processes")
     run = worker.finished(run_id)
     assert run["state_type"] == "CANCELLED"
+    complete, parts = ("Completed", ""), worker.parts(run_id)
+    assert parts.pop(SIMULATE) == ("Cancelled", run["state"]["message"])
+    assert parts == dict.fromkeys((CHECK_POINTS, READ_STORE, COLLECT, REPORT), complete)
     assert sum(map(len, store.read(keys).values())) > 0
 
 

@@ -19,6 +19,7 @@ from fusion.sweep.points import sweep_points
 from fusion.sweep.store import OutcomeWriter
 from fusion_flows.following import sweep_follower
 from fusion_flows.following.onlooker import News, looking_on
+from fusion_flows.following.parts import Parts
 from fusion_flows.following.sweep_follower import SweepFollower
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.runs.by_files import run_by_files
@@ -66,6 +67,7 @@ class Scene:
             *(self.run, uuid4(), self.connection, logger, SWEEP, self.states),
             cores=1,
             settings=Settings(),
+            parts=Parts(uuid4(), self.connection),
         )
         self.follower.read_from(folder / "outcomes.csv")
         self.writer = OutcomeWriter(folder / "outcomes.csv")
