@@ -279,14 +279,14 @@ def _signs(
             band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")
             signs.append((band, "its first path"))
     if any((b, a) in values for a, b in values):
-        signs.append((none, "two lanes: each direction on the right of its way"))
+        signs.append((none, "two lines: one for each direction, on its right-hand side"))
     if len(topology.endpoints) < len(topology.nodes):
         look = Look("black", "o", "none")
         signs.append((handle(look, hollow=True, size=7), "neither source nor destination"))
     nameless, unmeasured = left_out
     if unmeasured < len(topology.links):
-        rest = f" ({unmeasured} of {len(topology.links)} have no room)" if unmeasured else ""
+        rest = f" ({unmeasured} of {len(topology.links)} are not shown)" if unmeasured else ""
         signs.append((none, f"numbers on links: km{rest}"))
     if nameless:
-        signs.append((none, f"{nameless} names have no room"))
+        signs.append((none, f"{nameless} names are not shown"))
     return signs

@@ -41,5 +41,11 @@ def test_config_of_the_readme_is_right(tmp_path: Path) -> None:
     assert config.topology_settings.network == str(tmp_path / "my_network.graphml")
 
 
+def test_pictures_of_the_readme_load_fast() -> None:
+    pictures = re.findall(r"\]\((docs/images/[^)]+)\)", README)
+    assert pictures
+    assert all((ROOT / picture).stat().st_size < 100_000 for picture in pictures)
+
+
 def test_readme_is_short_enough_to_be_read() -> None:
     assert len(README.splitlines()) < 200

@@ -138,7 +138,7 @@ def test_separate_directions_are_two_lanes_on_their_right() -> None:
     topology = load_topology(NSFNET)
     figure = tidy(topology_figure(topology, "a run", links=links(topology, both=True)))
     assert len(lanes(figure)) == 2 * len(topology.links)
-    assert "two lanes: each direction on the right of its way" in said(figure)
+    assert "two lines: one for each direction, on its right-hand side" in said(figure)
     both = {"1 (WA) to 2 (CA1): 1050 km, utilisation 0.020"}
     both.add("2 (CA1) to 1 (WA): 1050 km, utilisation 0.010")
     assert both <= set(lanes(figure))
