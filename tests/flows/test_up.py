@@ -308,7 +308,7 @@ def test_runs_that_are_ended_at_once_are_cancelled_for_their_files_and_then_for_
     flow = one.worker().children()[0]
     flow.suspend()  # it hears no signal, as one that hangs
     os.killpg(one.process.pid, signal.SIGINT)
-    wait_for(lambda: "Ending what is going on" in one.said(), 20, "the first signal")
+    wait_for(lambda: "Stopping the running simulations" in one.said(), 20, "the first signal")
     os.killpg(one.process.pid, signal.SIGINT)
     assert one.process.wait(40) == 0, one.said()
     assert one.processes() == []
