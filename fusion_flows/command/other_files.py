@@ -149,7 +149,7 @@ def _use(name: str, path: Path) -> str:
         RUN: _use_of_run(path.absolute()),
         RUNS: f"with FUSION_RUNS_DIR={shlex.quote(str(path.absolute()))} `fusion runs` lists them",
         STORE: f"`fusion merge {file}` adds its results to your store",
-        REPLICATIONS: of_run or "`fusion-sim` goes on with it, in its --output-dir",
+        REPLICATIONS: of_run or "`fusion-sim` continues it, in its --output-dir",
         RESULTS: of_run or "it is what a run or a sweep has found, and not its settings",
         OF_A_RUN: of_run,
         PYTHON: f"a policy in it is used by `-s policy={file}:FUNCTION`",
@@ -160,7 +160,7 @@ def _use(name: str, path: Path) -> str:
 def _use_of_run(path: Path) -> str:
     shows = f"{_command('show', path)} shows it"
     if (path / "sweep.json").is_file():
-        return f"{shows}, `fusion sweep {shlex.quote(str(path / 'sweep.json'))}` goes on with it"
+        return f"{shows}, `fusion sweep {shlex.quote(str(path / 'sweep.json'))}` continues it"
     return f"{shows}, {_command('rerun', path)} simulates its settings again"
 
 

@@ -290,7 +290,7 @@ NETWORK = '{"nodes": [{"id": 1}, {"id": 2}], "links": [{"source": 1, "target": 2
         (["validate", "net.json"], "`fusion validate quick -s network=./net.json` checks it"),
         (["run", "net.graphml"], "`fusion topology net.graphml` draws it"),
         (["validate", "other.json"], "if it is a sweep, `fusion plan other.json` checks it"),
-        (["validate", "none.toml"], "there is no such template"),
+        (["validate", "none.toml"], "unknown template; available: "),
         (["new", "new.ini", "--from", "s.toml"], "s.toml is a sweep file, and `fusion new` takes"),
         (
             ["sweep", "study.ini"],
@@ -1367,7 +1367,7 @@ def test_ctrl_c_says_what_is_kept_and_resume_finishes_it(
     assert told is not None, error
     assert kept.read_bytes().count(b"\n") == int(told[1]) + 1, "a line each, and a header"
     assert told[2] == str(directory)
-    goes_on = re.search(r"`fusion (run --resume [^`]*)` goes on", error)
+    goes_on = re.search(r"`fusion (run --resume [^`]*)` continues", error)
     assert goes_on is not None, error
     assert simulators(directory) == []
 

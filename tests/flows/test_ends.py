@@ -207,7 +207,7 @@ def test_ctrl_c_ends_a_run_called_from_python(
     assert parts_of_one_load(server, run_id) == ("Cancelled", run["state"]["message"])
     state = file_state(RunDirectory(directory))
     assert (state.name, state.over) == ("Cancelled", True)
-    assert f"`fusion run --resume {directory}` goes on" in state.message
+    assert f"`fusion run --resume {directory}` continues" in state.message
 
 
 LOSE_ONE = """

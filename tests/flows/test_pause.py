@@ -180,7 +180,7 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
         assert f"fusion run --resume {directory}" in report
     state = file_state(RunDirectory(directory))
     assert (state.name, state.over) == ("Suspended", False), "as Prefect says"
-    assert f"`fusion resume {directory.name}` goes on" in state.message
+    assert f"`fusion resume {directory.name}` continues" in state.message
     shown = wait_for(lambda: last_artifacts(worker, run_id), 20, "the report in Prefect")
     assert "**Resume** on its page" in shown["report"]["data"]
     assert {row["stop"] for row in json.loads(shown["points"]["data"])} == {"suspended"}

@@ -55,7 +55,7 @@ def test_without_a_server_and_without_its_process_a_run_is_what_its_files_say(
         found = listed(away)
         states = {run.name: found[run.name].state for run in (done, dead, alive)}
         assert states == {done.name: "Completed", dead.name: "Interrupted", alive.name: "Running"}
-        assert f"`fusion run --resume {dead}` goes on" in found[dead.name].message
+        assert f"`fusion run --resume {dead}` continues" in found[dead.name].message
         assert (found[done.name].percent, found[done.name].news) == (
             100,
             "5/5 loads, 15 replications",
