@@ -22,7 +22,8 @@ def points_without_results(store: Store, before: float) -> dict[str, int]:
         lines = _lines(path)
         if path.stat().st_mtime < before:
             for key, line in lines:
-                sizes[key] += len(line)
+                if key:
+                    sizes[key] += len(line)
         else:
             recent.update(key for key, _ in lines)
     if not sizes:

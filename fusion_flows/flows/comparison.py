@@ -22,6 +22,7 @@ from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figur
 from fusion_flows.runs.lookup import RunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import NoServerError
+from fusion_flows.server.run_labels import given_name
 
 _TOLD = (ArgumentError, ConfigError, NoServerError, RunDirectoryError, RunError)
 """What ends a comparison with a message that says everything."""
@@ -56,6 +57,8 @@ class Comparison(BaseModel):
 
 
 def _run_name() -> str:
+    if name := given_name(current.parameters):
+        return name
     runs = _rows(current.parameters.get("runs"))
     return f"compare {', '.join(runs)}" if isinstance(runs, list) else "compare"
 

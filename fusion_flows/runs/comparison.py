@@ -16,6 +16,8 @@ from fusion.sweep.definition import ERLANG
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import at_load, make_point
 from fusion.sweep.results import point_rows
+from fusion_flows.pictures.field_names import policy_name
+from fusion_flows.report.setting import run_name
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import recorded_name
 from fusion_flows.runs.by_files import find_directory
@@ -41,6 +43,8 @@ class RunComparison(NamedTuple):
     """A row for each load and each run but the base; see `fusion.sweep.compare.compare`."""
     points: list[dict[str, Any]]
     """A row for each run and load, as in the points.csv of a sweep."""
+    legend: list[str]
+    """What each run is called in a picture: by its policy, where no two have the same."""
 
     @property
     def headline(self) -> str:
@@ -91,6 +95,7 @@ def compare_runs(*run: str, base: str = "") -> RunComparison:
         {f"{HOME[key]}.{key}": list(values) for key, values in settings.items()},
         compare_points(states, (RUN, ERLANG), RUN, METRIC, labels[places.index(first.path)]),
         point_rows(states, [METRIC]),
+        _legend(found, labels, configs),
     )
 
 
@@ -109,7 +114,9 @@ def figure_of(comparison: RunComparison) -> "Figure":
     """Return a picture of blocking over load, with a curve for each run."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
 
-    return sweep_figure(comparison.points, (RUN, ERLANG), METRIC, "")
+    labels = dict(zip(comparison.runs, comparison.legend, strict=True))
+    rows = [{**row, RUN: labels[row[RUN]]} for row in comparison.points]
+    return sweep_figure(rows, (RUN, ERLANG), METRIC, "")
 
 
 def draw(comparison: RunComparison, to: Path) -> list[Path]:
@@ -137,6 +144,23 @@ def _labels(found: Sequence[RunDirectory]) -> list[str]:
     return [
         name if name and names.count(name) == 1 else one.run_id
         for name, one in zip(names, found, strict=True)
+    ]
+
+
+def _legend(
+    found: Sequence[RunDirectory], labels: Sequence[str], configs: Sequence[Config]
+) -> list[str]:
+    """Return what the runs are called in a picture. A name that somebody has given stays."""
+    policies = [policy_name(config) for config in configs]
+    if len(set(policies)) < len(policies):
+        return list(labels)
+    return [
+        policy
+        if label == run_name(config)
+        else f"{policy} ({label})"
+        if label == run.run_id
+        else label
+        for run, label, config, policy in zip(found, labels, configs, policies, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ import pytest
 from fusion.config.config import load_config, to_ini
 from fusion_flows.command import cli
 from fusion_flows.rundir import directory as rundir
-from fusion_flows.runs.comparison import compare_runs
+from fusion_flows.runs.comparison import compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
 
 SMALL = {"num_requests": "2000", "max_iters": "4", "erlang_start": "160", "erlang_stop": "180"}
@@ -24,7 +24,10 @@ def simulated(runs: Path, run_id: str, **changes: object) -> None:
     """Make a run directory and simulate in it, as the flow does."""
     overrides = {
         "general_settings": SMALL | {key: value for key, value in changes.items() if key in SMALL},
-        "routing_settings": {"k_paths": changes.get("k_paths", 5)},
+        "routing_settings": {
+            "k_paths": changes.get("k_paths", 5),
+            "path_choice": changes.get("path_choice", "in_order"),
+        },
         "simulation_settings": {"workers": 1, "seed": changes.get("seed", 0)},
     }
     run = rundir.create(runs, run_id, to_ini(load_config("quick", overrides)))
@@ -76,6 +79,20 @@ def test_runs_are_compared_load_by_load(runs: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["diff", "aaaa", "cccc"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["simulation_settings.seed", "0", "7"] in rows
+
+
+def test_the_legend_has_the_policies_where_they_tell_the_runs_apart(runs: Path) -> None:
+    few = {"num_requests": "200", "max_iters": "2"}
+    simulated(runs, "aaaa00000001", **few)
+    simulated(runs, "bbbb00000002", path_choice="all", **few)
+    assert compare_runs("aaaa", "bbbb").legend == ["KSP-FF (aaaa00000001)", "FF-KSP (bbbb00000002)"]
+    (runs / "aaaa00000001" / "flow_run.json").write_text('{"name": "path by path"}')
+    default = "nsfnet_deeprmsa ffksp 160-180 E"
+    (runs / "bbbb00000002" / "flow_run.json").write_text(json.dumps({"name": default}))
+    found = compare_runs("aaaa", "bbbb")
+    assert found.legend == ["path by path", "FF-KSP"]
+    svg = next(path for path in draw(found, runs.parent / "plots") if path.suffix == ".svg")
+    assert ">FF-KSP<" in svg.read_text()
 
 
 @pytest.mark.parametrize(
