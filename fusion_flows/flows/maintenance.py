@@ -30,10 +30,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment
+from prefect.runtime import flow_run as current
 from prefect.states import Cancelled, Completed, Crashed, Suspended
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -74,6 +76,8 @@ _ALL_THERE = (
     "missing."
 )
 _LEFT_OVER = ("left-over process", "left-over processes")
+NOTHING_MENDED = "nothing mended"
+"""Tag of a run of this flow that the next one deletes, so that they do not fill the lists."""
 
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 
@@ -120,7 +124,7 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
     runs_dir = settings.runs_dir
     logger = get_run_logger()
     with get_client(sync_client=True) as client:
-        _drop_missed_schedules(client)
+        _drop_own_runs(client)
         stopping = list(_stopping_schedules(client))
         suspects = {lost.flow_run.id for lost in _lost_runs(client, runs_dir)}
         suspects |= {paused.flow_run.id for paused in _paused_runs(client, runs_dir)}
@@ -177,6 +181,7 @@ def maintenance(settle_seconds: Seconds = 15.0) -> Maintenance:
         f"{len(found.expired_runs)} expired"
         + (f", {counted(len(stopping), 'schedule')} to switch off" if stopping else ""),
     )
+    _tag_if_nothing_was_mended(found)
     return found
 
 
@@ -332,21 +337,39 @@ def _left_over(client: SyncPrefectClient, runs_dir: Path) -> list[str]:
     return found
 
 
-def _drop_missed_schedules(client: SyncPrefectClient) -> None:
-    """Delete the maintenance runs that nobody was there to run: one does for all."""
+def _drop_own_runs(client: SyncPrefectClient) -> None:
+    """Delete runs of this deployment that say nothing: those that mended nothing, and those that nobody was
+    there to run, as one does for all.
+    """
     if deployment.id is None:
         return
-    missed = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(deployment.id)])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-            expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
-                {"before_": datetime.now(UTC)}
-            ),
+    late = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+            {"before_": datetime.now(UTC)}
         ),
     )
-    for flow_run in missed:
-        client.delete_flow_run(flow_run.id)
+    idle = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])),
+        tags=FlowRunFilterTags(all_=[NOTHING_MENDED]),
+    )
+    own = DeploymentFilter(id=DeploymentFilterId(any_=[UUID(deployment.id)]))
+    for wanted in (late, idle):
+        for flow_run in client.read_flow_runs(deployment_filter=own, flow_run_filter=wanted):
+            runs.delete_artifacts(client, flow_run.id)
+            with suppress(ObjectNotFound):  # deleted by another machine's
+                client.delete_flow_run(flow_run.id)
+
+
+def _tag_if_nothing_was_mended(found: Maintenance) -> None:
+    mended = (
+        *(found.lost_runs, found.paused_runs, found.left_over_processes),
+        *(found.expired_runs, found.half_deleted),
+    )
+    if deployment.id is None or any(mended):
+        return
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(str(current.id)), tags=[*current.tags, NOTHING_MENDED])
 
 
 def _stopping_schedules(client: SyncPrefectClient) -> Iterator[str]:

@@ -621,7 +621,7 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found, shared: "_
         directory = _delete_directory(found.directory)
     flow_run = False
     if flow_run_id is not None:
-        _delete_artifacts(client, flow_run_id)
+        delete_artifacts(client, flow_run_id)
         try:
             client.delete_flow_run(flow_run_id)
             flow_run = True
@@ -663,7 +663,7 @@ def _delete_directory(directory: RunDirectory) -> bool:
             return True
 
 
-def _delete_artifacts(client: "SyncPrefectClient", flow_run_id: UUID) -> None:
+def delete_artifacts(client: "SyncPrefectClient", flow_run_id: UUID) -> None:
     """Delete the artifacts of a flow run, which Prefect would keep for ever."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
     from prefect.exceptions import ObjectNotFound

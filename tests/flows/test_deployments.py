@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+import urllib.error
 from typing import Any
 
 import pytest
+
+from fusion_flows.flows.maintenance import NOTHING_MENDED
 
 from .prefect_server import Prefect, wait_for
 
@@ -37,7 +40,7 @@ def test_the_ui_lists_what_a_person_starts_first(worker: Prefect) -> None:
 def test_maintenance_has_a_timer_and_no_planned_runs(worker: Prefect) -> None:
     deployment = worker.api("GET", f"deployments/name/{MAINTENANCE}")
     assert deployment["schedules"] == []
-    assert timer(worker)["trigger"]["within"] == 900
+    assert timer(worker)["trigger"]["within"] == 3600
     planned = {
         "deployment_id": {"any_": [deployment["id"]]},
         "state": {"name": {"any_": ["Scheduled"]}},
@@ -45,22 +48,46 @@ def test_maintenance_has_a_timer_and_no_planned_runs(worker: Prefect) -> None:
     assert len(worker.api("POST", "flow_runs/filter", {"flow_runs": planned})) <= 1
 
 
+def test_a_maintenance_that_mended_nothing_makes_room_for_the_next(worker: Prefect) -> None:
+    first, second, third = (
+        worker.finished(worker.submit(MAINTENANCE, settle_seconds=1), 120) for _ in range(3)
+    )
+    assert {first["state_type"], second["state_type"], third["state_type"]} == {"COMPLETED"}
+    assert {"fusion", "automatic", NOTHING_MENDED} == set(worker.run(third["id"])["tags"])
+    with pytest.raises(urllib.error.HTTPError) as gone:
+        worker.run(second["id"])
+    assert gone.value.code == 404
+    of_second = {"artifacts": {"flow_run_id": {"any_": [second["id"]]}}}
+    assert worker.api("POST", "artifacts/filter", of_second) == []
+    kept = {
+        "flow_runs": {
+            "deployment_id": {"any_": [third["deployment_id"]]},
+            "tags": {"all_": [NOTHING_MENDED]},
+        }
+    }
+    assert [run["id"] for run in worker.api("POST", "flow_runs/filter", kept)] == [third["id"]]
+
+
 @pytest.mark.slow
 def test_the_timer_has_maintenance_run(worker: Prefect) -> None:
     deployment = worker.api("GET", f"deployments/name/{MAINTENANCE}")
     runs = {"flow_runs": {"deployment_id": {"any_": [deployment["id"]]}}}
+    seen: set[str] = set()  # a run deletes the one before it
+
+    def look() -> int:
+        seen.update(run["id"] for run in worker.api("POST", "flow_runs/filter", runs))
+        return len(seen)
+
     automation = timer(worker)
     path, within = f"automations/{automation['id']}", automation["trigger"]["within"]
     kept = {
         key: automation[key] for key in ("name", "description", "enabled", "trigger", "actions")
     }
     try:
-        before = worker.api("POST", "flow_runs/count", runs)
+        before = look()
         kept["trigger"]["within"] = 15
         worker.api("PUT", path, kept)
-        wait_for(
-            lambda: worker.api("POST", "flow_runs/count", runs) >= before + 2, 120, "two more runs"
-        )
+        wait_for(lambda: look() >= before + 2, 120, "two more runs")
     finally:
         kept["trigger"]["within"] = within
         worker.api("PUT", path, kept)
