@@ -21,6 +21,7 @@ import llvmlite.binding
 import numba
 
 from fusion.kernel.cache import kept
+from fusion.kernel.parts import PartCompiler
 
 
 def _roots() -> Iterator[Path]:
@@ -85,18 +86,25 @@ def compiled(function: Any = None, *, is_kept: bool = False, **options: Any) -> 
     return decorated if function is None else decorated(function)
 
 
+PART: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": PartCompiler,
+}
+"""Options of functions that only compiled code calls."""
+
+
 def inner(function: Any) -> Any:
     """Compile a function, as `compiled` does, that only compiled code calls; use it as a decorator.
 
-    What Python would call it by is left out, which for functions of large tuples is half of the work.
+    What Python would call it by is left out, and it is optimised only as a part of its callers, see `parts`.
     """
-    return compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return compiled(function, **PART)
 
 
-INSIDE = {
+INSIDE: dict[str, Any] = {
+    **PART,
     "forceinline": True,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
     "boundscheck": False,  # or it is that of the caller for which numba happens to compile it first
 }
 """Options of functions that become a part of their callers, and are never called from Python."""

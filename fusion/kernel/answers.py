@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from fusion.kernel import INSIDE, compiled, spectrum
+from fusion.kernel import INSIDE, compiled, inner, spectrum
 from fusion.kernel.quality import decibels_of, is_refused
 from fusion.kernel.request import BAND, CORE, QUESTIONS, SLOTS
 from fusion.kernel.routing import free_slots as slots_free_on_link
@@ -224,7 +224,7 @@ def next_block(request: Any, path: int, plane: int, slot: int) -> Any:
     return block_from(request.free, plane, request.network.links, hop, end, slot)
 
 
-@compiled
+@inner
 def block_from(free: Any, plane: int, links: Any, hop: int, end: int, slot: int) -> Any:
     """Return (start, size) of the first run of slots at or above a slot that are free, or (-1, 0)."""
     at = max(np.int64(slot), np.int64(0))

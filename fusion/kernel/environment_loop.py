@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import compiled
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
 from fusion.kernel.event_loop import change_usage, sample_links
 from fusion.kernel.observation import Float32s, Int8s, View, show, show_free
@@ -77,7 +77,7 @@ class Shown(NamedTuple):
     """bool[environment]."""
 
 
-@compiled
+@inner
 def release(network: Network, state: State, now: float) -> None:
     """Release what has ended by `now`, which becomes the time."""
     mask = state.bucket.shape[0] - 1
@@ -113,7 +113,7 @@ def release(network: Network, state: State, now: float) -> None:
     state.clock[0] = now
 
 
-@compiled
+@inner
 def set_up(
     network: Network,
     state: State,
@@ -153,7 +153,7 @@ def set_up(
     tally.busy_by_path[path] += width * holding
 
 
-@compiled
+@inner
 def block(network: Network, tally: Tally, pair: int, bit_rate: int) -> None:
     """Count a request that is not served."""
     tally.blocked_by_pair[pair] += 1
@@ -166,7 +166,7 @@ def block(network: Network, tally: Tally, pair: int, bit_rate: int) -> None:
         tally.events[0] += 1
 
 
-@compiled
+@inner
 def busy_from_now(state: State, busy: Floats) -> None:
     """Set float64[path] to what `arrays.busy_from_now` returns, added up in the same order."""
     busy[:] = 0.0
@@ -175,7 +175,7 @@ def busy_from_now(state: State, busy: Floats) -> None:
         busy[state.path[lightpath]] += state.width[lightpath] * left
 
 
-@compiled
+@inner
 def begin_measuring(state: State, tally: Tally, first_sample: int) -> None:
     """Count from now on, and of the lightpaths that are up what is still to come."""
     tally.offered_by_pair[:] = 0
@@ -191,7 +191,7 @@ def begin_measuring(state: State, tally: Tally, first_sample: int) -> None:
     state.cursor[3] = first_sample
 
 
-@compiled
+@inner
 def state_of(states: State, environment: int) -> Any:
     """Return the row of an environment."""
     return State(
@@ -211,7 +211,7 @@ def state_of(states: State, environment: int) -> Any:
     )
 
 
-@compiled
+@inner
 def tally_of(tallies: Tally, environment: int) -> Any:
     """Return the row of an environment."""
     return Tally(

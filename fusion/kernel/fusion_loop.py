@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fusion.kernel import compiled
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally
 from fusion.kernel.connection_loop import end_until
 from fusion.kernel.connections import (
@@ -68,7 +68,7 @@ def new_ledger(network: Network, requests: int, most_lightpaths: int) -> Ledger:
     )
 
 
-@compiled
+@inner
 def place_lightpath(
     network: Network,
     service: Service,
@@ -101,7 +101,7 @@ def place_lightpath(
     return False
 
 
-@compiled
+@inner
 def slice_request(
     network: Network,
     service: Service,
@@ -146,7 +146,7 @@ def slice_request(
     return np.int64(-1), np.int64(0), np.int64(0)
 
 
-@compiled
+@inner
 def serve_request(
     network: Network,
     service: Service,
@@ -177,7 +177,7 @@ def serve_request(
     )
 
 
-@compiled
+@inner
 def is_reachable(network: Network, service: Service, pair: int, bit_rate: int) -> bool:
     """Say whether an empty network could serve a request."""
     for path in range(network.first_path[pair], network.first_path[pair + 1]):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusion.kernel import compiled
+from fusion.kernel import inner
 
 SAMPLED = ("fragmentation",)
 """The statistics, in the order of their values."""
 
 
-@compiled
+@inner
 def values_of_plane(slots: int, free: int, largest: int) -> Any:
     """Return the value of each statistic for one plane of a link, as a tuple of floats.
 

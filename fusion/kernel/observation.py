@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import compiled
+from fusion.kernel import inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State
 from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, ZERO, common_word, trailing_zeros
 
@@ -43,7 +43,7 @@ class View(NamedTuple):
     """Holding time that is shown as 1; 0: holding times are not shown."""
 
 
-@compiled
+@inner
 def show_path(
     network: Network,
     view: View,
@@ -106,7 +106,7 @@ def show_path(
     feature[4] = total / (number * view.largest) if number > 0 else 0.0
 
 
-@compiled
+@inner
 def show_ends(
     view: View,
     pair: int,
@@ -131,7 +131,7 @@ def show_ends(
     return at
 
 
-@compiled
+@inner
 def allow_to_block(mask: Int8s, may_block: int) -> None:
     """Write whether the last action, which blocks, can be done."""
     last = mask.shape[0] - 1
@@ -142,7 +142,7 @@ def allow_to_block(mask: Int8s, may_block: int) -> None:
     mask[last] = 1 if may_block or not has_room else 0
 
 
-@compiled
+@inner
 def show(
     network: Network,
     view: View,
@@ -180,7 +180,7 @@ def show(
     allow_to_block(mask, may_block)
 
 
-@compiled
+@inner
 def show_free(view: View, state: State, free: Int8s) -> None:
     """Write int8[link, slot over all planes], 1 where a slot is free."""
     for plane in range(state.free.shape[0]):

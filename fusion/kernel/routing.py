@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import compiled
+from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Int32s, Words
 from fusion.kernel.spectrum import count_ones, free_and_largest_block
 
@@ -17,7 +17,7 @@ BY_INTERFERENCE, BY_CROSSTALK = 5, 6
 """Or by `impairments.path_cost`, in the loop for connections."""
 
 
-@compiled
+@inner
 def path_score(free: Words, links: Int32s, hop: int, end: int, slots: int, choice: int) -> Any:
     """Return what a path over links[hop:end] should have little of.
 
@@ -53,7 +53,7 @@ def free_slots(free: Words, link: int) -> Any:
     return total
 
 
-@compiled
+@inner
 def fragmentation(free: Words, link: int) -> Any:
     """Return the mean over planes of 1 - largest free block / free slots; 1 for a plane that is full."""
     total = 0.0

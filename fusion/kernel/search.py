@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import compiled
+from fusion.kernel import inner
 from fusion.kernel.arrays import Floats, Int32s, Words
 from fusion.kernel.routing import path_score
 from fusion.kernel.spectrum import (
@@ -25,7 +25,7 @@ APART = 7
 """The fit of `impairments.place_apart`, in the loop for connections."""
 
 
-@compiled
+@inner
 def find_start(
     free: Words,
     usage: Int32s,
@@ -68,7 +68,7 @@ def find_start(
     return start, score
 
 
-@compiled
+@inner
 def search_in_order(
     free: Words,
     usage: Int32s,
@@ -96,7 +96,7 @@ def search_in_order(
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 
-@compiled
+@inner
 def search_ranked(
     free: Words,
     usage: Int32s,
@@ -144,7 +144,7 @@ def search_ranked(
         score[best - first] = np.inf
 
 
-@compiled
+@inner
 def search_all(
     free: Words,
     usage: Int32s,
@@ -181,7 +181,7 @@ def search_all(
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 
-@compiled
+@inner
 def search_random(
     free: Words,
     first_path: Int32s,

@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from fusion.kernel import compiled
+from fusion.kernel import inner
 
 Words = NDArray[np.uint64]
 Ints = NDArray[np.int32]
@@ -98,7 +98,7 @@ def run_starts(low: Any, high: Any, shifts: Words, width: int) -> Any:
     return low
 
 
-@compiled
+@inner
 def wide_run_starts(
     free: Words, plane: int, links: Ints, hop: int, end: int, word: int, width: int
 ) -> Any:
@@ -122,7 +122,7 @@ def wide_run_starts(
     return (ONES << np.uint64(lowest)) & (ONES >> np.uint64(63 - highest))
 
 
-@compiled
+@inner
 def starts_in_word(
     free: Words, plane: int, links: Ints, hop: int, end: int, word: int, shifts: Words, width: int
 ) -> Any:
@@ -159,7 +159,7 @@ def first_fit(
     return -1
 
 
-@compiled
+@inner
 def last_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -171,7 +171,7 @@ def last_fit(
     return -1
 
 
-@compiled
+@inner
 def best_fit(free: Words, plane: int, links: Ints, hop: int, end: int, width: int) -> Any:
     """Return the start and the size of the smallest free block of at least `width` slots, or (-1, 0).
 
@@ -205,7 +205,7 @@ def best_fit(free: Words, plane: int, links: Ints, hop: int, end: int, width: in
     return best_start, best_size
 
 
-@compiled
+@inner
 def count_starts(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -216,7 +216,7 @@ def count_starts(
     return total
 
 
-@compiled
+@inner
 def nth_start(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
 ) -> Any:
@@ -232,7 +232,7 @@ def nth_start(
     return -1
 
 
-@compiled
+@inner
 def nth_block(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
 ) -> Any:
@@ -251,7 +251,7 @@ def nth_block(
     return np.int64(-1)
 
 
-@compiled
+@inner
 def free_from(free: Words, plane: int, links: Ints, hop: int, end: int, start: int) -> Any:
     """Return how many slots from a start on are free on every link of the path."""
     size = np.int64(0)
@@ -266,7 +266,7 @@ def free_from(free: Words, plane: int, links: Ints, hop: int, end: int, start: i
     return size
 
 
-@compiled
+@inner
 def exact_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -280,7 +280,7 @@ def exact_fit(
     return np.int64(first_fit(free, plane, links, hop, end, shifts, width)), 1.0
 
 
-@compiled
+@inner
 def fit_by_usage(
     free: Words,
     usage: NDArray[np.int32],
@@ -335,7 +335,7 @@ def toggle(
             free[plane, link, last_word] ^= last_mask
 
 
-@compiled
+@inner
 def count_free(free: Words, plane: int, link: int) -> Any:
     """Return the number of free slots of a link."""
     total = np.int64(0)
@@ -344,7 +344,7 @@ def count_free(free: Words, plane: int, link: int) -> Any:
     return total
 
 
-@compiled
+@inner
 def free_and_largest_block(free: Words, plane: int, link: int) -> Any:
     """Return the number of free slots of a link and the size of its largest free block."""
     total, largest, run = np.int64(0), np.int64(0), np.int64(0)

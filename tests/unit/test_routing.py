@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fusion.config.config import ConfigError, ignored_keys, load_config
+from fusion.kernel import compiled
 from fusion.kernel.routing import path_score
 from fusion.network.cores import LAYOUTS, adjacency, apart, colours
 from fusion.scenario.content import content_key
@@ -71,8 +73,13 @@ def test_a_plane_that_is_full_counts_as_wholly_fragmented() -> None:
     free = np.array([[[0b110101], [0b11]], [[0], [0b10101]]], dtype=np.uint64)
     links = np.array([0, 1], dtype=np.int32)
     fragmented = (1 - 2 / 4 + 1) / 2 + (0 + 1 - 1 / 3) / 2
+
+    @compiled
+    def score_of(hop: int, end: int, choice: int) -> Any:
+        return path_score(free, links, hop, end, 12, choice)
+
     for hop, end, score in ((0, 1, 0.75), (0, 2, fragmented)):
-        assert path_score(free, links, hop, end, 12, RANKS["frag_aware"]) == pytest.approx(score)
+        assert score_of(hop, end, RANKS["frag_aware"]) == pytest.approx(score)
 
 
 def test_congestion_is_weighed_against_length() -> None:
