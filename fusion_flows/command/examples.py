@@ -28,8 +28,7 @@ SUMMARIES: dict[str, str] = {
     "cancel": "Cancel runs; finished replications are kept.",
     "delete": "Delete runs: the flow run with its artifacts and logs, and the run directory with "
     "all its files.",
-    "clean": "Remove what is left over: runs that did not succeed, old compiled code, temporary "
-    "files.",
+    "clean": "Remove leftovers: unsuccessful runs, old compiled code, temporary files.",
     "plan": "Show the points of a sweep, what the store has of them, and a time estimate. "
     "Nothing is computed.",
     "sweep": "Compute the missing points of a sweep, here or (with --detach) on a worker.",

@@ -54,7 +54,7 @@ def _run(
         overrides: JSON or TOML file with overrides: {section: {key: value}}.
         name: Name of the run in lists; default: topology, policy and loads.
         resume: Id, name or directory of an earlier run to finish, with its own settings; give no others.
-        detach: Hand the run to a worker and return at once.
+        detach: Submit the run to a worker and return at once.
         json: Print JSON instead of text.
     """
     _refuse_missing(template, resume, changes, overrides)
@@ -72,7 +72,9 @@ def _rerun(
     name: Annotated[
         str, Parameter(help="Name of the new run in lists; default: topology, policy and loads.")
     ] = "",
-    detach: Annotated[bool, Parameter(help="Hand the run to a worker and return at once.")] = False,
+    detach: Annotated[
+        bool, Parameter(help="Submit the run to a worker and return at once.")
+    ] = False,
     json: Json = False,
 ) -> int:
     settings = str(run_again.settings_of(run).config)
@@ -334,17 +336,18 @@ def _clean(
     yes: Annotated[bool, Parameter(alias="-y")] = False,
     json: Json = False,
 ) -> int:
-    """Remove what is left over: runs that did not succeed, old compiled code, temporary files.
+    """Remove leftovers: unsuccessful runs, old compiled code, temporary files.
 
-    Shows what that is and how much it takes on disk, and asks. It is: runs that were cancelled, failed or
-    crashed, flow run and directory; compiled code of other versions; temporary files of processes that were
-    killed; remains of deletions; points of the store that have no result and belong to no sweep with a run
-    directory. Results of the store stay, and so does what another run shares: a directory in which one of
-    several attempts is complete, goes on or waits, and one with a file that another run names.
+    Shows what would be removed, with its size on disk, and asks for confirmation. This covers runs that
+    were cancelled, failed or crashed, flow run and directory; compiled code of other versions; temporary
+    files of processes that were killed; remains of deletions; points of the store that have no result and
+    belong to no sweep with a run directory. Results of the store stay, and so does what another run shares:
+    a directory in which one of several attempts is complete, goes on or waits, and one with a file that
+    another run names.
 
     Args:
-        older_than: What was changed or used since then stays: 2w or 36h ago, or a date.
-        dry_run: Show what would be removed, and remove nothing.
+        older_than: Keep what was changed or used since then: an age such as 2w or 36h, or a date.
+        dry_run: Show what would be removed, without removing anything.
         yes: Do not ask for confirmation.
         json: Print JSON instead of text.
     """

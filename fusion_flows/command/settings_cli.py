@@ -15,7 +15,7 @@ from fusion_flows.command.terminal import print_folded, print_json, print_note, 
 from fusion_flows.command.verb import Changes, Json, Overrides, Template, as_dicts, text_of
 
 SettingsFile = Annotated[
-    Template, Parameter(help="Name of a template, or the path of an INI file, to check.")
+    Template, Parameter(help="The template (by name) or INI file (by path) to check.")
 ]
 OverridesFile = Annotated[
     Overrides, Parameter(help="JSON or TOML file with overrides: {section: {key: value}}.")

@@ -52,7 +52,7 @@ Settings = Annotated[
     str, completion.completed(completion.runs, completion.templates, completion.ini_files)
 ]
 All = Annotated[bool, Parameter(name="--all", help="Show all points.")]
-Detach = Annotated[bool, Parameter(help="Hand the sweep to a worker and return at once.")]
+Detach = Annotated[bool, Parameter(help="Submit the sweep to a worker and return at once.")]
 _SHOWN_POINTS = 40
 
 

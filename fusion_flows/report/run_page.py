@@ -148,7 +148,7 @@ def _where(config: Config, inputs: Inputs, results: Results) -> Section:
                 if has_many_bit_rates(results.bit_rates)
                 else ", a curve for each load."
             )
-            parts.append(drawn("bit_rates", told, f"{told} The table has the numbers.", draw))
+            parts.append(drawn("bit_rates", told, f"{told} The numbers are in the table.", draw))
         parts.append(tables.bit_rates_table(results.bit_rates, load))
         parts.append(tables.pairs_table(rows, load, called))
     return Section("Where blocking happens", tuple(parts))
@@ -230,7 +230,7 @@ def _convergence(config: Config, results: Results) -> Section:
         told += " Nothing is blocked in any of them, so there is nothing to converge."
         return Section("Convergence over replications", (Text(told),))
     if widest is not None:
-        told += f" Half the widest interval is {100 * widest:.1f} % of its mean."
+        told += f" The half-width of the widest interval is {100 * widest:.1f} % of its mean."
     if missing := _left_out(results):
         told += f" The picture has {missing}."
     return Section(

@@ -186,9 +186,9 @@ def _again(file: Path, suspended: RunDirectory | None) -> Section:
         "How to reproduce it",
         (
             *(how_to_resume(suspended) if suspended else ()),
-            Text("To compute what is missing; what is in the store is not computed again:"),
+            Text("To compute the missing points (points in the store are not computed again):"),
             Code(f"fusion sweep {name}"),
-            Text("To draw it for a paper:"),
+            Text("To plot it for a paper:"),
             Code(f"fusion plot {name}"),
         ),
     )

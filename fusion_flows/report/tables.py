@@ -91,7 +91,7 @@ def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, 
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
     cells = [comparison_cells(row, axis) for row in rows[:_MOST_ROWS]]
-    caption = f"Differences in blocking along {axis}; those with common random numbers are paired."
+    caption = f"Differences in blocking along {axis}; rows with common random numbers are paired."
     return _table(caption, cells, 3 * _BRIEF, "")
 
 
@@ -225,8 +225,8 @@ def failures_table(rows: Sequence[Row]) -> Table:
         for row in rows
     ]
     caption = (
-        "Blocking by phase of the failure; in the row during it the connections that were interrupted, "
-        "carried on by their backup, and restored, of all phases."
+        "Blocking by phase of the failure. The connections that were interrupted, switched to their backup "
+        "and restored, over all phases, are in the row during."
     )
     return _table(caption, cells, 3 * _BRIEF, "output/failures.csv")
 
@@ -250,8 +250,8 @@ def availability_table(rows: Sequence[Row]) -> Table:
         if row["what"] == "connections"
     ]
     caption = (
-        "Carried over asked time of the connections that were admitted; times out of them, in the unit "
-        "of holding_time; how long switching and restoration took."
+        "Availability of admitted connections: carried time over requested time; outages, in the "
+        "unit of holding_time; recovery times of switching and restoration."
     )
     return _table(caption, cells, 3 * _BRIEF, "output/availability.csv")
 

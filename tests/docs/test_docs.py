@@ -44,6 +44,15 @@ def test_api_reference_is_up_to_date() -> None:
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == made["reference"]()
 
 
+def test_every_page_is_two_clicks_from_the_readme() -> None:
+    assert "](docs/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    site = runpy.run_path(str(ROOT / "docs" / "site" / "conf.py"))
+    listed = {name for group in site["_PAGES"].values() for name in group}
+    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")]
+    named = {page.relative_to(ROOT / "docs").with_suffix("").as_posix() for page in pages}
+    assert named - {"README"} <= listed, "the navigation of the site lacks a page"
+
+
 def test_the_index_has_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/howto/*.md")]:
