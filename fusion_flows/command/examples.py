@@ -149,13 +149,13 @@ EXAMPLES: dict[str, str] = {
   fusion cancel 9f0f a4e2 --no-wait
 """,
     "delete": """
-  fusion delete 9f0f                     # shows the run and asks for confirmation
+  fusion delete 9f0f                     # shows the run, then asks
   fusion delete 9f0f a4e2 --yes
   fusion delete 9f0f --cancel --yes      # also if it is running
   fusion delete OLD NEW                  # a run and the one that resumed it
 """,
     "clean": """
-  fusion clean                           # shows what would be removed, and asks for confirmation
+  fusion clean                           # lists it, then asks
   fusion clean --dry-run
   fusion clean --older-than 4w --yes
 """,
@@ -192,7 +192,7 @@ EXAMPLES: dict[str, str] = {
   fusion plot examples/path_orders.toml --against path_order --base km
   fusion plot examples/path_orders.toml --heat-map erlang k_paths
   fusion plot examples/path_orders.toml --metric utilisation --to figures
-  fusion plot examples/path_orders.toml --title ""   # for a figure with a caption
+  fusion plot examples/path_orders.toml --title ""   # for a captioned figure
   fusion plot examples/path_orders.toml --label km="by length"
   fusion plot examples/path_orders.toml --target 0.01 --width column
   fusion plot examples/path_orders.toml --only path_order=km --legend right
