@@ -16,7 +16,7 @@ from fusion.config.ini import format_value
 from fusion_flows.following.parameters import Text
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
-from fusion_flows.report.tables import comparison_cells, comparison_table
+from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
 from fusion_flows.rundir.directory import RunDirectoryError, run_id_of
 from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of
 from fusion_flows.runs.lookup import RunError
@@ -140,7 +140,14 @@ def _page(found: RunComparison) -> Page:
     )
     sections = [
         Section("Blocking", (curves,)),
-        *([Section("Differences", (comparison_table(found.rows, RUN),))] if found.rows else []),
+        *([Section("Differences", (_differences(found),))] if found.rows else []),
         *([Section("Settings that differ", (settings,))] if found.settings else []),
     ]
     return Page(" and ".join(found.runs), (f"**{found.headline}**",), "", numbered(sections), "")
+
+
+def _differences(found: RunComparison) -> Table:
+    """Return the comparison as a table for a narrow page, which names the base once."""
+    rows = [brief_comparison_cells(row, RUN) for row in found.rows]
+    caption = f"Blocking compared with {found.rows[0]['b']}; paired: with common random numbers."
+    return Table(caption, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), 100, "")

@@ -37,6 +37,8 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     ]
     page = found["comparison"]["data"]
     assert "| `routing_settings.k_paths` | 1 | 5 |" in page
+    assert f"Blocking compared with {many}; paired: with common random numbers." in page
+    assert page.count("| blocks more |") == 5
     picture = re.search(r"data:image/png;base64,([^)]+)\)", page)
     assert picture is not None
     png = base64.b64decode(picture[1])
