@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 
 from flows.prefect_server import Prefect, wait_for
-from flows.started import GOING_ON, simulating, simulators
+from flows.started import GOING_ON, simulating, simulators, without_time
 from playwright.sync_api import Page, expect
 
 from fusion.config.config import load_config
@@ -64,7 +64,8 @@ def test_from_the_form_to_the_report(worker: Prefect, page: Page) -> None:
     page.goto(address(worker, f"/runs/flow-run/{run_id}"))
     expect(page.get_by_text("cost239_deeprmsa", exact=True).first).to_be_attached()
     log = downloaded_log(page)
-    assert (worker.directory(run_id) / "logs" / "sim.log").read_text().splitlines()[-1] in log
+    written = (worker.directory(run_id) / "logs" / "sim.log").read_text().splitlines()
+    assert without_time(written[-1]) in log
     page.get_by_role("tab", name="Artifacts").click()
     told = re.compile(r"^170 E: (0\.\d+ \[|< ).*, 2 of 2 loads, from the form")
     expect(page.get_by_text(told)).to_have_count(2)  # of the table and of the report

@@ -1,5 +1,6 @@
 """Runs as tests start them, and the processes they consist of."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,8 @@ def replications(directory: Path) -> list[str]:
     """Return the finished replications of a run, as lines."""
     file = directory / "output" / "replications.jsonl"
     return file.read_text().splitlines()[1:] if file.exists() else []
+
+
+def without_time(line: str) -> str:
+    """Return a line of sim.log as Prefect shows it, whose record has time and level."""
+    return re.sub(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+ +", "", line)
