@@ -59,9 +59,12 @@ class Parts:
             yield
         except BaseException as error:
             self.end(name, state_by(error))
-            self.tell()
             raise
-        self.end(name)
+        else:
+            self.end(name)
+        finally:
+            # At once: the server calls cancelled what goes on in a cancelled run, as far as it knows.
+            self.tell()
 
     def begin(self, name: str, at: datetime | None = None) -> None:
         """Say that a part begins. at: None for now."""
