@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fusion.results import file_lock
+from fusion_flows.process.companion import ending_with_us
 from fusion_flows.server import database as server_database
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 URL = "PREFECT_API_URL"
 
+_EMBEDDED_MARK = "FUSION_EMBEDDED_SERVER"
 _READERS_SECONDS = 0.5  # those that only look have the lock for a moment
 _LOOK_SECONDS = 0.02
 _STARTING_SECONDS = 120.0  # for which a `fusion up` that is starting is waited for
@@ -306,9 +308,10 @@ def open_client() -> "SyncPrefectClient":
     from prefect import get_client
     from prefect.settings import get_current_settings
 
-    if not get_current_settings().api.url:
-        server_database.check()
-    with without_interrupts():
+    if get_current_settings().api.url or _is_embedded_running():
+        return get_client(sync_client=True)
+    server_database.check()
+    with without_interrupts(), ending_with_us(_EMBEDDED_MARK):
         return get_client(sync_client=True)
 
 

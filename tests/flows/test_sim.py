@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -197,7 +198,7 @@ def test_what_the_embedded_server_prints_is_in_its_file_and_not_in_the_terminal(
     out, error = command.communicate(timeout=120)
     assert command.returncode == 0, error
     assert "Results: " in out
-    assert "Finished in state Completed()" in error
+    assert "Finished in state Completed('5 loads, blocking at 140 E: " in error
     assert "temporary server" not in error
     log = Path(no_server["PREFECT_HOME"]) / "fusion-embedded-server.log"
     assert "Starting temporary server" in log.read_text()
@@ -225,3 +226,47 @@ def test_ctrl_c_with_no_server_ends_the_run_and_not_its_server_first(
     query = "SELECT state_type FROM flow_run ORDER BY created DESC LIMIT 1"
     with contextlib.closing(sqlite3.connect(home / "prefect.db")) as database:
         assert database.execute(query).fetchall() == [("CANCELLED",)]
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_the_embedded_server_ends_with_a_process_that_is_killed_before_the_run_begins(
+    no_server: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    code = (
+        "import time\nfrom fusion_flows.server.address import open_client\n"
+        "open_client()\nprint(flush=True)\ntime.sleep(600)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=no_server,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"\n", "the server is up"
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert any("uvicorn" in " ".join(each.cmdline()) for each in started)
+    process.send_signal(number)
+    process.wait()
+    wait_for(lambda: not any(map(psutil.Process.is_running, started)), 15, "the end of the server")
+
+
+def test_an_orderly_end_leaves_no_embedded_server_either(
+    no_server: dict[str, str], tmp_path: Path
+) -> None:
+    code = (
+        "import psutil\nfrom fusion_flows.server.address import open_client\n"
+        "open_client()\nopen_client()\n"
+        "print(*(each.pid for each in psutil.Process().children(recursive=True)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=no_server, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    started = [int(word) for word in done.stdout.split()]
+    assert len(started) == 2, "one server, and one who ends it"
+    assert not any(map(psutil.pid_exists, started))
