@@ -102,7 +102,9 @@ def _simulate(
 ) -> bool:
     """Compute what is missing; return whether all of it is there."""
     from fusion.config.ini import format_value
+    from fusion.results.interval_text import probability_with_interval
     from fusion.results.logging_config import get_logger
+    from fusion.results.outcome import METRICS
     from fusion.sweep.computation import compute
     from fusion.sweep.failed_points import FailureWriter
     from fusion.sweep.point_state import point_states
@@ -143,9 +145,13 @@ def _simulate(
                         f"{axis} = {format_value(value)}"
                         for axis, value in state.point.axes.items()
                     )
+                    confidence = state.point.config.statistics_settings.confidence
+                    found = METRICS[metric].estimate(state.outcomes, confidence)
                     log.info(
-                        "%s: %s, %s",
+                        "%s: %s %s; %s, %s",
                         said,
+                        METRICS[metric].title,
+                        probability_with_interval(*found[:3]),
                         counted(len(state.outcomes), "replication"),
                         state.stop_reason,
                     )

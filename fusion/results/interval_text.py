@@ -65,6 +65,12 @@ def with_interval(estimate: float, lower: float | None, upper: float | None) -> 
     )
 
 
+def probability_with_interval(estimate: float, lower: float, upper: float) -> str:
+    """Return a probability with its interval, or its bound where nothing was seen. NaN: there is none."""
+    seen = not (estimate == 0.0 and upper and math.isfinite(upper))
+    return with_interval(estimate, lower, upper) if seen else below(upper)
+
+
 def between(lower: float | None, upper: float | None, *, signed: bool = False) -> str:
     """Return an interval: 0.0065 to 0.0080; an empty text where there is none."""
     text = interval_text(None, lower, upper, signed=signed)

@@ -13,6 +13,7 @@ from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import Config, ConfigError, read_config, to_ini
+from fusion.config.sections import SECTIONS
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
@@ -173,7 +174,17 @@ def _simulate(template: str, given: Mapping[str, Any], resume: str) -> SimResult
             except ConfigError:
                 sent_files.discard(sent)
                 raise
-        return _run(settings, connection, parts, checked, "" if resume else template)
+        is_own = resume or _all_keys_are_in(overrides)  # an INI file of one's own is sent so
+        return _run(settings, connection, parts, checked, "" if is_own else template)
+
+
+def _all_keys_are_in(overrides: Mapping[str, Any]) -> bool:
+    """Return whether nothing is left for a template to say."""
+    return all(
+        key in overrides.get(section, ())
+        for section, model in SECTIONS.items()
+        for key in model.model_fields
+    )
 
 
 class _Checked(NamedTuple):
@@ -217,7 +228,7 @@ def _run(
     with run_lock.hold_own(run, run_id), recorded(run, connection) as record:
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
-        add_tags(connection, flow_run_id, template, [config])
+        add_tags(connection, flow_run_id, "simulation", template, [config])
         if run.run_id != run_id:
             tell_that_it_is_resumed(connection, earlier, run_id)
         go_on = f"a retry, or resume={run.run_id}, continues from there"

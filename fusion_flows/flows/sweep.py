@@ -223,7 +223,9 @@ def _sweep(
         )
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
-        add_tags(connection, flow_run_id, sweep.template, (point.config for point in points))
+        add_tags(
+            connection, flow_run_id, "sweep", sweep.template, (point.config for point in points)
+        )
         watch = Watch(connection, flow_run_id)
         follower = SweepFollower(
             run,

@@ -118,7 +118,7 @@ def news(state: ProgressState, confidence: float, *, ended: bool = False) -> str
         parts.append(f"{erlang:g} E: {so_far} so far")
     done = sum(len(replications) for replications in state.finished.values())
     needed = state.total_erlangs * state.total_iterations
-    parts.append(f"{done}/{counted(needed, 'replication')}")
+    parts.append(f"{done:,}/{counted(needed, 'replication')}")
     return ", ".join(parts)
 
 

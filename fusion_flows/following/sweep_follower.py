@@ -275,7 +275,7 @@ class SweepFollower:
         if not (ended or self._compiling) and (counts["running"] or counts["waiting"]):
             left = seconds_left(self._states.values(), self.requests_per_second)
             parts.append(f"ETA {clock(left)}")
-        parts.append(f"{done}/{counted(needed, 'replication')}")
+        parts.append(f"{done:,}/{counted(needed, 'replication')}")
         return ", ".join(parts)
 
     def rows(self, states: Sequence[PointState]) -> list[Row]:

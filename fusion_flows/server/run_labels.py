@@ -12,7 +12,7 @@ from prefect.runtime import flow_run as current
 from fusion.config.config import Config
 from fusion_flows.server.connection import Connection
 
-_MOST_TAGS = 8  # beyond that a sweep's tags would hide its name
+_MOST_TAGS = 10  # beyond that a sweep's tags would hide its name
 _GREEK = (
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|"
     "tau|upsilon|phi|chi|psi|omega"
@@ -38,13 +38,16 @@ def given_name(parameters: Mapping[str, Any]) -> str:
 
 
 def add_tags(
-    connection: Connection, flow_run_id: UUID, template: str, configs: Iterable[Config]
+    connection: Connection, flow_run_id: UUID, kind: str, template: str, configs: Iterable[Config]
 ) -> None:
-    """Tag the current run with template, topologies and policies, so that lists can be filtered.
+    """Tag the current run with its kind, template, topologies and policies, so that lists can be filtered.
 
-    Nothing here can end the run. template: a name; a path is left out.
+    Nothing here can end the run. kind: simulation or sweep, as its deployment is tagged. template: a name; a
+    path is left out.
     """
-    names = {template: None} if template and not template.endswith(".ini") else {}
+    names = {"fusion": None, kind: None}
+    if template and not template.endswith(".ini"):
+        names[template] = None
     for config in configs:
         names |= {Path(config.topology_settings.network).stem: None, config.policy: None}
     tags = list(dict.fromkeys([*current.tags, *list(names)[:_MOST_TAGS]]))

@@ -1,4 +1,4 @@
-"""The form of `fusion-compare/runs`: a row for each run, to the page with verdict and picture."""
+"""The form of `fusion-compare/verdict`: a row for each run, to the page with verdict and picture."""
 
 from pathlib import Path
 

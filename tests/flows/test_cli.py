@@ -870,6 +870,7 @@ def finished(session_worker: Any, tmp_path_factory: pytest.TempPathFactory) -> s
 def test_the_settings_of_a_file_are_what_runs(worker: Prefect, finished: str) -> None:
     config = load_config(worker.directory(finished) / "config.ini")
     assert config.loads == (400.0, 420.0)
+    assert "quick" not in worker.run(finished)["tags"], "which is the default, and not what runs"
     assert config.general_settings.max_iters == 2
     assert config.bit_rate_shares == {50.0: 0.3, 100.0: 0.7}
 
@@ -1412,7 +1413,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     names = re.findall(r"^ok +deployment +(\S+)$", healthy.out, re.M)
     assert names == [
         *("fusion/sim", "fusion-sweep/sweep", "fusion-sweep/sweep-nightly"),
-        *("fusion-compare/runs", "fusion-points/worker-points"),
+        *("fusion-compare/verdict", "fusion-points/worker-points"),
         "fusion-maintenance/worker-maintenance",
     ]
     assert {name.partition("/")[2] for name in names} == set(worker.deployments())

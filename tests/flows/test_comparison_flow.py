@@ -1,4 +1,4 @@
-"""The deployment `fusion-compare/runs`: verdicts, one picture and settings, as artifacts."""
+"""The deployment `fusion-compare/verdict`: verdicts, one picture and settings, as artifacts."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from .prefect_server import ROOT, Prefect
 from .started import SMALL, script
 
-DEPLOYMENT = "fusion-compare/runs"
+DEPLOYMENT = "fusion-compare/verdict"
 
 
 def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:

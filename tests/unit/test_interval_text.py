@@ -10,6 +10,7 @@ from fusion.results.interval_text import (
     interval_text,
     plus_minus,
     probability_text,
+    probability_with_interval,
     with_interval,
 )
 
@@ -71,3 +72,9 @@ def test_rounded_ends_are_told_apart_and_within_a_twentieth_of_the_width(lower, 
     assert float(text.lower) == pytest.approx(lower, abs=0.0501 * (upper - lower))
     assert float(text.upper) == pytest.approx(upper, abs=0.0501 * (upper - lower))
     assert re.fullmatch(r"\d+(\.\d+)?(e-\d\d)?", text.upper)
+
+
+def test_a_probability_has_its_interval_or_its_bound() -> None:
+    assert probability_with_interval(0.0072, 0.0065, 0.0080) == "0.0072 [0.0065, 0.0080]"
+    assert probability_with_interval(0.0, 0.0, 0.0027) == "< 0.0027"
+    assert probability_with_interval(0.25, math.nan, math.nan) == "0.25"
