@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from fusion.kernel import inner
@@ -24,6 +22,7 @@ from fusion.kernel.spectrum import (
     first_fit,
     last_fit,
     starts_in_word,
+    stay_out_of_line,
     toggle,
     trailing_zeros,
 )
@@ -50,17 +49,6 @@ class Impairments(NamedTuple):
     """int32[plane, any]: the same band in adjacent cores; -1 behind the last."""
     from_top: NDArray[np.bool_]
     """bool[plane]: whether cores that keep clear of their neighbours fill it from its highest slot."""
-
-
-@intrinsic
-def stay_out_of_line(_context: Any) -> Any:
-    """Keep the function that calls this from becoming a part of its callers, which then compile faster."""
-
-    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate
 
 
 class Light(NamedTuple):

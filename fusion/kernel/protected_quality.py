@@ -8,7 +8,7 @@ import numpy as np
 
 from fusion.kernel import inner
 from fusion.kernel.arrays import Int32s, Network, Words
-from fusion.kernel.impairments import Impairments, Light, stay_out_of_line
+from fusion.kernel.impairments import Impairments, Light
 from fusion.kernel.protection import (
     Lit,
     Protected,
@@ -20,6 +20,7 @@ from fusion.kernel.protection import (
 )
 from fusion.kernel.quality_search import next_place
 from fusion.kernel.records import Quality
+from fusion.kernel.spectrum import stay_out_of_line
 
 SECOND_DRAW = float(1 << 20)
 """What is behind so many equal parts of [0, 1) is uniform again: one number gives two."""

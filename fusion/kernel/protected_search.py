@@ -13,7 +13,6 @@ from fusion.kernel.impairments import (
     Light,
     cost_of_links,
     next_apart,
-    stay_out_of_line,
 )
 from fusion.kernel.protected_quality import SECOND_DRAW, place_good_pair
 from fusion.kernel.protection import Lit, Protected, Protection, look_at_backup
@@ -28,7 +27,7 @@ from fusion.kernel.routing import (
     free_slots,
 )
 from fusion.kernel.search import APART, RANDOM_FIT, find_start
-from fusion.kernel.spectrum import count_starts, nth_start
+from fusion.kernel.spectrum import count_starts, nth_start, stay_out_of_line
 
 
 @inner

@@ -18,7 +18,7 @@ import numpy as np
 
 from fusion.kernel import inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Words
-from fusion.kernel.impairments import Impairments, Light, stay_out_of_line, switch_light
+from fusion.kernel.impairments import Impairments, Light, switch_light
 from fusion.kernel.quality import (
     add_noise,
     foresee_noise,
@@ -27,7 +27,7 @@ from fusion.kernel.quality import (
     take_noise,
 )
 from fusion.kernel.records import Noise, Quality
-from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, toggle
+from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, stay_out_of_line, toggle
 
 WORKING, BACKUP, NEITHER = range(3)
 """Values of `Protected.carries`."""

@@ -89,7 +89,7 @@ def search_in_order(
         if width > 0:
             for plane in range(free.shape[0]):
                 start, _ = find_start(
-                    free, usage, first_hop, links, shifts, fit, plane, path, width, tie
+                    free, usage, first_hop, links, shifts, fit, plane, np.int64(path), width, tie
                 )
                 if start >= 0:
                     return np.int64(path), np.int64(plane), start
@@ -137,7 +137,7 @@ def search_ranked(
         width = widths[width_row[best], bit_rate]
         for plane in range(free.shape[0]):
             start, _ = find_start(
-                free, usage, first_hop, links, shifts, fit, plane, best, width, tie
+                free, usage, first_hop, links, shifts, fit, plane, np.int64(best), width, tie
             )
             if start >= 0:
                 return np.int64(best), np.int64(plane), start
@@ -168,7 +168,7 @@ def search_all(
             width = widths[width_row[path], bit_rate]
             if width > 0:
                 start, score = find_start(
-                    free, usage, first_hop, links, shifts, fit, plane, path, width, 0.0
+                    free, usage, first_hop, links, shifts, fit, plane, np.int64(path), width, 0.0
                 )
                 if start >= 0 and (
                     best_path < 0

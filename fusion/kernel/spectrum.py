@@ -98,11 +98,27 @@ def run_starts(low: Any, high: Any, shifts: Words, width: int) -> Any:
     return low
 
 
+@intrinsic
+def stay_out_of_line(_context: Any) -> Any:
+    """Keep the function that calls this from becoming a part of its callers, unless it has to be one."""
+
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        if "alwaysinline" not in builder.function.attributes:
+            builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 @inner
 def wide_run_starts(
     free: Words, plane: int, links: Ints, hop: int, end: int, word: int, width: int
 ) -> Any:
-    """Return the slots of one word at which a run of `width` > 64 free slots starts, as a bit mask."""
+    """Return the slots of one word at which a run of `width` > 64 free slots starts, as a bit mask.
+
+    Out of line: few requests are that wide, and inside it makes the plain loop slower for all.
+    """
+    stay_out_of_line()
     common = common_word(free, plane, links, hop, end, word)
     if not common >> TOP:
         return ZERO
