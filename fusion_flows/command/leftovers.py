@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fusion.config.config import ConfigError
-from fusion.config.counts import counted
+from fusion.config.counts import agreeing, counted
 from fusion.sweep.definition import Sweep
 from fusion.sweep.points_without_results import (
     forget_points,
@@ -34,7 +34,7 @@ from fusion_flows.rundir.file_state import is_complete
 from fusion_flows.rundir.removal import allocated
 from fusion_flows.runs import listing
 from fusion_flows.runs.lookup import RunError, by_directory, last_uses
-from fusion_flows.runs.time_expressions import moment
+from fusion_flows.runs.time_expressions import in_words, moment
 from fusion_flows.server import address as server_address
 from fusion_flows.server import known_folders
 from fusion_flows.server.address import ServerAwayError, connect
@@ -53,6 +53,7 @@ _SEARCH = "fusion-find-load-*"
 _AT_WORK_SECONDS = (
     86_400.0  # since the last change of a store: a search for a load has no directory
 )
+_NAMED = 5  # runs that stay, for each reason
 _FAILED = ("CANCELLED", "FAILED", "CRASHED")
 
 
@@ -104,7 +105,12 @@ def find_leftovers(older_than: str | datetime = "1w") -> Found:
     settings = Settings()
     runs_dir = rundir.absolute(settings.runs_dir)
     kept: list[str] = []
-    runs = _runs(runs_dir, before, kept)
+    since = (
+        in_words(older_than)
+        if isinstance(older_than, str)
+        else f"since {older_than:%Y-%m-%d %H:%M}"
+    )
+    runs = _runs(runs_dir, before, since, kept)
     gone = {one.path for one in runs}
     folders = list(dict.fromkeys([runs_dir, *known_folders.known(known_folders.RUNS)]))
     return Found(
@@ -144,33 +150,53 @@ def remove_leftovers(leftovers: Sequence[Leftover], older_than: str | datetime =
 # --- runs ----------------------------------------------------------------------------------------
 
 
-def _runs(runs_dir: Path, before: datetime, kept: list[str]) -> list[Leftover]:
+def _runs(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list[Leftover]:
+    """Return the runs that did not succeed and that nobody needs.
+
+    since: what `before` is in words.  kept: gets which of those that did not succeed stay, and why.
+    """
     here = rundir.list_runs(runs_dir)
     if not here:
         return []
     try:
         flow_runs = _flow_runs()
     except ServerAwayError as error:
-        kept.append(
-            f"{counted(len(here), 'run')} in {runs_dir}: which of them others share is known to Prefect, and "
-            f"{error}"
-        )
+        if unfinished := sum(not is_complete(run) for run in here):
+            kept.append(
+                f"{counted(unfinished, 'run')} in {runs_dir}: which of them others share is known to "
+                f"Prefect, and {error}"
+            )
         return []
     sharing = by_directory(runs_dir, flow_runs)
     uses = last_uses(sharing)
     found: dict[Path, Leftover] = {}
+    staying: dict[str, list[str]] = {}
     unknown = 0
     for run in here:
         if run.run_id not in sharing:
-            unknown += 1
-        elif uses.get(run.run_id, before) is not None:
-            leftover = _failed_run(run, sharing[run.run_id], uses.get(run.run_id), before)
-            if leftover is not None:
-                found[run.path] = leftover
+            unknown += not is_complete(run)
+            continue
+        failed = _failed_run(run, sharing[run.run_id], uses.get(run.run_id))
+        if failed is None:
+            continue
+        if uses.get(run.run_id, before) is None:
+            why = "with another attempt that goes on or waits"
+        elif is_complete(run):
+            why = "with all results"
+        elif failed.changed >= before:
+            why = f"in use {since} (--older-than changes that)"
+        else:
+            found[run.path] = failed
+            continue
+        staying.setdefault(why, []).append(f"{run.run_id} {failed.what}")
+    for why, those in staying.items():
+        named = "; ".join(those[:_NAMED])
+        more = f"; and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
+        kept.append(f"{counted(len(those), 'unsuccessful run')} {why}: {named}{more}")
     if unknown:
         kept.append(
-            f"{counted(unknown, 'run directory', 'run directories')} in {runs_dir} that Prefect has no run "
-            "of, as they may be of another server"
+            f"{counted(unknown, 'run directory', 'run directories')} without all results in {runs_dir} that "
+            f"Prefect has no run of, as {agreeing(unknown, 'it', 'they')} may be of another server"
         )
     waiting = [json.dumps(one.parameters, default=str) for one in flow_runs if not _is_over(one)]
     for path, named in _named_by_others(list(found), here, waiting):
@@ -203,22 +229,25 @@ def _is_over(flow_run: "FlowRun") -> bool:
 
 
 def _failed_run(
-    run: RunDirectory, flow_runs: Sequence["FlowRun"], used: datetime | None, before: datetime
+    run: RunDirectory, flow_runs: Sequence["FlowRun"], used: datetime | None
 ) -> Leftover | None:
-    """Return a run that did not succeed and is not in use, with all who share its directory."""
+    """Return a run of which no attempt that is over has succeeded, with all who share its directory.
+
+    None for any other, and for one that is in use.
+    """
     from fusion_flows.server.watch import expired  # here, as Prefect is slow to load
 
-    states = [one.state for one in flow_runs if one.state is not None]
-    if any(state.type.value not in _FAILED or expired(state) for state in states):
+    over = [one.state for one in flow_runs if one.state is not None and one.state.is_final()]
+    if not over or any(state.type.value not in _FAILED or expired(state) for state in over):
         return None
-    if run_lock.in_use(run) or is_complete(run):
+    if run_lock.in_use(run):
         return None
     try:
         files = [status for _, status in rundir.walk(run)]
     except RunDirectoryError:  # deleted meanwhile
         return None
     changed = _latest(files, used)
-    if changed is None or changed >= before:
+    if changed is None:
         return None
     newest = flow_runs[-1]
     attempts = f", {counted(len(flow_runs), 'attempt')}" if len(flow_runs) > 1 else ""

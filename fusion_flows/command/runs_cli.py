@@ -338,15 +338,17 @@ def _clean(
 ) -> int:
     """Remove leftovers: unsuccessful runs, old compiled code, temporary files.
 
-    Shows what would be removed, with its size on disk, and asks for confirmation. This covers runs that
-    were cancelled, failed or crashed, flow run and directory; compiled code of other versions; temporary
-    files of processes that were killed; remains of deletions; points of the store that have no result and
-    belong to no sweep with a run directory. Results of the store stay, and so does what another run shares:
-    a directory in which one of several attempts is complete, goes on or waits, and one with a file that
-    another run names.
+    Shows what would be removed, with its size on disk, and asks for confirmation. This covers what has not
+    been used for a week, or for as long as --older-than says: runs and sweeps that were cancelled, failed
+    or crashed, flow run and directory; compiled code of other versions; temporary files of processes that
+    were killed; remains of deletions; points of the store that have no result and belong to no sweep with a
+    run directory. Results of the store stay, and so does what another run shares: a directory in which one
+    of several attempts is complete, goes on or waits, and one with a file that another run names.
+    Unsuccessful runs that stay are listed with the reason.
 
     Args:
-        older_than: Keep what was changed or used since then: an age such as 2w or 36h, or a date.
+        older_than: Keep what was changed or used since then: an age such as 2w or 36h, or a date; 0s keeps
+            nothing for its age; default: 1w, a week.
         dry_run: Show what would be removed, without removing anything.
         yes: Do not ask for confirmation.
         json: Print JSON instead of text.

@@ -12,6 +12,7 @@ class ArgumentError(ValueError):
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
 def moment(text: str, what: str, *, end: bool = False) -> datetime:
@@ -35,3 +36,13 @@ def moment(text: str, what: str, *, end: bool = False) -> datetime:
             f"{what} {show(text)}: must be a time ago such as 90m, 3h, 2d or 1w, a date such as "
             "2026-11-23, or a date with a time such as 2026-11-23T14:30"
         ) from None
+
+
+def in_words(text: str) -> str:
+    """Return the time from such a moment until now in words: less than 1 week ago, since 2026-11-23."""
+    given = text.strip()
+    if ago := _AGO.fullmatch(given.lower()):
+        number = float(ago[1])
+        unit = _UNITS[ago[2]]
+        return f"less than {number:g} {unit if number == 1 else f'{unit}s'} ago"
+    return f"since {given}"

@@ -170,6 +170,35 @@ def test_what_is_left_over_goes_and_what_others_share_stays(
     assert clean.found()[0] == set()
 
 
+def test_a_young_run_that_did_not_succeed_is_named_with_the_age_that_keeps_it(
+    server: Prefect, tmp_path: Path
+) -> None:
+    clean = Clean(server, tmp_path)
+    _, young = cancelled(clean, server, tmp_path, f"{tmp_path} young")
+    code = script(tmp_path, f"fusion(overrides={SMALL!r}, name='{tmp_path} complete')")
+    environment = {**server.environment, "FUSION_RUNS_DIR": str(clean.runs)}
+    subprocess.run([sys.executable, code], env=environment, check=True, timeout=90)
+    complete = run_id_of(UUID(server.named(f"{tmp_path} complete")))
+
+    done = clean("--dry-run")
+    assert done.stdout == "Nothing is left over.\n"
+    assert done.stderr == (
+        "Left alone: 1 unsuccessful run in use less than 1 week ago (--older-than changes that): "
+        f"{young.name} Cancelled: {tmp_path} young\n"
+    )
+    assert "less than 36 hours ago" in clean("--dry-run", "--older-than", "36h").stderr
+    assert "in use since 2026-01-01" in clean("--dry-run", "--older-than", "2026-01-01").stderr
+    now = clean("--dry-run", "--older-than", "0s")
+    assert young.name in now.stdout
+    assert now.stderr == ""
+    assert complete not in now.stdout
+
+    rundir.create(clean.runs, complete[::-1], "[general_settings]\n").provenance.write_text(
+        '{"exit_code": 0}'
+    )
+    assert "of another server" not in clean("--dry-run").stderr
+
+
 def test_without_a_server_no_run_is_touched(no_server: dict[str, str], tmp_path: Path) -> None:
     run = rundir.create(tmp_path / "runs", "aaaa00000001", "[general_settings]\n")
     (run.output / ".points.csv.tmp").write_text("erla")
