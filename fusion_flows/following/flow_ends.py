@@ -1,7 +1,9 @@
 """How a flow begins and ends for a person: Ctrl-C is a cancellation, and a message says everything."""
 
+import ast
 import inspect
 import logging
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -155,6 +157,10 @@ def _for_a_person(record: logging.LogRecord) -> bool:
         return message.startswith("Crash")
     if is_end and str(getattr(record, "flow_run_id", "")) in map(str, _interrupted):
         return False
+    if ended := _COMPLETED.fullmatch(message):
+        # Without quotes: the UI makes a link of the address at its end, and takes a quote for a part of it.
+        text = ast.literal_eval(ended[1])
+        record.msg, record.args = "Finished in state Completed: %s", (text,)
     if message.startswith("Finished in state Cancelled"):  # as somebody has asked for
         record.levelno, record.levelname = logging.INFO, "INFO"
     if record.exc_info and isinstance(record.exc_info[1], CancelledRun):
@@ -176,6 +182,7 @@ def _interrupted_is_cancelled(
 
 
 _interrupted: set[UUID] = set()
+_COMPLETED = re.compile(r"""Finished in state Completed\((['"].*)\)""", re.DOTALL)
 _HOOKS = tuple(f"'{hook.__name__}'" for hook in (_interrupted_is_cancelled, do_what_was_put_off))
 
 

@@ -87,6 +87,8 @@ class LastNews(Generic[F]):
             with parts.part(REPORT):
                 findings = found = self._find(redact(partial), suspended)
                 connection.patiently(lambda: found.publish(follower.artifacts), wait_seconds)
+            if partial and (address := follower.artifacts.address("report")):
+                self._logger.info("Report: %s", address)
         except OSError as error:
             self._logger.warning("cannot read or draw what was finished: %s", error)
         except Unreachable:

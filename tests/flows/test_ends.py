@@ -91,6 +91,14 @@ def test_cancelled_on_a_worker(worker: Prefect, way: str) -> None:
             worker.cancel(run_id)
     assert worker.finished(run_id, 30)["state_type"] == "CANCELLED"
     assert keeps_what_was_finished(worker, run_id)
+    page = f"/artifacts/artifact/{worker.artifacts(run_id)['report']['id']}"
+    wait_for(
+        lambda: any(
+            line.startswith("Report: ") and line.endswith(page) for _, line in worker.log(run_id)
+        ),
+        20,
+        "the link to the report",
+    )
     states = worker.api("GET", f"flow_run_states/?flow_run_id={run_id}")
     assert "CRASHED" not in {state["type"] for state in states}
     wait_for(lambda: not flow.is_running(), 10, "the end of the flow's process")

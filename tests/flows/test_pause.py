@@ -99,7 +99,7 @@ def test_the_verbs_pause_a_run_and_resume_it(fusion: Fusion, worker: Prefect) ->
     waiting = worker.submit(overrides=SMALL)
     refused = fusion("pause", run_id, waiting)
     assert refused.code == 1
-    assert "has not begun" in refused.err
+    assert "has not started" in refused.err
     assert worker.run(run_id)["state_type"] == "RUNNING", "nothing is done by halves"
     refused = fusion("resume", run_id)
     assert (refused.code, refused.out) == (1, "")

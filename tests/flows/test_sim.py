@@ -67,6 +67,8 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     assert re.fullmatch(
         rf"5 loads, blocking at 140 E: {found} … 220 E: {found}; report: {re.escape(page)}", said
     )
+    last = f"Finished in state Completed: {said}"
+    wait_for(lambda: last in [line for _, line in worker.log(run_id)], 20, "the link to the report")
     report = artifacts["report"]["data"]
     pictures = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)", report)
     assert len(pictures) == 4
@@ -198,7 +200,7 @@ def test_what_the_embedded_server_prints_is_in_its_file_and_not_in_the_terminal(
     out, error = command.communicate(timeout=120)
     assert command.returncode == 0, error
     assert "Results: " in out
-    assert "Finished in state Completed('5 loads, blocking at 140 E: " in error
+    assert "Finished in state Completed: 5 loads, blocking at 140 E: " in error
     assert "temporary server" not in error
     log = Path(no_server["PREFECT_HOME"]) / "fusion-embedded-server.log"
     assert "Starting temporary server" in log.read_text()
