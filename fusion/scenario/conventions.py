@@ -97,6 +97,13 @@ def conventions_of(
     )
 
 
+def per_load(config: Config) -> int:
+    """Return the arrival rate times the holding time at a load of 1 Erlang."""
+    compatibility = config.compatibility_settings
+    by_core = compatibility.conventions != "none" and compatibility.load_per_core
+    return config.topology_settings.cores_per_link if by_core else 1
+
+
 def _stream(config: Config, inputs: Inputs, paths: PathTable) -> Stream:
     """Return how the requests of a replication are drawn."""
     general, nodes = config.general_settings, inputs.topology.endpoints_as_listed
@@ -107,11 +114,10 @@ def _stream(config: Config, inputs: Inputs, paths: PathTable) -> Stream:
     requested, tiers = list(config.bit_rate_shares), tiers_of(inputs.modulation)
     by_rate = quotas(general.request_distribution, general.num_requests)
     index_of = [requested.index(rate) if rate in requested else -1 for rate in tiers]
-    by_core = config.compatibility_settings.load_per_core
     return Stream(
         pair=pair,
         quotas=np.array([by_rate[rate] for rate in tiers], dtype=np.int64),
         bit_rate=np.array(index_of, dtype=np.int32),
-        per_load=config.topology_settings.cores_per_link if by_core else 1,
+        per_load=per_load(config),
         mean_holding_time=general.holding_time,
     )

@@ -90,18 +90,21 @@ def mean_of_truncated_exponential(mean: float) -> float:
 
 def offered_load(model: TrafficModel, load: float) -> float:
     """Return the load in Erlang that is offered in truth when the nominal load is `load`."""
-    if model.holding_distribution == "truncated_exponential":
-        return load * mean_of_truncated_exponential(1.0)
-    if model.holding_distribution in get_args(HoldingDistribution):
-        return load
-    raise _unknown(model)
+    return load * offered_share(model.holding_distribution)
 
 
-def _unknown(model: TrafficModel) -> ValueError:
+def offered_share(holding_distribution: HoldingDistribution) -> float:
+    """Return the true mean of holding times over the nominal one, as a load is offered over the nominal."""
+    if holding_distribution == "truncated_exponential":
+        return mean_of_truncated_exponential(1.0)
+    if holding_distribution in get_args(HoldingDistribution):
+        return 1.0
+    raise _unknown(holding_distribution)
+
+
+def _unknown(holding_distribution: str) -> ValueError:
     known = ", ".join(get_args(HoldingDistribution))
-    return ValueError(
-        f"holding_distribution is {model.holding_distribution!r}: must be one of {known}"
-    )
+    return ValueError(f"holding_distribution is {holding_distribution!r}: must be one of {known}")
 
 
 def draw_requests(
@@ -165,7 +168,7 @@ def _holding_times(
         holding = stream.standard_exponential(size)
         holding *= model.mean_holding_time
         return holding
-    raise _unknown(model)
+    raise _unknown(model.holding_distribution)
 
 
 def split(

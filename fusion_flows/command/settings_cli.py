@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from fusion.config.config import ConfigError, Problem
 from fusion.config.counts import counted
 from fusion.network.topology import lengths_text
+from fusion.scenario.offered_load import offered_text
 from fusion_flows.command import catalogue, checking, completion, explaining, new_file, submission
 from fusion_flows.command.exit_codes import BAD_INPUT, DONE
 from fusion_flows.command.terminal import print_folded, print_json, print_note, print_table
@@ -147,7 +148,7 @@ def _validate(
         loads = f"{len(config.loads)} loads from {config.loads[0]:g} to {config.loads[-1]:g} Erlang"
     print(
         f"{file} is valid: {topology.name} ({counted(len(topology.nodes), 'node')}, "
-        f"{counted(len(topology.links), 'link')}), policy {config.policy}, {loads}"
+        f"{counted(len(topology.links), 'link')}), policy {config.policy}, {loads}{offered_text(config)}"
     )
     print(lengths_text(topology))
     return DONE

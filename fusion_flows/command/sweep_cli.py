@@ -182,13 +182,16 @@ def _compare(
         axes = axes_to_compare(comparable_axes(read_sweep(what)))
         raise ArgumentError(f"name one axis of the sweep after {what}: {axes}")
     axis = other[0]
-    rows = sweeps.compare(what, axis, base=base)
+    rows, warnings = sweeps.compare_with_warnings(what, axis, base=base)
     if not rows:
         raise _nothing_found(Path(what), "compare")
     if json:
         print_json(rows)
+        for warning in warnings:  # JSON has the rows alone
+            print_note(f"Warning: {warning}")
         return DONE
     _print_comparison(rows, axis)
+    _print_warnings(warnings)
     _name_the_store(Path(what))
     return DONE
 
@@ -207,12 +210,19 @@ def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
     print()
     if found.rows:
         _print_comparison(found.rows, RUN)
+        _print_warnings(found.warnings)
     else:
         print("They have no load in common.")
     print()
     for path in pictures:
         print(path)
     return DONE
+
+
+def _print_warnings(warnings: Sequence[str]) -> None:
+    """Print what belongs to the verdicts of a table, below it."""
+    for warning in warnings:
+        print(f"Warning: {warning}")
 
 
 def _print_comparison(rows: Sequence[Mapping[str, Any]], axis: str) -> None:

@@ -23,6 +23,7 @@ from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
+from fusion.sweep.unequal_traffic import unequal_traffic
 from fusion_flows.flows import known_stores
 from fusion_flows.flows.run_store import run_of_file, store_of_run, used_by_flow
 from fusion_flows.flows.sweep_parameter import sweep_as_parameter
@@ -328,8 +329,16 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
         ConfigError: The sweep is invalid (all errors are listed), or the axis or base value is.
         StoreError: The store has contradictory results.
     """
+    return compare_with_warnings(file, axis, base=base)[0]
+
+
+def compare_with_warnings(
+    file: SweepSource, axis: str, *, base: str = ""
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Do what `compare` does, and return which values are offered different loads, too."""
     sweep, states, _ = states_of(file, quiet=True)
-    return compare_states(states, sweep, axis, base or None)
+    rows = compare_states(states, sweep, axis, base or None)
+    return rows, unequal_traffic(states, rows, axis)
 
 
 def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:

@@ -54,6 +54,8 @@ class Comparison(BaseModel):
     """section.key -> value in each run, as in an INI file, of those that differ."""
     rows: list[dict[str, str]]
     """A row for each load and each run but the base."""
+    warnings: list[str]
+    """Which runs are offered different loads at the same nominal load."""
 
 
 def _run_name() -> str:
@@ -79,23 +81,25 @@ def fusion_compare(runs: Runs, base: Text = "") -> "Comparison | State[Compariso
         # As a state: Prefect puts words of its own before the message of an exception.
         return Failed(message=str(error), data=error)
     get_run_logger().info("%s", found.headline)
+    for warning in found.warnings:
+        get_run_logger().warning("%s", warning)
     _publish(found)
     return Comparison(
         headline=found.headline,
         runs=found.runs,
         settings={key: list(map(format_value, values)) for key, values in found.settings.items()},
         rows=_texts(found),
+        warnings=found.warnings,
     )
 
 
 def _publish(found: RunComparison) -> None:
     """Leave verdicts, report and settings as artifacts; a list shows their descriptions alone."""
     own = run_id_of(UUID(str(current.id)))
+    told = ". ".join([found.headline, *map(_warned, found.warnings)])
     if found.rows:
-        create_table_artifact(_texts(found), key=f"1-verdicts-{own}", description=found.headline)
-    create_markdown_artifact(
-        markdown(_page(found)), key=f"2-comparison-{own}", description=found.headline
-    )
+        create_table_artifact(_texts(found), key=f"1-verdicts-{own}", description=told)
+    create_markdown_artifact(markdown(_page(found)), key=f"2-comparison-{own}", description=told)
     if found.settings:
         create_table_artifact(
             [
@@ -105,6 +109,10 @@ def _publish(found: RunComparison) -> None:
             key=f"3-settings-{own}",
             description=f"{_settings_differ(found)}: {', '.join(found.settings)}",
         )
+
+
+def _warned(warning: str) -> str:
+    return f"Warning: {warning}"
 
 
 def _texts(found: RunComparison) -> list[dict[str, str]]:
@@ -143,7 +151,8 @@ def _page(found: RunComparison) -> Page:
         *([Section("Differences", (_differences(found),))] if found.rows else []),
         *([Section("Settings that differ", (settings,))] if found.settings else []),
     ]
-    return Page(" and ".join(found.runs), (f"**{found.headline}**",), "", numbered(sections), "")
+    lines = (f"**{found.headline}**", *(f"**{_warned(each)}.**" for each in found.warnings))
+    return Page(" and ".join(found.runs), lines, "", numbered(sections), "")
 
 
 def _differences(found: RunComparison) -> Table:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from fusion.config.config import Config, ConfigError, read_config, to_ini
 from fusion.config.sections import SECTIONS
 from fusion.scenario.inputs import Inputs, read_inputs
+from fusion.scenario.offered_load import offered_per_nominal
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
 from fusion_flows.flows.short_fields import NUMBERS, with_fields
@@ -246,6 +247,7 @@ def _run(
             connection,
             logger,
             confidence=config.statistics_settings.confidence,
+            offered_per_nominal=offered_per_nominal(config),
             max_log_bytes=settings.max_log_size_bytes,
             draw=LiveNetwork(run, config, inputs).draw,
             stall=stall,

@@ -135,11 +135,13 @@ def live_rows(
     confidence: float,
     loads: Iterable[float] | None = None,
     unfinished: str = "running",
+    *,
+    offered_per_nominal: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Return a row per load that has a replication, with what its events tell of it.
 
     loads: those that are wanted, in this order; None: all, the lowest first. unfinished: the stop
-    reason of a load that has none.
+    reason of a load that has none. offered_per_nominal: the offered load over the nominal one.
     """
     rows = []
     wanted = sorted(state.finished.keys() | state.completed.keys()) if loads is None else loads
@@ -149,6 +151,7 @@ def live_rows(
         rows.append(
             {
                 "erlang": erlang,
+                "offered_erlang": erlang * offered_per_nominal,
                 "blocking_probability": metrics.get("mean_blocking"),
                 "blocking_probability_ci_lower": metrics.get("ci_lower"),
                 "blocking_probability_ci_upper": metrics.get("ci_upper"),

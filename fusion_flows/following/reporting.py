@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from logging import Logger, LoggerAdapter
@@ -177,6 +177,7 @@ class Follower:
         logger: Logger | LoggerAdapter[Any],
         *,
         confidence: float,
+        offered_per_nominal: float,
         max_log_bytes: int,
         draw: Callable[[int], bytes],
         stall: Stall,
@@ -185,8 +186,9 @@ class Follower:
     ) -> None:
         """Prepare to follow a run that starts now; what an earlier attempt logged is not repeated.
 
-        confidence: of the intervals shown. draw: see `LivePlot`; the network as it is now. paused: whether
-        the simulator waits where it is. parts: of the flow run; each load becomes one.
+        confidence: of the intervals shown. offered_per_nominal: the offered load over the nominal one. draw:
+        see `LivePlot`; the network as it is now. paused: whether the simulator waits where it is. parts: of
+        the flow run; each load becomes one.
         """
         self.state = ProgressState()
         self.artifacts = Artifacts(connection, flow_run_id)
@@ -197,6 +199,7 @@ class Follower:
         self._log = LogForwarder(stream, connection, flow_run_id, logger)
         self._logger = logger
         self._confidence = confidence
+        self._offered = offered_per_nominal
         self._stall = stall
         self._parts = parts
         self._paused = paused
@@ -222,7 +225,14 @@ class Follower:
 
     def rows_at_the_end(self) -> list[dict[str, Any]]:
         """Return a row per load that was told of, when nothing more will come; see `live_rows`."""
-        return live_rows(self.state, self._confidence, unfinished="interrupted")
+        return self._rows(unfinished="interrupted")
+
+    def _rows(
+        self, loads: Iterable[float] | None = None, unfinished: str = "running"
+    ) -> list[dict[str, Any]]:
+        return live_rows(
+            self.state, self._confidence, loads, unfinished, offered_per_nominal=self._offered
+        )
 
     def glance(self) -> None:
         """Read what is new, and tell it to who looks on in this process."""
@@ -252,7 +262,7 @@ class Follower:
                 Bar("loads", len(state.completed), state.total_erlangs),
                 Bar("replications", done, counted + unfinished * state.total_iterations),
             ),
-            finished=tuple(map(result_line, live_rows(state, self._confidence, state.completed))),
+            finished=tuple(map(result_line, self._rows(state.completed))),
             now=after(self._first(), now(state, self._confidence)),
             requests=requests,
             seconds_left=state.seconds_left,
@@ -270,7 +280,7 @@ class Follower:
         self._put("progress", "progress", round(100 * self.state.fraction, 1), text, last)
         if not last:  # then the table of points takes its place
             going_on = PAUSED if paused else "running"
-            rows = live_rows(self.state, self._confidence, unfinished=going_on)
+            rows = self._rows(unfinished=going_on)
             if rows:
                 done = f"{len(self.state.completed)} of {counted(self.state.total_erlangs, 'load')}"
                 self._put("points", "table", table(rows), f"{done}, {going_on}", last)

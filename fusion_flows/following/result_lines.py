@@ -6,6 +6,7 @@ from typing import Any
 
 from fusion.config.counts import counted
 from fusion.results.interval_text import below, between, interval_text, plus_minus, with_interval
+from fusion.scenario.offered_load import is_other_load
 
 _BLOCKING = tuple(f"blocking_probability{end}" for end in ("", "_ci_lower", "_ci_upper"))
 HEADER = " load (E)   blocking probability   interval             replications"
@@ -23,14 +24,17 @@ def places(output: Path, plot: Path | None, report: Path | None) -> str:
 
 
 def result_line(point: Mapping[str, Any]) -> str:
-    """Return a line of the table."""
+    """Return a line of the table; it ends with the offered load where that is not the nominal one."""
     lower, upper = (point[f"blocking_probability_ci_{end}"] for end in ("lower", "upper"))
     if point["blocked"]:
         mean = interval_text(point["blocking_probability"], lower, upper).estimate
         interval = between(lower, upper)
     else:
         mean, interval = below(upper), ""
-    return f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
+    line = f"{point['erlang']:>9g}   {mean:>20}   {interval:<19}  {point['replications']:>12}"
+    offered = float(point["offered_erlang"])
+    other = is_other_load(offered, float(point["erlang"]))
+    return f"{line}   offered: {offered:.4g} E" if other else line
 
 
 def summary(points: Sequence[Mapping[str, Any]]) -> str:

@@ -11,6 +11,7 @@ from fusion.config.named_files import is_path
 from fusion.config.templates import template_names
 from fusion.network.topology import lengths_text
 from fusion.scenario.inputs import Inputs
+from fusion.scenario.offered_load import offered_text
 from fusion.sweep.definition import Sweep
 from fusion_flows.server.settings import Settings
 
@@ -92,6 +93,7 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
     )
     loads = config.loads
     span = f"{loads[0]:g} E" if len(loads) == 1 else f"{len(loads)} loads, {span_text(loads)} E"
+    span += offered_text(config)
     rule = config.statistics_settings
     replications = (
         counted(general.max_iters, "replication")

@@ -6,6 +6,7 @@ from typing import Any
 from fusion.config.ini import format_value
 from fusion.results.interval_text import between, interval_text, probability_text
 from fusion.results.link_statistics import LINK_COLUMNS
+from fusion.scenario.offered_load import is_other_load
 from fusion.sweep.definition import Sweep
 from fusion_flows.report.page import Cell, Table
 
@@ -24,12 +25,16 @@ _MOST_ROWS = 500  # of a table in a page
 def point_cells(row: Row, unfinished: str = INTERRUPTED) -> dict[str, Cell]:
     """Return a point as a person reads it, by the name of the column.
 
-    row: of points.csv.  unfinished: what is said of a load that was interrupted.
+    row: of points.csv.  unfinished: what is said of a load that was interrupted.  The offered load is told
+    where it is not the nominal one.
     """
+    offered = float(row["offered_erlang"])
+    other = is_other_load(offered, float(row["erlang"]))
     blocked, requests = row["blocked"], row["requests"]
     stop = str(row["stop_reason"])
     return {
         "load (E)": Cell(f"{row['erlang']:g}", row["erlang"]),
+        **({"offered (E)": Cell(f"{offered:.4g}", offered)} if other else {}),
         "blocking": _probability(row, _BLOCKING),
         "interval": _interval(row, _BLOCKING),
         "by bit rate": _probability(row, "bit_rate_blocking_probability"),

@@ -16,6 +16,7 @@ from fusion.sweep.definition import ERLANG
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import at_load, make_point
 from fusion.sweep.results import point_rows
+from fusion.sweep.unequal_traffic import unequal_traffic
 from fusion_flows.pictures.field_names import policy_name
 from fusion_flows.report.setting import run_name
 from fusion_flows.rundir.directory import RunDirectory
@@ -45,6 +46,8 @@ class RunComparison(NamedTuple):
     """A row for each run and load, as in the points.csv of a sweep."""
     legend: list[str]
     """What each run is called in a picture: by its policy, where no two have the same."""
+    warnings: list[str]
+    """Which runs are offered different loads at the same nominal load."""
 
     @property
     def headline(self) -> str:
@@ -90,12 +93,14 @@ def compare_runs(*run: str, base: str = "") -> RunComparison:
         for state in _states(one, name, config)
     ]
     settings = differing_settings(configs)
+    rows = compare_points(states, (RUN, ERLANG), RUN, METRIC, labels[places.index(first.path)])
     return RunComparison(
         labels,
         {f"{HOME[key]}.{key}": list(values) for key, values in settings.items()},
-        compare_points(states, (RUN, ERLANG), RUN, METRIC, labels[places.index(first.path)]),
+        rows,
         point_rows(states, [METRIC]),
         _legend(found, labels, configs),
+        unequal_traffic(states, rows, RUN),
     )
 
 

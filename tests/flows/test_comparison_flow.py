@@ -17,6 +17,9 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
         f"fusion(overrides={SMALL | {'routing_settings': {'k_paths': k}}!r}, name={name!r})"
         for k, name in ((1, one), (5, many))
     )
+    short = f"{tmp_path.name} short holding times"
+    changes = SMALL | {"traffic_settings": {"holding_distribution": "truncated_exponential"}}
+    code += f"\nfusion(overrides={changes!r}, name={short!r})"
     assert worker.call(script(tmp_path, code)).wait(120) == 0
     by_id = worker.directory(worker.named(many)).name[:8]
 
@@ -45,6 +48,16 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     assert png.startswith(b"\x89PNG")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "comparison.png").write_bytes(png)
+
+    compared = worker.submit(DEPLOYMENT, runs=[many, short])
+    assert worker.finished(compared)["state"]["type"] == "COMPLETED"
+    found = worker.artifacts(compared)
+    warning = (
+        f"Warning: at 220 E {many} is offered 220 E and {short} 151.1 E, as holding_distribution "
+        "differs: the verdicts compare different traffic"
+    )
+    assert warning in found["verdicts"]["description"]
+    assert f"**{warning}.**" in found["comparison"]["data"]
 
     for runs, told in (
         ([one], "name two runs, or more"),

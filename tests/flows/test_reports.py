@@ -29,6 +29,7 @@ def point(erlang: float, mean: float, lower: float, upper: float) -> dict[str, A
     """Return a row of points.csv with what is shown of it."""
     return {
         "erlang": erlang,
+        "offered_erlang": erlang,
         "replications": 10,
         "requests": 100_000,
         "blocked": round(mean * 100_000),

@@ -29,6 +29,9 @@ def simulated(runs: Path, run_id: str, **changes: object) -> None:
             "path_choice": changes.get("path_choice", "in_order"),
         },
         "simulation_settings": {"workers": 1, "seed": changes.get("seed", 0)},
+        "traffic_settings": {
+            "holding_distribution": changes.get("holding_distribution", "exponential")
+        },
     }
     run = rundir.create(runs, run_id, to_ini(load_config("quick", overrides)))
     command = [sys.executable, "-m", "fusion.cli.run_sim", "--config", str(run.config)]
@@ -81,6 +84,51 @@ def test_runs_are_compared_load_by_load(runs: Path, capsys: pytest.CaptureFixtur
     assert ["simulation_settings.seed", "0", "7"] in rows
 
 
+def test_runs_that_are_offered_different_loads_are_warned_of(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same 180 E of the settings were 124 E in truth with truncated holding times."""
+    few = {"num_requests": "200", "max_iters": "2"}
+    simulated(runs, "aaaa00000001", **few, holding_distribution="truncated_exponential")
+    simulated(runs, "bbbb00000002", **few)
+    simulated(runs, "cccc00000003", **few, holding_distribution="deterministic")
+    warnings = [
+        f"at 180 E aaaa00000001 is offered 123.7 E and {name} 180 E, as holding_distribution differs: "
+        "the verdicts compare different traffic"
+        for name in ("bbbb00000002", "cccc00000003")
+    ]
+    assert cli.main(["compare", "aaaa", "bbbb", "cccc"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "Warning" in line] == [f"Warning: {w}" for w in warnings]
+    assert cli.main(["compare", "aaaa", "bbbb", "cccc", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == warnings
+    assert compare_runs("bbbb", "cccc").warnings == [], "one mean, whatever the distribution"
+
+
+def test_values_of_an_axis_that_are_offered_different_loads_are_warned_of(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("sweep.toml").write_text(
+        'template = "quick"\n[overrides.general_settings]\nnum_requests = 200\nmax_iters = 2\n'
+        "[grid]\nerlang = [100, 200]\nk_paths = [1, 2]\n"
+        'holding_distribution = ["truncated_exponential", "exponential"]\n'
+    )
+    assert cli.main(["sweep", "sweep.toml"]) == 0
+    capsys.readouterr()
+    warning = (
+        "Warning: at 200 E truncated_exponential is offered 137.4 E and exponential 200 E, as "
+        "holding_distribution differs: the verdicts compare different traffic\n"
+    )
+    assert cli.main(["compare", "sweep.toml", "holding_distribution"]) == 0
+    assert capsys.readouterr().out.count(warning) == 1
+    assert cli.main(["compare", "sweep.toml", "holding_distribution", "--json"]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 4
+    assert said.err.count(warning) == 1
+    assert cli.main(["compare", "sweep.toml", "k_paths"]) == 0
+    assert "Warning" not in capsys.readouterr().out
+
+
 def test_the_legend_has_the_policies_where_they_tell_the_runs_apart(runs: Path) -> None:
     few = {"num_requests": "200", "max_iters": "2"}
     simulated(runs, "aaaa00000001", **few)
@@ -123,7 +171,7 @@ def test_what_cannot_be_compared_is_told(
 def test_a_base_is_one_of_the_runs(runs: Path) -> None:
     for run_id in ("aaaa00000001", "bbbb00000002", "cccc00000003"):
         simulated(runs, run_id, num_requests="200", max_iters="2")
-    with pytest.raises(ArgumentError, match="cccc: is none of the runs"):
+    with pytest.raises(ArgumentError, match="cccc: is not one of the runs"):
         compare_runs("aaaa", "bbbb", base="cccc")
     found: Any = compare_runs("aaaa", "bbbb", base="bbbb")
     assert found.settings == {}

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from fusion_flows.following.result_lines import results
 from fusion_flows.report import markdown as md
 from fusion_flows.report.html import html, rich, write_html
 from fusion_flows.report.markdown import markdown
@@ -23,7 +24,7 @@ from fusion_flows.report.tables import links_table
 from fusion_flows.report.worst import first_path, worst_pair
 from fusion_flows.rundir.directory import RunDirectory
 
-from .conftest import Done
+from .conftest import Done, simulate
 
 SECTIONS = [
     "Blocking over load",
@@ -308,3 +309,26 @@ def test_a_report_explains_the_terms_that_it_uses_and_no_others(page: Page) -> N
     assert not any("](" in text for _, text in terms.entries), "a report has no pages beside it"
     assert "<dt>Erlang</dt>" in html(page)
     assert "- **Erlang**: The unit of offered load" in markdown(page)
+
+
+def test_the_offered_load_is_told_where_it_is_not_the_nominal_one(
+    done: Done, page: Page, tmp_path: Path
+) -> None:
+    """Truncated holding times make 140 E of the settings 96.2 E in truth."""
+    assert "offered (E)" not in tables(page)[0].columns
+    assert "nominal" not in page.setting[1]
+    assert "offered:" not in results(read_results(done.run).points)
+    short = simulate(
+        tmp_path,
+        "0123456789ab",
+        {"traffic_settings": {"holding_distribution": "truncated_exponential"}},
+    )
+    page = run_page(*short, "")
+    assert page.setting[1].startswith(
+        "3 loads, 140-180 E nominal (96.18-123.7 E offered, because of holding_distribution); "
+    )
+    points = tables(page)[0]
+    assert points.columns[:3] == ("load (E)", "offered (E)", "blocking")
+    assert [row[1].text for row in points.rows] == ["96.18", "109.9", "123.7"]
+    lines = results(read_results(short.run).points).splitlines()[1:]
+    assert [line.partition("offered: ")[2] for line in lines] == ["96.18 E", "109.9 E", "123.7 E"]

@@ -1,0 +1,45 @@
+"""The load that a configuration offers in truth, which need not be the nominal one of its settings."""
+
+from __future__ import annotations
+
+from fusion.config.sections import Config
+from fusion.scenario.conventions import per_load
+from fusion.scenario.traffic import offered_share
+
+_TOLERANCE = 0.005
+
+
+def offered_per_nominal(config: Config) -> float:
+    """Return the offered load over the nominal one. It is the same at every load."""
+    return offered_share(config.traffic_settings.holding_distribution) * per_load(config)
+
+
+def is_other_load(one: float, other: float) -> bool:
+    """Return whether two loads in Erlang differ by more than 0.5 %."""
+    return abs(one - other) > _TOLERANCE * max(abs(one), abs(other))
+
+
+def keys_of_offered_load(*configs: Config) -> list[str]:
+    """Return the keys that make configurations offer different loads at one nominal load.
+
+    Of a single one: the keys that make its offered load differ from the nominal one.
+    """
+    shares = {offered_share(each.traffic_settings.holding_distribution) for each in configs}
+    factors = {per_load(each) for each in configs}
+    if len(configs) == 1:
+        shares.add(1.0)
+        factors.add(1)
+    keys = ["holding_distribution"] if len(shares) > 1 else []
+    return [*keys, "load_per_core"] if len(factors) > 1 else keys
+
+
+def offered_text(config: Config) -> str:
+    """Return what to add to the nominal loads of a configuration in words; empty where they are offered.
+
+    Such as " nominal (34.3 E offered, because of holding_distribution)".
+    """
+    share, loads = offered_per_nominal(config), config.loads
+    if not is_other_load(share, 1.0):
+        return ""
+    ends = "-".join(f"{share * load:.4g}" for load in dict.fromkeys((loads[0], loads[-1])))
+    return f" nominal ({ends} E offered, because of {' and '.join(keys_of_offered_load(config))})"
