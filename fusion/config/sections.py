@@ -547,7 +547,9 @@ class StatisticsSettings(Section):
     )
     confidence: Annotated[float, Field(ge=0.5, le=0.9999), Number] = Field(
         default=0.95,
-        description="Confidence level of the intervals.",
+        description="Confidence level of the intervals. Where nothing was blocked, < is an upper bound: "
+        "-ln(1 - confidence) * 12 / requests. Blocked requests come in clusters, of up to 12 on average, so "
+        "none in so many requests says less than as many independent requests would.",
     )
     relative_precision: Annotated[float, Field(ge=0.0001, le=1), Number] = Field(
         default=0.05,

@@ -28,7 +28,7 @@ from fusion_flows.command.terminal import (
 from fusion_flows.command.verb import Json, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
-from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
+from fusion_flows.report.tables import brief_comparison_cells, comparison_cells, comparison_notes
 from fusion_flows.runs.comparison import RUN, compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
 
@@ -166,8 +166,9 @@ def _compare(
 ) -> int:
     """Compare blocking at each load along an axis of a sweep, or between runs.
 
-    Only existing results are used. Replications that served the same requests are paired (common random
-    numbers). For runs, the settings that differ are listed and all curves are drawn in one picture.
+    Only existing results are used. The difference is blocking minus that of the base. Replications that
+    served the same requests are paired (common random numbers). For runs, the settings that differ are
+    listed and all curves are drawn in one picture.
 
     Args:
         what: TOML or JSON file with a sweep; or a run: its id (the first 4 digits are enough) or name.
@@ -236,6 +237,9 @@ def _print_comparison(rows: Sequence[Mapping[str, Any]], axis: str) -> None:
         brief = [brief_comparison_cells(row, axis) for row in rows]
         header, cells = _texts(brief, left_out)
     print_table(header, cells, numbers=True)
+    if "n" not in left_out:
+        for note in comparison_notes(rows):
+            print_note(note)
 
 
 def _texts(

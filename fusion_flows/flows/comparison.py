@@ -16,7 +16,7 @@ from fusion.config.ini import format_value
 from fusion_flows.following.parameters import Text
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
-from fusion_flows.report.tables import brief_comparison_cells, comparison_cells
+from fusion_flows.report.tables import brief_comparison_cells, comparison_cells, comparison_notes
 from fusion_flows.rundir.directory import RunDirectoryError, run_id_of
 from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of
 from fusion_flows.runs.lookup import RunError
@@ -159,4 +159,5 @@ def _differences(found: RunComparison) -> Table:
     """Return the comparison as a table for a narrow page, which names the base once."""
     rows = [brief_comparison_cells(row, RUN) for row in found.rows]
     caption = f"Blocking compared with {found.rows[0]['b']}; paired: with common random numbers."
+    caption = " ".join([caption, *comparison_notes(found.rows)])
     return Table(caption, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), 100, "")

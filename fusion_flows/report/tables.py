@@ -17,6 +17,16 @@ INTERRUPTED = "interrupted"
 SUSPENDED = "suspended"
 """What is said instead where the run is to go on."""
 
+BOUND = (
+    "<: nothing was blocked, and this is an upper bound. Blocked requests come in clusters, of up to 12 on "
+    "average, so the bound is 12 times as high as for independent requests, and can lie above the interval "
+    "of a point where a few were blocked."
+)
+METHOD_BOUND = (
+    "n with bound: nothing (or everything) was blocked in one of the two, or both blocked the same number in "
+    "every replication, so the interval comes from the upper bound for so many requests."
+)
+
 _BLOCKING = "blocking_probability"
 _BRIEF, _FEW_RATES = 10, 12
 _MOST_ROWS = 500  # of a table in a page
@@ -84,34 +94,48 @@ def points_table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> Table:
         f"The points, with {level} over replications; by bit rate: blocked Gb/s over offered Gb/s."
     )
     cells = [point_cells(row, unfinished) for row in rows]
-    return _table(caption, cells, 100, "output/points.csv")
+    return _table(caption + _bound_told(cells), cells, 100, "output/points.csv")
 
 
 def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, file: str) -> Table:
     """Return the table of a sweep's points.  unfinished: see `sweep_point_cells`. file: that has all rows."""
     cells = [sweep_point_cells(row, sweep, unfinished) for row in rows[: 10 * _MOST_ROWS]]
-    return _table(f"The points: {sweep.metric}.", cells, brief, file)
+    return _table(f"The points: {sweep.metric}.{_bound_told(cells)}", cells, brief, file)
+
+
+def _bound_told(cells: Sequence[Mapping[str, Cell]]) -> str:
+    """Return a note on the bound where nothing was blocked; empty where no blocking is such a bound."""
+    return f" {BOUND}" if any(row["blocking"].text.startswith("<") for row in cells) else ""
 
 
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
     cells = [comparison_cells(row, axis) for row in rows[:_MOST_ROWS]]
     caption = f"Differences in blocking along {axis}; rows with common random numbers are paired."
+    caption = " ".join([caption, *comparison_notes(rows)])
     return _table(caption, cells, 3 * _BRIEF, "")
 
 
+def comparison_notes(rows: Sequence[Row]) -> list[str]:
+    """Return what has to be explained of a comparison, if it occurs. rows: as of `comparison_cells`."""
+    return [METHOD_BOUND] if any(row["method"] == "bound" for row in rows) else []
+
+
 def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
-    """Return a comparison as a person reads it. row: as of `fusion.sweep.compare.compare`."""
+    """Return a comparison as a person reads it, the base first. row: as of `fusion.sweep.compare.compare`.
+
+    The difference is the blocking of the other value minus that of the base.
+    """
     others = list(row)[: list(row).index("a")]
     ends = row["ci_lower"], row["ci_upper"]
     difference = interval_text(row["difference"], *ends, signed=True).estimate
     return {
         **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
-        f"{axis} (A)": _value(row["a"]),
-        "blocking (A)": _side(row, "a"),
-        f"{axis} (B)": _value(row["b"]),
-        "blocking (B)": _side(row, "b"),
-        "difference A - B": Cell(difference, row["difference"]),
+        f"{axis} (base)": _value(row["b"]),
+        "blocking (base)": _side(row, "b"),
+        axis: _value(row["a"]),
+        "blocking": _side(row, "a"),
+        "difference from base": Cell(difference, row["difference"]),
         "interval": Cell(between(*ends, signed=True), row["ci_upper"]),
         "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
         "verdict": Cell(_verdict(row, axis)),
@@ -121,18 +145,18 @@ def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
 def brief_comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
     """Return the same for a narrow table: the header names the base, the verdict is on the other value."""
     whole = comparison_cells(row, axis)
-    base = whole[f"{axis} (B)"].text
+    base = whole[f"{axis} (base)"].text
     verdicts = {"a blocks less": "blocks less", "b blocks less": "blocks more"}
-    narrow = {
-        f"{axis} (A)": axis,
-        "blocking (A)": "blocking",
-        f"{axis} (B)": None,
-        "blocking (B)": f"of {base}" if isinstance(row["b"], str) else f"of {axis} = {base}",
-        "difference A - B": "difference",
-    }
-    cells = {narrow.get(name, name): cell for name, cell in whole.items()}
+    of_base = f"of {base}" if isinstance(row["b"], str) else f"of {axis} = {base}"
+    cells = {}
+    for name, cell in whole.items():
+        if name in (f"{axis} (base)", "blocking (base)"):
+            continue
+        cells["difference" if name == "difference from base" else name] = cell
+        if name == "blocking":  # as in the difference: that of the value minus that of the base
+            cells[of_base] = whole["blocking (base)"]
     cells["verdict"] = Cell(verdicts.get(row["verdict"], "not shown"))
-    return {name: cell for name, cell in cells.items() if name is not None}
+    return cells
 
 
 def _side(row: Row, side: str) -> Cell:

@@ -42,5 +42,5 @@ def test_what_goes_into_a_file_has_all_columns(
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["compare", "s.toml", "path_order"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert "path_order (B)" in header
+    assert "path_order (base)" in header
     assert all(row.endswith("no difference shown") for row in rows)

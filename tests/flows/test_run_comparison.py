@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from fusion.config.config import load_config, to_ini
 from fusion_flows.command import cli
+from fusion_flows.report.tables import METHOD_BOUND
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.runs.comparison import compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -168,7 +170,7 @@ def test_what_cannot_be_compared_is_told(
     assert said in capsys.readouterr().err
 
 
-def test_a_base_is_one_of_the_runs(runs: Path) -> None:
+def test_a_base_is_one_of_the_runs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for run_id in ("aaaa00000001", "bbbb00000002", "cccc00000003"):
         simulated(runs, run_id, num_requests="200", max_iters="2")
     with pytest.raises(ArgumentError, match="cccc: is not one of the runs"):
@@ -178,6 +180,29 @@ def test_a_base_is_one_of_the_runs(runs: Path) -> None:
     assert {(row["a"], row["b"], row["difference"]) for row in found.rows} == {
         ("aaaa00000001", "bbbb00000002", 0.0)
     }
+    assert cli.main(["compare", "aaaa", "bbbb"]) == 0
+    said = capsys.readouterr()
+    assert "2 bound" in said.out
+    assert said.err == f"{METHOD_BOUND}\n"
+
+
+def test_the_base_comes_first_and_the_difference_is_from_it(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was shown as A - B, with the second run as A."""
+    simulated(runs, "aaaa00000001", k_paths=5)
+    simulated(runs, "bbbb00000002", k_paths=1)
+    assert cli.main(["compare", "aaaa", "bbbb"]) == 0
+    said = capsys.readouterr()
+    header, row, *_ = said.out.partition("\n\n")[2].splitlines()
+    assert re.split(" {2,}", header)[:6] == [
+        *("load (E)", "run (base)", "blocking (base)", "run", "blocking", "difference from base")
+    ]
+    _, base, of_base, other, of_other, difference, *_ = re.split(" {2,}", row)
+    assert (base, other) == ("aaaa00000001", "bbbb00000002")
+    assert difference.startswith("+"), "one path blocks more than the base of five"
+    assert float(difference) == pytest.approx(float(of_other) - float(of_base), abs=2e-3)
+    assert said.err == ""
 
 
 def test_files_and_templates_differ_by_their_settings(

@@ -18,6 +18,7 @@ from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page, Table
 from fusion_flows.report.pictures import pictures_of
 from fusion_flows.report.sweep_page import sweep_page
+from fusion_flows.report.tables import BOUND, METHOD_BOUND
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -93,18 +94,18 @@ def test_a_sweep_is_called_in_its_report_as_its_run_was_named(tmp_path: Path) ->
 def test_a_comparison_has_a_name_for_each_of_its_columns() -> None:
     by_paths = tables(page_of())[1]
     assert by_paths.columns == (
-        *("path_order", "load (E)", "k_paths (A)", "blocking (A)", "k_paths (B)", "blocking (B)"),
-        *("difference A - B", "interval", "n", "verdict"),
+        *("path_order", "load (E)", "k_paths (base)", "blocking (base)", "k_paths", "blocking"),
+        *("difference from base", "interval", "n", "verdict"),
     )
     first = dict(zip(by_paths.columns, (cell.text for cell in by_paths.rows[0]), strict=True))
     assert first == {
         "path_order": "km",
         "load (E)": "150",
-        "k_paths (A)": "3",
-        "blocking (A)": "0.0340",
-        "k_paths (B)": "1",
-        "blocking (B)": "0.100",
-        "difference A - B": "-0.066",
+        "k_paths (base)": "1",
+        "blocking (base)": "0.100",
+        "k_paths": "3",
+        "blocking": "0.0340",
+        "difference from base": "-0.066",
         "interval": "-0.092 to -0.045",
         "n": "3 paired",
         "verdict": "k_paths = 3 blocks less",
@@ -118,9 +119,12 @@ def test_nothing_blocked_is_the_same_bound_in_the_points_and_in_a_comparison() -
     assert all(table.file == "" for table in tables(page)), "no run has a file of them"
     of_points, compared = (
         {row[table.columns.index(name)].text for row in table.rows}
-        for table, name in zip(tables(page)[:2], ("blocking", "blocking (A)"), strict=True)
+        for table, name in zip(tables(page)[:2], ("blocking", "blocking (base)"), strict=True)
     )
     assert of_points == compared == {"< 0.012"}
+    assert BOUND in tables(page)[0].caption
+    assert METHOD_BOUND in tables(page)[1].caption
+    assert not any(BOUND in one.caption or METHOD_BOUND in one.caption for one in tables(page_of()))
 
 
 def test_a_number_on_an_axis_is_written_as_a_person_writes_it() -> None:
