@@ -222,7 +222,8 @@ def bit_rates_table(rows: Sequence[Row], load: float) -> Table:
         for row in (by_blocking(asked) if many else asked)
     ]
     order = ", by the lower end of the interval" if many else ""
-    return _table(f"Bit rates at {load:g} E{order}.", cells, _BRIEF, "output/bit_rates.csv")
+    caption = f"Bit rates at {load:g} E{order}.{_bound_told(cells)}"
+    return _table(caption, cells, _BRIEF, "output/bit_rates.csv")
 
 
 def links_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) -> Table:
@@ -257,7 +258,7 @@ def failures_table(rows: Sequence[Row]) -> Table:
         "Blocking by phase of the failure. The connections that were interrupted, switched to their backup "
         "and restored, over all phases, are in the row during."
     )
-    return _table(caption, cells, 3 * _BRIEF, "output/failures.csv")
+    return _table(caption + _bound_told(cells), cells, 3 * _BRIEF, "output/failures.csv")
 
 
 def availability_table(rows: Sequence[Row]) -> Table:

@@ -20,7 +20,7 @@ from fusion_flows.report.page import Page, Picture, Section, Table, Terms
 from fusion_flows.report.pictures import pictures_of, write_pictures
 from fusion_flows.report.results import read_results
 from fusion_flows.report.run_page import run_page
-from fusion_flows.report.tables import links_table
+from fusion_flows.report.tables import BOUND, bit_rates_table, failures_table, links_table
 from fusion_flows.report.worst import first_path, worst_pair
 from fusion_flows.rundir.directory import RunDirectory
 
@@ -332,3 +332,13 @@ def test_the_offered_load_is_told_where_it_is_not_the_nominal_one(
     assert [row[1].text for row in points.rows] == ["96.18", "109.9", "123.7"]
     lines = results(read_results(short.run).points).splitlines()[1:]
     assert [line.partition("offered: ")[2] for line in lines] == ["96.18 E", "109.9 E", "123.7 E"]
+
+
+def test_a_bound_is_explained_in_each_table_that_has_one(page: Page, idle: Done) -> None:
+    assert not any(BOUND in one.caption for one in tables(page))
+    rows = read_results(idle.run).bit_rates
+    load = float(rows[0]["erlang"])
+    assert BOUND in tables(run_page(*idle, ""))[0].caption
+    assert BOUND in bit_rates_table(rows[:3], load).caption
+    tolls = dict.fromkeys(("interrupted", "switched", "restored"))
+    assert BOUND in failures_table([{**rows[0], "phase": "before", **tolls}]).caption
