@@ -12,6 +12,7 @@ _SHOWN_PROBLEMS = 100
 _WHOLE = 1e15  # up to here a float is written as an integer
 _ALIKE = 0.7  # of difflib's ratio
 _A_WORD = 5  # letters; shorter ones mean something else as often
+_A_START = 4
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
@@ -79,15 +80,17 @@ def brief(value: object) -> object:
 
 
 def closest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name most like this one, or the only one of which it is a word; or None.
+    """Return the valid name most like this one, or the only one of which it is a word or the start; or None.
 
     Names that have little more in common than some letters mislead: load is not o_band.
     """
     by_lower = {choice.lower(): choice for choice in valid}
     matches = get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=_ALIKE)
-    if not matches and len(name) >= _A_WORD:  # grooming is is_grooming_enabled
-        having = [choice for choice in by_lower if name.lower() in choice.split("_")]
-        matches = having if len(having) == 1 else []
+    if not matches:  # grooming is is_grooming_enabled, util is utilisation
+        word = name.lower()
+        having = [one for one in by_lower if len(word) >= _A_WORD and word in one.split("_")]
+        starting = [one for one in by_lower if len(word) >= _A_START and one.startswith(word)]
+        matches = next((those for those in (having, starting) if len(those) == 1), [])
     return by_lower[matches[0]] if matches else None
 
 

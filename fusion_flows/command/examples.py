@@ -212,6 +212,8 @@ EXAMPLES: dict[str, str] = {
 _USUAL = "0 success, 2 invalid command or input file, 130 interrupted by Ctrl-C, 1 any other error."
 
 EXIT_CODES: dict[str, str] = {
+    "up": "0 ended by Ctrl-C or another signal, 2 invalid command, 1 it cannot start, the server or the "
+    "worker has ended by itself, or any other error.",
     "run": "0 complete, 2 invalid settings, or --resume of a complete run (nothing was started), 130 "
     "interrupted by Ctrl-C (results so far are kept), 1 any other error.",
     "sweep": "0 complete, 2 invalid sweep (nothing was started), 130 interrupted by Ctrl-C, 1 points failed, "
@@ -226,7 +228,8 @@ EXIT_CODES: dict[str, str] = {
 
 FIRST_STEPS = f"""First steps:
 
-  fusion run quick                       # simulate NSFNET here; half a minute
+  fusion run quick                       # simulate NSFNET here, in a few seconds,
+                                         # the first time half a minute longer
   fusion templates                       # other templates to start from
   fusion run my.ini                      # your own settings
   fusion sweep my_sweep.toml             # many points, each computed once

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from cyclopts import CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from pydantic import ValidationError
 
 from fusion.config.config import ConfigError
@@ -14,7 +21,7 @@ from fusion.config.overrides import OVERRIDES
 from fusion.config.problems import show
 from fusion.config.sections import HOME
 from fusion.sweep.store import StoreError
-from fusion_flows.command import catalogue, run_here, sweeps, up
+from fusion_flows.command import catalogue, misread, run_here, sweeps, up
 from fusion_flows.command.examples import SUMMARIES
 from fusion_flows.command.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from fusion_flows.command.other_files import misplaced
@@ -82,7 +89,11 @@ def told(error: Exception, verb: str, given: Mapping[str, Any]) -> int | None:
 
 def _misused(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
-        return f"too many words: {' '.join(error.unused_tokens or ())}"
+        return misread.too_many(error, _verb(error).strip())
+    if isinstance(error, CoercionError):
+        return misread.not_read(error)
+    if isinstance(error, MissingArgumentError):
+        return misread.too_few(error)
     if isinstance(error, UnknownCommandError):
         return _unknown_verb(error)
     if isinstance(error, UnknownOptionError):

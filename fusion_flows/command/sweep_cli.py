@@ -167,8 +167,8 @@ def _compare(
     """Compare blocking at each load along an axis of a sweep, or between runs.
 
     Only existing results are used. The difference is blocking minus that of the base. Replications that
-    served the same requests are paired (common random numbers). For runs, the settings that differ are
-    listed and all curves are drawn in one picture.
+    served the same requests are paired (common random numbers). For runs, a verdict in one line comes
+    first, then the settings that differ; all curves are drawn in one picture.
 
     Args:
         what: TOML or JSON file with a sweep; or a run: its id (the first 4 digits are enough) or name.
@@ -203,6 +203,7 @@ def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
     if json:
         print_json({**found._asdict(), "pictures": pictures})
         return DONE
+    print(f"{printable(found.headline)}\n")
     if found.settings:
         rows = [(key, *map(format_value, values)) for key, values in found.settings.items()]
         print_table(("setting", *found.runs), rows)
@@ -212,9 +213,7 @@ def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
     if found.rows:
         _print_comparison(found.rows, RUN)
         _print_warnings(found.warnings)
-    else:
-        print("They have no load in common.")
-    print()
+        print()
     for path in pictures:
         print(path)
     return DONE

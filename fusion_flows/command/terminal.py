@@ -62,7 +62,8 @@ def print_submitted(submitted: "Submitted") -> None:
     print(f"{submitted.run_id}  {submitted.name}  {submitted.url}")
     if not submitted.workers_online:
         print_note("No worker is online: the run waits until one is, as by `fusion up`.")
-    print_note(f"`fusion logs --follow {submitted.run_id}` follows it.")
+    run = submitted.run_id
+    print_note(f"`fusion logs --follow {run}` follows it, `fusion show {run}` shows its results.")
 
 
 def print_table(

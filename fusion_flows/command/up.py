@@ -160,8 +160,9 @@ def up(
 ) -> None:
     """Start a Prefect server and a simulation worker; Ctrl-C stops both.
 
-    If PREFECT_API_URL names a server, only the worker is started. Runs that are running when it stops keep
-    their finished replications; waiting runs are still waiting at the next start.
+    Ctrl-C is its usual end, with exit code 0. If PREFECT_API_URL names a server, only the worker is started.
+    Runs that are running when it stops keep their finished replications; waiting runs are still waiting at
+    the next start.
 
     Args:
         max_concurrent_runs: Number of runs that may run at the same time; others wait. Remembered for the
@@ -212,6 +213,7 @@ def up(
                     time.sleep(_LOOK_SECONDS)
             finally:
                 parts.end()
+        say("Ended.")
     except _Stop:
         say("Ended before everything was up.")
     except OSError as error:

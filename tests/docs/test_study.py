@@ -19,6 +19,17 @@ ROW = re.compile(
 )
 
 
+def test_the_example_names_its_page_by_title_and_place() -> None:
+    remarks = (ROOT / "examples" / "path_orders.toml").read_text().split("template =")[0]
+    said = " ".join(remarks.replace("#", " ").split())
+    (found,) = re.findall(r'"([^"]+)", (docs/\S+\.md) in its repository', said)
+    assert (ROOT / found[1]).read_text().startswith(f"# {found[0]}\n")
+    for example in (ROOT / "examples").rglob("*.*"):
+        if example.suffix in (".toml", ".py"):  # no other names a page as if it were beside it
+            pages = re.findall(r"docs/\S+\.md(?! in its repository)", example.read_text())
+            assert pages == [], example
+
+
 def test_the_page_says_what_the_program_finds() -> None:
     page = (ROOT / "docs" / "study_path_orders.md").read_text()
     written = {(row["order"], float(row["load"])): row for row in ROW.finditer(page)}

@@ -32,7 +32,7 @@ import pytest
 from fusion.config.config import ConfigError, load_config, to_ini
 from fusion.config.sections import DEFAULTS, HOME, SECTIONS
 from fusion.config.templates import template_names
-from fusion_flows.command import cli, submission
+from fusion_flows.command import cli, misread, submission
 from fusion_flows.command.other_files import TAKEN
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.rundir import directory as rundir
@@ -173,6 +173,17 @@ for words in (["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], [
     assert "quick is valid: nsfnet_deeprmsa (14 nodes, 22 links)" in done.stdout
 
 
+def test_how_long_the_first_run_takes_is_the_same_everywhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = "in a few seconds, the first time half a minute longer"
+    assert cli.main(["templates"]) == 0
+    assert said in capsys.readouterr().out
+    assert cli.main(["--help"]) == 0
+    steps = capsys.readouterr().out.partition("First steps:")[2]
+    assert said in " ".join(steps.replace("#", " ").split())
+
+
 def test_the_script_is_installed() -> None:
     (script,) = metadata.entry_points(group="console_scripts", name="fusion")
     assert script.load() is cli.main
@@ -225,6 +236,11 @@ def test_lists_of_templates_and_topologies(
         (["runs", "--state", "runing"], "did you mean 'Running'"),
         (["runs", "--since", "tuesday"], "since tuesday: must be a time ago such as 90m"),
         (["run"], "name a template"),
+        (
+            ["plot", "examples/path_orders.toml", "--metric", "block"],
+            "availability; did you mean 'blocking_probability'?",
+        ),
+        (["topology", "nsfnet", "--metric", "util"], "did you mean 'utilisation'?"),
         (["run", "quikc"], "did you mean 'quick'"),
         (["run", "quick", "--resume", "1234"], "leave the others out"),
         (["cancel"], "name a run"),
@@ -234,7 +250,36 @@ def test_lists_of_templates_and_topologies(
         (["set-up", "--max-concurrent-runs", "0"], "must be 1 or more"),
         (["up", "--max-concurrent-runs", "0"], "must be 1 or more"),
         (["up", "--port", "99999"], "must be 1 to 65535"),
-        (["run", "quick", "more"], "too many words: more"),
+        (
+            ["run", "quick", "more"],
+            "too many words: more; a change of the settings (KEY=VALUE) goes",
+        ),
+        (["examples", "ex"], "too many words: ex; a folder goes after --to\n"),
+        (["topology", "nsfnet", "figures"], "too many words: figures; a folder goes after --to, a"),
+        (["runs", "running"], "too many words: running; a state goes after --state, a name goes"),
+        (["diff", "quick", "deeprmsa", "more"], "too many words: more\n"),
+        (["loads-at", "s.toml", "1%"], "TARGET 1%: must be a number, such as 0.01; 1% is 0.01\n"),
+        (["loads-at", "s.toml", "low"], "TARGET low: must be a number, such as 0.01\n"),
+        (["loads-at", "s.toml"], "TARGET needs a number, such as 0.01\n"),
+        (
+            ["plot", "s.toml", "--target", "5 %"],
+            "--target 5 %: must be a number, such as 0.01; 5 % i",
+        ),
+        (
+            ["plot", "s.toml", "--limits", "0", "b"],
+            "--limits b: must be two numbers, such as 0.0001",
+        ),
+        (["plot", "s.toml", "--limits", "0"], "--limits needs two numbers, such as 0.0001 0.1\n"),
+        (
+            ["plot", "s.toml", "--eps=maybe"],
+            "--eps=maybe: --eps takes no value; leave =maybe out\n",
+        ),
+        (["plot", "s.toml", "--heat-map", "erlang"], "--heat-map needs 2 values\n"),
+        (["runs", "--limit", "many"], "--limit many: must be a whole number, such as 50\n"),
+        (["logs", "9f0f", "-n", "x"], "-n x: must be a whole number, such as 20\n"),
+        (["runs", "--limit"], "--limit needs a whole number, such as 50\n"),
+        (["runs", "--name"], "--name needs a value\n"),
+        (["plan"], "FILE is missing\n"),
         (
             ["run", "quick", "--overrides", "none.json"],
             "overrides = none.json: there is no such file",
@@ -269,6 +314,59 @@ def test_bad_words_are_told_in_a_paragraph(
     assert told in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+_PYTHON = re.compile(r"\b(?:float|int|bool|str|list|tuple|None|convert|coerc\w*)\b")
+
+
+def test_of_every_number_of_a_verb_it_is_known_what_it_may_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tried = 0
+    for verb, function in verbs():
+        positional: list[str] = []
+        for each in inspect.signature(function, eval_str=True).parameters.values():
+            is_word = each.kind is each.POSITIONAL_ONLY
+            numbers = misread._allowed(each.name, each.annotation)
+            if numbers is not None:
+                *_, example = numbers.partition(", such as ")
+                count = len(example.split())
+                option = f"--{each.name.replace('_', '-')}"
+                bad = positional if is_word else ["1"] * words_of(function) + [option]
+                words = [verb, *bad, *["1,5x"] * count]
+                assert cli.main(words) == 2
+                said = capsys.readouterr().err
+                assert f"1,5x: must be {numbers}\n" in said, words
+                assert not _PYTHON.search(said.splitlines()[0]), said
+                assert all(float(number) >= 0 for number in example.split())
+                tried += 1
+            if is_word:
+                positional.append("1")
+    assert tried > 15
+
+
+def test_the_options_that_stand_for_words_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    names = dict(verbs())
+    for verb, options in misread.OPTIONS.items():
+        assert verb in names
+        assert cli.main([verb, "--help"]) == 0
+        said = capsys.readouterr().out
+        for option, _ in options:
+            assert re.search(rf"^ +.*{option}\b", said, re.MULTILINE), (verb, option)
+
+
+def verbs() -> Iterator[tuple[str, Callable[..., int]]]:
+    for modules in cli._GROUPS.values():
+        for module, names in modules.items():
+            found = importlib.import_module(f"fusion_flows.command.{module}")
+            for verb in names:
+                yield verb, getattr(found, f"_{verb.replace('-', '_')}")
+
+
+def words_of(function: Callable[..., int]) -> int:
+    """Return how many words a verb needs."""
+    each = inspect.signature(function).parameters.values()
+    return sum(one.kind is one.POSITIONAL_ONLY and one.default is one.empty for one in each)
 
 
 NETWORK = '{"nodes": [{"id": 1}, {"id": 2}], "links": [{"source": 1, "target": 2, "length": 9}]}'

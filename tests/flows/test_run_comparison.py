@@ -80,7 +80,10 @@ def test_runs_are_compared_load_by_load(runs: Path, capsys: pytest.CaptureFixtur
 
     assert cli.main(["compare", "aaaa", "bbbb", "--base", "bbbb"]) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[1].split() == ["routing_settings.k_paths", "5", "1"]
+    verdict = compare_runs("aaaa", "bbbb", base="bbbb").headline
+    assert shown[:2] == [verdict, ""]
+    assert verdict.startswith(("Less blocking", "Blocking", "No "))
+    assert shown[3].split() == ["routing_settings.k_paths", "5", "1"]
     assert cli.main(["diff", "aaaa", "cccc"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["simulation_settings.seed", "0", "7"] in rows
@@ -173,7 +176,7 @@ def test_what_cannot_be_compared_is_told(
 def test_a_base_is_one_of_the_runs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for run_id in ("aaaa00000001", "bbbb00000002", "cccc00000003"):
         simulated(runs, run_id, num_requests="200", max_iters="2")
-    with pytest.raises(ArgumentError, match="cccc: is not one of the runs"):
+    with pytest.raises(ArgumentError, match="--base cccc: is not one of the runs"):
         compare_runs("aaaa", "bbbb", base="cccc")
     found: Any = compare_runs("aaaa", "bbbb", base="bbbb")
     assert found.settings == {}

@@ -93,6 +93,22 @@ def test_a_sweep_is_handed_to_a_worker_and_shown_as_other_runs_are(
     assert all("mine" in each and "default" not in each for each in titles)
 
 
+@pytest.mark.parametrize("words", [["sweep", "sweep.toml"], ["run", "mine.ini"]])
+def test_what_is_handed_to_a_worker_is_shown_by_the_command_that_is_named(
+    words: list[str], worker: Prefect, tmp_path: Path
+) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    (tmp_path / "mine.ini").write_text(MINE)
+    done = called(worker, tmp_path, *words, "--detach")
+    assert done.returncode == 0, done.stderr
+    run_id = done.stdout.split()[0]
+    assert f"`fusion logs --follow {run_id}` follows it" in done.stderr
+    named = re.search(r"`fusion (show [0-9a-f]{12})` shows its results\.\n", done.stderr)
+    assert named, done.stderr
+    worker.finished(worker.newest()["id"])
+    assert "blocking" in fusion(worker, tmp_path, *named[1].split())
+
+
 def test_a_sweep_that_was_ended_goes_on_by_the_command_that_is_told(
     worker: Prefect, tmp_path: Path
 ) -> None:

@@ -66,7 +66,7 @@ class Up:
 
     def is_up(self) -> bool:
         assert self.process.poll() is None, self.said()
-        return "Ctrl-C ends" in self.said()
+        return "Ctrl-C stops" in self.said()
 
     def processes(self) -> list[psutil.Process]:
         """Return all living processes that have our PREFECT_HOME, whoever their parent is."""
@@ -203,6 +203,7 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
     wait_for(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 2, 40, "replications")
     os.killpg(one.process.pid, signal.SIGINT)
     assert one.process.wait(60) == 0, one.said()
+    assert one.said().splitlines()[-2:] == ["Ending the server ...", "Ended."]
     assert one.processes() == []
     assert simulators(folder) == []
     states = one.states()
@@ -255,6 +256,7 @@ def test_at_a_server_of_others_only_the_own_worker_ends(
     hurried.process.send_signal(signal.SIGINT)  # a second signal
     assert hurried.process.wait(15) == 0
     assert "at once" in hurried.said()
+    assert hurried.said().endswith("\nEnded.\n")
     assert dying.process.wait(30) == 1
     assert "the worker has ended by itself with exit code 137" in dying.said()
     assert str(tmp_path / "dying" / "prefect" / "fusion-up" / "worker.log") in dying.said()
@@ -275,7 +277,7 @@ def test_what_waited_goes_on_and_a_kill_leaves_nothing(folder: Path, ended: list
     ended.append(one)
     runs = folder / "elsewhere"
     wait_for(
-        lambda: any(simulating(path) for path in runs.glob("*")) and "Ctrl-C ends" in one.said(),
+        lambda: any(simulating(path) for path in runs.glob("*")) and "Ctrl-C stops" in one.said(),
         120,
         "the run that waited",
     )

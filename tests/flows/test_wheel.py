@@ -231,7 +231,7 @@ def test_the_wheel_works_in_an_empty_folder(
 
     def is_up() -> bool:
         assert up.poll() is None, said.read_text()
-        return "Ctrl-C ends" in said.read_text()
+        return "Ctrl-C stops" in said.read_text()
 
     wait_for(is_up, 180, "fusion up")
     run("fusion set-up")
