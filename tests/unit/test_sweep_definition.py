@@ -122,14 +122,14 @@ def test_steps_are_exact() -> None:
         ),
         (
             {"template": "quick", "where": "open('/etc/passwd')"},
-            ["there is no function open; there are abs, min, max, round"],
+            ["unknown function open; available: abs, min, max, round"],
         ),
         ({"template": "quick", "where": "Max(erlang, 1) > 2"}, ["did you mean 'max'?"]),
         (
             {"template": "quick", "where": "9**9**9 > erlang"},
             ["a number or a text that is too large"],
         ),
-        ({"template": "quick", "where": "[x for x in range(9)]"}, ["no function range"]),
+        ({"template": "quick", "where": "[x for x in range(9)]"}, ["unknown function range"]),
         ({"template": "quick", "where": "'a' * 10**9 == 'b'"}, ["a text that is too large"]),
         (
             {"grid": {"path_order": ["km"], "erlang": [150]}, "where": "path_order > 1"},
