@@ -197,7 +197,8 @@ def test_the_base_comes_first_and_the_difference_is_from_it(
     simulated(runs, "bbbb00000002", k_paths=1)
     assert cli.main(["compare", "aaaa", "bbbb"]) == 0
     said = capsys.readouterr()
-    header, row, *_ = said.out.partition("\n\n")[2].splitlines()
+    _verdict, _settings, table, *_ = said.out.split("\n\n")
+    header, row, *_ = table.splitlines()
     assert re.split(" {2,}", header)[:6] == [
         *("load (E)", "run (base)", "blocking (base)", "run", "blocking", "difference from base")
     ]
