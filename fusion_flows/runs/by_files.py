@@ -34,10 +34,11 @@ from fusion_flows.runs.lookup import (
     as_ended,
     find,
     find_by_prefix,
+    in_another_folder,
+    other_folders,
     refresh,
     unknown,
 )
-from fusion_flows.server import known_folders
 from fusion_flows.server.address import ServerAwayError, connect
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
     """Return what to tell where there are no files of runs, and no server that could know others."""
     folder = rundir.absolute(runs_dir)
     elsewhere = ""
-    for other in _other_folders(runs_dir):
+    for other in other_folders(runs_dir):
         if count := len(_directories(other)):
             elsewhere = (
                 f". {other} has {counted(count, 'run')}: set FUSION_RUNS_DIR={other} to see them"
@@ -95,18 +96,11 @@ def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
     )
 
 
-def _other_folders(runs_dir: Path) -> list[Path]:
-    """Return further folders in which this machine has kept runs, the latest first."""
-    here = rundir.absolute(runs_dir)
-    others = [*reversed(known_folders.known(known_folders.RUNS)), rundir.absolute("runs")]
-    return [each for each in dict.fromkeys(others) if each != here]
-
-
 def hint_at(run_id: str, runs_dir: Path) -> str:
     """Return which other folder of runs on this machine has the directory of a run; empty: none is seen."""
     if hint := rundir.hint_at(run_id, runs_dir):
         return hint
-    has_it = (each for each in _other_folders(runs_dir) if run_id and (each / run_id).is_dir())
+    has_it = (each for each in other_folders(runs_dir) if run_id and (each / run_id).is_dir())
     folder = next(has_it, None)
     return f"in {folder}: FUSION_RUNS_DIR={shlex.quote(str(folder))} finds it" if folder else ""
 
@@ -156,13 +150,13 @@ def _elsewhere(text: str, runs_dir: Path) -> str:
 
     It is only named: what a name means must not change with what was done elsewhere before.
     """
-    for folder in _other_folders(runs_dir):
+    for folder in other_folders(runs_dir):
         found = find_by_prefix(text, folder)
         if found is None:
             known = ((one.run, _names(one.run)) for one in _directories(folder))
             found = next(iter(_called(text, known)), None)
         if found is not None:
-            return f"{folder} has {found.run_id}: set FUSION_RUNS_DIR={folder} to use it"
+            return in_another_folder(found, folder)
     return ""
 
 

@@ -15,6 +15,7 @@ from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.server import known_folders
 from fusion_flows.server.paging import PAGE, pages
 
 if TYPE_CHECKING:
@@ -420,4 +421,20 @@ def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
     names = {flow_run.name: rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent}
     ids = [rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent]
     ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:RECENT]]
+    for folder in other_folders(runs_dir):
+        if (found := find_by_prefix(text, folder)) is not None:
+            elsewhere = in_another_folder(found, folder)
+            return f"there is no run '{show(text)}' in {rundir.absolute(runs_dir)}; {elsewhere}"
     return unknown(text, names, ids)
+
+
+def other_folders(runs_dir: Path) -> list[Path]:
+    """Return further folders in which this machine has kept runs, the latest first."""
+    here = rundir.absolute(runs_dir)
+    others = [*reversed(known_folders.known(known_folders.RUNS)), rundir.absolute("runs")]
+    return [each for each in dict.fromkeys(others) if each != here]
+
+
+def in_another_folder(run: RunDirectory, folder: Path) -> str:
+    """Return that a run is in another folder, and how to have it there."""
+    return f"{folder} has {run.run_id}: set FUSION_RUNS_DIR={folder} to use it"

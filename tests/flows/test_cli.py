@@ -1241,7 +1241,7 @@ def test_names_that_are_none_or_several_are_told(
     def and_somebody_else_does_it(client: Any, flow_run_id: Any) -> None:
         worker.api("DELETE", f"flow_runs/{flow_run_id}")
 
-    monkeypatch.setattr(runs, "_delete_artifacts", and_somebody_else_does_it)
+    monkeypatch.setattr(runs, "delete_artifacts", and_somebody_else_does_it)
     late = fusion("delete", "-y", ids[1])
     assert (late.code, late.out) == (2, "")
     assert f"there is no run {ids[1]} (twin) any more" in late.err
