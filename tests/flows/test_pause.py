@@ -157,7 +157,7 @@ def test_only_of_what_ended_early_something_is_left(state: State, told: str) -> 
     with pytest.raises(RunError) as refused:
         pausing._refuse_to_resume(None, found)  # type: ignore[arg-type]
     assert str(refused.value).startswith(f"run 0123456789ab (x) {told}")
-    assert str(refused.value).endswith("what it left" if "finishes" in told else told)
+    assert str(refused.value).endswith("finishes it" if "finishes" in told else told)
 
 
 def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
