@@ -471,7 +471,8 @@ def plot(
     if base and not against:
         raise ArgumentError("--base is a value on the axis of --against: give that, too")
     if target and (against or heat_map):
-        raise ArgumentError("--target is a line in a picture of curves: leave out the other kind")
+        other = "--against" if against else "--heat-map"
+        raise ArgumentError(f"--target is a line in a picture of curves: leave it or {other} out")
     if heat_map and (load_limits or limits or legend != "below"):
         raise ArgumentError(
             "--load-limits, --limits and --legend are of curves, not of a --heat-map"

@@ -595,7 +595,7 @@ def _refuse_if_going_on(found: Found) -> None:
     if found.flow_run and found.flow_run.state and _is_going_on(found):
         raise RunError(
             f"{found.called} is {found.flow_run.state.name}: cancel it first, or "
-            "delete it with --cancel (cancel=True)"
+            "delete it with --cancel (from Python with cancel=True)"
         )
 
 
