@@ -163,8 +163,8 @@ def _runs(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list
     except ServerAwayError as error:
         if unfinished := sum(not is_complete(run) for run in here):
             kept.append(
-                f"{counted(unfinished, 'run')} in {runs_dir}: which of them others share is known to "
-                f"Prefect, and {error}"
+                f"{counted(unfinished, 'run')} in {runs_dir}: whether a later run needs their files, only "
+                f"the server knows, and {error}"
             )
         return []
     sharing = by_directory(runs_dir, flow_runs)

@@ -388,7 +388,7 @@ def _print_leftovers(leftovers: Sequence[Leftover], kept: Sequence[str]) -> None
         total = size(sum(one.size for one in leftovers))
         print(f"\n{counted(len(leftovers), 'leftover')}, {total}")
     else:
-        print("Nothing is left over.")
+        print("Nothing to remove." if kept else "Nothing is left over.")
     for one in kept:
         print_note(f"Left alone: {one}")
 

@@ -86,6 +86,11 @@ def side_by_side(rows: Sequence[Row], size: float, apart: float) -> list[tuple[R
     rows: all at the load. size: of a marker. apart: the distance to the next load, in points.
     """
     height = {id(row): float(row["estimate"] or row["ci_upper"]) for row in rows}
+    intervals = [
+        (float(row["ci_lower"]), float(row["ci_upper"]))
+        for row in rows
+        if row["estimate"] and row["ci_lower"] and row["ci_upper"]
+    ]
     groups: list[list[Row]] = []
     for row in sorted(rows, key=lambda row: height[id(row)]):
         if groups and height[id(row)] <= _APART * height[id(groups[-1][-1])]:
@@ -96,8 +101,13 @@ def side_by_side(rows: Sequence[Row], size: float, apart: float) -> list[tuple[R
     for group in groups:
         bounds = [row for row in group if row["estimate"] == 0]
         step = min(1.15 * size, 0.6 * apart / len(group))
-        # Estimates stay where they are: bounds beside them begin at their right.
-        first = -(len(bounds) - 1) / 2 if len(bounds) == len(group) else 1.0
+        # Estimates and their intervals stay where they are: bounds that would hide one begin at its right.
+        hides = len(bounds) < len(group) or any(
+            lower / _APART <= height[id(row)] <= upper * _APART
+            for row in bounds
+            for lower, upper in intervals
+        )
+        first = 1.0 if hides else -(len(bounds) - 1) / 2
         moved += [(row, (first + number) * step) for number, row in enumerate(bounds)]
     return moved
 

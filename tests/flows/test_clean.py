@@ -181,7 +181,7 @@ def test_a_young_run_that_did_not_succeed_is_named_with_the_age_that_keeps_it(
     complete = run_id_of(UUID(server.named(f"{tmp_path} complete")))
 
     done = clean("--dry-run")
-    assert done.stdout == "Nothing is left over.\n"
+    assert done.stdout == "Nothing to remove.\n"
     assert done.stderr == (
         "Left alone: 1 unsuccessful run in use less than 1 week ago (--older-than changes that): "
         f"{young.name} Cancelled: {tmp_path} young\n"

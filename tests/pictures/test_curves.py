@@ -132,6 +132,16 @@ def test_equal_bounds_lie_side_by_side_and_aside_of_estimates() -> None:
     assert min(across[200]) == pytest.approx(centre[200], abs=0.1)
 
 
+@pytest.mark.parametrize("lower", [BOUND, 15 * BOUND])
+def test_a_bound_hides_no_interval(lower: float) -> None:
+    rows = [point(100, 20 * BOUND, k_paths=1) | {"ci_lower": lower}, point(100, 0.0, k_paths=2)]
+    (place,) = draw(rows, "k_paths").axes
+    (bound,) = (line for line in place.lines if line.get_marker() == "s")
+    ((x, _),) = bound.get_transform().transform(bound.get_xydata())
+    aside = x - place.transData.transform((100, 1e-3))[0]
+    assert (aside > 2) == (lower == BOUND), "beside an interval that reaches down to it"
+
+
 @pytest.mark.parametrize(
     "rows",
     [
