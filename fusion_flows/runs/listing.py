@@ -461,8 +461,9 @@ def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, 
     is_run = directory is not None and not directory.sweep.exists()  # a sweep has other columns
     if directory is not None and is_run and (rows := read_rows(directory.points)):
         return rows
+    of_files = _sweep_points(directory) if directory is not None and not is_run else []
     if client is None:
-        return _sweep_points(directory) if directory is not None and not is_run else []
+        return of_files
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     run_ids = rundir.run_ids_of(found.flow_run.id) if found.flow_run else {found.run_id}
@@ -471,7 +472,7 @@ def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, 
         if isinstance(artifact.data, str):
             shown_rows: list[dict[str, Any]] = json.loads(artifact.data)
             return shown_rows
-    return []
+    return of_files  # of a sweep that this server does not know
 
 
 def _sweep_points(directory: RunDirectory) -> list[dict[str, Any]]:

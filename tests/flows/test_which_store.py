@@ -24,6 +24,8 @@ from fusion_flows.server import address as server_address
 from fusion_flows.server.address import LivingServer, ServerFile
 from fusion_flows.server.settings import Settings
 
+from .prefect_server import Prefect
+
 URL = "http://127.0.0.1:1/api"
 SWEEP = """
 template = "quick"
@@ -256,6 +258,25 @@ def test_the_points_of_a_sweep_are_shown_from_its_files_as_prefect_shows_them(
     assert json.loads(capsys.readouterr().out)["points"] == prefect
     assert main(["show", "0123"]) == 0
     assert "path_order  load (E)  blocking" in capsys.readouterr().out
+
+
+def test_the_points_of_a_sweep_are_shown_with_a_server_that_does_not_know_it(
+    here: Path, server: Prefect
+) -> None:
+    run = here / "runs" / "0123456789ab"
+    run.mkdir(parents=True)
+    sweep, states, _ = sweeps.states_of("s.toml", Store(here.parent / "there" / "runs" / "store"))
+    (run / "sweep.json").write_text(sweep.model_dump_json())
+    write_tables(run / "output", states, sweep.axes)
+    done = subprocess.run(
+        [sys.executable, "-m", "fusion_flows.command.cli", "show", "0123", "--json"],
+        env={**server.environment, "FUSION_RUNS_DIR": str(here / "runs")},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["points"]) == len(states)
 
 
 def test_stores_are_known_once_each_and_not_without_end(here: Path) -> None:
