@@ -2,8 +2,8 @@
 
 numba optimises each function with all that it calls and makes machine code of it, and then links it into all
 its callers, where the same is done to it again. Nobody runs the machine code of a function that only
-compiled code calls. Here it is lowered and linked, so that an event loop is optimised once, as a whole: two
-thirds of the time to compile, and code that is at least as fast.
+compiled code calls. Here it is lowered and linked, so that an event loop is optimised once, as a whole:
+little more than half of the time to compile, and code that is as fast.
 """
 
 from __future__ import annotations

@@ -455,15 +455,19 @@ def _setting(found: Found) -> str:
 
 
 def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, Any]]:
+    """Return the points of a run from its files, of a sweep as Prefect shows them, else from its files."""
     from fusion_flows.report.results import read_rows
 
     directory = found.directory
-    is_run = directory is not None and not directory.sweep.exists()  # a sweep has other columns
-    if directory is not None and is_run and (rows := read_rows(directory.points)):
+    is_sweep = directory is not None and directory.sweep.exists()  # which has other columns
+    if directory is not None and not is_sweep and (rows := read_rows(directory.points)):
         return rows
-    of_files = _sweep_points(directory) if directory is not None and not is_run else []
-    if client is None:
-        return of_files
+    if client is not None and (rows := _points_in_prefect(client, found)):
+        return rows
+    return _sweep_points(directory) if directory is not None and is_sweep else []
+
+
+def _points_in_prefect(client: "SyncPrefectClient", found: Found) -> list[dict[str, Any]]:
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     run_ids = rundir.run_ids_of(found.flow_run.id) if found.flow_run else {found.run_id}
@@ -472,7 +476,7 @@ def _points(client: "SyncPrefectClient | None", found: Found) -> list[dict[str, 
         if isinstance(artifact.data, str):
             shown_rows: list[dict[str, Any]] = json.loads(artifact.data)
             return shown_rows
-    return of_files  # of a sweep that this server does not know
+    return []
 
 
 def _sweep_points(directory: RunDirectory) -> list[dict[str, Any]]:

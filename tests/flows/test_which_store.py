@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from fusion.results.outcome import Outcome
+from fusion.sweep.definition import Sweep
+from fusion.sweep.point_state import PointState
 from fusion.sweep.points import sweep_points
 from fusion.sweep.results import point_rows, write_tables
 from fusion.sweep.store import OutcomeWriter, Store
@@ -245,14 +247,20 @@ def test_a_sweep_of_a_run_directory_goes_on_in_the_store_of_its_run(
     assert not list(here.glob("**/outcomes"))
 
 
-def test_the_points_of_a_sweep_are_shown_from_its_files_as_prefect_shows_them(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def swept(here: Path) -> tuple[Sweep, list[PointState]]:
+    """Make the run directory of a sweep as it is at its end."""
     run = here / "runs" / "0123456789ab"
     run.mkdir(parents=True)
     sweep, states, _ = sweeps.states_of("s.toml", Store(here.parent / "there" / "runs" / "store"))
     (run / "sweep.json").write_text(sweep.model_dump_json())
     write_tables(run / "output", states, sweep.axes)
+    return sweep, states
+
+
+def test_the_points_of_a_sweep_are_shown_from_its_files_as_prefect_shows_them(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep, states = swept(here)
     prefect = json.loads(table(point_rows(states, [sweep.metric]), sweep, "incomplete"))
     assert main(["show", "0123", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["points"] == prefect
@@ -263,11 +271,7 @@ def test_the_points_of_a_sweep_are_shown_from_its_files_as_prefect_shows_them(
 def test_the_points_of_a_sweep_are_shown_with_a_server_that_does_not_know_it(
     here: Path, server: Prefect
 ) -> None:
-    run = here / "runs" / "0123456789ab"
-    run.mkdir(parents=True)
-    sweep, states, _ = sweeps.states_of("s.toml", Store(here.parent / "there" / "runs" / "store"))
-    (run / "sweep.json").write_text(sweep.model_dump_json())
-    write_tables(run / "output", states, sweep.axes)
+    _, states = swept(here)
     done = subprocess.run(
         [sys.executable, "-m", "fusion_flows.command.cli", "show", "0123", "--json"],
         env={**server.environment, "FUSION_RUNS_DIR": str(here / "runs")},
