@@ -80,7 +80,7 @@ GLOSSARY: tuple[Term, ...] = (
         "Confidence interval",
         "A range computed from the replications so that, over many repetitions, it contains the true value "
         "in the stated share of cases, 95 % by default. Here it is Student's t over replications, for "
-        "probabilities on the logit scale. [What an interval says](statistics.md) has the measured coverage.",
+        "probabilities on the logit scale. [What an interval means](statistics.md) has the measured coverage.",
         f"{_LAW}, ch. 4",
         forms=("interval", "intervals"),
     ),
