@@ -9,8 +9,8 @@ from fusion_flows.report.terms import GLOSSARY
 TARGET = Path(__file__).with_name("glossary.md")
 HEAD = """# Glossary
 
-The terms of this documentation, of reports and of tables, each with a source. A report explains those that
-it uses at its end. The words for parts of the program, such as run, store and template, are in
+The terms of this documentation, of reports and of tables, each with a source. Each report ends with
+those that it uses. The words for parts of the program, such as run, store and template, are in
 [DESIGN.md](../DESIGN.md#nouns).
 
 This page is made from `fusion_flows/report/terms.py` by `python docs/make_glossary.py`.

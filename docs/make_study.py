@@ -20,9 +20,10 @@ TEXT = """# Path orders and the number of candidate paths on NSFNET
 
 *Which order of the candidate paths carries more traffic, and how many candidates are worth it?* The
 heuristics with which learned policies are compared often take five candidates in the order of their km.
-Later work found that taking the fewest hops first, and more candidates, blocks much less, so a learned
-policy that beats the first heuristic may lose to the second. Here is that comparison with intervals, on
-the settings of the MaskRSA study:
+Later work (M. Doherty, A. Beghelli, J. Opt. Commun. Netw. 17, 2025, D1) found that ordering the
+candidates by hops, and taking more of them, blocks much less; so a learned policy that beats the first
+heuristic may lose to the second. Here is that comparison with intervals, in the setting of the MaskRSA
+study:
 
 | | |
 |---|---|
@@ -33,7 +34,7 @@ the settings of the MaskRSA study:
 | policy | candidates in order, first fit |
 | loads | 80 to 160 Erlang |
 | varied | order: `km`, `hops`, `hops_per_bit` (hops divided by bits per symbol); k = 1, 2, 5, 10, 50 |
-| length | 100,000 requests a replication, plus warm-up; until the 95 % interval is ± 3 % or ± 10⁻⁵ |
+| length | replications of 100,000 requests, plus warm-up, until the 95 % interval is within ± 3 % or ± 10⁻⁵ |
 
 The sweep is [examples/path_orders.toml](../examples/path_orders.toml). `python docs/make_study.py` makes
 this page, after computing the points that are not in the store yet; by hand:
@@ -52,21 +53,23 @@ fusion loads-at examples/path_orders.toml 0.01
 {loads}
 
 With five candidates the other two orders carry over a fifth more load than `km`; with fifty the orders
-hardly differ. Ten candidates by km carry a little more than five by hops. `hops_per_bit` carries most
-for every k, but with k of 5 and more only a few per cent more than `hops`.
+hardly differ. Ten candidates by km carry a little more than five by hops. `hops_per_bit` carries
+the most for every k, but for k of 5 and more only a few per cent more than `hops`.
 
 ## Which order blocks less
 
 Differences between the blocking probability of each order and that of `km`, paired replication by
-replication, in percent of the requests; the intervals at one k and load hold simultaneously with 95 %.
+replication, in percent of the requests; the intervals at one k and load hold simultaneously at the
+95 % level.
 
 {verdicts}
 
 ## Comparison with the published figures
 
-All with five candidates; published figures have their standard deviation over ten environments. The
-published programs count from an empty network or soon after, which makes their figures too low by up to
-15 %, and break ties between equal paths differently, which changes the `km` figures at low loads most.
+All with five candidates; published figures are given with their standard deviation over ten
+environments. The published programs count from an empty network on, or from soon after, which makes
+their figures too low by up to 15 %, and break ties between equal paths differently, which changes the
+`km` figures most at low loads.
 
 {published}
 """

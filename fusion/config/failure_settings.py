@@ -50,7 +50,7 @@ class FailureSettings(Section):
         default="none",
         description="What fails: link: one link; node: all links of a node; srlg: a group of links that "
         "share a risk; geo: a region (all links of the nodes near a centre, or all links that pass near a "
-        "point); random: each link independently, again and again at random times from the start.",
+        "point); random: each link, independently and repeatedly, at random times from the start.",
     )
     t_fail_arrival_index: Annotated[int, Field(ge=-1, le=10**12), Integer] = Field(
         default=-1,
@@ -93,8 +93,8 @@ class FailureSettings(Section):
     )
     geo_radius_km: Annotated[float, Field(ge=0, le=20_000), Number] = Field(
         default=0,
-        description="Links that come nearer to the centre than this many km, taken as straight lines on "
-        "the map, fail (geo); the topology needs coordinates. 0: use geo_hop_radius.",
+        description="Links that come within this many km of the centre, taken as straight lines on the "
+        "map, fail (geo); the topology needs coordinates. 0: use geo_hop_radius.",
     )
     mtbf: Annotated[float, Field(ge=0, le=10**15), Number] = Field(
         default=0,

@@ -174,7 +174,7 @@ FEATURES: dict[str, Feature] = {
         must="must be False",
     ),
     "in part": Feature(
-        "service in part",
+        "partial service",
         _in_part,
         (
             {"can_partially_serve": True, "max_segments": 2},

@@ -100,8 +100,8 @@ class GeneralSettings(Section):
     erlang_step: Load = Field(default=300, description="Step from one load to the next, in Erlang.")
     holding_time: Annotated[float, Field(ge=1e-9, le=10**9), Number] = Field(
         default=0.2,
-        description="Mean holding time of a request, in any unit of time. The arrival rate is "
-        "load / holding time, so it scales the clock and leaves blocking as it is.",
+        description="Mean holding time of a request, in any unit of time. The arrival rate is load / "
+        "holding time, so it scales the clock and does not change blocking.",
     )
     num_requests: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
         default=10_000,
@@ -170,13 +170,13 @@ class GeneralSettings(Section):
         Word,
     ] = Field(
         default="first_fit",
-        description="Slots of a lightpath: the lowest free start slot (first_fit), the highest "
-        "(last_fit), the one in the smallest gap (best_fit), any at random (random_fit), the one whose "
-        "slots are in use on the most or the fewest links (most_used, least_used), or the lowest gap that "
-        "it fills exactly, else the lowest start slot (exact_fit). priority_first and priority_last are "
-        "first and last fit with the cores in an order that keeps neighbours apart; xt_aware takes, in "
-        "this order, the core in which the fewest lightpaths of adjacent cores use the same slots, with "
-        "first fit in some cores and last fit in their neighbours.",
+        description="Slots of a lightpath: the lowest free start slot (first_fit), the highest (last_fit), "
+        "the one in the smallest gap (best_fit), any at random (random_fit), the one whose slots are in "
+        "use on the most or the fewest links (most_used, least_used), or the lowest gap that it fills "
+        "exactly, else the lowest start slot (exact_fit). priority_first and priority_last are first and "
+        "last fit with the cores in an order that keeps neighbours apart; xt_aware takes the core in which "
+        "the fewest lightpaths of adjacent cores use the same slots (among equals, the first in this "
+        "order), with first fit in some cores and last fit in their neighbours.",
     )
     spectrum_priority: Annotated[Literal["None", "CSB", "BSC"], Word] = Field(
         default="None",
@@ -185,8 +185,8 @@ class GeneralSettings(Section):
     )
     max_segments: Annotated[int, Field(ge=1, le=100), Integer] = Field(
         default=1,
-        description="Slicing: the maximum number of lightpaths, all of one lower bit rate and on one "
-        "path, that carry a request for which there is no single lightpath; 1: no slicing.",
+        description="Slicing: the maximum number of lightpaths, all of one lower bit rate and on one path, "
+        "that carry a request for which no single lightpath fits; 1: no slicing.",
     )
     is_grooming_enabled: Annotated[bool, Flag] = Field(
         default=False,
@@ -201,7 +201,7 @@ class GeneralSettings(Section):
     fixed_grid: Annotated[bool, Flag] = Field(
         default=False,
         description="Fixed grid: each lightpath takes one slot of bw_per_slot, a channel, in a format "
-        "that reaches and whose channel_capacity is sufficient.",
+        "whose reach and channel_capacity are sufficient.",
     )
     channel_capacity: ByFormat = Field(
         default={
@@ -219,7 +219,7 @@ class GeneralSettings(Section):
         description="Dynamic lightpaths, with a snr_type. In a fixed grid a lightpath has the "
         "channel_capacity of the best format that its signal quality allows, its spare capacity can be "
         "groomed, and slices are such channels. In the flexible grid slices may have different bit rates: "
-        "each takes the highest bit rate that is not above what remains of the request.",
+        "each takes the highest bit rate that does not exceed what remains of the request.",
     )
     frag_calc_step: Annotated[int, Field(ge=1, le=10**12), Integer] = Field(
         default=1000,
@@ -274,8 +274,8 @@ class RoutingSettings(Section):
     path_order: Annotated[Literal["km", "hops", "hops_per_bit"], Word] = Field(
         default="km",
         description="What makes a path short: its km (as in FUSION), its hops, or its hops divided by the "
-        "bits per symbol of the format that reaches. Ties are broken by hops or km, then by the list of "
-        "nodes.",
+        "bits per symbol of the format that its length allows. Ties are broken by hops or km, then by the "
+        "list of nodes.",
     )
     paths_file: OptionalPath = Field(
         default="",
@@ -313,7 +313,7 @@ class SpectrumSettings(Section):
 
 
 class SnrSettings(Section):
-    """Signal quality: noise and crosstalk that, in addition to the reach, decide if a lightpath is set up."""
+    """Signal quality: noise and crosstalk that, with the reach, decide whether a lightpath is set up."""
 
     snr_type: Annotated[
         Literal["None", "snr_calc_nli", "xt_calculation", "gsnr", "snr_e2e_external_resources"],
@@ -398,7 +398,8 @@ class SnrSettings(Section):
     quality_file: OptionalPath = Field(
         default="",
         description="CSV file with the signal quality of each path, band and slot "
-        "(snr_e2e_external_resources); the page on physics in the documentation has its columns.",
+        "(snr_e2e_external_resources); its columns are described in the documentation, on the page "
+        "Physical layer.",
     )
 
 
@@ -477,7 +478,7 @@ class CompatibilitySettings(Section):
     pre_calc_mod_selection: Annotated[bool, Flag] = Field(
         default=False,
         description="FUSION's switch in [general_settings]: try a path only with the one format that its "
-        "length calls for, instead of all that reach (fusion).",
+        "length calls for, instead of all formats in reach (fusion).",
     )
     save_start_end_slots: Annotated[bool, Flag] = Field(
         default=False,
@@ -504,8 +505,8 @@ class ProtectionSettings(Section):
         default="none",
         description="Backup of a connection: none; 1plus1: a backup with its own slots; shared_backup: a "
         "backup that may share slots with other backups, as long as no single failure needs both. A "
-        "request takes the first of its k_paths pairs of disjoint paths on which both have room, or "
-        "another one by route_method and path_choice.",
+        "request takes the first of its k_paths pairs of disjoint paths on which both lightpaths fit, or "
+        "another pair if route_method or path_choice says so.",
     )
     disjointness_type: Annotated[Literal["link", "node"], Word] = Field(
         default="link",
@@ -515,7 +516,8 @@ class ProtectionSettings(Section):
     backup_slots: Annotated[Literal["own", "same"], Word] = Field(
         default="own",
         description="Slots of a backup: own: any, in the format that its path allows; same: those of the "
-        "working lightpath, in a format that reaches over both, as for one signal that is split (1plus1).",
+        "working lightpath, in a format whose reach covers both paths, as for one signal that is split "
+        "(1plus1).",
     )
     revert_to_primary: Annotated[bool, Flag] = Field(
         default=False,
@@ -547,9 +549,10 @@ class StatisticsSettings(Section):
     )
     confidence: Annotated[float, Field(ge=0.5, le=0.9999), Number] = Field(
         default=0.95,
-        description="Confidence level of the intervals. Where nothing was blocked, < is an upper bound: "
-        "-ln(1 - confidence) * 12 / requests. Blocked requests come in clusters, of up to 12 on average, so "
-        "none in so many requests says less than as many independent requests would.",
+        description="Confidence level of the intervals. Where nothing was blocked, tables show an upper "
+        "bound with <: -ln(1 - confidence) * 12 / requests. Blocked requests come in clusters, of up to 12 "
+        "on average, so no blocked request in so many is weaker evidence than it would be with independent "
+        "requests.",
     )
     relative_precision: Annotated[float, Field(ge=0.0001, le=1), Number] = Field(
         default=0.05,

@@ -80,7 +80,8 @@ GLOSSARY: tuple[Term, ...] = (
         "Confidence interval",
         "A range computed from the replications so that, over many repetitions, it contains the true value "
         "in the stated share of cases, 95 % by default. Here it is Student's t over replications, for "
-        "probabilities on the logit scale. [What an interval means](statistics.md) has the measured coverage.",
+        "probabilities on the logit scale. [What an interval means](statistics.md) has the measured "
+        "coverage.",
         f"{_LAW}, ch. 4",
         forms=("interval", "intervals"),
     ),
@@ -149,7 +150,8 @@ GLOSSARY: tuple[Term, ...] = (
     Term(
         "Generalised signal-to-noise ratio",
         "The signal power of a lightpath over the sum of amplifier noise (ASE) and nonlinear interference "
-        "(NLI), in the bandwidth of the lightpath. A modulation format works if its threshold is reached.",
+        "(NLI), in the bandwidth of the lightpath. A modulation format works if its threshold is reached. It "
+        "is a measure of what is called signal quality here, and quality of transmission (QoT) elsewhere.",
         "A. Ferrari et al., J. Opt. Commun. Netw. 12(6), 2020, C31",
         also=("GSNR",),
     ),
@@ -206,8 +208,9 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term(
         "Protection and restoration",
-        "Protection reserves a backup before a failure (1+1: with its own slots; shared: slots that several "
-        "backups may use). Restoration looks for a new path after the failure.",
+        "Protection reserves a backup before a failure (1+1: with its own slots; shared backup path "
+        "protection, SBPP: with slots that several backups may use). Restoration looks for a new path after "
+        "the failure.",
         "S. Ramamurthy, L. Sahasrabuddhe, B. Mukherjee, J. Lightw. Technol. 21(4), 2003, 870-883",
     ),
     Term(
@@ -229,6 +232,7 @@ GLOSSARY: tuple[Term, ...] = (
         "Slicing",
         "Carrying a request on several lightpaths of a lower bit rate if no single lightpath is possible.",
         "[Coming from FUSION](coming_from_fusion.md)",
+        also=("split spectrum",),
     ),
     Term(
         "Slot",
