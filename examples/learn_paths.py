@@ -1,10 +1,11 @@
 """Learn which path to take, in ten seconds: `python examples/learn_paths.py`.
 
-An agent scores each candidate path by a weighted sum of what it sees of it, and takes the best one that has
-room; on it, first fit. The weights are found by the cross-entropy method (R. Y. Rubinstein, Methodol. Comput.
+An agent scores each candidate path by a weighted sum of its features, and takes the best one that has room,
+with first fit on it. The weights are found by the cross-entropy method (R. Y. Rubinstein, Methodol. Comput.
 Appl. Probab. 1, 1999, pp. 127-190): of 64 random ones, each in an environment of its own with the same
-requests, the dozen that blocks least says where the next 64 are drawn. Then the agent meets requests that it
-has not seen, beside one that takes any path with room at random, and first fit on the first one (kspff).
+requests, the dozen that blocks least determines where the next 64 are drawn. On requests that it has not
+seen, the agent is then compared with one that takes any path with room at random, and with first fit on the
+first one (kspff).
 """
 
 from __future__ import annotations
