@@ -21,12 +21,12 @@ SOURCES = {
     "tests/fixtures/expected_results/baseline_kspf_ff/mod_formats.json",
 }
 """Name of a table that is shipped under another one, too -> where it is from."""
-HEAD = """# Config
+HEAD = """# Configuration
 
 Sections and keys of the INI file. The names are those of the original FUSION; the sections
 `traffic_settings`, `simulation_settings` and `statistics_settings` and some keys are new. FUSION's other
-keys are refused by name, with what to do instead, or reported as ignored because they cannot change a
-result.
+keys are refused by name, with advice on what to do instead, or reported as ignored because they cannot
+change a result.
 
 A template sets keys, and overrides change them: `{"general_settings": {"erlang_start": 50}}`.
 

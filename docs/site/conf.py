@@ -20,14 +20,17 @@ include_patterns = ["docs/**.md", "DESIGN.md", "CHANGELOG.md"]
 exclude_patterns = [".*", "build", "dist", "runs", "tests"]
 myst_heading_anchors = 4
 copybutton_prompt_text = "$ "
+smartquotes = False  # keys and options are to be copied as they stand
 html_theme = "furo"
 html_extra_path = ["index.html"]
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
 
 _PAGES = {
-    "Start": ("tutorial", "howto/install", "howto/upgrade", "package"),
+    "Start": ("package", "tutorial", "howto/install", "howto/upgrade"),
     "How do I ...": (
         *(
             "howto/my_topology",
