@@ -1,4 +1,4 @@
-"""The old place of `fusion.scenario.inputs`, which deployments and scripts may name."""
+"""The former location of `fusion.scenario.inputs`, which deployments and scripts may name."""
 
 from fusion.scenario.inputs import Inputs, read_inputs
 

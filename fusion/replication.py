@@ -1,4 +1,4 @@
-"""The old place of `fusion.simulation.replication`, which deployments and scripts may name."""
+"""The former location of `fusion.simulation.replication`, which deployments and scripts may name."""
 
 from fusion.simulation.replication import replicate
 

@@ -1,4 +1,4 @@
-"""The old place of `fusion_flows.flows.maintenance`, which deployments and scripts may name."""
+"""The former location of `fusion_flows.flows.maintenance`, which deployments and scripts may name."""
 
 from fusion_flows.flows.maintenance import maintenance
 

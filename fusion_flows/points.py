@@ -1,4 +1,4 @@
-"""The old place of `fusion_flows.engines.points`, which deployments and scripts may name."""
+"""The former location of `fusion_flows.engines.points`, which deployments and scripts may name."""
 
 from fusion_flows.engines.points import fusion_points
 

@@ -1,4 +1,4 @@
-"""The old place of `fusion_flows.flows.sim`, which deployments and scripts may name."""
+"""The former location of `fusion_flows.flows.sim`, which deployments and scripts may name."""
 
 from fusion_flows.flows.sim import SimResult, fusion
 

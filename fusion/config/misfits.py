@@ -1,4 +1,4 @@
-"""What of a configuration does not go with a way to use it."""
+"""Which settings of a configuration do not go with a particular use of it."""
 
 from fusion.config.features import refusals
 from fusion.config.problems import Problem

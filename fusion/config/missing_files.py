@@ -1,4 +1,4 @@
-"""Files and shipped names in a configuration that are not there, or may not be read."""
+"""Files and shipped names in a configuration that do not exist, or may not be read."""
 
 import os.path
 from collections.abc import Iterator, Mapping

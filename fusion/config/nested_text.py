@@ -1,4 +1,4 @@
-"""TOML and JSON text to nested data; a mistake is told with the line that it is in."""
+"""TOML and JSON text to nested data; mistakes are reported with their line."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a person should know of how a configuration was read, and how the log says it."""
+"""Remarks on how a configuration was read, and how they are logged."""
 
 import logging
 from collections.abc import Sequence

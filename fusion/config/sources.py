@@ -1,4 +1,4 @@
-"""Where the values of a configuration came from, and problems of its keys, which say so."""
+"""Where the values of a configuration came from, and problems of its keys, which name it."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The lightpaths that there may be on each path, as columns of `Network.width`.
+"""The lightpaths that are possible on each path, as columns of `Network.width`.
 
 Without a model of signal quality there is a column for each bit rate, in the first format that reaches. With
 one more columns follow, each a bit rate in one format, and a table says which are tried for a bit rate.

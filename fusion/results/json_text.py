@@ -1,4 +1,4 @@
-"""JSON without NaN and infinities, for which it has no word: they are null."""
+"""JSON without NaN and infinities, which it cannot express: they become null."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts of a replication when points are estimated: its sums, without arrays; and the metrics."""
+"""What is kept of a replication to estimate points: its sums, without arrays; and the metrics."""
 
 from __future__ import annotations
 

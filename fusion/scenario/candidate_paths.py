@@ -1,4 +1,4 @@
-"""The candidate paths of a configuration: which there are, in which order, and what is told of them."""
+"""The candidate paths of a configuration: which ones, in which order, and remarks about them."""
 
 from __future__ import annotations
 

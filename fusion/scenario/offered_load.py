@@ -1,4 +1,4 @@
-"""The load that a configuration offers in truth, which need not be the nominal one of its settings."""
+"""The load that a configuration actually offers, which can differ from the nominal one."""
 
 from __future__ import annotations
 

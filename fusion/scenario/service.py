@@ -1,4 +1,4 @@
-"""How requests may be served: sliced, groomed, in part, by lightpaths of some signal quality."""
+"""How requests may be served: sliced, groomed, in part, or by lightpaths of sufficient signal quality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The slices that the original FUSION serves a request by."""
+"""The slices by which the original FUSION serves a request."""
 
 from __future__ import annotations
 

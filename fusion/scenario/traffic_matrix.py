@@ -1,4 +1,4 @@
-"""The traffic matrix: who talks how much to whom, from a square of numbers, a list, or SNDlib's demands."""
+"""The traffic matrix: traffic by pair of nodes, from a square of numbers, a list, or SNDlib's demands."""
 
 import csv
 import math

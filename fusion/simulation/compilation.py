@@ -1,4 +1,4 @@
-"""What is compiled before a simulation: how it gets into the cache, and what is said about it."""
+"""What is compiled before a simulation: how it gets into the cache, and the messages about it."""
 
 from __future__ import annotations
 

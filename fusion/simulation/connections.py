@@ -1,4 +1,4 @@
-"""The simulation of requests that are sliced, groomed, served in part, or need some signal quality."""
+"""The simulation of requests that are sliced, groomed, served in part, or need sufficient signal quality."""
 
 from __future__ import annotations
 

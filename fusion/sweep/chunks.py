@@ -1,4 +1,4 @@
-"""Points in portions that one process works on for some while."""
+"""Points in portions that one process works on for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warnings of many configurations: each once, and of one kind the first few."""
+"""Warnings about many configurations: each once, and only the first few of a kind."""
 
 from __future__ import annotations
 

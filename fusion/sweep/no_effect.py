@@ -1,4 +1,4 @@
-"""What a sweep says to no effect: a key that is an axis, too, and values that are there twice."""
+"""What has no effect in a sweep: a key that is also an axis, and values that occur twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points that a store knows and has no result of: their descriptions, and their failures on file."""
+"""Points that a store knows but has no result for: their descriptions, and their failures on file."""
 
 from __future__ import annotations
 

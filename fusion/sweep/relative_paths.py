@@ -1,4 +1,4 @@
-"""Relative paths in a sweep's file start from the folder of that file, wherever in it they stand."""
+"""Relative paths in a sweep's file start from the folder of that file, wherever they occur in it."""
 
 from __future__ import annotations
 

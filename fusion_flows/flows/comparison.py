@@ -1,4 +1,4 @@
-"""The flow `fusion-compare`: runs that are there already, side by side."""
+"""The flow `fusion-compare`: existing runs, side by side."""
 
 from typing import Annotated
 from uuid import UUID

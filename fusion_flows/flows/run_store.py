@@ -1,4 +1,4 @@
-"""The store that the run of a sweep has used, so that its `sweep.json` goes on there from any folder."""
+"""The store that the run of a sweep used, so that its `sweep.json` continues there from any folder."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Fields of the forms for what most runs change: what they say, as overrides and as a sweep.
+"""Fields of the forms for what most runs change, converted to overrides and to a sweep.
 
 Each stands for keys that `overrides`, or the other keys of a sweep, can give as well. A key that is given
 twice, with two values, is refused: nothing else would tell which of them was meant.

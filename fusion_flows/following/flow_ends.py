@@ -1,4 +1,4 @@
-"""How a flow begins and ends for a person: Ctrl-C is a cancellation, and a message says everything."""
+"""How a flow begins and ends for the user: Ctrl-C is a cancellation, and one message says everything."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""The network of a run while it runs: how full its links are at the load that is simulated now."""
+"""The network of a run while it runs: how full its links are at the load that is being simulated."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The picture of a run or sweep while it goes on: drawn seldom, in a thread, so that nothing waits for it."""
+"""The picture of a run or sweep in progress: drawn seldom, in a thread, so that nothing waits for it."""
 
 import base64
 import threading

@@ -1,4 +1,4 @@
-"""Who looks on in this process while a flow goes on, such as a terminal. Prefect hears the same elsewhere."""
+"""Observers of a running flow in this process, such as a terminal. Prefect gets the same news elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The parts of a flow run, as task runs in Prefect: when each went on, and how it ended.
+"""The parts of a flow run, as task runs in Prefect: when each was running, and how it ended.
 
 Prefect's own tasks tell their states through a websocket with a thread of its own, which drops them when
 the server is away for some seconds, and for which the end of the process waits. So the same events are

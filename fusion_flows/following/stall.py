@@ -1,4 +1,4 @@
-"""A simulator that makes no progress: stopped by a signal, a debugger or a hung disk, or in a circle.
+"""A simulator that makes no progress: stopped by a signal, a debugger or a hung disk, or caught in a loop.
 
 Progress is what it writes: an event or an outcome. How long it may take until the next is not known
 before the first ones have come, and differs in a sweep; so one that computes is given more time.

@@ -1,4 +1,4 @@
-"""Names of one's own for the values on axes."""
+"""The user's own names for the values on axes."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the rows of a picture say: values on axes, numbers, and what is drawn of a row."""
+"""What the rows of a picture contain: values on axes, numbers, and what is drawn of them."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The pictures of a sweep, from what there is of it by now."""
+"""The pictures of a sweep, from its results so far."""
 
 import re
 from collections.abc import Mapping, Sequence

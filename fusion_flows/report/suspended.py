@@ -1,4 +1,4 @@
-"""How a run that is suspended goes on, as its report says."""
+"""How to resume a suspended run, as its report explains."""
 
 from uuid import UUID
 

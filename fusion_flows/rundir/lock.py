@@ -1,4 +1,4 @@
-"""The lock of a run directory: who has it goes on with the run, and nobody deletes it meanwhile."""
+"""The lock of a run directory: whoever holds it works on the run, and nobody deletes the run meanwhile."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What the progress of a run says that another has resumed, once that one is deleted.
+"""What the progress of a resumed run shows once the run that resumed it is deleted.
 
 `fusion delete` has it say what is true then; whoever deletes a run in Prefect's UI, or by its API, does not.
 """

@@ -1,4 +1,4 @@
-"""What the environment says: the `FUSION_*` variables of the flows."""
+"""Settings from the environment: the `FUSION_*` variables of the flows."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files that are not modules and come with the packages: what is deployed, and examples.
+"""Files other than modules that come with the packages: what is deployed, and examples.
 
 In a checkout they lie beside the packages, where people look for them; a wheel has them inside.
 """
