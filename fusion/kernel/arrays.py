@@ -36,6 +36,8 @@ class Network(NamedTuple):
     """float64[path]: added to the score of the path when paths are ranked, see `routing`."""
     spectrum: Words
     """uint64[plane, link, word]: the free slots of an empty network; planes in order of search."""
+    path_of_hop: Int32s
+    """int32[hop]: the path that the hop belongs to."""
 
 
 class State(NamedTuple):
@@ -64,6 +66,8 @@ class State(NamedTuple):
     """int32[lightpath]: of its request."""
     score: Floats
     """float64[candidate]: overwritten when paths are ranked; as many as the pair with most paths has."""
+    common: Words
+    """uint64[2, candidate]: overwritten when paths are compared: slots that are free on all of a path."""
 
 
 class Tally(NamedTuple):
@@ -116,6 +120,7 @@ def make_network(
         shifts=shift_table(int(width.max(initial=1))),
         path_cost=np.zeros(len(first_hop) - 1) if path_cost is None else path_cost,
         spectrum=spectrum,
+        path_of_hop=np.repeat(np.arange(len(first_hop) - 1, dtype=np.int32), np.diff(first_hop)),
     )
 
 
@@ -133,6 +138,7 @@ def new_state(
     # One bucket per mean inter-arrival time and eight mean holding times round the wheel: one exponential
     # holding time in 3,000 goes round more than once.
     buckets = 1 << max(6, min(20, int(np.ceil(np.log2(8.0 * load + 1.0)))))
+    candidates = int(np.diff(network.first_path).max(initial=1))
     return State(
         free=network.spectrum.copy(),
         usage=np.zeros((planes, words * WORD_BITS) if keep_usage else (1, 0), dtype=np.int32),
@@ -146,7 +152,8 @@ def new_state(
         cursor=np.array([-1, 0, 0, 0], dtype=np.int64),
         clock=np.array([0.0, load / mean_holding_time]),
         bit_rate=np.empty(rows, dtype=np.int32),
-        score=np.empty(int(np.diff(network.first_path).max(initial=1))),
+        score=np.empty(candidates),
+        common=np.empty((2, candidates), dtype=np.uint64),
     )
 
 

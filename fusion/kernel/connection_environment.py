@@ -100,6 +100,7 @@ def network_of(network: Network, width_row: Int32s, environment: int) -> Any:
         network.shifts,
         network.path_cost,
         network.spectrum,
+        network.path_of_hop,
     )
 
 
@@ -136,6 +137,7 @@ def connections_of(states: Connections, environment: int) -> Any:
         states.usage[environment],
         states.score[environment],
         states.order[environment],
+        states.common[environment],
         states.spare_on[environment],
         states.path[environment],
         states.plane[environment],

@@ -37,7 +37,15 @@ from fusion.kernel.quality import count_noise, forget_refusals, was_refused
 from fusion.kernel.quality_search import place_well, search_all_well
 from fusion.kernel.records import Connections, Count, Quality, Service
 from fusion.kernel.routing import ALL_PATHS, BY_INTERFERENCE, IN_ORDER, free_slots, path_score
-from fusion.kernel.search import APART, RANDOM_FIT, find_start, search_all, search_random
+from fusion.kernel.search import (
+    APART,
+    FIRST_FIT,
+    RANDOM_FIT,
+    find_start,
+    first_fit_of_all,
+    search_all,
+    search_random,
+)
 from fusion.kernel.user_policy import WRONG, Chooser
 
 
@@ -206,6 +214,20 @@ def search_all_paths(
             pair,
             bit_rate,
             tie,
+        )
+    elif fit == FIRST_FIT:
+        path, plane, start = first_fit_of_all(
+            state.free,
+            state.common,
+            network.first_path,
+            network.first_hop,
+            network.links,
+            network.path_of_hop,
+            network.width_row,
+            network.width,
+            network.shifts,
+            pair,
+            bit_rate,
         )
     else:
         path, plane, start = search_all(

@@ -53,6 +53,7 @@ def new_connections(
         usage=np.zeros((planes, words * WORD_BITS) if keep_usage else (1, 0), dtype=np.int32),
         score=np.empty(candidates),
         order=ints(candidates),
+        common=np.empty((2, candidates), dtype=np.uint64),
         spare_on=np.zeros(int(service.route.max(initial=0)) + 1, dtype=np.int64),
         path=ints(lightpaths),
         plane=ints(lightpaths),

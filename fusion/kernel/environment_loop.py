@@ -208,6 +208,7 @@ def state_of(states: State, environment: int) -> Any:
         states.clock[environment],
         states.bit_rate[environment],
         states.score[environment],
+        states.common[environment],
     )
 
 

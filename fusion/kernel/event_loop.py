@@ -17,6 +17,7 @@ from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
     FIRST_FIT,
     RANDOM_FIT,
+    first_fit_of_all,
     search_all,
     search_in_order,
     search_random,
@@ -99,7 +100,9 @@ def serve(
 
     one_plane_first_fit = fit == FIRST_FIT and choice == IN_ORDER and free.shape[0] == 1
     keep_usage = usage.shape[1] > 0
-    slots = free_slots(network.spectrum, 0) if network.spectrum.shape[1] > 0 else np.int64(0)
+    slots = (
+        free_slots(network.spectrum, np.int32(0)) if network.spectrum.shape[1] > 0 else np.int64(0)
+    )
     mask = bucket.shape[0] - 1
     buckets_per_time = state.clock[1]
     unused, rows, reached, countdown = state.cursor
@@ -165,10 +168,24 @@ def serve(
                 width = widths[width_row[candidate], b]
                 if width > 0:
                     hop, end = first_hop[candidate], first_hop[candidate + 1]
-                    start = first_fit(free, 0, links, hop, end, shifts, width)
+                    start = first_fit(free, np.int64(0), links, hop, end, shifts, width)
                     if start >= 0:
                         path, plane = np.int64(candidate), np.int64(0)
                         break
+        elif fit == FIRST_FIT and choice == ALL_PATHS:
+            path, plane, start = first_fit_of_all(
+                free,
+                state.common,
+                first_path,
+                first_hop,
+                links,
+                network.path_of_hop,
+                width_row,
+                widths,
+                shifts,
+                p,
+                b,
+            )
         elif choice == IN_ORDER:
             t = tie[i] if fit == RANDOM_FIT else 0.0
             path, plane, start = search_in_order(

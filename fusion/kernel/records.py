@@ -160,6 +160,8 @@ class Connections(NamedTuple):
     score: Floats
     order: Int32s
     """float64, int32[candidate]: overwritten where paths are put in order."""
+    common: Words
+    """uint64[2, candidate]: overwritten where paths are compared: slots that are free on all of a path."""
     spare_on: Int64s
     """int64[route]: zero between requests."""
 

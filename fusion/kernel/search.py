@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel import inner
+from fusion.kernel import INSIDE, compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Words
 from fusion.kernel.routing import path_score
 from fusion.kernel.spectrum import (
+    ONE,
+    ONES,
+    WORD_BITS,
+    ZERO,
     best_fit,
     count_starts,
     exact_fit,
@@ -17,12 +21,17 @@ from fusion.kernel.spectrum import (
     fit_by_usage,
     last_fit,
     nth_start,
+    run_starts,
+    trailing_zeros,
+    wide_run_starts,
 )
 
 FIRST_FIT, LAST_FIT, BEST_FIT, RANDOM_FIT, MOST_USED, LEAST_USED, EXACT_FIT = range(7)
 
 APART = 7
 """The fit of `impairments.place_apart`, in the loop for connections."""
+
+NO_PATH = ONES
 
 
 @inner
@@ -178,6 +187,61 @@ def search_all(
                     best_path, best_start, best_score = np.int64(path), start, score
         if best_path >= 0:
             return best_path, np.int64(plane), best_start
+    return np.int64(-1), np.int64(-1), np.int64(-1)
+
+
+@compiled(**INSIDE)
+def first_fit_of_all(
+    free: Words,
+    common: Words,
+    first_path: Int32s,
+    first_hop: Int32s,
+    links: Int32s,
+    path_of_hop: Int32s,
+    width_row: Int32s,
+    widths: Int32s,
+    shifts: Words,
+    pair: int,
+    bit_rate: int,
+) -> Any:
+    """Return what `search_all` returns for first fit: word by word, and in each of them all paths at once.
+
+    common: see `arrays.State`. Once a word has a start, no later word is read of any path. The hops of all
+    paths are one loop: with a loop for each path, the processor would often mispredict where it ends.
+    """
+    first, end = np.uint64(first_path[pair]), np.uint64(first_path[pair + 1])
+    hop, last_hop = np.uint64(first_hop[first]), np.uint64(first_hop[end])
+    words = free.shape[2]
+    for plane in range(free.shape[0]):
+        for word in range(words):
+            above = min(word + 1, words - 1)
+            low, high, before = ZERO, ZERO, NO_PATH
+            for h in range(hop, last_hop):
+                path = np.uint64(path_of_hop[h])
+                link = np.uint64(links[h])
+                begins = ONES if path != before else ZERO
+                low = free[plane, link, word] & (low | begins)
+                high = free[plane, link, above] & (high | begins)
+                common[0, path - first] = low
+                common[1, path - first] = high
+                before = path
+            has_above = ONES if above > word else ZERO
+            best_bit, best_path = np.int64(WORD_BITS), NO_PATH
+            for candidate in range(first, end):
+                path = np.uint64(candidate)
+                width = np.int64(widths[np.uint64(width_row[path]), bit_rate])
+                if width > WORD_BITS:
+                    from_hop, to_hop = np.int64(first_hop[path]), np.int64(first_hop[path + ONE])
+                    starts = wide_run_starts(free, plane, links, from_hop, to_hop, word, width)
+                else:
+                    low, high = common[0, path - first], common[1, path - first] & has_above
+                    starts = run_starts(low, high, shifts, np.uint64(width if width > 0 else 0))
+                bit = trailing_zeros(starts) if starts and width > 0 else np.int64(WORD_BITS)
+                if bit < best_bit:
+                    best_bit, best_path = bit, path
+            if best_path != NO_PATH:
+                start = np.int64(word * WORD_BITS + best_bit)
+                return np.int64(best_path), np.int64(plane), start
     return np.int64(-1), np.int64(-1), np.int64(-1)
 
 

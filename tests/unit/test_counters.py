@@ -31,7 +31,7 @@ from fusion.scenario.service_arrays import plain_service
 from fusion.scenario.traffic import HoldingDistribution, TrafficModel, draw_requests, offered_load
 from fusion.simulation.restored import COUNTS, add_restored
 
-OVERWRITTEN = {"score"}
+OVERWRITTEN = {"score", "common"}
 """Fields of a state that mean nothing between two requests."""
 
 
@@ -157,7 +157,7 @@ def test_connections_that_are_emptied_are_as_new_ones() -> None:
     empty_connections(network(), state)
     of_rows = {len(fresh.path), len(fresh.departure), len(fresh.part_of)}
     of_routes = {"spare_on", "oldest", "newest"}
-    overwritten = {"score", "order", "noise.member", "noise.refused"}
+    overwritten = {"score", "order", "common", "noise.member", "noise.refused"}
     for name, value in parts(state).items():
         wanted = parts(fresh)[name]
         if name not in overwritten and (len(wanted) not in of_rows or name in of_routes):
