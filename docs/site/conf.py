@@ -45,7 +45,8 @@ _PAGES = {
         *("survivability", "learning", "rare_events"),
     ),
     "Reference": (
-        *("config", "features", "templates", "topologies", "sweeps", "machines", "command", "api"),
+        *("config", "features", "templates", "topologies", "ties", "sweeps", "machines"),
+        *("command", "api"),
         *("modules", "prefect", "files", "faults"),
     ),
     "Background": (

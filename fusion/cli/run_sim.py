@@ -72,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     from fusion.results.replication_file import ForeignResultsError, ReplicationFile
     from fusion.scenario.content import content_key
     from fusion.scenario.inputs import read_inputs
+    from fusion.scenario.path_rules import rule_text
 
     configure_logging()
     directory: Path = options.output_dir
@@ -90,6 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
             run_file.begin(
                 seed=config.simulation_settings.seed,
                 content_key=key,
+                path_rule=rule_text(config),
                 config=config.model_dump(mode="json"),
             )
     except (ConfigError, ForeignResultsError, CannotWriteError) as error:

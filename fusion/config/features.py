@@ -63,6 +63,36 @@ def _paths_of_fusion(given: Values) -> Keys:
     return _if("conventions", "none", _is("route_method", "external_ksp"))(given)
 
 
+def _other_candidates(given: Values) -> Keys:
+    same = "path_order", given.get("path_order")
+    return ("candidate_order",) if given.get("candidate_order", same[0]) not in same else ()
+
+
+def _other_ties(given: Values) -> Keys:
+    return (
+        *_is_not("path_ties", "shortest")(given),
+        *(("candidate_ties",) if _candidate_ties(given) != given.get("path_ties") else ()),
+    )
+
+
+def _listed(given: Values) -> Keys:
+    listed = _is("path_ties", *_LISTED)(given) or _is("candidate_ties", *_LISTED)(given)
+    return listed if _candidate_ties(given) in _LISTED else ()
+
+
+def _candidate_ties(given: Values) -> object:
+    same = given.get("path_ties")
+    ties = given.get("candidate_ties", "path_ties")
+    return same if ties == "path_ties" else ties
+
+
+def _not_of_links(given: Values) -> Keys:
+    key = "candidate_order"
+    if given.get(key, "path_order") == "path_order":
+        key = "path_order"
+    return _is(key, "hops_per_bit", "link_disjoint")(given)
+
+
 def _protected(given: Values) -> Keys:
     return (
         *_is_not("protection_mode", "none")(given),
@@ -85,6 +115,7 @@ def _never(_: Values) -> Keys:
 _LINK = {"failure_type": "link", "failed_link_src": "A", "failed_link_dst": "B"}
 _LINK |= {"t_fail_arrival_index": "50", "t_repair_after_arrivals": "50"}
 _FROM_FILE = {"snr_type": "snr_e2e_external_resources", "quality_file": "my_quality.csv"}
+_LISTED = ("listed", "listed_directed")
 _FITS_OF_FUSION = ("first_fit", "priority_first", "xt_aware")
 """Those that work there. One that is added here is not among them."""
 
@@ -136,6 +167,33 @@ FEATURES: dict[str, Feature] = {
         "paths in order of hops per bit",
         _is("path_order", "hops_per_bit"),
         ({"path_order": "hops_per_bit"},),
+    ),
+    "other candidates": Feature(
+        "candidates by another order than that in which they are tried",
+        _other_candidates,
+        ({"candidate_order": "hops"}, {"candidate_order": "link_disjoint"}),
+    ),
+    "other ties": Feature(
+        "another rule for ties between paths",
+        _other_ties,
+        ({"path_ties": "hash"}, {"path_ties": "longest", "candidate_ties": "nodes"}),
+    ),
+    "listed ties": Feature(
+        "ties between paths as networkx lists them",
+        _listed,
+        (
+            {"path_ties": "listed"},
+            {"path_ties": "hash", "candidate_ties": "listed_directed"},
+        ),
+    ),
+    "not of links": Feature(
+        "candidates by what is not a sum over links",
+        _not_of_links,
+        (
+            {"path_order": "hops_per_bit"},
+            {"candidate_order": "hops_per_bit"},
+            {"candidate_order": "link_disjoint"},
+        ),
     ),
     "all paths": Feature(
         "the best of all paths",
@@ -331,6 +389,7 @@ USES = ("learners", "splitting")
 
 _ORDERS = "it ranks the paths, and the first with enough free slots is taken"
 _ONE_BACKUP = "a backup protects a connection with one lightpath of its own"
+_PAIRS_HAVE_THEIRS = "candidates are pairs of paths, which have an order of their own"
 _TWO_BANDS = "that model supports only the C and L bands"
 _PLAIN = "its event loop gives each request exactly one lightpath"
 _BLIND = "its event loop does not track where light is"
@@ -355,6 +414,12 @@ REFUSED: dict[tuple[str, ...], str] = {
         "by hops per bit",
         "protection",
     ): "a format belongs to one path, but candidates are pairs of paths",
+    ("other candidates", "protection"): _PAIRS_HAVE_THEIRS,
+    ("other ties", "protection"): _PAIRS_HAVE_THEIRS,
+    (
+        "listed ties",
+        "not of links",
+    ): "networkx lists paths by km or hops",
     ("slicing", "protection"): _ONE_BACKUP,
     ("grooming", "protection"): _ONE_BACKUP,
     #
@@ -373,6 +438,8 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("file of quality", "fusion"): "FUSION's files of signal quality are not available",
     ("by hops", "fusion"): "FUSION has no other order",
     ("by hops per bit", "fusion"): "FUSION has no other order",
+    ("other candidates", "fusion"): "FUSION has no other order",
+    ("other ties", "fusion"): "FUSION takes paths as networkx lists them, by km",
     ("all paths", "fusion"): "FUSION takes the first path with enough free slots",
     (
         "other fit",

@@ -38,6 +38,10 @@ def relevant_fields(config: Config) -> dict[str, object]:
         skipped.add("k_paths_in_file")  # it changes how paths are listed alone
     if values["route_method"] == "1plus1_protection":
         skipped.add("route_method")  # its protection_mode is 1plus1
+    for same in ("path_order", "path_ties"):
+        choosing = same.replace("path", "candidate")
+        if values[choosing] == values[same]:
+            skipped.add(choosing)
     if values["spectrum_priority"] == "CSB":
         skipped.add("spectrum_priority")  # the same as None
     return {
@@ -86,6 +90,8 @@ def without_effect(values: Mapping[str, Any]) -> dict[str, str]:
         off("failure_type", "revert_to_primary", "protection_switchover_ms", *recovery)
     if values["route_method"] != "cong_aware":
         off("route_method", "congestion_weight")
+    if "hash" not in (values["path_ties"], values["candidate_ties"]):
+        off("path_ties", "path_ties_salt")
     if values["policy"]:
         off("policy", "path_choice", "allocation_method")
     return found

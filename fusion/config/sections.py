@@ -273,9 +273,41 @@ class RoutingSettings(Section):
     )
     path_order: Annotated[Literal["km", "hops", "hops_per_bit"], Word] = Field(
         default="km",
-        description="What makes a path short: its km (as in FUSION), its hops, or its hops divided by the "
-        "bits per symbol of the format that its length allows. Ties are broken by hops or km, then by the "
-        "list of nodes.",
+        description="Order in which the candidate paths are tried, shortest first, and what makes a path "
+        "short: its km (as in FUSION), its hops, or its hops divided by the bits per symbol of the format "
+        "that its length allows.",
+    )
+    candidate_order: Annotated[
+        Literal["path_order", "km", "hops", "hops_per_bit", "link_disjoint"], Word
+    ] = Field(
+        default="path_order",
+        description="Which paths are candidates: the first k_paths by path_order, km, hops or "
+        "hops_per_bit; link_disjoint: the first by path_order, the first that shares no link with it, and "
+        "so on. They are tried in the order of path_order.",
+    )
+    path_ties: Annotated[
+        Literal["shortest", "longest", "nodes", "hash", "listed", "listed_directed"], Word
+    ] = Field(
+        default="shortest",
+        description="Which of the paths that an order makes equal is first. shortest: the one with the "
+        "fewest hops (km, hops_per_bit) or the least km (hops), then the smaller list of node numbers; "
+        "longest: the one with the most, then the smaller list; nodes: the smaller list; hash: the one "
+        "with the fewest hops, then the smaller SHA-256 of path_ties_salt and the names of its nodes; "
+        "listed: the one that networkx.shortest_simple_paths lists first, on a graph made in the order of "
+        "the links in the file; listed_directed: the same on a directed graph, with all links in the "
+        "direction of the file before those against it.",
+    )
+    candidate_ties: Annotated[
+        Literal["path_ties", "shortest", "longest", "nodes", "hash", "listed", "listed_directed"],
+        Word,
+    ] = Field(
+        default="path_ties",
+        description="The same where candidates are chosen, which decides who has the last place; "
+        "path_ties: by the same rule.",
+    )
+    path_ties_salt: Annotated[int, Field(ge=0, le=10**9), Integer] = Field(
+        default=0,
+        description="Number before the names of the nodes, which makes it another hash (hash); 0: none.",
     )
     paths_file: OptionalPath = Field(
         default="",
@@ -731,6 +763,12 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "paths_file", "must name a file with route_method = external_ksp"
         if values["paths_file"] and not external:
             yield "paths_file", "is only read with route_method = external_ksp"
+    if known("path_ties", "candidate_ties") and (
+        values["path_ties"] in ("listed", "listed_directed")
+        and values["candidate_ties"] not in ("path_ties", values["path_ties"])
+    ):
+        message = "must be path_ties, as the candidates are tried in the order in which networkx lists them"
+        yield "candidate_ties", f"{message} (path_ties = {values['path_ties']})"
     yield from _contradictions_of_protection(values)
     if known("snr_type", "quality_file") and (
         values["quality_file"] and values["snr_type"] != "snr_e2e_external_resources"

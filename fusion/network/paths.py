@@ -109,7 +109,7 @@ def k_shortest_paths(
         for source in topology.endpoints:
             if source != destination:
                 best = given_between(given, source, destination) or _best_first(graph, source, goal)
-                paths[source, destination] = list(islice(_short(best, most_hops_more), k))
+                paths[source, destination] = list(islice(short_paths(best, most_hops_more), k))
     return path_table(topology, separate_directions, paths)
 
 
@@ -124,11 +124,16 @@ def link_costs(topology: Topology, order: str) -> list[int]:
 
 
 class BestPaths:
-    """The simple paths between two nodes, best first, by the cost of their links."""
+    """The simple paths between two nodes, best first, as `k_shortest_paths` has them."""
 
-    def __init__(self, topology: Topology, order: str) -> None:
-        """order: km or hops."""
-        self._graph = _graph(topology, order, None)
+    def __init__(
+        self,
+        topology: Topology,
+        order: str,
+        bits_per_symbol: Callable[[float], float] | None = None,
+    ) -> None:
+        """Take the same arguments as `k_shortest_paths`."""
+        self._graph = _graph(topology, order, bits_per_symbol)
         self._goals: dict[int, _Goal] = {}
 
     def between(self, source: int, destination: int) -> Iterator[tuple[int, ...]]:
@@ -136,6 +141,37 @@ class BestPaths:
         if destination not in self._goals:
             self._goals[destination] = _goal(self._graph, destination)
         return _best_first(self._graph, source, self._goals[destination])
+
+
+class PathMeasures:
+    """What paths are compared by, as integers that are equal where the paths are."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        order: str,
+        bits_per_symbol: Callable[[float], float] | None = None,
+    ) -> None:
+        """Take the same arguments as `k_shortest_paths`."""
+        self._order = order
+        self._key = None if bits_per_symbol is None else _hops_per_bit(bits_per_symbol)
+        self._lengths: dict[tuple[int, int], int] = {}
+        for a, b, km in topology.links:
+            self._lengths[a, b] = self._lengths[b, a] = round(km * _PER_KM)
+
+    def of(self, nodes: Sequence[int]) -> tuple[int, ...] | None:
+        """Return what the order compares, and what it compares where that is equal; None: out of reach."""
+        return self.of_sums(len(nodes) - 1, sum(self._lengths[hop] for hop in pairwise(nodes)))
+
+    def of_sums(self, hops: int, length: int) -> tuple[int, ...] | None:
+        """Return the same of a path with so many hops and a length in 1e-6 km."""
+        if self._order == "km":
+            return length, hops
+        if self._order == "hops":
+            return hops, length
+        assert self._key is not None
+        key = self._key((hops << _LENGTH_BITS) + length)
+        return None if key is None else (key >> _COST_BITS, hops, length)
 
 
 def given_between(
@@ -150,8 +186,8 @@ def given_between(
     return (nodes[::-1] for nodes in back) if back else None
 
 
-def _short(paths: Iterator[tuple[int, ...]], more: int | None) -> Iterator[tuple[int, ...]]:
-    """Yield paths until one has too many hops more than the first."""
+def short_paths(paths: Iterator[tuple[int, ...]], more: int | None) -> Iterator[tuple[int, ...]]:
+    """Yield paths until one has too many hops more than the first. more: None: any number."""
     fewest = None
     for nodes in paths:
         fewest = fewest or len(nodes)

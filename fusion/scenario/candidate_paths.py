@@ -8,12 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.sections import Config
-from fusion.network.modulation import bits_per_symbol_steps
-from fusion.network.paths import PathTable, k_shortest_paths
+from fusion.network.path_rule import TieCount, count_ties
+from fusion.network.paths import PathTable
 from fusion.network.paths_as_fusion import paths_as_listed
 from fusion.scenario.full_as_fusion import PATHS_IN_TABLE
 from fusion.scenario.full_needs_as_fusion import has_table_of_paths
 from fusion.scenario.inputs import Inputs
+from fusion.scenario.path_rules import (
+    bits_per_symbol_of,
+    number_of_paths,
+    path_rule,
+    paths_by_rule_of,
+)
 from fusion.scenario.protection import is_protected, protected_paths
 
 
@@ -33,26 +39,29 @@ def candidate_paths(config: Config, inputs: Inputs) -> PathTable:
     """Return the candidate paths of all pairs; those of connections with a backup come in pairs."""
     if is_protected(config):
         return inputs.disjoint or protected_paths(config, inputs.topology, inputs.paths)
-    routing, general = config.routing_settings, config.general_settings
-    k = 1 if general.route_method == "shortest_path" else routing.k_paths
-    given = inputs.paths
     if config.compatibility_settings.conventions != "none":
-        k = _k_as_fusion(config, k)
-        given = paths_as_listed(inputs.topology, k)
-    bits = None
-    if routing.path_order == "hops_per_bit":
-        shares, width_ghz = config.bit_rate_shares, config.topology_settings.bw_per_slot
-        bits = bits_per_symbol_steps(
-            inputs.modulation, tuple(shares), tuple(shares.values()), width_ghz
-        )
-    return k_shortest_paths(
+        k = _k_as_fusion(config, number_of_paths(config))
+        listed = paths_as_listed(inputs.topology, k)
+        return paths_by_rule_of(config, inputs.topology, inputs.modulation, listed, k)
+    return inputs.candidates or paths_by_rule_of(
+        config, inputs.topology, inputs.modulation, inputs.paths
+    )
+
+
+def ties_of(config: Config, inputs: Inputs, paths: PathTable) -> TieCount | None:
+    """Return how many node pairs have ties that the rule of a configuration decides. paths: the candidates.
+
+    None where another rule decides: for pairs of paths, and by the conventions of FUSION.
+    """
+    if is_protected(config) or config.compatibility_settings.conventions != "none":
+        return None
+    return count_ties(
         inputs.topology,
-        k,
-        routing.path_order,
-        config.topology_settings.link_directions == "separate",
-        bits,
-        given=given,
-        most_hops_more=1 if general.route_method == "least_congested" else None,
+        number_of_paths(config),
+        path_rule(config),
+        paths,
+        bits_per_symbol_of(config, inputs.modulation),
+        given=inputs.paths,
     )
 
 

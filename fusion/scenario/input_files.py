@@ -27,6 +27,7 @@ from fusion.network.paths import GivenPaths
 from fusion.network.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.scenario.lightpaths import channel_capacity_of, format_options_of
+from fusion.scenario.path_rules import compares_bits
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.traffic_matrix import TrafficMatrixError, read_traffic_matrix
 
@@ -81,7 +82,7 @@ def modulation_of(config: Config) -> Read[ModulationTable]:
         if config.compatibility_settings.conventions != "none":
             width_ghz = table.slot_width_ghz or width_ghz  # FUSION does not compare the two
         lightpath_widths(table, [0.0], list(rates), width_ghz, channel_capacity_of(config))
-        if config.routing_settings.path_order == "hops_per_bit":
+        if compares_bits(config):
             bits_per_symbol_steps(table, tuple(rates), tuple(rates.values()), width_ghz)
     except ModulationError as error:
         return None, _problems(config, "mod_assumption", error.problems)

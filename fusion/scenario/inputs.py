@@ -35,6 +35,7 @@ from fusion.scenario.input_files import (
     topology_of,
     traffic_matrix_of,
 )
+from fusion.scenario.path_rules import path_rule, paths_by_rule_of
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.protection import is_protected, protected_paths
 from fusion.scenario.reach import counted_rows, km_of_pairs, reach_problems, slots_of_pairs
@@ -54,7 +55,8 @@ class Inputs(NamedTuple):
     the same for all ordered pairs of endpoints. paths: (source, destination) -> paths, as node indices, of
     the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's. quality:
     of the paths, from a file; None: no file. disjoint: the candidate paths of protected connections, see
-    `protected_paths`, where they have been found already; they follow from the others.
+    `protected_paths`; candidates: those of others, see `paths_by_rule_of`: both where they have been found
+    already, and they follow from the other inputs.
     """
 
     topology: Topology
@@ -64,6 +66,7 @@ class Inputs(NamedTuple):
     policy: PolicySource | None = None
     quality: QualityTable | None = None
     disjoint: PathTable | None = None
+    candidates: PathTable | None = None
 
 
 def read_inputs(
@@ -132,13 +135,15 @@ class InputReader:
         quality = read(quality_table_of, topology)
         if problems or topology is None or modulation is None:
             raise ConfigError(problems)
-        disjoint = None
+        disjoint = candidates = None
         if config.compatibility_settings.conventions == "none":
             if is_protected(config):
                 disjoint = self._call(protected_paths, config, topology, paths)
+            elif not path_rule(config).is_one_search:  # may be refused
+                candidates = self._call(paths_by_rule_of, config, topology, modulation, paths)
             if beyond := self._beyond_reach(config, topology, modulation, matrix, disjoint):
                 raise ConfigError(beyond)
-        inputs = Inputs(topology, modulation, matrix, paths, policy, quality, disjoint)
+        inputs = Inputs(topology, modulation, matrix, paths, policy, quality, disjoint, candidates)
         if self._memory is None:
             return inputs
         return self._made.setdefault(tuple(map(id, inputs)), inputs)

@@ -15,7 +15,7 @@ from fusion_flows.report.page import Code, Files, Page, Picture, Section, Table,
 from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
-from fusion_flows.report.setting import run_name, setting_lines, titled
+from fusion_flows.report.setting import run_name, setting_lines, ties_text, titled
 from fusion_flows.report.suspended import how_to_resume
 from fusion_flows.report.terms import terms_section
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
@@ -151,6 +151,8 @@ def _where(config: Config, inputs: Inputs, results: Results) -> Section:
             parts.append(drawn("bit_rates", told, f"{told} The numbers are in the table.", draw))
         parts.append(tables.bit_rates_table(results.bit_rates, load))
         parts.append(tables.pairs_table(rows, load, called))
+    if ties := ties_text(config, inputs):
+        parts.append(Text(ties))
     return Section("Where blocking happens", tuple(parts))
 
 

@@ -10,8 +10,11 @@ from fusion.config.counts import counted
 from fusion.config.named_files import is_path
 from fusion.config.templates import template_names
 from fusion.network.topology import lengths_text
+from fusion.scenario.candidate_paths import candidate_paths, ties_of
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.offered_load import offered_text
+from fusion.scenario.path_rules import rule_text
+from fusion.scenario.protection import is_protected
 from fusion.sweep.definition import Sweep
 from fusion_flows.server.settings import Settings
 
@@ -89,7 +92,7 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
         f"{counted(len(topology.links), 'link')}), "
         f"{spectrum} of {network.bw_per_slot:g} GHz{cores}, guard band {general.guard_slots}, "
         f"**{config.policy}** over {counted(config.routing_settings.k_paths, 'path')} by "
-        f"{config.routing_settings.path_order}, modulation {general.mod_assumption}; {lengths_text(topology)}"
+        f"{paths_text(config)}, modulation {general.mod_assumption}; {lengths_text(topology)}"
     )
     loads = config.loads
     span = f"{loads[0]:g} E" if len(loads) == 1 else f"{len(loads)} loads, {span_text(loads)} E"
@@ -109,6 +112,29 @@ def setting_lines(config: Config, inputs: Inputs) -> tuple[str, str]:
         f"{100 * rule.confidence:.4g} % intervals"
     )
     return first, second
+
+
+def paths_text(config: Config) -> str:
+    """Return how the candidate paths are chosen and ordered, such as `km (ties: shortest)`."""
+    if _has_rule(config):
+        return rule_text(config)
+    return config.routing_settings.path_order
+
+
+def ties_text(config: Config, inputs: Inputs) -> str:
+    """Return a sentence on how many node pairs have ties, or nothing where no rule decides these."""
+    ties = ties_of(config, inputs, candidate_paths(config, inputs)) if _has_rule(config) else None
+    if ties is None:
+        return ""
+    told = f"{ties.in_order:,} have candidate paths that are equal in {config.routing_settings.path_order}"
+    if ties.at_last_place is not None:
+        told = f"{ties.at_last_place:,} have a tie for the last candidate path, and {told}"
+    return f"Of {counted(ties.pairs, 'node pair')} {told}."
+
+
+def _has_rule(config: Config) -> bool:
+    """Return whether paths are candidates one by one, by our rules."""
+    return not is_protected(config) and config.compatibility_settings.conventions == "none"
 
 
 def span_text(loads: Sequence[float]) -> str:

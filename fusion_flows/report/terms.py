@@ -170,7 +170,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term(
         "k shortest paths",
         "The k best loop-free paths of a node pair, here by km, by hops, or by hops per bit per symbol "
-        "(`path_order`). They are the candidate paths of a request.",
+        "(`path_order`). They are the candidate paths of a request, unless `candidate_order` chooses others.",
         _YEN,
         also=("KSP",),
     ),
@@ -187,6 +187,13 @@ GLOSSARY: tuple[Term, ...] = (
         "The optical channel that serves a request: a path with a core, a band, a block of slots and a "
         "modulation format.",
         "I. Chlamtac, A. Ganz, G. Karmi, IEEE Trans. Commun. 40(7), 1992, 1171-1182",
+    ),
+    Term(
+        "Link-disjoint paths",
+        "Paths that have no link in common. With `candidate_order = link_disjoint` the candidate paths of a "
+        "node pair are the first by `path_order`, the first that shares no link with it, and so on.",
+        "R. Bhandari, Survivable Networks: Algorithms for Diverse Routing, Kluwer, 1999",
+        forms=("link-disjoint", "link_disjoint"),
     ),
     Term(
         "MSCL",
@@ -247,6 +254,14 @@ GLOSSARY: tuple[Term, ...] = (
         "too often, so this one looks ahead.",
         "K. Hoad, S. Robinson, R. Davies, J. Oper. Res. Soc. 61, 2010, 1632",
         forms=("stop",),
+    ),
+    Term(
+        "Tie between paths",
+        "Several paths of a node pair with equal km or hops. Which of them is a candidate and which is tried "
+        "first, follows from a rule that publications rarely state (`path_ties`, `candidate_ties`). The rule "
+        "changes the blocking probability.",
+        "[Ties between paths](ties.md)",
+        forms=("ties", "tie"),
     ),
     Term(
         "Transparent reach",

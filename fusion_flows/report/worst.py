@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fusion.config.config import Config
-from fusion.network.modulation import bits_per_symbol_steps
-from fusion.network.paths import k_shortest_paths
 from fusion.results.interval_text import with_interval
+from fusion.scenario.candidate_paths import candidate_paths
 from fusion.scenario.inputs import Inputs
 from fusion_flows.report.tables import by_blocking
 
@@ -30,21 +29,9 @@ def first_path(config: Config, inputs: Inputs, source: str, destination: str) ->
     topology = inputs.topology
     index = {node: i for i, node in enumerate(topology.nodes)}
     ends = index[source], index[destination]
-    shares = config.bit_rate_shares
-    bits = None
-    if config.routing_settings.path_order == "hops_per_bit":
-        bits = bits_per_symbol_steps(
-            inputs.modulation,
-            tuple(shares),
-            tuple(shares.values()),
-            config.topology_settings.bw_per_slot,
-        )
-    table = k_shortest_paths(
-        topology._replace(endpoints=tuple(sorted(ends))),
-        1,
-        config.routing_settings.path_order,
-        bits_per_symbol=bits,
-        given=inputs.paths,
+    of_pair = topology._replace(endpoints=tuple(sorted(ends)))
+    table = candidate_paths(
+        config, inputs._replace(topology=of_pair, candidates=None, disjoint=None)
     )
     pair = int(ends[0] > ends[1])  # the two pairs are sorted by their source
     first = table.first_path[pair]
@@ -52,6 +39,6 @@ def first_path(config: Config, inputs: Inputs, source: str, destination: str) ->
         return ()
     nodes = [ends[0]]
     for link in table.links[table.first_hop[first] : table.first_hop[first + 1]]:
-        a, b, _ = topology.links[link]
+        a, b, _ = topology.links[link % len(topology.links)]
         nodes.append(b if nodes[-1] == a else a)
     return tuple(topology.nodes[node] for node in nodes)

@@ -1,6 +1,7 @@
 """What the report of a run says, and what it is written as."""
 
 import io
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -162,6 +163,18 @@ def test_the_first_path_is_that_of_the_simulator(done: Done) -> None:
             for a, b, _ in map(topology.links.__getitem__, links)
         ]
         assert [set(hop) for hop in pairwise(found)] == hops
+
+
+def test_the_rule_of_the_candidate_paths_and_its_ties_are_there(done: Done) -> None:
+    """182 pairs by hops: counted by brute force in tests/unit/test_path_rule.py."""
+    text = markdown(run_page(*done, ""))
+    assert "by hops (ties: shortest), modulation" in text
+    told = (
+        "Of 182 node pairs 124 have a tie for the last candidate path, and 182 have candidate paths"
+    )
+    assert f"{told} that are equal in hops." in text
+    record = json.loads(done.run.provenance.read_text())
+    assert record["path_rule"] == "hops (ties: shortest)"
 
 
 def test_where_nothing_is_blocked_nothing_is_marked(idle: Done) -> None:
