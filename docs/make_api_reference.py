@@ -14,9 +14,9 @@ from pydantic import BaseModel
 TARGET = Path(__file__).with_name("api.md")
 HEAD = """# Python API
 
-What may be relied on: these names, their parameters and what they return. Everything else may change without
-notice. `fusion` alone needs neither Prefect nor a server; `fusion_flows` makes runs of Prefect, with a server
-of its own where none is configured.
+You may rely on these names, their parameters and what they return; everything else may change without
+notice. `fusion` alone needs neither Prefect nor a server; `fusion_flows` runs simulations on Prefect,
+which starts a server of its own if none is configured.
 
 This page is made from the docstrings by `python docs/make_api_reference.py`.
 

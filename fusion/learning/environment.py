@@ -38,19 +38,19 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
 
     An episode is one replication of the simulator: the same requests for the same seed of the config, load
     and replication, so an agent that takes the first path in order with room blocks what kspff
-    blocks. `reset(seed=n)` begins the first replication of a stream of its own, which neither another seed
-    nor a run of the simulator has; `reset()` the next one, and at first that of a stream by chance.
+    blocks. `reset(seed=n)` begins the first replication of a stream of its own, which occurs with no other
+    seed and in no run of the simulator; `reset()` begins the next one, or the first of a random stream.
     `reset(options={"replication": n})` begins replication n of a run. An episode is truncated after the
-    requests of its warm-up and `num_requests` more; it never terminates, for the network goes on.
+    requests of its warm-up and `num_requests` more; it never terminates, as the network goes on.
 
     Action: candidate path x blocks + j takes the slots from the start of the j-th free block of that path
     which is wide enough, by plane (core and band) and then from the lowest slot; with one block that is first
     fit. With signal quality the places are those where a lightpath works, and with slicing the first action
-    of a path without a place slices the request there. The last action blocks the request. An action that
-    cannot be done blocks it, too.
+    of a path without a place slices the request there. The last action blocks the request, and so does an
+    action that is not possible.
 
-    Reward: 1 for a request that is served, `blocked_reward` for another; in proportion for one that is served
-    in part.
+    Reward: 1 for a request that is served, `blocked_reward` for a blocked one; in proportion for one
+    that is served in part.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as gymnasium declares it

@@ -75,7 +75,7 @@ def content(config: Config, inputs: Inputs, digests: Digests | None = None) -> d
 
 
 def content_key(config: Config, inputs: Inputs) -> str:
-    """Return the SHA-256, in hex, of `content`."""
+    """Return the content key: the SHA-256, in hex, of everything that can change a result."""
     return key_of(content(config, inputs))
 
 

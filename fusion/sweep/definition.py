@@ -138,8 +138,8 @@ class Sweep(BaseModel):
     )
     sent_settings: dict[str, dict[str, Any]] = Field(
         default={},
-        description="What template and overrides say together, where they were read on another machine: "
-        "it is taken in their place, and they only say what the sweep is called. Written by "
+        description="The settings of template and overrides together, if these were read on another machine: "
+        "they are used in their place, and template and overrides only name the sweep. Written by "
         "`fusion sweep --detach`.",
     )
     grid: dict[str, Values] = Field(
@@ -151,8 +151,8 @@ class Sweep(BaseModel):
     )
     zip: list[dict[str, Values]] = Field(
         default=[],
-        description="Groups of axes that go together, value by value; all of a group equally long, such "
-        'as [{"k_paths": [1, 5], "path_choice": ["in_order", "all"]}].',
+        description="Groups of axes that go together, value by value; all axes of a group have equally "
+        'many values, such as [{"k_paths": [1, 5], "path_choice": ["in_order", "all"]}].',
     )
     points: list[Assignment] = Field(
         default=[],
@@ -166,15 +166,15 @@ class Sweep(BaseModel):
     metric: Literal["blocking_probability", "bit_rate_blocking_probability", "availability"] = (
         Field(
             default="blocking_probability",
-            description="What stopping_rule = precision looks at, and what is drawn and compared. "
-            "availability needs links that fail; the rule looks at what is missing of it, and nothing is "
-            "compared.",
+            description="The quantity to which stopping_rule = precision applies, and which is drawn and "
+            "compared. availability needs links that fail; the rule then applies to the unavailability, "
+            "and nothing is compared.",
         )
     )
 
     labels: dict[str, str] = Field(
         default={},
-        description="What values of axes are called in pictures and their legends, such as "
+        description="Names for values of axes in pictures and their legends, such as "
         '{"first_fit": "first fit", "k_paths=3": "k = 3"}.',
     )
 

@@ -60,7 +60,7 @@ def commented(config: Config, file: Path, template: str) -> str:
     """Return the text of the file, which `load_config` reads as this configuration."""
     parts = [
         f"# {file.stem}: from {Path(template).stem if template.endswith('.ini') else template}\n"
-        "# Keys that are not here have their defaults; `fusion explain` lists all of them.\n"
+        "# Keys that are not listed here have their defaults; `fusion explain` lists all keys.\n"
     ]
     idle = without_effect(flat(config)).keys()
     for section, model in SECTIONS.items():

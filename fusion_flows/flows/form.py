@@ -82,7 +82,7 @@ def form_of_a_run(function: Callable[..., Any]) -> inspect.Signature:
     config = _default_config()
     loads = config.general_settings
     titles = {
-        "template": "template: fields that you leave empty keep the values of the template",
+        "template": "template: fields left empty keep its values",
         "loads": "loads in Erlang, such as 150 to 300 step 50, or 150, 200 "
         f"({DEFAULT_TEMPLATE}: {loads_text(loads.erlang_start, loads.erlang_stop, loads.erlang_step)})",
         "num_requests": _number_title("num_requests", config),

@@ -130,8 +130,8 @@ def fusion(
         overrides: What to change in the template, by section and key, such as
             {"general_settings": {"erlang_start": 50}}.
         name: Name of the run in lists; empty: topology, policy and loads.
-        resume: Run id or directory of an earlier run, to finish what it left; leave the template
-            and all changes to it as they are then.
+        resume: Run id or directory of an earlier run, to finish it; then leave the template and all
+            changes to it at their defaults.
         loads: Loads in Erlang, evenly spaced: "140 to 220 step 20", or "140, 160, 180"; empty: those
             of the template.
         choices: Further changes, as key=value each, such as ["path_order=hops"].
