@@ -140,12 +140,12 @@ FEATURES: dict[str, Feature] = {
         ),
     ),
     "impairments": Feature(
-        "routing by impairments",
+        "impairment-aware routing",
         _is("route_method", "nli_aware", "xt_aware"),
         ({"route_method": "nli_aware"}, {"route_method": "xt_aware", "cores_per_link": 7}),
     ),
     "given paths": Feature(
-        "given paths",
+        "routing on given paths",
         _is("route_method", "external_ksp"),
         ({"route_method": "external_ksp", "paths_file": "my_paths.csv"},),
     ),
@@ -161,10 +161,10 @@ FEATURES: dict[str, Feature] = {
         ({"route_method": "external_ksp", "conventions": "fusion"},),
     ),
     "by hops": Feature(
-        "paths in order of hops", _is("path_order", "hops"), ({"path_order": "hops"},)
+        "paths ordered by hops", _is("path_order", "hops"), ({"path_order": "hops"},)
     ),
     "by hops per bit": Feature(
-        "paths in order of hops per bit",
+        "paths ordered by hops per bit",
         _is("path_order", "hops_per_bit"),
         ({"path_order": "hops_per_bit"},),
     ),
@@ -201,7 +201,7 @@ FEATURES: dict[str, Feature] = {
         ({"path_choice": "all"},),
     ),
     "other fit": Feature(
-        "a fit other than first fit: last, best, random, by use, exact",
+        "an allocation method other than first fit: last, best, random or exact fit, by use",
         _without_policy(_is_none_of("allocation_method", *_FITS_OF_FUSION)),
         ({"allocation_method": "best_fit"}, {"allocation_method": "priority_last"}),
     ),
@@ -211,7 +211,7 @@ FEATURES: dict[str, Feature] = {
         ({"allocation_method": "random_fit"},),
     ),
     "least crosstalk": Feature(
-        "cores by least crosstalk",
+        "the core with the least crosstalk",
         _without_policy(_is("allocation_method", "xt_aware")),
         (
             {"allocation_method": "xt_aware", "cores_per_link": 7},
@@ -331,7 +331,7 @@ FEATURES: dict[str, Feature] = {
         (_LINK, {"failure_type": "random", "mtbf": 1000, "mtbf_of": "link", "mttr": 1}),
     ),
     "rerouting": Feature(
-        "restoration by a new path",
+        "restoration by rerouting",
         _if("failure_type", "none", _is("restoration", "reroute")),
         ({**_LINK, "restoration": "reroute"},),
     ),
@@ -452,8 +452,8 @@ REFUSED: dict[tuple[str, ...], str] = {
     ): "with 2 to 5 cores FUSION crashes, and with 7 a hundred requests "
     "take it minutes; without the conventions it works",
     ("recheck", "fusion"): _CRASHES,
-    ("dynamic", "noise of one band", "fusion"): "FUSION crashes; gsnr has it",
-    ("dynamic", "crosstalk", "fusion"): "FUSION crashes; gsnr has it",
+    ("dynamic", "noise of one band", "fusion"): "FUSION crashes; with gsnr it works",
+    ("dynamic", "crosstalk", "fusion"): "FUSION crashes; with gsnr it works",
     ("directions", "fusion"): "in FUSION a lightpath takes its slots in both directions",
     ("protection", "fusion"): "FUSION crashes or protects nothing",
     ("failures", "fusion"): "FUSION crashes with every failure_type",

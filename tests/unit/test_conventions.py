@@ -224,7 +224,7 @@ def test_what_cannot_be_had_together_is_refused(tmp_path: Path) -> None:
     ("general", "others", "key", "hint"),
     [
         ({"allocation_method": "xt_aware"}, {"cores_per_link": 3}, "cores_per_link", "must be 1"),
-        ({"dynamic_lps": True}, {"snr_type": "snr_calc_nli"}, "dynamic_lps", "gsnr has it"),
+        ({"dynamic_lps": True}, {"snr_type": "snr_calc_nli"}, "dynamic_lps", "with gsnr it works"),
         ({}, {"snr_type": "gsnr"}, "snr_type", "needs dynamic_lps or is_grooming_enabled"),
         ({}, {"snr_type": "xt_calculation"}, "cores_per_link", "must be 7"),
         (
