@@ -289,25 +289,25 @@ class RoutingSettings(Section):
         Literal["shortest", "longest", "nodes", "hash", "listed", "listed_directed"], Word
     ] = Field(
         default="shortest",
-        description="Which of the paths that an order makes equal is first. shortest: the one with the "
-        "fewest hops (km, hops_per_bit) or the least km (hops), then the smaller list of node numbers; "
-        "longest: the one with the most, then the smaller list; nodes: the smaller list; hash: the one "
-        "with the fewest hops, then the smaller SHA-256 of path_ties_salt and the names of its nodes; "
-        "listed: the one that networkx.shortest_simple_paths lists first, on a graph made in the order of "
-        "the links in the file; listed_directed: the same on a directed graph, with all links in the "
-        "direction of the file before those against it.",
+        description="Which of several paths that are equal in the order comes first. shortest: the one "
+        "with the fewest hops (km, hops_per_bit) or the least km (hops), then the smaller list of node "
+        "numbers; longest: the one with the most, then the smaller list; nodes: the smaller list; hash: "
+        "the one with the fewest hops, then the smaller SHA-256 of path_ties_salt and the names of its "
+        "nodes; listed: the one that networkx.shortest_simple_paths lists first, on a graph made in the "
+        "order of the links in the file; listed_directed: the same on a directed graph, with all links in "
+        "the direction of the file before those against it.",
     )
     candidate_ties: Annotated[
         Literal["path_ties", "shortest", "longest", "nodes", "hash", "listed", "listed_directed"],
         Word,
     ] = Field(
         default="path_ties",
-        description="The same where candidates are chosen, which decides who has the last place; "
+        description="The same when candidates are chosen, which decides which path is the last candidate; "
         "path_ties: by the same rule.",
     )
     path_ties_salt: Annotated[int, Field(ge=0, le=10**9), Integer] = Field(
         default=0,
-        description="Number before the names of the nodes, which makes it another hash (hash); 0: none.",
+        description="Number put before the names of the nodes, which changes the hash (hash); 0: none.",
     )
     paths_file: OptionalPath = Field(
         default="",

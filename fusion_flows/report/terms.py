@@ -257,9 +257,9 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term(
         "Tie between paths",
-        "Several paths of a node pair with equal km or hops. Which of them is a candidate and which is tried "
-        "first, follows from a rule that publications rarely state (`path_ties`, `candidate_ties`). The rule "
-        "changes the blocking probability.",
+        "Several paths of a node pair with equal km or hops. Which of them is a candidate, and which is "
+        "tried first, follows from a rule that publications rarely state (`path_ties`, `candidate_ties`). "
+        "The rule changes the blocking probability.",
         "[Ties between paths](ties.md)",
         forms=("ties", "tie"),
     ),
