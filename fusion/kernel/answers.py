@@ -153,7 +153,8 @@ def best_fit(request: Any, path: int, plane: int) -> Any:
     plane = checked(request, plane)
     if need == 0:
         return np.int64(-1)
-    start, _ = spectrum.best_fit(request.free, plane, request.network.links, hop, end, need)
+    network = request.network
+    start, _ = spectrum.best_fit(request.free, plane, network.links, hop, end, network.shifts, need)
     return start
 
 

@@ -46,7 +46,8 @@ class State(NamedTuple):
     free: Words
     """uint64[plane, link, word]."""
     usage: Int32s
-    """int32[plane, slot]: links on which the slot is taken; of size 0 unless the policy needs it."""
+    """int32[plane, slots + 1]: for each slot the number of links on which it is taken, summed over the slots
+    below; of size 0 unless the policy needs it."""
     bucket: Int32s
     """int32[bucket]: first lightpath of each bucket of the timing wheel, or -1; size a power of two."""
     following: Int32s
@@ -141,7 +142,7 @@ def new_state(
     candidates = int(np.diff(network.first_path).max(initial=1))
     return State(
         free=network.spectrum.copy(),
-        usage=np.zeros((planes, words * WORD_BITS) if keep_usage else (1, 0), dtype=np.int32),
+        usage=np.zeros((planes, words * WORD_BITS + 1) if keep_usage else (1, 0), dtype=np.int32),
         bucket=np.full(buckets, -1, dtype=np.int32),
         following=np.empty(rows, dtype=np.int32),
         departure=np.empty(rows, dtype=np.float64),

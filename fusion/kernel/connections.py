@@ -15,7 +15,7 @@ from fusion.kernel.arrays import Int32s, Int64s, Network, Tally
 from fusion.kernel.impairments import new_light, switch_light
 from fusion.kernel.quality import add_noise, new_noise, take_noise
 from fusion.kernel.records import Connections, Count, Service
-from fusion.kernel.spectrum import WORD_BITS, toggle
+from fusion.kernel.spectrum import WORD_BITS, change_usage, toggle
 
 CONNECTION, PART, LIGHTPATH = 0, 2, 4
 """Places in `Connections.cursor`: first unused row or -1, and behind it rows ever used."""
@@ -50,7 +50,7 @@ def new_connections(
 
     return Connections(
         free=network.spectrum.copy(),
-        usage=np.zeros((planes, words * WORD_BITS) if keep_usage else (1, 0), dtype=np.int32),
+        usage=np.zeros((planes, words * WORD_BITS + 1) if keep_usage else (1, 0), dtype=np.int32),
         score=np.empty(candidates),
         order=ints(candidates),
         common=np.empty((2, candidates), dtype=np.uint64),
@@ -126,13 +126,6 @@ def give_row(cursor: Int64s, kind: int, following: Int32s, row: int) -> None:
     """Give a row back."""
     following[row] = cursor[kind]
     cursor[kind] = row
-
-
-@inner
-def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
-    """Add `change` to the number of links on which each slot of a run is taken."""
-    for slot in range(start, start + width):
-        usage[plane, slot] += change
 
 
 @inner

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
-from fusion.kernel.event_loop import change_usage, sample_links
+from fusion.kernel.event_loop import sample_links
 from fusion.kernel.observation import Float32s, Int8s, View, show, show_free
-from fusion.kernel.spectrum import toggle
+from fusion.kernel.spectrum import change_usage, toggle
 
 Flags = NDArray[np.bool_]
 

@@ -23,17 +23,16 @@ from fusion.kernel.search import (
     search_random,
     search_ranked,
 )
-from fusion.kernel.spectrum import count_free, first_fit, free_and_largest_block, toggle
+from fusion.kernel.spectrum import (
+    change_usage,
+    count_free,
+    first_fit,
+    free_and_largest_block,
+    toggle,
+)
 from fusion.kernel.user_policy import WRONG, Chooser, ask, make_request
 
 NO_DECISIONS = np.empty((0, 3), dtype=np.int32)
-
-
-@compiled
-def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
-    """Add `change` to the number of links on which each slot of a run is taken."""
-    for slot in range(start, start + width):
-        usage[plane, slot] += change
 
 
 @compiled

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
 from fusion.kernel.connections import end_connection, end_early
-from fusion.kernel.event_loop import change_usage
 from fusion.kernel.records import Connections, Count, Service
-from fusion.kernel.spectrum import toggle
+from fusion.kernel.spectrum import change_usage, toggle
 
 Flags = NDArray[np.bool_]
 

@@ -27,7 +27,7 @@ from fusion.kernel.quality import (
     take_noise,
 )
 from fusion.kernel.records import Noise, Quality
-from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, stay_out_of_line, toggle
+from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, change_usage, stay_out_of_line, toggle
 
 WORKING, BACKUP, NEITHER = range(3)
 """Values of `Protected.carries`."""
@@ -56,7 +56,8 @@ class Protected(NamedTuple):
     free: Words
     """uint64[plane, link, word]: slots that no lightpath holds, and no backup either."""
     usage: Int32s
-    """int32[plane, slot]: links on which the slot is taken; of size 0 unless the policy needs it."""
+    """int32[plane, slots + 1]: for each slot the number of links on which it is taken, summed over the slots
+    below; of size 0 unless the policy needs it."""
     bucket: Int32s
     following: Int32s
     departure: Floats
@@ -143,7 +144,7 @@ def new_protected(
 
     return Protected(
         free=network.spectrum.copy(),
-        usage=np.zeros((planes, words * WORD_BITS) if keep_usage else (1, 0), dtype=np.int32),
+        usage=np.zeros((planes, words * WORD_BITS + 1) if keep_usage else (1, 0), dtype=np.int32),
         bucket=np.full(buckets, -1, dtype=np.int32),
         following=ints(rows),
         departure=np.empty(rows),
@@ -164,14 +165,6 @@ def new_protected(
         clock=np.array([0.0, load / mean_holding_time]),
         score=np.empty(int(np.diff(network.first_path).max(initial=1))),
     )
-
-
-@inner
-def change_usage(usage: Int32s, plane: int, start: int, width: int, change: int) -> None:
-    """Add `change` to the number of links on which each slot of a run is taken."""
-    if usage.shape[1] > 0:
-        for slot in range(start, start + width):
-            usage[plane, slot] += change
 
 
 @inner
@@ -218,7 +211,7 @@ def claim(
                 state.free[plane, link, word] ^= bit
                 state.claimed_time[link] -= change * (now if change > 0 else last_left)
                 if state.usage.shape[1] > 0:
-                    state.usage[plane, slot] += change
+                    change_usage(state.usage, plane, slot, 1, change)
             state.claims[plane, link, slot] += change
 
 
@@ -370,7 +363,8 @@ def release(
         width = state.width[row, leg]
         hop, end = network.first_hop[path], network.first_hop[path + 1]
         toggle(state.free, plane, network.links, hop, end, start, width)
-        change_usage(state.usage, plane, start, width, hop - end)
+        if state.usage.shape[1] > 0:
+            change_usage(state.usage, plane, start, width, hop - end)
         switch(network, state, quality, lit, impairments, light, row, leg, False)
     if protection.shared:
         claim(network, protection, state, row, now, -1)
@@ -397,7 +391,8 @@ def take(
         width = state.width[row, leg]
         hop, end = network.first_hop[path], network.first_hop[path + 1]
         toggle(state.free, plane, network.links, hop, end, start, width)
-        change_usage(state.usage, plane, start, width, end - hop)
+        if state.usage.shape[1] > 0:
+            change_usage(state.usage, plane, start, width, end - hop)
         switch(network, state, quality, lit, impairments, light, row, leg, True)
     if quality is not None and protection.shared:
         foresee_noise(quality, network, lit, np.int64(2 * row + 1))

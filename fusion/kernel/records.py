@@ -156,7 +156,8 @@ class Connections(NamedTuple):
     free: Words
     """uint64[plane, link, word]."""
     usage: Int32s
-    """int32[plane, slot]: links on which the slot is taken; of size 0 unless the policy needs it."""
+    """int32[plane, slots + 1]: for each slot the number of links on which it is taken, summed over the slots
+    below; of size 0 unless the policy needs it."""
     score: Floats
     order: Int32s
     """float64, int32[candidate]: overwritten where paths are put in order."""

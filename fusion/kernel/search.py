@@ -61,7 +61,7 @@ def find_start(
         start = last_fit(free, plane, links, hop, end, shifts, width)
         score = -float(start)
     elif fit == BEST_FIT:
-        start, size = best_fit(free, plane, links, hop, end, width)
+        start, size = best_fit(free, plane, links, hop, end, shifts, width)
         score = float(size)
     elif fit == RANDOM_FIT:
         count = count_starts(free, plane, links, hop, end, shifts, width)

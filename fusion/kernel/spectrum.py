@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from fusion.kernel import inner
+from fusion.kernel import INSIDE, compiled, inner
 
 Words = NDArray[np.uint64]
 Ints = NDArray[np.int32]
@@ -23,6 +23,7 @@ Ints = NDArray[np.int32]
 WORD_BITS = 64
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
+TWO = np.uint64(2)
 TOP = np.uint64(63)
 ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
@@ -78,9 +79,9 @@ def shift_table(widest: int) -> Words:
 @njit(inline="always")
 def common_word(free: Words, plane: int, links: Ints, hop: int, end: int, word: int) -> Any:
     """Return the slots of one word that are free on every link of the path."""
-    common = free[plane, links[hop], word]
+    common = free[plane, np.uint64(links[hop]), word]
     for h in range(hop + 1, end):
-        common &= free[plane, links[h], word]
+        common &= free[plane, np.uint64(links[h]), word]
     return common
 
 
@@ -151,6 +152,33 @@ def starts_in_word(
     return run_starts(common_word(free, plane, links, hop, end, word), high, shifts, width)
 
 
+@compiled(**INSIDE)
+def starts_at(
+    free: Words,
+    plane: int,
+    links: Ints,
+    hop: int,
+    end: int,
+    word: int,
+    low: Any,
+    high: Any,
+    shifts: Words,
+    width: int,
+) -> Any:
+    """Return what `starts_in_word` does. low, high: the common slots of the word and of that above it."""
+    if width > WORD_BITS:
+        return wide_run_starts(free, plane, links, hop, end, word, width)
+    return run_starts(low, high, shifts, width)
+
+
+@compiled(**INSIDE)
+def word_above(free: Words, plane: int, links: Ints, hop: int, end: int, word: int) -> Any:
+    """Return `common_word` of the word above, or 0 where there is none."""
+    if word + 1 < free.shape[2]:
+        return common_word(free, plane, links, hop, end, word + 1)
+    return ZERO
+
+
 @njit(inline="always")
 def first_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
@@ -175,50 +203,52 @@ def first_fit(
     return -1
 
 
-@inner
+@compiled(**INSIDE)
 def last_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
     """Return the highest start of a run of `width` free slots, or -1."""
+    high = ZERO
     for word in range(free.shape[2] - 1, -1, -1):
-        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        low = common_word(free, plane, links, hop, end, word)
+        starts = starts_at(free, plane, links, hop, end, word, low, high, shifts, width)
         if starts:
             return word * WORD_BITS + 63 - leading_zeros(starts)
+        high = low
     return -1
 
 
-@inner
-def best_fit(free: Words, plane: int, links: Ints, hop: int, end: int, width: int) -> Any:
+@compiled(**INSIDE)
+def best_fit(
+    free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
+) -> Any:
     """Return the start and the size of the smallest free block of at least `width` slots, or (-1, 0).
 
-    A block is a maximal run of slots that are free on every link of the path. Equal blocks: the lowest.
+    A block is a maximal run of slots that are free on every link of the path; its starts are a run, too, and
+    `width` - 1 fewer. Equal blocks: the lowest.
     """
-    best_start, best_size = np.int64(-1), np.int64(0)
-    start, size = np.int64(0), np.int64(0)
+    none = np.int64(free.shape[2] * WORD_BITS + 1)
+    best_start, best_size = np.int64(-1), none
+    begin, is_open, before = np.int64(0), False, ZERO
+    low = common_word(free, plane, links, hop, end, 0)
     for word in range(free.shape[2] + 1):
-        rest = ZERO
+        starts = high = ZERO
         if word < free.shape[2]:
-            rest = common_word(free, plane, links, hop, end, word)
-        used_bits = np.int64(0)
-        while used_bits < WORD_BITS:
-            ones = WORD_BITS if rest == ONES else trailing_zeros(~rest)
-            ones = min(ones, WORD_BITS - used_bits)
-            if size == 0:
-                start = word * WORD_BITS + used_bits
-            size += ones
-            used_bits += ones
-            if used_bits == WORD_BITS:
-                break
-            if size >= width and (best_start < 0 or size < best_size):
-                best_start, best_size = start, size
-            size = np.int64(0)
-            rest = rest >> np.uint64(ones)
-            if not rest:
-                break
-            zeros = trailing_zeros(rest)
-            rest = rest >> np.uint64(zeros)
-            used_bits += zeros
-    return best_start, best_size
+            high = word_above(free, plane, links, hop, end, word)
+            starts = starts_at(free, plane, links, hop, end, word, low, high, shifts, width)
+        edges = starts ^ ((starts << ONE) | before)
+        before = starts >> TOP
+        low = high
+        while edges:
+            edge = word * WORD_BITS + trailing_zeros(edges)
+            edges &= edges - ONE
+            size = edge - begin if is_open else none
+            best_start = begin if size < best_size else best_start
+            best_size = min(size, best_size)
+            begin, is_open = edge, not is_open
+        if best_size == 1:
+            break
+    return best_start, best_size + width - 1 if best_start >= 0 else np.int64(0)
 
 
 @inner
@@ -227,8 +257,11 @@ def count_starts(
 ) -> Any:
     """Return the number of starts at which a run of `width` free slots fits."""
     total = np.int64(0)
+    low = common_word(free, plane, links, hop, end, 0)
     for word in range(free.shape[2]):
-        total += count_ones(starts_in_word(free, plane, links, hop, end, word, shifts, width))
+        high = word_above(free, plane, links, hop, end, word)
+        total += count_ones(starts_at(free, plane, links, hop, end, word, low, high, shifts, width))
+        low = high
     return total
 
 
@@ -237,8 +270,11 @@ def nth_start(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int, n: int
 ) -> Any:
     """Return the start number n (from 0, ascending) among those that `count_starts` counts."""
+    low = common_word(free, plane, links, hop, end, 0)
     for word in range(free.shape[2]):
-        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        high = word_above(free, plane, links, hop, end, word)
+        starts = starts_at(free, plane, links, hop, end, word, low, high, shifts, width)
+        low = high
         here = count_ones(starts)
         if n < here:
             for _ in range(n):
@@ -282,7 +318,7 @@ def free_from(free: Words, plane: int, links: Ints, hop: int, end: int, start: i
     return size
 
 
-@inner
+@compiled(**INSIDE)
 def exact_fit(
     free: Words, plane: int, links: Ints, hop: int, end: int, shifts: Words, width: int
 ) -> Any:
@@ -290,16 +326,42 @@ def exact_fit(
 
     (-1, 1) where no run fits.
     """
-    start, size = best_fit(free, plane, links, hop, end, width)
-    if size == width:
-        return np.int64(start), 0.0
-    return np.int64(first_fit(free, plane, links, hop, end, shifts, width)), 1.0
+    first, before = np.int64(-1), ZERO
+    low = common_word(free, plane, links, hop, end, 0)
+    for word in range(free.shape[2] + 1):
+        starts = high = ZERO
+        if word < free.shape[2]:
+            high = word_above(free, plane, links, hop, end, word)
+            starts = starts_at(free, plane, links, hop, end, word, low, high, shifts, width)
+        one_below = (starts << ONE) | (before >> TOP)
+        two_below = (starts << TWO) | (before >> (TOP - ONE))
+        above_alone = one_below & ~(starts | two_below)
+        if above_alone:
+            return np.int64(word * WORD_BITS + trailing_zeros(above_alone) - 1), 0.0
+        if starts and first < 0:
+            first = np.int64(word * WORD_BITS + trailing_zeros(starts))
+        before = starts
+        low = high
+    return first, 1.0
 
 
 @inner
+def change_usage(usage: Ints, plane: int, start: int, width: int, change: int) -> None:
+    """Add `change` to the number of links on which each slot of a run is taken. usage: see `arrays.State`."""
+    more = np.int32(0)
+    for slot in range(np.uint64(start + 1), np.uint64(start + width)):
+        more += np.int32(change)
+        usage[plane, np.uint64(slot)] += more
+    more += np.int32(change)
+    # With an index that has no sign this loop becomes one of vector instructions.
+    for slot in range(np.uint64(start + width), np.uint64(usage.shape[1])):
+        usage[plane, np.uint64(slot)] += more
+
+
+@compiled(**INSIDE)
 def fit_by_usage(
     free: Words,
-    usage: NDArray[np.int32],
+    usage: Ints,
     plane: int,
     links: Ints,
     hop: int,
@@ -310,22 +372,24 @@ def fit_by_usage(
 ) -> Any:
     """Return the start whose slots are taken on most links of the network and `sign` times that sum.
 
-    usage: int32[plane, slot], the number of links on which the slot is taken. sign: 1, or -1 for the fewest
-    links. Equal sums: the lowest start. (-1, 0) where no run fits.
+    usage: see `arrays.State`. sign: 1, or -1 for the fewest links. Equal sums: the lowest start. (-1, 0)
+    where no run fits.
     """
-    best_start, best_sum = np.int64(-1), np.int64(0)
+    none = np.int64(-1 << 62)
+    best_start, best_sum = np.int64(-1), none
+    low = common_word(free, plane, links, hop, end, 0)
     for word in range(free.shape[2]):
-        starts = starts_in_word(free, plane, links, hop, end, word, shifts, width)
+        high = word_above(free, plane, links, hop, end, word)
+        starts = starts_at(free, plane, links, hop, end, word, low, high, shifts, width)
+        low = high
         while starts:
-            start = word * WORD_BITS + trailing_zeros(starts)
+            start = np.int64(word * WORD_BITS + trailing_zeros(starts))
             starts &= starts - ONE
-            used = np.int64(0)
-            for slot in range(start, start + width):
-                used += usage[plane, slot]
+            used = usage[plane, np.uint64(start + width)] - usage[plane, np.uint64(start)]
             used *= sign
-            if best_start < 0 or used > best_sum:
-                best_start, best_sum = start, used
-    return best_start, best_sum
+            best_start = start if used > best_sum else best_start
+            best_sum = max(used, best_sum)
+    return best_start, best_sum if best_start >= 0 else np.int64(0)
 
 
 @njit(inline="always")

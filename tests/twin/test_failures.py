@@ -224,7 +224,7 @@ def assert_conserved(simulation: PlainSimulation, happening: list[Event]) -> Non
     )
     assert np.array_equal(free + held, spectrum)
     if state.usage.size:
-        assert np.array_equal(state.usage, held.sum(axis=1))
+        assert np.array_equal(np.diff(state.usage), held.sum(axis=1))
 
 
 @pytest.mark.parametrize("restoration", ["none", "reroute"])

@@ -58,7 +58,7 @@ def assert_consistent(case: Case, served: Served, end: int) -> None:
     assert np.array_equal(free | (held == 1), empty)
     assert not np.any(free & (held == 1))
     if state.usage.size:
-        assert np.array_equal(state.usage, held.sum(axis=1))
+        assert np.array_equal(np.diff(state.usage), held.sum(axis=1))
 
     # Live is exactly what was served and has not ended.
     live, unused = live_lightpaths(state), unused_rows(state)
