@@ -42,7 +42,7 @@ _PAGES = {
             "howto/nightly",
         ),
         *("howto/postgresql", "howto/auth", "howto/pandas_and_r", "coming_from_fusion"),
-        *("survivability", "learning", "rare_events"),
+        *("survivability", "learning", "rare_events", "bounds"),
     ),
     "Reference": (
         *("config", "features", "templates", "topologies", "ties", "sweeps", "machines"),

@@ -381,10 +381,11 @@ FEATURES: dict[str, Feature] = {
         told="a reinforcement-learning environment",
     ),
     "splitting": Feature("importance splitting", _never, ({},), told="importance splitting"),
+    "bounds": Feature("bounds on blocking", _never, ({},), told="a bound on blocking"),
 }
 """What a configuration may have, by a short name."""
 
-USES = ("learners", "splitting")
+USES = ("learners", "splitting", "bounds")
 """Features that no key switches on: ways to use a configuration."""
 
 _ORDERS = "it ranks the paths, and the first with enough free slots is taken"
@@ -393,6 +394,7 @@ _PAIRS_HAVE_THEIRS = "candidates are pairs of paths, which have an order of thei
 _TWO_BANDS = "that model supports only the C and L bands"
 _PLAIN = "its event loop gives each request exactly one lightpath"
 _BLIND = "its event loop does not track where light is"
+_ITS_OWN = "it takes each request to have one lightpath of its own"
 _CRASHES = "FUSION crashes with it; without the conventions it works"
 
 REFUSED: dict[tuple[str, ...], str] = {
@@ -483,6 +485,13 @@ REFUSED: dict[tuple[str, ...], str] = {
         "splitting",
     ): "trajectories are copied, and the times of failures are not",
     ("fusion", "splitting"): "their event loop cannot copy the state of a network",
+    #
+    ("slicing", "bounds"): _ITS_OWN,
+    ("grooming", "bounds"): _ITS_OWN,
+    ("dynamic", "bounds"): _ITS_OWN,
+    ("protection", "bounds"): "it counts one path for each request",
+    ("failures", "bounds"): "it takes every link to be up",
+    ("fusion", "bounds"): "FUSION has requests of its own",
 }
 """Features that are not available together, most of them pairs -> why. Messages name the key of the first."""
 

@@ -33,7 +33,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
             *("run", "rerun", "runs", "show", "open", "logs"),
             *("pause", "resume", "cancel", "delete", "clean"),
         ),
-        "picture_cli": ("report", "spectrum"),
+        "picture_cli": ("report", "spectrum", "bound"),
     },
     "Sweeps": {
         "sweep_cli": (

@@ -8,6 +8,8 @@ SUMMARIES: dict[str, str] = {
     "topologies": "List the shipped topologies. `network` takes one of these names, or the path of a "
     "file.",
     "spectrum": "Draw which lightpath holds which slots of each link at one moment, and write the table.",
+    "bound": "Compute how little any policy can block at each load, and draw it below the curves of "
+    "policies.",
     "topology": "Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.",
     "examples": "Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, "
     "a notebook.",
@@ -68,6 +70,12 @@ EXAMPLES: dict[str, str] = {
   fusion spectrum 9f0f                   # a run at its end, highest load
   fusion spectrum 9f0f --load 160 --request 5000 --color modulation
   fusion spectrum my.ini -s allocation_method=best_fit
+""",
+    "bound": """
+  fusion bound quick                     # a template; at its loads
+  fusion bound 9f0f                      # a run, with its curve
+  fusion bound my.ini --runs 9f0f a4e2 --to figures
+  fusion bound quick -s erlang_stop=300 --bounds-only
 """,
     "topology": """
   fusion topology usnet_ptrnet           # a shipped topology

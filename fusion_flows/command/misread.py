@@ -21,6 +21,7 @@ NUMBERS: dict[str, str] = {
     "port": "4201",
     "precision": "0.005",
     "replication": "3",
+    "replications": "10",
     "request": "5000",
     "target": "0.01",
 }
@@ -35,6 +36,7 @@ OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "examples": (_FOLDER,),
     "topology": (_FOLDER, ("--metric", "a statistic"), ("--load", "a load")),
     "spectrum": (_FOLDER, ("--load", "a load")),
+    "bound": (_FOLDER, ("--runs", "a run whose curve is to be drawn")),
     "report": (("--to", "a file to write"),),
     "plot": (_FOLDER, ("--metric", "a metric"), ("--against", "an axis")),
     "new": (("--from", "a template"),),

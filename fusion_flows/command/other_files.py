@@ -51,6 +51,7 @@ class _Taken(NamedTuple):
 _TEMPLATE = _Taken((INI,), "the name of a template or an INI file")
 _SWEEP = _Taken((SWEEP,), "a sweep file")
 _A_RUN = _Taken((), "the run id or the name of a run")
+_A_RUN_OR_FOLDER = _Taken((RUN,), "runs, by their ids, names or directories")
 _SETTINGS = _Taken((INI,), "runs, INI files and points of the store")
 
 TAKEN: dict[str, dict[str, _Taken]] = {
@@ -74,6 +75,10 @@ TAKEN: dict[str, dict[str, _Taken]] = {
     "report": {"what": _Taken((SWEEP, RUN), "a run or its directory, or a sweep file")},
     "spectrum": {
         "what": _Taken((INI, RUN), "a template or an INI file, or a run or its directory")
+    },
+    "bound": {
+        "what": _Taken((INI, RUN), "a template or an INI file, or a run or its directory"),
+        "runs": _A_RUN_OR_FOLDER,
     },
     "merge": {"folder": _Taken((STORE,), "a store")},
     "explain": {"key": _Taken((), "keys and sections of the settings")},

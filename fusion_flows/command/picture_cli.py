@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from fusion_flows.command import completion, pictures, spectrum, submission
+from cyclopts import Parameter
+
+from fusion_flows.command import bounds, completion, pictures, spectrum, submission
 from fusion_flows.command.exit_codes import DONE
-from fusion_flows.command.terminal import print_json
+from fusion_flows.command.terminal import print_json, print_note, print_table
 from fusion_flows.command.verb import Changes, Json, text_of
+from fusion_flows.flows.bounding import NOTE
 
 Network = Annotated[
     str, completion.completed(completion.topologies, completion.runs, completion.network_files)
@@ -70,6 +73,43 @@ def _spectrum(
         print_json(paths)
     else:
         print("\n".join(map(str, paths)))
+    return DONE
+
+
+@text_of(bounds.bound)
+def _bound(
+    what: Annotated[
+        str, completion.completed(completion.templates, completion.runs, completion.ini_files)
+    ],
+    /,
+    *,
+    changes: Changes = None,
+    runs: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    replications: int | None = None,
+    bounds_only: bool = False,
+    title: str | None = None,
+    to: str = "",
+    json: Json = False,
+) -> int:
+    found = bounds.bound(
+        what,
+        overrides=submission.read_assignments(
+            changes or (), template=what if spectrum.is_settings(what) else ""
+        ),
+        runs=runs or (),
+        replications=replications,
+        bounds_only=bounds_only,
+        title=title,
+        to=to,
+    )
+    if json:
+        print_json({"bounds": found.rows, "files": found.files})
+        return DONE
+    header = list(found.table[0])
+    print_table(header, [list(row.values()) for row in found.table], right=header, numbers=True)
+    print_note(NOTE)
+    print()
+    print("\n".join(map(str, found.files)))
     return DONE
 
 

@@ -73,7 +73,7 @@ def spectrum(
     if color not in COLORINGS:
         allowed = ", ".join(COLORINGS)
         raise ArgumentError(f"--color {color}: must be one of {allowed}{nearest(color, COLORINGS)}")
-    run, config, inputs = _settings(what, overrides)
+    run, config, inputs = settings_of(what, overrides)
     planes = planes_of(config)
     cores = sorted({plane.core for plane in planes})
     if core not in cores:
@@ -112,9 +112,13 @@ def is_settings(what: str) -> bool:
     return is_file or what in template_names(Settings().templates_dir)
 
 
-def _settings(
+def settings_of(
     what: str, overrides: Mapping[str, Any] | None
 ) -> tuple[RunDirectory | None, Config, Inputs]:
+    """Return run, settings and input files of a run, or of settings, which have no run.
+
+    Raises ConfigError, ArgumentError, NoSuchRunError and RunDirectoryError.
+    """
     templates = Settings().templates_dir
     if is_settings(what):
         refuse_other_files(what)

@@ -15,17 +15,20 @@ def simulator(
     name: str,
     options: Mapping[str, object],
     *,
+    flags: Sequence[str] = (),
     log: Path,
     grace_seconds: float,
     mark: str | None = None,
 ) -> ProcessTree:
     """Start a command line of `fusion.cli`; the rest as for `ProcessTree`.
 
-    name: run_sim, run_points, find_loads or spectrum. options: name without dashes -> value.
+    name: run_sim, run_points, find_loads, spectrum or bounds. options: name without dashes -> value. flags:
+    names of options without a value.
     """
     command = [sys.executable, "-m", f"fusion.cli.{name}"]
     for option, value in options.items():
         command += (f"--{option}", str(value))
+    command += [f"--{flag}" for flag in flags]
     return ProcessTree(
         command,
         log=log,

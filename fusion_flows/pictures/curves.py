@@ -22,6 +22,7 @@ from fusion_flows.pictures.marks import (
 )
 from fusion_flows.pictures.panels import MOST_CURVES, panel_axes, panels_wide, share_loads
 from fusion_flows.pictures.paper import AS_NEEDED, Paper
+from fusion_flows.pictures.regions import Region, draw_regions, region_signs
 from fusion_flows.pictures.rows import (
     Names,
     Row,
@@ -48,7 +49,12 @@ from fusion_flows.pictures.words import LOAD, label, named
 
 
 def sweep_figure(
-    rows: Sequence[Row], axes: Sequence[str], metric: str, title: str, paper: Paper = AS_NEEDED
+    rows: Sequence[Row],
+    axes: Sequence[str],
+    metric: str,
+    title: str,
+    paper: Paper = AS_NEEDED,
+    regions: Sequence[Region] = (),
 ) -> Figure:
     """Draw a metric over load, with intervals: a curve for each combination of the other axes.
 
@@ -56,8 +62,8 @@ def sweep_figure(
     labels. Blocking is on a log axis, where an estimate of 0 is an arrow down from its bound. A point that
     has not all its replications is hollow. More than 6 curves get panels: by the network, else by what is
     no policy; more than 8 curves in a panel are coloured by the first axis alone. What cannot be drawn is
-    counted in the picture. paper: what a paper asks for. Raises ValueError for rows of several metrics,
-    and for two of one point.
+    counted in the picture. paper: what a paper asks for. regions: where no curve can be. Raises ValueError
+    for rows of several metrics, and for two of one point.
     """
     others = [axis for axis in axes if axis != "erlang"]
     check(rows, [*others, "erlang"], metric)
@@ -74,6 +80,7 @@ def sweep_figure(
     handles = [
         *_legend_of(looks, labels, values, hollow),
         *paper.signs(),
+        *region_signs(regions),
         *_signs(rows, log, max(map(len, grouped(rows, varying, values).values()))),
     ]
     width = paper.inches(PAGE if len(panels) > 1 or len(looks) > MOST_CURVES else COLUMN)
@@ -105,6 +112,8 @@ def sweep_figure(
             scale_blocking(grid[0], rows)
         if shared:
             scale_loads(grid[0], rows)
+        for place in grid[: len(panels)]:
+            draw_regions(place, regions)
         if not rows:
             grid[0].text(0.5, 0.5, "no results", ha="center", transform=grid[0].transAxes)
             grid[0].set(xticks=[], yticks=[])

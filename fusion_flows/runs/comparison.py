@@ -115,6 +115,21 @@ def _verdict(rows: Sequence[dict[str, Any]]) -> str:
     return f"No difference shown at {counted(len(rows), 'load')}: {rows[0]['a']} and {rows[0]['b']}"
 
 
+def points_of_runs(found: Sequence[RunDirectory]) -> list[dict[str, Any]]:
+    """Return a row for each run and load, as in the points.csv of a sweep, runs called as in a legend.
+
+    Raises RunError for a sweep, and for a run without results.
+    """
+    labels = _labels(found)
+    configs = [_config(one) for one in found]
+    states = [
+        state
+        for one, name, config in zip(found, _legend(found, labels, configs), configs, strict=True)
+        for state in _states(one, name, config)
+    ]
+    return point_rows(states, [METRIC])
+
+
 def figure_of(comparison: RunComparison) -> "Figure":
     """Return a picture of blocking over load, with a curve for each run."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load

@@ -1,0 +1,1 @@
+"""Bounds and approximations: how little any policy can block, and what simple models expect."""
