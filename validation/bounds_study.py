@@ -24,7 +24,7 @@ from fusion.simulation.replication import replicate
 
 NETWORKS = (
     *("nsfnet_deeprmsa", "cost239_deeprmsa", "fusion_dt_network", "fusion_japan12"),
-    *("fusion_metro_net", "fusion_pan_european", "fusion_geant", "usnet_gcnrnn"),
+    *("fusion_metro_net", "fusion_pan_european", "fusion_usnet", "usnet_gcnrnn"),
     *("fusion_spainbackbone30", "jpn48_12576km"),
 )
 POLICIES: dict[str, dict[str, dict[str, object]]] = {

@@ -1511,7 +1511,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     names = re.findall(r"^ok +deployment +(\S+)$", healthy.out, re.M)
     assert names == [
         *("fusion/sim", "fusion-sweep/sweep", "fusion-sweep/sweep-nightly"),
-        *("fusion-compare/verdict", "fusion-points/worker-points"),
+        *("fusion-compare/verdict", "fusion-bound/verdict-bound", "fusion-points/worker-points"),
         "fusion-maintenance/worker-maintenance",
     ]
     assert {name.partition("/")[2] for name in names} == set(worker.deployments())
@@ -1519,7 +1519,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     queue = worker.api("GET", "work_pools/fusion/queues/default")
     monkeypatch.setenv("FUSION_RUNS_DIR", "/proc/runs")
     worker.api("PATCH", f"work_queues/{queue['id']}", {"is_paused": True})
-    deployment = worker.api("GET", f"deployments/name/{names[4]}")
+    deployment = worker.api("GET", f"deployments/name/{names[5]}")
     worker.api("DELETE", f"deployments/{deployment['id']}")
     try:
         sick = fusion("doctor", "--json")
@@ -1531,7 +1531,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     problems = {one["subject"]: one for one in sick.json if one["verdict"] == "problem"}
     assert sick.code == 1
     assert set(problems) == {"queue default", "runs folder", "deployment"}
-    assert problems["deployment"]["found"] == f"there is no deployment {names[4]}"
+    assert problems["deployment"]["found"] == f"there is no deployment {names[5]}"
     assert all(one["mend"] for one in problems.values())
 
     from prefect.settings import PREFECT_API_URL, temporary_settings
