@@ -2,7 +2,7 @@
 
 For each network the load at which 0.1 % of the requests are blocked, by each policy, and the load at which
 the bounds reach 0.1 %. DIR/loads.jsonl has a line for each load that was found; what is there is not computed
-again. DIR/table.md is made from it.
+again. DIR/table.md and DIR/shares.png are made from it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+from matplotlib.figure import Figure
+
 from fusion.config.config import Config, load_config
 from fusion.results.files import write_atomic
 from fusion.results.load_finder import find_load
@@ -21,6 +24,8 @@ from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.bounds.bounds import Bounds, load_at_bound
 from fusion.simulation.replication import replicate
+from fusion_flows.pictures.files import save
+from fusion_flows.pictures.style import GREY, LOOKS, PAGE, STYLE
 
 NETWORKS = (
     *("nsfnet_deeprmsa", "cost239_deeprmsa", "fusion_dt_network", "fusion_japan12"),
@@ -136,6 +141,43 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
+def figure(rows: list[dict[str, Any]]) -> Figure:
+    """Return a picture of the loads over the lower of the bounds, a row for each network."""
+    networks = list(dict.fromkeys(row["network"] for row in rows))
+    with matplotlib.rc_context(STYLE):
+        drawn = Figure(figsize=(PAGE, 3.6), layout="constrained")
+        place = drawn.subplots()
+        place.axvspan(100.0, 110.0, color=GREY, alpha=0.45, linewidth=0.0)
+        for look, name in zip(LOOKS, (*POLICIES, COUNTED), strict=False):
+            shares, errors = [], []
+            for network in networks:
+                of = {row["of"]: row for row in rows if row["network"] == network}
+                bound = min(of[LONG_RUN]["load"], of[CLAIRVOYANT]["load"])
+                load, lower, upper = (
+                    100.0 * of[name][key] / bound for key in ("load", "ci_lower", "ci_upper")
+                )
+                shares.append(load)
+                errors.append((load - lower, upper - load))
+            place.errorbar(
+                shares,
+                range(len(networks)),
+                xerr=list(zip(*errors, strict=True)),
+                label="slots only counted (no bound)" if name == COUNTED else name,
+                color=look.color,
+                marker=look.marker,
+                linestyle="none",
+                markersize=4.5,
+                elinewidth=1.0,
+            )
+        place.set_yticks(range(len(networks)), networks)
+        place.invert_yaxis()
+        place.set_xlim(0.0, 110.0)
+        place.set_xlabel("Load at 0.1 % blocking, % of the load at which no policy can block less")
+        place.grid(axis="x", linewidth=0.4, alpha=0.5)
+        drawn.legend(loc="outside lower center", ncols=5, frameon=False)
+    return drawn
+
+
 def _in_erlang(row: dict[str, Any]) -> str:
     load, lower, upper = (row[name] for name in ("load", "ci_lower", "ci_upper"))
     return f"{load:.0f} ({lower:.0f} to {upper:.0f})"
@@ -153,6 +195,7 @@ def main() -> None:
     folder = parser.parse_args().to
     rows = study(folder)
     write_atomic(folder / "table.md", table(rows).encode())
+    save(figure(rows), folder, "shares", ("png", "svg"), dpi=160)
     print(table(rows))
 
 
