@@ -1,10 +1,10 @@
-"""What comes with the package: templates, topologies and modulation tables, by their names."""
+"""What comes with the package: templates, sweeps, topologies and modulation tables, by their names."""
 
 from pathlib import Path
 
-TEMPLATES, TOPOLOGIES, MODULATIONS = (
+TEMPLATES, TOPOLOGIES, MODULATIONS, SWEEPS = (
     Path(__file__).parents[1] / "shipped" / name
-    for name in ("templates", "topologies", "modulations")
+    for name in ("templates", "topologies", "modulations", "sweeps")
 )
 """The folders of the shipped files."""
 
@@ -30,6 +30,11 @@ OTHER_NAMES = {**FUSION_NETWORKS, **EARLIER_NAMES}
 
 SAME_TABLES = {"example_mod_a": "DEFAULT", "slicing_dissertation": "DEFAULT"}
 """A further name of a modulation table -> the shipped name."""
+
+
+def sweep_names() -> list[str]:
+    """Return the names of the shipped sweeps, sorted."""
+    return sorted(file.stem for file in SWEEPS.glob("*.toml"))
 
 
 def topology_names() -> list[str]:

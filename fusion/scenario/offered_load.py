@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fusion.config.sections import Config
 from fusion.scenario.conventions import per_load
 from fusion.scenario.traffic import offered_share
@@ -31,6 +33,24 @@ def keys_of_offered_load(*configs: Config) -> list[str]:
         factors.add(1)
     keys = ["holding_distribution"] if len(shares) > 1 else []
     return [*keys, "load_per_core"] if len(factors) > 1 else keys
+
+
+def offered_times(shares: Iterable[float]) -> str:
+    """Return how many times the nominal loads are offered: "0.6871 times" or "0.6871 to 1 times".
+
+    shares: offered loads over nominal ones; empty where all loads are offered as they are nominal.
+    """
+    ends = sorted(shares)
+    if not any(is_other_load(share, 1.0) for share in ends):
+        return ""
+    texts = dict.fromkeys(f"{share:.4g}" for share in (ends[0], ends[-1]))
+    return f"{' to '.join(texts)} times"
+
+
+def nominal_note(shares: Iterable[float]) -> str:
+    """Return a sentence on loads that are nominal; empty where they are offered. See `offered_times`."""
+    times = offered_times(shares)
+    return f"Loads are nominal; the offered load is {times} the nominal one." if times else ""
 
 
 def offered_text(config: Config) -> str:

@@ -13,6 +13,7 @@ from fusion.results.comparison import blocking_difference
 from fusion.results.load_at import ABOVE, BELOW, INSIDE, load_at
 from fusion.results.outcome import METRICS
 from fusion.results.statistics import Estimate
+from fusion.scenario.offered_load import offered_per_nominal
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking, values_by_axis
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import Point
@@ -62,7 +63,8 @@ def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = N
     replications have common random numbers, and else Welch's; those at one point of the other axes hold
     together at the confidence of the points (Bonferroni), those at several do not. Columns: the other axes,
     a and b (values on `axis`, b is the base), both estimates with their intervals, difference a - b with
-    its interval, replications, method, verdict. Raises ConfigError for an unknown axis or value.
+    its interval, replications, method, confidence, verdict, the offered loads of both. Raises ConfigError
+    for an unknown axis or value.
     """
     needs_blocking(sweep, "a comparison")
     if axis not in sweep.axes or axis == ERLANG:  # the verdicts are at each load
@@ -136,6 +138,8 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         "method": found.method,
         "confidence": confidence,
         "verdict": found.verdict,
+        "offered_erlang_a": a.point.erlang * offered_per_nominal(a.point.config),
+        "offered_erlang_b": b.point.erlang * offered_per_nominal(b.point.config),
     }
 
 
@@ -150,8 +154,9 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
     A curve is what lies at one combination of the axes but erlang. Columns: those axes; load with its
     interval (0 or inf where it is open, NaN for a load that the curve does not reach); status, see
     `load_at`, of the loads with results; target; loads, how many of them the curve has; lowest and highest,
-    the ends of them; missing, the other loads of the curve, with fewer than two replications. Raises
-    ValueError for a target that is no probability.
+    the ends of them; missing, the other loads of the curve, with fewer than two replications; replications,
+    the fewest of a load; offered_per_nominal, the offered load over the nominal one. Raises ValueError for
+    a target that is no probability.
     """
     needs_blocking(sweep, "a load")
     others = sweep.axes[:-1]
@@ -186,6 +191,8 @@ def loads_at(states: Sequence[PointState], sweep: Sweep, target: float) -> list[
                 "lowest": ordered[0].point.erlang,
                 "highest": ordered[-1].point.erlang,
                 "missing": sorted(missing.get(place, ())),
+                "replications": min(len(state.outcomes) for state in ordered),
+                "offered_per_nominal": offered_per_nominal(ordered[0].point.config),
             }
         )
     return rows

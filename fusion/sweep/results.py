@@ -11,6 +11,7 @@ from fusion.results.files import atomic_file
 from fusion.results.json_text import finite
 from fusion.results.outcome import AVAILABILITY, METRICS, Outcome
 from fusion.results.statistics import Estimate
+from fusion.scenario.offered_load import offered_per_nominal
 from fusion.sweep.point_state import PointState
 
 Row = dict[str, Any]
@@ -24,8 +25,8 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
 
     Columns: the axes; metric; estimate with ci_lower and ci_upper (None where there is none; an estimate of
     0 means that nothing was blocked, and ci_upper is the bound); replications, requests and blocked that
-    count; warmup_requests of each replication; confidence; stop_reason (None while it goes on); complete;
-    key of the point.
+    count; warmup_requests of each replication; offered_erlang, the offered load; confidence; stop_reason
+    (None while it goes on); complete; key of the point.
     """
     rows = []
     for state in states:
@@ -34,6 +35,7 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
             continue
         config = state.point.config
         confidence = config.statistics_settings.confidence
+        share = offered_per_nominal(config)
         links_fail = config.failure_settings.failure_type != "none"
         rows += [
             {
@@ -44,6 +46,7 @@ def point_rows(states: Iterable[PointState], metrics: Sequence[str] = tuple(METR
                 "requests": sum(each.requests for each in outcomes),
                 "blocked": sum(each.blocked for each in outcomes),
                 "warmup_requests": state.point.warmup_requests,
+                "offered_erlang": state.point.erlang * share,
                 "confidence": confidence,
                 "stop_reason": state.stop_reason,
                 "complete": state.stop_reason is not None,
@@ -78,7 +81,7 @@ def write_tables(folder: Path, states: Sequence[PointState], axes: Sequence[str]
 
 POINT_COLUMNS = (
     *("metric", "estimate", "ci_lower", "ci_upper", "replications", "requests", "blocked"),
-    *("warmup_requests", "confidence", "stop_reason", "complete", "key"),
+    *("warmup_requests", "offered_erlang", "confidence", "stop_reason", "complete", "key"),
 )
 
 

@@ -12,8 +12,10 @@ from fusion.config.config import ConfigError, Problem
 from fusion.config.missing_files import not_found
 from fusion.config.named_files import KEYS, missing_file, told_path
 from fusion.config.nested_text import parse_nested
-from fusion.config.problems import brief, show
+from fusion.config.problems import brief, nearest, show
 from fusion.config.sections import HOME
+from fusion.config.shipped import SWEEPS, sweep_names
+from fusion.config.templates import template_names
 from fusion.config.text_files import read_text
 from fusion.config.variants import Origin, Variants
 from fusion.sweep.definition import Sweep, make_sweep
@@ -28,20 +30,24 @@ _LOOKED_AT = 1000  # values of an axis, where something else is wrong already
 
 
 def read_sweep(path: Path | str) -> Sweep:
-    """Return the sweep of a .toml or .json file. Raises ConfigError with all that is wrong.
+    """Return the sweep of a .toml or .json file, or a shipped one. Raises ConfigError with all that is wrong.
 
-    Relative paths in it start from its folder, see `with_absolute_paths`.
+    path: also the name of a shipped sweep, such as quick. Relative paths in a file start from its folder, see
+    `with_absolute_paths`.
     """
-    path = Path(path)
+    path = SWEEPS / f"{path}.toml" if str(path) in sweep_names() else Path(path)
     kind = path.suffix[1:].upper()
     if kind not in ("TOML", "JSON"):
-        message = "a sweep's file ends in .toml or .json; "
+        message = f"a sweep's file ends in .toml or .json, shipped is {', '.join(sweep_names())}; "
         if path.suffix.lower() == ".ini":
             file = shlex.quote(str(path))
             message += f"an INI file is checked by `fusion validate {file}` and simulated by "
             message += f"`fusion run {file}`"
+        elif str(path) in template_names():
+            message += f"{path} is a template, which `fusion run {path}` simulates"
         else:
             message += "`fusion run` takes templates and INI files"
+            message += nearest(str(path), sweep_names())
         raise _refuse(path, message)
     if not os.path.exists(path):
         raise ConfigError([missing_file("sweep", str(path), (".toml", ".json"))])

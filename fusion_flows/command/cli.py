@@ -5,19 +5,24 @@ text, the docstring of the function. The list of verbs imports none of their mod
 once.
 """
 
+import errno
 import logging
-import os
+import select
+import shutil
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from inspect import BoundArguments
 from inspect import Parameter as Parameters
+from typing import TextIO
 
 from cyclopts import App, Group, Parameter
 from rich.console import Console
 
 from fusion_flows.command.completion import REQUEST, CompletedApp
-from fusion_flows.command.examples import FIRST_STEPS, SUMMARIES, epilogue
+from fusion_flows.command.examples import FIRST_STEPS, SUMMARIES, USAGES, epilogue
 from fusion_flows.command.exit_codes import DONE, FAILED, INTERRUPTED
+from fusion_flows.command.help_words import fitted, formatter
 from fusion_flows.command.last_words import leave_the_last_word
 
 _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -47,18 +52,19 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 
 def make_app(called: str = "") -> App:
     """Return the command. called: the verb whose help is wanted, whole; of the others one line is enough."""
+    # A line each where there is no terminal to fit.
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
     app = CompletedApp(
         name="fusion",
         help="Simulate elastic optical networks, as Prefect flow runs.",
         version=lambda: f"fusion {metadata.version('fusion-eon')}",
         help_format="plaintext",
-        help_formatter="default" if sys.stdout.isatty() else "plain",
-        # A line each: no terminal to fit.
-        console=None if sys.stdout.isatty() else Console(width=1000),
+        help_formatter=formatter(is_terminal=sys.stdout.isatty()),
+        console=None if sys.stdout.isatty() else Console(width=columns),
         default_parameter=Parameter(negative=(), show_default=False),
         suppress_keyboard_interrupt=False,
         result_action="return_value",
-        help_epilogue=FIRST_STEPS,
+        help_epilogue=fitted(FIRST_STEPS, columns),
     )
     app.register_install_completion_command(help="Install completion for this shell.")
     for title, modules in _GROUPS.items():
@@ -70,7 +76,10 @@ def make_app(called: str = "") -> App:
                     name=verb,
                     group=group,
                     help=None if verb == called else SUMMARIES[verb],
-                    help_epilogue=epilogue(verb),
+                    help_epilogue=epilogue(verb, columns) if verb == called else "",
+                    usage=f"Usage: fusion {verb} [OPTIONS] {USAGES[verb]}"
+                    if verb in USAGES
+                    else None,
                 )
     return app
 
@@ -96,16 +105,44 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not _is_unheard(error):
+            return _told(error, words, given)
+        from fusion_flows.command.terminal import silence
+
+        for stream in (sys.stdout, sys.stderr):
+            if not _takes(stream):
+                silence(stream)
         return FAILED
     except Exception as error:
-        from fusion_flows.command.failures import told
+        return _told(error, words, given)
 
-        code = told(error, words[0] if words else "", given.arguments if given else {})
-        if code is None:
-            raise
-        return code
+
+def _told(error: Exception, words: Sequence[str], given: BoundArguments | None) -> int:
+    """Say what went wrong, and return the exit code. Raises what nothing can be said of."""
+    from fusion_flows.command.failures import told
+
+    code = told(error, words[0] if words else "", given.arguments if given else {})
+    if code is None:
+        raise error
+    return code
+
+
+def _is_unheard(error: OSError) -> bool:
+    """Return whether nobody reads what is printed: a reader such as head, or a terminal that was closed."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    return error.errno == errno.EIO and error.filename is None and not _takes(sys.stdout)
+
+
+def _takes(stream: TextIO) -> bool:
+    """Return whether somebody may read what a stream prints."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), select.POLLOUT)
+        return not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (OSError, ValueError):  # it is closed, or is no file
+        return False
 
 
 def _refuse_empty(given: BoundArguments) -> None:

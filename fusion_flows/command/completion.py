@@ -202,6 +202,13 @@ def sweep_files(context: "CompletionContext") -> Iterator[Candidate]:
     yield from _paths(context.incomplete, _SWEEPS)
 
 
+def sweep_names(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield the names of shipped sweeps."""
+    from fusion.config.shipped import sweep_names
+
+    yield from sweep_names()
+
+
 def network_files(context: "CompletionContext") -> Iterator[Candidate]:
     """Yield files of networks, and folders on the way to them."""
     from fusion.config.named_files import ENDINGS
@@ -214,9 +221,9 @@ def sweep_axes(context: "CompletionContext") -> Iterator[Candidate]:
     from fusion.sweep.sweep_file import read_sweep
 
     named = context.get("file") or context.get("what")
-    path = Path(named.raw or "") if named else Path()
-    if path.suffix.lower() in _SWEEPS and path.is_file():
-        yield from read_sweep(path).axes
+    sweep = (named.raw or "") if named else ""
+    if _is_sweep(sweep):
+        yield from read_sweep(sweep).axes
 
 
 def axis_values(context: "CompletionContext") -> Iterator[Candidate]:
@@ -225,10 +232,17 @@ def axis_values(context: "CompletionContext") -> Iterator[Candidate]:
     from fusion.sweep.definition import values_by_axis
     from fusion.sweep.sweep_file import read_sweep
 
-    path = Path(context["file"].raw or "")
-    if path.is_file():
-        for axis, value in values_by_axis(read_sweep(path)):
+    sweep = context["file"].raw or ""
+    if _is_sweep(sweep):
+        for axis, value in values_by_axis(read_sweep(sweep)):
             yield f"{axis}={format_value(value)}"
+
+
+def _is_sweep(text: str) -> bool:
+    from fusion.config.shipped import sweep_names
+
+    path = Path(text)
+    return text in sweep_names() or (path.suffix.lower() in _SWEEPS and path.is_file())
 
 
 def metrics(context: "CompletionContext") -> Iterator[Candidate]:

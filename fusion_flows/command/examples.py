@@ -1,5 +1,7 @@
 """What help says beside the options: a line for each verb, examples of what to type, and exit codes."""
 
+from fusion_flows.command.help_words import fitted
+
 SUMMARIES: dict[str, str] = {
     "up": "Start a Prefect server and a simulation worker; Ctrl-C stops both.",
     "set-up": "Create the work pool, queues, limit, automation and deployments on your own server.",
@@ -13,7 +15,8 @@ SUMMARIES: dict[str, str] = {
     "topology": "Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.",
     "examples": "Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, "
     "a notebook.",
-    "new": "Write an INI file to start from: a copy of a template with a comment on each key.",
+    "new": "Write an INI file to start from, a copy of a template with a comment on each key; or a "
+    "sweep file.",
     "explain": "Explain settings: meaning, unit, allowed values, default, and the value in each "
     "template.",
     "validate": "Check settings, and the files they refer to, without running anything.",
@@ -91,6 +94,8 @@ EXAMPLES: dict[str, str] = {
     "new": """
   fusion new study.ini                   # from the template quick
   fusion new study.ini --from deeprmsa -s network=my_network.graphml
+  fusion new my_sweep.toml               # a sweep of the template quick
+  fusion new my_sweep.toml --from my.ini
 """,
     "explain": """
   fusion explain k_paths
@@ -168,11 +173,13 @@ EXAMPLES: dict[str, str] = {
   fusion clean --older-than 4w --yes
 """,
     "plan": """
+  fusion plan quick                      # a shipped sweep
   fusion examples                        # writes examples/path_orders.toml
   fusion plan examples/path_orders.toml
   fusion plan my_sweep.toml --all
 """,
     "sweep": """
+  fusion sweep quick                     # a shipped example, in seconds
   fusion sweep examples/path_orders.toml
   fusion sweep my_sweep.toml             # template = "my.ini" in it
   fusion sweep my_sweep.toml --detach    # on the worker of `fusion up`
@@ -185,6 +192,7 @@ EXAMPLES: dict[str, str] = {
 """,
     "compare": """
   fusion compare 9f0f a4e2               # runs: settings, verdicts, one picture
+  fusion compare 9f0f a4e2 --label 9f0f=KSP-FF --title NSFNET
   fusion compare examples/path_orders.toml path_order
   fusion compare examples/path_orders.toml path_order --base hops
 """,
@@ -236,11 +244,11 @@ EXIT_CODES: dict[str, str] = {
 
 FIRST_STEPS = f"""First steps:
 
-  fusion run quick                       # simulate NSFNET here, in a few seconds,
-                                         # the first time half a minute longer
+  fusion run quick                       # NSFNET in seconds, the first time half a minute longer
   fusion templates                       # other templates to start from
   fusion run my.ini                      # your own settings
-  fusion sweep my_sweep.toml             # many points, each computed once
+  fusion sweep quick                     # a sweep: many points, each computed once
+  fusion new my_sweep.toml               # a sweep of your own
   fusion up                              # the same in a browser
 
 `fusion COMMAND --help` shows the options of a command, with examples.
@@ -249,6 +257,23 @@ Exit codes: {_USUAL}
 """
 
 
-def epilogue(verb: str) -> str:
-    """Return what the help of a verb ends with."""
-    return f"Examples:\n{EXAMPLES[verb]}\nExit codes: {EXIT_CODES.get(verb, _USUAL)}\n"
+USAGES: dict[str, str] = {
+    "explain": "[KEY ...]",
+    "compare": "WHAT [OTHER ...]",
+    "run": "[TEMPLATE]",
+    "show": "RUN [FILE]",
+    **dict.fromkeys(("pause", "resume", "cancel", "delete"), "RUN [RUN ...]"),
+}
+"""Verb -> the words after its options, where one may be left out or there may be several of a kind."""
+
+
+def epilogue(verb: str, columns: int = 1000) -> str:
+    """Return what the help of a verb ends with.  columns: in which its examples have to fit."""
+    form = ""
+    if verb == "sweep":
+        from fusion_flows.command.sweep_format import sweep_format
+
+        form = f"\n{sweep_format()}"
+    elif verb in ("plan", "schedule", "find-load"):
+        form = "\n`fusion sweep --help` shows what a sweep file has.\n"
+    return f"Examples:\n{fitted(EXAMPLES[verb], columns)}{form}\nExit codes: {EXIT_CODES.get(verb, _USUAL)}\n"

@@ -1,4 +1,4 @@
-"""An INI file to start from: what differs from the defaults and what most studies change, with comments."""
+"""A file to start from: an INI file with what differs from the defaults and what most studies change."""
 
 import os
 import textwrap
@@ -10,6 +10,7 @@ from fusion.config.config import Config, load_config
 from fusion.config.ini import format_value
 from fusion.config.relevant_fields import without_effect
 from fusion.config.sections import DEFAULTS, SECTIONS, flat
+from fusion_flows.command.new_sweep import new_sweep
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
@@ -26,28 +27,37 @@ _WIDTH = 100
 
 
 def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | None = None) -> Path:
-    """Write an INI file to start from: a copy of a template with a comment on each key.
+    """Write an INI file to start from, a copy of a template with a comment on each key; or a sweep file.
 
-    It contains the keys that most studies change and those that differ from their defaults, but none that
-    has no effect here; all other keys keep their defaults. It gives exactly the results of the template.
+    The INI file contains the keys that most studies change and those that differ from their defaults, but
+    none that has no effect here; all other keys keep their defaults. It gives exactly the results of the
+    template.
+    A sweep file has an axis and the loads of the template, and its other keys as comments.
 
     Args:
-        file: Path of the new file, which ends in .ini. An existing file is never overwritten.
-        template: Name of a template, or the path of an INI file.
+        file: Path of the new file: .ini, or .toml for a sweep. An existing file is never overwritten.
+        template: Name of a template, or the path of an INI file; default: quick.
         overrides: What to change in it: {"section": {"key": value}}.
 
     Raises:
         ArgumentError: The file is there, or cannot be written.
         ConfigError: All that is wrong with the settings.
     """
-    if file.suffix.lower() != ".ini":
-        raise ArgumentError(f"{file}: the name of an INI file ends in .ini")
+    ending = file.suffix.lower()
+    if ending not in (".ini", ".toml"):
+        raise ArgumentError(
+            f"{file}: the name of an INI file ends in .ini, that of a sweep file in .toml"
+        )
     refuse_other_files(template)
     config = load_config(template, overrides, templates_dir=Settings().templates_dir)
+    if ending == ".toml":
+        text = new_sweep(config, file, template, overrides or {})
+    else:
+        text = commented(config, file, template)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as target:
-            target.write(commented(config, file, template))
+            target.write(text)
             os.fsync(target.fileno())
     except FileExistsError:
         raise ArgumentError(f"{file}: already exists; choose another name") from None

@@ -7,7 +7,7 @@ from typing import Any
 from fusion.config.config import Config, ConfigError, Problem, read_config
 from fusion.config.named_files import ENDINGS, missing_file
 from fusion.config.problems import nearest
-from fusion.config.shipped import OTHER_NAMES, topology_names
+from fusion.config.shipped import OTHER_NAMES, sweep_names, topology_names
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.results.link_statistics import LINK_COLUMNS
 from fusion.scenario.inputs import Inputs, read_inputs
@@ -19,6 +19,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import CANCELLED, SUSPENDED, file_state
 from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.lookup import RunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
@@ -50,7 +51,7 @@ def topology(
         to: Folder for the files, which are named after network and run; default: ./plots, or the plots folder
             of the run.
         length_key: Link attribute in your file that holds the length in km, if that is
-            ambiguous.
+            ambiguous; default: the one that it must be.
 
     Raises:
         ConfigError: The file is not a topology.
@@ -101,7 +102,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
 
     Args:
         what: A run: its id (the first 4 digits are enough), its name or its directory. Or the TOML or
-            JSON file of a sweep, whose results are read from the store.
+            JSON file of a sweep, or quick, a shipped one: its results are read from the store.
         to: File to write; default: report.html in the directory of the run, NAME-report.html for a
             sweep's file.
         empty: Write it for a sweep without any result, too; the command does not.
@@ -117,7 +118,8 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
     from fusion_flows.report.html import write_html
     from fusion_flows.report.sweep_page import sweep_page
 
-    if Path(what).suffix.lower() in (".toml", ".json") or Path(what).is_file():
+    is_file = Path(what).suffix.lower() in (".toml", ".json") or Path(what).is_file()
+    if is_file or (what in sweep_names() and not _is_a_run(what)):
         sweep, states, store = states_of(Path(what), quiet=True)
         if not empty and not any(state.outcomes for state in states):
             raise nothing_found(states, store, "report")
@@ -142,6 +144,13 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
         return write_html(page, target)
     except OSError as error:
         raise ArgumentError(f"--to {target}: {error.strerror or error}") from None
+
+
+def _is_a_run(what: str) -> bool:
+    try:
+        return bool(run_of(what))
+    except (RunError, RunDirectoryError):
+        return False
 
 
 def is_suspended(run: RunDirectory) -> bool:

@@ -21,7 +21,16 @@ from fusion_flows.command.terminal import (
     print_table,
     size,
 )
-from fusion_flows.command.verb import Changes, Json, Overrides, Run, Template, as_dicts, text_of
+from fusion_flows.command.verb import (
+    Changes,
+    Json,
+    Overrides,
+    Run,
+    Template,
+    as_dicts,
+    own_text,
+    text_of,
+)
 from fusion_flows.following.result_lines import places, results
 from fusion_flows.report import tables
 from fusion_flows.rundir.files import Preview
@@ -35,6 +44,7 @@ _BY_WORKER = (
 RunFile = Annotated[str, completion.completed(completion.run_files)]
 
 
+@own_text
 def _run(
     template: Template = "",
     /,
@@ -49,11 +59,13 @@ def _run(
     """Run a simulation, here or (with --detach) on a worker such as that of `fusion up`.
 
     Args:
-        template: Name of a template (`fusion templates` lists them), or the path of an INI file.
+        template: Name of a template (`fusion templates` lists them), or the path of an INI file; required
+            without --resume.
         changes: key=value or section.key=value, read as in an INI file; may be repeated.
-        overrides: JSON or TOML file with overrides: {section: {key: value}}.
+        overrides: JSON or TOML file with overrides: {section: {key: value}}; default: none.
         name: Name of the run in lists; default: topology, policy and loads.
-        resume: Id, name or directory of an earlier run to finish, with its own settings; give no others.
+        resume: Id, name or directory of an earlier run to finish, with its own settings; give no others;
+            default: a new run.
         detach: Submit the run to a worker and return at once.
         json: Print JSON instead of text.
     """
@@ -70,15 +82,21 @@ def _rerun(
     *,
     changes: Changes = None,
     name: Annotated[
-        str, Parameter(help="Name of the new run in lists; default: topology, policy and loads.")
+        str,
+        Parameter(
+            help="Name of the new run in lists; default: that of the earlier run with what was changed, such "
+            "as `five paths, seed=1`; without changes: topology, policy and loads."
+        ),
     ] = "",
     detach: Annotated[
         bool, Parameter(help="Submit the run to a worker and return at once.")
     ] = False,
     json: Json = False,
 ) -> int:
-    settings = str(run_again.settings_of(run).config)
+    earlier = run_again.settings_of(run)
+    settings = str(earlier.config)
     changed = submission.read_assignments(changes or (), template=settings)
+    name = name or run_again.name_of(earlier, changed)
     return _simulate(settings, changed, name=name, resume="", detach=detach, json=json)
 
 
@@ -118,6 +136,8 @@ def _simulate(
     else:
         if not (is_live() and sys.stdout.isatty()):  # there they were shown as they came
             print(f"\n{results(result.points)}")
+        for note in tables.few_told(result.points):
+            print_note(note)
         print(f"\n{places(result.output_dir, result.plot, result.report)}")
     return DONE
 
@@ -150,8 +170,14 @@ def _runs(
     )
     if len(found) == limit:
         print_note(f"There may be more: --page {page + 1}.")
-    if found and all(one.flow_run_id is None for one in found):
-        print_note("No Prefect server answers; this list is read from the files of the runs.")
+    by_files = [one.run_id for one in found if one.flow_run_id is None]
+    if by_files and len(by_files) == len(found):
+        print_note(
+            "No Prefect server answers, or it knows none of these runs; this list is read from the files "
+            "of the runs."
+        )
+    elif by_files:
+        print_note(f"Not in Prefect, and read from their files: {', '.join(by_files)}")
     return DONE
 
 
@@ -168,7 +194,7 @@ def _show(run: Run, file: RunFile = "", /, *, json: Json = False) -> int:
         print_json({**found.model_dump(), "files": as_dicts(found.files)})
         return DONE
     one = found.run
-    state = ": ".join(filter(None, (one.state, _message(one))))
+    state = ": ".join(filter(None, (_state(found), _message(one))))
     times = f"{local(one.started)}, {in_two_units(one.duration_seconds) or 'no time'}"
     lines = [
         ("Run", f"{one.run_id}  {one.name}".rstrip()),
@@ -198,6 +224,12 @@ def _show(run: Run, file: RunFile = "", /, *, json: Json = False) -> int:
     return DONE
 
 
+def _state(found: listing.Details) -> str:
+    """Return the state of a run, and whether only its files say so although a server answers."""
+    state = found.run.state
+    return f"{state} (not in Prefect)" if state and found.in_prefect is False else state
+
+
 def _print_points(found: listing.Details) -> None:
     """Print the points, from files or from Prefect, as one table: that which Prefect shows."""
     unfinished = tables.SUSPENDED if found.run.state == "Suspended" else tables.INTERRUPTED
@@ -205,6 +237,8 @@ def _print_points(found: listing.Details) -> None:
     rows = tables.point_texts(found.points, unfinished) if is_raw else found.points
     header = list(rows[0])
     print_table(header, [list(map(str, row.values())) for row in rows], right=header, numbers=True)
+    for note in tables.few_told(found.points):
+        print_note(note)
 
 
 def _print_preview(preview: Preview, json: bool) -> int:
@@ -313,7 +347,7 @@ def _delete(
         for one, kept_for in found:
             name = f"{one.run.run_id}  {one.run.name}"
             files = f"files kept for {', '.join(kept_for)}" if kept_for else size(one.size)
-            print_note(f"{name}: {one.run.state or 'not in Prefect'}, {files}")
+            print_note(f"{name}: {_state(one) or 'not in Prefect'}, {files}")
         if not _confirmed("Delete with all files?", "deletes without asking"):
             print_note("Nothing is deleted.")
             return FAILED
@@ -329,6 +363,7 @@ def _delete(
     return DONE
 
 
+@own_text
 def _clean(
     *,
     older_than: str = "1w",

@@ -60,7 +60,7 @@ def schedule_sweep(
         timezone: Time zone of these times, such as Europe/Berlin; default: UTC.
         name: Name of the schedule and of its runs; default: the template, or the network if all points
             have one, and the axes.
-        engine: Where points are computed, as for `fusion sweep`.
+        engine: Where points are computed, as for `fusion sweep`; default: local.
 
     Raises:
         ArgumentError: A cron text or a zone that is invalid, or a date that never comes.

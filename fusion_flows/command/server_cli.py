@@ -5,7 +5,7 @@ from pathlib import Path
 from fusion_flows.command import doctor, up
 from fusion_flows.command.exit_codes import DONE, FAILED
 from fusion_flows.command.terminal import print_json, print_problem, print_table
-from fusion_flows.command.verb import Json, as_dicts, text_of
+from fusion_flows.command.verb import Json, as_dicts, own_text, text_of
 from fusion_flows.runs.time_expressions import ArgumentError
 
 
@@ -27,13 +27,15 @@ def _up(
     return DONE
 
 
+@own_text
 def _set_up(*, max_concurrent_runs: int | None = None) -> int:
     """Create the work pool, queues, limit, automation and deployments on your own server.
 
     `fusion up` does this by itself. Run it again to change the number of concurrent runs.
 
     Args:
-        max_concurrent_runs: Number of runs that may run at the same time; others wait.
+        max_concurrent_runs: Number of runs that may run at the same time; others wait; default: as it
+            was, 1 at the first time.
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
         raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")

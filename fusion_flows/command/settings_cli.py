@@ -19,7 +19,8 @@ SettingsFile = Annotated[
     Template, Parameter(help="The template (by name) or INI file (by path) to check.")
 ]
 OverridesFile = Annotated[
-    Overrides, Parameter(help="JSON or TOML file with overrides: {section: {key: value}}.")
+    Overrides,
+    Parameter(help="JSON or TOML file with overrides: {section: {key: value}}; default: none."),
 ]
 
 
@@ -93,7 +94,8 @@ def _new(
         print_json(written)
     else:
         print(written)
-        print_note(f"`fusion run {shlex.quote(str(written))}` simulates it.")
+        verb = "sweep" if written.suffix.lower() == ".toml" else "run"
+        print_note(f"`fusion {verb} {shlex.quote(str(written))}` simulates it.")
     return DONE
 
 

@@ -50,12 +50,12 @@ def spectrum(
             an INI file.
         overrides: What to change in a template or an INI file: {"section": {"key": value}}.
         load: Load in Erlang; default: the highest of the run.
-        replication: Number of the replication, from 0.
+        replication: Number of the replication, from 0; default: 0.
         request: Number of the request, after the warm-up, when it has just been served; default: the
             last.
-        core: Core that is drawn, from 0; the table has all.
-        color: What colours a lightpath: lightpath, so that neighbours differ; modulation; or
-            bit_rate_gbps.
+        core: Core that is drawn, from 0; the table has all; default: 0.
+        color: What colours a lightpath: lightpath, so that neighbours differ (default);
+            modulation; or bit_rate_gbps.
         title: Title above the picture; default: network, policy, load and moment. "" for none.
         to: Folder for the files; default: that of the run's pictures, or plots here.
 

@@ -10,8 +10,10 @@ from cyclopts import Parameter
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.sections import HOME
+from fusion.config.shipped import sweep_names
 from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text
+from fusion.scenario.offered_load import is_other_load
 from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
@@ -25,17 +27,23 @@ from fusion_flows.command.terminal import (
     print_table,
     printable,
 )
-from fusion_flows.command.verb import Json, text_of
+from fusion_flows.command.verb import Json, own_text, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
-from fusion_flows.report.tables import brief_comparison_cells, comparison_cells, comparison_notes
-from fusion_flows.runs.comparison import RUN, compare_runs, draw
+from fusion_flows.report.tables import (
+    METHOD_BOUND,
+    brief_comparison_cells,
+    comparison_cells,
+    comparison_notes,
+    few_told,
+)
+from fusion_flows.runs.comparison import RUN, compare_runs, draw, read_labels
 from fusion_flows.runs.time_expressions import ArgumentError
 
 File = Annotated[
     Path,
-    Parameter(help="TOML or JSON file with the sweep."),
-    completion.completed(completion.sweep_files),
+    Parameter(help="TOML or JSON file with the sweep, or the name of a shipped one: quick."),
+    completion.completed(completion.sweep_names, completion.sweep_files),
 ]
 Axis = Annotated[str, completion.completed(completion.sweep_axes)]
 Metric = Annotated[str, completion.completed(completion.metrics)]
@@ -45,7 +53,8 @@ Label = Annotated[
     Parameter(
         name="--label",
         negative=(),
-        help="value=label or axis=value=label: the label of a value in the legend; may be repeated.",
+        help="value=label or axis=value=label: the label of a value in the legend; may be repeated; "
+        "default: the labels of the sweep, or what the literature calls it.",
     ),
 ]
 Settings = Annotated[
@@ -95,6 +104,8 @@ def _plan(
         left = f"about {replications} left, {roughly(planned.seconds)} here"
     points = counted(len(planned.points), "point")
     print(f"\n{points}, {planned.complete} complete{failed} in {planned.store}; {left}")
+    if planned.nominal:
+        print_note(planned.nominal)
     if sweeps.why_the_store(file):
         print_note(f"The store is {_told_store(file)}")
     if not any(point.replications for point in planned.points):
@@ -156,12 +167,18 @@ def _schedule(
     return DONE
 
 
+@own_text
 def _compare(
-    what: Annotated[str, completion.completed(completion.runs, completion.sweep_files)],
+    what: Annotated[
+        str,
+        completion.completed(completion.runs, completion.sweep_names, completion.sweep_files),
+    ],
     /,
     *other: Annotated[str, completion.completed(completion.sweep_axes, completion.runs)],
     base: str = "",
-    to: Path = Path("plots"),
+    label: list[str] | None = None,
+    title: str | None = None,
+    to: Path | None = None,
     json: Json = False,
 ) -> int:
     """Compare blocking at each load along an axis of a sweep, or between runs.
@@ -171,19 +188,30 @@ def _compare(
     first, then the settings that differ; all curves are drawn in one picture.
 
     Args:
-        what: TOML or JSON file with a sweep; or a run: its id (the first 4 digits are enough) or name.
-        other: The axis of the sweep, such as path_order; or the other runs.
+        what: TOML or JSON file with a sweep, or quick, a shipped one; or a run: its id (the first 4 digits
+            are enough) or name.
+        other: The axis of the sweep, such as path_order; or the other runs, one at least.
         base: The value, or the run, to compare the others with; default: the first.
+        label: run=label, or value=label of a sweep: the name in the tables and the picture; may be repeated;
+            default: the name of the run, the value.
+        title: Title above the picture of runs; default: none.
         to: Folder for the picture of runs; default: plots.
         json: Print JSON instead of text.
     """
-    if Path(what).suffix.lower() not in (".toml", ".json"):
-        return _compare_runs([what, *other], base, to, json)
+    if not _is_sweep(what, other):
+        return _compare_runs([what, *other], base, label or (), title or "", to, json)
+    for option, value in (("--title", title), ("--to", to)):
+        if value is not None:
+            raise ArgumentError(
+                f"{option} is of the picture of runs; `fusion plot {what} --against AXIS` draws a sweep"
+            )
     if len(other) != 1:
         axes = axes_to_compare(comparable_axes(read_sweep(what)))
         raise ArgumentError(f"name one axis of the sweep after {what}: {axes}")
     axis = other[0]
-    rows, warnings = sweeps.compare_with_warnings(what, axis, base=base)
+    rows, warnings = sweeps.compare_with_warnings(
+        what, axis, base=base, labels=_labels(label or ())
+    )
     if not rows:
         raise _nothing_found(Path(what), "compare")
     if json:
@@ -197,9 +225,19 @@ def _compare(
     return DONE
 
 
-def _compare_runs(runs: Sequence[str], base: str, to: Path, json: bool) -> int:
-    found = compare_runs(*runs, base=base)
-    pictures = draw(found, to)
+def _is_sweep(what: str, other: Sequence[str]) -> bool:
+    """Return whether a sweep is compared: a file, or a shipped one if one of its axes follows."""
+    if Path(what).suffix.lower() in (".toml", ".json"):
+        return True
+    return what in sweep_names() and (not other or other[0] in read_sweep(what).axes)
+
+
+def _compare_runs(
+    runs: Sequence[str], base: str, labels: Sequence[str], title: str, to: Path | None, json: bool
+) -> int:
+    given = [*runs, *([base] if base else [])]
+    found = compare_runs(*runs, base=base, labels=read_labels(labels, given))
+    pictures = draw(found, to or Path("plots"), title)
     if json:
         print_json({**found._asdict(), "pictures": pictures})
         return DONE
@@ -236,8 +274,8 @@ def _print_comparison(rows: Sequence[Mapping[str, Any]], axis: str) -> None:
         brief = [brief_comparison_cells(row, axis) for row in rows]
         header, cells = _texts(brief, left_out)
     print_table(header, cells, numbers=True)
-    if "n" not in left_out:
-        for note in comparison_notes(rows):
+    for note in comparison_notes(rows):
+        if note != METHOD_BOUND or "n" not in left_out:
             print_note(note)
 
 
@@ -259,12 +297,11 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
         return DONE
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
-        (*others, f"load at {target:g} (E)", "interval", "loads", ""),
+        (*others, *_load_header(rows, target), "loads", ""),
         [
             (
                 *(format_value(row[name]) for name in others),
-                interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
-                between(row["ci_lower"], row["ci_upper"]),
+                *_load_cells(row, _are_other(rows)),
                 str(row["loads"]) + (f" of {row['loads'] + missing}" if missing else ""),
                 status_text(row),
             )
@@ -273,6 +310,8 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
         ],
         numbers=True,
     )
+    for note in few_told(rows):
+        print_note(note)
     _name_the_store(file)
     return DONE
 
@@ -295,12 +334,11 @@ def _find_load(
         return DONE
     others = list(rows[0])[: list(rows[0]).index("load")]
     print_table(
-        (*others, f"load at {target:g} (E)", "interval", "requests", "simulated now", ""),
+        (*others, *_load_header(rows, target), "requests", "simulated now", ""),
         [
             (
                 *(format_value(row[name]) for name in others),
-                interval_text(row["load"], row["ci_lower"], row["ci_upper"]).estimate,
-                between(row["ci_lower"], row["ci_upper"]),
+                *_load_cells(row, _are_other(rows)),
                 f"{row['requests']:,}",
                 f"{row['simulated']:,}",
                 "" if row["status"] == "found" else row["status"],
@@ -311,6 +349,24 @@ def _find_load(
     )
     print_note(f"\nWhat was simulated is in the store {_told_store(file)}")
     return DONE
+
+
+def _are_other(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether loads that are offered differ from the nominal ones."""
+    return any(is_other_load(row["offered_per_nominal"], 1.0) for row in rows)
+
+
+def _load_header(rows: Sequence[Mapping[str, Any]], target: float) -> list[str]:
+    nominal = f"load at {target:g} (E)"
+    return [nominal, "interval", *(["offered (E)"] if _are_other(rows) else [])]
+
+
+def _load_cells(row: Mapping[str, Any], offered: bool) -> list[str]:
+    """Return a load with its interval, and what is offered at it, with as many decimals."""
+    share = row["offered_per_nominal"]
+    loads = row["load"], row["ci_lower"], row["ci_upper"]
+    cells = [interval_text(*loads).estimate, between(*loads[1:])]
+    return [*cells, interval_text(*(share * load for load in loads)).estimate] if offered else cells
 
 
 @text_of(sweeps.plot)

@@ -11,6 +11,7 @@ from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.problems import nearest
 from fusion.results.outcome import METRICS
+from fusion.scenario.offered_load import nominal_note, offered_per_nominal
 from fusion.simulation.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.compare import compare as compare_states
@@ -27,6 +28,7 @@ from fusion.sweep.unequal_traffic import unequal_traffic
 from fusion_flows.flows import known_stores
 from fusion_flows.flows.run_store import run_of_file, store_of_run, used_by_flow
 from fusion_flows.flows.sweep_parameter import sweep_as_parameter
+from fusion_flows.pictures.relabelled import relabelled_comparison
 from fusion_flows.rundir.sent_files import send
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server import address as server_address
@@ -75,6 +77,8 @@ class Plan(BaseModel):
     seconds: float
     """An estimate on this machine, which need not be the one that computes."""
     store: Path
+    nominal: str = ""
+    """How offered loads differ from the nominal ones of the points; empty: they do not."""
 
 
 def plan(file: SweepSource) -> Plan:
@@ -109,6 +113,7 @@ def plan(file: SweepSource) -> Plan:
         ),
         seconds=seconds_left(states, REQUESTS_PER_SECOND * (workers or usable_cpus())),
         store=store.folder,
+        nominal=nominal_note({offered_per_nominal(state.point.config) for state in states}),
     )
 
 
@@ -333,12 +338,24 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
 
 
 def compare_with_warnings(
-    file: SweepSource, axis: str, *, base: str = ""
+    file: SweepSource, axis: str, *, base: str = "", labels: Mapping[str, str] | None = None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Do what `compare` does, and return which values are offered different loads, too."""
+    """Do what `compare` does, and return which values are offered different loads, too.
+
+    labels: what values are called in the rows, as for `plot`; the base is a value.
+    """
     sweep, states, _ = states_of(file, quiet=True)
+    if labels:
+        with_labels(sweep, labels)
     rows = compare_states(states, sweep, axis, base or None)
-    return rows, unequal_traffic(states, rows, axis)
+    warnings = unequal_traffic(states, rows, axis)
+    others = [name for name in sweep.axes if name != axis]
+    return [relabelled_comparison(row, axis, others, labels or {}) for row in rows], warnings
+
+
+def with_labels(sweep: Sweep, labels: Mapping[str, str]) -> Sweep:
+    """Return a sweep with these labels before its own. Raises ConfigError for what is not a value."""
+    return make_sweep({**sweep.model_dump(), "labels": {**sweep.labels, **labels}}, "--label")
 
 
 def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
@@ -443,21 +460,22 @@ def plot(
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         metric: Metric to plot, such as utilisation; default: the metric of the sweep.
-        against: Plot differences along this axis, such as path_order.
+        against: Plot differences along this axis, such as path_order; default: curves.
         base: The value to compare the others with; default: the first.
-        heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others.
+        heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others;
+            default: curves.
         title: Title above the picture; default: the template, or the network if all points have one. ""
             for no title, for a figure with a caption.
         labels: What values of axes are called, such as {"first_fit": "first fit", "k_paths=3": "k = 3"};
             they go before the labels of the sweep. Without any, policies and fits have the names of the
             literature, such as KSP-FF and first fit.
         only: axis=value of the curves to draw, such as path_order=hops; may be repeated, and all
-            values of one axis are drawn.
-        target: A value of the metric at which to draw a line, such as 0.01; may be repeated.
-        load_limits: Lowest and highest load of the picture, in Erlang.
-        limits: Lowest and highest value on the other axis.
+            values of one axis are drawn; default: all curves.
+        target: A value of the metric at which to draw a line, such as 0.01; may be repeated; default: none.
+        load_limits: Lowest and highest load of the picture, in Erlang; default: all loads.
+        limits: Lowest and highest value on the other axis; default: what the values need.
         width: column (3.5 inches, one of two columns) or page (7.16 inches, both); default: as it needs.
-        legend: Where it is: below or to the right of the axes, inside, or none.
+        legend: Where it is: below (default) or to the right of the axes, inside, or none.
         eps: Write EPS, too.
         to: Folder for the files; default: plots.
 
@@ -484,7 +502,7 @@ def plot(
             )
     sweep, states, _ = states_of(file, quiet=True)
     if labels:
-        sweep = make_sweep({**sweep.model_dump(), "labels": {**sweep.labels, **labels}}, "--label")
+        sweep = with_labels(sweep, labels)
     states = _chosen(states, sweep, only)
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import USUAL, save_with_data

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -148,6 +149,14 @@ def print_problem(text: str) -> None:
 def print_note(text: str) -> None:
     """Print a remark to the standard error, so that it is not in what a program reads."""
     _print_styled("\n".join(map(printable, text.splitlines())), "", sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Have a stream that nobody reads any more lead nowhere, so that what is left in it is no error."""
+    with suppress(OSError, ValueError):  # it is closed, or is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _print_styled(text: str, style: str, file: TextIO) -> None:

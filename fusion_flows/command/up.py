@@ -24,6 +24,7 @@ from uuid import UUID
 
 import psutil
 
+from fusion_flows.command.terminal import silence
 from fusion_flows.process.tree import ProcessTree
 from fusion_flows.rundir.bounded_log import keep_small
 from fusion_flows.rundir.log_stream import tail
@@ -166,7 +167,7 @@ def up(
 
     Args:
         max_concurrent_runs: Number of runs that may run at the same time; others wait. Remembered for the
-            next start; initially 1.
+            next start; default: that of the last start, 1 at the first.
         host: Address to listen on; default: 127.0.0.1. With any other address, set a password.
         port: Port of the server; default: that of PREFECT_API_URL, else 4200.
         runs_dir: Folder of the run directories; default: FUSION_RUNS_DIR, else `runs` here. Other
@@ -182,6 +183,7 @@ def up(
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
         raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")
+    say = _while_heard(say)
     folder = server_address.folder()
     runs_dir = (runs_dir or Settings().runs_dir).expanduser().absolute()
     _check_runs_dir(runs_dir)
@@ -220,6 +222,21 @@ def up(
         raise UpError(
             f"cannot use {error.filename or folder}: {error.strerror or error}"
         ) from error
+
+
+def _while_heard(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that says what it is given until nobody hears it: what is said ends nothing.
+
+    A terminal that is closed refuses what is printed, and so does a pipe whose reader is gone.
+    """
+
+    def said(text: str) -> None:
+        try:
+            say(text)
+        except OSError:
+            silence(sys.stdout)
+
+    return said
 
 
 # --- where ---------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ Changes = Annotated[
     Parameter(
         name=("--set", "-s"),
         negative=(),
-        help="key=value or section.key=value, read as in an INI file; may be repeated.",
+        help="key=value or section.key=value, read as in an INI file; may be repeated; default: no "
+        "change.",
     ),
     completion.completed(completion.assignments),
 ]
@@ -35,6 +36,12 @@ def text_of(function: Callable[..., Any]) -> Callable[[Verb], Verb]:
         return verb
 
     return give
+
+
+def own_text(verb: Verb) -> Verb:
+    """Give a verb its own docstring as its help, with each paragraph in one line."""
+    verb.__doc__ = help_of(verb)
+    return verb
 
 
 def as_dicts(values: Iterable[Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The flow `fusion-compare`: existing runs, side by side."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells, comparison_notes
 from fusion_flows.rundir.directory import RunDirectoryError, run_id_of
-from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of
+from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of, read_labels
 from fusion_flows.runs.lookup import RunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import NoServerError
@@ -38,6 +39,11 @@ def _rows(value: object) -> object:
 
 Runs = Annotated[
     list[str],
+    BeforeValidator(_rows),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+Labels = Annotated[
+    Sequence[str],
     BeforeValidator(_rows),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
@@ -66,7 +72,9 @@ def _run_name() -> str:
 
 
 @flow(name="fusion-compare", flow_run_name=_run_name)
-def fusion_compare(runs: Runs, base: Text = "") -> "Comparison | State[Comparison]":
+def fusion_compare(
+    runs: Runs, base: Text = "", labels: Labels = (), title: Text = ""
+) -> "Comparison | State[Comparison]":
     """Compare runs: the settings that differ, blocking over load in one picture, verdicts at each load.
 
     Replications that served the same requests are paired (common random numbers).
@@ -74,16 +82,20 @@ def fusion_compare(runs: Runs, base: Text = "") -> "Comparison | State[Compariso
     Args:
         runs: Two runs or more, one a row: names, or run ids (the first 4 digits are enough).
         base: The run to compare the others with; empty: the first.
+        labels: What runs are called in tables and in the picture, one a row: run=label, such as 9f0f=KSP-FF.
+        title: Title above the picture; empty: none.
     """
+    base = base.strip()
     try:
-        found = compare_runs(*runs, base=base.strip())
+        called = read_labels(labels, [*runs, *([base] if base else [])])
+        found = compare_runs(*runs, base=base, labels=called)
     except _TOLD as error:
         # As a state: Prefect puts words of its own before the message of an exception.
         return Failed(message=str(error), data=error)
     get_run_logger().info("%s", found.headline)
     for warning in found.warnings:
         get_run_logger().warning("%s", warning)
-    _publish(found)
+    _publish(found, title.strip())
     return Comparison(
         headline=found.headline,
         runs=found.runs,
@@ -93,13 +105,15 @@ def fusion_compare(runs: Runs, base: Text = "") -> "Comparison | State[Compariso
     )
 
 
-def _publish(found: RunComparison) -> None:
+def _publish(found: RunComparison, title: str) -> None:
     """Leave verdicts, report and settings as artifacts; a list shows their descriptions alone."""
     own = run_id_of(UUID(str(current.id)))
     told = ". ".join([found.headline, *map(_warned, found.warnings)])
     if found.rows:
         create_table_artifact(_texts(found), key=f"1-verdicts-{own}", description=told)
-    create_markdown_artifact(markdown(_page(found)), key=f"2-comparison-{own}", description=told)
+    create_markdown_artifact(
+        markdown(_page(found, title)), key=f"2-comparison-{own}", description=told
+    )
     if found.settings:
         create_table_artifact(
             [
@@ -130,10 +144,10 @@ def _settings_differ(found: RunComparison) -> str:
     )
 
 
-def _page(found: RunComparison) -> Page:
+def _page(found: RunComparison, title: str) -> Page:
     from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
 
-    figure = figure_of(found)
+    figure = figure_of(found, title)
     told = f"Blocking probability over load, a curve for each of {', '.join(found.runs)}"
     curves = Picture("comparison", f"{told}.", told, image(figure, "png", _DPI), "")
     settings = Table(

@@ -8,6 +8,7 @@ from typing import Any
 
 from fusion.config.ini import format_value
 from fusion.results.progress import Event, ProgressReader
+from fusion.scenario.offered_load import offered_per_nominal
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import Point
@@ -42,8 +43,8 @@ def search_loads(
     points: of the sweep; between the loads at the ends of each curve it is searched. precision: half the
     interval over the load. max_requests: of each search. say: is told each round. Columns: the axes; load
     with ci_lower and ci_upper, status and target as of `load_finder.search_load`; requests that were
-    measured; simulated, those that were not in the store. Raises ArgumentError for a curve with one load,
-    and SearchFailedError. What was simulated is in the store, however it ends.
+    measured; simulated, those that were not in the store; offered_per_nominal. Raises ArgumentError for a
+    curve with one load, and SearchFailedError. What was simulated is in the store, however it ends.
     """
     needs_blocking(sweep, "a load")
     known_stores.remember(store)
@@ -86,7 +87,11 @@ def search_loads(
     if failed:
         raise SearchFailedError("\n".join([*failed, f"What was simulated is in {store.folder}."]))
     order = {_label(point.axes, told): place for place, point in enumerate(points)}
-    return sorted(found, key=lambda row: order[_label(row, told)])
+    shares = {_label(each.axes, told): offered_per_nominal(each.config) for each in points}
+    return [
+        {**row, "offered_per_nominal": shares[_label(row, told)]}
+        for row in sorted(found, key=lambda row: order[_label(row, told)])
+    ]
 
 
 def _check_ranges(points: Sequence[Point], axes: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ from fusion_flows.pictures.style import (
     handle,
     looks_of,
 )
-from fusion_flows.pictures.words import LOAD, label, named
+from fusion_flows.pictures.words import label, load_label, named
 
 
 def sweep_figure(
@@ -105,7 +105,7 @@ def sweep_figure(
                 place.set_title(label(split, names, values), loc="left")
             if panel + wide >= len(panels):
                 place.tick_params(labelbottom=True)
-                place.set_xlabel(LOAD)
+                place.set_xlabel(load_label(rows))
         for place in grid[len(panels) :]:
             place.remove()
         if log:

@@ -14,7 +14,7 @@ from fusion_flows.pictures.paper import AS_NEEDED, Paper
 from fusion_flows.pictures.rows import Row, finite, grouped, values_on
 from fusion_flows.pictures.scales import grid_of, scale_around_zero, scale_loads
 from fusion_flows.pictures.style import COLUMN, GREY, MARKER, PAGE, STYLE, Look, handle, looks_of
-from fusion_flows.pictures.words import LOAD
+from fusion_flows.pictures.words import load_label
 
 
 def difference_figure(
@@ -94,7 +94,7 @@ def difference_figure(
             handles.append((handle(dot), "interval excludes zero"))
         if False in kinds:
             handles.append((handle(dot, hollow=True), "zero not excluded"))
-        place.set_xlabel(LOAD)
+        place.set_xlabel(load_label(rows))
         place.set_ylabel(name)
         grid_of(place)
         paper.set_limits(place)

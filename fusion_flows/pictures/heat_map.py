@@ -25,7 +25,7 @@ from fusion_flows.pictures.rows import (
 )
 from fusion_flows.pictures.scales import span
 from fusion_flows.pictures.style import COLUMN, GREY, PAGE, SMALL, STYLE, Look, handle
-from fusion_flows.pictures.words import named, plain, short
+from fusion_flows.pictures.words import load_label, named, plain, short
 
 _HATCH = "////"
 
@@ -61,8 +61,8 @@ def heat_map(
         place.set_ylim(-0.5, max(len(up), 1) - 0.5)
         if not upward:
             place.invert_yaxis()  # words are read from the top
-        place.set_xlabel(named(x))
-        place.set_ylabel(named(y))
+        place.set_xlabel(load_label(rows) if x == "erlang" else named(x))
+        place.set_ylabel(load_label(rows) if y == "erlang" else named(y))
         place.set_xticks(range(len(across)), [plain(text) for text in across])
         place.set_yticks(range(len(up)), [plain(text) for text in up])
         place.tick_params(length=0)

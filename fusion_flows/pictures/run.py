@@ -13,7 +13,8 @@ _METRIC = "blocking_probability"
 def blocking_figure(rows: Sequence[Row], title: str) -> Figure:
     """Draw the points of a run as the one curve of a sweep over load.
 
-    rows: of points.csv, with `erlang` and `blocking_probability` with its `_ci_lower` and `_ci_upper`.
+    rows: of points.csv, with `erlang`, `offered_erlang` and `blocking_probability` with its `_ci_lower` and
+    `_ci_upper`.
     """
     points = [
         {
@@ -23,6 +24,7 @@ def blocking_figure(rows: Sequence[Row], title: str) -> Figure:
             "ci_lower": row.get(f"{_METRIC}_ci_lower"),
             "ci_upper": row.get(f"{_METRIC}_ci_upper"),
             "confidence": row.get("confidence"),
+            "offered_erlang": row.get("offered_erlang"),
             "complete": row.get("stop_reason") != "interrupted",
         }
         for row in rows

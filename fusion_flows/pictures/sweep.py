@@ -19,7 +19,7 @@ from fusion_flows.pictures.differences import difference_figure
 from fusion_flows.pictures.field_names import field_labels, in_field_names
 from fusion_flows.pictures.heat_map import heat_map
 from fusion_flows.pictures.paper import AS_NEEDED, Paper, Width
-from fusion_flows.pictures.relabelled import relabelled
+from fusion_flows.pictures.relabelled import relabelled, relabelled_comparison
 from fusion_flows.pictures.rows import Row, grouped, is_blocking, is_numeric, values_on
 from fusion_flows.pictures.words import label, named
 
@@ -68,7 +68,7 @@ def differences(
         return []
     others = [name for name in sweep.axes[:-1] if name != axis]
     labels = field_labels(states, sweep.axes[:-1], sweep.labels)
-    shown = [_with_labels(row, axis, others, labels) for row in compared]
+    shown = [relabelled_comparison(row, axis, others, labels) for row in compared]
     values = {name: values_on(shown, name) for name in others}
     varying = [name for name in others if len(values[name]) > 1]
     rows: list[Row] = []
@@ -132,12 +132,6 @@ def heat_maps(
         figure = heat_map(of_group, x, y, metric, ", ".join(filter(None, (title, told))), width)
         pictures.append(Picture(figure, list(of_group), name))
     return pictures
-
-
-def _with_labels(row: Row, axis: str, others: Sequence[str], labels: Mapping[str, str]) -> Row:
-    """Return a row of a comparison with the labels of the values on its axes, and of those compared."""
-    sides = {name: relabelled([{axis: row[name]}], [axis], labels)[0][axis] for name in ("a", "b")}
-    return {**relabelled([row], others, labels)[0], **sides}
 
 
 def _are_labelled(rows: Sequence[Row], axis: str, labels: Mapping[str, str]) -> bool:

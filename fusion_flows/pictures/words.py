@@ -1,10 +1,11 @@
 """Words in a picture: metrics, values on axes, short numbers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fusion.results.outcome import METRICS
-from fusion_flows.pictures.rows import Names, is_numeric
+from fusion.scenario.offered_load import offered_times
+from fusion_flows.pictures.rows import Names, Row, is_numeric
 
 LOAD = "load (Erlang)"
 BIT_RATE = "bit rate (Gb/s)"
@@ -25,6 +26,22 @@ def label(axes: Sequence[str], names: Names, values: Mapping[str, Sequence[str]]
         f"{axis} = {text}" if is_numeric([text]) or text in _UNCLEAR or known[text] > 1 else text
         for axis, text in zip(axes, names, strict=True)
     )
+
+
+def load_label(rows: Iterable[Row]) -> str:
+    """Return the label of an axis of loads: what is offered, too, where that is not the nominal load.
+
+    rows: of points, with `offered_erlang`, or of a comparison, with that of both sides.
+    """
+    names = ("offered_erlang", "offered_erlang_a", "offered_erlang_b")
+    shares = {
+        round(float(row[name]) / float(row["erlang"]), 6)
+        for row in rows
+        for name in names
+        if row.get(name) is not None and float(row["erlang"])
+    }
+    times = offered_times(shares)
+    return f"nominal {LOAD}; offered: {times}" if times else LOAD
 
 
 def named(metric: str) -> str:

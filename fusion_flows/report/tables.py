@@ -1,13 +1,21 @@
 """The tables of a report: points, node pairs, bit rates, links, phases of a failure."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fusion.config.ini import format_value
-from fusion.results.interval_text import between, interval_text, probability_text
+from fusion.results.interval_text import (
+    Interval,
+    below,
+    between,
+    difference_text,
+    interval_text,
+    probability_text,
+)
 from fusion.results.link_statistics import LINK_COLUMNS
-from fusion.scenario.offered_load import is_other_load
-from fusion.sweep.definition import Sweep
+from fusion.scenario.offered_load import is_other_load, nominal_note
+from fusion.sweep.definition import ERLANG, Sweep
 from fusion_flows.report.page import Cell, Table
 
 Row = Mapping[str, Any]
@@ -25,6 +33,12 @@ BOUND = (
 METHOD_BOUND = (
     "n with bound: nothing (or everything) was blocked in one of the two, or both blocked the same number in "
     "every replication, so the interval comes from the upper bound for so many requests."
+)
+
+FEW = 5
+FEW_REPLICATIONS = (
+    f"Intervals over fewer than {FEW} replications are very wide, and another seed gives quite others; over "
+    "one there is none. More replications (max_iters) make them narrow."
 )
 
 _BLOCKING = "blocking_probability"
@@ -61,23 +75,44 @@ def point_texts(rows: Iterable[Row], unfinished: str = INTERRUPTED) -> list[dict
 
 def sweep_point_texts(rows: Iterable[Row], sweep: Sweep, unfinished: str) -> list[dict[str, Any]]:
     """Return the points of a sweep as they are shown. See `sweep_point_cells`."""
-    return _texts(sweep_point_cells(row, sweep, unfinished) for row in rows)
+    rows = list(rows)
+    offered = _are_other_loads(rows)
+    return _texts(sweep_point_cells(row, sweep, unfinished, offered) for row in rows)
+
+
+def _are_other_loads(rows: Iterable[Row]) -> bool:
+    """Return whether the offered load of a point is not the nominal one. Older rows have only the latter."""
+    return any(
+        is_other_load(float(row["offered_erlang"]), float(row[ERLANG]))
+        for row in rows
+        if row.get("offered_erlang") is not None
+    )
+
+
+def few_told(rows: Iterable[Row]) -> list[str]:
+    """Return a note on intervals from few replications, if there are such."""
+    return [FEW_REPLICATIONS] if any(int(row["replications"]) < FEW for row in rows) else []
 
 
 def _texts(rows: Iterable[Mapping[str, Cell]]) -> list[dict[str, Any]]:
     return [{name: cell.text for name, cell in cells.items()} for cells in rows]
 
 
-def sweep_point_cells(row: Row, sweep: Sweep, unfinished: str) -> dict[str, Cell]:
+def sweep_point_cells(
+    row: Row, sweep: Sweep, unfinished: str, offered: bool = False
+) -> dict[str, Cell]:
     """Return a point of a sweep as a person reads it.
 
     row: of the sweep's points.csv, of one metric.  unfinished: what is said of a point that is not complete.
+    offered: whether the offered load has a column.
     """
-    names = {"erlang": "load (E)"}
+    names = {ERLANG: "load (E)"}
+    load = row.get("offered_erlang")
     estimate, lower, upper = row["estimate"], row["ci_lower"], row["ci_upper"]
     text = probability_text(estimate, lower, upper)
     return {
         **{names.get(axis, axis): _value(row[axis]) for axis in sweep.axes},
+        **({"offered (E)": Cell("" if load is None else f"{load:.4g}", load)} if offered else {}),
         "blocking": Cell(text, estimate),
         "interval": Cell(between(lower, upper), upper),
         "replications": Cell(str(row["replications"]), row["replications"]),
@@ -94,13 +129,16 @@ def points_table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> Table:
         f"The points, with {level} over replications; by bit rate: blocked Gb/s over offered Gb/s."
     )
     cells = [point_cells(row, unfinished) for row in rows]
-    return _table(caption + _bound_told(cells), cells, 100, "output/points.csv")
+    told = " ".join([caption + _bound_told(cells), *few_told(rows)])
+    return _table(told, cells, 100, "output/points.csv")
 
 
 def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, file: str) -> Table:
     """Return the table of a sweep's points.  unfinished: see `sweep_point_cells`. file: that has all rows."""
-    cells = [sweep_point_cells(row, sweep, unfinished) for row in rows[: 10 * _MOST_ROWS]]
-    return _table(f"The points: {sweep.metric}.{_bound_told(cells)}", cells, brief, file)
+    offered = _are_other_loads(rows)
+    cells = [sweep_point_cells(row, sweep, unfinished, offered) for row in rows[: 10 * _MOST_ROWS]]
+    caption = f"The points: {sweep.metric}.{_bound_told(cells)}"
+    return _table(" ".join([caption, *few_told(rows)]), cells, brief, file)
 
 
 def _bound_told(cells: Sequence[Mapping[str, Cell]]) -> str:
@@ -112,13 +150,21 @@ def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
     cells = [comparison_cells(row, axis) for row in rows[:_MOST_ROWS]]
     caption = f"Differences in blocking along {axis}; rows with common random numbers are paired."
-    caption = " ".join([caption, *comparison_notes(rows)])
-    return _table(caption, cells, 3 * _BRIEF, "")
+    # The table of the points says which replications are few.
+    notes = [note for note in comparison_notes(rows) if note != FEW_REPLICATIONS]
+    return _table(" ".join([caption, *notes]), cells, 3 * _BRIEF, "")
 
 
 def comparison_notes(rows: Sequence[Row]) -> list[str]:
     """Return what has to be explained of a comparison, if it occurs. rows: as of `comparison_cells`."""
-    return [METHOD_BOUND] if any(row["method"] == "bound" for row in rows) else []
+    names = ("offered_erlang_a", "offered_erlang_b")
+    shares = {row[name] / row[ERLANG] for row in rows for name in names if row.get(name)}
+    nominal = nominal_note(shares)
+    return [
+        *([METHOD_BOUND] if any(row["method"] == "bound" for row in rows) else []),
+        *few_told(rows),
+        *([nominal] if nominal else []),
+    ]
 
 
 def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
@@ -128,14 +174,14 @@ def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
     """
     others = list(row)[: list(row).index("a")]
     ends = row["ci_lower"], row["ci_upper"]
-    difference = interval_text(row["difference"], *ends, signed=True).estimate
+    texts = difference_text(_of_side(row, "a"), _of_side(row, "b"), (row["difference"], *ends))
     return {
         **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
         f"{axis} (base)": _value(row["b"]),
-        "blocking (base)": _side(row, "b"),
+        "blocking (base)": _side(row, "b", texts.base),
         axis: _value(row["a"]),
-        "blocking": _side(row, "a"),
-        "difference from base": Cell(difference, row["difference"]),
+        "blocking": _side(row, "a", texts.value),
+        "difference from base": Cell(texts.difference, row["difference"]),
         "interval": Cell(between(*ends, signed=True), row["ci_upper"]),
         "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
         "verdict": Cell(_verdict(row, axis)),
@@ -159,9 +205,18 @@ def brief_comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
     return cells
 
 
-def _side(row: Row, side: str) -> Cell:
-    value, *ends = (row[f"{name}_{side}"] for name in ("estimate", "ci_lower", "ci_upper"))
-    return Cell(probability_text(value, *ends), value)
+def _of_side(row: Row, side: str) -> Interval:
+    estimate, lower, upper = (
+        row[f"{name}_{side}"] for name in ("estimate", "ci_lower", "ci_upper")
+    )
+    return estimate, lower, upper
+
+
+def _side(row: Row, side: str, text: str) -> Cell:
+    """Return the blocking of a side: its bound where nothing was blocked, else this text."""
+    value, _, upper = _of_side(row, side)
+    is_bound = value == 0.0 and upper and math.isfinite(upper)
+    return Cell(below(upper) if is_bound and upper else text, value)
 
 
 def _verdict(row: Row, axis: str) -> str:

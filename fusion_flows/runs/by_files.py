@@ -4,13 +4,13 @@ What was ended by SIGKILL with its worker and its server is Running for Prefect 
 """
 
 import json
-import os
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from fusion.config.counts import counted
@@ -21,9 +21,6 @@ from fusion_flows.rundir.file_state import (
     RUNNING,
     FileState,
     file_state,
-    recorded_flow_run,
-    recorded_name,
-    recorded_run_id,
 )
 from fusion_flows.runs.lookup import (
     RECENT,
@@ -39,6 +36,7 @@ from fusion_flows.runs.lookup import (
     refresh,
     unknown,
 )
+from fusion_flows.runs.recorded import called, created, directories, name_of, names_of, wanted
 from fusion_flows.server.address import ServerAwayError, connect
 
 if TYPE_CHECKING:
@@ -47,13 +45,6 @@ if TYPE_CHECKING:
 
 _STARTING = timedelta(seconds=10)  # from the state Running to the lock
 _ENDING_SECONDS = 1.0  # from the end of the lock to the final state
-
-
-class _Created(NamedTuple):
-    """A run directory and when it was made."""
-
-    run: RunDirectory
-    time: datetime
 
 
 def runs_by_files(
@@ -67,18 +58,8 @@ def runs_by_files(
     page: int,
 ) -> list[Run]:
     """Return the runs that have a directory here, the newest first; see `runs.runs` for what is wanted."""
-    found = []
-    for run, created in _directories(runs_dir):
-        if (after and created < after.astimezone()) or (before and created > before.astimezone()):
-            continue
-        if state and file_state(run).name.lower() != state.lower():
-            continue
-        if name and name.lower() not in _name(run).lower():
-            continue
-        found.append(run)
-        if len(found) == page * limit:
-            break
-    return [run_by_files(run) for run in found[(page - 1) * limit :]]
+    found = wanted(runs_dir, state=state, name=name, after=after, before=before)
+    return [run_by_files(one.run) for one in islice(found, (page - 1) * limit, page * limit)]
 
 
 def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
@@ -86,7 +67,7 @@ def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
     folder = rundir.absolute(runs_dir)
     elsewhere = ""
     for other in other_folders(runs_dir):
-        if count := len(_directories(other)):
+        if count := len(directories(other)):
             elsewhere = (
                 f". {other} has {counted(count, 'run')}: set FUSION_RUNS_DIR={other} to see them"
             )
@@ -119,8 +100,8 @@ def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirect
     text = run.strip()
     if (here := find_by_prefix(text, runs_dir)) is not None:
         return here
-    known = [(one.run, _names(one.run)) for one in _directories(runs_dir)]
-    found = _called(text, known)
+    known = [(one.run, names_of(one.run)) for one in directories(runs_dir)]
+    found = called(text, known)
     if len(found) > 1:
         told = [Found(one.run_id, None, one) for one in found]
         raise NoSuchRunError(ambiguous(text, told))
@@ -137,14 +118,6 @@ def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirect
     return found[0]
 
 
-def _called(text: str, known: Iterable[tuple[RunDirectory, tuple[str, str]]]) -> list[RunDirectory]:
-    """Return the runs that are called so. known: runs with what they are called but for their run ids."""
-    known = list(known) if text else []
-    found = [one for one, names in known if text in names]
-    # Else it is the run id of a run that went on in the directory of another.
-    return found or [one for one, _ in known if recorded_run_id(one) == text.lower()]
-
-
 def _elsewhere(text: str, runs_dir: Path) -> str:
     """Return which other folder has a run that is called so, and how to have it; empty: none has.
 
@@ -153,8 +126,8 @@ def _elsewhere(text: str, runs_dir: Path) -> str:
     for folder in other_folders(runs_dir):
         found = find_by_prefix(text, folder)
         if found is None:
-            known = ((one.run, _names(one.run)) for one in _directories(folder))
-            found = next(iter(_called(text, known)), None)
+            known = ((one.run, names_of(one.run)) for one in directories(folder))
+            found = next(iter(called(text, known)), None)
         if found is not None:
             return in_another_folder(found, folder)
     return ""
@@ -180,11 +153,6 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
     return found.directory
 
 
-def _names(run: RunDirectory) -> tuple[str, str]:
-    """Return what a run is called but for its run id: its name, and the id of its flow run."""
-    return _name(run), recorded_flow_run(run)
-
-
 def run_by_files(run: RunDirectory) -> Run:
     """Return a run as its files have it."""
     state = file_state(run)
@@ -192,13 +160,13 @@ def run_by_files(run: RunDirectory) -> Run:
     return Run(
         run_id=run.run_id,
         flow_run_id=None,
-        name=_name(run),
+        name=name_of(run),
         state=state.name,
         message=state.message,
         over=state.over,
         percent=percent,
         news=news if state.name == RUNNING else as_ended(news),
-        created=_created(run),
+        created=created(run),
         started=state.started,
         ended=state.ended,
         duration_seconds=state.duration_seconds,
@@ -285,35 +253,3 @@ def _looks_lost(found: Found) -> bool:
     if without_process or datetime.now(UTC) - state.timestamp < _STARTING:
         return False
     return not found.is_held
-
-
-def _directories(runs_dir: Path) -> list[_Created]:
-    """Return the runs that a person has started, the newest first."""
-    found = [
-        _Created(run, _created(run))
-        for run in rundir.list_runs(runs_dir)
-        if run.config.is_file() or run.sweep.is_file()
-    ]
-    return sorted(found, key=lambda one: one.time, reverse=True)
-
-
-def _created(run: RunDirectory) -> datetime:
-    """Return when a run was frozen, which is the first thing that is written of it."""
-    frozen = run.config if run.config.is_file() else run.sweep
-    return datetime.fromtimestamp(os.stat(frozen).st_mtime, UTC)
-
-
-def _name(run: RunDirectory) -> str:
-    """Return what a run is called; where no flow run has written that down, what it simulates."""
-    from fusion.config.config import ConfigError, load_config
-    from fusion.sweep.definition import Sweep
-    from fusion_flows.report.setting import run_name, sweep_name
-
-    if name := recorded_name(run):
-        return name
-    try:
-        if run.sweep.is_file():
-            return sweep_name(Sweep.model_validate_json(run.sweep.read_text(encoding="utf-8")))
-        return run_name(load_config(run.config))
-    except (ConfigError, ValueError, OSError):  # of another version, or a file of it is gone
-        return ""

@@ -1,11 +1,13 @@
 """Several runs side by side: the settings that differ, and which blocks less at each load."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion.config.config import Config, load_config
 from fusion.config.counts import counted
+from fusion.config.problems import nearest
 from fusion.config.sections import HOME, flat
 from fusion.results.comparison import A_LESS, B_LESS
 from fusion.results.outcome import Outcome, outcome_of
@@ -59,7 +61,9 @@ class RunComparison(NamedTuple):
         return "; ".join(found) or f"No load in common: {', '.join(self.runs)}"
 
 
-def compare_runs(*run: str, base: str = "") -> RunComparison:
+def compare_runs(
+    *run: str, base: str = "", labels: Mapping[str, str] | None = None
+) -> RunComparison:
     """Show in which settings runs differ, and which blocks less at each load, from the results so far.
 
     Replications that served the same requests are paired (common random numbers).
@@ -67,13 +71,15 @@ def compare_runs(*run: str, base: str = "") -> RunComparison:
     Args:
         run: Run ids (the first 4 digits are enough), names, or ids of flow runs: two or more.
         base: The run to compare the others with; default: the first.
+        labels: What runs are called in tables and in the picture, such as {"9f0f": "KSP-FF"}.
 
     Raises:
         NoSuchRunError: No run, or more than one, matches.
         RunDirectoryError: A directory is not on this machine.
         RunError: A run is a sweep, or has no result yet.
         ConfigError: An input of a run is gone.
-        ArgumentError: There are not two runs, or the base is none of them.
+        ArgumentError: There are not two runs, the base or a run with a label is not one of them, or two
+            runs would have one label.
     """
     runs_dir = Settings().runs_dir
     found = list(
@@ -85,21 +91,24 @@ def compare_runs(*run: str, base: str = "") -> RunComparison:
     places = [one.path for one in found]
     if first.path not in places:
         raise ArgumentError(f"--base {base}: is not one of the runs that are compared")
-    labels = _labels(found)
+    given = _given_labels(labels or {}, found, runs_dir)
+    names = _names(found)
+    called = [given.get(one.path, name) for one, name in zip(found, names, strict=True)]
+    _refuse_equal(called)
     configs = [_config(one) for one in found]
     states = [
         state
-        for one, name, config in zip(found, labels, configs, strict=True)
+        for one, name, config in zip(found, called, configs, strict=True)
         for state in _states(one, name, config)
     ]
     settings = differing_settings(configs)
-    rows = compare_points(states, (RUN, ERLANG), RUN, METRIC, labels[places.index(first.path)])
+    rows = compare_points(states, (RUN, ERLANG), RUN, METRIC, called[places.index(first.path)])
     return RunComparison(
-        labels,
+        called,
         {f"{HOME[key]}.{key}": list(values) for key, values in settings.items()},
         rows,
         point_rows(states, [METRIC]),
-        _legend(found, labels, configs),
+        _legend(found, called, configs),
         unequal_traffic(states, rows, RUN),
     )
 
@@ -120,7 +129,7 @@ def points_of_runs(found: Sequence[RunDirectory]) -> list[dict[str, Any]]:
 
     Raises RunError for a sweep, and for a run without results.
     """
-    labels = _labels(found)
+    labels = _names(found)
     configs = [_config(one) for one in found]
     states = [
         state
@@ -130,16 +139,35 @@ def points_of_runs(found: Sequence[RunDirectory]) -> list[dict[str, Any]]:
     return point_rows(states, [METRIC])
 
 
-def figure_of(comparison: RunComparison) -> "Figure":
+def read_labels(texts: Sequence[str], runs: Sequence[str]) -> dict[str, str]:
+    """Return the labels of run=label. Raises ArgumentError.
+
+    runs: as they are given. A name may have an equals sign itself: that of one of the runs goes before.
+    """
+    labels: dict[str, str] = {}
+    for text in texts:
+        known = [run for run in runs if text.startswith(f"{run}=")]
+        run = max(known, key=len, default=text.partition("=")[0]).strip()
+        label = text[len(run) :].strip().removeprefix("=").strip()
+        if not (run and label):
+            example = runs[0] if runs else "9f0f"
+            raise ArgumentError(f"--label {text}: must be run=label, such as {example}='KSP-FF'")
+        if run in labels:
+            raise ArgumentError(f"--label {text}: {run} has the label {labels[run]}, too")
+        labels[run] = label
+    return labels
+
+
+def figure_of(comparison: RunComparison, title: str = "") -> "Figure":
     """Return a picture of blocking over load, with a curve for each run."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
 
     labels = dict(zip(comparison.runs, comparison.legend, strict=True))
     rows = [{**row, RUN: labels[row[RUN]]} for row in comparison.points]
-    return sweep_figure(rows, (RUN, ERLANG), METRIC, "")
+    return sweep_figure(rows, (RUN, ERLANG), METRIC, title)
 
 
-def draw(comparison: RunComparison, to: Path) -> list[Path]:
+def draw(comparison: RunComparison, to: Path, title: str = "") -> list[Path]:
     """Draw blocking over load, a curve for each run, as PNG, PDF and SVG, and the numbers as CSV.
 
     Raises ArgumentError when the folder cannot be written.
@@ -147,7 +175,7 @@ def draw(comparison: RunComparison, to: Path) -> list[Path]:
     from fusion_flows.pictures.files import save_with_data
 
     try:
-        return save_with_data(figure_of(comparison), comparison.points, to, "comparison")
+        return save_with_data(figure_of(comparison, title), comparison.points, to, "comparison")
     except OSError as error:
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
 
@@ -159,7 +187,41 @@ def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:
     return {key: found for key, found in by_key.items() if any(one != found[0] for one in found)}
 
 
-def _labels(found: Sequence[RunDirectory]) -> list[str]:
+def _given_labels(
+    labels: Mapping[str, str], found: Sequence[RunDirectory], runs_dir: Path
+) -> dict[Path, str]:
+    """Return the label of each run that has one, by its directory. Raises ArgumentError."""
+    given: dict[Path, str] = {}
+    ids = {one.path: one.run_id for one in found}
+    names = [name for one in found for name in (one.run_id, recorded_name(one)) if name]
+    for run, label in labels.items():
+        try:
+            path = find_directory(run, runs_dir).path
+        except RunError:
+            path = Path()
+        if path not in ids:
+            raise ArgumentError(
+                f"--label {run}={label}: {run} is not one of the runs that are compared, "
+                f"{', '.join(ids.values())}{nearest(run, names)}"
+            )
+        if path in given:
+            raise ArgumentError(
+                f"--label {run}={label}: {ids[path]} has the label {given[path]}, too"
+            )
+        given[path] = label
+    return given
+
+
+def _refuse_equal(called: Sequence[str]) -> None:
+    """Raises ArgumentError where a label is that of another run, or its name."""
+    name, count = Counter(called).most_common(1)[0]
+    if count > 1:
+        raise ArgumentError(
+            f"--label: {count} runs would be called {name}; give each its own label"
+        )
+
+
+def _names(found: Sequence[RunDirectory]) -> list[str]:
     names = [recorded_name(one) for one in found]
     return [
         name if name and names.count(name) == 1 else one.run_id
@@ -174,7 +236,7 @@ def _legend(
     policies = [policy_name(config) for config in configs]
     if len(set(policies)) < len(policies):
         return list(labels)
-    return [
+    legend = [
         policy
         if label == run_name(config)
         else f"{policy} ({label})"
@@ -182,6 +244,8 @@ def _legend(
         else label
         for run, label, config, policy in zip(found, labels, configs, policies, strict=True)
     ]
+    # A label that somebody has given may be the policy of another run.
+    return legend if len(set(legend)) == len(legend) else list(labels)
 
 
 def _config(run: RunDirectory) -> Config:

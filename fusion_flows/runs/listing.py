@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -45,9 +46,12 @@ from fusion_flows.runs.lookup import (
     described,
     find,
     located,
+    not_in_prefect,
     our_flows,
     refresh,
+    resumed_by,
 )
+from fusion_flows.runs.recorded import Created, wanted
 from fusion_flows.runs.resumed import no_more_resumed_as, progress_without_deleted
 from fusion_flows.runs.time_expressions import ArgumentError, moment
 from fusion_flows.server.address import ServerAwayError, connect, killed_runs_dir
@@ -96,6 +100,7 @@ _CANCEL_SECONDS = 150.0  # maintenance ends after two minutes what no worker end
 _UNHEARD_SECONDS = 20.0  # for a run that has not begun: maybe there is no worker to hear it
 _RELEASE_SECONDS = 20.0  # from a final state to the end of the process: the last news are sent
 _LOOK_SECONDS = 0.5
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _SOON = timedelta(minutes=1)  # the clock of the server may be another
 
 
@@ -111,6 +116,8 @@ class Details(BaseModel):
     """Its page in Prefect; empty if there is none."""
     directory: Path | None
     """None if it is not on this machine."""
+    in_prefect: bool | None
+    """Whether Prefect knows the run; None: no server answers."""
     hint: str
     """Where a missing directory has been found; otherwise empty."""
     points: list[dict[str, Any]]
@@ -170,15 +177,19 @@ def runs(
 ) -> list[Run]:
     """List runs, newest first. Without a server, the list is read from the files of the runs.
 
+    A run that Prefect does not know, such as one of another server, is listed as its files have it.
+
     Args:
         state: List only runs in this Prefect state (upper or lower case): Running, Completed, Failed,
-            ...; or Interrupted, for runs that Prefect shows as running although their processes have ended.
-        name: List only runs with this text in their name (upper or lower case).
-        since: List only runs since then: an age such as 2d or 3h, or a date such as 2026-11-23T14:30.
-        until: List only runs until then; without this and --state, runs that are scheduled for later are
-            left out.
-        limit: Number of runs per page, 1 to 200.
-        page: Page number, from 1.
+            ...; or Interrupted, for runs that Prefect shows as running although their processes have ended;
+            default: any state.
+        name: List only runs with this text in their name (upper or lower case); default: any name.
+        since: List only runs since then: an age such as 2d or 3h, or a date such as 2026-11-23T14:30;
+            default: from the first run on.
+        until: List only runs until then; default: now, and with --state also runs that are scheduled for
+            later.
+        limit: Number of runs per page, 1 to 200; default: 20.
+        page: Page number, from 1; default: 1.
 
     Raises:
         ArgumentError: An invalid state, time or number.
@@ -217,7 +228,8 @@ def show(run: str, file: str = "") -> Details | Preview:
 
     Args:
         run: Run id (the first 4 digits are enough), name, or flow run id.
-        file: A file of the run, such as output/points.csv: its first 1,000 lines, 1 MB at most.
+        file: A file of the run, such as output/points.csv: its first 1,000 lines, 1 MB at most; default:
+            the run.
 
     Raises:
         NoSuchRunError: No run, or more than one, matches.
@@ -243,7 +255,7 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
 
     Args:
         run: Run ids (the first 4 digits are enough), names, or flow run ids.
-        wait: Wait until they have ended.
+        wait: Wait until they have ended; default: wait.
 
     Raises:
         NoSuchRunError: No run, or more than one, matches; then none is cancelled.
@@ -320,7 +332,11 @@ def _listed(
     limit: int,
     page: int,
 ) -> list[Run]:
-    """Return the runs that Prefect knows; those that have lost their process as their files say."""
+    """Return the runs that Prefect knows, those that have lost their process as their files say, and others.
+
+    What has a directory here and is not known to the server, as it was made with another or was deleted
+    there, is what its files say: the list is the same as without a server.
+    """
     with connect() as client:
         runs_dir = _runs_dir()
         from prefect.client.schemas.filters import (
@@ -330,41 +346,84 @@ def _listed(
         )
         from prefect.client.schemas.sorting import FlowRunSort
 
-        flow_runs = client.read_flow_runs(
-            flow_filter=our_flows(),
-            flow_run_filter=FlowRunFilter(
-                state=_state_filter(state) if state else None,
-                name=FlowRunFilterName(like_=name) if name else None,
-                expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
-                    {"after_": after, "before_": before}
-                )
-                if after or before
-                else None,
-            ),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=limit,
-            offset=(page - 1) * limit,
+        chosen = FlowRunFilter(
+            state=_state_filter(state) if state else None,
+            name=FlowRunFilterName(like_=name) if name else None,
+            expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
+                {"after_": after, "before_": before}
+            )
+            if after or before
+            else None,
         )
+        known: list[FlowRun] = []
+        # All from the first page on, as runs that Prefect does not know belong among them.
+        while (rest := min(PAGE, page * limit - len(known))) > 0:
+            some = client.read_flow_runs(
+                flow_filter=our_flows(),
+                flow_run_filter=chosen,
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=rest,
+                offset=len(known),
+            )
+            known += some
+            if len(some) < rest:
+                break
+        oldest = known[-1].expected_start_time if len(known) == page * limit else None
+        others = wanted(runs_dir, state=state, name=name, after=after, before=before)
+        unknown = _not_in_prefect(client, known, others, oldest, page * limit, runs_dir)
+        rows: list[tuple[datetime, FlowRun | None, RunDirectory | None]] = [
+            (one.expected_start_time or _EPOCH, one, None) for one in known
+        ]
+        rows += [(one.time, None, one.run) for one in unknown]
+        rows.sort(key=lambda row: row[0], reverse=True)
+        shown = rows[(page - 1) * limit : page * limit]
         found = [
             Found(run_id, one, None)
             if one.state and one.state.is_final()
             else located(run_id, one, runs_dir)
-            for one in flow_runs
-            if (run_id := rundir.own_run_id(runs_dir, one.id))
+            for _, one, _ in shown
+            if one is not None and (run_id := rundir.own_run_id(runs_dir, one.id))
         ]
         progress = progress_without_deleted(client, found, runs_dir)
         without_process = lost(client, found)
+    by_flow_run = {one.flow_run.id: one for one in found if one.flow_run is not None}
     listed = []
     interrupted = state == INTERRUPTED.lower()
-    for one in found:
-        assert one.flow_run is not None
-        run = described(one, progress.get(one.flow_run.id))
-        by_files = without_process.get(one.flow_run.id)
+    for _, flow_run, directory in shown:
+        if flow_run is None:
+            assert directory is not None
+            listed.append(run_by_files(directory))
+            continue
+        run = described(by_flow_run[flow_run.id], progress.get(flow_run.id))
+        by_files = without_process.get(flow_run.id)
         if by_files is not None:
-            run = corrected(run, by_files, one.flow_run)
+            run = corrected(run, by_files, flow_run)
         if not state or run.state.lower() == state or (by_files is None and not interrupted):
             listed.append(run)
     return listed
+
+
+def _not_in_prefect(
+    client: "SyncPrefectClient",
+    known: Sequence["FlowRun"],
+    others: Iterator[Created],
+    oldest: datetime | None,
+    most: int,
+    runs_dir: Path,
+) -> list[Created]:
+    """Return runs that have a directory here and that Prefect does not know, newest first.
+
+    known: what it knows already.  others: candidates.  oldest: none before that; None: any.
+    """
+    listed = {rundir.own_run_id(runs_dir, one.id) for one in known}
+    listed |= {Path(resumed_by(one)).name for one in known}
+    newer = takewhile(lambda one: oldest is None or one.time >= oldest, others)
+    candidates = (one for one in newer if one.run.run_id not in listed)
+    found: list[Created] = []
+    while len(found) < most and (batch := list(islice(candidates, PAGE))):
+        unknown = {one.path for one in not_in_prefect(client, [one.run for one in batch])}
+        found += [one for one in batch if one.run.path in unknown]
+    return found
 
 
 def _check_state(state: str) -> None:
@@ -409,7 +468,7 @@ def _directory(found: Found, runs_dir: Path) -> RunDirectory:
 def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
     flow_run, directory = found.flow_run, found.directory
     url = ""
-    if client is None and directory is not None:
+    if (client is None or flow_run is None) and directory is not None:
         run = run_by_files(directory)
     else:
         assert client is not None
@@ -427,6 +486,7 @@ def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
         setting=_setting(found),
         url=url,
         directory=directory.path if directory else None,
+        in_prefect=None if client is None else flow_run is not None,
         hint="" if directory else hint_at(found.directory_id, _runs_dir()),
         points=_points(client, found),
         files=list_files(directory) if directory else [],

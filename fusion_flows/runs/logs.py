@@ -43,7 +43,7 @@ def log_lines(
     Args:
         run: Run id (the first 4 digits are enough), name, or flow run id.
         follow: Follow the log until the run ends; if the server becomes unreachable, wait for it.
-        lines: Show only the last N lines.
+        lines: Show only the last N lines; default: all.
         file: Read logs/sim.log on this machine instead, which has the simulator's complete output.
 
     Raises:

@@ -15,6 +15,8 @@ from fusion.config.problems import show
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import recorded_flow_run, recorded_name
+from fusion_flows.runs.recorded import called, directories, names_of
 from fusion_flows.server import known_folders
 from fusion_flows.server.paging import PAGE, pages
 
@@ -130,8 +132,8 @@ def our_flows() -> "FlowFilter":
 def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
     """Return the run that is called so: by run id, by 4 or more of its first digits, by name.
 
-    The id of a flow run is good, too. The name of a run that was resumed means the newest attempt. Raises
-    NoSuchRunError with the candidates.
+    The id of a flow run is good, too. A run that Prefect does not know is found by what its files call it.
+    The name of a run that was resumed means the newest attempt. Raises NoSuchRunError with the candidates.
     """
     text = run.strip()
     if (flow_run_id := _uuid(text)) is not None:
@@ -140,6 +142,9 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
         found = [one for one in found if one.flow_run or one.directory]
     else:
         found = _newest_attempts(text, list(_matches(client, text, runs_dir)))
+    if not found:  # Prefect may have forgotten it, or have another database now
+        known = ((one.run, names_of(one.run)) for one in directories(runs_dir))
+        found = [Found(one.run_id, None, one) for one in called(text, known)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -329,6 +334,26 @@ def located(run_id: str, flow_run: "FlowRun | None", runs_dir: Path) -> Found:
     return Found(run_id, flow_run, directory)
 
 
+def not_in_prefect(
+    client: "SyncPrefectClient", candidates: Sequence[RunDirectory]
+) -> list[RunDirectory]:
+    """Return those of at most a page of run directories whose flow run Prefect does not know."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    recorded = {one.path: _uuid(recorded_flow_run(one)) for one in candidates}
+    asked = [flow_run_id for flow_run_id in recorded.values() if flow_run_id is not None]
+    known = set()
+    if asked:
+        by_id = FlowRunFilter(id=FlowRunFilterId(any_=asked))
+        known = {one.id for one in client.read_flow_runs(flow_run_filter=by_id, limit=PAGE)}
+    return [
+        one
+        for one in candidates
+        if recorded[one.path] not in known
+        and not (recorded[one.path] is None and _by_artifact(client, one.run_id))
+    ]
+
+
 def _matches(client: "SyncPrefectClient", text: str, runs_dir: Path) -> Iterator[Found]:
     """Yield each run whose name this is or whose run id begins with it."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
@@ -420,7 +445,10 @@ def _unknown(client: "SyncPrefectClient", text: str, runs_dir: Path) -> str:
     recent = client.read_flow_runs(flow_filter=our_flows(), limit=RECENT)
     names = {flow_run.name: rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent}
     ids = [rundir.own_run_id(runs_dir, flow_run.id) for flow_run in recent]
-    ids += [directory.run_id for directory in rundir.list_runs(runs_dir)[:RECENT]]
+    for directory in rundir.list_runs(runs_dir)[:RECENT]:
+        ids.append(directory.run_id)
+        if name := recorded_name(directory):
+            names.setdefault(name, directory.run_id)
     for folder in other_folders(runs_dir):
         if (found := find_by_prefix(text, folder)) is not None:
             elsewhere = in_another_folder(found, folder)

@@ -28,7 +28,7 @@ def pause(*run: str, wait: bool = True) -> list[Run]:
 
     Args:
         run: Run ids (the first 4 digits are enough), names, or flow run ids.
-        wait: Wait until their processes on this machine have ended.
+        wait: Wait until their processes on this machine have ended; default: wait.
 
     Raises:
         NoSuchRunError: No run, or more than one, matches; then none is paused.

@@ -59,6 +59,14 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     assert warning in found["verdicts"]["description"]
     assert f"**{warning}.**" in found["comparison"]["data"]
 
+    labels = [f"{one}=shortest", "", f"{many}=five"]
+    labelled = worker.submit(DEPLOYMENT, runs=[one, many], labels=labels, title="NSFNET")
+    assert worker.finished(labelled)["state"]["type"] == "COMPLETED"
+    found = worker.artifacts(labelled)
+    verdict = "Less blocking at 5 of 5 loads: five than shortest"
+    assert found["verdicts"]["description"] == verdict
+    assert "a curve for each of shortest, five" in found["comparison"]["data"]
+
     for runs, told in (
         ([one], "name two runs, or more"),
         ([one, f"{tmp_path.name} none"], "there is no run"),

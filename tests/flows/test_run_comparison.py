@@ -148,9 +148,76 @@ def test_the_legend_has_the_policies_where_they_tell_the_runs_apart(runs: Path) 
     assert ">FF-KSP<" in svg.read_text()
 
 
+def test_runs_are_called_by_labels(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where a name has an equals sign, and where a label is the policy of the other run."""
+    few = {"num_requests": "200", "max_iters": "2"}
+    simulated(runs, "aaaa00000001", **few)
+    simulated(runs, "bbbb00000002", path_choice="all", **few)
+    (runs / "bbbb00000002" / "flow_run.json").write_text('{"name": "quick, path_choice=all"}')
+    words = ["--label", "aaaa=path by path", "--label", "quick, path_choice=all=all paths"]
+    title = ["--title", "NSFNET by night"]
+    assert cli.main(["compare", "aaaa", "quick, path_choice=all", *words, *title]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].endswith("2 loads: all paths and path by path")
+    assert re.search(r"^setting +path by path +all paths$", shown, re.MULTILINE)
+    assert "aaaa0000" not in shown
+    svg = Path("plots/comparison.svg").read_text()
+    assert all(f">{word}<" in svg for word in ("all paths", "path by path", "NSFNET by night"))
+    default = "nsfnet_deeprmsa kspff 160-180 E"
+    (runs / "aaaa00000001" / "flow_run.json").write_text(json.dumps({"name": default}))
+    assert compare_runs("aaaa", "bbbb").legend[0] == "KSP-FF"
+    found = compare_runs("aaaa", "bbbb", labels={"bbbb": "KSP-FF"})
+    assert found.legend == [default, "KSP-FF"], "no two curves may be one"
+
+
+def test_values_of_an_axis_are_called_by_labels(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("sweep.toml").write_text(
+        'template = "quick"\n[overrides.general_settings]\nnum_requests = 200\nmax_iters = 2\n'
+        "[grid]\nerlang = [200]\nk_paths = [1, 2]\n"
+    )
+    assert cli.main(["sweep", "sweep.toml"]) == 0
+    capsys.readouterr()
+    words = ["compare", "sweep.toml", "k_paths", "--label", "1=shortest"]
+    assert cli.main([*words, "--label", "k_paths=2=two paths", "--base", "2"]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    cells = dict(zip(re.split(" {2,}", header), re.split(" {2,}", row), strict=True))
+    assert (cells["k_paths (base)"], cells["k_paths"]) == ("two paths", "shortest")
+    for more, said in (
+        (["--label", "3=three"], "3 is no value of an axis"),
+        (["--title", "NSFNET"], "--title is of the picture of runs; `fusion plot sweep.toml"),
+        (["--to", "figures"], "--to is of the picture of runs"),
+    ):
+        assert cli.main(["compare", "sweep.toml", "k_paths", *more]) == 2
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (["aaaa", "bbbb", "--label", "bbbb"], 2, "--label bbbb: must be run=label, such as aaaa="),
+        (
+            ["aaaa", "bbbb", "--label", "bbcb00000002=x"],
+            *(
+                2,
+                "bbcb00000002 is not one of the runs that are compared, aaaa00000001, bbbb00000002;",
+            ),
+        ),
+        (
+            ["aaaa", "bbbb", "--label", "aaaa=x", "--label", "aaaa=y"],
+            2,
+            "aaaa has the label x, too",
+        ),
+        (
+            ["aaaa", "bbbb", "--label", "aaaa=x", "--label", "aaaa00000001=y"],
+            *(2, "aaaa00000001 has the label x, too"),
+        ),
+        (
+            ["aaaa", "bbbb", "--label", "aaaa=bbbb00000002"],
+            2,
+            "2 runs would be called bbbb00000002",
+        ),
         (["aaaa"], 2, "name two runs"),
         (["aaaa", "aaaa00000001"], 2, "name two runs"),
         (["aaaa", "dddd"], 2, "there is no run 'dddd'"),
@@ -165,7 +232,8 @@ def test_the_legend_has_the_policies_where_they_tell_the_runs_apart(runs: Path) 
 def test_what_cannot_be_compared_is_told(
     runs: Path, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    simulated(runs, "aaaa00000001", num_requests="200", max_iters="2")
+    for run_id in ("aaaa00000001", "bbbb00000002"):
+        simulated(runs, run_id, num_requests="200", max_iters="2")
     rundir.create(runs, "eeee00000005", to_ini(load_config("quick")))
     Path("sweep.toml").write_text("[grid]\nk_paths = [1, 2]\n")
     rundir.create(runs, "ffff00000006", sweep='{"template": "quick"}')

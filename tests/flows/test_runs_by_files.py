@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -354,3 +355,53 @@ def test_the_folder_that_has_a_run_is_named_where_it_is_not_found(
         assert str(there) not in capsys.readouterr().err, "it has none that is called so"
         monkeypatch.setenv("FUSION_RUNS_DIR", str(there))
         assert cli.main(["show", "fb13"]) == 0
+
+
+def test_lists_with_and_without_a_server_agree_on_what_only_files_know(
+    server: Prefect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """A run of another server, or one that was deleted there, was in the list without a server alone."""
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(server.runs))
+    call = f"fusion(overrides={SMALL!r}, name={tmp_path.name!r})"
+    assert server.call(script(tmp_path, call)).wait(90) == 0
+    done = server.directory(server.named(tmp_path.name))
+    made = []
+    for place, state in enumerate(("Cancelled", "Completed", "Interrupted")):
+        run = rundir.create(server.runs, f"fab00000000{place}", to_ini(load_config("quick")))
+        made.append(run)
+        name = f"{tmp_path.name} {state}"
+        recorded = {"flow_run_id": str(uuid4()), "name": name}
+        run.flow_run.write_text(json.dumps(recorded))
+        code = {"Cancelled": 143, "Completed": 0, "Interrupted": 1}[state]
+        if state != "Interrupted":
+            run.provenance.write_text(json.dumps({"exit_code": code}))
+        if state == "Cancelled":
+            write_cancelled(run, UUID(str(recorded["flow_run_id"])))
+    ids = {run.run_id for run in made}
+    away = f"http://127.0.0.1:{free_port()}/api"
+    try:
+        for state in ("", "cancelled", "Completed", "Interrupted", "Running"):
+            with_server, without = (listed(url, state) for url in (server.url, away))
+            assert with_server.keys() & ids == without.keys() & ids, state
+            for run_id in without.keys() & ids:
+                assert with_server[run_id] == without[run_id]
+        everything = listed(server.url)
+        assert ids < everything.keys()
+        assert everything[done.name].flow_run_id is not None
+        assert list(everything).count(done.name) == 1
+        with temporary_settings({PREFECT_API_URL: server.url}):
+            assert cli.main(["runs", "--name", tmp_path.name, "--limit", "2"]) == 0
+            shown = capsys.readouterr()
+            assert [line[:12] for line in shown.out.splitlines()[1:]] == [
+                *("fab000000002", "fab000000001")
+            ]
+            assert "read from the files of the runs" in shown.err
+            assert cli.main(["runs", "--name", tmp_path.name, "--limit", "2", "--page", "2"]) == 0
+            shown = capsys.readouterr()
+            assert [line[:12] for line in shown.out.splitlines()[1:]] == ["fab000000000", done.name]
+            assert "Not in Prefect, and read from their files: fab000000000\n" in shown.err
+            assert cli.main(["show", f"{tmp_path.name} Cancelled"]) == 0
+            assert "State     Cancelled (not in Prefect): " in capsys.readouterr().out
+    finally:
+        for run in made:
+            shutil.rmtree(run.path)

@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-from fusion.config.config import load_config
+from fusion.config.config import load_config, to_ini
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import HOME, SECTIONS
 from fusion.config.templates import template_names
+from fusion.sweep.definition import Sweep
+from fusion.sweep.points import sweep_points
+from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import cli
 from fusion_flows.command.explaining import explain
+from fusion_flows.command.new_file import new
+from fusion_flows.command.run_again import name_of
+from fusion_flows.command.submission import read_assignments
+from fusion_flows.command.sweep_format import sweep_format
+from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.directory import RunDirectory
+from fusion_flows.rundir.file_state import recorded_name
 
 from .prefect_server import Prefect
 from .started import script
@@ -47,6 +59,92 @@ def test_a_new_file_has_changes_and_overwrites_nothing(
     assert "k_paths = 0" in capsys.readouterr().err
     assert not (tmp_path / "other.ini").exists()
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("template", template_names())
+def test_a_new_sweep_starts_from_any_template(template: str, tmp_path: Path) -> None:
+    """Its points are the loads of the template, on an axis of another key."""
+    file = new(tmp_path / "study.toml", template=template)
+    sweep = read_sweep(file)
+    points = sweep_points(sweep)
+    assert {point.axes["erlang"] for point in points} == set(load_config(template).loads)
+    assert len(sweep.axes) == 2
+    assert len(points) > len({point.axes["erlang"] for point in points})
+
+
+def test_a_new_sweep_has_changes_and_overwrites_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.ini").write_text("[general_settings]\nerlang_start = 200\nerlang_stop = 200\n")
+    shares = 'request_distribution={"50": 0.25, "100": 0.75}'
+    words = ["--from", "my.ini", "-s", "path_order=hops", "-s", shares]
+    assert cli.main(["new", "in/study.toml", *words]) == 0
+    said = capsys.readouterr()
+    assert (said.out, "`fusion sweep in/study.toml`" in said.err) == ("in/study.toml\n", True)
+    text = (tmp_path / "in" / "study.toml").read_text()
+    assert 'template = "../my.ini"' in text
+    sweep = read_sweep("in/study.toml")
+    assert (sweep.axes, len(sweep_points(sweep))) == (["k_paths", "erlang"], 3)
+    settings = sweep_points(sweep)[0].config
+    assert settings.routing_settings.path_order == "hops"
+    assert settings.general_settings.request_distribution == {50: 0.25, 100: 0.75}
+    commented = re.sub(r"^# (?=[\w\[{])", "", text.partition("template")[2], flags=re.M)
+    assert set(tomllib.loads(f"template{commented}")) >= {
+        "grid",
+        "zip",
+        "points",
+        "labels",
+        "where",
+    }
+    assert cli.main(["new", "in/study.toml"]) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert cli.main(["new", "study.json"]) == 2
+    assert "that of a sweep file in .toml" in capsys.readouterr().err
+
+
+def test_the_help_of_a_sweep_shows_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["sweep", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for key in Sweep.model_fields.keys() - {"sent_settings"}:
+        assert re.search(rf"^  (\[*{key}\b\S*) +\w+", shown, re.M), key
+    (example,) = re.findall(r"The sweep quick is\n\n(.*?)\n\n`fusion new", shown, re.S)
+    Path("shown.toml").write_text(textwrap.dedent(example))
+    assert read_sweep("shown.toml") == read_sweep("quick")
+    assert max(map(len, sweep_format().splitlines())) <= 60
+    assert cli.main(["plan", "--help"]) == 0
+    assert "`fusion sweep --help` shows what a sweep file has" in capsys.readouterr().out
+
+
+def test_a_shipped_sweep_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert cli.main(["sweep", "quick", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["points"] == 6
+    assert cli.main(["plan", "quick"]) == 0
+    assert "6 points, 6 complete" in capsys.readouterr().out
+    assert cli.main(["compare", "quick", "path_order"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert cli.main(["loads-at", "quick", "0.03"]) == 0
+    assert cli.main(["plot", "quick"]) == 0
+    assert cli.main(["report", "quick"]) == 0
+    assert (tmp_path / "quick-report.html").is_file()
+    capsys.readouterr()
+    for words, said in (
+        (["plan", "quik"], "shipped is quick"),
+        (["plan", "deeprmsa"], "deeprmsa is a template, which `fusion run deeprmsa` simulates"),
+        (["compare", "quick"], "name one axis of the sweep after quick: there is only path_order"),
+        (["compare", "quick", "9f0f"], "there is no run 'quick'"),
+    ):
+        assert cli.main(words) == 2, words
+        assert said in capsys.readouterr().err
 
 
 def test_every_key_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,9 +221,10 @@ def test_a_run_is_simulated_again_and_its_report_opened(
         assert cli.main(["open", "--page", before.name]) == 0
         assert "/runs/flow-run/" in capsys.readouterr().out
 
-        assert cli.main(["rerun", "the first", "-s", "k_paths=2", "--name", "again", "--json"]) == 0
+        assert cli.main(["rerun", "the first", "-s", "k_paths=2", "--json"]) == 0
         result = json.loads(capsys.readouterr().out)
         assert result["run_id"] != before.name
+        assert recorded_name(RunDirectory(Path(result["run_dir"]))) == "the first, k_paths=2"
         settings = [
             load_config(folder / "config.ini") for folder in (before, Path(result["run_dir"]))
         ]
@@ -133,3 +232,27 @@ def test_a_run_is_simulated_again_and_its_report_opened(
         assert [each.general_settings for each in settings] == [settings[0].general_settings] * 2
         assert cli.main(["open", "no such run"]) == 2
         capsys.readouterr()
+
+
+def test_a_run_that_is_simulated_again_is_called_by_what_was_changed(tmp_path: Path) -> None:
+    default = "nsfnet_deeprmsa kspff 140-220 E"
+    run = rundir.create(tmp_path, "0123456789ab", to_ini(load_config("quick")))
+
+    def called(name: str, *changes: str) -> str:
+        run.flow_run.write_text(json.dumps({"name": name}))
+        return name_of(run, read_assignments(changes, template=str(run.config)))
+
+    for name in ("", default):
+        assert called(name, "k_paths=3", "seed=1") == f"{default}, k_paths=3, seed=1"
+        assert called(name, "erlang_stop=300", "erlang_step=40") == (
+            "nsfnet_deeprmsa kspff 140-300 E, erlang_step=40"
+        )
+    assert called("my ring", "erlang_stop=300") == "my ring, erlang_stop=300"
+    assert called("my ring, seed=1, k_paths=2", "seed=2") == "my ring, seed=2, k_paths=2"
+    assert called("one, two", "seed=2") == "one, two, seed=2"
+    shares = 'request_distribution={"50": 0.5, "100": 0.5}'
+    assert called("my ring", shares) == "my ring, request_distribution changed"
+    assert called("my ring") == ""
+    assert called("my ring", "k_paths=5") == "", "it is 5 already"
+    assert called("my ring", "k_paths=0") == "", "whoever simulates it refuses it"
+    assert called("x" * 90, "seed=2", "k_paths=3") == "x" * 80 + ", 2 settings changed"

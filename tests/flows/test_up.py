@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import signal
 import socket
 import sqlite3
@@ -235,6 +236,87 @@ def test_runs_are_simulated_and_ctrl_c_ends_everything_in_order(
         assert found[run_id]["percent"] is not None
     assert goes_on in found[of_sweep.name]["message"]
     assert "6 points" in found[of_sweep.name]["news"]
+
+
+class InTerminal(Up):
+    """A `fusion up` in a terminal of its own, which can be closed; or with a pipe that is read no more."""
+
+    def __init__(self, folder: Path, *words: str, pipe: bool = False) -> None:
+        self.folder = folder
+        self.environment = plain_environment(folder)
+        del self.environment["FUSION_RUNS_DIR"]
+        self.ours, theirs = os.pipe() if pipe else pty.openpty()
+        os.set_blocking(self.ours, False)
+        self.shown = b""
+        command = [sys.executable, "-m", "fusion_flows.command.cli", "up", *words]
+        if not pipe:  # it has the terminal that a shell would give it
+            command = [sys.executable, "-c", _WITH_TERMINAL, *command]
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL if pipe else theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def said(self) -> str:
+        with contextlib.suppress(BlockingIOError):
+            while some := os.read(self.ours, 65536):
+                self.shown += some
+        return self.shown.decode()
+
+    def close(self) -> None:
+        os.close(self.ours)
+
+
+_WITH_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("when", ["is up", "is starting"])
+def test_a_terminal_that_is_closed_ends_everything_in_order(
+    folder: Path, ended: list[Up], when: str
+) -> None:
+    """What was printed then raised, so that the rest was killed instead of being ended."""
+    one = InTerminal(folder, "--port", str(free_port()))
+    ended.append(one)
+    if when == "is starting":
+        wait_for(lambda: "Starting the Prefect server" in one.said(), 60, "the server to start")
+        wait_for(one.server_processes, 30, "its process")
+        one.close()
+        assert one.process.wait(60) == 0
+    else:
+        wait_for(one.is_up, 120, "fusion up")
+        name = f"closed {free_port()}"
+        submitted = answer(one, "run", "quick", "--detach", "--name", name, *changes(GOING_ON))
+        assert submitted.returncode == 0, submitted.stderr
+        run = RunDirectory(folder / "runs" / submitted.stdout.split()[0])
+        wait_for(lambda: simulating(run.path), 90, "the run to go on")
+        one.close()
+        assert one.process.wait(90) == 0
+        assert one.states()[name][0] == "Cancelled"
+        assert file_state(run).name == "Cancelled"
+    wait_for(lambda: not one.processes(), 10, "the end of all processes")
+
+
+def test_a_reader_that_is_gone_ends_nothing(folder: Path, ended: list[Up]) -> None:
+    """As of `fusion up | head -1`; a signal ends it in order."""
+    one = InTerminal(folder, "--port", str(free_port()), pipe=True)
+    ended.append(one)
+    wait_for(lambda: "Starting the Prefect server" in one.said(), 60, "the server to start")
+    one.close()
+    wait_for(lambda: any("worker" in p.cmdline() for p in one.processes()), 120, "the worker")
+    time.sleep(2)
+    assert one.process.poll() is None
+    one.process.send_signal(signal.SIGTERM)
+    assert one.process.wait(90) == 0
+    wait_for(lambda: not one.processes(), 10, "the end of all processes")
 
 
 @pytest.mark.slow

@@ -76,6 +76,31 @@ def test_the_wheel_has_all_that_is_no_module(unpacked: Path) -> None:
     ]
 
 
+def test_no_link_in_what_is_installed_leads_nowhere(unpacked: Path) -> None:
+    """A notebook led to ../docs, which only a checkout has."""
+    texts = [
+        path
+        for path in unpacked.rglob("*")
+        if path.suffix in (".ipynb", ".md", ".toml", ".yaml", ".ini", ".json", ".html", ".txt")
+        or path.name == "METADATA"
+    ]
+    assert {".ipynb", ".toml", ".yaml", ".ini", ""} <= {path.suffix for path in texts}
+    links = [
+        (path, link)
+        for path in texts
+        for link in re.findall(
+            r"\]\(([^)\s]+)\)|(?:href|src)=[\\]?[\"']([^\"'\\]+)", path.read_text(encoding="utf-8")
+        )
+    ]
+    nowhere = [
+        (str(path.relative_to(unpacked)), place)
+        for path, found in links
+        for place in ["".join(found).partition("#")[0]]
+        if place and not re.match(r"[a-z]+:|\{", place) and not (path.parent / place).exists()
+    ]
+    assert nowhere == []
+
+
 def test_what_helps_name_is_there_in_an_empty_folder(unpacked: Path, tmp_path: Path) -> None:
     code = """
 import os, sys
