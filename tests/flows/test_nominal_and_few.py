@@ -89,6 +89,7 @@ def test_a_sweep_says_what_is_offered_and_that_its_replications_are_few(
     label = f"nominal load (Erlang); offered: {TIMES}"
     assert [label in picture.read_text() for picture in pictures] == [True] * 3
 
+    capsys.readouterr()
     assert cli.main(["find-load", "few.toml", "0.05", "--precision", "0.2", "--json"]) == 0
     for row in json.loads(capsys.readouterr().out):
         assert row["offered_per_nominal"] == pytest.approx(0.6869, rel=1e-3)
