@@ -38,7 +38,8 @@ def bound(
     Args:
         what: A template or an INI file, or a run (its id, its name or its directory), whose curve is drawn.
         overrides: What to change in a template or an INI file: {"section": {"key": value}}.
-        runs: Runs whose curves are drawn, of any policies on the same network with the same traffic.
+        runs: Runs whose curves are drawn, of any policies on the same network with the same traffic; default:
+            none.
         replications: Replications of each load; default: those of the settings.
         bounds_only: Leave out approximations and reference systems, which are not bounds.
         title: Title above the picture; default: the network. "" for none.

@@ -20,6 +20,7 @@ METAVARS: dict[str, str] = {
     "--only": "AXIS=VALUE",
     "--overrides": "FILE",
     "--resume": "RUN",
+    "--runs": "RUN",
     "--runs-dir": "FOLDER",
     "--state": "STATE",
     "--timezone": "ZONE",
