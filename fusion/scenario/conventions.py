@@ -16,6 +16,7 @@ from fusion.scenario.columns_as_fusion import tiers_of
 from fusion.scenario.full_as_fusion import make_rules
 from fusion.scenario.full_needs_as_fusion import needs_full
 from fusion.scenario.inputs import Inputs
+from fusion.scenario.offered_load import per_load
 from fusion.scenario.requests_as_fusion import Stream, quotas
 
 
@@ -95,13 +96,6 @@ def conventions_of(
         is_newer=compatibility.conventions == "fusion_orchestrator",
         rules=rules,
     )
-
-
-def per_load(config: Config) -> int:
-    """Return the arrival rate times the holding time at a load of 1 Erlang."""
-    compatibility = config.compatibility_settings
-    by_core = compatibility.conventions != "none" and compatibility.load_per_core
-    return config.topology_settings.cores_per_link if by_core else 1
 
 
 def _stream(config: Config, inputs: Inputs, paths: PathTable) -> Stream:

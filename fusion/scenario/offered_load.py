@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fusion.config.sections import Config
-from fusion.scenario.conventions import per_load
 from fusion.scenario.traffic import offered_share
 
 _TOLERANCE = 0.005
+
+
+def per_load(config: Config) -> int:
+    """Return the arrival rate times the holding time at a load of 1 Erlang."""
+    compatibility = config.compatibility_settings
+    by_core = compatibility.conventions != "none" and compatibility.load_per_core
+    return config.topology_settings.cores_per_link if by_core else 1
 
 
 def offered_per_nominal(config: Config) -> float:
