@@ -149,8 +149,8 @@ def test_what_needs_neither_prefect_nor_the_kernel_imports_none(tmp_path: Path) 
 import sys
 from fusion_flows.command.cli import main
 seen = False
-for words in (["validate", "quick"], ["--help"], ["runs", "--help"], ["up", "--help"], ["templates"], ["topologies"],
-              ["validate", "quick"], ["validate", "nosuch"], ["--version"], []):
+for words in (["validate", "quick"], ["--help"], ["runs", "--help"], ["up", "--help"], ["templates"],
+              ["topologies"], ["validate", "quick"], ["validate", "nosuch"], ["--version"], []):
     main(words)
     assert "prefect" not in sys.modules, words
     assert words != ["validate", "quick"] or seen or "numba" not in sys.modules
