@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-from fusion import Config, load_config, make_scenario, read_inputs
+from fusion import load_config, make_scenario, read_inputs
 from fusion.scenario.scenario import Scenario
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
@@ -35,6 +35,7 @@ class SteadyPoint(NamedTuple):
     template: str
     overrides: dict[str, dict[str, object]]
     load: float
+    path_order: str
     blocking: float
     ci95: float
 
@@ -73,6 +74,7 @@ def steady_points() -> list[SteadyPoint]:
                 "traffic_settings": {"holding_distribution": _HOLDING[row["holding"]]},
             },
             load=float(row["load_erlang"]),
+            path_order=row["path_order"].split(",")[0],
             blocking=float(row["blocking"]),
             ci95=float(row["ci95"]),
         )
@@ -106,16 +108,19 @@ def published_points() -> list[PublishedPoint]:
     ]
 
 
-def config_of(point: SteadyPoint | PublishedPoint, num_requests: int) -> Config:
-    """Return the config of a point with so many measured requests per replication."""
-    return load_config(
-        point.template, {**point.overrides, "general_settings": {"num_requests": num_requests}}
-    )
+def scenario_of(
+    point: SteadyPoint | PublishedPoint, num_requests: int, **routing: object
+) -> Scenario:
+    """Return the scenario of a point.
 
-
-def scenario_of(point: SteadyPoint | PublishedPoint, num_requests: int) -> Scenario:
-    """Return the scenario of a point with so many measured requests per replication."""
-    config = config_of(point, num_requests)
+    num_requests: measured ones of each replication. routing: further keys of routing_settings.
+    """
+    overrides = {
+        **point.overrides,
+        "routing_settings": {**point.overrides["routing_settings"], **routing},
+        "general_settings": {"num_requests": num_requests},
+    }
+    config = load_config(point.template, overrides)
     return make_scenario(config, read_inputs(config))
 
 

@@ -10,7 +10,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -35,7 +35,6 @@ from validation.link_models import RequestClass, link_model, warmup_requests
 from validation.operating_points import (
     PublishedPoint,
     SteadyPoint,
-    config_of,
     published_points,
     scenario_of,
     steady_points,
@@ -49,13 +48,6 @@ from validation.rows import (
     plot_rows,
     summary,
     write_rows,
-)
-from validation.tie_rules import (
-    TieRule,
-    hash_rules,
-    longest_first,
-    networkx_candidates,
-    with_ties_by,
 )
 
 REPLICATIONS = 30
@@ -98,15 +90,15 @@ def steady(pool: ProcessPoolExecutor) -> list[Row]:
     there is no such difference, and the candidates are our own.
     """
     points = steady_points()
-    jobs = []
-    for point in points:
-        config = config_of(point, STEADY_REQUESTS)
-        inputs = read_inputs(config)
-        scenario = make_scenario(config, inputs)
-        if config.routing_settings.path_order == "hops":
-            rule = networkx_candidates(inputs.topology.links, config.routing_settings.k_paths)
-            scenario = with_ties_by(scenario, config, inputs, rule)
-        jobs.append(_job(scenario, point.load, REPLICATIONS))
+    listed = {"candidate_ties": "listed_directed"}
+    jobs = [
+        _job(
+            scenario_of(point, STEADY_REQUESTS, **listed if point.path_order == "hops" else {}),
+            point.load,
+            REPLICATIONS,
+        )
+        for point in points
+    ]
     estimates = [_estimate(done) for done in run_jobs(pool, jobs)]
     confidence = joint_confidence(len(points))
     return [
@@ -134,8 +126,7 @@ def published(pool: ProcessPoolExecutor) -> list[Row]:
                 (point.published + margin) / 0.85,
             )
         )
-    rules = [lambda path_order: [longest_first(path_order)]] * len(points)
-    return _with_ties(pool, points, rows, rules)
+    return _with_ties(pool, points, rows, [{"path_ties": "longest"}])
 
 
 def independent(pool: ProcessPoolExecutor) -> list[Row]:
@@ -148,7 +139,8 @@ def independent(pool: ProcessPoolExecutor) -> list[Row]:
         )
         for point, estimate in zip(points, estimates, strict=True)
     ]
-    return _with_ties(pool, points, rows, [partial(hash_rules, count=TIE_RULES)] * len(points))
+    rules = [{"path_ties": "hash", "path_ties_salt": salt} for salt in range(TIE_RULES)]
+    return _with_ties(pool, points, rows, rules)
 
 
 @cache
@@ -211,18 +203,15 @@ def _with_ties(
     pool: ProcessPoolExecutor,
     points: Sequence[SteadyPoint | PublishedPoint],
     rows: list[Row],
-    rules_of: Sequence[Callable[[str], list[TieRule]]],
+    rules: Sequence[Mapping[str, object]],
 ) -> list[Row]:
-    """Return the rows, those that are not right with the range over other tie rules."""
+    """Return the rows, those that are not right with the range over other rules for ties."""
     jobs, of_row = [], []
     for number, (point, row) in enumerate(zip(points, rows, strict=True)):
         if row.verdict != RIGHT:
-            config = config_of(point, PUBLISHED_REQUESTS)
-            inputs = read_inputs(config)
-            scenario = make_scenario(config, inputs)
-            for rule in rules_of[number](config.routing_settings.path_order):
-                changed = with_ties_by(scenario, config, inputs, rule)
-                jobs.append(_job(changed, point.load, TIE_REPLICATIONS))
+            for rule in rules:
+                scenario = scenario_of(point, PUBLISHED_REQUESTS, **rule)
+                jobs.append(_job(scenario, point.load, TIE_REPLICATIONS))
                 of_row.append(number)
     results: dict[int, list[float]] = {}
     for number, done in zip(of_row, run_jobs(pool, jobs), strict=True):

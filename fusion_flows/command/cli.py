@@ -42,8 +42,8 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Sweeps": {
         "sweep_cli": (
-            *("plan", "sweep", "schedule", "compare", "loads-at", "find-load", "plot"),
-            *("diff", "merge"),
+            *("plan", "sweep", "schedule", "compare", "loads-at", "find-load", "ties"),
+            *("plot", "diff", "merge"),
         ),
     },
 }

@@ -43,6 +43,7 @@ SUMMARIES: dict[str, str] = {
     "interpolation.",
     "find-load": "Find the load at which each combination of a sweep reaches a blocking probability, "
     "without a grid.",
+    "ties": "Show how much the rule for ties between paths changes the blocking.",
     "plot": "Plot the results of a sweep so far, as PNG, PDF and SVG, with the numbers as CSV.",
     "diff": "Show the settings that differ between two runs, INI files or points of the store.",
     "merge": "Add the results of another store, such as one from another machine.",
@@ -202,6 +203,11 @@ EXAMPLES: dict[str, str] = {
     "find-load": """
   fusion find-load examples/path_orders.toml 0.01
   fusion find-load my_sweep.toml 1e-3 --precision 0.005
+""",
+    "ties": """
+  fusion ties quick --loads 180
+  fusion ties deeprmsa -s network=cost239_deeprmsa --loads "500, 600"
+  fusion ties my.ini --replications 20 --salts 5 --to figures
 """,
     "plot": """
   fusion plot examples/path_orders.toml

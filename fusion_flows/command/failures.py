@@ -27,6 +27,7 @@ from fusion_flows.command.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from fusion_flows.command.other_files import misplaced
 from fusion_flows.command.terminal import print_note, print_problem
 from fusion_flows.flows.load_search import SearchFailedError
+from fusion_flows.flows.point_computation import ComputationFailedError
 from fusion_flows.rundir.directory import RunDirectoryError
 from fusion_flows.rundir.files import FileRefusedError
 from fusion_flows.runs import listing
@@ -39,6 +40,7 @@ _TOLD = (
     run_here.UnfinishedRunError,
     sweeps.NothingFoundError,
     SearchFailedError,
+    ComputationFailedError,
     RunDirectoryError,
     NoServerError,
     AlreadyUpError,

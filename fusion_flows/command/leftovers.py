@@ -26,6 +26,7 @@ from fusion.sweep.points_without_results import (
     points_without_results,
 )
 from fusion.sweep.store import Store
+from fusion_flows.flows.point_computation import FOLDERS
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
@@ -49,7 +50,8 @@ Kind = Literal["run", "deleted run", "compiled code", "temporary file", "points 
 _TEMPORARY = re.compile(r"(.*/)?\.[^/]+\.tmp")
 _UNFINISHED = re.compile(r".+\.nbc\.[0-9a-f]{12}")
 _KERNEL = re.compile(r"kernel-[0-9a-f]{16}")
-_SEARCH = "fusion-find-load-*"
+_SEARCHES = {"fusion-find-load-*": "find-load", f"{FOLDERS}*": "ties"}
+"""Temporary folders -> the verb that makes them."""
 _AT_WORK_SECONDS = (
     86_400.0  # since the last change of a store: a search for a load has no directory
 )
@@ -344,12 +346,14 @@ def _temporary(
     for folder in (rundir.absolute(store), server_address.folder()):
         for path in sorted(folder.rglob(".*.tmp")):
             yield from _old_file(path, before)
-    for path in sorted(Path(tempfile.gettempdir()).glob(_SEARCH)):
-        with suppress(OSError):
-            if path.lstat().st_uid == os.getuid():
-                found = _leftover("temporary file", path, "of a `fusion find-load` that was killed")
-                if found is not None and found.changed < before:
-                    yield found
+    for pattern, verb in _SEARCHES.items():
+        for path in sorted(Path(tempfile.gettempdir()).glob(pattern)):
+            with suppress(OSError):
+                if path.lstat().st_uid == os.getuid():
+                    why = f"of a `fusion {verb}` that was killed"
+                    found = _leftover("temporary file", path, why)
+                    if found is not None and found.changed < before:
+                        yield found
 
 
 def _old_file(path: Path, before: datetime) -> Iterator[Leftover]:

@@ -49,6 +49,7 @@ OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "sweep": (_NAME,),
     "schedule": (("--timezone", "a time zone"), _NAME),
     "find-load": (("--precision", "a precision"),),
+    "ties": (_FOLDER, ("-s", "a change of the settings (KEY=VALUE)"), ("--loads", "a load")),
 }
 """Verb -> options for what a person is likely to type as one more word, and what that is."""
 

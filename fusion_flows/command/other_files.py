@@ -62,6 +62,7 @@ TAKEN: dict[str, dict[str, _Taken]] = {
     },
     "validate": {"file": _TEMPLATE, "overrides": _Taken((OVERRIDES,), "an overrides file")},
     "new": {"template": _TEMPLATE},
+    "ties": {"template": _TEMPLATE},
     **{
         verb: {"file": _SWEEP}
         for verb in ("plan", "sweep", "schedule", "loads-at", "find-load", "plot")

@@ -12,12 +12,12 @@ from fusion.config.ini import format_value
 from fusion.config.sections import HOME
 from fusion.config.shipped import sweep_names
 from fusion.results.durations import roughly
-from fusion.results.interval_text import between, interval_text
+from fusion.results.interval_text import between, interval_text, probability_text
 from fusion.scenario.offered_load import is_other_load
 from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
-from fusion_flows.command import completion, schedules, settings_diff, sweeps
+from fusion_flows.command import completion, schedules, settings_diff, submission, sweeps, ties
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
     fits,
@@ -27,9 +27,10 @@ from fusion_flows.command.terminal import (
     print_table,
     printable,
 )
-from fusion_flows.command.verb import Json, own_text, text_of
+from fusion_flows.command.verb import Changes, Json, Template, own_text, text_of
 from fusion_flows.flows import known_stores
 from fusion_flows.report.page import Cell
+from fusion_flows.report.setting import tie_sentence
 from fusion_flows.report.tables import (
     METHOD_BOUND,
     brief_comparison_cells,
@@ -367,6 +368,69 @@ def _load_cells(row: Mapping[str, Any], offered: bool) -> list[str]:
     loads = row["load"], row["ci_lower"], row["ci_upper"]
     cells = [interval_text(*loads).estimate, between(*loads[1:])]
     return [*cells, interval_text(*(share * load for load in loads)).estimate] if offered else cells
+
+
+@text_of(ties.ties)
+def _ties(
+    template: Template,
+    /,
+    *,
+    changes: Changes = None,
+    loads: str = "",
+    replications: int = 10,
+    salts: int = 3,
+    to: Path = Path("plots"),
+    json: Json = False,
+) -> int:
+    overrides = submission.read_assignments(changes or (), template=template)
+    found = ties.ties(
+        template,
+        overrides,
+        loads=loads,
+        replications=replications,
+        salts=salts,
+        to=to,
+        say=print_note,
+    )
+    if json:
+        print_json({**found._asdict(), "node_pairs": found.node_pairs._asdict()})
+        return DONE
+    print_table(
+        (
+            "load (E)",
+            "rule",
+            "blocking",
+            "interval",
+            "difference",
+            "interval",
+            "relative",
+            "verdict",
+        ),
+        [_tie_cells(row) for row in found.rows],
+        numbers=True,
+    )
+    print(f"\n{tie_sentence(found.node_pairs)}")
+    print("\n".join(map(str, found.files)))
+    print_note(f"\nWhat was simulated is in the store {found.store}")
+    return DONE
+
+
+def _tie_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    name = "blocking_probability"
+    ends = row[f"{name}_ci_lower"], row[f"{name}_ci_upper"]
+    between_rules = row["difference_ci_lower"], row["difference_ci_upper"]
+    relative = row["relative_difference"]
+    verdicts = {"a blocks less": "blocks less", "b blocks less": "blocks more"}
+    return (
+        format_value(row["erlang"]),
+        row["rule"],
+        probability_text(row[name], *ends),
+        between(*ends),
+        interval_text(row["difference"], *between_rules, signed=True).estimate,
+        between(*between_rules, signed=True),
+        "" if relative is None else f"{100 * relative:+.1f} %",
+        verdicts.get(row["verdict"], row["verdict"] or "(base)"),
+    )
 
 
 @text_of(sweeps.plot)

@@ -9,6 +9,7 @@ from fusion.config.config import Config, ConfigError, read_config
 from fusion.config.counts import counted
 from fusion.config.named_files import is_path
 from fusion.config.templates import template_names
+from fusion.network.path_rule import TieCount
 from fusion.network.topology import lengths_text
 from fusion.scenario.candidate_paths import candidate_paths, ties_of
 from fusion.scenario.inputs import Inputs
@@ -124,9 +125,12 @@ def paths_text(config: Config) -> str:
 def ties_text(config: Config, inputs: Inputs) -> str:
     """Return a sentence on how many node pairs have ties, or nothing where no rule decides these."""
     ties = ties_of(config, inputs, candidate_paths(config, inputs)) if _has_rule(config) else None
-    if ties is None:
-        return ""
-    told = f"{ties.in_order:,} have candidate paths that are equal in {config.routing_settings.path_order}"
+    return "" if ties is None else tie_sentence(ties)
+
+
+def tie_sentence(ties: TieCount) -> str:
+    """Return how many node pairs have ties, in a sentence."""
+    told = f"{ties.in_order:,} have candidate paths that are equal in path_order"
     if ties.at_last_place is not None:
         told = f"{ties.at_last_place:,} have a tie for the last candidate path, and {told}"
     return f"Of {counted(ties.pairs, 'node pair')} {told}."

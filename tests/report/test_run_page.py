@@ -172,7 +172,7 @@ def test_the_rule_of_the_candidate_paths_and_its_ties_are_there(done: Done) -> N
     told = (
         "Of 182 node pairs 124 have a tie for the last candidate path, and 182 have candidate paths"
     )
-    assert f"{told} that are equal in hops." in text
+    assert f"{told} that are equal in path_order." in text
     record = json.loads(done.run.provenance.read_text())
     assert record["path_rule"] == "hops (ties: shortest)"
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
 from fusion.results.statistics import Estimate, mean_estimate
-from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import Scenario
 from fusion.simulation.replication import replicate
-from validation.operating_points import config_of, published_points, scenario_of, steady_points
+from validation.operating_points import published_points, scenario_of, steady_points
 from validation.rows import RIGHT, against_independent, joint_confidence
-from validation.tie_rules import TieRule, documented_key, with_ties_by
 
 STEADY = {point.name: point for point in steady_points()}
 PUBLISHED = {point.name: point for point in published_points()}
@@ -45,16 +42,3 @@ def test_published_point() -> None:
     point = PUBLISHED["DeepRMSA, 250 Erlang, hops"]
     estimate = estimate_of(scenario_of(point, 100_000), point.load)
     assert abs(estimate.mean - point.published) < 2 * point.published_std
-
-
-@pytest.mark.parametrize("order", ["hops", "km"])
-def test_all_simple_paths_in_the_documented_order_are_the_candidates(order: str) -> None:
-    """Paths of NSFNET by brute force: what the other tie rules of the validation vary."""
-    point = next(p for p in steady_points() if f", {order}," in p.name)
-    config = config_of(point, 1)
-    scenario, key = scenario_of(point, 1), documented_key(order)
-    by_force = with_ties_by(scenario, config, read_inputs(config), TieRule("ours", key, key))
-    for column in ("first_path", "first_hop", "links"):
-        ours, theirs = (getattr(one.network, column) for one in (scenario, by_force))
-        assert np.array_equal(ours, theirs)
-    assert np.array_equal(scenario.candidates.length_km, by_force.candidates.length_km)

@@ -1,0 +1,73 @@
+"""How much more or less each rule for ties between paths blocks than one of them, a line for each rule."""
+
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+
+from fusion_flows.pictures.legend import put_legend, put_title
+from fusion_flows.pictures.rows import Row, finite, grouped, text_of, values_on
+from fusion_flows.pictures.scales import grid_of
+from fusion_flows.pictures.style import GREY, MARKER, PAGE, STYLE, Look, handle, looks_of
+
+_LINE_INCHES, _STEP_POINTS = 0.24, 7.0
+
+
+def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
+    """Draw relative differences with their intervals: filled where the interval excludes zero.
+
+    rows: of `fusion.sweep.tie_rules.rows_of_rules`; those without a difference, as of the base, are left out,
+    and so are those where the base has nothing blocked. base: what the rule is called that the others are
+    compared with.
+    """
+    shown = [row for row in rows if finite(row, "relative_difference") is not None]
+    rules = values_on(shown, "rule")
+    loads = grouped(shown, ["erlang"], {"erlang": values_on(shown, "erlang")})
+    looks = looks_of(list(loads))
+    step = min(_STEP_POINTS, 14.0 / max(1, len(loads)))
+    with matplotlib.rc_context(STYLE):
+        height = 0.9 + _LINE_INCHES * max(1, len(rules))
+        figure = Figure(figsize=(PAGE, height), layout="constrained")
+        place = figure.add_subplot()
+        place.axvline(0.0, color="black", linewidth=0.8, zorder=1.5)
+        for number, (names, of_load) in enumerate(loads.items()):
+            look = looks[names]
+            shift = ((len(loads) - 1) / 2 - number) * step / 72
+            aside = place.transData + ScaledTranslation(0, shift, figure.dpi_scale_trans)
+            for row in of_load:
+                line = rules.index(text_of(row["rule"]))
+                scale = 100.0 / (row["blocking_probability"] - row["difference"])  # over the base
+                lower, upper = (finite(row, f"difference_ci_{end}") for end in ("lower", "upper"))
+                is_shown = lower is not None and upper is not None and (lower > 0 or upper < 0)
+                if lower is not None and upper is not None:
+                    place.hlines(
+                        line,
+                        scale * lower,
+                        scale * upper,
+                        color=look.color,
+                        linewidth=0.9,
+                        transform=aside,
+                    )
+                place.plot(
+                    100.0 * row["relative_difference"],
+                    line,
+                    linestyle="none",
+                    marker=look.marker,
+                    markersize=MARKER,
+                    markeredgewidth=0.8,
+                    color=look.color,
+                    markerfacecolor=look.color if is_shown else "white",
+                    transform=aside,
+                )
+        place.set_yticks(range(len(rules)), rules)
+        place.set_ylim(len(rules) - 0.5, -0.5)
+        place.set_xlabel(f"blocking relative to that of {base}, difference in %")
+        grid_of(place)
+        put_title(figure, title)
+        handles = [(handle(looks[names]._replace(line="none")), f"{names[0]} E") for names in loads]
+        dot = Look(GREY, "o", "none")
+        handles.append((handle(dot), "interval excludes zero"))
+        handles.append((handle(dot, hollow=True), "zero not excluded"))
+        put_legend(figure, handles)
+    return figure

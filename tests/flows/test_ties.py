@@ -1,0 +1,213 @@
+"""`fusion ties`: rules for ties compared on the same requests, by what the store keeps, whatever ends it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fusion.config.config import load_config
+from fusion.network.path_rule import count_ties
+from fusion.results.comparison import blocking_difference
+from fusion.scenario.candidate_paths import candidate_paths
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.path_rules import path_rule
+from fusion.scenario.scenario import make_scenario
+from fusion.simulation.replication import replicate
+from fusion.sweep.tie_rules import BASE, rules_for, sweep_of_rules
+from fusion_flows.command import ties as command
+from fusion_flows.runs.time_expressions import ArgumentError
+
+from .test_load_search import ours
+from .test_sweep import computed
+
+REQUESTS, LOADS, REPLICATIONS = 3000, (180.0, 200.0), 3
+WORDS = ("-s", f"num_requests={REQUESTS}", "--loads", "180, 200", "--replications", "3")
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    here = {
+        "FUSION_STORE_DIR": str(folder / "store"),
+        "TMPDIR": str(folder),
+        "OF_TEST": str(folder),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "fusion_flows.command.cli", "ties", "quick", *words],
+        cwd=folder,
+        env={**os.environ, **here},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(folder: Path, *words: str) -> tuple[int, str, str]:
+    process = start(folder, *words)
+    out, told = process.communicate(timeout=300)
+    return process.returncode, out, told
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    """Return a folder with a store, what was found, and what was told."""
+    folder = tmp_path_factory.mktemp("ties")
+    code, out, told = run(folder, *WORDS, "--salts", "1", "--json")
+    assert code == 0, told
+    return folder, json.loads(out), told
+
+
+def blocked(keys: dict[str, Any], load: float) -> tuple[list[int], list[int]]:
+    """Return blocked and offered requests of each replication, simulated here."""
+    general = {"num_requests": REQUESTS}
+    config = load_config("quick", {"general_settings": general, "routing_settings": keys})
+    scenario = make_scenario(config, read_inputs(config))
+    done = [
+        replicate(scenario, load, number, config.warmup_requests(load))
+        for number in range(REPLICATIONS)
+    ]
+    return [int(one.traffic.blocked.sum()) for one in done], [one.requests for one in done]
+
+
+def test_rows_are_paired_differences_from_the_default_rule(
+    found: tuple[Path, dict[str, Any], str],
+) -> None:
+    folder, study, told = found
+    rules = rules_for(load_config("quick"), 1)
+    rows = study["rows"]
+    assert [(row["rule"], row["erlang"]) for row in rows] == [
+        (rule, load) for load in LOADS for rule in rules
+    ]
+    assert computed(folder).total() == len(rows) * REPLICATIONS
+    assert f"{len(rows)} of {len(rows)} points computed" in told
+    for load in LOADS:
+        base = blocked({}, load)
+        for rule, keys in rules.items():
+            row = next(each for each in rows if (each["rule"], each["erlang"]) == (rule, load))
+            here = blocked(keys, load)
+            assert row["blocking_probability"] == pytest.approx(sum(here[0]) / sum(here[1]))
+            if rule == BASE:
+                assert row["difference"] is row["verdict"] is None
+                continue
+            expected = blocking_difference(
+                *here, *base, row["confidence"], paired=True, family=len(rules) - 1
+            )
+            ends = row["difference_ci_lower"], row["difference_ci_upper"]
+            assert (row["difference"], *ends) == pytest.approx(expected[:3])
+            assert row["verdict"] == expected.verdict
+            share = sum(base[0]) / sum(base[1])
+            assert row["relative_difference"] == pytest.approx(expected.mean / share)
+
+
+def test_it_says_how_many_node_pairs_have_ties_and_writes_files(
+    found: tuple[Path, dict[str, Any], str],
+) -> None:
+    folder, study, _ = found
+    config = load_config("quick")
+    inputs = read_inputs(config)
+    paths = candidate_paths(config, inputs)
+    k = config.routing_settings.k_paths
+    counted = count_ties(inputs.topology, k, path_rule(config), paths)
+    assert study["node_pairs"] == counted._asdict()
+    names = [Path(file).name for file in study["files"]]
+    assert names == [f"quick-ties.{form}" for form in ("png", "pdf", "svg", "csv")]
+    with (folder / "plots" / "quick-ties.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["rule"] for row in rows] == [row["rule"] for row in study["rows"]]
+    assert float(rows[-1]["difference"]) == study["rows"][-1]["difference"]
+
+
+def test_what_is_there_is_not_simulated_again(found: tuple[Path, dict[str, Any], str]) -> None:
+    folder, study, _ = found
+    before = computed(folder)
+    code, out, told = run(folder, *WORDS, "--salts", "2", "--to", "more")
+    assert code == 0, told
+    assert computed(folder).total() == before.total() + len(LOADS) * REPLICATIONS  # hash 2
+    assert "2 of 2 points computed" in told
+    lines = out.splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["180", BASE], ["180", "longest"]]
+    assert sum("hash 2" in line for line in lines) == len(LOADS)
+    assert f"Of {study['node_pairs']['pairs']} node pairs" in out
+
+
+def test_an_interrupted_study_goes_on_where_it_was(tmp_path: Path) -> None:
+    words = ("-s", "num_requests=200000", "--loads", "180", "--replications", "8", "--salts", "0")
+    process = start(tmp_path, *words)
+    deadline = time.monotonic() + 200
+    while not computed(tmp_path).total() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command continues from there" in told
+    there = computed(tmp_path).total()
+    rules = len(rules_for(load_config("quick"), 0))
+    assert 0 < there < 8 * rules
+    while ours(tmp_path) and time.monotonic() < deadline + 20:
+        time.sleep(0.1)
+    assert not ours(tmp_path)
+    code, _, told = run(tmp_path, *words)
+    assert code == 0, told
+    assert computed(tmp_path).total() == 8 * rules  # none of them twice
+
+
+def test_rules_of_networkx_are_for_candidates_by_km_or_hops() -> None:
+    def names(**routing: object) -> set[str]:
+        return set(rules_for(load_config("quick", {"routing_settings": routing}), 1))
+
+    assert "listed_directed, then hash" in names()
+    assert "listed" in names(path_order="hops_per_bit", candidate_order="km")
+    for routing in ({"path_order": "hops_per_bit"}, {"candidate_order": "link_disjoint"}):
+        assert names(**routing) == {"shortest", "longest", "nodes", "hash 1"}
+
+
+def test_keys_that_the_rules_set_do_not_count() -> None:
+    config = load_config("quick")
+    given = {"routing_settings": {"path_ties": "hash", "k_paths": 2}, "statistics_settings": {}}
+    sweep = sweep_of_rules(config, "quick", given, [100.0], 4, 0)
+    assert sweep.overrides["routing_settings"] == {"k_paths": 2}
+    assert given["routing_settings"]["path_ties"] == "hash"
+    assert len(sweep.points) == len(rules_for(config, 0))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--replications", "1"), "--replications 1: must be 2 or more"),
+        (("--salts", "101"), "--salts 101: must be from 0 to 100"),
+        (("--loads", "180 to 200"), "--loads 180 to 200: must be like 140 to 220 step 20"),
+        (("-s", "protection_mode=1plus1"), "path_ties = longest: must be shortest with protection"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_starts(
+    tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    code, out, err = run(tmp_path, *words)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    found: tuple[Path, dict[str, Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, *_ = found
+    monkeypatch.setenv("FUSION_STORE_DIR", str(folder / "store"))
+    (folder / "a_file").write_text("")
+    with pytest.raises(ArgumentError, match=r"--to .*a_file"):
+        command.ties(
+            "quick",
+            {"general_settings": {"num_requests": REQUESTS}},
+            loads="180",
+            replications=3,
+            salts=0,
+            to=folder / "a_file",
+        )
