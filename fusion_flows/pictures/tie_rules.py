@@ -37,20 +37,19 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
             aside = place.transData + ScaledTranslation(0, shift, figure.dpi_scale_trans)
             for row in of_load:
                 line = rules.index(text_of(row["rule"]))
-                scale = 100.0 / (row["blocking_probability"] - row["difference"])  # over the base
-                lower, upper = (finite(row, f"difference_ci_{end}") for end in ("lower", "upper"))
-                is_shown = lower is not None and upper is not None and (lower > 0 or upper < 0)
-                if lower is not None and upper is not None:
+                mean, lower, upper = _percent(row)
+                is_shown = upper > lower and (lower > 0 or upper < 0)
+                if upper > lower:
                     place.hlines(
                         line,
-                        scale * lower,
-                        scale * upper,
+                        lower,
+                        upper,
                         color=look.color,
                         linewidth=0.9,
                         transform=aside,
                     )
                 place.plot(
-                    100.0 * row["relative_difference"],
+                    mean,
                     line,
                     linestyle="none",
                     marker=look.marker,
@@ -61,7 +60,8 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
                     transform=aside,
                 )
         place.set_yticks(range(len(rules)), rules)
-        place.set_ylim(len(rules) - 0.5, -0.5)
+        place.set_ylim(max(1, len(rules)) - 0.5, -0.5)
+        place.set_xlim(_limits(shown))
         place.set_xlabel(f"blocking relative to that of {base}, difference in %")
         grid_of(place)
         put_title(figure, title)
@@ -71,3 +71,20 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
         handles.append((handle(dot, hollow=True), "zero not excluded"))
         put_legend(figure, handles)
     return figure
+
+
+def _percent(row: Row) -> tuple[float, float, float]:
+    """Return the relative difference and the ends of its interval, in percent; without one, itself."""
+    base = row["blocking_probability"] - row["difference"]
+    lower, upper = (finite(row, f"difference_ci_{end}") for end in ("lower", "upper"))
+    mean = 100.0 * float(row["relative_difference"])
+    if lower is None or upper is None:
+        return mean, mean, mean
+    return mean, 100.0 * lower / base, 100.0 * upper / base
+
+
+def _limits(rows: Sequence[Row]) -> tuple[float, float]:
+    """Return the ends of the axis, with room for the markers."""
+    ends = [0.0, *(end for row in rows for end in _percent(row))]
+    room = 0.05 * (max(ends) - min(ends)) or 1.0
+    return min(ends) - room, max(ends) + room
