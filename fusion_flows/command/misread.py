@@ -23,6 +23,7 @@ NUMBERS: dict[str, str] = {
     "replication": "3",
     "replications": "10",
     "request": "5000",
+    "salts": "5",
     "target": "0.01",
 }
 """Argument that is a number, or two -> what it may be."""

@@ -488,6 +488,7 @@ def of_all_kinds(folder: Path) -> None:
         (["topology", "FILE"], ["a topology", "a run directory"]),
         (["report", "FILE"], ["a sweep file", "a run directory"]),
         (["spectrum", "FILE"], ["an INI file", "a run directory"]),
+        (["ties", "FILE"], ["an INI file"]),
         (["merge", "FILE"], ["a store"]),
         *(
             ([verb, "FILE"], [])
