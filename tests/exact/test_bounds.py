@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.optimize import LinearConstraint, milp
+from scipy.optimize import LinearConstraint, linprog, milp
 from scipy.sparse import lil_array
 
 from fusion import load_config, make_scenario
@@ -340,6 +340,42 @@ def test_the_heuristic_finds_the_cut_that_the_search_of_all_finds(
             found = bounds.resources(300.0)[0]
         assert found.capacity == exact.capacity
         assert found.need.sum() == exact.need.sum()
+
+
+def test_no_weighted_sum_of_links_is_more_congested_than_the_best_cut() -> None:
+    """The dual of the maximum concurrent flow on NSFNET, by linear programming."""
+    config = load_config("quick")
+    inputs = read_inputs(config, quiet=True)
+    scenario, bounds = make_scenario(config, inputs), Bounds(config, inputs)
+    topology, needs = inputs.topology, bounds.needs
+    n, links = len(topology.nodes), len(topology.links)
+    arcs = [(a, b) for a, b, _ in topology.links] + [(b, a) for a, b, _ in topology.links]
+    columns = 2 * links + n * n  # the weight of each arc, the distance between each two nodes
+    rows = lil_array((n * len(arcs), columns))
+    for source in range(n):
+        for arc, (a, b) in enumerate(arcs):
+            row, between = source * len(arcs) + arc, 2 * links + source * n
+            rows[row, between + b] = 1.0
+            rows[row, between + a] -= 1.0
+            rows[row, arc] -= 1.0
+    total = lil_array((1, columns))
+    total[0, : 2 * links] = float(scenario.slots_per_link)
+    gain = np.zeros(columns)
+    slots = 220.0 * (needs.share * needs.width).sum(axis=1)
+    np.add.at(gain, 2 * links + needs.ends[:, 0] * n + needs.ends[:, 1], slots)
+    upper = np.full(columns, np.inf)
+    upper[2 * links + np.arange(n) * (n + 1)] = 0.0
+    found = linprog(
+        -gain,
+        A_ub=rows.tocsr(),
+        b_ub=np.zeros(n * len(arcs)),
+        A_eq=total.tocsr(),
+        b_eq=[1.0],
+        bounds=np.column_stack([np.zeros(columns), upper]),
+        method="highs",
+    )
+    best = bounds.resources(220.0)[0]
+    assert 220.0 * (needs.share * best.need).sum() / best.capacity == pytest.approx(-found.fun)
 
 
 def test_least_lengths_are_those_of_paths() -> None:

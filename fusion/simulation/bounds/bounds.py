@@ -44,7 +44,7 @@ class Bounds:
         """approximations: whether to compute, too, what is no bound."""
         self._config, self._inputs = config, inputs
         self._scenario: Scenario = make_scenario(config, inputs)
-        self._needs: Needs = needs_of(config, inputs, self._scenario)
+        self.needs: Needs = needs_of(config, inputs, self._scenario)
         self._resources: dict[float, list[Resource]] = {}
         self._systems = tuple(SYSTEMS) if approximations else ()
 
@@ -65,18 +65,18 @@ class Bounds:
     def _resources_at(self, load: float) -> list[Resource]:
         offered = offered_load(self._scenario.traffic, load)
         separate = self._config.topology_settings.link_directions == "separate"
-        return resources_of(self._inputs.topology, self._needs, offered, separate=separate)
+        return resources_of(self._inputs.topology, self.needs, offered, separate=separate)
 
     def long_run(self, load: float, resources: Sequence[Resource]) -> float:
         """Return the long-run bound; NaN where holding times are not exponential."""
         if self._scenario.traffic.holding_distribution != "exponential":
             return math.nan
-        return least_long_run(self._needs, resources, load)
+        return least_long_run(self.needs, resources, load)
 
     def clairvoyant_blocked(self, load: float, replication: int) -> tuple[int, int]:
         """Return the requests that anybody must block in a replication, and how many there are."""
         measured = self._measured(load, replication, lambda: False)
-        requests, blocked, _, _ = least_blocked(self._needs, self.resources(load), measured)
+        requests, blocked, _, _ = least_blocked(self.needs, self.resources(load), measured)
         return blocked, requests
 
     def counted_blocked(self, load: float, replication: int) -> tuple[int, int]:
@@ -111,16 +111,14 @@ class Bounds:
         row[LONG_RUN] = self.long_run(load, resources)
         if self._systems:
             blocking = reduced_load_blocking(self._scenario, row["offered_erlang"])
-            row[REDUCED_LOAD] = float((blocking * self._needs.share).sum())
+            row[REDUCED_LOAD] = float((blocking * self.needs.share).sum())
         row["confidence"] = confidence
         cuts = [
             {
                 "erlang": load,
                 "nodes": one.name,
                 "slots": one.capacity,
-                "offered_slots": float(
-                    row["offered_erlang"] * (self._needs.share * one.need).sum()
-                ),
+                "offered_slots": float(row["offered_erlang"] * (self.needs.share * one.need).sum()),
             }
             for one in resources
         ]
@@ -134,7 +132,7 @@ class Bounds:
         stopped: Callable[[], bool],
     ) -> Row:
         measured = list(self._measured(load, replication, stopped))
-        requests, blocked, gbps, blocked_gbps = least_blocked(self._needs, resources, measured)
+        requests, blocked, gbps, blocked_gbps = least_blocked(self.needs, resources, measured)
         row: Row = {
             "erlang": load,
             "replication": replication,

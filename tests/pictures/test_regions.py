@@ -1,0 +1,53 @@
+"""Regions where no curve can be: below a bound, behind the curves."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+
+from fusion_flows.pictures.curves import sweep_figure
+from fusion_flows.pictures.regions import Region
+
+METRIC = "blocking_probability"
+ROWS: list[dict[str, Any]] = [
+    {
+        "metric": METRIC,
+        "erlang": load,
+        "estimate": blocking,
+        "ci_lower": 0.9 * blocking,
+        "ci_upper": 1.1 * blocking,
+        "confidence": 0.95,
+        "complete": True,
+    }
+    for load, blocking in ((100.0, 0.001), (150.0, 0.01), (200.0, 0.1))
+]
+REGIONS = [
+    Region("nobody", [(100.0, 0.0), (150.0, 1e-5), (200.0, 0.02)]),
+    Region("few", [(100.0, 0.0), (150.0, 0.0), (200.0, 0.0)]),
+]
+
+
+def test_a_region_is_all_below_its_bound_and_moves_no_limit() -> None:
+    plain = sweep_figure(ROWS, ["erlang"], METRIC, "")
+    figure = sweep_figure(ROWS, ["erlang"], METRIC, "", regions=REGIONS)
+    place, other = figure.axes[0], plain.axes[0]
+    assert place.get_ylim() == other.get_ylim()
+    assert place.get_xlim() == other.get_xlim()
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "nobody" in names
+    assert "few" not in names  # a bound of 0 is below every log axis
+    shaded = [
+        each
+        for each in place.collections
+        if isinstance(each, PolyCollection) and each.get_label() == "nobody"
+    ]
+    (corners,) = (path.vertices for path in shaded[0].get_paths())
+    corners = np.asarray(corners)
+    assert corners[:, 0].min() == 150.0
+    assert corners[corners[:, 0] == 200.0, 1].max() == 0.02
+    assert corners[:, 1].min() < place.get_ylim()[0]
+    assert all(
+        shaded[0].get_zorder() < line.get_zorder()
+        for line in place.lines
+        if len(line.get_xdata()) == 3
+    )  # type: ignore[arg-type]
