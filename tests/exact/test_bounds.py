@@ -324,6 +324,35 @@ def test_policies_on_their_own_requests(network: str, load: float, directions: s
         assert found.row[LONG_RUN] < done.blocking_probability
 
 
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("topology_settings", {"const_link_weight": True}),
+        ("topology_settings", {"cores_per_link": 3}),
+        ("spectrum_settings", {"l_band": 40}),
+        ("general_settings", {"fixed_grid": True}),
+        ("snr_settings", {"snr_type": "snr_calc_nli"}),
+        ("traffic_settings", {"holding_distribution": "deterministic"}),
+        ("traffic_settings", {"holding_distribution": "truncated_exponential"}),
+    ],
+)
+def test_other_settings_have_the_bound_too(section: str, changes: dict[str, object]) -> None:
+    sections = {
+        "general_settings": {"num_requests": 6000, "max_iters": 1},
+        "spectrum_settings": {"c_band": 60},
+    }
+    config = load_config("quick", {**sections, section: {**sections.get(section, {}), **changes}})
+    inputs = read_inputs(config, quiet=True)
+    found = Bounds(config, inputs, approximations=False).at(800.0, 1)
+    (row,) = found.replications
+    done = replicate(make_scenario(config, inputs), 800.0, 0, config.warmup_requests(800.0))
+    assert 0.02 * done.requests < row["clairvoyant_bound_blocked"] <= done.traffic.blocked.sum()
+    assert row["clairvoyant_bit_rate_bound_blocked"] <= done.traffic.blocked_gbps
+    assert row["requested_gbps"] == pytest.approx(done.traffic.requested_gbps)
+    is_exponential = config.traffic_settings.holding_distribution == "exponential"
+    assert np.isfinite(found.row[LONG_RUN]) == is_exponential
+
+
 @pytest.mark.parametrize("separate", [False, True])
 def test_the_heuristic_finds_the_cut_that_the_search_of_all_finds(
     separate: bool, monkeypatch: pytest.MonkeyPatch
