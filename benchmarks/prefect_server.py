@@ -31,7 +31,7 @@ from fusion_flows.process.marks import end_marked, marked_processes
 from fusion_flows.rundir.directory import RunDirectory, run_id_of
 
 ROOT = Path(__file__).parents[1]
-QUERY_SECONDS = 2
+QUERY_SECONDS = 0.5
 """Between two looks of the worker for new runs: what `fusion up` sets."""
 
 MARK = "FUSION_BENCHMARK"

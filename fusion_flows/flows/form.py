@@ -15,6 +15,7 @@ would be another line, by which the form grows out of its two screens.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +224,17 @@ def _choices() -> Iterator[str]:
 
 def _schema_of(key: str) -> dict[str, Any]:
     """Return the JSON schema of a key."""
-    schema = SECTIONS[HOME[key]].model_json_schema()["properties"][key]
+    schema = _schemas(HOME[key])[key]
     assert isinstance(schema, dict)
     return schema
+
+
+@cache
+def _schemas(section: str) -> dict[str, Any]:
+    """Return the JSON schema of each key of a section. Each run imports this file, so it is made once."""
+    properties = SECTIONS[section].model_json_schema()["properties"]
+    assert isinstance(properties, dict)
+    return properties
 
 
 def _with_parts(schema: Any, parts: dict[str, Any]) -> Any:

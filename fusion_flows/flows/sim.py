@@ -36,6 +36,7 @@ from fusion_flows.following.reporting import Follower, follow
 from fusion_flows.following.result_lines import summary
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.marks import end_marked
+from fusion_flows.report.preload import preload
 from fusion_flows.report.results import read_rows
 from fusion_flows.report.setting import run_name
 from fusion_flows.rundir import directory as rundir
@@ -271,8 +272,15 @@ def _run(
             }
             grace, mark = settings.grace_seconds, str(flow_run_id)
             with simulator("run_sim", options, log=run.log, grace_seconds=grace, mark=mark) as tree:
+                preload()
                 end = follow(
-                    tree, follower.look, watch.ended, follower.glance, lambda: watch.paused, stall
+                    tree,
+                    follower.look,
+                    watch.ended,
+                    follower.glance,
+                    lambda: watch.paused,
+                    stall,
+                    follower.has_a_first_load,
                 )
         except BaseException as error:
             if (final := last.end_by(error)) is None:

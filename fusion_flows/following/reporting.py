@@ -98,11 +98,13 @@ def follow(
     glance: Callable[[], None] = lambda: None,
     paused: Callable[[], bool] = lambda: False,
     stall: Stall | None = None,
+    is_urgent: Callable[[], bool] = lambda: False,
 ) -> int | State:
     """Look again and again until the simulator ends; return its exit code, or the first state of ended().
 
     glance: a quick look, for who looks on in this process. paused: whether all processes of the simulator
     are to stop where they are; then, when it says no, they go on. stall: says when it makes no progress.
+    is_urgent: whether a glance has found what is not to wait for the next look.
     """
     next_look = 0.0
     stopped = False
@@ -111,7 +113,7 @@ def follow(
             if (state := ended()) is not None:
                 return state
             glance()
-            if time.monotonic() >= next_look:
+            if time.monotonic() >= next_look or is_urgent():
                 if paused():
                     tree.suspend()  # again and again, as one may have been born meanwhile
                 elif stopped:
@@ -204,12 +206,14 @@ class Follower:
         self._parts = parts
         self._paused = paused
         self._put = ChangedArtifacts(self.artifacts).put
+        self._has_shown_a_load = bool(self.state.completed)
         told = "the network by now, links coloured by utilisation"
         self._plot = PlotArtifact(self.artifacts, LivePlot(draw, 0, told), logger)
 
     def look(self) -> None:
         """Read what is new, and pass it on if the server is there."""
         self.glance()
+        self._has_shown_a_load = bool(self.state.completed)
         with suppress(Unreachable):  # it is all in files, and the next look goes on from here
             self.pass_on()
 
@@ -222,6 +226,10 @@ class Follower:
         self._log.forward(last=last)
         if self.state.total_erlangs or last:
             self._show(last)
+
+    def has_a_first_load(self) -> bool:
+        """Return whether a first load is complete since the last look: somebody waits for that number."""
+        return bool(self.state.completed) and not self._has_shown_a_load
 
     def rows_at_the_end(self) -> list[dict[str, Any]]:
         """Return a row per load that was told of, when nothing more will come; see `live_rows`."""

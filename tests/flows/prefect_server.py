@@ -356,7 +356,7 @@ def session_worker(server: Prefect) -> Iterator[Worker]:
     """Deploy from prefect.yaml, and end the worker at the end."""
     server.api("POST", "work_pools/", {"name": POOL, "type": "process"})
     server.command("--no-prompt", "deploy", "--all")
-    server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "2"
+    server.environment["PREFECT_WORKER_QUERY_SECONDS"] = "0.5"
     worker = Worker(server)
     try:
         yield worker
