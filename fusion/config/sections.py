@@ -322,12 +322,12 @@ class RoutingSettings(Section):
     )
     path_choice: Annotated[Literal["in_order", "all"], Word] = Field(
         default="in_order",
-        description="in_order: take the first path that has room (kspff); all: of all paths take the one "
-        "whose slots rank best by allocation_method, such as the lowest free start slot (ffksp).",
+        description="in_order: take the first path with enough free slots (kspff); all: of all paths take "
+        "the one whose slots rank best by allocation_method, such as the lowest free start slot (ffksp).",
     )
     policy: PolicyName = Field(
         default="",
-        description="A policy of your own: a Python file and a function in it, such as "
+        description="Your own policy: a Python file and a function in it, such as "
         "my_policy.py:choose, that picks path, core, band and slots of each lightpath, and with a "
         "snr_type its modulation format, instead of path_choice and allocation_method; empty: no such "
         "policy.",

@@ -8,7 +8,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run as current
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from fusion.config.config import ConfigError
@@ -96,13 +96,14 @@ def fusion_compare(
     for warning in found.warnings:
         get_run_logger().warning("%s", warning)
     _publish(found, title.strip())
-    return Comparison(
+    result = Comparison(
         headline=found.headline,
         runs=found.runs,
         settings={key: list(map(format_value, values)) for key, values in found.settings.items()},
         rows=_texts(found),
         warnings=found.warnings,
     )
+    return Completed(message=found.headline, data=result)
 
 
 def _publish(found: RunComparison, title: str) -> None:
@@ -130,9 +131,13 @@ def _warned(warning: str) -> str:
 
 
 def _texts(found: RunComparison) -> list[dict[str, str]]:
-    return [
-        {name: cell.text for name, cell in comparison_cells(row, RUN).items()} for row in found.rows
-    ]
+    """Return a row for each load, with the verdict first: a window shows the first columns."""
+    rows = []
+    for row in found.rows:
+        texts = {name: cell.text for name, cell in comparison_cells(row, RUN).items()}
+        first = ("load (E)", "verdict")
+        rows.append({name: texts[name] for name in first} | texts)
+    return rows
 
 
 def _settings_differ(found: RunComparison) -> str:

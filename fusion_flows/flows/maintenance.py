@@ -42,6 +42,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fusion.config.counts import counted
 from fusion_flows.flows.schedule_dates import bad_schedules
 from fusion_flows.following.flow_ends import FLOWS
+from fusion_flows.following.parts import end_parts
 from fusion_flows.following.reporting import PAUSED
 from fusion_flows.following.stall import STALLED
 from fusion_flows.process.marks import end_marked, marked_processes
@@ -265,11 +266,14 @@ def _paused_runs(client: SyncPrefectClient, runs_dir: Path) -> list[_Wrong]:
 
 
 def _end_news(client: SyncPrefectClient) -> None:
-    """Have artifacts of runs that were killed no longer say what only a living run says, such as an ETA."""
+    """Have parts and artifacts of runs that were killed no longer say what only a living run says, such as an
+    ETA.
+    """
     since = datetime.now(UTC) - _RECENTLY
     dead = (StateType.CRASHED, StateType.CANCELLED, StateType.FAILED, StateType.COMPLETED)
     over = list(_flow_runs(client, *dead, ended_after=since))
     for start in range(0, len(over), PAGE):
+        end_parts(client, over[start : start + PAGE])
         found = artifacts_of(client, over[start : start + PAGE], *_NEWS)
         for artifact in found:
             said = artifact.description or ""

@@ -308,7 +308,7 @@ def _run(
         exit_code=end,
         points=findings.rows if findings else read_rows(run.points),
     )
-    return cast(SimResult, complete(summary(result.points), follower.artifacts, result))
+    return cast(SimResult, complete(summary(result.points), result))
 
 
 def _load(

@@ -315,7 +315,7 @@ def _sweep(
         points=len(points),
     )
     said = f"{counted(len(points), 'point')} complete"
-    return cast(SweepResult, complete(said, follower.artifacts, result))
+    return cast(SweepResult, complete(said, result))
 
 
 _checked: list[tuple[Sweep, list[Point]]] = []

@@ -161,12 +161,18 @@ def _for_a_person(record: logging.LogRecord) -> bool:
         # Without quotes: the UI makes a link of the address at its end, and takes a quote for a part of it.
         text = ast.literal_eval(ended[1])
         record.msg, record.args = "Finished in state Completed: %s", (text,)
+    if ended := _FAILED.fullmatch(message):
+        # Prefect says it twice: here, without a level that would be found, and as an exception of ours.
+        record.msg, record.args = "%s", (ast.literal_eval(ended[1]),)
+        record.levelno, record.levelname = logging.ERROR, "ERROR"
+        _failed[str(getattr(record, "flow_run_id", ""))] = record.getMessage()
     if message.startswith("Finished in state Cancelled"):  # as somebody has asked for
         record.levelno, record.levelname = logging.INFO, "INFO"
     if record.exc_info and isinstance(record.exc_info[1], CancelledRun):
         return False  # the line before has the same words
     if record.exc_info and isinstance(problem := record.exc_info[1], _TOLD):
         record.msg, record.args, record.exc_info = "%s", (str(problem),), None
+        return _failed.get(str(getattr(record, "flow_run_id", ""))) != str(problem)
     return True
 
 
@@ -183,6 +189,9 @@ def _interrupted_is_cancelled(
 
 _interrupted: set[UUID] = set()
 _COMPLETED = re.compile(r"""Finished in state Completed\((['"].*)\)""", re.DOTALL)
+_FAILED = re.compile(r"""Finished in state Failed\((['"].*)\)""", re.DOTALL)
+_failed: dict[str, str] = {}
+"""What the log of a flow run has as the reason of its failure, by the id of that."""
 _HOOKS = tuple(f"'{hook.__name__}'" for hook in (_interrupted_is_cancelled, do_what_was_put_off))
 
 

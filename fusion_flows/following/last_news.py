@@ -87,7 +87,7 @@ class LastNews(Generic[F]):
             with parts.part(REPORT):
                 findings = found = self._find(redact(partial), suspended)
                 connection.patiently(lambda: found.publish(follower.artifacts), wait_seconds)
-            if partial and (address := follower.artifacts.address("report")):
+            if address := follower.artifacts.address("report"):
                 self._logger.info("Report: %s", address)
         except OSError as error:
             self._logger.warning("cannot read or draw what was finished: %s", error)
@@ -168,11 +168,10 @@ def _exit_code(error: BaseException) -> int:
     return BY_SIGTERM if is_signal(error) else 1
 
 
-def complete(said: str, artifacts: Artifacts, result: object) -> State[object]:
+def complete(said: str, result: object) -> State[object]:
     """Return the final state of a run that is complete, whose message is what lists and notifications show.
 
-    said: what it has found, in a line. result: what a caller in Python gets.
+    said: what it has found, in a line: beside a report the UI cuts off what is wider than a column.
+    result: what a caller in Python gets.
     """
-    address = artifacts.address("report")
-    link = f"; report: {address}" if address else ""
-    return Completed(message=f"{said}{link}", data=result)
+    return Completed(message=said, data=result)

@@ -5,21 +5,29 @@ the server is away for some seconds, and for which the end of the process waits.
 sent here by the connection of the run: what cannot be sent now is sent later, with its time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.filters import (
+    TaskRunFilter,
+    TaskRunFilterFlowRunId,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running
 
 from fusion_flows.following.flow_ends import BY_SIGNAL, INTERRUPTED
 from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import Connection, Unreachable
+from fusion_flows.server.paging import PAGE, pages
 
 CHECK = "merge and check the config"
 CHECK_POINTS = "merge and check the points"
@@ -72,10 +80,17 @@ class Parts:
         self._open[name] = began
         self._add(name, began, Running(), None)
 
-    def end(self, name: str, state: State[Any] | None = None, at: datetime | None = None) -> None:
+    def end(
+        self,
+        name: str,
+        state: State[Any] | None = None,
+        at: datetime | None = None,
+        found: str = "",
+    ) -> None:
         """Say how a part ends; nothing is said of one that has not begun.
 
-        state: None for Completed. at: None for now.
+        state: None for Completed. at: None for now. found: what came out, which the timeline shows after the
+        name.
         """
         if (began := self._open.pop(name, None)) is not None:
             self._add(
@@ -83,6 +98,7 @@ class Parts:
                 began,
                 state or Completed(),
                 max(at or datetime.now(UTC), began + _MICROSECOND),
+                found,
             )
 
     def end_all(self, state: State[Any]) -> None:
@@ -113,58 +129,105 @@ class Parts:
                 self._connection.call(post)
             del self._waiting[: len(events)]
 
-    def _add(self, name: str, began: datetime, state: State[Any], ended: datetime | None) -> None:
-        if self._is_forgotten:
-            return
-        task_run_id = uuid5(self._flow_run_id, name)
-        now = ended or began
-        message = redact(state.message or "")[:_LONGEST_MESSAGE]
-        run = {
-            "name": name,
-            "task_key": f"fusion.{name}",
-            "dynamic_key": "0",
-            "run_count": 1,
-            "expected_start_time": began.isoformat(),
-            "start_time": began.isoformat(),
-            "end_time": ended and ended.isoformat(),
-            "total_run_time": (now - began).total_seconds(),
-        }
-        self._waiting.append(
+    def _add(
+        self,
+        name: str,
+        began: datetime,
+        state: State[Any],
+        ended: datetime | None,
+        found: str = "",
+    ) -> None:
+        if not self._is_forgotten:
+            self._waiting.append(_event(self._flow_run_id, name, began, state, ended, found))
+
+
+def _event(
+    flow_run_id: UUID,
+    name: str,
+    began: datetime,
+    state: State[Any],
+    ended: datetime | None,
+    found: str = "",
+) -> Event:
+    """Return the event by which Prefect's server files a part."""
+    task_run_id = uuid5(flow_run_id, name)
+    shown = f"{name}: {found}" if found else name
+    now = ended or began
+    message = redact(state.message or "")[:_LONGEST_MESSAGE]
+    run = {
+        "name": shown,
+        "task_key": f"fusion.{name}",
+        "dynamic_key": "0",
+        "run_count": 1,
+        "expected_start_time": began.isoformat(),
+        "start_time": began.isoformat(),
+        "end_time": ended and ended.isoformat(),
+        "total_run_time": (now - began).total_seconds(),
+    }
+    return {
+        "id": str(uuid4()),
+        "occurred": now.isoformat(),
+        "event": f"prefect.task-run.{state.name}",
+        "resource": {
+            "prefect.resource.id": f"prefect.task-run.{task_run_id}",
+            "prefect.resource.name": shown,
+            "prefect.run-count": "1",
+            "prefect.state-message": message,
+            "prefect.state-name": state.name or "",
+            "prefect.state-timestamp": now.isoformat(),
+            "prefect.state-type": state.type.value,
+            # Else the server takes no state from it.
+            "prefect.orchestration": "client",
+        },
+        "related": [
             {
-                "id": str(uuid4()),
-                "occurred": now.isoformat(),
-                "event": f"prefect.task-run.{state.name}",
-                "resource": {
-                    "prefect.resource.id": f"prefect.task-run.{task_run_id}",
-                    "prefect.resource.name": name,
-                    "prefect.run-count": "1",
-                    "prefect.state-message": message,
-                    "prefect.state-name": state.name or "",
-                    "prefect.state-timestamp": now.isoformat(),
-                    "prefect.state-type": state.type.value,
-                    # Else the server takes no state from it.
-                    "prefect.orchestration": "client",
-                },
-                "related": [
-                    {
-                        "prefect.resource.id": f"prefect.flow-run.{self._flow_run_id}",
-                        "prefect.resource.role": "flow-run",
-                    }
-                ],
-                "payload": {
-                    "intended": {"from": ended and "RUNNING", "to": state.type.value},
-                    "initial_state": None,
-                    "validated_state": {
-                        "type": state.type.value,
-                        "name": state.name,
-                        "message": message or None,
-                        "state_details": {},
-                        "data": None,
-                    },
-                    "task_run": run,
-                },
+                "prefect.resource.id": f"prefect.flow-run.{flow_run_id}",
+                "prefect.resource.role": "flow-run",
             }
+        ],
+        "payload": {
+            "intended": {"from": ended and "RUNNING", "to": state.type.value},
+            "initial_state": None,
+            "validated_state": {
+                "type": state.type.value,
+                "name": state.name,
+                "message": message or None,
+                "state_details": {},
+                "data": None,
+            },
+            "task_run": run,
+        },
+    }
+
+
+def end_parts(client: SyncPrefectClient, flow_runs: Iterable[FlowRun]) -> None:
+    """Have the parts of flow runs that are over end as these did, where nobody is left to say so.
+
+    Of a flow whose process was killed the parts would stay Running until a retry.
+    """
+    over = {one.id: one.state for one in flow_runs if one.state is not None}
+    going_on = TaskRunFilter(
+        flow_run_id=TaskRunFilterFlowRunId(any_=list(over)),
+        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING])),
+    )
+    found = list(
+        chain.from_iterable(
+            pages(
+                lambda offset: client.read_task_runs(
+                    task_run_filter=going_on, limit=PAGE, offset=offset
+                )
+            )
         )
+    )
+    events = []
+    for part in found:
+        if part.flow_run_id is None or part.start_time is None:
+            continue
+        state = over[part.flow_run_id]
+        ended = max(state.timestamp, part.start_time + _MICROSECOND)
+        events.append(_event(part.flow_run_id, part.name, part.start_time, state, ended))
+    for start in range(0, len(events), _EVENTS_PER_CALL):
+        client.request("POST", "/events", json=events[start : start + _EVENTS_PER_CALL])
 
 
 def state_by(error: BaseException) -> State[Any]:

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from fusion.config.counts import counted
+from fusion.results.interval_text import probability_text
 from fusion.results.progress import Event, ProgressReader, ProgressState
 from fusion_flows.following import onlooker
 from fusion_flows.following.artifacts import Artifacts, live_rows, metrics_text, news, now, table
@@ -256,8 +257,13 @@ class Follower:
         if event["type"] == "erlang_start":
             self._parts.begin(f"{event['erlang']:g} E", datetime.fromisoformat(event["ts"]))
         elif event["type"] == "erlang_complete":
-            found: State[Any] = Completed(message=metrics_text(event.get("metrics", {})))
-            self._parts.end(f"{event['erlang']:g} E", found, datetime.fromisoformat(event["ts"]))
+            metrics = event.get("metrics", {})
+            state: State[Any] = Completed(message=metrics_text(metrics))
+            found = probability_text(
+                *(metrics.get(key) for key in ("mean_blocking", "ci_lower", "ci_upper"))
+            )
+            ended = datetime.fromisoformat(event["ts"])
+            self._parts.end(f"{event['erlang']:g} E", state, ended, found)
 
     def _news(self) -> News:
         state = self.state

@@ -70,11 +70,12 @@ def test_a_server_that_is_away_costs_a_run_nothing(tmp_path: Path, seconds: int)
             written = [without_time(line) for line in log.splitlines()]
             assert [line for line in told if line in written] == written, "none lost, none twice"
             parts = own.parts(ids[name])
-            assert list(parts) == [CHECK, SIMULATE, "140 E", COLLECT, REPORT]
+            names = [part.partition(":")[0] for part in parts]
+            assert names == [CHECK, SIMULATE, "140 E", COLLECT, REPORT]
             assert {state for state, _ in parts.values()} == {"Completed"}
             asked = {
                 "flow_runs": {"id": {"any_": [ids[name]]}},
-                "task_runs": {"name": {"any_": ["140 E"]}},
+                "task_runs": {"name": {"like_": "140 E"}},
             }
             (load,) = own.api("POST", "task_runs/filter", asked)
             times = {

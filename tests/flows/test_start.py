@@ -4,10 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from report.conftest import simulate
+
 from fusion.results.progress import ProgressState
 from fusion_flows.following.reporting import follow
 from fusion_flows.process.tree import ProcessTree
-from report.conftest import simulate
 
 
 def said(code: str) -> list[str]:
