@@ -38,6 +38,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.submission
+	$(BIN)/python -m benchmarks.first_number
 	$(BIN)/python -m benchmarks.cancel
 	$(BIN)/python -m benchmarks.lag
 	$(BIN)/python -m benchmarks.sweep

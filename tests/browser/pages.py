@@ -1,6 +1,7 @@
 """Where things are in Prefect's UI: its second version at /v2, the first one at /."""
 
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -124,6 +125,37 @@ def downloaded_log(page: Page) -> str:
                 page.get_by_label("Download logs").click()
             return download.value.path().read_text()
     raise AssertionError("the log cannot be downloaded")
+
+
+def quick_run(page: Page, server: str, version: int = 2) -> tuple[str, float]:
+    """Start a run by Quick run and open its page, as a person does; return its id and when it was clicked.
+
+    server: the address of the UI. The time is that of `time.monotonic`.
+    """
+    page.goto(f"{server}{'/v2' if version == 2 else ''}/deployments")
+    page.get_by_role("link", name="sim", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    item = page.get_by_text("Quick run", exact=True)
+    item.wait_for()
+    clicked = time.monotonic()
+    item.click()
+    page.get_by_text("View run").click()
+    page.wait_for_url(re.compile("/runs/flow-run/"))
+    return page.url.partition("/flow-run/")[2][:36], clicked
+
+
+def first_number(page: Page) -> tuple[str, float]:
+    """Wait for the first number on the page of a run, with no click; return its line, and the seconds."""
+    began = time.monotonic()
+    line = page.get_by_text(re.compile(r"blocking (0\.\d+|below )")).first
+    line.wait_for()
+    return line.inner_text(), time.monotonic() - began
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Open a tab of a page of a run, in either version."""
+    tab = page.get_by_role("tab", name=name)
+    (tab if "/v2/" in page.url else page.get_by_text(name, exact=True)).first.click()
 
 
 def submit(page: Page) -> None:
