@@ -26,6 +26,7 @@ from fusion_flows.following.parts import Parts
 from fusion_flows.following.result_lines import result_line
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.tree import ProcessTree
+from fusion_flows.report.tables import INTERRUPTED
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.log_stream import LogStream
 from fusion_flows.server.connection import Connection, Unreachable
@@ -234,7 +235,7 @@ class Follower:
 
     def rows_at_the_end(self) -> list[dict[str, Any]]:
         """Return a row per load that was told of, when nothing more will come; see `live_rows`."""
-        return self._rows(unfinished="interrupted")
+        return self._rows(unfinished=INTERRUPTED)
 
     def _rows(
         self, loads: Iterable[float] | None = None, unfinished: str = "running"
@@ -292,8 +293,10 @@ class Follower:
         first = "" if last else self._first()
         text = after(first, news(self.state, self._confidence, ended=last or paused))
         self._put("progress", "progress", round(100 * self.state.fraction, 1), text, last)
-        if not last:  # then the table of points takes its place
-            going_on = PAUSED if paused else "running"
+        # At the end the table of the report takes its place. That takes seconds, in which a run that is
+        # cancelled may be killed: its table is not to say that it is running.
+        if not last or len(self.state.completed) < self.state.total_erlangs:
+            going_on = INTERRUPTED if last else PAUSED if paused else "running"
             rows = self._rows(unfinished=going_on)
             if rows:
                 done = f"{len(self.state.completed)} of {counted(self.state.total_erlangs, 'load')}"
