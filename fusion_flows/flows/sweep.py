@@ -315,6 +315,8 @@ def _sweep(
         points=len(points),
     )
     said = f"{counted(len(points), 'point')} complete"
+    if findings and findings.found:
+        said += f", {findings.found}"
     return cast(SweepResult, complete(said, result))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fusion.config.counts import counted
+from fusion.results.interval_text import probability_text
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import POINTS, REPLICATIONS, Row, point_rows
@@ -30,6 +31,8 @@ class SweepFindings(NamedTuple):
     """The picture as PNG; None where nothing could be drawn."""
     report: Path
     """The page as an HTML file."""
+    found: str
+    """The lowest and highest estimate, such as blocking probability 0.0072 to 0.1008; empty without one."""
 
     def publish(self, artifacts: Artifacts) -> None:
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
@@ -60,7 +63,18 @@ def find(
     shown = (
         table(rows[:SHOWN_POINTS], sweep, SUSPENDED if suspended else UNFINISHED) if rows else ""
     )
-    return SweepFindings(page, shown, headline, plot, write_html(page, run.report))
+    report = write_html(page, run.report)
+    return SweepFindings(page, shown, headline, plot, report, _range(rows, sweep.metric))
+
+
+def _range(rows: Sequence[Row], metric: str) -> str:
+    known = [row for row in rows if row["estimate"] is not None]
+    if not known:
+        return ""
+    ends = [pick(known, key=lambda row: float(row["estimate"])) for pick in (min, max)]
+    columns = ("estimate", "ci_lower", "ci_upper")
+    texts = [probability_text(*(row[column] for column in columns)) for row in ends]
+    return f"{metric.replace('_', ' ')} {' to '.join(dict.fromkeys(texts))}"
 
 
 def write_parquet(folder: Path) -> None:

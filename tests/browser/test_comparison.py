@@ -26,6 +26,7 @@ def test_runs_are_rows_of_the_form(worker: Prefect, page: Page, tmp_path: Path) 
     open_artifact(page, worker, run, "comparison")
     verdict = f"Less blocking at 5 of 5 loads: {names[1]} than {names[0]}"
     expect(page.get_by_text(verdict).first).to_be_visible()
+    assert worker.run(run)["state"]["message"] == verdict
     expect(page.get_by_text("routing_settings.k_paths").first).to_be_visible()
     assert pictures(page) == 1
     keep(page, "comparison")

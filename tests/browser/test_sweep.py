@@ -39,6 +39,8 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
     run_id = worker.named("quick over path_order x erlang")
     run = worker.finished(run_id, PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
+    found = r"4 points complete, blocking probability (0\.\d+|< \S+) to 0\.\d+"
+    assert re.fullmatch(found, run["state"]["message"])
     assert run["parameters"]["sweep"] == {
         "template": "quick",
         "axes": ["path_order = km, hops", "erlang = 150, 200"],

@@ -34,6 +34,7 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     assert found["settings"]["description"] == "1 setting differs: routing_settings.k_paths"
     rows = json.loads(found["verdicts"]["data"])
     assert [row["load (E)"] for row in rows] == ["140", "160", "180", "200", "220"]
+    assert list(rows[0])[:2] == ["load (E)", "verdict"], "what a narrow window shows"
     assert {(row["run (base)"], row["run"], row["n"]) for row in rows} == {(many, one, "3 paired")}
     assert json.loads(found["settings"]["data"]) == [
         {"setting": "routing_settings.k_paths", one: "1", many: "5"}
