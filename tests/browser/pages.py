@@ -139,7 +139,7 @@ def quick_run(page: Page, server: str, version: int = 2) -> tuple[str, float]:
     item.wait_for()
     clicked = time.monotonic()
     item.click()
-    page.get_by_text("View run").click()
+    page.get_by_text("View run").first.click()
     page.wait_for_url(re.compile("/runs/flow-run/"))
     return page.url.partition("/flow-run/")[2][:36], clicked
 
