@@ -11,8 +11,7 @@ from fusion.config.sections import Config
 from fusion.network.path_rule import TieCount, count_ties
 from fusion.network.paths import PathTable
 from fusion.network.paths_as_fusion import paths_as_listed
-from fusion.scenario.full_as_fusion import PATHS_IN_TABLE
-from fusion.scenario.full_needs_as_fusion import has_table_of_paths
+from fusion.scenario.full_needs_as_fusion import PATHS_IN_TABLE, has_table_of_paths
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.path_rules import (
     bits_per_symbol_of,

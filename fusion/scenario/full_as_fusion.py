@@ -40,8 +40,6 @@ from fusion.scenario.service_as_fusion import NEVER_SLICED
 ORDER = ("64-QAM", "32-QAM", "16-QAM", "8-QAM", "QPSK", "BPSK")
 """In which FUSION's newer slicing tries formats."""
 
-PATHS_IN_TABLE = 3
-
 _SNR_DB = 8.5
 _SPAN_M = 100e3
 _RAMAN_AND_DISPERSION = (0.028e-15, -22.6e-27, 0.14e-39)

@@ -10,6 +10,9 @@ from fusion.config.limits_as_fusion import TABLED
 from fusion.network.modulation import value_of
 from fusion.network.modulation_tables import ModulationTable
 
+PATHS_IN_TABLE = 3
+"""Of a pair, as far as the loop that follows FUSION looks at them where there is a table of paths."""
+
 Slicing = Literal["none", "equal", "unequal", "channels", "tiers"]
 """Not at all; by lightpaths of one bit rate; as FUSION's orchestrator does; by channels of the fixed grid, or
 by lightpaths of several bit rates, as their signal quality allows."""
