@@ -22,13 +22,6 @@ def offered_per_nominal(config: Config) -> float:
     return offered_share(config.traffic_settings.holding_distribution) * per_load(config)
 
 
-def per_load(config: Config) -> int:
-    """Return the arrival rate times the holding time at a load of 1 Erlang."""
-    compatibility = config.compatibility_settings
-    by_core = compatibility.conventions != "none" and compatibility.load_per_core
-    return config.topology_settings.cores_per_link if by_core else 1
-
-
 def is_other_load(one: float, other: float) -> bool:
     """Return whether two loads in Erlang differ by more than 0.5 %."""
     return abs(one - other) > _TOLERANCE * max(abs(one), abs(other))
