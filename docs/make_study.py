@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fusion.results.interval_text import between, interval_text
+from fusion.sweep.study import find_study
 from fusion_flows.command import sweeps
-from validation.operating_points import published_points
 
 HERE = Path(__file__).parent
 SWEEP = HERE.parent / "examples" / "path_orders.toml"
@@ -147,15 +147,16 @@ def published() -> str:
     frame = sweeps.load_sweep(SWEEP, ["blocking_probability"])
     ours = frame[frame["k_paths"] == 5].set_index(["path_order", "erlang"])
     rows = []
-    for point in published_points():
-        if not point.name.startswith("MaskRSA"):
+    for point in find_study("maskrsa").points:
+        network, _, order = point.case.partition("_")
+        if network != "nsfnet" or not point.is_judged:
             continue
-        row = ours.loc[(point.path_order, point.load)]
+        row = ours.loc[(order, point.erlang)]
         rows.append(
             [
-                f"`{point.path_order}`",
-                f"{point.load:g}",
-                f"{100 * point.published:.2f} ± {100 * point.published_std:.2f}",
+                f"`{order}`",
+                f"{point.erlang:g}",
+                f"{100 * point.published:.2f} ± {100 * point.std:.2f}",
                 *percent(row["estimate"], row["ci_lower"], row["ci_upper"]),
                 str(row["replications"]),
             ]

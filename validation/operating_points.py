@@ -40,18 +40,15 @@ class SteadyPoint(NamedTuple):
     ci95: float
 
 
-class PublishedPoint(NamedTuple):
-    """A point of published_points.csv; shares, not percent."""
+class IndependentPoint(NamedTuple):
+    """The independent figures of published_points.csv; shares, not percent."""
 
     name: str
     template: str
     overrides: dict[str, dict[str, object]]
     load: float
-    path_order: str
-    published: float
-    published_std: float
-    independent: float
-    independent_ci95: float
+    blocking: float
+    ci95: float
 
 
 def steady_points() -> list[SteadyPoint]:
@@ -82,10 +79,10 @@ def steady_points() -> list[SteadyPoint]:
     ]
 
 
-def published_points() -> list[PublishedPoint]:
+def independent_points() -> list[IndependentPoint]:
     """Return the rows of published_points.csv."""
     return [
-        PublishedPoint(
+        IndependentPoint(
             name=f"{row['setting']}, {row['load_erlang']} Erlang, {row['path_order']}",
             template=_TEMPLATES[row["setting"]],
             overrides={
@@ -98,18 +95,15 @@ def published_points() -> list[PublishedPoint]:
                 "traffic_settings": {"holding_distribution": _HOLDING[row["holding"]]},
             },
             load=float(row["load_erlang"]),
-            path_order=row["path_order"],
-            published=float(row["published_blocking_pct"]) / 100.0,
-            published_std=float(row["published_std_pct"]) / 100.0,
-            independent=float(row["independent_blocking_pct"]) / 100.0,
-            independent_ci95=float(row["independent_ci95_pct"]) / 100.0,
+            blocking=float(row["independent_blocking_pct"]) / 100.0,
+            ci95=float(row["independent_ci95_pct"]) / 100.0,
         )
         for row in _rows("published_points.csv")
     ]
 
 
 def scenario_of(
-    point: SteadyPoint | PublishedPoint, num_requests: int, **routing: object
+    point: SteadyPoint | IndependentPoint, num_requests: int, **routing: object
 ) -> Scenario:
     """Return the scenario of a point.
 

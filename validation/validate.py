@@ -1,4 +1,6 @@
-"""Compare the simulator with exact, independent and published figures; the long version.
+"""Compare the simulator with exact and independent figures; the long version.
+
+`fusion reproduce` compares it with published ones.
 
 For each group of comparisons a CSV and a picture that say right or wrong for every row. Ends with 1 if any
 row is wrong, else 0.
@@ -12,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +35,9 @@ from validation.exact import erlang_b, erlang_cases, markov_cases
 from validation.jobs import Job, run_jobs, start_pool
 from validation.link_models import RequestClass, link_model, warmup_requests
 from validation.operating_points import (
-    PublishedPoint,
+    IndependentPoint,
     SteadyPoint,
-    published_points,
+    independent_points,
     scenario_of,
     steady_points,
 )
@@ -107,47 +109,17 @@ def steady(pool: ProcessPoolExecutor) -> list[Row]:
     ]
 
 
-def published(pool: ProcessPoolExecutor) -> list[Row]:
-    """Published figures: two standard deviations, their rounding, and up to 15 % that they may be low.
-
-    The programs behind them prefer the longest among ties; a row that is not right is simulated so too.
-    """
-    points, estimates = _published_settings(pool)
-    rows = []
-    for point, estimate in zip(points, estimates, strict=True):
-        margin = 2 * point.published_std + 0.5e-4
-        rows.append(
-            Row(
-                point.name,
-                estimate.mean,
-                0.5 * (estimate.ci_upper - estimate.ci_lower),
-                point.published,
-                point.published - margin,
-                (point.published + margin) / 0.85,
-            )
-        )
-    return _with_ties(pool, points, rows, [{"path_ties": "longest"}])
-
-
 def independent(pool: ProcessPoolExecutor) -> list[Row]:
     """The settings of the published figures in an independent simulation, which breaks ties by a hash."""
-    points, estimates = _published_settings(pool)
+    points = independent_points()
+    estimates = _simulate(pool, points, PUBLISHED_REQUESTS)
     confidence = joint_confidence(len(points))
     rows = [
-        against_independent(
-            point.name, estimate, point.independent, point.independent_ci95, confidence
-        )
+        against_independent(point.name, estimate, point.blocking, point.ci95, confidence)
         for point, estimate in zip(points, estimates, strict=True)
     ]
     rules = [{"path_ties": "hash", "path_ties_salt": salt} for salt in range(TIE_RULES)]
     return _with_ties(pool, points, rows, rules)
-
-
-@cache
-def _published_settings(pool: ProcessPoolExecutor) -> tuple[list[PublishedPoint], list[Estimate]]:
-    """Return the published points and what is simulated for them; two groups read it."""
-    points = published_points()
-    return points, _simulate(pool, points, PUBLISHED_REQUESTS)
 
 
 def coverage(pool: ProcessPoolExecutor) -> list[Row]:
@@ -184,7 +156,6 @@ def coverage(pool: ProcessPoolExecutor) -> list[Row]:
 GROUPS: dict[str, tuple[str, Callable[[ProcessPoolExecutor], list[Row]]]] = {
     "exact": ("Exactly solvable cases", exact),
     "steady_points": ("NSFNET in the steady state", steady),
-    "published_points": ("Published operating points", published),
     "independent_points": ("Published settings in an independent simulation", independent),
     "coverage": ("Coverage of the intervals", coverage),
 }
@@ -192,7 +163,7 @@ GROUPS: dict[str, tuple[str, Callable[[ProcessPoolExecutor], list[Row]]]] = {
 
 def _simulate(
     pool: ProcessPoolExecutor,
-    points: Sequence[SteadyPoint | PublishedPoint],
+    points: Sequence[SteadyPoint | IndependentPoint],
     num_requests: int,
 ) -> list[Estimate]:
     jobs = [_job(scenario_of(point, num_requests), point.load, REPLICATIONS) for point in points]
@@ -201,7 +172,7 @@ def _simulate(
 
 def _with_ties(
     pool: ProcessPoolExecutor,
-    points: Sequence[SteadyPoint | PublishedPoint],
+    points: Sequence[SteadyPoint | IndependentPoint],
     rows: list[Row],
     rules: Sequence[Mapping[str, object]],
 ) -> list[Row]:

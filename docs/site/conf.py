@@ -50,7 +50,8 @@ _PAGES = {
         *("modules", "prefect", "files", "faults"),
     ),
     "Background": (
-        *("background", "glossary", "statistics", "validation", "physics", "study_path_orders"),
+        *("background", "glossary", "statistics", "validation", "physics"),
+        *("reproduce", "study_path_orders"),
         *("../DESIGN", "../CHANGELOG"),
     ),
 }

@@ -1,10 +1,10 @@
-"""What comes with the package: templates, sweeps, topologies and modulation tables, by their names."""
+"""What comes with the package: templates, sweeps, topologies, modulation tables and studies, by name."""
 
 from pathlib import Path
 
-TEMPLATES, TOPOLOGIES, MODULATIONS, SWEEPS = (
+TEMPLATES, TOPOLOGIES, MODULATIONS, SWEEPS, STUDIES = (
     Path(__file__).parents[1] / "shipped" / name
-    for name in ("templates", "topologies", "modulations", "sweeps")
+    for name in ("templates", "topologies", "modulations", "sweeps", "studies")
 )
 """The folders of the shipped files."""
 
@@ -45,3 +45,8 @@ def topology_names() -> list[str]:
 def modulation_names() -> list[str]:
     """Return the names of the shipped modulation tables, sorted."""
     return sorted([file.stem for file in MODULATIONS.glob("*.json")] + list(SAME_TABLES))
+
+
+def study_names() -> list[str]:
+    """Return the names of the shipped studies, sorted."""
+    return sorted(file.parent.name for file in STUDIES.glob("*/study.toml"))

@@ -20,6 +20,7 @@ from fusion.config.text_files import read_text
 from fusion.config.variants import Origin, Variants
 from fusion.sweep.definition import Sweep, make_sweep
 from fusion.sweep.relative_paths import absolute_value, with_absolute_paths
+from fusion.sweep.study import PREFIX, study_sweep
 
 _MAX_BYTES = 16 << 20  # 100,000 points, written out
 _EMPTY = (
@@ -32,9 +33,11 @@ _LOOKED_AT = 1000  # values of an axis, where something else is wrong already
 def read_sweep(path: Path | str) -> Sweep:
     """Return the sweep of a .toml or .json file, or a shipped one. Raises ConfigError with all that is wrong.
 
-    path: also the name of a shipped sweep, such as quick. Relative paths in a file start from its folder, see
-    `with_absolute_paths`.
+    path: also the name of a shipped sweep, such as quick, or reproduce: and the name of a study, for its
+    published values. Relative paths in a file start from its folder, see `with_absolute_paths`.
     """
+    if str(path).startswith(PREFIX):
+        return study_sweep(str(path).removeprefix(PREFIX))
     path = SWEEPS / f"{path}.toml" if str(path) in sweep_names() else Path(path)
     kind = path.suffix[1:].upper()
     if kind not in ("TOML", "JSON"):

@@ -45,6 +45,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
             *("plan", "sweep", "schedule", "compare", "loads-at", "find-load", "ties"),
             *("plot", "diff", "merge"),
         ),
+        "reproduce_cli": ("reproduce",),
     },
 }
 """Group to module to verbs: each is the function of that module with its name, after an underscore."""

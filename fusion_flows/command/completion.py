@@ -209,6 +209,13 @@ def sweep_names(context: "CompletionContext") -> Iterator[Candidate]:
     yield from sweep_names()
 
 
+def studies(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield the names of the shipped studies."""
+    from fusion.config.shipped import study_names
+
+    yield from study_names()
+
+
 def network_files(context: "CompletionContext") -> Iterator[Candidate]:
     """Yield files of networks, and folders on the way to them."""
     from fusion.config.named_files import ENDINGS

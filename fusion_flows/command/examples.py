@@ -47,6 +47,7 @@ SUMMARIES: dict[str, str] = {
     "plot": "Plot the results of a sweep so far, as PNG, PDF and SVG, with the numbers as CSV.",
     "diff": "Show the settings that differ between two runs, INI files or points of the store.",
     "merge": "Add the results of another store, such as one from another machine.",
+    "reproduce": "Simulate published figures again, and compare; without a name, list the studies.",
 }
 """Verb to the first sentences of its help, for the list of verbs, which loads none of them."""
 
@@ -228,6 +229,13 @@ EXAMPLES: dict[str, str] = {
     "merge": """
   fusion merge /media/usb/runs/store     # the store of another machine
 """,
+    "reproduce": """
+  fusion reproduce                       # lists the studies
+  fusion reproduce maskrsa               # table, picture and report in reproduced/
+  fusion reproduce deeprmsa gcn_rmsa --quick
+  fusion reproduce --all --to figures
+  fusion plot reproduce:maskrsa          # the same points as a sweep
+""",
 }
 """Verb to lines of examples."""
 
@@ -241,6 +249,8 @@ EXIT_CODES: dict[str, str] = {
     "sweep": "0 complete, 2 invalid sweep (nothing was started), 130 interrupted by Ctrl-C, 1 points failed, "
     "or any other error.",
     "validate": "0 the settings are valid, 2 they are not.",
+    "reproduce": "0 each value that is judged is inside or explained, 1 at least one is outside, or any "
+    "other error, 2 unknown study, 130 interrupted by Ctrl-C (the same command resumes).",
     "doctor": "0 no problem, or only warnings; 1 at least one problem.",
     "pause": "0 paused, 1 not running: ended, waiting or already paused, 2 no such run.",
     "resume": "0 resumed, 1 not paused, 2 no such run.",

@@ -69,6 +69,11 @@ def test_the_wheel_has_all_that_is_no_module(unpacked: Path) -> None:
     assert {
         p.relative_to(package) for p in (package / "examples").rglob("*") if p.is_file()
     } == mine
+    studies = ROOT / "fusion" / "shipped" / "studies"
+    shipped = unpacked / "fusion" / "shipped" / "studies"
+    files = {path.relative_to(studies) for path in studies.rglob("*") if path.is_file()}
+    assert len(files) > 20
+    assert {path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file()} == files
     assert not list(unpacked.rglob("__pycache__"))
     assert sorted(path.name for path in unpacked.iterdir() if "dist-info" not in path.name) == [
         "fusion",

@@ -6,14 +6,16 @@ import math
 
 import pytest
 
+from fusion.config.config import load_config
 from fusion.results.statistics import Estimate, mean_estimate
-from fusion.scenario.scenario import Scenario
+from fusion.scenario.inputs import read_inputs
+from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.replication import replicate
-from validation.operating_points import published_points, scenario_of, steady_points
+from fusion.sweep.study import find_study
+from validation.operating_points import scenario_of, steady_points
 from validation.rows import RIGHT, against_independent, joint_confidence
 
 STEADY = {point.name: point for point in steady_points()}
-PUBLISHED = {point.name: point for point in published_points()}
 SHORT = [
     "100 slots, 170 Erlang, hops, kspff",
     "100 slots, 170 Erlang, km, ffksp",
@@ -39,6 +41,7 @@ def test_steady_state_agrees_with_an_independent_simulation(name: str) -> None:
 
 def test_published_point() -> None:
     """DeepRMSA, with truncated holding times: 3.07 % and a standard deviation of 0.20 %."""
-    point = PUBLISHED["DeepRMSA, 250 Erlang, hops"]
-    estimate = estimate_of(scenario_of(point, 100_000), point.load)
-    assert abs(estimate.mean - point.published) < 2 * point.published_std
+    value = find_study("deeprmsa").points[0]
+    config = load_config("deeprmsa", {"general_settings": {"num_requests": 100_000}})
+    estimate = estimate_of(make_scenario(config, read_inputs(config)), value.erlang)
+    assert abs(estimate.mean - value.published) < 2 * value.std
