@@ -118,6 +118,10 @@ _FROM_FILE = {"snr_type": "snr_e2e_external_resources", "quality_file": "my_qual
 _LISTED = ("listed", "listed_directed")
 _FITS_OF_FUSION = ("first_fit", "priority_first", "xt_aware")
 """Those that work there. One that is added here is not among them."""
+_ASSIGNED = (
+    *("mscl", "first_last_fit", "dedicated_partition"),
+    *("min_cuts", "min_misalignment", "min_entropy"),
+)
 
 FEATURES: dict[str, Feature] = {
     "policy": Feature(
@@ -209,6 +213,15 @@ FEATURES: dict[str, Feature] = {
         "random fit",
         _without_policy(_is("allocation_method", "random_fit")),
         ({"allocation_method": "random_fit"},),
+    ),
+    "assigned": Feature(
+        "spectrum by lost capacity, by classes of requests, or by the blocks that are split",
+        _without_policy(_is("allocation_method", *_ASSIGNED)),
+        (
+            {"allocation_method": "mscl"},
+            {"allocation_method": "first_last_fit"},
+            {"allocation_method": "min_misalignment"},
+        ),
     ),
     "least crosstalk": Feature(
         "the core with the least crosstalk",
@@ -424,6 +437,18 @@ REFUSED: dict[tuple[str, ...], str] = {
     ): "networkx lists paths by km or hops",
     ("slicing", "protection"): _ONE_BACKUP,
     ("grooming", "protection"): _ONE_BACKUP,
+    (
+        "assigned",
+        "protection",
+    ): "it weighs one lightpath, but a protected connection needs two",
+    (
+        "assigned",
+        "quality",
+    ): "it compares starts of one width, but formats of several widths are tried",
+    (
+        "assigned",
+        "impairments",
+    ): "the loop that tracks where light is has no such assignment",
     #
     ("C and L", "noise of one band"): "that model supports one band; gsnr supports both",
     ("other bands", "noise of one band"): _TWO_BANDS,

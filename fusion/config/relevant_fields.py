@@ -92,8 +92,12 @@ def without_effect(values: Mapping[str, Any]) -> dict[str, str]:
         off("route_method", "congestion_weight")
     if "hash" not in (values["path_ties"], values["candidate_ties"]):
         off("path_ties", "path_ties_salt")
+    if values["allocation_method"] != "mscl" and not values["policy"]:
+        off("allocation_method", "interfering_routes", "capacity_widths")
+    if values["allocation_method"] not in ("first_last_fit", "dedicated_partition"):
+        off("allocation_method", "spectrum_classes")
     if values["policy"]:
-        off("policy", "path_choice", "allocation_method")
+        off("policy", "path_choice", "allocation_method", "spectrum_classes")
     return found
 
 

@@ -77,6 +77,12 @@ FIT_LABELS = {
     "most_used": "mu",
     "least_used": "lu",
     "exact_fit": "ef",
+    "mscl": "mscl",
+    "first_last_fit": "flf",
+    "dedicated_partition": "dp",
+    "min_cuts": "mc",
+    "min_misalignment": "mm",
+    "min_entropy": "me",
     "priority_first": "pf",
     "priority_last": "pl",
     "xt_aware": "xa",
@@ -163,6 +169,12 @@ class GeneralSettings(Section):
             "most_used",
             "least_used",
             "exact_fit",
+            "mscl",
+            "first_last_fit",
+            "dedicated_partition",
+            "min_cuts",
+            "min_misalignment",
+            "min_entropy",
             "priority_first",
             "priority_last",
             "xt_aware",
@@ -173,7 +185,13 @@ class GeneralSettings(Section):
         description="Slots of a lightpath: the lowest free start slot (first_fit), the highest (last_fit), "
         "the one in the smallest gap (best_fit), any at random (random_fit), the one whose slots are in "
         "use on the most or the fewest links (most_used, least_used), or the lowest gap that it fills "
-        "exactly, else the lowest start slot (exact_fit). priority_first and priority_last are first and "
+        "exactly, else the lowest start slot (exact_fit). mscl takes the start that costs the path and the "
+        "routes that share a link with it the fewest placements of further requests (interfering_routes, "
+        "capacity_widths). first_last_fit gives low bit rates the lowest start slot and high ones the "
+        "highest; dedicated_partition gives each class of bit rates slots of its own (spectrum_classes). "
+        "min_cuts adds the fewest free blocks on the links of the path; min_misalignment, of equal starts, "
+        "takes slots that are in use on neighbouring links; min_entropy adds the least entropy of the free "
+        "blocks. priority_first and priority_last are first and "
         "last fit with the cores in an order that keeps neighbours apart; xt_aware takes the core in which "
         "the fewest lightpaths of adjacent cores use the same slots (among equals, the first in this "
         "order), with first fit in some cores and last fit in their neighbours.",
@@ -265,7 +283,7 @@ class TopologySettings(Section):
 
 
 class RoutingSettings(Section):
-    """Candidate paths and the order in which they are tried."""
+    """Candidate paths, the order in which they are tried, and what policies look at."""
 
     k_paths: Annotated[int, Field(ge=1, le=100), Integer] = Field(
         default=3,
@@ -324,6 +342,21 @@ class RoutingSettings(Section):
         default="in_order",
         description="in_order: take the first path with enough free slots (kspff); all: of all paths take "
         "the one whose slots rank best by allocation_method, such as the lowest free start slot (ffksp).",
+    )
+    interfering_routes: Annotated[int, Field(ge=0, le=100), Integer] = Field(
+        default=1,
+        description="Routes of each pair of nodes whose loss of capacity counts: the first so many of its "
+        "candidate paths; 0: all of them (mscl).",
+    )
+    capacity_widths: Annotated[Literal["requests", "all"], Word] = Field(
+        default="requests",
+        description="Widths that a route has capacity for: requests: those of the bit rates in the formats "
+        "of the route, each once; all: on every route every width from 1 slot to the widest (mscl).",
+    )
+    spectrum_classes: Annotated[int, Field(ge=2, le=100), Integer] = Field(
+        default=2,
+        description="Classes of requests: steps of equal size from the lowest to the highest bit rate "
+        "(first_last_fit, dedicated_partition).",
     )
     policy: PolicyName = Field(
         default="",

@@ -13,6 +13,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from fusion.kernel import INSIDE, compiled, inner, spectrum
+from fusion.kernel.capacity import loss_of
 from fusion.kernel.quality import decibels_of, is_refused
 from fusion.kernel.request import BAND, CORE, QUESTIONS, SLOTS
 from fusion.kernel.routing import free_slots as slots_free_on_link
@@ -296,6 +297,24 @@ def fragmentation(request: Any, path: int, plane: int) -> Any:
         if free > 0:
             total += 1.0 - largest / free
     return total / count
+
+
+@compiled(**INSIDE)
+def lost(request: Any, capacity: Any, path: int, plane: int, start: int, width: int) -> Any:
+    """Return the loss of a lightpath. capacity: of the request's facts."""
+    if capacity is None:
+        return math.inf
+    return float(loss_of(request.network, capacity, request.free, path, plane, start, width))
+
+
+@compiled(**INSIDE)
+def capacity_loss(request: Any, path: int, plane: int, start: int) -> Any:
+    """Answer `request.capacity_loss`."""
+    need = width(request, path)
+    if not is_free(request, path, plane, start, need):
+        return math.inf
+    on = number(request, path)
+    return lost(request, request.facts.capacity, on, np.int64(plane), np.int64(start), need)
 
 
 @compiled(**INSIDE)

@@ -13,6 +13,7 @@ import numpy as np
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Network, Tally
+from fusion.kernel.assignment import Assignment, search_assigned, start_by
 from fusion.kernel.chosen import serve_chosen
 from fusion.kernel.connections import (
     BLOCKED_BY_QUALITY,
@@ -41,7 +42,6 @@ from fusion.kernel.search import (
     APART,
     FIRST_FIT,
     RANDOM_FIT,
-    find_start,
     first_fit_of_all,
     search_all,
     search_random,
@@ -139,6 +139,7 @@ def place_on(
     network: Network,
     quality: Quality | None,
     impairments: Impairments | None,
+    assignment: Assignment | None,
     state: Connections,
     fit: int,
     path: int,
@@ -172,16 +173,17 @@ def place_on(
             return plane, start, np.int64(column)
     if width > 0:
         for plane in range(state.free.shape[0]):
-            start, _ = find_start(
+            start, _ = start_by(
+                network,
+                assignment,
                 state.free,
                 state.usage,
                 network.first_hop,
-                network.links,
-                network.shifts,
                 fit,
-                plane,
+                np.int64(plane),
                 path,
-                width,
+                np.int64(width),
+                column,
                 tie,
             )
             if start >= 0:
@@ -193,6 +195,7 @@ def place_on(
 def search_all_paths(
     network: Network,
     quality: Quality | None,
+    assignment: Assignment | None,
     state: Connections,
     fit: int,
     pair: int,
@@ -202,6 +205,18 @@ def search_all_paths(
     """Return (path, plane, start, column) of the lightpath that the fit likes best of all paths; else -1s."""
     if quality is not None:
         return search_all_well(quality, network, state, fit, pair, bit_rate)
+    if assignment is not None:
+        path, plane, start = search_assigned(
+            network,
+            assignment,
+            state.free,
+            state.score,
+            np.int64(0),
+            np.int64(ALL_PATHS),
+            pair,
+            bit_rate,
+        )
+        return path, plane, start, np.int64(bit_rate)
     if fit == RANDOM_FIT:
         path, plane, start = search_random(
             state.free,
@@ -260,11 +275,21 @@ def search(
 ) -> Any:
     """Return (path, plane, start, column) of one lightpath for the whole request; else -1s."""
     if choice == ALL_PATHS:
-        return search_all_paths(network, service.quality, state, fit, pair, bit_rate, tie)
+        return search_all_paths(
+            network, service.quality, service.assignment, state, fit, pair, bit_rate, tie
+        )
     for place in range(candidates):
         path = np.int64(state.order[place])
         plane, start, column = place_on(
-            network, service.quality, service.impairments, state, fit, path, bit_rate, tie
+            network,
+            service.quality,
+            service.impairments,
+            service.assignment,
+            state,
+            fit,
+            path,
+            bit_rate,
+            tie,
         )
         if start >= 0:
             return path, plane, start, column
@@ -291,7 +316,15 @@ def slice_onto(
         if left == 0:
             break
         plane, start, one = place_on(
-            network, service.quality, service.impairments, state, fit, path, column, tie
+            network,
+            service.quality,
+            service.impairments,
+            service.assignment,
+            state,
+            fit,
+            path,
+            column,
+            tie,
         )
         if start < 0:
             break
@@ -330,7 +363,15 @@ def fill(
         start = np.int64(-1)
         if is_last or left >= service.rate[column]:
             plane, start, one = place_on(
-                network, service.quality, service.impairments, state, fit, path, column, tie
+                network,
+                service.quality,
+                service.impairments,
+                service.assignment,
+                state,
+                fit,
+                path,
+                column,
+                tie,
             )
             if start >= 0:
                 row = set_up(network, service, state, pair, path, plane, start, one, now)
@@ -473,7 +514,15 @@ def serve_request(
         groomed = left
         if left < total:
             plane, start, column = place_on(
-                network, service.quality, service.impairments, state, fit, path, bit_rate, tie
+                network,
+                service.quality,
+                service.impairments,
+                service.assignment,
+                state,
+                fit,
+                path,
+                bit_rate,
+                tie,
             )
             if start >= 0:
                 row = set_up(network, service, state, pair, path, plane, start, column, now)

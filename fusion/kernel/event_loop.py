@@ -12,6 +12,8 @@ import numpy as np
 
 from fusion.kernel import compiled
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
+from fusion.kernel.assignment import Assignment, search_assigned
+from fusion.kernel.capacity import count_assigned, follow_assigned
 from fusion.kernel.link_samples import values_of_plane
 from fusion.kernel.routing import ALL_PATHS, IN_ORDER, free_slots
 from fusion.kernel.search import (
@@ -64,6 +66,7 @@ def serve(
     decision: Int32s,
     chooser: Chooser | None = None,
     asked: Any = None,
+    assignment: Assignment | None = None,
 ) -> None:
     """Serve requests in order, changing `state` and adding to `tally`.
 
@@ -73,6 +76,7 @@ def serve(
     [0, 1), or empty unless fit is RANDOM_FIT. decision: int32[request, 3], receives (path, plane, start) or
     three times -1; or empty. chooser: a user's policy; then fit and choice are None, asked is what it is
     asked with, and the loop ends at a request for which it chooses what cannot be, see `user_policy.ask`.
+    assignment: what the spectrum is assigned by where that is not a fit; then fit is None.
     """
     first_path = network.first_path
     first_hop = network.first_hop
@@ -106,6 +110,8 @@ def serve(
     buckets_per_time = state.clock[1]
     unused, rows, reached, countdown = state.cursor
     now = state.clock[0]
+    if assignment is not None:
+        count_assigned(network, assignment.capacity, assignment.kept, free)
 
     for i in range(arrival.shape[0]):
         now = arrival[i]
@@ -129,6 +135,19 @@ def serve(
                         toggle(free, plane, links, hop, end, start, width)
                         if keep_usage:
                             change_usage(usage, plane, start, width, hop - end)
+                        if assignment is not None:
+                            path = np.int64(path_of[lightpath])
+                            follow_assigned(
+                                network,
+                                assignment.capacity,
+                                assignment.kept,
+                                free,
+                                path,
+                                plane,
+                                start,
+                                np.int64(width),
+                                False,
+                            )
                         following_of[lightpath] = unused
                         unused = np.int64(lightpath)
                     else:
@@ -160,6 +179,10 @@ def serve(
             path, plane, start, _ = ask(chooser, request, asked.at, i)
             if asked.at[WRONG] != 0:
                 break
+        elif assignment is not None:
+            path, plane, start = search_assigned(
+                network, assignment, free, state.score, slots, choice, np.int64(p), np.int64(b)
+            )
         elif fit is None:
             pass  # known to the compiler, which leaves the searches below out of a user's loop
         elif one_plane_first_fit:
@@ -226,6 +249,18 @@ def serve(
             toggle(free, plane, links, hop, end, start, width)
             if keep_usage:
                 change_usage(usage, plane, start, width, end - hop)
+            if assignment is not None:
+                follow_assigned(
+                    network,
+                    assignment.capacity,
+                    assignment.kept,
+                    free,
+                    path,
+                    plane,
+                    start,
+                    np.int64(width),
+                    True,
+                )
             if unused >= 0:
                 lightpath = np.int32(unused)
                 unused = np.int64(following_of[lightpath])

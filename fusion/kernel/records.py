@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Words
+from fusion.kernel.assignment import Assignment
 from fusion.kernel.impairments import Impairments
 
 
@@ -135,6 +136,8 @@ class Service(NamedTuple):
     """The signal quality that lightpaths need; None: any."""
     impairments: Impairments | None = None
     """What a policy knows that looks at impairments; None: another policy."""
+    assignment: Assignment | None = None
+    """What the spectrum is assigned by; None: by a fit, or by impairments."""
 
 
 class Count(NamedTuple):

@@ -17,6 +17,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from fusion.kernel.arrays import Floats, Int32s, Network, Words
+from fusion.kernel.capacity import Capacity
 from fusion.kernel.quality import lacks_quality, signal_to_noise
 from fusion.kernel.records import Quality
 from fusion.kernel.spectrum import WORD_BITS
@@ -40,6 +41,8 @@ class Facts(NamedTuple):
     """float64[path]."""
     plane: Int32s
     """int32[plane, 3]: core, band, slots of a link."""
+    capacity: Capacity | None = None
+    """What `capacity_loss` needs to know; None: it is not asked."""
 
 
 class Request(NamedTuple):
@@ -238,6 +241,29 @@ def link_is_free(request: Request, path: int, plane: int, hop: int, slot: int) -
     return slot >= 0 and free[slot : slot + 1] == "1"
 
 
+def capacity_loss(request: Request, path: int, plane: int, start: int) -> float:
+    """Return how many placements of further requests a lightpath from a slot on would take away.
+
+    On its path, and on the routes that share a link with it (interfering_routes, capacity_widths), as
+    allocation_method = mscl counts them. inf where the request does not fit.
+    """
+    need, capacity = width(request, path), request.facts.capacity
+    if capacity is None or not is_free(request, path, plane, start, need):
+        return math.inf
+    number, network, lost = _number(request, path), request.network, 0
+    links = set(_links(request, path))
+    for other in sorted({number, *capacity.route.tolist()}):
+        hop, end = network.first_hop[other : other + 2]
+        route = network.links[hop:end].tolist()
+        if links & set(route):
+            before = _free(request, route, plane)
+            after = before[:start] + "0" * need + before[start + need :]
+            f = capacity.whole[capacity.kind[other]].tolist()
+            lost += sum(f[len(block)] for block in before.split("0")) >> capacity.half
+            lost -= sum(f[len(block)] for block in after.split("0")) >> capacity.half
+    return float(lost)
+
+
 QUESTIONS = (
     hops,
     length_km,
@@ -256,6 +282,7 @@ QUESTIONS = (
     largest_block,
     congestion,
     fragmentation,
+    capacity_loss,
     link_free_slots,
     link_largest_block,
     link_is_free,

@@ -13,6 +13,7 @@ from numba import njit
 
 from fusion.kernel import keep
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally, Words
+from fusion.kernel.assignment import Assignment
 from fusion.kernel.event_loop import serve
 from fusion.kernel.spectrum import ONE, TOP, ZERO
 
@@ -267,13 +268,14 @@ def split_and_serve(
     pair: Int32s,
     bit_rate: Int32s,
     tie: Floats,
+    assignment: Assignment | None = None,
 ) -> int:
     """Serve requests in portions of `stride` until they run out or all is done; return how many were used.
 
     saved: a state whose arrays have the level as one more dimension in front. redraw_mean: mean of the
     exponential holding times, or 0 where they are of another distribution and copies keep them. arrival ...
-    tie: as for `event_loop.serve`. Whichever trajectory runs takes the next requests, so that no two of them
-    share one.
+    assignment: as for `event_loop.serve`. Whichever trajectory runs takes the next requests, so that no two
+    of them share one.
     """
     threshold = trajectories.threshold
     factor = trajectories.factor
@@ -309,6 +311,9 @@ def split_and_serve(
             bit_rate[used:until],
             tie[used:until],
             decision[:portion],
+            None,
+            None,
+            assignment,
         )
         used = until
         served += portion

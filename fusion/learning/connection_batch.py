@@ -64,8 +64,8 @@ class ConnectionBatch(Batch):
             choice=np.full((count, setting.layout.actions - 1, 3), -1, dtype=np.int32),
             decision=np.empty((count, DRAWN, 3), dtype=np.int32),
         )
-        # Where light is matters to the policy of the config alone: the loop is the same without.
-        self._seen_service = self._service._replace(impairments=None)
+        # These matter to the policy of the config alone: the loop is the same without.
+        self._seen_service = self._service._replace(impairments=None, assignment=None)
         self._seen_states = self._states._replace(light=None)
         is_sliced = self._service.max_segments > 1
         self._kept = np.empty(len(empty.state.path)) if is_sliced else None

@@ -15,7 +15,7 @@ from fusion.config.sources import source_of
 from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.learning.layout import Layout, make_layout
 from fusion.scenario.inputs import read_inputs
-from fusion.scenario.policies import FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
+from fusion.scenario.policies import ASSIGNED, FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.scenario import Scenario, make_scenario
 
 ConfigLike = Config | str | Path
@@ -55,6 +55,9 @@ _MODELLED: dict[str, frozenset[str] | None] = {
             "paths_file",
             "congestion_weight",
             "path_choice",
+            "interfering_routes",
+            "capacity_widths",
+            "spectrum_classes",
             "c_band",
             "l_band",
             "s_band",
@@ -88,7 +91,7 @@ _MODELLED: dict[str, frozenset[str] | None] = {
     "route_method": frozenset(
         {"k_shortest_path", "shortest_path", "external_ksp", *RANKS, *IMPAIRMENT_RANKS}
     ),
-    "allocation_method": frozenset({*FITS, *IMPAIRMENT_FITS}),
+    "allocation_method": frozenset({*FITS, *ASSIGNED, *IMPAIRMENT_FITS}),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fusion.config.sections import Config
+from fusion.kernel.assignment import NO_FIT
 from fusion.kernel.routing import (
     ALL_PATHS,
     BY_BOTTLENECK,
@@ -24,6 +25,7 @@ from fusion.kernel.search import (
     MOST_USED,
     RANDOM_FIT,
 )
+from fusion.scenario.assignment import ASSIGNMENTS
 from fusion.scenario.policy.build import reads_random
 from fusion.scenario.policy.source import PolicySource
 
@@ -46,6 +48,9 @@ RANKS = {
     "frag_aware": BY_FRAGMENTATION,
 }
 """Routing methods that rank the candidate paths for each request."""
+
+ASSIGNED = dict.fromkeys(ASSIGNMENTS, NO_FIT)
+"""Allocation methods that are not fits: `scenario.assignment` has what they are."""
 
 IMPAIRMENT_FITS = {"xt_aware": APART}
 """Allocation methods that look at impairments: only the loop for connections has them."""
@@ -83,7 +88,9 @@ def built_in_policy(allocation_method: str, choice: str) -> Policy:
 
     Raises KeyError for what does not exist (the config has checked it).
     """
-    return Policy(fit=(FITS | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice])
+    return Policy(
+        fit=(FITS | ASSIGNED | IMPAIRMENT_FITS)[allocation_method], choice=CHOICES[choice]
+    )
 
 
 def policy_of(config: Config, source: PolicySource | None) -> Policy:

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from fusion.config.sections import Config
 from fusion.kernel.arrays import Network
+from fusion.kernel.assignment import Assignment
 from fusion.kernel.protection import Protection
 from fusion.kernel.records import Service
 from fusion.network.planes import Plane, planes_of
 from fusion.network.spectra import spectra_of
+from fusion.scenario.assignment import assignment_of
 from fusion.scenario.candidate_paths import Candidates, candidate_paths, candidates_of
 from fusion.scenario.columns import columns_of
 from fusion.scenario.conventions import Conventions, conventions_of
@@ -30,7 +32,8 @@ from fusion.scenario.user_policy import UserPolicy, user_policy_of
 class Scenario(NamedTuple):
     """A run without its loads. Arrays are read only by agreement.
 
-    For the event loops: network. policy. user_policy: chooses in place of `policy`; None: there is none.
+    For the event loops: network. policy. assignment: what the spectrum is assigned by in place of a fit of
+    `policy`; None: by that fit. user_policy: chooses in place of `policy`; None: there is none.
     service: how requests may be served beside by one lightpath of their own, and the signal quality it needs;
     None: not at all, and any. failure: of links, in each replication. protection: of connections; then
     candidates come in pairs, see `disjoint`. conventions: of the original FUSION, if a replication is to
@@ -60,6 +63,7 @@ class Scenario(NamedTuple):
     link_km: tuple[float, ...]
     candidates: Candidates
     lightpaths: Lightpaths
+    assignment: Assignment | None = None
 
     @property
     def slots_per_link(self) -> int:
@@ -75,11 +79,12 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     links, link_km = spectra_of(config, topology)
     columns = columns_of(config, inputs.modulation, paths)
     network, lightpaths = network_of(config, inputs.modulation, paths, planes, len(links), columns)
+    assignment = assignment_of(config, network, planes, columns)
     return Scenario(
         network=network,
         policy=policy_of(config, inputs.policy),
-        user_policy=user_policy_of(inputs.policy, paths, planes, columns),
-        service=service_of(config, inputs, paths, planes, link_km, columns),
+        user_policy=user_policy_of(config, inputs.policy, network, paths, planes, columns),
+        service=service_of(config, inputs, paths, planes, link_km, columns, assignment),
         failure=failure_of(config, topology),
         protection=protection_of(config, topology, paths),
         conventions=conventions_of(config, inputs, paths, planes, network, link_km),
@@ -93,4 +98,5 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         link_km=link_km,
         candidates=candidates_of(config, paths),
         lightpaths=lightpaths,
+        assignment=assignment,
     )

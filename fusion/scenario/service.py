@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fusion.config.sections import Config
+from fusion.kernel.assignment import Assignment
 from fusion.kernel.records import Service
 from fusion.network.formats import Columns
 from fusion.network.impairments import make_impairments
@@ -31,6 +32,7 @@ def service_of(
     planes: Sequence[Plane],
     link_km: Sequence[float],
     columns: Columns,
+    assignment: Assignment | None,
 ) -> Service | None:
     """Return how requests may be served; None: by one lightpath of their own, of any signal quality."""
     if not takes_connections(config):
@@ -51,6 +53,7 @@ def service_of(
     if as_fusion:
         service = service_as_fusion(config, service, inputs.modulation)
     service = _with_quality(config, inputs, service, paths, planes, link_km, columns)
+    service = service._replace(assignment=assignment)
     if looks_at_impairments(config):
         on = [(plane.core, plane.band) for plane in planes]
         service = service._replace(impairments=make_impairments(config, on, link_km))

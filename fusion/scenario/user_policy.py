@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fusion.config.sections import Config
+from fusion.kernel.arrays import Network
 from fusion.kernel.request import Facts
 from fusion.network.formats import Columns
 from fusion.network.paths import PathTable
 from fusion.network.planes import BANDS, Plane
+from fusion.scenario.assignment import capacity_of_config
+from fusion.scenario.policy.build import asks
 from fusion.scenario.policy.source import PolicySource
 
 
@@ -22,7 +26,12 @@ class UserPolicy(NamedTuple):
 
 
 def user_policy_of(
-    source: PolicySource | None, paths: PathTable, planes: Sequence[Plane], columns: Columns
+    config: Config,
+    source: PolicySource | None,
+    network: Network,
+    paths: PathTable,
+    planes: Sequence[Plane],
+    columns: Columns,
 ) -> UserPolicy | None:
     """Return the policy of the user's; None: there is none."""
     if source is None:
@@ -36,5 +45,6 @@ def user_policy_of(
         bit_rate_gbps=gbps,
         length_km=np.asarray(paths.length_km, dtype=np.float64),
         plane=np.array([(p.core, BANDS.index(p.band), p.slots) for p in planes], dtype=np.int32),
+        capacity=capacity_of_config(config, network) if asks(source, "capacity_loss") else None,
     )
     return UserPolicy(source, facts)

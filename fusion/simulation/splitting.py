@@ -326,12 +326,13 @@ def _simulate(
                 trajectories,
                 count,
                 closeness,
-                policy.fit,
+                policy.fit if scenario.assignment is None else None,
                 policy.choice,
                 plan.stride,
                 mean if traffic.holding_distribution == "exponential" else 0.0,
                 stream,
                 *source.chunk,
+                scenario.assignment,
             )
             if trajectories.now[4]:
                 source.skip(used)

@@ -30,6 +30,7 @@ from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.trial import Traced, WrongPolicyError
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.user_policy import UserPolicy
+from fusion.simulation.assignment_loop import AssignmentLoop
 
 Serve = Callable[..., None]
 """A function with the arguments of an event loop up to `decision`."""
@@ -41,6 +42,8 @@ def event_loop(scenario: Scenario) -> Serve:
     With a policy of the user's it raises WrongPolicyError for a choice that cannot be made, and for what the
     policy raises.
     """
+    if scenario.assignment is not None:
+        return AssignmentLoop(scenario.assignment)
     if scenario.user_policy is None:
         return cast("Serve", serve)
     return UserPolicyLoop(scenario.user_policy, scenario.pairs)

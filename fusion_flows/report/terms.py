@@ -198,8 +198,8 @@ GLOSSARY: tuple[Term, ...] = (
     Term(
         "MSCL",
         "Min slot-capacity loss: spectrum assignment that takes the block after which the affected paths "
-        "lose the fewest possible placements of future requests. Such a rule can be written as a "
-        "[policy](policies.md).",
+        "lose the fewest possible placements of future requests (allocation_method = mscl, see "
+        "[policies](policies.md)).",
         "R. C. Almeida Jr. et al., Slot assignment strategy to reduce loss of capacity of contiguous-slot "
         "path requests in flexible grid optical networks, Electronics Letters, 2013",
     ),

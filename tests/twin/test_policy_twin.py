@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from fusion.kernel.assignment import Assignment
+from fusion.scenario.assignment import capacity_of
 from tests.twin.cases import Case, arrays_equal, cases, serve_case
+from tests.twin.test_assignment import serve_assigned
 from tests.twin.test_twin import assert_same_tally
 from tests.twin.user_policies import (
     BEST_FIT,
     EVERYTHING,
     FIRST_FIT,
     LAST_FIT,
+    LEAST_LOSS,
     UserPolicyTwin,
     serve_with_user_policy,
     source_of,
@@ -30,6 +34,25 @@ def test_a_fit_in_ten_lines_decides_as_the_built_in_one(fit: str, case: Case) ->
     served = serve_with_user_policy(case, source_of(BUILT_IN[fit]))
     assert served.decision.tolist() == built_in.decision.tolist()
     assert arrays_equal(served.tally, built_in.tally)
+
+
+@given(case=cases(most_requests=120))
+@settings(derandomize=True, deadline=None, max_examples=20)
+def test_least_loss_in_ten_lines_decides_as_mscl(case: Case) -> None:
+    network = case.network
+    capacity = capacity_of(network, network.width[network.width_row], 2, all_widths=False)
+    built_in = serve_assigned(
+        network,
+        Assignment(capacity, None, None, None),
+        "all",
+        case.requests,
+        case.wheel_load,
+        case.traffic.mean_holding_time,
+        case.sample_every,
+        case.cuts,
+    )
+    served = serve_with_user_policy(case, source_of(LEAST_LOSS))
+    assert served.decision.tolist() == built_in.decision.tolist()
 
 
 @given(case=cases(most_requests=120))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from fusion.kernel.arrays import Network
 from fusion.scenario.traffic import Requests
+from tests.twin.assignment import Assignments
 
 
 class Choice(NamedTuple):
@@ -74,6 +75,10 @@ class Spectrum:
         self.down: set[int] = set()
         """Links that have failed: a path over one of them is not there."""
         self.path_cost = network.path_cost.tolist()
+        self.slots_of = [max(len(self.free[p, 0]), 1) for p in range(self.planes)]
+        """[plane], of a link"""
+        self.assignments: Assignments | None = None
+        """Where the spectrum is not assigned by a fit."""
         self.slots = [
             sum(len(self.free[plane, link]) for plane in range(self.planes))
             for link in range(self.links)
@@ -136,6 +141,8 @@ class Spectrum:
             for block, size in self.blocks(path, plane)
             for start in range(block, block + size - width + 1)
         ]
+        if self.assignments is not None:
+            return self.assignments.best(self, [choice for _, choice in feasible], bit_rate)
         if feasible and fit != "random_fit":
             return [min(feasible, key=lambda item: (item[0], item[1].start, item[1].path))[1]]
         return [choice for _, choice in feasible]
@@ -191,9 +198,17 @@ class Spectrum:
 class Twin:
     """Serves requests in order, and counts what `fusion.kernel.arrays.Tally` counts."""
 
-    def __init__(self, network: Network, fit: str, path_choice: str, sample_every: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        fit: str,
+        path_choice: str,
+        sample_every: int,
+        assignments: Assignments | None = None,
+    ) -> None:
         """sample_every: requests between two samples of fragmentation, the first as request 0 comes."""
         self.spectrum = Spectrum(network)
+        self.spectrum.assignments = assignments
         self.lightpaths: list[Lightpath] = []
         """All that were ever set up, in the order of their requests."""
         self.decisions: list[tuple[int, int, int]] = []

@@ -6,6 +6,7 @@ import numpy as np
 
 from fusion.kernel.arrays import Network, new_state, new_tally
 from fusion.kernel.request import BLOCKED, Facts, Request
+from fusion.scenario.assignment import capacity_of
 from fusion.scenario.policy.build import build
 from fusion.scenario.policy.file import checked
 from fusion.scenario.policy.source import PolicyFile, PolicySource
@@ -35,9 +36,9 @@ EVERYTHING = """
 # Asks every question on every path and plane, and lets each answer decide.
 from math import inf
 from fusion.request import (
-    BLOCKED, band, best_fit, congestion, core, first_fit, fragmentation, free_slots, gsnr_db, hops,
-    is_free, largest_block, last_fit, length_km, link_free_slots, link_is_free, link_largest_block,
-    meets_quality, next_block, slots, width,
+    BLOCKED, band, best_fit, capacity_loss, congestion, core, first_fit, fragmentation, free_slots,
+    gsnr_db, hops, is_free, largest_block, last_fit, length_km, link_free_slots, link_is_free,
+    link_largest_block, meets_quality, next_block, slots, width,
 )
 
 def choose(request):
@@ -63,6 +64,8 @@ def answers(request, path, plane):
     total += 29.0 * free_slots(request, path, plane) + 31.0 * largest_block(request, path, plane)
     total += 37.0 * congestion(request, path) + 41.0 * fragmentation(request, path, plane)
     total += request.source * 2.0 + request.destination * 3.0 + request.arrival_time
+    for start in range(-1, slots(request, plane), 4):
+        total += 59.0 * min(capacity_loss(request, path, plane, start), 1e5)
     for hop in range(hops(request, path)):
         total += link_free_slots(request, path, plane, hop) * 43.0
         total += link_largest_block(request, path, plane, hop) * 47.0
@@ -83,6 +86,24 @@ def start_by(request, path, plane, fit):
         start, size = next_block(request, path, plane, start + size + 1)
     return start + size - width(request, path)
 """
+LEAST_LOSS = """
+# The start of all paths that takes least capacity away, on the first plane with room.
+from fusion.request import BLOCKED, capacity_loss, slots
+from math import inf
+
+def choose(request):
+    for plane in range(request.planes):
+        best, least = BLOCKED, inf
+        for path in range(request.paths):
+            for start in range(slots(request, plane)):
+                loss = capacity_loss(request, path, plane, start)
+                if loss < least:
+                    best, least = (path, plane, start), loss
+        if least < inf:
+            return best
+    return BLOCKED
+"""
+"""What allocation_method = mscl with path_choice = all does."""
 GOOD_FIT = FIRST_FIT.replace("BLOCKED, first_fit", "BLOCKED, first_fit, meets_quality").replace(
     "start >= 0", "start >= 0 and meets_quality(request, path, plane, start)"
 )
@@ -166,6 +187,9 @@ def facts_of(case: Case) -> Facts:
         bit_rate_gbps=25.0 * np.arange(1, rates + 1),
         length_km=case.paths.length_km,
         plane=np.array([(n % 2, n // 2, slots[n]) for n in range(planes)], dtype=np.int32),
+        capacity=capacity_of(
+            case.network, case.network.width[case.network.width_row], 2, all_widths=False
+        ),
     )
 
 

@@ -37,7 +37,7 @@ from fusion.config.sections import (
     SECTIONS,
 )
 from fusion.config.templates import template_names
-from fusion.scenario.policies import FITS, IMPAIRMENT_FITS
+from fusion.scenario.policies import ASSIGNED, FITS, IMPAIRMENT_FITS
 
 Write = Callable[[str], Path]
 
@@ -190,13 +190,13 @@ def test_policy_warmup_and_bit_rates() -> None:
                 "routing_settings": {"path_choice": choice},
             },
         ).policy
-        for fit in FITS
+        for fit in FITS | ASSIGNED
         for choice in ("in_order", "all")
     }
-    assert len(labels) == 2 * len(FITS)
+    assert len(labels) == 2 * len(FITS | ASSIGNED)
     routes = {*ROUTE_LABELS.values(), *PROTECTION_LABELS.values()}
     fits = set(FIT_LABELS.values())
-    assert FIT_LABELS.keys() == FITS.keys() | IMPAIRMENT_FITS.keys()
+    assert FIT_LABELS.keys() == FITS.keys() | ASSIGNED.keys() | IMPAIRMENT_FITS.keys()
     assert len(fits) == len(FIT_LABELS)
     assert len(routes) == len({*ROUTE_LABELS, *PROTECTION_LABELS}) - 1  # 1plus1 is there twice
     routes |= {

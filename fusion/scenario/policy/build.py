@@ -72,6 +72,15 @@ def chooser_of(source: PolicySource) -> Chooser:
     return Chooser(source.key, build(source), lambda wrap, answers: build(source, wrap, answers))
 
 
+def asks(source: PolicySource, question: str) -> bool:
+    """Return whether a policy imports a question of `fusion.request`."""
+    return any(
+        each.name == question
+        for file in source.files
+        for each in read_rules(file.text, debugging=PLAIN).imports
+    )
+
+
 def reads_random(source: PolicySource) -> bool:
     """Return whether a policy reads a random number per request."""
     return any(read_rules(file.text, debugging=PLAIN).reads_random for file in source.files)

@@ -31,11 +31,12 @@ from fusion.kernel.user_policy import CompileError, check_types, loop_with, make
 from fusion.network.paths import k_shortest_paths
 from fusion.network.planes import BANDS, planes_of
 from fusion.network.topology import Topology
+from fusion.scenario.assignment import capacity_of
 from fusion.scenario.loops import needs_quality, takes_connections
 from fusion.scenario.policies import looks_at_impairments, ranks_paths
 from fusion.scenario.policy import arithmetic, rules
 from fusion.scenario.policy import build as building
-from fusion.scenario.policy.build import build, chooser_of
+from fusion.scenario.policy.build import asks, build, chooser_of
 from fusion.scenario.policy.errors import in_words
 from fusion.scenario.policy.rules import OFFERED, PLAIN, read_rules
 from fusion.scenario.policy.source import PolicySource
@@ -224,7 +225,7 @@ def try_out(source: PolicySource, conditions: Conditions) -> list[str]:
     began = time.thread_time()
     try:
         traced = Traced(source)
-        for request in trial_requests(conditions):
+        for request in trial_requests(conditions, knows_capacity=asks(source, "capacity_loss")):
             traced(request)
             if traced.lines > _ENOUGH_LINES or time.thread_time() - began > MOST_SECONDS:
                 break
@@ -278,8 +279,11 @@ def _line_of(step: dis.Instruction) -> int | None:
     return step.positions.lineno if step.positions else None
 
 
-def trial_requests(conditions: Conditions) -> Iterator[Request]:
-    """Yield requests on a network of four nodes, from empty to full, with the planes of the run."""
+def trial_requests(conditions: Conditions, *, knows_capacity: bool = False) -> Iterator[Request]:
+    """Yield requests on a network of four nodes, from empty to full, with the planes of the run.
+
+    knows_capacity: whether the policy may ask for lost capacity.
+    """
     random = np.random.default_rng(1)
     paths = k_shortest_paths(_SQUARE, min(conditions.k_paths, 3), "km", False)
     step = -(-len(conditions.bit_rates_gbps) // 8)
@@ -320,6 +324,9 @@ def trial_requests(conditions: Conditions) -> Iterator[Request]:
         rate_of_column,
         paths.length_km,
         np.array(conditions.planes, dtype=np.int32).reshape(-1, 3),
+        capacity_of(network, network.width[network.width_row], 1, all_widths=False)
+        if knows_capacity
+        else None,
     )
     count = 0
     for share in (0.0, 0.3, 0.6, 0.9, 1.0):
