@@ -82,6 +82,7 @@ TAKEN: dict[str, dict[str, _Taken]] = {
         "runs": _A_RUN_OR_FOLDER,
     },
     "merge": {"folder": _Taken((STORE,), "a store")},
+    "reproduce": {"names": _Taken((), "the names of studies")},
     "explain": {"key": _Taken((), "keys and sections of the settings")},
     **{
         verb: {"run": _A_RUN}

@@ -494,6 +494,7 @@ def of_all_kinds(folder: Path) -> None:
             ([verb, "FILE"], [])
             for verb in ("rerun", "show", "open", "logs", "pause", "resume", "cancel", "explain")
         ),
+        (["reproduce", "FILE"], []),
         (["delete", "FILE", "--yes"], []),
     ],
     ids=lambda each: " ".join(each[:1] + [word for word in each if word.startswith("--")]),
