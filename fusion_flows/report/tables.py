@@ -37,8 +37,8 @@ METHOD_BOUND = (
 
 FEW = 5
 FEW_REPLICATIONS = (
-    f"Intervals over fewer than {FEW} replications are very wide, and another seed gives quite others; over "
-    "one there is none. More replications (max_iters) make them narrow."
+    f"With fewer than {FEW} replications an interval is very wide and depends much on the seed; with one there "
+    "is none. More replications (max_iters) make it narrower."
 )
 
 _BLOCKING = "blocking_probability"

@@ -14,7 +14,7 @@ import pytest
 
 from fusion.config.config import load_config, to_ini
 from fusion_flows.command import cli
-from fusion_flows.report.tables import METHOD_BOUND
+from fusion_flows.report.tables import FEW_REPLICATIONS, METHOD_BOUND
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.runs.comparison import compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -254,7 +254,7 @@ def test_a_base_is_one_of_the_runs(runs: Path, capsys: pytest.CaptureFixture[str
     assert cli.main(["compare", "aaaa", "bbbb"]) == 0
     said = capsys.readouterr()
     assert "2 bound" in said.out
-    assert said.err == f"{METHOD_BOUND}\n"
+    assert said.err == f"{METHOD_BOUND}\n{FEW_REPLICATIONS}\n"
 
 
 def test_the_base_comes_first_and_the_difference_is_from_it(
@@ -274,7 +274,7 @@ def test_the_base_comes_first_and_the_difference_is_from_it(
     assert (base, other) == ("aaaa00000001", "bbbb00000002")
     assert difference.startswith("+"), "one path blocks more than the base of five"
     assert float(difference) == pytest.approx(float(of_other) - float(of_base), abs=2e-3)
-    assert said.err == ""
+    assert said.err == f"{FEW_REPLICATIONS}\n"
 
 
 def test_files_and_templates_differ_by_their_settings(
