@@ -37,8 +37,8 @@ METHOD_BOUND = (
 
 FEW = 5
 FEW_REPLICATIONS = (
-    f"With fewer than {FEW} replications an interval is very wide and depends much on the seed; with one there "
-    "is none. More replications (max_iters) make it narrower."
+    f"With fewer than {FEW} replications an interval is very wide and depends much on the seed; with one "
+    "there is none. More replications (max_iters) make it narrower."
 )
 
 _BLOCKING = "blocking_probability"
