@@ -4,12 +4,15 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import LayoutEngine
 
 from fusion.results.files import write_atomic
 from fusion_flows.pictures.rows import Row
@@ -27,6 +30,10 @@ _EPS_DATE = re.compile(rb"^%%CreationDate:.*\n", re.MULTILINE)
 
 
 _TOLD = "told:"
+_NO_ENGINE: dict[Any, Any] = {
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+}  # by default
 
 
 def tell(artist: Artist, text: str) -> None:
@@ -36,9 +43,12 @@ def tell(artist: Artist, text: str) -> None:
 
 def image(figure: Figure, form: str, dpi: int) -> bytes:
     """Return a figure as png, pdf, svg or eps."""
+    return images(figure, (form,), dpi)[0]
+
+
+def _drawn(figure: Figure, form: str, dpi: int) -> bytes:
     data = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(data, format=form, dpi=dpi, metadata=FORMS[form])
+    figure.savefig(data, format=form, dpi=dpi, metadata=FORMS[form])
     if form == "eps":
         return _EPS_DATE.sub(b"", data.getvalue())
     return _with_titles(data.getvalue()) if form == "svg" else data.getvalue()
@@ -50,13 +60,30 @@ def _with_titles(svg: bytes) -> bytes:
 
 
 def images(figure: Figure, forms: Sequence[str], dpi: int) -> list[bytes]:
-    """Return a figure in several forms. Its layout, half of the time, is made once."""
-    first = image(figure, forms[0], dpi)
+    """Return a figure in several forms. Its layout is made once, and it is drawn once for each form."""
     engine = figure.get_layout_engine()
-    figure.set_layout_engine("none")
-    rest = [image(figure, form, dpi) for form in forms[1:]]
-    figure.set_layout_engine(engine)
-    return [first, *rest]
+    with matplotlib.rc_context({**STYLE, **_NO_ENGINE}):
+        if engine is not None:
+            _lay_out(figure, engine, dpi)
+            # With a layout engine, even with one that does nothing, savefig first draws all of it in vain.
+            figure.set_layout_engine(None)
+        try:
+            return [_drawn(figure, form, dpi) for form in forms]
+        finally:
+            figure.set_layout_engine(engine)
+
+
+def _lay_out(figure: Figure, engine: LayoutEngine, dpi: int) -> None:
+    """Put everything in its place, as savefig does for a PNG of this resolution."""
+    canvas, before = figure.canvas, figure.dpi
+    FigureCanvasAgg(figure)  # becomes that of the figure: text is measured by it
+    figure.dpi = dpi
+    try:
+        with suppress(ValueError):  # as matplotlib does: better out of place than no picture
+            engine.execute(figure)
+    finally:
+        figure.dpi = before
+        figure.set_canvas(canvas)
 
 
 def save(

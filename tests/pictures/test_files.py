@@ -1,14 +1,19 @@
 import csv
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from fusion_flows.pictures.curves import sweep_figure
-from fusion_flows.pictures.files import save_with_data
+from fusion_flows.pictures.files import images, save_with_data
+from fusion_flows.pictures.style import STYLE
 
 from .drawn import METRIC, point, sweep
 
@@ -66,3 +71,29 @@ def test_rows_with_other_columns_all_reach_the_file(tmp_path: Path) -> None:
     save_with_data(sweep_figure(rows, ["erlang"], METRIC, ""), rows, tmp_path, "sweep", dpi=50)
     with (tmp_path / "sweep.csv").open(newline="") as file:
         assert [line["note"] for line in csv.DictReader(file)] == ["", "one, two"]
+
+
+def test_a_figure_is_laid_out_once_and_drawn_once_for_each_form_as_savefig_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = sweep({"k_paths": [1, 2]})
+    figure = sweep_figure(rows, ["k_paths", "erlang"], METRIC, "a")
+    engine, canvas, size = figure.get_layout_engine(), figure.canvas, figure.dpi
+    drawn, laid_out = [], []
+    draw, execute = Figure.draw, ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(Figure, "draw", lambda *given: (drawn.append(1), draw(*given))[1])
+    monkeypatch.setattr(
+        ConstrainedLayoutEngine,
+        "execute",
+        lambda *given: (laid_out.append(1), execute(*given))[1],
+    )
+    png, svg = images(figure, ("png", "svg"), 200)
+    assert (len(drawn), len(laid_out)) == (2, 1)
+    assert svg.startswith(b"<?xml")
+    assert (figure.get_layout_engine(), figure.canvas, figure.dpi) == (engine, canvas, size)
+    expected = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        again = sweep_figure(rows, ["k_paths", "erlang"], METRIC, "a")
+        again.savefig(expected, format="png", dpi=200)
+    one, other = (Image.open(data).convert("RGB") for data in (io.BytesIO(png), expected))
+    assert one.tobytes() == other.tobytes()
