@@ -1,6 +1,6 @@
 """Prefect's server for many runs on SQLite: `python -m fusion_flows.server start`.
 
-It takes the options of `prefect server start` and is that, but for two things.
+It takes the options of `prefect server start` and is that, but for three things.
 
 Python's garbage collection. A client that is killed in the middle of a request leaves cursors of SQLite in
 the server, in cycles that only garbage collection frees. To free a cursor takes the lock of its connection,
@@ -13,6 +13,11 @@ them at once in transactions that get in each other's way: 60 waiting runs cost 
 locked", and other clients get none or a 503 for an answer. Runs that wait for the limit of runs at once are
 no news, so on SQLite they stay Scheduled. PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED=true has it as Prefect
 does it.
+
+Transactions. Most of Prefect's begin as readers and become writers. If another one has written in between,
+SQLite refuses at once instead of waiting, and the answer is 503: a click on Resume or Submit while runs
+report was lost now and then, as the UI does not ask again. Here a transaction is a writer from its beginning,
+and waits for its turn.
 """
 
 import gc
@@ -20,6 +25,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 _YOUNG_SECONDS = 0.5
 """Between two collections of what is young: so long may such a cursor keep others from the database."""
@@ -31,6 +37,7 @@ _OLD_EVERY = 20
 def main() -> None:
     """Run `prefect server` with the arguments of this process."""
     let_waiting_runs_wait()
+    begin_as_writer()
     import prefect.server.api.server  # noqa: F401 - most of what no collection needs to look at
     from prefect.cli import app
 
@@ -50,6 +57,22 @@ def let_waiting_runs_wait() -> None:
     if is_sqlite and "enabled" not in server.services.late_runs.model_fields_set:
         os.environ["PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED"] = "false"
         refresh_global_settings_context()
+
+
+def begin_as_writer() -> None:
+    """Have each transaction on SQLite take the lock of the database as it begins.
+
+    One inside another, which would wait for the outer one for ever, begins as Prefect has it.
+    """
+    from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+
+    begin = AioSqliteConfiguration.begin_transaction
+
+    def as_writer(self: Any, session: Any, with_for_update: bool = False) -> Any:
+        is_outermost = SQLITE_BEGIN_MODE.get() is None
+        return begin(self, session, with_for_update=with_for_update or is_outermost)
+
+    AioSqliteConfiguration.begin_transaction = as_writer  # type: ignore[method-assign]
 
 
 def collect_in_a_thread_of_its_own() -> None:

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,6 +97,37 @@ def test_many_waiting_runs_lock_nobody_out(tmp_path: Path) -> None:
     logs = [path.read_text() for path in tmp_path.rglob("*.log")]
     assert logs
     assert not any("database is locked" in text for text in logs)
+
+
+def test_what_is_asked_for_while_others_write_is_not_refused(tmp_path: Path) -> None:
+    """A click on Submit was answered by 503 now and then, and the UI does not ask again."""
+    own = prefect_in(tmp_path)
+    process = start_server(own)
+    try:
+        flow = own.api("POST", "flows/", {"name": "of nobody"})["id"]
+        deployment = own.api("POST", "deployments/", {"name": "none", "flow_id": flow})["id"]
+        run = {"flow_id": flow, "state": {"type": "RUNNING"}}
+
+        def post(path: str, body: object) -> int:
+            request = urllib.request.Request(
+                f"{own.url}/{path}",
+                data=json.dumps(body).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=90) as answer:
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        def ask(number: int) -> set[int]:
+            path = f"deployments/{deployment}/create_flow_run" if number % 2 else "flow_runs/"
+            return {post(path, {} if number % 2 else run) for _ in range(15)}
+
+        with ThreadPoolExecutor(8) as clients:
+            assert set().union(*clients.map(ask, range(8))) <= {200, 201}
+    finally:
+        stop(process)
 
 
 def test_a_log_that_is_appended_to_stays_small(tmp_path: Path) -> None:
