@@ -102,6 +102,11 @@ def probability_text(estimate: float | None, lower: float | None, upper: float |
     return interval_text(estimate, lower, upper).estimate
 
 
+def two_digits(number: float) -> str:
+    """Return a number without an interval with two significant digits, in the notation of those with one."""
+    return _rounded(number, _last_place(abs(number)), abs(number), "") if number else "0"
+
+
 def below(bound: float) -> str:
     """Return the bound on what was not seen."""
     return f"< {bound:.2g}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from fusion.config.config import Config
 from fusion.network.path_rule import LISTED, TieCount
+from fusion.network.paths import PathTable
 from fusion.results.outcome import METRICS
 from fusion.scenario.candidate_paths import candidate_paths, ties_of
 from fusion.scenario.path_rules import path_rule
@@ -19,6 +22,8 @@ Row = dict[str, Any]
 BASE = "shortest"
 """The rule with which the others are compared, which is the default."""
 RULE = "rule"
+SAME_PATHS = "same paths"
+"""The verdict on a rule that leaves every pair of nodes the candidates of `BASE`, in its order."""
 
 _METRIC = "blocking_probability"
 
@@ -67,24 +72,75 @@ def sweep_of_rules(
     )
 
 
-def rows_of_rules(
+def rules_with_paths_of_base(
     states: Sequence[PointState], rules: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    """Return the rules that give all pairs the candidates of `BASE` in the same order.
+
+    The same requests on the same paths are served alike, so these need no simulation. states: of
+    `sweep_of_rules`.
+    """
+    named = {_place(keys): name for name, keys in rules.items()}
+    one_of_each = {named[_place(state.point.axes)]: state.point for state in states}
+    tables = {
+        name: candidate_paths(point.config, point.inputs) for name, point in one_of_each.items()
+    }
+    return {
+        name for name, table in tables.items() if name != BASE and _is_same(table, tables[BASE])
+    }
+
+
+def _is_same(one: PathTable, other: PathTable) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in PathTable._fields
+    )
+
+
+def states_to_compute(
+    states: Sequence[PointState],
+    rules: Mapping[str, Mapping[str, Any]],
+    same: Collection[str],
+) -> list[PointState]:
+    """Return the points without those of `rules_with_paths_of_base`."""
+    left_out = {_place(rules[name]) for name in same}
+    return [state for state in states if _place(state.point.axes) not in left_out]
+
+
+def rows_of_rules(
+    states: Sequence[PointState],
+    rules: Mapping[str, Mapping[str, Any]],
+    same: Collection[str] = (),
 ) -> list[Row]:
     """Return a row for each load and rule: its blocking, and the difference from that of `BASE`.
 
-    states: of `sweep_of_rules`. rules: as of `rules_for`. Columns: erlang; rule; the keys; the blocking
-    probability with its interval; replications; difference with its interval (the intervals at one load hold
-    together) and relative_difference, of the blocking of `BASE`; method,
-    confidence and verdict as of `compare`. The cells of a comparison are None for `BASE` itself, and for a
-    point without two replications.
+    states: of `sweep_of_rules`. rules: as of `rules_for`. same: those of `rules_with_paths_of_base`, which
+    have the blocking of `BASE`, the difference 0 and the verdict `SAME_PATHS`. Columns:
+    erlang; rule; the keys; the blocking probability with its interval; replications; difference with its
+    interval (the intervals at one load hold together) and relative_difference, of the blocking of `BASE`;
+    method, confidence and verdict as of `compare`. The cells of a comparison are None for `BASE` itself, and
+    for a point without two replications.
     """
     named = {_place(keys): name for name, keys in rules.items()}
     relabelled = [_at_rule(state, named[_place(state.point.axes)]) for state in states]
+    simulated = [state for state in relabelled if state.point.axes[RULE] not in same]
     compared = {
         (row[ERLANG], row["a"]): row
-        for row in compare_points(relabelled, [RULE, ERLANG], RULE, _METRIC, BASE)
+        for row in compare_points(simulated, [RULE, ERLANG], RULE, _METRIC, BASE)
     }
-    return [_row(state, rules, compared) for state in relabelled if state.outcomes]
+    bases = {
+        state.point.erlang: _row(state, rules, compared)
+        for state in simulated
+        if state.outcomes and state.point.axes[RULE] == BASE
+    }
+    rows = []
+    for state in relabelled:
+        rule, erlang = state.point.axes[RULE], state.point.erlang
+        if rule not in same:
+            if state.outcomes:
+                rows.append(_row(state, rules, compared))
+        elif erlang in bases:
+            rows.append(_same_as(bases[erlang], rule, rules[rule]))
+    return rows
 
 
 def ties_at(state: PointState) -> TieCount | None:
@@ -105,6 +161,20 @@ def _at_rule(state: PointState, rule: str) -> PointState:
     """Return a point with its rule as the one axis beside the load."""
     point = state.point._replace(axes={RULE: rule, ERLANG: state.point.erlang})
     return PointState(point, {each.replication: each for each in state.outcomes}, _METRIC)
+
+
+def _same_as(base: Row, rule: str, keys: Mapping[str, Any]) -> Row:
+    """Return the row of a rule with the paths of the base."""
+    zero = dict.fromkeys(("difference", "difference_ci_lower", "difference_ci_upper"), 0.0)
+    relative = 0.0 if base[_METRIC] else None
+    return {
+        **base,
+        RULE: rule,
+        **keys,
+        **zero,
+        "relative_difference": relative,
+        "verdict": SAME_PATHS,
+    }
 
 
 def _row(

@@ -68,4 +68,4 @@ def bound(
         files = bounding.save(found, figure, folder)
     except OSError as error:
         raise ArgumentError(f"--to {folder}: {error.strerror or error}") from None
-    return Bound(found.rows, bounding.texts(found), files)
+    return Bound(found.rows, bounding.texts(found, shown), files)

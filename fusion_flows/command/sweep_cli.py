@@ -17,6 +17,7 @@ from fusion.scenario.offered_load import is_other_load
 from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
+from fusion.sweep.tie_rules import SAME_PATHS
 from fusion_flows.command import completion, schedules, settings_diff, submission, sweeps, ties
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
@@ -395,6 +396,10 @@ def _ties(
     if json:
         print_json({**found._asdict(), "node_pairs": found.node_pairs._asdict()})
         return DONE
+    if all(row["verdict"] in (None, SAME_PATHS) for row in found.rows):
+        ties_there = found.node_pairs.in_order or found.node_pairs.at_last_place
+        why = "All rules give the same paths" if ties_there else "No ties"
+        print(f"{why}: the rule changes nothing here.\n")
     print_table(
         (
             "load (E)",
@@ -420,6 +425,9 @@ def _tie_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     ends = row[f"{name}_ci_lower"], row[f"{name}_ci_upper"]
     between_rules = row["difference_ci_lower"], row["difference_ci_upper"]
     relative = row["relative_difference"]
+    if row["verdict"] == SAME_PATHS:
+        blocking = probability_text(row[name], *ends), between(*ends)
+        return (format_value(row["erlang"]), row["rule"], *blocking, "0", "", "", SAME_PATHS)
     verdicts = {"a blocks less": "blocks less", "b blocks less": "blocks more"}
     return (
         format_value(row["erlang"]),

@@ -8,7 +8,15 @@ from fusion.config.config import load_config
 from fusion.network.path_rule import TieCount
 from fusion.sweep.definition import Sweep, Values
 from fusion.sweep.point_state import point_states
-from fusion.sweep.tie_rules import BASE, rows_of_rules, rules_for, sweep_of_rules, ties_at
+from fusion.sweep.tie_rules import (
+    BASE,
+    rows_of_rules,
+    rules_for,
+    rules_with_paths_of_base,
+    states_to_compute,
+    sweep_of_rules,
+    ties_at,
+)
 from fusion_flows.command import sweeps
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.flows.written_values import axis_of
@@ -44,7 +52,8 @@ def ties(
     """Show how much the rule for ties between paths changes the blocking.
 
     It simulates each rule (path_ties, candidate_ties) with the same requests, on this machine, and
-    compares the others with the rule shortest, which is the default. What is in the store is not
+    compares the others with the rule shortest, which is the default. A rule that leaves all node pairs the
+    same paths in the same order is not simulated: its difference is 0. What is in the store is not
     simulated again. The picture shows the differences; its CSV has all numbers.
 
     Args:
@@ -77,9 +86,12 @@ def ties(
     places = settings.places(remote=False)
     config = load_config(template, changed, **places)
     sweep = sweep_of_rules(config, template, changed, _loads(loads), replications, salts)
+    rules = rules_for(config, salts)
     sweep, states, store = sweeps.states_of(sweep)
+    same = rules_with_paths_of_base(states, rules)
+    needed = states_to_compute(states, rules, same)
     try:
-        compute_points(states, sweep.metric, store, grace_seconds=settings.grace_seconds, say=say)
+        compute_points(needed, sweep.metric, store, grace_seconds=settings.grace_seconds, say=say)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"Interrupted. What was simulated is in the store {store.folder}; the same command continues "
@@ -87,7 +99,7 @@ def ties(
         ) from None
     points = [state.point for state in states]
     states = point_states(points, store.read(point.key for point in points), sweep.metric)
-    rows = rows_of_rules(states, rules_for(config, salts))
+    rows = rows_of_rules(states, rules, same)
     node_pairs = ties_at(states[0])
     assert node_pairs is not None  # where other rules decide, this one was refused
     return TieStudy(node_pairs, rows, _draw(rows, sweep, Path(to)), store.folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fusion.config.config import Config, to_ini
 from fusion.config.sections import HOME
 from fusion.results.files import write_atomic
-from fusion.results.interval_text import probability_text
+from fusion.results.interval_text import probability_text, two_digits
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.log_stream import LogStream, tail
@@ -26,7 +26,7 @@ _PREFIX = "fusion.cli.bounds: "
 _LOOK_SECONDS = 0.1
 
 ALL = "no policy can be here"
-LONG_RUN = "nor one without knowledge of holding times, in the long run"
+LONG_RUN = "no policy that does not know holding times can stay here for long"
 
 _SECTIONS_OF_A_POLICY = ("routing_settings", "statistics_settings", "simulation_settings")
 _OF_A_POLICY = (
@@ -120,7 +120,9 @@ def figure_of(found: Found, runs: Sequence[RunDirectory], title: str) -> "Figure
         ),
     ]
     points = points_of_runs(runs) if runs else _systems(found)
-    return sweep_figure(points, (RUN, "erlang"), METRIC, title, regions=regions)
+    return sweep_figure(
+        points, (RUN, "erlang"), METRIC, title, regions=regions, name_single_curve=True
+    )
 
 
 def _systems(found: Found) -> list[dict[str, Any]]:
@@ -150,39 +152,45 @@ _NAMES = {
 }
 
 
-def texts(found: Found) -> list[dict[str, str]]:
-    """Return the bounds as they are shown, a row for each load."""
-    heads = {
-        "clairvoyant_bound": "any policy",
-        "long_run_bound": "long run",
-        "clairvoyant_bit_rate_bound": "bit rate",
-        "reduced_load": "reduced load ~",
-        "without_continuity": "no continuity ~",
-        "without_contiguity": "no contiguity ~",
-        "without_both": "neither ~",
-    }
+_COLUMNS = (
+    *("clairvoyant_bound", "long_run_bound", "clairvoyant_bit_rate_bound"),
+    *("reduced_load", "without_continuity", "without_contiguity", "without_both"),
+)
+"""The columns of bounds.csv that are shown."""
+_NOTHING = "-"
+
+
+def texts(found: Found, runs: Sequence[RunDirectory] = ()) -> list[dict[str, str]]:
+    """Return the bounds as they are shown, a row for each load, with the blocking of runs beside them."""
+    blocking: dict[str, dict[float, str]] = {}
+    for point in points_of_runs(runs) if runs else ():
+        text = probability_text(point["estimate"], point["ci_lower"], point["ci_upper"])
+        blocking.setdefault(str(point[RUN]), {})[float(point["erlang"])] = text
     return [
         {
             "load (E)": f"{row['erlang']:g}",
-            **{
-                head: ""
-                if math.isnan(row[name])
-                else probability_text(
-                    row[name], row.get(f"{name}_ci_lower"), row.get(f"{name}_ci_upper")
-                )
-                if f"{name}_ci_lower" in row and row[name] > 0.0
-                else f"{row[name]:.3g}"
-                for name, head in heads.items()
-                if name in row
-            },
+            **{name: at.get(row["erlang"], _NOTHING) for name, at in blocking.items()},
+            **{name: _number(row, name) for name in _COLUMNS if name in row},
         }
         for row in found.rows
     ]
 
 
+def _number(row: Mapping[str, float], name: str) -> str:
+    """Return a number of bounds.csv in the notation of probabilities."""
+    value = row[name]
+    if math.isnan(value) or (value == 0.0 and name.endswith("_bound")):
+        return _NOTHING  # as a bound 0 says nothing
+    if f"{name}_ci_lower" in row and value > 0.0:
+        return probability_text(value, row[f"{name}_ci_lower"], row[f"{name}_ci_upper"])
+    return two_digits(value)
+
+
 NOTE = (
-    "any policy: no policy blocks less, whatever it knows; long run: none that does not know holding times, "
-    "in the long run; bit rate: as the first, of bit rate; ~: approximations, which are no bounds."
+    "clairvoyant_bound: no policy blocks less, whatever it knows; long_run_bound: no policy that does not "
+    "know holding times blocks less in the long run; clairvoyant_bit_rate_bound: as the first, of bit rate; "
+    "the other columns are approximations, not bounds. -: the bound is 0 or not available, so that "
+    "nothing can be said; it does not mean that a policy can block nothing."
 )
 """What the columns of `texts` say."""
 

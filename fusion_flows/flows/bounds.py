@@ -11,6 +11,7 @@ from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict
 
 from fusion.config.config import ConfigError, load_config
+from fusion.results.interval_text import two_digits
 from fusion.scenario.inputs import read_inputs
 from fusion_flows.flows.bounding import (
     NOTE,
@@ -73,8 +74,11 @@ def fusion_bound(
         # As a state: Prefect puts words of its own before the message of an exception.
         return Failed(message=str(error), data=error)
     last = found.rows[-1]
-    headline = (
-        f"At {last['erlang']:g} Erlang no policy blocks less than {last['clairvoyant_bound']:.3g}"
+    least = last["clairvoyant_bound"]
+    headline = f"At {last['erlang']:g} Erlang " + (
+        f"no policy blocks less than {two_digits(least)}"
+        if least > 0.0
+        else "the bound is 0, so that nothing can be said"
     )
     get_run_logger().info("%s", headline)
     _publish(found, shown, network, headline)
@@ -108,7 +112,9 @@ def _publish(found: Found, shown: list[RunDirectory], network: str, headline: st
     from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
 
     own = run_id_of(UUID(str(current.id)))
-    create_table_artifact(texts(found), key=f"1-bounds-{own}", description=f"{headline}. {NOTE}")
+    create_table_artifact(
+        texts(found, shown), key=f"1-bounds-{own}", description=f"{headline}. {NOTE}"
+    )
     figure = figure_of(found, shown, network)
     told = "Blocking probability over load, above the regions where no policy can be"
     picture = Picture("bounds", f"{told}.", told, image(figure, "png", _DPI), "")

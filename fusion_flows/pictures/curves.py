@@ -55,6 +55,8 @@ def sweep_figure(
     title: str,
     paper: Paper = AS_NEEDED,
     regions: Sequence[Region] = (),
+    *,
+    name_single_curve: bool = False,
 ) -> Figure:
     """Draw a metric over load, with intervals: a curve for each combination of the other axes.
 
@@ -62,8 +64,9 @@ def sweep_figure(
     labels. Blocking is on a log axis, where an estimate of 0 is an arrow down from its bound. A point that
     has not all its replications is hollow. More than 6 curves get panels: by the network, else by what is
     no policy; more than 8 curves in a panel are coloured by the first axis alone. What cannot be drawn is
-    counted in the picture. paper: what a paper asks for. regions: where no curve can be. Raises ValueError
-    for rows of several metrics, and for two of one point.
+    counted in the picture. paper: what a paper asks for. regions: where no curve can be. name_single_curve:
+    whether a curve alone is in the legend, by the value of the first axis. Raises ValueError for rows of
+    several metrics, and for two of one point.
     """
     others = [axis for axis in axes if axis != "erlang"]
     check(rows, [*others, "erlang"], metric)
@@ -74,11 +77,13 @@ def sweep_figure(
     split = panel_axes(rows, varying, values)
     labels = [axis for axis in varying if axis not in split]
     panels = grouped(rows, split, values)
+    if name_single_curve and not varying:
+        labels = others[:1]
     curves = grouped(rows, labels, values)
     looks = looks_of(list(curves))
     hollow = {names for names, of in curves.items() if not any(row["complete"] for row in of)}
     handles = [
-        *_legend_of(looks, labels, values, hollow),
+        *_legend_of(looks, labels, values, hollow, single=name_single_curve),
         *paper.signs(),
         *region_signs(regions),
         *_signs(rows, log, max(map(len, grouped(rows, varying, values).values()))),
@@ -174,9 +179,11 @@ def _legend_of(
     labels: Sequence[str],
     values: Mapping[str, Sequence[str]],
     hollow: Collection[Names],
+    *,
+    single: bool = False,
 ) -> list[tuple[Line2D, str]]:
-    """hollow: curves without a complete point, whose markers are hollow here, too."""
-    if not labels or len(looks) < 2:
+    """hollow: curves without a complete point, whose markers are hollow here, too. single: name one alone."""
+    if not labels or len(looks) < (1 if single else 2):
         return []
     if len(looks) <= len(LOOKS) or len(labels) == 1:
         return [

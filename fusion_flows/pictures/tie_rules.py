@@ -6,6 +6,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from fusion.sweep.tie_rules import SAME_PATHS
 from fusion_flows.pictures.legend import put_legend, put_title
 from fusion_flows.pictures.rows import Row, finite, grouped, text_of, values_on
 from fusion_flows.pictures.scales import grid_of
@@ -18,7 +19,8 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
     """Draw relative differences with their intervals: filled where the interval excludes zero.
 
     rows: of `fusion.sweep.tie_rules.rows_of_rules`; those without a difference, as of the base, are left out,
-    and so are those where the base has nothing blocked. base: what the rule is called that the others are
+    and so are those where the base has nothing blocked. Rules with the paths of the base get the words and
+    no marker, as they were not simulated. base: what the rule is called that the others are
     compared with.
     """
     shown = [row for row in rows if finite(row, "relative_difference") is not None]
@@ -36,6 +38,8 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
             shift = ((len(loads) - 1) / 2 - number) * step / 72
             aside = place.transData + ScaledTranslation(0, shift, figure.dpi_scale_trans)
             for row in of_load:
+                if row.get("verdict") == SAME_PATHS:
+                    continue
                 line = rules.index(text_of(row["rule"]))
                 mean, lower, upper = _percent(row)
                 is_shown = upper > lower and (lower > 0 or upper < 0)
@@ -59,9 +63,13 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
                     markerfacecolor=look.color if is_shown else "white",
                     transform=aside,
                 )
-        place.set_yticks(range(len(rules)), rules)
+        same = {text_of(row["rule"]) for row in shown if row.get("verdict") == SAME_PATHS}
+        names_shown = [f"{rule} ({SAME_PATHS})" if rule in same else rule for rule in rules]
+        place.set_yticks(range(len(rules)), names_shown)
         place.set_ylim(max(1, len(rules)) - 0.5, -0.5)
         place.set_xlim(_limits(shown))
+        if shown and len(same) == len(rules):
+            place.set_xticks([0.0])  # nothing was measured
         place.set_xlabel(f"blocking relative to that of {base}, difference in %")
         grid_of(place)
         put_title(figure, title)

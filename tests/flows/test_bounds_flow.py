@@ -23,7 +23,8 @@ def test_bounds_are_computed_on_a_worker(worker: Prefect, tmp_path: Path) -> Non
     assert set(found) == {"bounds", "picture"}
     rows = json.loads(found["bounds"]["data"])
     assert [row["load (E)"] for row in rows] == ["140", "160", "180", "200", "220"]
-    assert {"any policy", "long run", "neither ~"} <= set(rows[0])
+    assert {"clairvoyant_bound", "long_run_bound", "without_both"} <= set(rows[0])
+    assert len(rows[0]) == 9  # the blocking of the run as well
     headline = found["picture"]["description"]
     assert re.fullmatch(r"At 220 Erlang no policy blocks less than [0-9.e-]+", headline)
     page = found["picture"]["data"]

@@ -22,8 +22,15 @@ from fusion.scenario.inputs import read_inputs
 from fusion.scenario.path_rules import path_rule
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
-from fusion.sweep.tie_rules import BASE, rules_for, sweep_of_rules
+from fusion.sweep.tie_rules import (
+    BASE,
+    rules_for,
+    rules_with_paths_of_base,
+    states_to_compute,
+    sweep_of_rules,
+)
 from fusion_flows.command import ties as command
+from fusion_flows.command.sweeps import states_of
 from fusion_flows.runs.time_expressions import ArgumentError
 
 from .test_load_search import ours
@@ -136,6 +143,65 @@ def test_what_is_there_is_not_simulated_again(found: tuple[Path, dict[str, Any],
     assert [line.split()[:2] for line in lines[1:3]] == [["180", BASE], ["180", "longest"]]
     assert sum("hash 2" in line for line in lines) == len(LOADS)
     assert f"Of {study['node_pairs']['pairs']} node pairs" in out
+
+
+RING = "a,b,100\nb,c,210\nc,d,330\nd,e,470\ne,a,590\n"
+"""A network whose pairs have two paths of different lengths each."""
+
+
+def test_without_ties_the_base_alone_is_simulated(tmp_path: Path) -> None:
+    (tmp_path / "ring.csv").write_text(f"source,destination,length\n{RING}")
+    network = ("-s", "network=ring.csv", "-s", "path_order=km", "-s", "k_paths=2")
+    code, out, told = run(tmp_path, *network, *WORDS)
+    assert code == 0, told
+    assert computed(tmp_path).total() == len(LOADS) * REPLICATIONS
+    assert f"{len(LOADS)} of {len(LOADS)} points computed" in told
+    lines = out.splitlines()
+    assert lines[0] == "No ties: the rule changes nothing here."
+    rules = list(rules_for(load_config("quick"), 3))[1:]
+    for rule in rules:
+        (of_rule, *_) = (
+            line for line in lines if line.lstrip().startswith("180 ") and f" {rule}  " in line
+        )
+        assert of_rule.split()[-3:] == ["0", "same", "paths"]
+    assert "no difference shown" not in out
+    with (tmp_path / "plots" / "ring-ties.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(LOADS) * (len(rules) + 1)
+    assert {row["difference"] for row in rows if row["rule"] != BASE} == {"0.0"}
+
+
+def test_rules_with_the_paths_of_the_base_are_those_that_decide_alike(tmp_path: Path) -> None:
+    # One pair has a tie: by km a-c over b or over d, where a-b-c comes first by nodes.
+    network = tmp_path / "square.csv"
+    network.write_text("source,destination,length\na,b,100\nb,c,200\na,d,200\nd,c,100\nb,d,999\n")
+    changes: dict[str, dict[str, Any]] = {
+        "general_settings": {"num_requests": REQUESTS},
+        "topology_settings": {"network": str(network)},
+        "routing_settings": {"path_order": "km", "k_paths": 2},
+    }
+    config = load_config("quick", changes)
+    rules = rules_for(config, 6)
+    _, states, _ = states_of(sweep_of_rules(config, "quick", changes, [5.0], 2, 6))
+    same = rules_with_paths_of_base(states, rules)
+    tables = {
+        name: candidate_paths(changed, read_inputs(changed))
+        for name, keys in rules.items()
+        for changed in [
+            load_config(
+                "quick", {**changes, "routing_settings": {**changes["routing_settings"], **keys}}
+            )
+        ]
+    }
+    equal = {
+        name
+        for name, table in tables.items()
+        if name != BASE and table.links.tolist() == tables[BASE].links.tolist()
+    }
+    assert same == equal
+    assert same
+    assert len(same) < len(rules) - 1
+    assert len(states_to_compute(states, rules, same)) == len(rules) - len(same)
 
 
 def test_an_interrupted_study_goes_on_where_it_was(tmp_path: Path) -> None:

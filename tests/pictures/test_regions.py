@@ -51,3 +51,13 @@ def test_a_region_is_all_below_its_bound_and_moves_no_limit() -> None:
         for line in place.lines
         if len(line.get_xdata()) == 3
     )  # type: ignore[arg-type]
+
+
+def test_a_curve_alone_is_named_where_this_is_asked_for() -> None:
+    rows = [{**row, "run": "KSP-FF"} for row in ROWS]
+
+    def names(**options: bool) -> list[str]:
+        figure = sweep_figure(rows, ["run", "erlang"], METRIC, "", regions=REGIONS, **options)
+        return [text.get_text() for text in figure.legends[0].get_texts()]
+
+    assert names(name_single_curve=True) == ["KSP-FF", *names()]

@@ -15,6 +15,7 @@ from fusion.scenario.inputs import read_inputs
 from fusion.simulation.bounds.bounds import Bounds
 from fusion_flows.command import cli
 from fusion_flows.command.bounds import bound
+from fusion_flows.flows import bounding
 
 CHANGES = {
     "general_settings": {
@@ -75,6 +76,14 @@ def test_the_verb_writes_what_the_bounds_are_and_draws_them(tmp_path: Path) -> N
     svg = Path("here/bounds.svg").read_text()
     assert "no policy can be here" in svg
     assert "KSP-FF" in svg
+    first, *policies = list(found.table[0])[:3]
+    assert first == "load (E)"
+    for name, folder in zip(policies, (one, other), strict=True):
+        points = (folder / "output" / "points.csv").read_text().splitlines()
+        for shown, point in zip(found.table, csv.DictReader(points), strict=True):
+            blocked = float(point["blocking_probability"])
+            assert float(shown[name]) == pytest.approx(blocked, rel=0.1)
+    assert list(found.table[0])[3:5] == ["clairvoyant_bound", "long_run_bound"]
     cuts = list(csv.DictReader(Path("here/bounds_cuts.csv").read_text().splitlines()))
     assert {row["slots"] for row in cuts if row["erlang"] == "300.0"} >= {"300"}
 
@@ -85,12 +94,30 @@ def test_the_command_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*words, *(word for each in changes for word in ("-s", each))]) == 0
     shown = capsys.readouterr()
     assert shown.out.split("\n")[0].split("  ")[0] == "load (E)"
-    assert "reduced load" not in shown.out
+    assert "reduced_load" not in shown.out
+    assert "clairvoyant_bound" in shown.out.split("\n")[0]
     assert "no policy blocks less, whatever it knows" in shown.out + shown.err
     assert Path("bounds/bounds.csv").read_text().startswith("erlang,offered_erlang,replications")
     header = Path("bounds/bounds.csv").read_text().splitlines()[0].split(",")
     assert "long_run_bound" in header
     assert "without_both" not in header
+
+
+def test_a_bound_of_zero_is_no_number_and_the_notation_is_one() -> None:
+    small, bit_rate = "clairvoyant_bound", "clairvoyant_bit_rate_bound"
+    ends = {f"{small}_ci_lower": 3.9e-4, f"{small}_ci_upper": 4.3e-4}
+    nothing = dict.fromkeys((small, *ends), 0.0)
+    rows = [
+        {"erlang": 200.0, **nothing, "long_run_bound": 0.0, bit_rate: 0.0, "without_both": 0.0},
+        {"erlang": 250.0, small: 4.1e-4, **ends, "long_run_bound": 2.82e-4, bit_rate: float("nan")}
+        | {"without_both": 0.002},
+    ]
+    texts = [list(row.values()) for row in bounding.texts(bounding.Found(rows, {}))]
+    assert texts == [
+        ["200", "-", "-", "-", "0"],
+        ["250", "4.10e-04", "2.8e-04", "-", "0.0020"],
+    ]
+    assert "nothing can be said" in bounding.NOTE
 
 
 @pytest.mark.parametrize(

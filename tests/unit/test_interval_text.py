@@ -15,6 +15,7 @@ from fusion.results.interval_text import (
     plus_minus,
     probability_text,
     probability_with_interval,
+    two_digits,
     with_interval,
 )
 
@@ -60,6 +61,11 @@ def test_a_probability_of_which_nothing_was_seen_is_its_bound():
     assert probability_text(0.0072, 0.0065, 0.0080) == "0.0072"
     assert probability_text(None, None, None) == ""
     assert probability_text(0.0, None, None) == "0"
+
+
+def test_a_number_without_an_interval_has_two_digits_in_the_same_notation():
+    texts = [two_digits(number) for number in (0.0, 2.82e-4, 0.0996, 0.1234, 5e-7)]
+    assert texts == ["0", "2.8e-04", "0.10", "0.12", "5.0e-07"]
 
 
 def test_half_an_interval_has_two_digits():
