@@ -43,58 +43,6 @@ def interval_text(
     return IntervalText(*(_rounded(n, place, largest, sign) for n in numbers))
 
 
-Interval = tuple[float | None, float | None, float | None]
-"""An estimate and the ends of its interval."""
-
-
-class DifferenceText(NamedTuple):
-    """A value, the base that it is compared with, and their difference, which is that of the two texts."""
-
-    value: str
-    base: str
-    difference: str
-
-
-def difference_text(value: Interval, base: Interval, difference: Interval) -> DifferenceText:
-    """Return three estimates as text, of which the first two differ by the third to the last digit.
-
-    All have the decimals of the one that needs most, as a paired difference is known better than its sides;
-    without any interval, four significant digits of the larger side. Where each rounded by itself would not
-    add up, the value or the difference is written one unit of the last digit off: the one with the wider
-    interval. Each by itself where one is missing.
-    """
-    a, b, c = value[0], base[0], difference[0]
-    if a is None or b is None or c is None or not all(map(math.isfinite, (a, b, c))):
-        return DifferenceText(
-            interval_text(*value).estimate,
-            interval_text(*base).estimate,
-            interval_text(*difference, signed=True).estimate,
-        )
-    widths = [_width(each) for each in (value, base, difference)]
-    known = [width for width in widths if math.isfinite(width) and width > 0.0]
-    if not known and a == b == 0.0:
-        return DifferenceText("0", "0", "0")
-    place = min(map(_last_place, known)) if known else math.floor(math.log10(max(a, b))) - 3
-    of_value, of_base, of_both = (round(number / 10.0**place) for number in (a, b, c))
-    if widths[0] > widths[2]:
-        of_value = of_base + of_both
-    else:
-        of_both = of_value - of_base
-    unit = 10.0**place
-    return DifferenceText(
-        _rounded(of_value * unit, place, abs(of_value) * unit, ""),
-        _rounded(of_base * unit, place, abs(of_base) * unit, ""),
-        _rounded(of_both * unit, place, abs(of_both) * unit, "+"),
-    )
-
-
-def _width(interval: Interval) -> float:
-    _, lower, upper = interval
-    if lower is None or upper is None or math.isnan(upper - lower):
-        return math.inf
-    return upper - lower
-
-
 def probability_text(estimate: float | None, lower: float | None, upper: float | None) -> str:
     """Return a probability as `interval_text` does, and its bound where nothing was seen: < 0.0027."""
     if estimate == 0.0 and upper and math.isfinite(upper):

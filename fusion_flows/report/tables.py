@@ -1,15 +1,11 @@
 """The tables of a report: points, node pairs, bit rates, links, phases of a failure."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fusion.config.ini import format_value
 from fusion.results.interval_text import (
-    Interval,
-    below,
     between,
-    difference_text,
     interval_text,
     probability_text,
 )
@@ -170,18 +166,19 @@ def comparison_notes(rows: Sequence[Row]) -> list[str]:
 def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
     """Return a comparison as a person reads it, the base first. row: as of `fusion.sweep.compare.compare`.
 
-    The difference is the blocking of the other value minus that of the base.
+    The difference is the blocking of the other value minus that of the base, rounded by itself to the digits
+    of its own interval. So it may be a digit off the difference of the two numbers as they are written.
     """
     others = list(row)[: list(row).index("a")]
     ends = row["ci_lower"], row["ci_upper"]
-    texts = difference_text(_of_side(row, "a"), _of_side(row, "b"), (row["difference"], *ends))
+    difference = interval_text(row["difference"], *ends, signed=True).estimate
     return {
         **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
         f"{axis} (base)": _value(row["b"]),
-        "blocking (base)": _side(row, "b", texts.base),
+        "blocking (base)": _side(row, "b"),
         axis: _value(row["a"]),
-        "blocking": _side(row, "a", texts.value),
-        "difference from base": Cell(texts.difference, row["difference"]),
+        "blocking": _side(row, "a"),
+        "difference from base": Cell(difference, row["difference"]),
         "interval": Cell(between(*ends, signed=True), row["ci_upper"]),
         "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
         "verdict": Cell(_verdict(row, axis)),
@@ -205,18 +202,10 @@ def brief_comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
     return cells
 
 
-def _of_side(row: Row, side: str) -> Interval:
-    estimate, lower, upper = (
-        row[f"{name}_{side}"] for name in ("estimate", "ci_lower", "ci_upper")
-    )
-    return estimate, lower, upper
-
-
-def _side(row: Row, side: str, text: str) -> Cell:
-    """Return the blocking of a side: its bound where nothing was blocked, else this text."""
-    value, _, upper = _of_side(row, side)
-    is_bound = value == 0.0 and upper and math.isfinite(upper)
-    return Cell(below(upper) if is_bound and upper else text, value)
+def _side(row: Row, side: str) -> Cell:
+    """Return the blocking of a side, as the table of its points has it."""
+    value, lower, upper = (row[f"{name}_{side}"] for name in ("estimate", "ci_lower", "ci_upper"))
+    return Cell(probability_text(value, lower, upper), value)
 
 
 def _verdict(row: Row, axis: str) -> str:

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fusion.config.config import ConfigError
+from fusion.results.interval_text import with_interval
 from fusion.results.outcome import Outcome
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import point_states
@@ -18,7 +21,12 @@ from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page, Table
 from fusion_flows.report.pictures import pictures_of
 from fusion_flows.report.sweep_page import sweep_page
-from fusion_flows.report.tables import BOUND, METHOD_BOUND
+from fusion_flows.report.tables import (
+    BOUND,
+    METHOD_BOUND,
+    brief_comparison_cells,
+    comparison_cells,
+)
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -225,3 +233,69 @@ def test_a_network_is_drawn_by_its_name_its_file_or_as_a_run_left_it(
         topology("bad.txt")
     with pytest.raises(ArgumentError):
         topology("0123", metric="nothing")
+
+
+def test_each_number_of_a_comparison_is_the_rounding_of_its_value() -> None:
+    """A side was written a digit off, so that the three numbers added up."""
+    random = np.random.default_rng(7)
+    for _ in range(2000):
+        a, b = random.uniform(0, 1, 2) * 10.0 ** random.integers(-6, 0)
+        # The difference is often known better than its sides.
+        half_a, half_b, half = random.uniform(0.001, 0.4, 3) * max(a, b)
+        sides = {"a": (a, a - half_a, a + half_a), "b": (b, b - half_b, b + half_b)}
+        named = {
+            f"{name}_{side}": value
+            for side, values in sides.items()
+            for name, value in zip(("estimate", "ci_lower", "ci_upper"), values, strict=True)
+        }
+        ends = {"ci_lower": a - b - half, "ci_upper": a - b + half}
+        row = {"erlang": 100.0, "a": "hops", "b": "km", **named, "difference": a - b, **ends}
+        row |= {"replications": 5, "method": "paired", "verdict": "no difference shown"}
+        whole, brief = (
+            comparison_cells(row, "path_order"),
+            brief_comparison_cells(row, "path_order"),
+        )
+        for side, name, short in (
+            ("a", "blocking", "blocking"),
+            ("b", "blocking (base)", "of km"),
+        ):
+            text = whole[name].text
+            assert text == brief[short].text == with_interval(*sides[side]).partition(" ")[0]
+            assert is_rounded(text, sides[side][0])
+        text = whole["difference from base"].text
+        assert is_rounded(text, a - b)
+        assert text == brief["difference"].text
+        assert abs(float(text) - (a - b)) <= 0.1 * half
+
+
+def is_rounded(text: str, value: float) -> bool:
+    """Return whether a text is the rounding of a value to the digits of the text."""
+    digits, _, exponent = text.partition("e")
+    decimals = len(digits.partition(".")[2])
+    unit = Decimal(10) ** (int(exponent or 0) - decimals)
+    return abs(Decimal(text) - Decimal(value)) <= unit / 2 * (1 + Decimal("1e-9"))
+
+
+def test_a_point_is_written_in_a_comparison_as_in_its_own_table() -> None:
+    """0.0066 where it was 0.00668, because the difference had been rounded to +0.0482."""
+    row = {
+        "erlang": 100.0,
+        "a": "MSCL",
+        "b": "KSP-FF",
+        "verdict": "b blocks less",
+        "estimate_a": 0.05483,
+        "ci_lower_a": 0.0542,
+        "ci_upper_a": 0.0555,
+        "estimate_b": 0.00668,
+        "ci_lower_b": 0.00649,
+        "ci_upper_b": 0.00688,
+        "difference": 0.04816,
+        "ci_lower": 0.0476,
+        "ci_upper": 0.0487,
+        "replications": 5,
+        "method": "paired",
+    }
+    cells = comparison_cells(row, "policy")
+    assert cells["blocking (base)"].text == "0.00668"
+    assert cells["blocking"].text == "0.0548"
+    assert cells["difference from base"].text == "+0.0482"
