@@ -108,7 +108,8 @@ def _unknown_verb(error: UnknownCommandError) -> str:
     typed = next(iter(error.unused_tokens or ()), "")
     alike = get_close_matches(typed, SUMMARIES, n=len(SUMMARIES), cutoff=0.7)
     parts = [verb for verb in SUMMARIES if typed and (verb.startswith(typed) or typed in verb)]
-    near = list(dict.fromkeys([*alike, *parts]))
+    swapped = [verb for verb in SUMMARIES if sorted(verb) == sorted(typed)]  # rnu for run
+    near = list(dict.fromkeys([*swapped, *alike, *parts]))
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"unknown command {show(typed)}{hint}"
 

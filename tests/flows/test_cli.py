@@ -232,6 +232,7 @@ def test_lists_of_templates_and_topologies(
     ("words", "told"),
     [
         (["rums"], "did you mean runs?"),
+        (["rnu", "quick"], "did you mean run?"),
         (["runs", "--stat", "x"], "--state"),
         (["runs", "--limit", "many"], "--limit"),
         (["runs", "--limit", "0"], "limit 0: must be 1 to 200"),
