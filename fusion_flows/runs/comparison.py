@@ -53,7 +53,7 @@ class RunComparison(NamedTuple):
 
     @property
     def headline(self) -> str:
-        """At how many loads which run blocks less: `Less blocking at 3 of 5 loads: this than that`."""
+        """At how many loads which run blocks less: `'this' blocks less than 'that' at 3 of 5 loads`."""
         found = [
             _verdict([row for row in self.rows if row["a"] == name])
             for name in dict.fromkeys(row["a"] for row in self.rows)
@@ -116,12 +116,14 @@ def compare_runs(
 def _verdict(rows: Sequence[dict[str, Any]]) -> str:
     """Return at how many loads one run blocks less than the base, and at how many more."""
     less, more = (sum(row["verdict"] == verdict for row in rows) for verdict in (A_LESS, B_LESS))
-    of_all = f"{counted(len(rows), 'load')}: {rows[0]['a']} than {rows[0]['b']}"
+    name, base = rows[0]["a"], rows[0]["b"]
+    of_all = f"of {counted(len(rows), 'load')}"
     if less and more:
-        return f"Less blocking at {less}, more at {more} of {of_all}"
+        return f"'{name}' blocks less than '{base}' at {less} {of_all} and more at {more}"
     if less or more:
-        return f"{'Less' if less else 'More'} blocking at {less or more} of {of_all}"
-    return f"No difference shown at {counted(len(rows), 'load')}: {rows[0]['a']} and {rows[0]['b']}"
+        verb = "less" if less else "more"
+        return f"'{name}' blocks {verb} than '{base}' at {less or more} {of_all}"
+    return f"No difference shown between '{name}' and '{base}' at {counted(len(rows), 'load')}"
 
 
 def points_of_runs(found: Sequence[RunDirectory]) -> list[dict[str, Any]]:

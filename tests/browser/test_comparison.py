@@ -24,7 +24,7 @@ def test_runs_are_rows_of_the_form(worker: Prefect, page: Page, tmp_path: Path) 
     run = worker.named(f"compare {', '.join(names)}")
     assert worker.finished(run)["state_type"] == "COMPLETED", worker.log(run)
     open_artifact(page, worker, run, "comparison")
-    verdict = f"Less blocking at 5 of 5 loads: {names[1]} than {names[0]}"
+    verdict = f"'{names[1]}' blocks less than '{names[0]}' at 5 of 5 loads"
     expect(page.get_by_text(verdict).first).to_be_visible()
     assert worker.run(run)["state"]["message"] == verdict
     expect(page.get_by_text("routing_settings.k_paths").first).to_be_visible()

@@ -64,7 +64,7 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     labelled = worker.submit(DEPLOYMENT, runs=[one, many], labels=labels, title="NSFNET")
     assert worker.finished(labelled)["state"]["type"] == "COMPLETED"
     found = worker.artifacts(labelled)
-    verdict = "Less blocking at 5 of 5 loads: five than shortest"
+    verdict = "'five' blocks less than 'shortest' at 5 of 5 loads"
     assert found["verdicts"]["description"] == verdict
     assert "a curve for each of shortest, five" in found["comparison"]["data"]
 

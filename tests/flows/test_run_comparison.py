@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from fusion.config.config import load_config, to_ini
+from fusion.results.comparison import A_LESS, B_LESS, NOT_SHOWN
 from fusion_flows.command import cli
 from fusion_flows.report.tables import FEW_REPLICATIONS, METHOD_BOUND
 from fusion_flows.rundir import directory as rundir
-from fusion_flows.runs.comparison import compare_runs, draw
+from fusion_flows.runs.comparison import RunComparison, compare_runs, draw
 from fusion_flows.runs.time_expressions import ArgumentError
 
 SMALL = {"num_requests": "2000", "max_iters": "4", "erlang_start": "160", "erlang_stop": "180"}
@@ -82,7 +83,9 @@ def test_runs_are_compared_load_by_load(runs: Path, capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out.splitlines()
     verdict = compare_runs("aaaa", "bbbb", base="bbbb").headline
     assert shown[:2] == [verdict, ""]
-    assert verdict.startswith(("Less blocking", "Blocking", "No "))
+    names = ("'aaaa00000001'", "'bbbb00000002'")
+    assert verdict.startswith((f"{names[0]} blocks ", "No difference shown between "))
+    assert all(name in verdict for name in names)
     assert shown[3].split() == ["routing_settings.k_paths", "5", "1"]
     assert cli.main(["diff", "aaaa", "cccc"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -301,3 +304,21 @@ def test_a_run_in_the_folder_of_runs_beside_is_hinted_at(
     for words in (["diff", "aaaa", "quick"], ["show", "aaaa"]):
         assert cli.main(words) == 2
         assert f"{runs} has aaaa00000001: set FUSION_RUNS_DIR={runs}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "text"),
+    [
+        (
+            [A_LESS, A_LESS, B_LESS, NOT_SHOWN],
+            "'B' blocks less than 'A' at 2 of 4 loads and more at 1",
+        ),
+        ([A_LESS, NOT_SHOWN], "'B' blocks less than 'A' at 1 of 2 loads"),
+        ([B_LESS], "'B' blocks more than 'A' at 1 of 1 load"),
+        ([NOT_SHOWN] * 3, "No difference shown between 'B' and 'A' at 3 loads"),
+    ],
+)
+def test_the_verdict_is_a_sentence_with_the_names_in_quotes(verdicts: list[str], text: str) -> None:
+    rows = [{"a": "B", "b": "A", "verdict": verdict} for verdict in verdicts]
+    found = RunComparison(["A", "B"], {}, rows, [], [], [])
+    assert found.headline == text
