@@ -359,22 +359,40 @@ def _of_settings(data: Mapping[Any, Any], source: str) -> list[Problem]:
         Variants,
     )  # here, as a sweep that is right does not need it
 
-    overrides, grid = data.get("overrides", {}), data.get("grid", {})
-    if not isinstance(overrides, Mapping) or not isinstance(grid, Mapping):
+    overrides = data.get("overrides", {})
+    axes = list(_axes_as_given(data))
+    if not isinstance(overrides, Mapping):
         return []
     origin = Origin(
-        _place_in(source, "overrides"),
-        {axis: _place_in(source, f"grid.{axis}") for axis in map(str, grid)},
+        _place_in(source, "overrides"), {axis: _place_in(source, place) for axis, place, _ in axes}
     )
     variants = Variants("default", overrides, origin=origin)
     of_all = variants.draft().problems
     problems = list(of_all)
-    for axis, values in grid.items():
-        if axis in HOME and axis not in _NO_AXES and isinstance(values, list):
+    for axis, _, values in axes:
+        if axis in HOME and axis not in _NO_AXES:
             for value in values[:_LOOKED_AT]:
                 of_one = variants.draft({axis: value}).problems
                 problems += [each for each in of_one if each not in of_all]
     return problems
+
+
+def _axes_as_given(data: Mapping[Any, Any]) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yield each axis with its place and its list of values, as far as a sweep has the form of one."""
+    groups = [("grid.", group) for group in _tables_in([data.get("grid")])]
+    zipped = enumerate(_tables_in(data.get("zip")), start=1)
+    groups += [(f"zip {number}, ", group) for number, group in zipped]
+    for place, group in groups:
+        for axis, values in group.items():
+            if isinstance(values, list):
+                yield str(axis), f"{place}{axis}", values
+    for point in _tables_in(data.get("points")):
+        yield from ((str(axis), f"points, {axis}", [value]) for axis, value in point.items())
+
+
+def _tables_in(given: Any) -> list[Mapping[Any, Any]]:
+    found = given[:_LOOKED_AT] if isinstance(given, list) else []
+    return [each for each in found if isinstance(each, Mapping)]
 
 
 def _is_meant(place: tuple[Any, ...], data: Any) -> bool:

@@ -20,12 +20,9 @@ def with_absolute_paths(sweep: Sweep, folder: Path) -> Sweep:
     folder: where relative ones start. One that leads to no file from there, but to one from the working
     directory, is that one, with a warning: so it was in the files of earlier versions.
     """
-    template = sweep.template
-    if template.lower().endswith(".ini") or "/" in template or "\\" in template:
-        template = _absolute("template", template, folder)
     return sweep.model_copy(
         update={
-            "template": template,
+            "template": absolute_template(sweep.template, folder),
             "overrides": {
                 section: {
                     key: absolute_value(key.strip().lower(), value, folder)
@@ -41,6 +38,16 @@ def with_absolute_paths(sweep: Sweep, folder: Path) -> Sweep:
             ],
         }
     )
+
+
+def is_template_file(template: str) -> bool:
+    """Return whether a template is the path of a file, and not a name."""
+    return template.lower().endswith(".ini") or "/" in template or "\\" in template
+
+
+def absolute_template(template: str, folder: Path) -> str:
+    """Return a template; a path made absolute, see `with_absolute_paths`."""
+    return _absolute("template", template, folder) if is_template_file(template) else template
 
 
 def _axes(axes: dict[str, Values], folder: Path) -> dict[str, Values]:

@@ -15,11 +15,16 @@ from fusion.config.nested_text import parse_nested
 from fusion.config.problems import brief, nearest, show
 from fusion.config.sections import HOME
 from fusion.config.shipped import SWEEPS, sweep_names
-from fusion.config.templates import template_names
+from fusion.config.templates import find_template, template_names
 from fusion.config.text_files import read_text
 from fusion.config.variants import Origin, Variants
 from fusion.sweep.definition import Sweep, make_sweep
-from fusion.sweep.relative_paths import absolute_value, with_absolute_paths
+from fusion.sweep.relative_paths import (
+    absolute_template,
+    absolute_value,
+    is_template_file,
+    with_absolute_paths,
+)
 from fusion.sweep.study import PREFIX, study_sweep
 
 _MAX_BYTES = 16 << 20  # 100,000 points, written out
@@ -72,7 +77,7 @@ def read_sweep(path: Path | str) -> Sweep:
         missing = dict.fromkeys(_missing_files(data, path))
         told = {(each.key, brief(each.value)) for each in error.problems}
         more = [each for each in missing if (each.key, each.value) not in told]
-        raise ConfigError([*error.problems, *more]) from None
+        raise ConfigError([*error.problems, *_missing_template(data, path), *more]) from None
     return with_absolute_paths(sweep, path.parent)
 
 
@@ -85,6 +90,18 @@ def _is_empty(data: object) -> bool:
 
 def _refuse(path: Path, message: str) -> ConfigError:
     return ConfigError([Problem("", "sweep", told_path(str(path)), message, "")])
+
+
+def _missing_template(data: object, path: Path) -> list[Problem]:
+    """Return what is wrong with the path of the template; a name may be of a folder that is known later."""
+    template = data.get("template") if isinstance(data, Mapping) else None
+    if not isinstance(template, str) or not is_template_file(template):
+        return []
+    try:
+        find_template(absolute_template(template, path.parent), None, None)
+    except ConfigError as error:
+        return [each._replace(source=str(path)) for each in error.problems]
+    return []
 
 
 def _missing_files(data: object, path: Path) -> Iterator[Problem]:

@@ -501,3 +501,30 @@ def test_a_sweep_on_one_network_that_is_not_its_templates_is_called_by_it(
     sweep = make_sweep({"template": "quick", **data}, "t")
     assert sweep_subject(sweep) == subject
     assert sweep_name(sweep) == f"{subject} over {' x '.join(sweep.axes)}"
+
+
+def test_an_invalid_axis_hides_no_value_of_a_group_or_a_point_and_no_missing_template(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "s.toml"
+    steps = "{start = 500, stop = 400, step = -20}"
+    fit = 'allocation_method = ["first_fit", "MSCL"]'
+    file.write_text(
+        f'template = "stduy.ini"\n[grid]\nerlang = {steps}\n[[zip]]\n{fit}\nk_paths = [1, 5]\n'
+        '[[points]]\npath_choice = "al"\n'
+    )
+    (tmp_path / "study.ini").write_text("[general_settings]\n")
+    with pytest.raises(ConfigError) as error:
+        read_sweep(file)
+    message = str(error.value)
+    for told in (
+        "must be above 0",
+        "allocation_method = MSCL",
+        f"(from zip 1, allocation_method, {file})",
+        "path_choice = al:",
+        f"(from points, path_choice, {file})",
+        "stduy.ini",
+        "study.ini",
+    ):
+        assert told in message, message
+    assert len(error.value.problems) == 4
