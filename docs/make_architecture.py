@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("fusion", "fusion_flows")
+DATA = ROOT / "fusion" / "shipped"
+"""Without modules: a policy there is an input file."""
 TARGET = Path(__file__).with_name("modules.md")
 DESIGN = ROOT / "DESIGN.md"
 BEGIN, END = "<!-- subpackages: begin -->\n", "<!-- subpackages: end -->\n"
@@ -45,7 +47,8 @@ class Module(NamedTuple):
 def modules(package: str) -> tuple[Module, ...]:
     """Return the files of a package, by name."""
     folder = ROOT / package
-    names = {_name(path): path for path in sorted(folder.rglob("*.py"))}
+    files = (path for path in sorted(folder.rglob("*.py")) if DATA not in path.parents)
+    names = {_name(path): path for path in files}
     found = []
     for name, path in names.items():
         tree = ast.parse(path.read_text(encoding="utf-8"))

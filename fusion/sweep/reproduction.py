@@ -87,7 +87,8 @@ class Plan:
         """By the number of the published value; values of one setting share a point."""
         for reason in study.reasons:  # a mistake in them is reported before anything is computed
             for case, changes in product(study.cases, reason.settings):
-                self._config({**study.cases[case], **changes}, case)
+                if reason.concerns(case):
+                    self._config({**study.cases[case], **changes}, case)
 
     def reason_points(self, number: int, reason: Reason) -> list[Point]:
         """Return the points of a reason for the value with this number."""

@@ -5,7 +5,7 @@ A study is a folder with
     study.toml   title, sources, template, settings, cases, reasons (`Study` has the fields)
     points.csv   a row for each published value (`COLUMNS`)
 
-and whatever files its settings name: a network, a traffic matrix. Nothing of a study is code.
+and whatever files its settings name: a network, a traffic matrix, a policy.
 """
 
 from __future__ import annotations
@@ -65,6 +65,12 @@ class Reason(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9 -]*$")]
     text: Text
     settings: Annotated[list[Assignment], Field(min_length=1)]
+    cases: list[Text] = []
+    """Where it is tried; empty: in all cases."""
+
+    def concerns(self, case: str) -> bool:
+        """Return whether it is tried in a case."""
+        return not self.cases or case in self.cases
 
 
 class PublishedPoint(NamedTuple):
@@ -219,6 +225,18 @@ def _faults(study: Study, path: Path) -> Iterator[Problem]:
         if case.keys() != first.keys():
             message = f"must have the keys of the first case: {', '.join(first) or 'none'}"
             yield Problem("", f"cases.{name}", ", ".join(case), message, str(path))
+    for reason in study.reasons:
+        yield from (
+            Problem(
+                "",
+                f"reasons, {reason.name}, cases",
+                case,
+                f"must be one of {', '.join(study.cases)}{nearest(case, study.cases)}",
+                str(path),
+            )
+            for case in reason.cases
+            if case not in study.cases
+        )
     names = [reason.name for reason in study.reasons]
     yield from (
         Problem("", "reasons", name, "is there twice", str(path))

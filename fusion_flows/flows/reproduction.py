@@ -46,10 +46,12 @@ def reproduce_studies(
             (place, number): reasons[turn]
             for place, plan in enumerate(plans)
             for number, row in enumerate(rows[place])
-            if row.verdict == OUTSIDE and len(reasons := plan.named.study.reasons) > turn
+            if row.verdict == OUTSIDE
+            and len(reasons := plan.named.study.reasons) > turn
+            and reasons[turn].concerns(row.case)
         }
         if not tried:
-            break
+            continue
         say(f"{counted(len(tried), 'value')} outside: the settings of a reason follow")
         points_of = {
             (place, number): plans[place].reason_points(number, reason)

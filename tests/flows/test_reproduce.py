@@ -58,30 +58,39 @@ def test_a_study_is_simulated_once(place: Path, capsys: pytest.CaptureFixture[st
     assert Store(place / "store").files() == files
 
 
-@pytest.mark.parametrize(("reason", "code"), [("", 1), ("seed", 0)])
+@pytest.mark.parametrize(
+    ("reasons", "code"), [([], 1), (["all"], 0), (["other"], 1), (["other", "all"], 0)]
+)
 def test_a_value_outside_is_told_by_the_exit_code(
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    reason: str,
+    reasons: list[str],
     code: int,
 ) -> None:
     folder = place / "studies" / "wrong"
     shutil.copytree(shipped.STUDIES / NAME, folder)
     text = (folder / "points.csv").read_text(encoding="utf-8")
+    text += text.splitlines()[1].replace("slices", "other") + "\n"
     (folder / "points.csv").write_text(text.replace("0.2292,0.031258", "0.29,0.01"))
-    if reason:
-        with (folder / "study.toml").open("a", encoding="utf-8") as file:
-            file.write(
-                '\n[[reasons]]\nname = "slots"\ntext = "Fewer slots"\nsettings = [{c_band = 110}]\n'
-            )
+    with (folder / "study.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[cases.other]\nguard_slots = 1\n")
+        for reason in reasons:
+            file.write(f'[[reasons]]\nname = "{reason}"\ntext = "Fewer slots"\n')
+            file.write("settings = [{c_band = 110}]\n")
+            if reason == "other":
+                file.write('cases = ["other"]\n')
     monkeypatch.setattr(shipped, "STUDIES", place / "studies")
     monkeypatch.setattr(study, "STUDIES", place / "studies")
     assert cli.main(["reproduce", "--all"]) == code
-    verdicts = [row["verdict"] for row in _rows(place / "reproduced" / "values.csv")]
-    assert verdicts == ["inside", "explained" if reason else "outside"]
+    rows = _rows(place / "reproduced" / "values.csv")
+    tried = "all" if "all" in reasons else ""
+    assert [row["verdict"] for row in rows] == [
+        *("inside", "explained" if tried else "outside", "inside"),
+    ]
+    assert [row["reason"] for row in rows] == ["", tried, ""]
     out = capsys.readouterr()
-    assert ("1 value outside: the settings of a reason follow" in out.err) is bool(reason)
+    assert out.err.count("1 value outside: the settings of a reason follow") == bool(tried)
 
 
 def test_what_cannot_be_reproduced_is_refused(

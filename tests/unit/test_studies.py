@@ -171,6 +171,7 @@ def test_percent_and_digits(make: Callable[..., NamedStudy]) -> None:
             "seeed.*not a key.*seed",
         ),
         (TOML + TOML[TOML.index("[[reasons]]") :], CSV, "ties.*twice"),
+        (TOML + 'cases = ["fist"]\n', CSV, "ties, cases = fist.*one of first, last.*first"),
         (TOML.replace("[cases.last]", "[cases.last"), CSV, "not valid TOML: line"),
         (TOML, CSV.replace("published,std", "value,std"), "columns must be source,case"),
         (TOML, CSV.replace("first,50", "frist,50"), "case = frist.*one of first, last.*first"),
@@ -203,6 +204,13 @@ def test_settings_are_checked_before_anything_is_computed(make: Callable[..., Na
     named = make(TOML.replace('"toy_network"', '"nowhere.json"'))
     with pytest.raises(ConfigError, match="network"):
         Plan(named)
+
+
+def test_a_reason_may_concern_some_cases_alone(make: Callable[..., NamedStudy]) -> None:
+    (reason,) = make().study.reasons
+    assert [reason.concerns(case) for case in ("first", "last")] == [True, True]
+    (reason,) = make(TOML + 'cases = ["first"]\n').study.reasons
+    assert [reason.concerns(case) for case in ("first", "last")] == [True, False]
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones() -> None:
