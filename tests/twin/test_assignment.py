@@ -140,25 +140,47 @@ def nsfnet() -> Scenario:
     return make_scenario(config, read_inputs(config))
 
 
-@pytest.mark.parametrize("choice", ["in_order", "all"])
-@pytest.mark.parametrize(
-    ("method", "routes", "all_widths"), METHODS[:-2]
-)  # the others take minutes
-def test_same_decisions_on_nsfnet(
-    nsfnet: Scenario, method: str, routes: int, all_widths: bool, choice: str, twin_requests: int
+def assert_same_decisions(
+    scenario: Scenario,
+    method: str,
+    routes: int,
+    all_widths: bool,
+    choice: str,
+    load: float,
+    count: int,
 ) -> None:
-    """From an empty network to dozens of blocked requests, at 1,500 Erlang."""
-    network, load = nsfnet.network, 1500.0
-    requests = first_requests(nsfnet.traffic, load, seed=1, replication=0, count=twin_requests)
+    network, mean = scenario.network, scenario.traffic.mean_holding_time
+    requests = first_requests(scenario.traffic, load, seed=1, replication=0, count=count)
     assignment, assignments = both(network, method, routes, all_widths, 3)
-    cuts = [0, twin_requests // 3, twin_requests]
-    mean = nsfnet.traffic.mean_holding_time
+    cuts = [0, count // 3, count]
     served = serve_assigned(network, assignment, choice, requests, load, mean, 1000, cuts)
     twin = Twin(network, method, choice, 1000, assignments)
     twin.serve(requests)
     assert served.decision.tolist() == [list(decision) for decision in twin.decisions]
     assert_same_tally(network, twin, served.tally)
     assert served.tally.blocked_by_pair.sum() > 10
+
+
+ON_NSFNET = [*METHODS, ("mscl", 1, True)]
+
+
+@pytest.mark.parametrize("choice", ["in_order", "all"])
+@pytest.mark.parametrize(("method", "routes", "all_widths"), ON_NSFNET)
+def test_same_decisions_on_nsfnet(
+    nsfnet: Scenario, method: str, routes: int, all_widths: bool, choice: str
+) -> None:
+    """From an empty network to dozens of blocked requests."""
+    assert_same_decisions(nsfnet, method, routes, all_widths, choice, 1500.0, 400)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choice", ["in_order", "all"])
+@pytest.mark.parametrize(("method", "routes", "all_widths"), ON_NSFNET)
+def test_same_decisions_for_long(
+    nsfnet: Scenario, method: str, routes: int, all_widths: bool, choice: str
+) -> None:
+    """Most of the time in a steady state in which some per cent are blocked."""
+    assert_same_decisions(nsfnet, method, routes, all_widths, choice, 250.0, 20_000)
 
 
 @pytest.mark.parametrize(
@@ -206,9 +228,3 @@ def test_same_decisions_with_slices_and_grooming(method: str, choice: str) -> No
     assert decision.tolist() == [list(each) for each in twin.decisions]
     assert (decision[:, 0] == -1).sum() > 10
     assert twin.sliced > 0
-
-
-@pytest.fixture(scope="module")
-def twin_requests() -> int:
-    """Requests that the twin of a method serves, which takes it up to 20 ms each."""
-    return 400
