@@ -110,6 +110,8 @@ def is_path(key: str, value: object) -> bool:
     text = str(value).strip()
     if text.lower() in ("", "none"):
         return False
+    if key == "policy":
+        return ":" in text  # file:function; a name alone is refused as it was written
     return key != "network" or any(mark in text for mark in "/\\.")
 
 

@@ -9,7 +9,13 @@ _RATE = (
     "erlang_step, and holding_time, of general_settings"
 )
 _SLOTS = "the slots of each band are c_band, l_band and so on, of spectrum_settings"
+_POLICIES = {
+    "ksp_ff": "KSP-FF is path_choice = in_order with allocation_method = first_fit",
+    "ff_ksp": "FF-KSP is path_choice = all with allocation_method = first_fit",
+}
 _BY_NAME = {
+    **_POLICIES,
+    **{name.replace("_", ""): told for name, told in _POLICIES.items()},
     **dict.fromkeys(("load", "loads", "erlang", "offered_load", "traffic_load"), _LOADS),
     **dict.fromkeys(("arrival_rate", "arrival_rates", "lambda", "interarrival_time"), _RATE),
     **dict.fromkeys(("slots", "num_slots", "number_of_slots", "spectrum_slots"), _SLOTS),

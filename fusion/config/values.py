@@ -103,7 +103,10 @@ def _integer_or_auto(value: object) -> int | str:
 def _policy(value: object) -> str:
     text = _optional_text(value)
     if text and not _POLICY.fullmatch(text):
-        raise told("must be a Python file and a function in it, such as my_policy.py:choose")
+        raise told(
+            "must be a Python file and a function in it, such as my_policy.py:choose; a built-in policy is "
+            "chosen by path_choice and allocation_method"
+        )
     return text
 
 

@@ -78,6 +78,13 @@ def read_link_lines(text: str, length_key: str = "") -> ListedNetwork:
         if header is None and len(fields) == 2:
             network = network._replace(has_column_names=True)
         ends = (fields[columns.get("source", 0)], fields[columns.get("destination", 1)])
+        if not all(end.strip() for end in ends):
+            empty = [
+                name for name, end in zip(("first", "second"), ends, strict=True) if not end.strip()
+            ]
+            nodes = f"the {empty[0]} node is" if len(empty) == 1 else "both nodes are"
+            network.problems.append(f"line {line.number}: {nodes} empty")
+            continue
         for node in ends:
             if node not in network.nodes:
                 add_node(network, f"line {line.number}", node, {})

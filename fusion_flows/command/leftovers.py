@@ -31,11 +31,11 @@ from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import removal as run_removal
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
-from fusion_flows.rundir.file_state import is_complete
+from fusion_flows.rundir.file_state import file_state, is_complete, recorded_name
 from fusion_flows.rundir.removal import allocated
 from fusion_flows.runs import listing
 from fusion_flows.runs.lookup import RunError, by_directory, last_uses
-from fusion_flows.runs.time_expressions import in_words, moment
+from fusion_flows.runs.time_expressions import ArgumentError, in_words, moment
 from fusion_flows.server import address as server_address
 from fusion_flows.server import known_folders
 from fusion_flows.server.address import ServerAwayError, connect
@@ -88,7 +88,7 @@ class Cleaned(NamedTuple):
     problems: list[str]
 
 
-def find_leftovers(older_than: str | datetime = "1w") -> Found:
+def find_leftovers(older_than: str | datetime = "1w", *, without_server: bool = False) -> Found:
     """Return what may be removed; nothing is.
 
     Runs that were cancelled, failed or crashed, if no run shares their files; compiled code of other
@@ -97,9 +97,11 @@ def find_leftovers(older_than: str | datetime = "1w") -> Found:
 
     Args:
         older_than: What was changed or used since then is kept: 2w or 36h ago, or a date.
+        without_server: Decide by the files alone which runs may go, as no server has runs that wait to
+            continue one.
 
     Raises:
-        ArgumentError: An invalid time.
+        ArgumentError: An invalid time, or a server answers that `without_server` would not ask.
         RunDirectoryError: The folder of runs cannot be read.
         NoServerError: The server refuses.
     """
@@ -112,7 +114,9 @@ def find_leftovers(older_than: str | datetime = "1w") -> Found:
         if isinstance(older_than, str)
         else f"since {older_than:%Y-%m-%d %H:%M}"
     )
-    runs = _runs(runs_dir, before, since, kept)
+    if without_server:
+        _refuse_if_a_server_answers()
+    runs = (_runs_by_files if without_server else _runs)(runs_dir, before, since, kept)
     gone = {one.path for one in runs}
     folders = list(dict.fromkeys([runs_dir, *known_folders.known(known_folders.RUNS)]))
     return Found(
@@ -127,12 +131,19 @@ def find_leftovers(older_than: str | datetime = "1w") -> Found:
     )
 
 
-def remove_leftovers(leftovers: Sequence[Leftover], older_than: str | datetime = "1w") -> Cleaned:
+def remove_leftovers(
+    leftovers: Sequence[Leftover],
+    older_than: str | datetime = "1w",
+    *,
+    without_server: bool = False,
+) -> Cleaned:
     """Remove what `find_leftovers` has returned, except what is in use by now.
 
     Raises as `find_leftovers`.
     """
-    still = {(one.kind, one.path): one for one in find_leftovers(older_than).leftovers}
+    now_found = find_leftovers(older_than, without_server=without_server).leftovers
+    still = {(one.kind, one.path): one for one in now_found}
+    remove = {**_REMOVE, "run": _delete_files} if without_server else _REMOVE
     removed: list[Leftover] = []
     problems: list[str] = []
     for one in leftovers:
@@ -141,7 +152,7 @@ def remove_leftovers(leftovers: Sequence[Leftover], older_than: str | datetime =
             problems.append(f"{one.path} is in use now, or gone, and is left alone")
             continue
         try:
-            _REMOVE[one.kind](now)
+            remove[one.kind](now)
         except (OSError, RunError, RunDirectoryError) as error:
             problems.append(f"{one.path} is not removed: {error}")
         else:
@@ -165,8 +176,9 @@ def _runs(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list
     except ServerAwayError as error:
         if unfinished := sum(not is_complete(run) for run in here):
             kept.append(
-                f"{counted(unfinished, 'run')} in {runs_dir}: whether a later run needs their files, only "
-                f"the server knows, and {error}"
+                f"{counted(unfinished, 'run')} without all results in {runs_dir}, as another run may wait to "
+                f"continue {agreeing(unfinished, 'it', 'them')}, and {error}. If you work without a server, "
+                "add --without-server"
             )
         return []
     sharing = by_directory(runs_dir, flow_runs)
@@ -203,6 +215,51 @@ def _runs(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list
     waiting = [json.dumps(one.parameters, default=str) for one in flow_runs if not _is_over(one)]
     for path, named in _named_by_others(list(found), here, waiting):
         kept.append(f"{path}: {named} names a file in it")
+        del found[path]
+    return sorted(found.values(), key=lambda one: one.changed)
+
+
+def _refuse_if_a_server_answers() -> None:
+    with suppress(ServerAwayError), connect():
+        raise ArgumentError("--without-server: a Prefect server answers; leave this option out")
+
+
+def _runs_by_files(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list[Leftover]:
+    """Return the runs that have ended without all results, by their files, and that no other run names.
+
+    One that is suspended is to go on, and stays. The arguments are those of `_runs`.
+    """
+    here = rundir.list_runs(runs_dir)
+    found: dict[Path, Leftover] = {}
+    young: list[str] = []
+    for run in here:
+        state = file_state(run)
+        if not state.over or is_complete(run):
+            continue
+        try:
+            files = [status for _, status in rundir.walk(run)]
+        except RunDirectoryError:  # deleted meanwhile
+            continue
+        changed = _latest(files)
+        if changed is None:
+            continue
+        name = recorded_name(run)
+        what = f"{state.name}: {name}" if name else state.name
+        size = sum(map(allocated, files))
+        if changed >= before:
+            young.append(f"{run.run_id} {what}")
+        else:
+            names = frozenset({run.run_id})
+            found[run.path] = Leftover("run", run.path, size, changed, what, names)
+    if young:
+        named = "; ".join(young[:_NAMED])
+        more = f"; and {len(young) - _NAMED} more" if len(young) > _NAMED else ""
+        kept.append(
+            f"{counted(len(young), 'unsuccessful run')} in use {since} (--older-than changes that): "
+            f"{named}{more}"
+        )
+    for path, by in _named_by_others(list(found), here, ()):
+        kept.append(f"{path}: {by} names a file in it")
         del found[path]
     return sorted(found.values(), key=lambda one: one.changed)
 
@@ -304,6 +361,10 @@ def _frozen(run: RunDirectory) -> str:
 
 def _delete_run(one: Leftover) -> None:
     listing.delete(*sorted(one.names))
+
+
+def _delete_files(one: Leftover) -> None:
+    run_removal.delete(RunDirectory(one.path))
 
 
 # --- files ---------------------------------------------------------------------------------------

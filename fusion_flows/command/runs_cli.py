@@ -367,6 +367,7 @@ def _delete(
 def _clean(
     *,
     older_than: str = "1w",
+    without_server: bool = False,
     dry_run: bool = False,
     yes: Annotated[bool, Parameter(alias="-y")] = False,
     json: Json = False,
@@ -384,11 +385,13 @@ def _clean(
     Args:
         older_than: Keep what was changed or used since then: an age such as 2w or 36h, or a date; 0s keeps
             nothing for its age; default: 1w, a week.
+        without_server: Go by the files alone, where you work without a Prefect server: its list, if there is
+            one, still shows the runs that are removed.
         dry_run: Show what would be removed, without removing anything.
         yes: Do not ask for confirmation.
         json: Print JSON instead of text.
     """
-    leftovers, kept = find_leftovers(older_than)
+    leftovers, kept = find_leftovers(older_than, without_server=without_server)
     if not json:
         _print_leftovers(leftovers, kept)
     if dry_run or not leftovers:
@@ -398,7 +401,7 @@ def _clean(
     if not yes and not _confirmed("Remove all of this?", "removes without asking"):
         print_note("Nothing is removed.")
         return FAILED
-    removed, problems = remove_leftovers(leftovers, older_than)
+    removed, problems = remove_leftovers(leftovers, older_than, without_server=without_server)
     if json:
         said = {"removed": [_plain(one) for one in removed], "problems": problems, "kept": kept}
         print_json(said)

@@ -16,7 +16,9 @@ import pytest
 from fusion.sweep.definition import Sweep
 from fusion.sweep.points import sweep_points
 from fusion.sweep.store import Store
+from fusion_flows.command.leftovers import find_leftovers, remove_leftovers
 from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import run_id_of
 
 from .prefect_server import Prefect, wait_for
@@ -217,10 +219,59 @@ def test_without_a_server_no_run_is_touched(no_server: dict[str, str], tmp_path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "Left alone: 1 run in" in done.stderr
+    assert "Left alone: 1 run without all results in" in done.stderr
     assert "no Prefect server is running" in done.stderr
+    assert "If you work without a server, add --without-server" in done.stderr
     assert run.config.is_file()
     assert not (run.output / ".points.csv.tmp").exists()
+
+
+def test_by_files_alone_what_has_ended_goes_and_what_is_needed_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    def made(digit: str, config: str = "[general_settings]\n", **record: object) -> Any:
+        run = rundir.create(tmp_path / "runs", digit * 12, config)
+        if record:
+            run.provenance.write_text(json.dumps(record))
+        age(run.path)
+        return run
+
+    killed = made("1")
+    failed = made("2", exit_code=1, exit_reason="an error")
+    complete = made("3", exit_code=0)
+    lender = made("4")
+    borrower = made("5", f"network = {lender.path}/ring.csv\n", exit_code=0)
+    suspended = made("6")
+    suspended.flow_run.write_text(
+        json.dumps({"state": "Suspended", "ended": "2026-01-02T00:00:00+00:00"})
+    )
+    age(suspended.path)
+    running = made("7")
+    young = made("8")
+    os.utime(young.config)
+    with run_lock.hold(running):
+        found = find_leftovers(without_server=True)
+        gone = [one for one in found.leftovers if one.kind == "run"]
+        assert {one.path for one in gone} == {killed.path, failed.path}
+        assert any(young.run_id in one and "--older-than" in one for one in found.kept)
+        assert any(f"{lender.path}: run {borrower.run_id} names" in one for one in found.kept)
+        cleaned = remove_leftovers(gone, without_server=True)
+    assert (cleaned.problems, len(cleaned.removed)) == ([], 2)
+    there = {one.name for one in (tmp_path / "runs").iterdir()}
+    kept = (complete, lender, borrower, suspended, running, young)
+    assert there == {one.run_id for one in kept}
+
+
+def test_by_files_alone_is_refused_where_a_server_answers(server: Prefect, tmp_path: Path) -> None:
+    refused = Clean(server, tmp_path)("--without-server")
+    assert refused.returncode == 2
+    assert "--without-server: a Prefect server answers" in refused.stderr
 
 
 @pytest.mark.parametrize("time_ago", ["soon", "5 parsecs"])

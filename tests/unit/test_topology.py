@@ -173,7 +173,7 @@ def test_ids_may_have_blanks_where_tabs_divide(tmp_path: Path) -> None:
         ("a b far", ["line 1", "far"]),
         ("a b", ["line 1", "a b", "source, destination, length"]),
         ("a b 1 2", ["line 1", "a b 1 2"]),
-        ("a\t\t1", ["line 1", "id"]),
+        ("a\t\t1", ["line 1: the second node is empty"]),
         ("", ["0 nodes", "at least 2"]),
         ("# nothing\n", ["0 nodes"]),
         ("a,b,1\n" + '"' + "x" * 200_000, ["line 2"]),
@@ -184,6 +184,15 @@ def test_bad_lines(tmp_path: Path, text: str, words: list[str]) -> None:
     problems = problems_of(file)
     assert all(str(file) not in problem and len(problem) < 600 for problem in problems)
     assert any(all(word in problem for word in words) for problem in problems), problems
+
+
+def test_an_empty_node_is_told_once(tmp_path: Path) -> None:
+    text = "source,destination,length\na,b,1\nb,c,2\n,c,1\nb,,1\n,,1\n"
+    assert problems_of(write(tmp_path, "bad.csv", text)) == [
+        "line 4: the first node is empty",
+        "line 5: the second node is empty",
+        "line 6: both nodes are empty",
+    ]
 
 
 def test_a_text_without_any_link_is_told_by_its_first_line(tmp_path: Path) -> None:

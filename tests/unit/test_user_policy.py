@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fusion.config.config import Config, ConfigError, load_config
+from fusion.config.other_names import meant_key
 from fusion.scenario.content import content_key
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.scenario.policy.file import PolicyFileError, checked
@@ -33,6 +34,21 @@ GSNR: dict[str, Any] = {
     "traffic_settings": {"bit_rates": "distribution"},
     "snr_settings": {"snr_type": "gsnr"},
 }
+
+
+def test_the_name_of_a_built_in_policy_is_shown_as_written_with_a_hint(tmp_path: Path) -> None:
+    file = tmp_path / "mine.ini"
+    file.write_text("[routing_settings]\npolicy = KSP-FF\n")
+    with pytest.raises(ConfigError) as error:
+        load_config(str(file))
+    (problem,) = error.value.problems
+    assert problem.value == "KSP-FF"
+    assert problem.message.endswith(
+        "a built-in policy is chosen by path_choice and allocation_method"
+    )
+    for name in ("KSP-FF", "kspff", "ksp_ff"):
+        assert "path_choice = in_order with allocation_method = first_fit" in meant_key(name)
+    assert "path_choice = all with" in meant_key("FF-KSP")
 
 
 def config_of(policy: Path | str, function: str = "choose", **keys: Any) -> Config:
