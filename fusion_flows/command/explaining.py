@@ -55,8 +55,9 @@ def _named(text: str) -> list[str]:
     if key in HOME:
         raise ArgumentError(f"{show(text)}: {key} is a key of {HOME[key]}")
     there = meant_key(key, list(HOME), list(SECTIONS)) or _mentioned(key)
+    then = "" if there.endswith("?") else ";"
     raise ArgumentError(
-        f"there is no key or section {show(text)}{there}; `fusion explain` lists all keys"
+        f"there is no key or section {show(text)}{there}{then} `fusion explain` lists all keys"
     )
 
 

@@ -436,9 +436,15 @@ def _tie_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         between(*ends),
         interval_text(row["difference"], *between_rules, signed=True).estimate,
         between(*between_rules, signed=True),
-        "" if relative is None else f"{100 * relative:+.1f} %",
+        "" if relative is None else _percent(relative),
         verdicts.get(row["verdict"], row["verdict"] or "(base)"),
     )
+
+
+def _percent(relative: float) -> str:
+    """Return a relative difference; zero has no sign."""
+    text = f"{100 * relative:+.1f}"
+    return f"{text.lstrip('+-') if float(text) == 0.0 else text} %"
 
 
 @text_of(sweeps.plot)

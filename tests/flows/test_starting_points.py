@@ -176,6 +176,8 @@ def test_every_key_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         ("grooming", "did you mean 'is_grooming_enabled'"),
         ("crosstalk", "these mention it: snr_type, requested_xt"),
         ("nonsense", "`fusion explain` lists all keys"),
+        ("k_pahts", "did you mean 'k_paths'? `fusion explain` lists all keys"),
+        ("FF-KSP", "path_choice = all with allocation_method = first_fit; `fusion explain`"),
     ],
 )
 def test_what_is_no_key_is_told(word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ from fusion.sweep.tie_rules import (
     states_to_compute,
     sweep_of_rules,
 )
+from fusion_flows.command import sweep_cli
 from fusion_flows.command import ties as command
 from fusion_flows.command.sweeps import states_of
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -202,6 +203,11 @@ def test_rules_with_the_paths_of_the_base_are_those_that_decide_alike(tmp_path: 
     assert same
     assert len(same) < len(rules) - 1
     assert len(states_to_compute(states, rules, same)) == len(rules) - len(same)
+
+
+def test_a_relative_difference_of_zero_has_no_sign() -> None:
+    texts = [sweep_cli._percent(share) for share in (4e-4, -4e-4, 0.0, 0.123, -0.02)]
+    assert texts == ["0.0 %", "0.0 %", "0.0 %", "+12.3 %", "-2.0 %"]
 
 
 def test_an_interrupted_study_goes_on_where_it_was(tmp_path: Path) -> None:
