@@ -187,7 +187,11 @@ def test_what_is_no_key_is_told(word: str, said: str, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("plots", ["plot"]), ("re", ["rerun", "report", "resume", "compare"]), ("xyzzy", [])],
+    [
+        ("plots", ["plot"]),
+        ("re", ["rerun", "report", "resume", "compare", "reproduce"]),
+        ("xyzzy", []),
+    ],
 )
 def test_an_unknown_verb_has_all_near_ones(
     word: str, near: list[str], capsys: pytest.CaptureFixture[str]
