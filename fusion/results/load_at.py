@@ -29,6 +29,9 @@ BELOW = "below all loads"
 ABOVE = "above all loads"
 
 
+UNSEEN = "below all loads with blocking"
+
+
 NO_REPLICATIONS = "no replications"
 
 
@@ -36,8 +39,9 @@ class LoadAt(NamedTuple):
     """The load in Erlang at which blocking is `target`, with its two-sided interval.
 
     status: "inside"; "below all loads" or "above all loads", where load is NaN and the interval open to that
-    side (0 or inf); "no replications". A limit is 0 or inf wherever the loads do not bound it, and both are
-    NaN where a load has one replication, which has no spread.
+    side (0 or inf); "below all loads with blocking", where load is NaN and the interval is what the bounds
+    of the loads without blocking leave; "no replications". A limit is 0 or inf wherever the loads do not
+    bound it, and both are NaN where a load has one replication, which has no spread.
     """
 
     load: float
@@ -75,8 +79,7 @@ def load_at(
     intervals of the loads would be up to 1.4 times too wide.
 
     Loads where nothing is blocked give upper bounds: the interval reaches down to where a line through the
-    bounds meets the target, and up to the first load with more. Between these two the estimate takes half a
-    blocked request for none.
+    bounds meets the target, and up to the first load with more. Between these two there is no estimate.
     """
     check_probability("target", target)
     if not len(loads) == len(blocked) == len(offered):
@@ -101,9 +104,7 @@ def load_at(
     if goal > curve.y[-1]:
         load, status = math.nan, ABOVE
     elif goal < curve.y[0]:
-        load, status = bounds.root(goal, first, float(curve.y[0])), INSIDE
-        if not none:
-            load, status = math.nan, BELOW
+        load, status = math.nan, UNSEEN if none else BELOW
     if any(level.spread_unknown for level in some):
         return LoadAt(load, math.nan, math.nan, target, status)
     lower, upper = curve.limits(goal)
@@ -174,17 +175,6 @@ class _Bounds:
         self._upper = np.array(
             [min(probit(upper_bound_of_zero(each, level)), FARTHEST) for each in ahead]
         )
-        self._half = np.array([probit(0.5 / each) for each in ahead])
-
-    def root(self, goal: float, first: float, y: float) -> float:
-        """Return the load where a line from half a blocked request to the first load with more is `goal`.
-
-        first, y: logarithm of that load and probit there.
-        """
-        if len(self._x) == 0:
-            return math.nan
-        values = np.append(np.minimum(self._half, y - 1e-9), y)
-        return math.exp(float(np.interp(goal, values, np.append(self._x, first))))
 
     def lower_limit(self, goal: float, first: float, y: float) -> float:
         """Return the load where a line through the bounds is `goal`; 0 where it is not that low.

@@ -314,6 +314,10 @@ def _loads_at(file: File, target: float, /, *, json: Json = False) -> int:
     )
     for note in few_told(rows):
         print_note(note)
+    print_note(
+        "The interval is without the error of interpolating between the loads of the sweep; "
+        "`fusion find-load` simulates at the load itself."
+    )
     _name_the_store(file)
     return DONE
 

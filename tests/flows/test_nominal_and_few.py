@@ -63,6 +63,7 @@ def test_a_sweep_says_what_is_offered_and_that_its_replications_are_few(
     assert header[:4] == ["k_paths", "load at 0.05 (E)", "interval", "offered (E)"]
     for row in rows:
         assert float(row[3]) == pytest.approx(0.6869 * float(row[1]), rel=0.02)
+    assert "`fusion find-load` simulates at the load itself" in said.err
     assert said.err.count(FEW_REPLICATIONS) == 1
 
     sweep = read_sweep("few.toml")
