@@ -117,7 +117,7 @@ class Prefect(NamedTuple):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
