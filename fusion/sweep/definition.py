@@ -225,9 +225,14 @@ class Sweep(BaseModel):
                 yield f"where{given}: {fault}"
 
         names = {text for axis, value in values_by_axis(self) for text in named(axis, value)}
+        possible = dict.fromkeys(
+            format_value(value) for axis, value in values_by_axis(self) if axis != ERLANG
+        )
+        listed = f"; there are {show(', '.join(possible), 200)}" if possible else ""
         for name in self.labels:
             if name not in names:
-                yield f"labels: {show(name)} is no value of an axis{nearest(name, sorted(names))}"
+                hint = nearest(name, sorted(names))
+                yield f"labels: {show(name)} is no value of an axis{listed}{hint}"
 
     @property
     def settings(self) -> tuple[str, dict[str, dict[str, Any]]]:
