@@ -90,6 +90,15 @@ FIT_LABELS = {
 """What the label of a policy is made of. No two policies have the same one."""
 _BANDS = ("c_band", "l_band", "s_band", "o_band", "e_band")
 
+
+def policy_name(route: str, fit: str, path_choice: str) -> str:
+    """Return a policy as the literature writes it: KSP-FF searches path by path, FF-KSP slot by slot.
+
+    route, fit: their labels. path_choice: in_order or all.
+    """
+    return (f"{route}-{fit}" if path_choice == "in_order" else f"{fit}-{route}").upper()
+
+
 Slots = Annotated[int, Field(ge=0, le=10_000), Integer]
 BitRate = Annotated[float, Field(gt=0, le=1_000_000), Number]
 Load = Annotated[float, Field(ge=1e-6, le=1_000_000), Number]

@@ -14,7 +14,7 @@ from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.other_names import LOADS, meant_key
 from fusion.config.problems import ConfigError, Problem, brief, nearest, show
-from fusion.config.sections import HOME, SECTIONS
+from fusion.config.sections import FIT_LABELS, HOME, ROUTE_LABELS, SECTIONS, policy_name
 from fusion.sweep.condition import faults
 
 MAX_POINTS = 100_000
@@ -117,6 +117,16 @@ def named(axis: str, value: object) -> tuple[str, str]:
     """Return by what names a value of an axis may be labelled: value, and axis=value."""
     text = format_value(value)
     return text, f"{axis}={text}"
+
+
+def _policy_names() -> set[str]:
+    """Return what curves of policies are called where `path_choice` is an axis: KSP-FF, FF-KSP, ..."""
+    return {
+        policy_name(route, fit, choice)
+        for route, fit, choice in product(
+            ROUTE_LABELS.values(), FIT_LABELS.values(), ("in_order", "all")
+        )
+    }
 
 
 class Sweep(BaseModel):
@@ -229,6 +239,8 @@ class Sweep(BaseModel):
             format_value(value) for axis, value in values_by_axis(self) if axis != ERLANG
         )
         listed = f"; there are {show(', '.join(possible), 200)}" if possible else ""
+        if "path_choice" in self.axes:
+            names |= _policy_names()
         for name in self.labels:
             if name not in names:
                 hint = nearest(name, sorted(names))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from fusion.config import sections
 from fusion.config.config import Config
 from fusion.config.sections import FIT_LABELS
 from fusion.sweep.definition import named
@@ -33,9 +34,9 @@ def policy_name(config: Config) -> str:
     if config.routing_settings.policy:
         return label
     fit = FIT_LABELS[config.general_settings.allocation_method]
-    if config.routing_settings.path_choice == "in_order":
-        return f"{label.removesuffix(fit)}-{fit}".upper()
-    return f"{fit}-{label.removeprefix(fit)}".upper()
+    choice = config.routing_settings.path_choice
+    route = label.removesuffix(fit) if choice == "in_order" else label.removeprefix(fit)
+    return sections.policy_name(route, fit, choice)
 
 
 def field_labels(
@@ -60,7 +61,7 @@ def field_labels(
     if all(len(names) == 1 for names in policies.values()):
         for value, (name,) in policies.items():
             if not _is_named("path_choice", value, own):
-                found[named("path_choice", value)[1]] = name
+                found[named("path_choice", value)[1]] = own.get(name, name)
     return found
 
 
@@ -70,7 +71,7 @@ def in_field_names(
     """Return rows and axes with the labels of `field_labels`; axes that make a policy together are one.
 
     rows: with the `key` of their points. So two paths choices with two fits are KSP-FF, KSP-BF, FF-KSP and
-    BF-KSP, not `all, best fit`.
+    BF-KSP, not `all, best fit`. A label of one's own may be for such a name, too.
     """
     states = list(states)
     parts = [axis for axis in _PARTS if axis in axes and len({text_of(r[axis]) for r in rows}) > 1]
@@ -82,7 +83,9 @@ def in_field_names(
         return relabelled(rows, axes, field_labels(states, axes, own)), list(axes)
     others = [axis for axis in axes if axis not in parts]
     shown = relabelled(rows, others, field_labels(states, others, own))
-    merged: list[Row] = [{**row, POLICY: names[row["key"]]} for row in shown]
+    merged: list[Row] = [
+        {**row, POLICY: own.get(names[row["key"]], names[row["key"]])} for row in shown
+    ]
     return merged, [POLICY, *others]
 
 

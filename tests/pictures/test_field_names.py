@@ -66,3 +66,18 @@ def test_a_policy_is_path_first_or_slot_first() -> None:
         ({"general_settings": {"route_method": "cong_aware"}}, "CA-FF"),
     ):
         assert policy_name(load_config("quick", overrides)) == name
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"path_choice": ["in_order", "all"]},
+        {"path_choice": ["in_order", "all"], "allocation_method": ["first_fit", "mscl"]},
+    ],
+)
+def test_a_label_of_ones_own_may_be_for_the_name_of_a_policy(grid: dict[str, list[object]]) -> None:
+    """It was refused, and a label of a value left all other curves without their names."""
+    known = legend(grid)
+    assert "KSP-FF" in known
+    mine = legend(grid, **{"KSP-FF": "ours"})
+    assert mine == ["ours" if name == "KSP-FF" else name for name in known]

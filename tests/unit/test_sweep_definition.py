@@ -533,6 +533,7 @@ def test_an_invalid_axis_hides_no_value_of_a_group_or_a_point_and_no_missing_tem
 def test_a_label_of_no_value_is_refused_with_the_values_that_there_are() -> None:
     data = {"grid": {"k_paths": [1, 5], "path_choice": ["in_order", "all"], "erlang": [100]}}
     with pytest.raises(
-        ConfigError, match="KSP-FF is no value of an axis; there are 1, 5, in_order, all"
+        ConfigError, match="mine is no value of an axis; there are 1, 5, in_order, all"
     ):
-        make_sweep({**data, "labels": {"KSP-FF": "My baseline"}}, "here")
+        make_sweep({**data, "labels": {"mine": "My baseline"}}, "here")
+    assert make_sweep({**data, "labels": {"KSP-FF": "mine"}}, "here").labels == {"KSP-FF": "mine"}
