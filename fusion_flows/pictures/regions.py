@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from fusion_flows.pictures.style import GREY
 
 _SHADES = (0.45, 0.2)
+_ROOM = 3.0  # of a region that would be below the picture, as a factor on its log axis
 
 
 class Region(NamedTuple):
@@ -19,11 +20,12 @@ class Region(NamedTuple):
 
 
 def draw_regions(place: Axes, regions: Sequence[Region]) -> None:
-    """Shade regions behind all curves, the first darkest, and leave the limits of the axes as they are.
+    """Shade regions behind all curves, the first darkest, and keep the limits of the axes.
 
-    A bound of 0 has no place on a log axis: the region begins at the first load with more.
+    Only the lower limit of the blocking falls where the highest point of a region would be below it. A bound
+    of 0 has no place on a log axis: the region begins at the first load with more.
     """
-    limits, loads = place.get_ylim(), place.get_xlim()
+    (low, high), loads = place.get_ylim(), place.get_xlim()
     for region, shade in zip(regions, _SHADES, strict=False):
         points = [(load, bound) for load, bound in region.points if bound > 0.0]
         if points:
@@ -32,7 +34,8 @@ def draw_regions(place: Axes, regions: Sequence[Region]) -> None:
                 x, 1e-300, y, color=GREY, alpha=shade, linewidth=0.0, zorder=0.5, label=region.name
             )
             place.plot(x, y, color=GREY, linewidth=0.8, zorder=0.6)
-    place.set_ylim(limits)
+            low = min(low, max(y) / _ROOM)
+    place.set_ylim(low, high)
     place.set_xlim(loads)
 
 

@@ -53,6 +53,16 @@ def test_a_region_is_all_below_its_bound_and_moves_no_limit() -> None:
     )  # type: ignore[arg-type]
 
 
+def test_a_region_below_the_curves_is_in_the_picture() -> None:
+    """It was named in the legend and out of sight."""
+    region = Region("nobody", [(100.0, 1e-9), (150.0, 2e-8), (200.0, 2e-6)])
+    figure = sweep_figure(ROWS, ["erlang"], METRIC, "", regions=[region])
+    plain = sweep_figure(ROWS, ["erlang"], METRIC, "")
+    low, high = figure.axes[0].get_ylim()
+    assert 1e-7 < low < 2e-6
+    assert high == plain.axes[0].get_ylim()[1]
+
+
 def test_a_curve_alone_is_named_where_this_is_asked_for() -> None:
     rows = [{**row, "run": "KSP-FF"} for row in ROWS]
 
