@@ -231,7 +231,7 @@ EXAMPLES: dict[str, str] = {
 """,
     "reproduce": """
   fusion reproduce                       # lists the studies
-  fusion reproduce maskrsa               # table, picture and report in reproduced/
+  fusion reproduce maskrsa               # table, picture, report in reproduced/
   fusion reproduce deeprmsa gcn_rmsa --quick
   fusion reproduce --all --to figures
   fusion plot reproduce:maskrsa          # the same points as a sweep
@@ -274,6 +274,7 @@ Exit codes: {_USUAL}
 
 
 USAGES: dict[str, str] = {
+    "reproduce": "[NAME ...]",
     "explain": "[KEY ...]",
     "compare": "WHAT [OTHER ...]",
     "run": "[TEMPLATE]",

@@ -75,7 +75,7 @@ def reproduce(
     that the settings of a reason give, such as other rules for ties, contains it, and otherwise outside.
 
     Args:
-        names: Studies, such as deeprmsa maskrsa.
+        names: Studies, such as deeprmsa maskrsa; default: none, which lists them.
         every: Reproduce all studies.
         quick: A coarse pass with a fraction of the requests.
         to: Folder for the table, the picture and the report; default: reproduced.

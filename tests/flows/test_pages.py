@@ -160,7 +160,7 @@ def test_each_verb_teaches_by_examples_that_it_takes() -> None:
     assert sorted(examples.EXAMPLES) == sorted(verbs)
     for verb in verbs:
         text = examples.epilogue(verb)
-        assert app[verb].help_epilogue == text
+        assert cli.make_app(verb)[verb].help_epilogue == text
         assert "Exit codes: 0 " in text
         block = Block(0, "run", "", "", examples.EXAMPLES[verb])
         for command, _ in block.commands:

@@ -161,7 +161,7 @@ def test_runs_are_called_by_labels(runs: Path, capsys: pytest.CaptureFixture[str
     title = ["--title", "NSFNET by night"]
     assert cli.main(["compare", "aaaa", "quick, path_choice=all", *words, *title]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[0].endswith("2 loads: all paths and path by path")
+    assert shown.splitlines()[0].endswith("'all paths' and 'path by path' at 2 loads")
     assert re.search(r"^setting +path by path +all paths$", shown, re.MULTILINE)
     assert "aaaa0000" not in shown
     svg = Path("plots/comparison.svg").read_text()

@@ -72,7 +72,7 @@ def test_interval_between_loads_covers_as_it_says(
     for _ in range(500):
         blocked = [blocked_counts(random, servers, load, requests, size, n) for load in loads]
         found = load_at(loads.tolist(), blocked, [[requests] * n] * 5, target, 0.95)
-        assert found.status == "inside"
+        assert found.status in ("inside", "below all loads with blocking")
         held.append(found.ci_lower <= truth <= found.ci_upper)
     assert 0.93 < np.mean(held) < 0.97
 
