@@ -297,7 +297,7 @@ def test_a_terminal_that_is_closed_ends_everything_in_order(
         submitted = answer(one, "run", "quick", "--detach", "--name", name, *changes(GOING_ON))
         assert submitted.returncode == 0, submitted.stderr
         run = RunDirectory(folder / "runs" / submitted.stdout.split()[0])
-        wait_for(lambda: simulating(run.path), 90, "the run to go on")
+        wait_for(lambda: simulating(run.path), 180, "the run to go on")
         one.close()
         assert one.process.wait(90) == 0
         assert one.states()[name][0] == "Cancelled"
