@@ -32,7 +32,7 @@ from .started import (
 )
 
 slow = partial(pytest.param, marks=pytest.mark.slow)
-GONE_SECONDS = 20.0  # the grace time is two; a busy machine takes longer to see it
+GONE_SECONDS = 3.0  # the grace time of two seconds and one more
 
 
 def start(server: Prefect, overrides: object = GOING_ON) -> tuple[str, Path]:
