@@ -1,4 +1,13 @@
-"""What a network file lists: nodes and links as the file has them, not yet checked."""
+"""What a network file lists: nodes and links as the file has them, not yet checked.
+
+Attributes with these names mean the same in every format, in whatever case they are written; a reader of a
+format that has its own names for them gives them these. All may be missing.
+
+Of a node: `name`; `longitude` and `latitude`, in degrees; `region` and `site`, texts; `pass_through`, true
+where no traffic starts or ends, as at an amplifier site. Of a link: `name`, of the fibre, which is unique
+among the links of the same two nodes; `one_way`, true where light goes from source to destination only;
+`length_back_km`, the length from destination to source where that differs.
+"""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +33,10 @@ class ListedNetwork(NamedTuple):
     says of itself; None where its format does not.  repeats_links: undirected links come from either
     of their nodes, as in an adjacency list.  has_column_names: links have attributes by name, and
     not a length that is only known by its place.  without_lengths: why no link has one, where the
-    format says so.  demands: traffic that the file has, too.
+    format says so.  demands: traffic that the file has, too.  multigraph: whether each link that is
+    listed is one of its own, also where two nodes have several; None where the file does not say: then
+    links that are listed repeatedly in one direction are parallel links, and a link that is listed from
+    either node is one link.
     """
 
     nodes: dict[str, Mapping[str, object]]
@@ -36,6 +48,13 @@ class ListedNetwork(NamedTuple):
     has_column_names: bool = True
     without_lengths: str = ""
     demands: int = 0
+    multigraph: bool | None = None
+
+
+NAME, ONE_WAY, LENGTH_BACK = "name", "one_way", "length_back_km"
+"""Attributes of links, see above."""
+REGION, SITE, PASS_THROUGH = "region", "site", "pass_through"
+"""Attributes of nodes, see above."""
 
 
 def empty_network(*problems: str) -> ListedNetwork:
