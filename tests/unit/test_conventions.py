@@ -164,7 +164,7 @@ HONOURED = {
 WITHOUT_EFFECT = {
     *("bit_rate_min", "bit_rate_max", "bit_rate_step"),
     *("relative_precision", "absolute_precision", "min_replications", "look_ahead"),
-    "path_ties_salt",
+    *("path_ties_salt", "interfering_routes", "capacity_widths", "spectrum_classes"),
 }
 """As what they belong to is refused; and so are the other keys of failures and protection."""
 
