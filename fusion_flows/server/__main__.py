@@ -25,6 +25,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 _YOUNG_SECONDS = 0.5
@@ -62,15 +64,28 @@ def let_waiting_runs_wait() -> None:
 def begin_as_writer() -> None:
     """Have each transaction on SQLite take the lock of the database as it begins.
 
-    One inside another, which would wait for the outer one for ever, begins as Prefect has it.
+    What Prefect begins inside of it, through other connections, would wait for it for ever, and begins as
+    Prefect has it.
     """
     from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 
     begin = AioSqliteConfiguration.begin_transaction
 
-    def as_writer(self: Any, session: Any, with_for_update: bool = False) -> Any:
-        is_outermost = SQLITE_BEGIN_MODE.get() is None
-        return begin(self, session, with_for_update=with_for_update or is_outermost)
+    @asynccontextmanager
+    async def as_writer(
+        self: Any, session: Any, with_for_update: bool = False
+    ) -> AsyncGenerator[Any, None]:
+        if SQLITE_BEGIN_MODE.get() is not None:
+            async with begin(self, session, with_for_update=with_for_update) as transaction:
+                yield transaction
+            return
+        async with begin(self, session, with_for_update=True) as transaction:
+            await session.connection()  # it begins here, and not with its first statement
+            mode = SQLITE_BEGIN_MODE.set("DEFERRED")
+            try:
+                yield transaction
+            finally:
+                SQLITE_BEGIN_MODE.reset(mode)
 
     AioSqliteConfiguration.begin_transaction = as_writer  # type: ignore[method-assign]
 

@@ -28,7 +28,7 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     assert state["type"] == "COMPLETED", state
     assert worker.run(run)["name"] == f"compare {one}, {by_id}"
     found = worker.artifacts(run)
-    verdict = f"More blocking at 5 of 5 loads: {one} than {many}"
+    verdict = f"'{one}' blocks more than '{many}' at 5 of 5 loads"
     assert found["verdicts"]["description"] == verdict
     assert found["comparison"]["description"] == verdict
     assert found["settings"]["description"] == "1 setting differs: routing_settings.k_paths"

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +100,87 @@ def test_many_waiting_runs_lock_nobody_out(tmp_path: Path) -> None:
     assert not any("database is locked" in text for text in logs)
 
 
+def status(server: Prefect, method: str, path: str, body: object = None) -> int:
+    """Ask the server once, as a click in its UI does, and return the status of the answer."""
+    request = urllib.request.Request(
+        f"{server.url}/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=90) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_what_is_changed_in_the_ui_is_changed(tmp_path: Path) -> None:
+    """Some changes write through a second connection, inside the transaction of the first one."""
+    own = prefect_in(tmp_path)
+    process = start_server(own)
+    try:
+        pool = own.api("POST", "work_pools/", {"name": "a pool", "type": "process"})["name"]
+        pool = urllib.parse.quote(pool)
+        queue = own.api("POST", f"work_pools/{pool}/queues", {"name": "second"})["id"]
+        flow = own.api("POST", "flows/", {"name": "of nobody"})["id"]
+        named = {"name": "none", "flow_id": flow, "work_pool_name": "a pool"}
+        deployment = own.api("POST", "deployments/", named)["id"]
+        run = own.api("POST", f"deployments/{deployment}/create_flow_run", {})["id"]
+        part = {"flow_run_id": run, "task_key": "a", "dynamic_key": "0"}
+        task = own.api("POST", "task_runs/", part)["id"]
+        schedule = {"active": True, "schedule": {"cron": "0 0 * * *"}}
+        limit = own.api("POST", "v2/concurrency_limits/", {"name": "all", "limit": 1})["id"]
+        automation = {
+            "name": "a timer",
+            "trigger": {"type": "event", "posture": "Proactive", "within": 3600, "threshold": 1},
+            "actions": [{"type": "do-nothing"}],
+        }
+        automation = own.api("POST", "automations/", automation)["id"]
+        asked: list[tuple[str, str, object]] = [
+            *(("PATCH", f"work_queues/{queue}", {"is_paused": to}) for to in (True, False)),
+            *(("PATCH", f"work_pools/{pool}", {"is_paused": to}) for to in (True, False)),
+            ("PATCH", f"work_pools/{pool}", {"concurrency_limit": 2}),
+            ("PATCH", f"work_pools/{pool}/queues/second", {"concurrency_limit": 1}),
+            ("POST", f"work_pools/{pool}/workers/heartbeat", {"name": "w"}),
+            ("POST", f"work_pools/{pool}/get_scheduled_flow_runs", {}),
+            *(
+                ("POST", f"deployments/{deployment}/{to}_deployment", {})
+                for to in ("pause", "resume")
+            ),
+            ("PATCH", f"deployments/{deployment}", {"paused": True, "concurrency_limit": 1}),
+            ("POST", f"deployments/{deployment}/schedules", [schedule]),
+            *(
+                ("POST", f"flow_runs/{run}/set_state", {"state": {"type": to}, "force": True})
+                for to in ("PENDING", "RUNNING", "PAUSED", "CANCELLING", "CANCELLED")
+            ),
+            ("POST", f"task_runs/{task}/set_state", {"state": {"type": "RUNNING"}}),
+            ("PATCH", f"flow_runs/{run}", {"name": "another"}),
+            (
+                "POST",
+                "artifacts/",
+                {"key": "a", "type": "markdown", "data": "b", "flow_run_id": run},
+            ),
+            ("POST", "variables/", {"name": "a", "value": 1}),
+            ("PATCH", "variables/name/a", {"value": 2}),
+            ("DELETE", "variables/name/a", None),
+            ("POST", "v2/concurrency_limits/increment", {"names": ["all"], "slots": 1}),
+            ("POST", "v2/concurrency_limits/decrement", {"names": ["all"], "slots": 1}),
+            ("PATCH", f"v2/concurrency_limits/{limit}", {"limit": 2}),
+            ("PATCH", f"automations/{automation}", {"enabled": False}),
+            ("DELETE", f"automations/{automation}", None),
+            ("DELETE", f"flow_runs/{run}", None),
+            ("DELETE", f"deployments/{deployment}", None),
+            ("DELETE", f"work_pools/{pool}/queues/second", None),
+            ("DELETE", f"work_pools/{pool}", None),
+            ("DELETE", f"flows/{flow}", None),
+        ]
+        answers = [(method, path, status(own, method, path, body)) for method, path, body in asked]
+        assert [each for each in answers if each[-1] not in (200, 201, 204)] == []
+    finally:
+        stop(process)
+
+
 def test_what_is_asked_for_while_others_write_is_not_refused(tmp_path: Path) -> None:
     """A click on Submit was answered by 503 now and then, and the UI does not ask again."""
     own = prefect_in(tmp_path)
@@ -108,21 +190,10 @@ def test_what_is_asked_for_while_others_write_is_not_refused(tmp_path: Path) -> 
         deployment = own.api("POST", "deployments/", {"name": "none", "flow_id": flow})["id"]
         run = {"flow_id": flow, "state": {"type": "RUNNING"}}
 
-        def post(path: str, body: object) -> int:
-            request = urllib.request.Request(
-                f"{own.url}/{path}",
-                data=json.dumps(body).encode(),
-                headers={"Content-Type": "application/json"},
-            )
-            try:
-                with urllib.request.urlopen(request, timeout=90) as answer:
-                    return int(answer.status)
-            except urllib.error.HTTPError as error:
-                return error.code
-
         def ask(number: int) -> set[int]:
             path = f"deployments/{deployment}/create_flow_run" if number % 2 else "flow_runs/"
-            return {post(path, {} if number % 2 else run) for _ in range(15)}
+            body = {} if number % 2 else run
+            return {status(own, "POST", path, body) for _ in range(15)}
 
         with ThreadPoolExecutor(8) as clients:
             assert set().union(*clients.map(ask, range(8))) <= {200, 201}

@@ -379,12 +379,12 @@ def test_the_command_plans_computes_and_explains(server: Prefect, tmp_path: Path
 
 BROKEN = """
 import fusion.scenario.candidate_paths
-from fusion.network.paths import k_shortest_paths
-def broken(topology, k, *more, **named):
-    if k == 1:
+from fusion.scenario.path_rules import paths_by_rule_of
+def broken(config, *more):
+    if config.routing_settings.k_paths == 1:
         raise ValueError("no such path today")
-    return k_shortest_paths(topology, k, *more, **named)
-fusion.scenario.candidate_paths.k_shortest_paths = broken
+    return paths_by_rule_of(config, *more)
+fusion.scenario.candidate_paths.paths_by_rule_of = broken
 """
 
 
