@@ -17,18 +17,19 @@ from fusion.config.values import (
     Point,
     Word,
     dictionaries,
-    link_pairs,
+    named_links,
 )
 
 FAILURE_KEYS: dict[str, tuple[str, ...]] = {
     "none": (),
-    "link": ("failed_link_src", "failed_link_dst"),
+    "link": ("failed_link_src", "failed_link_dst", "failed_link_name"),
     "node": ("failed_node_id",),
     "srlg": ("srlg_links",),
     "geo": ("geo_center_node", "geo_center_point", "geo_hop_radius", "geo_radius_km"),
     "random": ("mtbf", "mtbf_of", "mttr"),
 }
 """Keys that say what fails, by failure_type."""
+_OPTIONAL = ("geo_center_point", "failed_link_name")
 SCHEDULED = ("link", "node", "srlg", "geo")
 """Kinds of failure that happen once, at a request or a time."""
 FURTHER_KEYS = (
@@ -76,10 +77,15 @@ class FailureSettings(Section):
         default="",
         description="The other end node of the link (link).",
     )
+    failed_link_name: NodeName = Field(
+        default="",
+        description="The name of the link, where its two nodes have several (link).",
+    )
     failed_node_id: NodeName = Field(default="", description="The node whose links fail (node).")
     srlg_links: Links = Field(
         default="",
-        description="Links that fail together, such as [(1, 2), (2, 3)] (srlg).",
+        description="Links that fail together, such as [(1, 2), (2, 3)] (srlg); of parallel links with the "
+        "name, such as [(1, 2, north)].",
     )
     geo_center_node: NodeName = Field(default="", description="Centre of the region (geo).")
     geo_center_point: Point = Field(
@@ -145,9 +151,9 @@ class FailureSettings(Section):
         return longitude, latitude
 
     @property
-    def srlg_pairs(self) -> tuple[tuple[str, str], ...]:
-        """The pairs of nodes in srlg_links."""
-        return link_pairs(self.srlg_links)
+    def srlg(self) -> tuple[tuple[str, str, str], ...]:
+        """The links in srlg_links: two nodes, and the name of their link or nothing."""
+        return named_links(self.srlg_links)
 
 
 def contradictions_of_failures(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -191,7 +197,7 @@ def _contradictions_of_one(values: Mapping[str, Any]) -> Iterator[tuple[str, str
     by_km = values.get("geo_radius_km", 0) > 0
     point = values.get("geo_center_point", "") != ""
     for key in FAILURE_KEYS[kind]:
-        if values.get(key) == "" and key != "geo_center_point" and not (kind == "geo" and point):
+        if values.get(key) == "" and key not in _OPTIONAL and not (kind == "geo" and point):
             yield key, f"must be given with failure_type = {kind}"
     if kind == "geo" and point and not by_km:
         yield "geo_center_point", "needs geo_radius_km above 0; geo_hop_radius counts from a node"

@@ -20,7 +20,8 @@ _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.IGNORECASE)
 _SHARE = re.compile(r"""\s*(["']?)([^"':,{}]*)\1\s*:\s*(["']?)([^"':,{}]*)\3\s*""")
 _LINK = re.compile(
-    r"""[(\[]\s*["']?([^"',()\[\]]+?)["']?\s*,\s*["']?([^"',()\[\]]+?)["']?\s*[)\]]"""
+    r"""[(\[]\s*["']?([^"',()\[\]]+?)["']?\s*,\s*["']?([^"',()\[\]]+?)["']?\s*"""
+    r"""(?:,\s*["']?([^"',()\[\]]+?)["']?\s*)?[)\]]"""
 )
 _LINKS = re.compile(rf"({_LINK.pattern}(\s*,\s*{_LINK.pattern})*)?")
 _FLAGS = {
@@ -190,29 +191,33 @@ def _node(value: object) -> str:
     return _optional_text(value)
 
 
-def link_pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of node names in a list of links such as [(1, 2), (2, 3)].
+def named_links(text: str) -> tuple[tuple[str, str, str], ...]:
+    """Return the names of two nodes and of their link in a list of links such as [(1, 2), (2, 3, north)].
 
-    Raise ValueError for other text.
+    The name of a link is empty where it is not given. Raise ValueError for other text.
     """
     inner = text.strip().removeprefix("[").removesuffix("]").strip().removesuffix(",")
     if not _LINKS.fullmatch(inner):
         raise ValueError("not a list of links")
-    return tuple((match[1], match[2]) for match in _LINK.finditer(inner))
+    return tuple((match[1], match[2], match[3] or "") for match in _LINK.finditer(inner))
 
 
 def _links(value: object) -> str:
     """Return a list of links as one text, however it is written."""
     if isinstance(value, list | tuple):
-        if any(not isinstance(pair, list | tuple) or len(pair) != 2 for pair in value):
+        if any(not isinstance(link, list | tuple) or len(link) not in (2, 3) for link in value):
             raise told("must be a list of links such as [(1, 2), (2, 3)]")
-        value = ", ".join(f"({one}, {other})" for one, other in value)
+        value = ", ".join(f"({', '.join(map(str, link))})" for link in value)
     text = _optional_text(value)
     try:
-        pairs = link_pairs(text)
+        links = named_links(text)
     except ValueError:
         raise told("must be a list of links such as [(1, 2), (2, 3)]") from None
-    return "[" + ", ".join(f"({one}, {other})" for one, other in pairs) + "]" if pairs else ""
+    return (
+        "[" + ", ".join(f"({', '.join(filter(None, link))})" for link in links) + "]"
+        if links
+        else ""
+    )
 
 
 def dictionaries(text: str) -> list[dict[str, Any]]:

@@ -36,9 +36,8 @@ class Congestion:
             self._mean, self._variance = mean + mean.T, variance + variance.T
         n = len(topology.nodes)
         self._slots = np.zeros((n, n))
-        for a, b, _ in topology.links:
+        for a, b, *_ in topology.ways:
             self._slots[a, b] += slots
-            self._slots[b, a] += slots
 
     def __call__(self, sides: Sides) -> Floats:
         """Return float64[cut], the logarithm of the slots that would be missing on average.
@@ -112,7 +111,7 @@ def _near(topology: Topology, *, both_ways: bool) -> Sides:
     n = len(topology.nodes)
     sides = []
     for km in (True, False):
-        distance = least_lengths(topology, [km_ if km else 1.0 for _, _, km_ in topology.links])
+        distance = least_lengths(topology, [km_ if km else 1.0 for _, _, km_, _ in topology.ways])
         for node in range(n):
             order = np.lexsort((np.arange(n), distance[node]))
             side = np.zeros(n, dtype=np.bool_)
@@ -142,13 +141,13 @@ def _improve(side: Sides, congestion: Congestion, consider: object) -> None:
 def least_lengths(topology: Topology, lengths: Sequence[float]) -> Floats:
     """Return float64[node, node], the length of the shortest path, 0 on the diagonal.
 
-    lengths: of the links, at least 0.
+    lengths: of `Topology.ways`, at least 0.
     """
     n = len(topology.nodes)
     distance = np.full((n, n), np.inf)
     np.fill_diagonal(distance, 0.0)
-    for (a, b, _), length in zip(topology.links, lengths, strict=True):
-        distance[a, b] = distance[b, a] = min(distance[a, b], length)
+    for (a, b, *_), length in zip(topology.ways, lengths, strict=True):
+        distance[a, b] = min(distance[a, b], length)
     for node in range(n):  # Floyd, Warshall
         distance = np.minimum(distance, distance[:, node, None] + distance[None, node])
     return distance

@@ -20,6 +20,7 @@ from fusion.network.paths import (
     given_between,
     link_costs,
     path_table,
+    table_of_links,
 )
 
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ def disjoint_pairs(
     "hops". given: paths that some nodes have instead, see `k_shortest_paths`; a pair is any two of them that
     are disjoint, of which the first works, in the order of the working paths and, of each, of the backups.
     The pairs from b to a are those from a to b backwards. Nodes that no disjoint pair joins have none.
+    Parallel links are links of their own: two paths over different ones share no link, and none of their
+    nodes where these are the ends.
     """
-    costs = link_costs(topology, order)
-    arcs: _Arcs = [{} for _ in topology.nodes]
-    for (a, b, _), cost in zip(topology.links, costs, strict=True):
-        arcs[a][b] = arcs[b][a] = cost
+    fibres = _Fibres(topology, order)
+    arcs = fibres.arcs
     split = _split(arcs) if by_nodes else arcs
-    best = BestPaths(topology, order)
+    best = fibres.best_paths()
     found: dict[tuple[int, int], list[Nodes]] = {}
     for a in topology.endpoints:
         least = _LeastPairs(split, a, by_nodes=by_nodes)
@@ -64,8 +65,11 @@ def disjoint_pairs(
                 working = islice(best.between(a, b), k)
                 pairs = _candidates(arcs, working, least.to(b), by_nodes=by_nodes)
                 if most_hops_more is not None:
+                    hops = [sum(map(fibres.hops, pair)) for pair in pairs]
                     pairs = [
-                        pair for pair in pairs if _hops(pair) <= _hops(pairs[0]) + most_hops_more
+                        pair
+                        for pair, number in zip(pairs, hops, strict=True)
+                        if number <= hops[0] + most_hops_more
                     ]
                 found[a, b] = [nodes for pair in pairs[:k] for nodes in pair]
                 found[b, a] = [nodes[::-1] for nodes in found[a, b]]
@@ -74,7 +78,51 @@ def disjoint_pairs(
             joined = combinations(there, 2)
             pairs = [pair for pair in joined if _are_disjoint(*pair, by_nodes=by_nodes)]
             found[ends] = [nodes for pair in pairs[:k] for nodes in pair]
-    return path_table(topology, separate_directions, found)
+    if not topology.has_parallel_links:
+        return path_table(topology, separate_directions, found)
+    links = {ends: [fibres.links(nodes) for nodes in paths] for ends, paths in found.items()}
+    return table_of_links(topology, separate_directions, links)
+
+
+class _Fibres:
+    """A graph in which each link between two nodes is a way of its own.
+
+    Of parallel links, each but the first leads over a node that stands for it, with a number above those of
+    the topology. So paths are lists of nodes here, too, and what finds disjoint ones of a graph finds them.
+    """
+
+    def __init__(self, topology: Topology, order: str) -> None:
+        """order: km or hops."""
+        self._nodes = len(topology.nodes)
+        self._link: dict[tuple[int, int], int] = {}
+        self._topology, self._order = topology, order
+        self.arcs: _Arcs = [{} for _ in topology.nodes]
+        """[node] -> next node -> cost."""
+        costs = link_costs(topology, order)
+        for link, ((a, b, _), cost) in enumerate(zip(topology.links, costs, strict=True)):
+            if b in self.arcs[a]:
+                between = len(self.arcs)
+                self.arcs.append({a: 0, b: 0})
+                self.arcs[a][between] = self.arcs[b][between] = cost
+                self._link[a, between] = self._link[b, between] = link
+            else:
+                self.arcs[a][b] = self.arcs[b][a] = cost
+                self._link[a, b] = self._link[b, a] = link
+
+    def best_paths(self) -> BestPaths:
+        """Return the best paths of this graph."""
+        if len(self.arcs) == self._nodes:
+            return BestPaths(self._topology, self._order)
+        arcs = [(a, b, cost) for a, ways in enumerate(self.arcs) for b, cost in ways.items()]
+        return BestPaths.over(len(self.arcs), arcs)
+
+    def links(self, nodes: Nodes) -> tuple[int, ...]:
+        """Return the links of a path."""
+        return tuple(self._link[hop] for hop in pairwise(nodes) if hop in self._link)
+
+    def hops(self, nodes: Nodes) -> int:
+        """Return how many links a path has."""
+        return sum(node < self._nodes for node in nodes) - 1
 
 
 def _candidates(
@@ -104,10 +152,6 @@ def _are_disjoint(one: Nodes, other: Nodes, *, by_nodes: bool) -> bool:
         return False
     links = [{frozenset(link) for link in pairwise(nodes)} for nodes in (one, other)]
     return links[0].isdisjoint(links[1])
-
-
-def _hops(pair: Pair) -> int:
-    return sum(len(nodes) - 1 for nodes in pair)
 
 
 def _shortest_beside(arcs: _Arcs, nodes: Nodes, *, by_nodes: bool) -> Nodes | None:

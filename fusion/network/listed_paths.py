@@ -34,10 +34,11 @@ class ListedPaths:
         self._weight = "length" if order == "km" else None
         graph: Any = nx.DiGraph() if directed else nx.Graph()
         graph.add_nodes_from(range(len(topology.nodes)))
-        arcs = [(a, b, round(km * _PER_KM)) for a, b, km in topology.links]
-        graph.add_weighted_edges_from(arcs, "length")
-        if directed:
-            graph.add_weighted_edges_from([(b, a, length) for a, b, length in arcs], "length")
+        for a, b, km, link in topology.ways:
+            length = round(km * _PER_KM)
+            if directed or topology.links[link][:2] == (a, b):
+                there = graph.get_edge_data(a, b, {}).get("length", length)
+                graph.add_edge(a, b, length=min(there, length))  # of parallel links the shortest
         self._graph = graph
 
     def between(self, source: int, destination: int) -> Iterator[tuple[int, ...]]:

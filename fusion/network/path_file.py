@@ -35,7 +35,7 @@ def read_paths(path: Path, topology: Topology) -> GivenPaths:
     except (ValueError, csv.Error) as error:
         raise PathFileError([str(error)]) from error
     index = {name: number for number, name in enumerate(topology.nodes)}
-    linked = {frozenset((a, b)) for a, b, _ in topology.links}
+    linked = {(a, b) for a, b, *_ in topology.ways}
     found: dict[tuple[int, int], list[tuple[int, ...]]] = {}
     problems = []
     for number, row in enumerate(rows, 1):
@@ -57,7 +57,7 @@ def read_paths(path: Path, topology: Topology) -> GivenPaths:
     return {pair: tuple(paths) for pair, paths in found.items()}
 
 
-def _problem(names: list[str], index: dict[str, int], linked: set[frozenset[int]]) -> str:
+def _problem(names: list[str], index: dict[str, int], linked: set[tuple[int, int]]) -> str:
     for name in names:
         if name not in index:
             return f"'{quote(name)}' is not a node of the network"
@@ -66,6 +66,8 @@ def _problem(names: list[str], index: dict[str, int], linked: set[frozenset[int]
     if len(names) < 2:
         return "a path has two nodes at least"
     for a, b in pairwise(names):
-        if frozenset((index[a], index[b])) not in linked:
-            return f"there is no link between '{quote(a)}' and '{quote(b)}'"
+        hop = index[a], index[b]
+        if hop not in linked:
+            way = "from '{}' to '{}'" if hop[::-1] in linked else "between '{}' and '{}'"
+            return f"there is no link {way.format(quote(a), quote(b))}"
     return ""

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import groupby, islice, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from fusion.network.listed_paths import ListedPaths
 from fusion.network.paths import (
     BestPaths,
     GivenPaths,
+    PathKey,
     PathMeasures,
     PathTable,
     given_between,
@@ -38,6 +39,10 @@ _MOST_EQUAL = 100_000
 _Nodes = tuple[int, ...]
 _Bits = Callable[[float], float] | None
 _Between = Callable[[int, int], Iterator[_Nodes]]
+
+
+class _Key(Protocol):
+    def __call__(self, nodes: _Nodes, length: int | None = None) -> tuple[object, ...]: ...
 
 
 class PathRule(NamedTuple):
@@ -121,7 +126,11 @@ def paths_by_rule(
                 if there is None:
                     there = in_order(list(islice(candidates(source, destination), k)))
                 paths[source, destination] = list(islice(short_paths(there, most_hops_more), k))
-    return path_table(topology, separate_directions, paths)
+    if not topology.has_parallel_links:
+        return path_table(topology, separate_directions, paths)
+    key = _key_of_choices(topology, rule, bits_per_symbol)
+    is_given = {pair for pair in paths if given_between(given, *pair) is not None}
+    return path_table(topology, separate_directions, paths, key, in_order=is_given)
 
 
 def count_ties(
@@ -160,7 +169,8 @@ def count_ties(
             return len(found) > k and found[k - 1] == found[k]
 
         at_last_place = sum(
-            not is_given and is_tied(min(pair), max(pair)) for pair, is_given in there.items()
+            not is_given and is_tied(*(pair if topology.has_directions else sorted(pair)))
+            for pair, is_given in there.items()
         )
     return TieCount(len(there), at_last_place, in_order)
 
@@ -248,13 +258,13 @@ def _in_order(
     return in_order
 
 
-def _key(
-    topology: Topology, measures: PathMeasures, ties: str, salt: int
-) -> Callable[[_Nodes], tuple[object, ...]]:
-    """Return what paths within reach are sorted by."""
+def _key(topology: Topology, measures: PathMeasures, ties: str, salt: int) -> _Key:
+    """Return what paths within reach are sorted by, of a length in 1e-6 km or over the shortest links."""
 
-    def key(nodes: _Nodes) -> tuple[object, ...]:
-        measured = measures.of(nodes)
+    def key(nodes: _Nodes, length: int | None = None) -> tuple[object, ...]:
+        measured = (
+            measures.of(nodes) if length is None else measures.of_sums(len(nodes) - 1, length)
+        )
         assert measured is not None
         first, *rest = measured
         if ties == "shortest":
@@ -272,6 +282,18 @@ def _key(
         )
 
     return key
+
+
+def _key_of_choices(topology: Topology, rule: PathRule, bits: _Bits) -> PathKey:
+    """Return what paths over parallel links are sorted by."""
+    measures = PathMeasures(topology, rule.path_order, bits)
+    key = _key(topology, measures, rule.path_ties, rule.salt)
+
+    def of_choice(nodes: _Nodes, length: int) -> tuple[object, ...] | None:
+        reached = measures.of_sums(len(nodes) - 1, length) is not None
+        return key(nodes, length) if reached else None
+
+    return of_choice
 
 
 def _digest(topology: Topology, salt: int, nodes: _Nodes) -> bytes:

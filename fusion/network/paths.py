@@ -10,7 +10,7 @@ order, ties included, and it does not matter how close below the keys are: close
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import islice, pairwise
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fusion.network.least_costs import UNREACHED, least_costs
+from fusion.network.parallel_links import choices_of, links_by_hop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,9 @@ GivenPaths = Mapping[tuple[int, int], Sequence[tuple[int, ...]]]
 
 _Neighbours = list[list[tuple[int, int]]]
 
+PathKey = Callable[[tuple[int, ...], int], tuple[object, ...] | None]
+"""(node indices, length in 1e-6 km) -> what a path is sorted by, None where it is out of reach."""
+
 
 class PathTable(NamedTuple):
     """Candidate paths of all pairs.
@@ -47,7 +51,8 @@ class PathTable(NamedTuple):
     destination.  first_path: int32[pair + 1], the paths of pair p are first_path[p] to
     first_path[p + 1] - 1, in order of preference.  first_hop: int32[path + 1], the hops of path q
     are links[first_hop[q]:first_hop[q + 1]].  links: int32[hop], spectrum index of the link: its
-    index i, or with separate directions i in the direction of the topology and i + number of links
+    index i, or with separate directions the place of its direction in `Topology.ways`, which is i in
+    the direction of the topology and, unless some links have one direction only, i + number of links
     against it.  length_km: float64[path].
     """
 
@@ -61,8 +66,9 @@ class PathTable(NamedTuple):
 class _Graph(NamedTuple):
     """What the search works on; `order` decides its costs.
 
-    neighbours: [node] -> (neighbour, cost of the link).  bounds: the same with other costs; the
-    least costs of the way that is left, one from each of these, add up to a bound from below.
+    neighbours: [node] -> (neighbour, cost of the link to it).  bounds: [node] -> (neighbour, cost of
+    the link from it); the least costs of the way that is left, one from each of these, add up to a
+    bound from below.  Of parallel links only the one of least cost counts.
     key: cost -> what paths are compared by, or None when there is no such path (never falling).
     """
 
@@ -91,8 +97,11 @@ def k_shortest_paths(
 ) -> PathTable:
     """Return the k best simple paths (fewer where there are fewer) of every pair of endpoints.
 
+    These are k different lists of nodes, by their shortest links. Where nodes have parallel links, each
+    is there once for each choice of links (up to `MOST_CHOICES`), all of a pair in one order.
     order: "km": by length, then hops; "hops": by hops, then length; "hops_per_bit": by hops /
-    bits_per_symbol(km), then hops, then length.  Ties go to the smaller list of node indices.
+    bits_per_symbol(km), then hops, then length.  Ties go to the smaller list of node indices, then of
+    link indices.
     Lengths are compared as integers of 1e-6 km.
     bits_per_symbol: km -> mean bits per symbol, never rising with the length; a path for which it
     is 0 is out of reach and left out.  Only for "hops_per_bit".
@@ -110,12 +119,24 @@ def k_shortest_paths(
             if source != destination:
                 best = given_between(given, source, destination) or _best_first(graph, source, goal)
                 paths[source, destination] = list(islice(short_paths(best, most_hops_more), k))
-    return path_table(topology, separate_directions, paths)
+    if not topology.has_parallel_links:
+        return path_table(topology, separate_directions, paths)
+    measures = PathMeasures(topology, order, bits_per_symbol)
+
+    def key(nodes: tuple[int, ...], length: int) -> tuple[object, ...] | None:
+        measured = measures.of_sums(len(nodes) - 1, length)
+        return None if measured is None else (measured, nodes)
+
+    is_given = {pair for pair in paths if given_between(given, *pair) is not None}
+    return path_table(topology, separate_directions, paths, key, in_order=is_given)
 
 
 def link_costs(topology: Topology, order: str) -> list[int]:
     """Return the cost of each link by which paths are ordered; those of a path add up. order: km or hops."""
-    lengths = [round(km * _PER_KM) for _, _, km in topology.links]
+    return _costs([round(km * _PER_KM) for _, _, km in topology.links], order)
+
+
+def _costs(lengths: Sequence[int], order: str) -> list[int]:
     if order == "km":
         return [(length << _HOP_BITS) + 1 for length in lengths]
     if order == "hops":
@@ -136,6 +157,13 @@ class BestPaths:
         self._graph = _graph(topology, order, bits_per_symbol)
         self._goals: dict[int, _Goal] = {}
 
+    @classmethod
+    def over(cls, nodes: int, arcs: Sequence[tuple[int, int, int]]) -> BestPaths:
+        """Return those of the graph that `graph_of` makes."""
+        best = cls.__new__(cls)
+        best._graph, best._goals = graph_of(nodes, arcs), {}
+        return best
+
     def between(self, source: int, destination: int) -> Iterator[tuple[int, ...]]:
         """Yield node lists."""
         if destination not in self._goals:
@@ -144,7 +172,7 @@ class BestPaths:
 
 
 class PathMeasures:
-    """What paths are compared by, as integers that are equal where the paths are."""
+    """What paths are compared by, over the shortest links, as integers that are equal where the paths are."""
 
     def __init__(
         self,
@@ -155,9 +183,7 @@ class PathMeasures:
         """Take the same arguments as `k_shortest_paths`."""
         self._order = order
         self._key = None if bits_per_symbol is None else _hops_per_bit(bits_per_symbol)
-        self._lengths: dict[tuple[int, int], int] = {}
-        for a, b, km in topology.links:
-            self._lengths[a, b] = self._lengths[b, a] = round(km * _PER_KM)
+        self._lengths = {hop: links[0][0] for hop, links in links_by_hop(topology).items()}
 
     def of(self, nodes: Sequence[int]) -> tuple[int, ...] | None:
         """Return what the order compares, and what it compares where that is equal; None: out of reach."""
@@ -199,26 +225,39 @@ def short_paths(paths: Iterator[tuple[int, ...]], more: int | None) -> Iterator[
 def _graph(
     topology: Topology, order: str, bits_per_symbol: Callable[[float], float] | None
 ) -> _Graph:
-    lengths = [round(km * _PER_KM) for _, _, km in topology.links]
+    ways = [(a, b, round(km * _PER_KM)) for a, b, km, _ in topology.ways]
+    lengths = [length for _, _, length in ways]
 
-    def neighbours(costs: Sequence[int]) -> _Neighbours:
-        lists: _Neighbours = [[] for _ in topology.nodes]
-        for (a, b, _), cost in zip(topology.links, costs, strict=True):
-            lists[a].append((b, cost))
-            lists[b].append((a, cost))
-        return lists
+    def arcs(costs: Sequence[int]) -> list[tuple[int, int, int]]:
+        least: dict[tuple[int, int], int] = {}
+        for (a, b, _), cost in zip(ways, costs, strict=True):
+            least[a, b] = min(cost, least.get((a, b), cost))
+        return [(a, b, cost) for (a, b), cost in least.items()]
 
+    count = len(topology.nodes)
     if order in ("km", "hops"):
-        graph = neighbours(link_costs(topology, order))
-        return _Graph(graph, [graph], int)
+        return graph_of(count, arcs(_costs(lengths, order)))
     if order != "hops_per_bit":
         raise ValueError(f"path order {order!r}: must be one of {', '.join(PATH_ORDERS)}")
     if bits_per_symbol is None:
         raise ValueError("path order hops_per_bit needs bits_per_symbol")
-    graph = neighbours(link_costs(topology, "hops"))
+    graph = graph_of(count, arcs(_costs(lengths, "hops")))
     # Fewest hops and least km may lie on different ways, so each has its own bound.
-    fewest_hops = neighbours([1 << _LENGTH_BITS] * len(lengths))
-    return _Graph(graph, [fewest_hops, neighbours(lengths)], _hops_per_bit(bits_per_symbol))
+    bounds = [
+        graph_of(count, arcs(costs)).bounds[0]
+        for costs in ([1 << _LENGTH_BITS] * len(ways), lengths)
+    ]
+    return _Graph(graph.neighbours, bounds, _hops_per_bit(bits_per_symbol))
+
+
+def graph_of(nodes: int, arcs: Sequence[tuple[int, int, int]]) -> _Graph:
+    """Return a graph of so many nodes with arcs (from, to, cost); a path is compared by its costs."""
+    forward: _Neighbours = [[] for _ in range(nodes)]
+    backward: _Neighbours = [[] for _ in range(nodes)]
+    for a, b, cost in arcs:
+        forward[a].append((b, cost))
+        backward[b].append((a, cost))
+    return _Graph(forward, [backward], int)
 
 
 def _hops_per_bit(bits_per_symbol: Callable[[float], float]) -> Callable[[int], int | None]:
@@ -307,14 +346,23 @@ def path_table(
     topology: Topology,
     separate_directions: bool,
     paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
+    key: PathKey | None = None,
+    *,
+    in_order: Collection[tuple[int, int]] = (),
 ) -> PathTable:
-    """Return paths, as lists of node indices for each pair of endpoints, in the form of arrays."""
+    """Return paths, as lists of node indices for each pair of endpoints, in the form of arrays.
+
+    Over parallel links a list of nodes stands for a path for each choice of links. key: what these are
+    sorted by, those of all lists of a pair together; what it leaves equal stays in the order of the lists,
+    then of length, then of links. None, and for the pairs `in_order`: by that order alone.
+    """
+    if topology.has_parallel_links:
+        return _table_of_choices(topology, separate_directions, paths, key, in_order)
     number: dict[tuple[int, int], int] = {}
     lengths: dict[tuple[int, int], int] = {}
-    against = len(topology.links) if separate_directions else 0
-    for i, (a, b, km) in enumerate(topology.links):
-        number[a, b], number[b, a] = i, i + against
-        lengths[a, b] = lengths[b, a] = round(km * _PER_KM)
+    for spectrum, (a, b, km, link) in enumerate(topology.ways):
+        number[a, b] = spectrum if separate_directions else link
+        lengths[a, b] = round(km * _PER_KM)
     pairs = sorted(paths)
     first_path, first_hop = [0], [0]
     links: list[int] = []
@@ -326,6 +374,62 @@ def path_table(
             first_hop.append(len(links))
             length_km.append(sum(lengths[hop] for hop in hops) / _PER_KM)
         first_path.append(len(length_km))
+    return _arrays(pairs, first_path, first_hop, links, length_km)
+
+
+def _table_of_choices(
+    topology: Topology,
+    separate_directions: bool,
+    paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
+    key: PathKey | None,
+    in_order: Collection[tuple[int, int]],
+) -> PathTable:
+    by_hop = links_by_hop(topology)
+    found: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+    for pair, lists in paths.items():
+        choices: list[tuple[tuple[object, ...], int, int, tuple[int, ...]]] = []
+        for place, nodes in enumerate(lists):
+            for length, links in choices_of([by_hop[hop] for hop in pairwise(nodes)]):
+                measured = () if key is None or pair in in_order else key(nodes, length)
+                if measured is not None:
+                    choices.append((measured, place, length, links))
+        found[pair] = [links for *_, links in sorted(choices)]
+    return table_of_links(topology, separate_directions, found)
+
+
+def table_of_links(
+    topology: Topology,
+    separate_directions: bool,
+    paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
+) -> PathTable:
+    """Return paths, as lists of links for each pair of endpoints, in the form of arrays."""
+    ways = topology.ways
+    along = {(a, link): (spectrum, b) for spectrum, (a, b, _, link) in enumerate(ways)}
+    lengths = [round(km * _PER_KM) for _, _, km, _ in ways]
+    pairs = sorted(paths)
+    first_path, first_hop = [0], [0]
+    spectra: list[int] = []
+    length_km: list[float] = []
+    for pair in pairs:
+        for links in paths[pair]:
+            node, length = pair[0], 0
+            for link in links:
+                spectrum, node = along[node, link]
+                length += lengths[spectrum]
+                spectra.append(spectrum if separate_directions else link)
+            first_hop.append(len(spectra))
+            length_km.append(length / _PER_KM)
+        first_path.append(len(length_km))
+    return _arrays(pairs, first_path, first_hop, spectra, length_km)
+
+
+def _arrays(
+    pairs: Sequence[tuple[int, int]],
+    first_path: Sequence[int],
+    first_hop: Sequence[int],
+    links: Sequence[int],
+    length_km: Sequence[float],
+) -> PathTable:
     return PathTable(
         np.array(pairs, dtype=np.int32).reshape(-1, 2),
         np.array(first_path, dtype=np.int32),

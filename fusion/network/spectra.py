@@ -11,8 +11,27 @@ def spectra_of(
 ) -> tuple[tuple[tuple[str, str], ...], tuple[float, ...]]:
     """Return (from, to) names and km of each spectrum: with separate directions of both of a link."""
     names = topology.nodes
-    links = tuple((names[a], names[b]) for a, b, _ in topology.links)
-    km = tuple(km for _, _, km in topology.links)
-    if config.topology_settings.link_directions == "separate":
-        return links + tuple((b, a) for a, b in links), km * 2
-    return links, km
+    ways = topology.ways[: len(links_of_spectra(topology, separate=is_separate(config)))]
+    return tuple((names[a], names[b]) for a, b, *_ in ways), tuple(km for _, _, km, _ in ways)
+
+
+def names_of_spectra(config: Config, topology: Topology) -> tuple[str, ...]:
+    """Return the name of the link of each spectrum, or nothing where its two nodes name a link.
+
+    Where two nodes have several links, those have names; of the others an empty one.
+    """
+    if not topology.has_parallel_links:
+        return ()
+    links = links_of_spectra(topology, separate=is_separate(config))
+    return tuple(topology.link_names[link] for link in links)
+
+
+def links_of_spectra(topology: Topology, *, separate: bool) -> tuple[int, ...]:
+    """Return the link of each spectrum, as an index into topology.links."""
+    links = tuple(range(len(topology.links)))
+    return links + topology.back_links if separate else links
+
+
+def is_separate(config: Config) -> bool:
+    """Return whether the directions of a link have a spectrum each."""
+    return config.topology_settings.link_directions == "separate"

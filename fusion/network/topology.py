@@ -16,26 +16,29 @@ from fusion.config.shipped import (
     topology_names,
 )
 from fusion.config.text_files import read_text
-from fusion.network.link_lengths import LENGTH_KEYS, far_off, find_lengths, length_problem, too_long
-from fusion.network.listed_network import ListedLink, ListedNetwork, number_of
+from fusion.network.link_lengths import LENGTH_KEYS, far_off
+from fusion.network.links import links_of
+from fusion.network.listed_network import PASS_THROUGH, ListedNetwork, number_of
 from fusion.network.topology_files import is_by_ending, read_network
 
 _MAX_BYTES = 16 * 2**20
 _SHOWN_PROBLEMS = 100
-_FEW = 3
 _LONGITUDES, _LATITUDES = ("longitude", "long", "lon", "lng"), ("latitude", "lat")
 
 
 class Topology(NamedTuple):
-    """A connected network: nodes, undirected links and the nodes that traffic starts and ends at.
+    """A connected network: nodes, links (fibre pairs) and the nodes that traffic starts and ends at.
 
     nodes: ids, in file order.  links: (node index, node index, km), in the order and direction of
-    the file, one for a pair of nodes, km a multiple of 1e-6.  endpoints: node indices, ascending.
+    the file, km a multiple of 1e-6; two nodes may have several.  endpoints: node indices, ascending.
     coordinates: node id -> (longitude, latitude) in degrees, and names: node id -> name, for the
     nodes for which the file has them.  core_ranks: of the endpoints, the attribute `core` as a number,
     where only core nodes are endpoints.  length_key: the attribute of the links that the lengths are
     from.  remarks: what the file may have meant otherwise, a sentence each.  demands: how many demands
-    the file has, which `traffic_matrix` may take.
+    the file has, which `traffic_matrix` may take.  link_names: of the links, unique among those of the
+    same two nodes, or empty where none has one; parallel links without names are numbered.  km_back:
+    lengths of the links against their direction, or empty where no length differs.  one_way: whether
+    light goes in the direction of the link only, or empty where none is such a link.
     """
 
     name: str
@@ -48,6 +51,35 @@ class Topology(NamedTuple):
     length_key: str = ""
     remarks: tuple[str, ...] = ()
     demands: int = 0
+    link_names: tuple[str, ...] = ()
+    km_back: tuple[float, ...] = ()
+    one_way: tuple[bool, ...] = ()
+
+    @property
+    def has_parallel_links(self) -> bool:
+        """Whether two nodes have several links."""
+        return len({(min(a, b), max(a, b)) for a, b, _ in self.links}) < len(self.links)
+
+    @property
+    def has_directions(self) -> bool:
+        """Whether the directions of some link differ: in length, or as it has only one."""
+        return bool(self.km_back or self.one_way)
+
+    @property
+    def back_links(self) -> tuple[int, ...]:
+        """The links that have a direction against their own."""
+        return tuple(i for i in range(len(self.links)) if not (self.one_way and self.one_way[i]))
+
+    @property
+    def ways(self) -> list[tuple[int, int, float, int]]:
+        """(node index, node index, km, link) of each direction: all along the links, then all against them.
+
+        Their numbers are those of spectra where directions have one each.
+        """
+        back = self.km_back or tuple(km for _, _, km in self.links)
+        return [(a, b, km, i) for i, (a, b, km) in enumerate(self.links)] + [
+            (self.links[i][1], self.links[i][0], back[i], i) for i in self.back_links
+        ]
 
     def called(self, node: str) -> str:
         """Return what a node is called for a person: its id, with its name where the file has another."""
@@ -102,13 +134,13 @@ def load_topology(
     network: a shipped name, one of FUSION's names, or the path of a file, relative to `base` or
     else to the working directory; `read_network` says which formats there are.  Lengths are in km.
     const_link_weight: take each link as 1 km long.  core_nodes_only: only nodes with the attribute
-    `core` are endpoints.  length_key: the attribute of the links that is their length; empty: as
-    `find_lengths` finds it.
+    `core` are endpoints; nodes with the attribute `pass_through` never are.  length_key: the attribute
+    of the links that is their length; empty: as `find_lengths` finds it.
 
     Raises TopologyError with all problems: no such file, not readable, not connected, fewer than two
-    endpoints, a length that is missing, not positive or longer than any on Earth, a self loop, a link
-    that is listed twice; and with questions: several attributes that may be the length, a length of 1
-    on every link, lengths far from the great circle between coordinates.
+    endpoints, a length that is missing, not positive or longer than any on Earth, a self loop; and
+    with questions: several attributes that may be the length, a length of 1 on every link, lengths far
+    from the great circle between coordinates.
     """
     file = _find(network, base)
     try:
@@ -120,8 +152,12 @@ def load_topology(
     nodes = tuple(content.nodes)
     problems = content.problems
     coordinates, names = _check_attributes(content)
-    links, key = _check_links(content, length_key, asks=not const_link_weight)
-    endpoints = tuple(range(len(nodes)))
+    found = links_of(content, length_key, asks=not const_link_weight)
+    index = {node: i for i, node in enumerate(nodes)}
+    ends = [(index[a], index[b]) for a, b in found.ends]
+    endpoints = tuple(
+        i for i, node in enumerate(nodes) if not _is_true(_attribute(content, node, PASS_THROUGH))
+    )
     if core_nodes_only:
         for node in nodes:
             problems.extend(_differ_in_case(node, content.nodes[node], ["core"]))
@@ -130,29 +166,32 @@ def load_topology(
         kind = "nodes with the attribute core" if core_nodes_only else "nodes"
         problems.append(f"{len(endpoints)} {kind}: at least 2 are needed")
     if not problems:  # the search makes sense only when every link was understood
-        problems.extend(_unreachable(nodes, links))
+        problems.extend(_unreachable(nodes, ends, found.one_way))
     if not (problems or length_key or const_link_weight):
-        ends = ((nodes[a], nodes[b], km) for a, b, km in links)
-        problems.extend(far_off(ends, coordinates, key))
+        named = ((*both, km) for both, km in zip(found.ends, found.km, strict=True))
+        problems.extend(far_off(named, coordinates, found.key))
     if problems:
         raise TopologyError(problems, str(file))
-    if const_link_weight:
-        links = [(a, b, 1.0) for a, b, _ in links]
+    km = [1.0] * len(ends) if const_link_weight else found.km
+    km_back = [1.0] * len(ends) if const_link_weight else found.km_back
     ranks: tuple[float, ...] = ()
     if core_nodes_only:
-        found = (number_of(_attribute(content, nodes[i], "core")) for i in endpoints)
-        ranks = tuple(rank or 0.0 for rank in found)
+        cores = (number_of(_attribute(content, nodes[i], "core")) for i in endpoints)
+        ranks = tuple(rank or 0.0 for rank in cores)
     return Topology(
         file.stem,
         nodes,
-        tuple(links),
+        tuple((a, b, length) for (a, b), length in zip(ends, km, strict=True)),
         endpoints,
         coordinates,
         names,
         ranks,
-        "" if const_link_weight else key,
-        (*_about_name(network), *content.remarks, *_about_directions(content)),
+        "" if const_link_weight else found.key,
+        (*_about_name(network), *content.remarks, *found.remarks),
         content.demands,
+        tuple(found.names) if any(found.names) else (),
+        tuple(km_back) if km_back != km else (),
+        tuple(found.one_way) if any(found.one_way) else (),
     )
 
 
@@ -208,85 +247,6 @@ def _about_name(network: str | Path) -> list[str]:
     return [
         f"{network} is {now}; {', '.join(others)} has other lengths: name the one that is meant"
     ]
-
-
-def _about_directions(content: ListedNetwork) -> list[str]:
-    """Return how links were understood that a file lists against what it says of itself."""
-    if content.directed is None or content.repeats_links:
-        return []
-    listed = {(link.source, link.destination) for link in content.links}
-    if content.directed:
-        links = [link for link in content.links if (link.destination, link.source) not in listed]
-        text = "the file is directed and has {} in one direction only: each is taken as a link with two"
-        text += " directions"
-    else:
-        seen: set[tuple[str, str]] = set()
-        links = []
-        for link in content.links:
-            if (link.destination, link.source) in seen:
-                links.append(link)
-            seen.add((link.source, link.destination))
-        text = "the file is undirected and has {} from either end, which would be parallel links: these "
-        text += "are not supported yet, and each is taken as one link with two directions"
-    if not links:
-        return []
-    shown = ", ".join(f"{quote(link.source)} - {quote(link.destination)}" for link in links[:_FEW])
-    more = ", ..." if len(links) > _FEW else ""
-    noun = "link" if len(links) == 1 else "links"
-    return [text.format(f"{len(links):,} {noun} ({shown}{more})")]
-
-
-def _check_links(
-    network: ListedNetwork, length_key: str, *, asks: bool
-) -> tuple[list[tuple[int, int, float]], str]:
-    """Return each link once, and which attribute is its length; add what is wrong to the problems."""
-    index = {node: i for i, node in enumerate(network.nodes)}
-    links: list[tuple[int, int, float]] = []
-    seen: dict[tuple[str, str], tuple[ListedLink, float | None]] = {}
-    lengths = find_lengths(network, length_key, asks=asks)
-    values = lengths.values or [None] * len(network.links)
-    long: list[tuple[str, str, object]] = []
-    for link, value in zip(network.links, values, strict=True):
-        where = f"{link.where} ({show(link.source, 28)} - {show(link.destination, 28)})"
-        if link.source == link.destination:
-            network.problems.append(f"{where}: a link from a node to itself is not allowed")
-            continue
-        same, reverse = (link.source, link.destination), (link.destination, link.source)
-        problem = "" if value is None else length_problem(*value)
-        if problem:
-            network.problems.append(f"{where}: {problem}")
-        elif value is not None and asks and not seen.keys() & {same, reverse}:
-            long.append((where, *value))
-        if value is None and not asks:
-            value = ("", 1.0)
-        # Without a length, which `lengths` has told, a link may still be there twice.
-        number = None if value is None or problem else number_of(value[1])
-        km = None if number is None else round(number * 1e6) / 1e6
-        if same in seen:
-            first, first_km = seen[same]
-            told = ""
-            if km is not None and first_km is not None:
-                told = (
-                    f", both {km:g} km"
-                    if km == first_km
-                    else f", {first_km:g} km there and {km:g} km here"
-                )
-            network.problems.append(
-                f"{where}: listed twice, as in {first.where}{told}; parallel links are not "
-                "supported yet: keep one"
-            )
-        elif reverse in seen and None not in (km, seen[reverse][1]) and seen[reverse][1] != km:
-            first, first_km = seen[reverse]
-            network.problems.append(
-                f"{where}: {km:g} km, but {first_km:g} km for the other direction in {first.where};"
-                " a link has one length"
-            )
-        else:
-            seen[same] = (link, km)
-            if reverse not in seen and km is not None:
-                links.append((index[link.source], index[link.destination], km))
-    network.problems.extend([*too_long(long), *lengths.problems])
-    return links, lengths.key
 
 
 def _check_attributes(
@@ -348,24 +308,30 @@ def _attribute(network: ListedNetwork, node: str, name: str) -> object:
     return _in_lower_case(network.nodes[node]).get(name)
 
 
-def _unreachable(nodes: Sequence[str], links: Iterable[tuple[int, int, float]]) -> list[str]:
-    neighbours: list[list[int]] = [[] for _ in nodes]
-    for a, b, _ in links:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-    reached, waiting = {0}, [0]
-    while waiting:
-        new = set(neighbours[waiting.pop()]) - reached
-        reached |= new
-        waiting.extend(new)
-    missing = [node for i, node in enumerate(nodes) if i not in reached]
-    if not missing:
-        return []
-    listed = quote(", ".join(missing[:10]) + (", ..." if len(missing) > 10 else ""))
-    return [
-        f"not connected: {len(missing)} of {counted(len(nodes), 'node')} cannot be reached from node"
-        f" {quote(nodes[0])}: {listed}"
-    ]
+def _unreachable(
+    nodes: Sequence[str], ends: Sequence[tuple[int, int]], one_way: Sequence[bool]
+) -> list[str]:
+    """Return what is wrong where no way leads from the first node to another, or from there back."""
+    there: list[list[int]] = [[] for _ in nodes]
+    back: list[list[int]] = [[] for _ in nodes]
+    for (a, b), is_one_way in zip(ends, one_way, strict=True):
+        for one, other in ((a, b),) if is_one_way else ((a, b), (b, a)):
+            there[one].append(other)
+            back[other].append(one)
+    for neighbours, told in ((there, "cannot be reached from node"), (back, "have no way to node")):
+        reached, waiting = {0}, [0]
+        while waiting:
+            new = set(neighbours[waiting.pop()]) - reached
+            reached |= new
+            waiting.extend(new)
+        missing = [node for i, node in enumerate(nodes) if i not in reached]
+        if missing:
+            listed = quote(", ".join(missing[:10]) + (", ..." if len(missing) > 10 else ""))
+            return [
+                f"not connected: {len(missing)} of {counted(len(nodes), 'node')} {told}"
+                f" {quote(nodes[0])}: {listed}"
+            ]
+    return []
 
 
 def _is_true(value: object) -> bool:

@@ -99,9 +99,9 @@ def _iteration(each: Replication, scenario: Scenario) -> dict[str, Any]:
         "path_index_list": served.lightpaths_by_rank.tolist(),
         **_failures(each, scenario),
         "link_usage_dict": {
-            f"{source}-{destination}": {"utilisation": value}
-            for (source, destination), value in zip(
-                scenario.links, each.links.utilisation.tolist(), strict=True
+            f"{source}-{destination}{name and f' {name}'}": {"utilisation": value}
+            for (source, destination, name), value in zip(
+                scenario.named_links, each.links.utilisation.tolist(), strict=True
             )
         },
     }

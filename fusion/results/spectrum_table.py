@@ -52,11 +52,14 @@ COLUMNS = (
 
 def spectrum_table(scenario: Scenario, moment: Moment) -> str:
     """Return spectrum.csv as text; only its head where nothing is up."""
-    return csv_lines([COLUMNS, *(row.values() for row in spectrum_rows(scenario, moment))])
+    columns = COLUMNS if not scenario.link_names else (*COLUMNS[:2], "link", *COLUMNS[2:])
+    return csv_lines([columns, *(row.values() for row in spectrum_rows(scenario, moment))])
 
 
 def spectrum_rows(scenario: Scenario, moment: Moment) -> Iterator[dict[str, Any]]:
     """Yield the rows of spectrum.csv: one for each lightpath on each link of its path.
+
+    Where two nodes have several links, `link` is the name of the link.
 
     Lightpaths are numbered from 1 by path, plane and first slot, so that the table depends on nothing but
     what is up. time_left is NaN where the simulation does not reach that far.
@@ -70,13 +73,16 @@ def spectrum_rows(scenario: Scenario, moment: Moment) -> Iterator[dict[str, Any]
         pair = scenario.pairs[int(pair_of_path[path])]
         guard = min(lightpaths.guard_slots, int(up.width[each]))
         for link in network.links[network.first_hop[path] : network.first_hop[path + 1]].tolist():
-            source, destination = scenario.links[link]
             values = (
-                *(source, destination, plane.core, plane.band),
+                *(*scenario.links[link], plane.core, plane.band),
                 *(int(up.start[each]), int(up.width[each]) - guard, guard),
                 *(number, BACKUP if up.is_backup[each] else WORKING, *pair),
                 float(lightpaths.bit_rates_gbps[up.bit_rate[each]]),
                 lightpaths.formats[int(up.modulation[each])],
                 float(left[each]),
             )
-            yield dict(zip(COLUMNS, values, strict=True))
+            row = dict(zip(COLUMNS, values, strict=True))
+            if scenario.link_names:
+                ends = dict(zip(COLUMNS[:2], values[:2], strict=True))
+                row = ends | {"link": scenario.link_names[link]} | row
+            yield row

@@ -190,16 +190,17 @@ def link_rows(
         for name in LINK_COLUMNS
     }
     rows = []
-    for link, (source, destination) in enumerate(scenario.links):
+    for link, (source, destination, name) in enumerate(scenario.named_links):
         row: Row = {
             "erlang": replications[0].erlang,
             "source": source,
             "destination": destination,
+            **({"link": name} if scenario.link_names else {}),
             "length_km": scenario.link_km[link],
             "replications": len(replications),
         }
-        for name, values in measured.items():
-            row |= _columns(name, mean_estimate(values[:, link], confidence))
+        for column, values in measured.items():
+            row |= _columns(column, mean_estimate(values[:, link], confidence))
         rows.append(row)
     return rows
 
@@ -273,6 +274,7 @@ def availability_rows(
         "what": "connections",
         "source": "",
         "destination": "",
+        **({"link": ""} if scenario.link_names else {}),
         **_availability(down, asked, confidence),
         "outages": sum(outages),
         **_columns(
@@ -284,7 +286,7 @@ def availability_rows(
     measured = [each.measured_time for each in failures]
     nothing = dict.fromkeys(_toll_columns(failures, confidence), math.nan)
     rows = [connections]
-    for link, (source, destination) in enumerate(scenario.links):
+    for link, (source, destination, name) in enumerate(scenario.named_links):
         down = [float(each.link_down_time[link]) for each in failures]
         outages = [int(each.link_outages[link]) for each in failures]
         rows.append(
@@ -293,6 +295,7 @@ def availability_rows(
                 "what": "link",
                 "source": source,
                 "destination": destination,
+                **({"link": name} if scenario.link_names else {}),
                 **_availability(down, measured, confidence),
                 "outages": sum(outages),
                 **_columns("outage_time", ratio_estimate(down, outages, confidence)),

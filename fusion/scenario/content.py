@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 from fusion.config.named_files import KEYS
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import Config
+from fusion.network.topology import Topology
 from fusion.scenario.failures import links_of_failures
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.versions import FAILURES_VERSION, RESULTS_VERSION
@@ -49,7 +50,7 @@ def content(config: Config, inputs: Inputs, digests: Digests | None = None) -> d
     found = {
         "results_version": RESULTS_VERSION,
         "config": fields,
-        "topology": digest(topology, lambda it: [it.nodes, it.links, it.endpoints]),
+        "topology": digest(topology, _of_topology),
         "modulation": digest(inputs.modulation, lambda it: it._replace(name="")),
         "traffic_matrix": None if matrix is None else digest(matrix, lambda it: it.tolist()),
     }
@@ -88,6 +89,12 @@ def key_of_canonical(content: Mapping[str, object]) -> str:
     """Return the same as `key_of`, of what `content` has returned just now."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _of_topology(topology: Topology) -> list[object]:
+    """Return what of a topology counts: of the directions of links only what tells them apart."""
+    directions = [topology.km_back, topology.one_way] if topology.has_directions else []
+    return [topology.nodes, topology.links, topology.endpoints, *directions]
 
 
 def _digest(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.network.region import links_in_region
+from fusion.network.spectra import is_separate, links_of_spectra
 from fusion.scenario.lifetimes import Lifetimes, link_changes
 from fusion.scenario.recovery import RecoveryTimes
 
@@ -51,13 +52,14 @@ class Scheduled(NamedTuple):
 class Failure(NamedTuple):
     """When which links fail in a replication, and what becomes of connections that nothing protects.
 
-    restoration: none, reroute or wait. spectra: how many links there are. schedule: failures that happen
-    once. lifetimes: links fail at random instead, from the start. recovery: how long recovery takes.
-    reverts: whether connections on their backup go back to a working path that is repaired.
+    restoration: none, reroute or wait. link_of: of each spectrum, as an index into the links that fail.
+    schedule: failures that happen once. lifetimes: links fail at random instead, from the start. recovery:
+    how long recovery takes. reverts: whether connections on their backup go back to a working path that is
+    repaired.
     """
 
     restoration: Literal["none", "reroute", "wait"]
-    spectra: int
+    link_of: tuple[int, ...]
     schedule: tuple[Scheduled, ...] = ()
     lifetimes: Lifetimes | None = None
     recovery: RecoveryTimes = RecoveryTimes()
@@ -80,10 +82,10 @@ def failure_of(config: Config, topology: Topology) -> Failure | None:
     settings, protection = config.failure_settings, config.protection_settings
     if settings.failure_type == "none":
         return None
-    separate = config.topology_settings.link_directions == "separate"
+    link_of = links_of_spectra(topology, separate=is_separate(config))
     failure = Failure(
         restoration=settings.restoration,
-        spectra=len(topology.links) * (2 if separate else 1),
+        link_of=link_of,
         recovery=RecoveryTimes(
             protection.protection_switchover_ms,
             protection.restoration_latency_ms,
@@ -95,9 +97,7 @@ def failure_of(config: Config, topology: Topology) -> Failure | None:
         return failure._replace(lifetimes=lifetimes_of(settings, topology))
     requests = config.general_settings.num_requests
     return failure._replace(
-        schedule=tuple(
-            scheduled(each, topology, requests, separate=separate) for each in settings.each
-        )
+        schedule=tuple(scheduled(each, topology, requests, link_of) for each in settings.each)
     )
 
 
@@ -117,22 +117,22 @@ def links_of_failures(settings: FailureSettings, topology: Topology) -> list[lis
 def failed_links(settings: FailureSettings, topology: Topology) -> list[int]:
     """Return the links, as indices into topology.links, that fail together; none where they fail at random.
 
-    Raise FailureError for an unknown node, two nodes without a link, a group without links, a region by
-    km where nodes have no coordinates, and a region without a link.
+    Raise FailureError for an unknown node, two nodes without a link, parallel links without a name, a group
+    without links, a region by km where nodes have no coordinates, and a region without a link.
     """
     kind = settings.failure_type
     if kind == "random":
         return []
     if kind == "link":
-        ends = (settings.failed_link_src, settings.failed_link_dst)
-        return [_link(ends, ("failed_link_src", "failed_link_dst"), topology)]
+        link = settings.failed_link_src, settings.failed_link_dst, settings.failed_link_name
+        return [_link(link, ("failed_link_src", "failed_link_dst", "failed_link_name"), topology)]
     if kind == "srlg":
-        pairs = settings.srlg_pairs
-        if not pairs:
+        links = settings.srlg
+        if not links:
             raise FailureError(
                 "srlg_links", "must have at least one link, such as [(1, 2), (2, 3)]"
             )
-        return sorted({_link(pair, ("srlg_links", "srlg_links"), topology) for pair in pairs})
+        return sorted({_link(link, ("srlg_links",) * 3, topology) for link in links})
     if kind == "node":
         nodes = {_node(settings.failed_node_id, "failed_node_id", topology)}
     elif settings.geo_radius_km > 0:
@@ -171,12 +171,22 @@ def _node(name: str, key: str, topology: Topology) -> int:
     return topology.nodes.index(name)
 
 
-def _link(names: tuple[str, str], keys: tuple[str, str], topology: Topology) -> int:
-    a, b = (_node(name, key, topology) for name, key in zip(names, keys, strict=True))
-    for number, (one, other, _) in enumerate(topology.links):
-        if {one, other} == {a, b}:
-            return number
-    raise FailureError(keys[1], f"there is no link between {names[0]} and {names[1]}")
+def _link(link: tuple[str, str, str], keys: tuple[str, str, str], topology: Topology) -> int:
+    """Return the number of a link. link: its two nodes, and its name or nothing."""
+    *ends, name = link
+    a, b = (_node(end, key, topology) for end, key in zip(ends, keys[:2], strict=True))
+    between = " and ".join(ends)
+    found = [i for i, (one, other, _) in enumerate(topology.links) if {one, other} == {a, b}]
+    if not found:
+        raise FailureError(keys[1], f"there is no link between {between}")
+    names = {topology.link_names[i]: i for i in found} if topology.link_names else {}
+    if name and name not in names:
+        known = ", ".join(filter(None, names)) or "links without names"
+        raise FailureError(keys[2], f"{name} is no link between {between}, which have {known}")
+    if not name and len(found) > 1:
+        message = f"must name one of the links between {between}: {', '.join(names)}"
+        raise FailureError(keys[2], message)
+    return names[name] if name else found[0]
 
 
 def _within(centre: int, hops: int, topology: Topology) -> set[int]:
@@ -196,20 +206,16 @@ def _within(centre: int, hops: int, topology: Topology) -> set[int]:
     return set(distance)
 
 
-def as_spectra(links: Iterable[int], count: int, *, separate: bool) -> NDArray[np.bool_]:
-    """Return bool[spectrum] for links of `count`; with separate directions both of a link fail."""
-    failed = np.zeros(count, dtype=np.bool_)
-    failed[list(links)] = True
-    return np.tile(failed, 2 if separate else 1)
-
-
 def scheduled(
-    settings: FailureSettings, topology: Topology, requests: int, *, separate: bool
+    settings: FailureSettings, topology: Topology, requests: int, link_of: Sequence[int]
 ) -> Scheduled:
-    """Return a failure that happens once. requests: measured ones; separate: as in `as_spectra`."""
+    """Return a failure that happens once: both directions of its links fail.
+
+    requests: measured ones. link_of: of each spectrum.
+    """
     at, repair = settings.t_fail_arrival_index, settings.t_repair_after_arrivals
     at = requests // 2 if at == -1 else at
-    links = as_spectra(failed_links(settings, topology), len(topology.links), separate=separate)
+    links = np.isin(link_of, failed_links(settings, topology))
     failure = Scheduled(links, at, at + repair if repair else None)
     if settings.t_fail_time < 0:
         return failure
@@ -257,12 +263,10 @@ def _together(
 def random_events(failure: Failure, seed: int, load: float, replication: int) -> Iterator[Event]:
     """Yield the failures and repairs of links that fail at random; every policy has the same."""
     assert failure.lifetimes is not None
-    count, spectra = len(failure.lifetimes.mean_up), failure.spectra
+    link_of = np.array(failure.link_of)
     seeds = stream_of(seed, load, replication, 7)
     for time, link, fails in link_changes(failure.lifetimes, seeds):
-        links = np.zeros(spectra, dtype=np.bool_)
-        links[link::count] = True
-        yield Event(time, links, fails)
+        yield Event(time, link_of == link, fails)
 
 
 def lifetimes_of(settings: FailureSettings, topology: Topology) -> Lifetimes:

@@ -1,16 +1,19 @@
-"""What the options of a configuration need of its inputs: for failures, the conventions, signal quality."""
+"""What the options of a configuration need of its inputs: links, failures, conventions, signal quality."""
 
 from fusion.config.problems import Problem
 from fusion.config.sections import Config
 from fusion.config.sources import problem_of
 from fusion.network.impairments import impairment_problems
 from fusion.network.modulation_tables import ModulationTable
+from fusion.network.path_rule import LINK_DISJOINT
 from fusion.network.quality import quality_problems
+from fusion.network.spectra import is_separate
 from fusion.network.table_limits_as_fusion import unusable_table
 from fusion.network.topology import Topology
 from fusion.scenario.failures import FailureError, lifetimes_of, links_of_failures
 from fusion.scenario.full_needs_as_fusion import needs_full, slices_by_length, unknown_formats
 from fusion.scenario.lightpaths import format_options_of
+from fusion.scenario.protection import is_protected
 
 
 def problems_of_failures(config: Config, topology: Topology | None) -> list[Problem]:
@@ -23,6 +26,45 @@ def problems_of_failures(config: Config, topology: Topology | None) -> list[Prob
     except FailureError as error:
         return [problem_of(config, error.key, str(error))]
     return []
+
+
+def problems_of_links(config: Config, topology: Topology | None) -> list[Problem]:
+    """Return what does not go together with parallel links, or with links whose directions differ."""
+    if topology is None:
+        return []
+    routing, separate = config.routing_settings, is_separate(config)
+    found: list[tuple[str, str]] = []
+    if topology.has_parallel_links:
+        what = "does not work with parallel links, which the network has"
+        if routing.candidate_order == LINK_DISJOINT:
+            found.append(("candidate_order", what))
+        if is_protected(config) and routing.paths_file:
+            found.append(("paths_file", f"together with protection {what}"))
+        if config.compatibility_settings.conventions != "none":
+            found.append(("conventions", what))
+    if topology.has_directions:
+        kind = "directions of different lengths"
+        if topology.one_way:
+            kind = "one direction only"
+        what = f"does not work with links that have {kind}, which the network has"
+        if not separate:
+            message = f"must be separate, as the network has links that have {kind}"
+            found.append(("link_directions", message))
+        if routing.path_ties == "listed":
+            found.append(("path_ties", f"{what}; listed_directed does"))
+        if routing.candidate_ties == "listed":
+            found.append(("candidate_ties", f"{what}; listed_directed does"))
+        if routing.candidate_order == LINK_DISJOINT:
+            found.append(("candidate_order", what))
+        if is_protected(config):
+            found.append(("protection_mode", what))
+        if config.compatibility_settings.conventions != "none":
+            found.append(("conventions", what))
+        if topology.one_way and routing.paths_file:
+            found.append(("paths_file", what))
+        if config.snr_settings.quality_file:
+            found.append(("quality_file", what))
+    return [problem_of(config, key, message) for key, message in dict(found).items()]
 
 
 def problems_of_conventions(config: Config, table: ModulationTable | None) -> list[Problem]:

@@ -23,6 +23,7 @@ from fusion.scenario.input_checks import (
     problems_of_conventions,
     problems_of_failures,
     problems_of_impairments,
+    problems_of_links,
     problems_of_quality,
 )
 from fusion.scenario.input_files import (
@@ -129,6 +130,7 @@ class InputReader:
         paths = read(given_paths_of, topology)
         policy = read(policy_source_of, modulation, self._folders)
         problems += self._call(problems_of_failures, config, topology)
+        problems += self._call(problems_of_links, config, topology)
         problems += self._call(problems_of_conventions, config, modulation)
         problems += self._call(problems_of_quality, config, modulation)
         problems += self._call(problems_of_impairments, config)

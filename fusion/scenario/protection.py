@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fusion.config.sections import Config
 from fusion.network.disjoint import disjoint_pairs
 from fusion.network.paths import GivenPaths, PathTable
+from fusion.network.spectra import is_separate, links_of_spectra
 from fusion.network.topology import Topology
 from fusion.scenario.failures import failed_links
 
@@ -65,8 +66,9 @@ def make_protection(
     first_risk, risks = [0], list[int]()
     by_nodes = settings.disjointness_type == "node"
     shared = settings.protection_mode == "shared_backup"
+    link_of = links_of_spectra(topology, separate=is_separate(config))
     for path in range(len(paths.length_km)) if shared else ():
-        risks += _risks(topology, paths, path, groups, by_nodes=by_nodes)
+        risks += _risks(topology, paths, path, groups, link_of, by_nodes=by_nodes)
         first_risk.append(len(risks))
     joint_hop = paths.first_hop.copy()
     joint_hop[1::2] = paths.first_hop[2::2]
@@ -106,14 +108,14 @@ def _risks(
     paths: PathTable,
     path: int,
     groups: Sequence[Collection[int]],
+    link_of: Sequence[int],
     *,
     by_nodes: bool,
 ) -> Iterator[int]:
-    """Yield the numbers of the risks of a path: links, inner nodes, and groups."""
+    """Yield the numbers of the risks of a path: links, inner nodes, and groups. link_of: of spectra."""
     count = len(topology.links)
-    links = [
-        int(link) % count for link in paths.links[paths.first_hop[path] : paths.first_hop[path + 1]]
-    ]
+    spectra = paths.links[paths.first_hop[path] : paths.first_hop[path + 1]].tolist()
+    links = [link_of[spectrum] for spectrum in spectra]
     yield from links
     if by_nodes:
         for one, other in pairwise(links):

@@ -168,8 +168,8 @@ def _shortest_km(topology: Topology) -> NDArray[np.float64]:
     count = len(topology.nodes)
     km = np.full((count, count), np.inf)
     np.fill_diagonal(km, 0.0)
-    for a, b, length in topology.links:
-        km[a, b] = km[b, a] = length
+    for a, b, length, _ in topology.ways:
+        km[a, b] = min(km[a, b], length)
     for via in range(count):
         np.minimum(km, km[:, via, None] + km[None, via, :], out=km)
     return km

@@ -14,7 +14,7 @@ from fusion.kernel.assignment import Assignment
 from fusion.kernel.protection import Protection
 from fusion.kernel.records import Service
 from fusion.network.planes import Plane, planes_of
-from fusion.network.spectra import spectra_of
+from fusion.network.spectra import names_of_spectra, spectra_of
 from fusion.scenario.assignment import assignment_of
 from fusion.scenario.candidate_paths import Candidates, candidate_paths, candidates_of
 from fusion.scenario.columns import columns_of
@@ -43,7 +43,8 @@ class Scenario(NamedTuple):
     one sample to the next.
 
     For what is counted, and for tables: planes. pairs: (source, destination) names. links: (from, to) names,
-    one for each spectrum. link_km: their lengths. candidates: the paths. lightpaths: those that there may be.
+    one for each spectrum. link_names: of their links, where two nodes have several; else nothing. link_km:
+    their lengths. candidates: the paths. lightpaths: those that there may be.
     """
 
     network: Network
@@ -64,6 +65,13 @@ class Scenario(NamedTuple):
     candidates: Candidates
     lightpaths: Lightpaths
     assignment: Assignment | None = None
+    link_names: tuple[str, ...] = ()
+
+    @property
+    def named_links(self) -> tuple[tuple[str, str, str], ...]:
+        """Of each spectrum (from, to) names and the name of its link, or nothing where its nodes name it."""
+        names = self.link_names or ("",) * len(self.links)
+        return tuple((*ends, name) for ends, name in zip(self.links, names, strict=True))
 
     @property
     def slots_per_link(self) -> int:
@@ -99,4 +107,5 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         candidates=candidates_of(config, paths),
         lightpaths=lightpaths,
         assignment=assignment,
+        link_names=names_of_spectra(config, topology),
     )

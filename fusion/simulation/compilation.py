@@ -32,7 +32,8 @@ def compile_for(
     failure = scenario.failure
     if failure is not None:
         failure = failure._replace(
-            schedule=(Scheduled(np.zeros(failure.spectra, dtype=np.bool_), 0, 1),), lifetimes=None
+            schedule=(Scheduled(np.zeros(len(failure.link_of), dtype=np.bool_), 0, 1),),
+            lifetimes=None,
         )
     conventions = scenario.conventions
     if conventions is not None:

@@ -11,7 +11,7 @@ from fusion.config.config import Config, load_config, to_ini
 from fusion.config.problems import nearest
 from fusion.config.templates import template_names
 from fusion.network.planes import planes_of
-from fusion.network.spectra import spectra_of
+from fusion.network.spectra import names_of_spectra, spectra_of
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.command.pictures import inputs_of, run_of
@@ -85,14 +85,15 @@ def spectrum(
         request = config.general_settings.num_requests
     table = _simulated(config, load=load, replication=replication, request=request)
     rows = _rows(table)
-    links, _ = spectra_of(config, inputs.topology)
+    ends, _ = spectra_of(config, inputs.topology)
+    names = names_of_spectra(config, inputs.topology) or ("",) * len(ends)
     moment = f"after request {request:,} of replication {replication}"
     shown = [inputs.topology.name, config.policy, f"{load:g} Erlang", moment]
     if len(cores) > 1:
         shown.append(f"core {core}")
     figure = spectrum_figure(
         [row for row in rows if row["core"] == core],
-        links,
+        [(*both, name) for both, name in zip(ends, names, strict=True)],
         [Band(plane.band, plane.slots) for plane in planes if plane.core == core],
         ", ".join(shown) if title is None else title,
         color=color,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.config import Config
+from fusion.network.spectra import names_of_spectra, spectra_of
 from fusion.results.line_file import LineFile
 from fusion.results.statistics import probability_interval, student_t
 from fusion.scenario.inputs import Inputs
@@ -71,18 +72,19 @@ class LiveNetwork:
         self._count += 1
 
     def _links(self) -> list[dict[str, Any]]:
-        topology = self._inputs.topology
-        names = [(topology.nodes[a], topology.nodes[b]) for a, b, _ in topology.links]
-        if self._config.topology_settings.link_directions == "separate":
-            names += [(b, a) for a, b in names]
-        return [
+        ends, _ = spectra_of(self._config, self._inputs.topology)
+        names = names_of_spectra(self._config, self._inputs.topology)
+        rows: list[dict[str, Any]] = [
             {
                 "source": source,
                 "destination": destination,
                 "utilisation": float(total / self._count),
             }
-            for (source, destination), total in zip(names, self._utilisation, strict=True)
+            for (source, destination), total in zip(ends, self._utilisation, strict=True)
         ]
+        for row, name in zip(rows, names, strict=False):
+            row["link"] = name
+        return rows
 
     def _pairs(self) -> list[dict[str, Any]]:
         nodes, endpoints = self._inputs.topology.nodes, self._inputs.topology.endpoints

@@ -119,7 +119,7 @@ def _distances(count: int, links: Any) -> _Array:
     distances = np.full((count, count), np.inf)
     np.fill_diagonal(distances, 0.0)
     for a, b, km in links:
-        distances[a, b] = distances[b, a] = min(max(km / mean, 0.6), 1.6)
+        distances[a, b] = distances[b, a] = min(distances[a, b], max(km / mean, 0.6), 1.6)
     for via in range(count):
         np.minimum(distances, distances[:, via, None] + distances[None, via, :], out=distances)
     return distances

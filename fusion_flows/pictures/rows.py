@@ -32,6 +32,11 @@ def finite(row: Row, name: str) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
+def link_of(row: Row) -> tuple[str, str, str]:
+    """Return the link of a row: its nodes, and its name where there are several between them."""
+    return str(row["source"]), str(row["destination"]), str(row.get("link") or "")
+
+
 def text_of(value: Any) -> str:
     """Return a value as text; 3.0 is 3."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

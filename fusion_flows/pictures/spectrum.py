@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from fusion_flows.pictures.legend import put_legend, put_title, width_of
-from fusion_flows.pictures.rows import Row
+from fusion_flows.pictures.rows import Row, link_of
 from fusion_flows.pictures.style import LOOKS, PAGE, SMALL, STYLE
 from fusion_flows.pictures.words import BIT_RATE, plain
 
@@ -41,7 +41,7 @@ class Band(NamedTuple):
 
 def spectrum_figure(
     rows: Sequence[Row],
-    links: Sequence[tuple[str, str]],
+    links: Sequence[tuple[str, str, str]],
     bands: Sequence[Band],
     title: str,
     *,
@@ -50,13 +50,17 @@ def spectrum_figure(
 ) -> Figure:
     """Draw which slots of which link are taken at one moment, in one core.
 
-    rows: those of spectrum.csv of this core. links: (source, destination), the first at the top. bands: side
+    rows: those of spectrum.csv of this core. links: (source, destination, name), the
+    first at the top; the name is empty where the nodes name the link. bands: side
     by side, the first on the left. color: the column that colours a lightpath, one of COLORINGS; `lightpath`
     gives two that touch different colours. arrows: whether each direction of a link has a row.
     """
     signs = _signs(rows, color)
     between = " → " if arrows else " – "
-    names = [plain(f"{source}{between}{destination}") for source, destination in links]
+    names = [
+        plain(f"{source}{between}{destination}{name and f', {name}'}")
+        for source, destination, name in links
+    ]
     height = min(_ROW * len(links), _HIGHEST)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(PAGE, height + 0.75), layout="constrained")
@@ -91,14 +95,14 @@ def _every(names: Sequence[str], room: float) -> int:
 def _draw(
     place: Axes,
     rows: Sequence[Row],
-    links: Sequence[tuple[str, str]],
+    links: Sequence[tuple[str, str, str]],
     color: str,
     signs: Mapping[Any, Any],
 ) -> None:
     place.axhspan(0, len(links), color="0.955", linewidth=0, zorder=0)
     for at in range(len(links) + 1):
         place.axhline(at, color="white", linewidth=1.2, zorder=1)
-    number = {ends: at for at, ends in enumerate(links)}
+    number = {link: at for at, link in enumerate(links)}
     for is_backup in (False, True):
         for guard in (False, True):
             boxes, colors = [], []
@@ -106,7 +110,7 @@ def _draw(
                 if (row["role"] == "backup") == is_backup:
                     start = row["first_slot"] + (row["slots"] if guard else 0)
                     wide = row["guard_slots" if guard else "slots"]
-                    top = number[row["source"], row["destination"]] + (1 - _HIGH) / 2
+                    top = number[link_of(row)] + (1 - _HIGH) / 2
                     boxes.append(_box(start, wide, top))
                     colors.append(signs[row[color]])
             pieces = PolyCollection(
@@ -157,9 +161,7 @@ def _touching(rows: Sequence[Row]) -> Iterator[tuple[Any, Any]]:
     """Yield pairs of lightpaths with nothing between them on some link."""
     of_link = defaultdict(list)
     for row in rows:
-        of_link[row["source"], row["destination"], row["band"]].append(
-            (row["first_slot"], row["lightpath"])
-        )
+        of_link[*link_of(row), row["band"]].append((row["first_slot"], row["lightpath"]))
     for placed in of_link.values():
         for (_, one), (_, other) in pairwise(sorted(placed)):
             if one != other:

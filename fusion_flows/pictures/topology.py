@@ -18,7 +18,7 @@ from fusion_flows.pictures.files import tell
 from fusion_flows.pictures.labels import Box, Room
 from fusion_flows.pictures.layout import positions
 from fusion_flows.pictures.legend import put_legend, put_title, width_of
-from fusion_flows.pictures.rows import Row, finite
+from fusion_flows.pictures.rows import Row, finite, link_of
 from fusion_flows.pictures.style import COLUMN, PAGE, SMALL, STYLE, Look, handle
 from fusion_flows.pictures.words import named, plain
 
@@ -35,6 +35,10 @@ _ID, _KM = 6.5, 6.2  # points: type in nodes and of lengths
 _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
 _LONG = 3  # letters of ids that have room in their nodes
 _MANY = 60  # links; of more they are thinner
+_APART, _NARROW = 9.0, 5.0  # points between parallel links, with results and without
+
+_Link = tuple[str, str, str]
+"""Its nodes, and its name where there are several between them."""
 
 
 class Worst(NamedTuple):
@@ -59,23 +63,15 @@ def topology_figure(
     """Draw a network; with results, its links coloured and as wide as they are full.
 
     links: rows of links.csv at one load; a link with a row for each direction is two lanes, each on the
-    right of its way. metric: the column that is drawn, one of
+    right of its way. Parallel links are drawn side by side. metric: the column that is drawn, one of
     LINK_COLUMNS. Links without a row are thin and grey. Lengths are
     in km where there is room for them.
     """
-    values = {
-        (str(row["source"]), str(row["destination"])): value
-        for row in links
-        if (value := finite(row, metric)) is not None
-    }
+    values = {link_of(row): value for row in links if (value := finite(row, metric)) is not None}
     width = COLUMN if len(topology.nodes) <= _FEW_NODES else PAGE
     nodes, size = _boxes(topology, 72 * (width - (0.75 if values else 0.0)) - 6)
-    ways = {
-        (topology.nodes[a], topology.nodes[b]): course(
-            (topology.nodes[a], topology.nodes[b]), nodes
-        )
-        for a, b, _ in topology.links
-    }
+    ways = _ways(topology, nodes, _APART if values else _NARROW)
+    by_ends = {ends[:2]: way for ends, way in reversed(ways.items())}
     thickest = _THICK * min(1.0, math.sqrt(_MANY / len(topology.links)))
     norm, colors = Normalize(0.0, _top(values.values())), _colors()
     with matplotlib.rc_context(STYLE):
@@ -84,7 +80,7 @@ def topology_figure(
         place.set(xlim=(0, size[0]), ylim=(0, size[1]), aspect="equal")
         place.axis("off")
         for hop in pairwise(worst.path if worst else ()):
-            if (band := ways.get(hop, ways.get(hop[::-1]))) is not None:
+            if (band := by_ends.get(hop, by_ends.get(hop[::-1]))) is not None:
                 _line(place, band, _HALO, _BAND, 1).set_solid_capstyle("round")
         for (ends, way), (*_, km) in zip(ways.items(), topology.links, strict=True):
             _draw_link(place, topology, ends, way, km, values, norm, metric, thickest)
@@ -109,6 +105,26 @@ def topology_figure(
 def has_room(topology: Topology) -> bool:
     """Tell whether ids are so short that they are written into their nodes."""
     return max(map(len, topology.nodes)) <= _LONG
+
+
+def _ways(topology: Topology, nodes: dict[str, Box], apart: float) -> dict[_Link, Course]:
+    """Return the courses of the links; parallel ones are so many points apart."""
+    names = topology.link_names if topology.has_parallel_links else ("",) * len(topology.links)
+    groups: dict[tuple[str, str], list[int]] = {}
+    links: list[_Link] = []
+    for place, ((a, b, _), name) in enumerate(zip(topology.links, names, strict=True)):
+        links.append((topology.nodes[a], topology.nodes[b], name))
+        groups.setdefault((topology.nodes[min(a, b)], topology.nodes[max(a, b)]), []).append(place)
+    found: dict[int, Course] = {}
+    for ends, group in groups.items():
+        if len(group) == 1:
+            found[group[0]] = course(links[group[0]][:2], nodes)
+            continue
+        middle = course(ends, nodes)
+        for number, place in enumerate(group):
+            way = beside(middle, apart * (number - (len(group) - 1) / 2))
+            found[place] = way if links[place][:2] == ends else way[::-1]
+    return {link: found[place] for place, link in enumerate(links)}
 
 
 def _boxes(topology: Topology, wide: float) -> tuple[dict[str, Box], tuple[float, float]]:
@@ -139,25 +155,25 @@ def _top(values: Iterable[float]) -> float:
 def _draw_link(
     place: Axes,
     topology: Topology,
-    ends: tuple[str, str],
+    ends: _Link,
     way: Course,
     km: float,
-    values: Mapping[tuple[str, str], float],
+    values: Mapping[_Link, float],
     norm: Normalize,
     metric: str,
     thickest: float,
 ) -> None:
     lanes = [
         (one, value, direction)
-        for one, direction in ((ends, 1), (ends[::-1], -1))
+        for one, direction in ((ends, 1), ((ends[1], ends[0], ends[2]), -1))
         if (value := values.get(one)) is not None
     ]
-    called = topology.called
+    called, name = topology.called, f" ({ends[2]})" if ends[2] else ""
     if not lanes:
         line = _line(place, way, "0.45", 1.0, 2)
-        tell(line, f"{called(ends[0])} - {called(ends[1])}: {km:g} km")
+        tell(line, f"{called(ends[0])} - {called(ends[1])}{name}: {km:g} km")
         return
-    for (source, destination), value, direction in lanes:
+    for (source, destination, _), value, direction in lanes:
         share = 1.0 if len(lanes) == 1 else 0.7
         thick = share * (_THIN + (thickest - _THIN) * float(norm(value)))
         lane = way if len(lanes) == 1 else beside(way, direction * (thick / 2 + 0.8))
@@ -165,7 +181,7 @@ def _draw_link(
         _line(place, lane, _INK, thick + 0.9, 2)
         line = _line(place, lane, color, thick, 2.1)
         to = "-" if len(lanes) == 1 else "to"
-        between = f"{called(source)} {to} {called(destination)}"
+        between = f"{called(source)} {to} {called(destination)}{name}"
         tell(line, f"{between}: {km:g} km, {named(metric)} {value:.3f}")
 
 
@@ -180,7 +196,7 @@ def _draw_words(
     place: Axes,
     topology: Topology,
     nodes: Mapping[str, Box],
-    ways: Mapping[tuple[str, str], Course],
+    ways: Mapping[_Link, Course],
     size: tuple[float, float],
     worst: Worst | None,
     is_coloured: bool,
@@ -264,7 +280,7 @@ def _write(place: Axes, spot: Box, text: str, size: float) -> None:
 
 def _signs(
     topology: Topology,
-    values: Mapping[tuple[str, str], float],
+    values: Mapping[_Link, float],
     worst: Worst | None,
     left_out: tuple[int, int],
 ) -> list[tuple[Any, str]]:
@@ -278,7 +294,7 @@ def _signs(
         if worst.path:
             band = Line2D([], [], color=_HALO, linewidth=8, solid_capstyle="butt")
             signs.append((band, "its first path"))
-    if any((b, a) in values for a, b in values):
+    if any((b, a, name) in values for a, b, name in values):
         signs.append((none, "two lines: one for each direction, on its right-hand side"))
     if len(topology.endpoints) < len(topology.nodes):
         look = Look("black", "o", "none")

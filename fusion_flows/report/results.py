@@ -67,7 +67,7 @@ def _read(path: Path, chosen: Callable[[Iterable[Row]], Iterable[Row]]) -> list[
 
 
 def _value(column: str, text: str) -> int | float | str | None:
-    if column in ("source", "destination"):
+    if column in ("source", "destination", "link"):
         return text  # a name, though it may look like a number
     if not text:
         return None

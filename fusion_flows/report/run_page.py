@@ -203,7 +203,8 @@ def _links(config: Config, inputs: Inputs, results: Results) -> Section:
 
 
 def _link(row: Row, called: Callable[[str], str]) -> str:
-    return f"{called(str(row['source']))} to {called(str(row['destination']))}"
+    name = f" ({row['link']})" if row.get("link") else ""
+    return f"{called(str(row['source']))} to {called(str(row['destination']))}{name}"
 
 
 def _failures(run: RunDirectory) -> list[Section]:

@@ -277,6 +277,7 @@ def links_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) 
     cells = [
         {
             **_ends(row, called),
+            **({"link": Cell(str(row["link"]))} if "link" in row else {}),
             "length (km)": length,
             "utilisation": _number(row, "utilisation"),
             "interval": _range(row, "utilisation"),

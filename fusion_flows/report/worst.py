@@ -39,6 +39,6 @@ def first_path(config: Config, inputs: Inputs, source: str, destination: str) ->
         return ()
     nodes = [ends[0]]
     for link in table.links[table.first_hop[first] : table.first_hop[first + 1]]:
-        a, b, _ = topology.links[link % len(topology.links)]
+        a, b, *_ = topology.ways[link]
         nodes.append(b if nodes[-1] == a else a)
     return tuple(topology.nodes[node] for node in nodes)

@@ -197,7 +197,7 @@ def test_km_have_their_share() -> None:
     assert lifetimes is not None
     assert lifetimes.mean_up == pytest.approx(5000 / np.array(scenario.link_km[:22]))
     assert lifetimes.mean_down == 0.1
-    assert scenario.failure.spectra == 2 * 22
+    assert len(scenario.failure.link_of) == 2 * 22
     for event in itertools.islice(random_events(scenario.failure, 0, 100.0, 0), 50):
         assert np.array_equal(*event.links.reshape(2, -1))
 
@@ -222,7 +222,7 @@ def test_events_are_in_order_and_of_two_states() -> None:
 def done_failure(lifetimes: Lifetimes) -> Any:
     from fusion.scenario.failures import Failure
 
-    return Failure("none", 3, lifetimes=lifetimes)
+    return Failure("none", (0, 1, 2), lifetimes=lifetimes)
 
 
 @pytest.mark.parametrize(

@@ -414,7 +414,7 @@ def test_least_lengths_are_those_of_paths() -> None:
     topology = read_inputs(config, quiet=True).topology
     graph_: nx.Graph[int] = nx.Graph()
     graph_.add_weighted_edges_from(topology.links)
-    found = least_lengths(topology, [km for _, _, km in topology.links])
+    found = least_lengths(topology, [km for _, _, km, _ in topology.ways])
     for source, lengths in nx.all_pairs_dijkstra_path_length(graph_):
         for node, km in lengths.items():
             assert found[source, node] == pytest.approx(km)

@@ -247,7 +247,7 @@ def test_a_shared_backup_carries_if_it_is_good_then(margin_db: float) -> None:
     """It was good as it was set up, before its neighbour came."""
     limit = in_db(2 * own(0) + neighbour(2))
     scenario = gsnr(limit + margin_db, "shared_backup")
-    failure = Failure("none", 0, reverts=True)
+    failure = Failure("none", (), reverts=True)
     scenario = scenario._replace(network=able_to_fail(scenario.network), failure=failure)
     simulation, found = serve(scenario, "AB", "AC")
     assert [each[2::2] for each in found] == [[0, 0], [2, 0]]

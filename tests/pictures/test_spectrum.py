@@ -12,11 +12,11 @@ from fusion_flows.pictures.spectrum import Band, spectrum_figure
 
 from .drawn import said, tidy
 
-LINKS = [("a", "b"), ("b", "c"), ("c", "a")]
+LINKS = [("a", "b", ""), ("b", "c", ""), ("c", "a", "")]
 
 
 def row(
-    link: tuple[str, str], first: int, slots: int, lightpath: int, **more: Any
+    link: tuple[str, str, str], first: int, slots: int, lightpath: int, **more: Any
 ) -> dict[str, Any]:
     return {
         "source": link[0],
@@ -54,13 +54,13 @@ def test_each_lightpath_is_where_it_is_and_unlike_its_neighbours() -> None:
     figure = tidy(spectrum_figure(rows, LINKS, [Band("c", 50)], "", arrows=True))
     found = boxes(figure)
     for each in rows:
-        at, first = LINKS.index((each["source"], each["destination"])), each["first_slot"]
+        at, first = LINKS.index((each["source"], each["destination"], "")), each["first_slot"]
         assert (at, first, first + 3) in found
         assert (at, first + 3, first + 4) in found, "its guard band"
     of_link = defaultdict(list)
     of_lightpath = defaultdict(set)
     for each in rows:
-        at, first = LINKS.index((each["source"], each["destination"])), each["first_slot"]
+        at, first = LINKS.index((each["source"], each["destination"], "")), each["first_slot"]
         of_link[at].append(found[at, first, first + 3])
         of_lightpath[each["lightpath"]].add(found[at, first, first + 3])
     assert all(one != other for colors in of_link.values() for one, other in pairwise(colors))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fusion.kernel.arrays import Int32s, Network, State, Tally, make_network, new_state, new_tally
 from fusion.kernel.event_loop import serve
 from fusion.network.paths import PathTable, k_shortest_paths
+from fusion.network.spectra import links_of_spectra
 from fusion.network.topology import Topology
 from fusion.scenario.policies import FITS, RANKS, Policy, built_in_policy
 from fusion.scenario.traffic import CHUNK, Requests, TrafficModel, draw_requests
@@ -67,13 +68,46 @@ def topologies(draw: st.DrawFn) -> Topology:
 
 
 @st.composite
-def cases(draw: st.DrawFn, *, most_requests: int = 300, one_width: bool = False) -> Case:
-    """Networks of any number of planes, slots and widths, with traffic that blocks now and then.
+def multigraphs(draw: st.DrawFn, *, directions: bool = False) -> Topology:
+    """Such graphs with more links between nodes that have one.
 
-    one_width: the width of a request is the same on all of its paths.
+    directions: some links have one direction only, or another length back.
     """
     topology = draw(topologies())
-    separate = draw(st.booleans())
+    kinds = st.sampled_from([(a, b) for a, b, _ in topology.links])
+    more = draw(st.lists(kinds, min_size=1, max_size=3))
+    turned = [draw(st.booleans()) for _ in more]
+    links = topology.links + tuple(
+        (*((b, a) if back else (a, b)), float(draw(st.integers(1, 3))))
+        for (a, b), back in zip(more, turned, strict=True)
+    )
+    topology = topology._replace(links=links, link_names=tuple(map(str, range(len(links)))))
+    if not directions:
+        return topology
+    # The first links connect all nodes both ways.
+    one_way = [False] * (len(links) - len(more)) + [draw(st.booleans()) for _ in more]
+    back = [float(draw(st.integers(1, 3))) for _ in links]
+    return topology._replace(
+        one_way=tuple(one_way) if any(one_way) else (),
+        km_back=tuple(back) if draw(st.booleans()) else (),
+    )
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    *,
+    most_requests: int = 300,
+    one_width: bool = False,
+    parallel: bool = False,
+) -> Case:
+    """Networks of any number of planes, slots and widths, with traffic that blocks now and then.
+
+    one_width: the width of a request is the same on all of its paths. parallel: nodes may have several links,
+    whose directions may differ.
+    """
+    topology = draw(multigraphs(directions=True) if parallel else topologies())
+    separate = draw(st.booleans()) or topology.has_directions
     order = draw(st.sampled_from(["km", "hops"]))
     paths = k_shortest_paths(topology, draw(st.integers(1, 4)), order, separate)
     slots = st.one_of(st.integers(1, 12), st.integers(60, 70), st.integers(125, 200))
@@ -99,7 +133,7 @@ def cases(draw: st.DrawFn, *, most_requests: int = 300, one_width: bool = False)
         random.integers(0, shape[0], len(paths.length_km)),
         # The last bit rate is out of reach and never asked for: a test may end with it.
         np.column_stack([width, np.zeros(shape[0])]),
-        len(topology.links) * (1 + separate),
+        len(links_of_spectra(topology, separate=separate)),
         slots_by_plane,
         # Few different ones, so that there are ties.
         random.integers(0, 3, len(paths.length_km)) * draw(st.sampled_from([0.0, 0.1, 5.0])),

@@ -94,7 +94,7 @@ def made_for(case: Case, policy: Policy, service: Service | None) -> Scenario:
     )
 
 
-ONCE = Failure("none", 0)
+ONCE = Failure("none", ())
 
 
 class Chosen:

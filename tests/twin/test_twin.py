@@ -59,6 +59,17 @@ def test_same_decisions_on_random_networks(fit: str, path_choice: str, case: Cas
 
 
 @pytest.mark.parametrize(("fit", "path_choice"), POLICIES)
+@given(case=cases(parallel=True))
+@settings(derandomize=True, deadline=None, max_examples=25)
+def test_same_decisions_over_parallel_links(fit: str, path_choice: str, case: Case) -> None:
+    served = serve_case(case, fit, path_choice)
+    twin = Twin(case.network, fit, path_choice, case.sample_every)
+    twin.serve(case.requests)
+    assert served.decision.tolist() == [list(decision) for decision in twin.decisions]
+    assert_same_tally(case.network, twin, served.tally)
+
+
+@pytest.mark.parametrize(("fit", "path_choice"), POLICIES)
 @given(case=cases(most_requests=1000))
 @settings(derandomize=True, deadline=None, max_examples=20)
 def test_chunks_do_not_matter(fit: str, path_choice: str, case: Case) -> None:

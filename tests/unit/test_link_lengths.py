@@ -363,12 +363,13 @@ def test_a_shipped_network_is_asked_nothing(name: str) -> None:
 
 def test_a_link_in_one_direction_of_a_directed_file_is_told(tmp_path: Path) -> None:
     graph = nx.DiGraph([("A", "B", {"km": 5}), ("B", "A", {"km": 5}), ("B", "C", {"km": 7})])
+    graph.add_edges_from([("C", "A", {"km": 9}), ("A", "C", {"km": 9})])
     for name in ("net.json", "net.graphml", "net.gml", "adjacency.json"):
         topology = load_topology(write(tmp_path, name, graph))
-        assert sorted(km for _, _, km in topology.links) == [5, 7]
+        assert sorted(km for _, _, km in topology.links) == [5, 7, 9]
         assert topology.remarks == (
             "the file is directed and has 1 link (B - C) in one direction only: each is taken as a link "
-            "with two directions",
+            "with one direction",
         )
     graph.add_edge("C", "B", km=7)
     assert load_topology(write(tmp_path, "net.json", graph)).remarks == ()
@@ -384,7 +385,7 @@ def test_both_directions_in_an_undirected_file_are_told(tmp_path: Path) -> None:
     file.write_text(json.dumps(data))
     (remark,) = load_topology(file).remarks
     assert "undirected and has 2 links (B - A, C - A) from either end" in remark
-    assert "parallel links: these are not supported yet" in remark
+    assert "each is taken as one link with two directions" in remark
     assert lengths(file) == KM
     file.write_text(json.dumps(data | {"directed": True}))
     assert "in one direction only" in load_topology(file).remarks[0]

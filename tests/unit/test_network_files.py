@@ -200,13 +200,6 @@ def _zoo(lengths: bool) -> str:
     )
 
 
-def test_a_link_that_is_listed_twice_with_one_length(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "net.csv", "A,B,100\nB,C,50\nA,B,100.0\n") == (
-        "line 3 (A - B): listed twice, as in line 1, both 100 km; parallel links are not supported yet: "
-        "keep one"
-    )
-
-
 def test_an_object_with_a_key_twice_is_refused(tmp_path: Path) -> None:
     link = '{"source": "A", "target": "B", "length": 100, "length": 200}'
     text = f'{{"nodes": [{{"id": "A"}}, {{"id": "B"}}], "edges": [{link}]}}'
@@ -240,18 +233,11 @@ def test_core_nodes_by_attributes_that_differ_only_in_case(tmp_path: Path) -> No
     assert len(load_topology(file, core_nodes_only=True).endpoints) == 3
 
 
-def test_parallel_links_are_refused_as_such(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "zoo.graphml", _zoo(lengths=True)) == (
-        "link 2 (0 - 1): listed twice, as in link 1, 120 km there and 150 km here; parallel links are not "
-        "supported yet: keep one"
-    )
-    with pytest.raises(TopologyError) as error:
-        load_topology(write(tmp_path, "zoo.graphml", _zoo(lengths=False)))
-    twice, missing = error.value.problems
-    assert "parallel links are not supported yet" in twice
+def test_a_double_edge_is_two_links(tmp_path: Path) -> None:
+    assert read(tmp_path, "zoo.graphml", _zoo(lengths=True))[1] == [120, 150, 300, 300]
+    assert "parallel links" in load_topology(tmp_path / "zoo.graphml").remarks[0]
+    missing = refusal(tmp_path, "none.graphml", _zoo(lengths=False))
     assert missing.startswith("link 1 (0 - 1): no length, nor has any other of the 4 links one")
-    gml = GML.replace("directed 1 ", "")
-    assert "parallel links are not supported yet" in refusal(tmp_path, "net.gml", gml)
 
 
 # --- files of other kinds ------------------------------------------------------------------------

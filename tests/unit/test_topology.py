@@ -161,8 +161,6 @@ def test_ids_may_have_blanks_where_tabs_divide(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a b 1\nb a 2", ["line 2 (b - a)", "2 km", "1 km", "line 1"]),
-        ("a b 1\nc a 1\na b 1", ["line 3 (a - b)", "twice", "line 1"]),
         ("a b 1\nb b 1", ["line 2 (b - b)", "itself"]),
         ("a b 1\nc d 2", ["not connected", "2 of 4", "c, d"]),
         ("a b -1", ["line 1 (a - b)", "-1", "number of km from 1e-06"]),

@@ -71,7 +71,7 @@ def needs_of(config: Config, inputs: Inputs, scenario: Scenario) -> Needs:
     topology = inputs.topology
     number = {name: index for index, name in enumerate(topology.nodes)}
     ends = np.array([[number[a], number[b]] for a, b in scenario.pairs])
-    km = least_lengths(topology, [km for _, _, km in topology.links])[ends[:, 0], ends[:, 1]]
+    km = least_lengths(topology, [km for _, _, km, _ in topology.ways])[ends[:, 0], ends[:, 1]]
     rates = list(config.bit_rate_shares)
     width, _ = lightpath_widths(
         inputs.modulation,
@@ -155,7 +155,7 @@ def cut_resource(
     leaves = side[needs.ends[:, 0]] & ~side[needs.ends[:, 1]]
     across = leaves if separate else leaves | (~side[needs.ends[:, 0]] & side[needs.ends[:, 1]])
     need = np.where(across[:, None], needs.width, 0)
-    cut = sum(bool(side[a]) != bool(side[b]) for a, b, _ in topology.links)
+    cut = sum(bool(side[a]) and not side[b] for a, b, *_ in topology.ways)
     widths = np.unique(need[need > 0]).tolist()
     capacity = cut * sum(filled(slots, widths) for slots in needs.slots_by_plane)
     return Resource("", capacity, need), across
