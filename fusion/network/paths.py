@@ -10,6 +10,7 @@ order, ties included, and it does not matter how close below the keys are: close
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
@@ -63,25 +64,36 @@ class PathTable(NamedTuple):
     length_km: NDArray[np.float64]
 
 
+class _Bound(NamedTuple):
+    """[node] -> (neighbour, cost of the link to it), and (neighbour, cost of the link from it)."""
+
+    ahead: _Neighbours
+    behind: _Neighbours
+
+
 class _Graph(NamedTuple):
     """What the search works on; `order` decides its costs.
 
-    neighbours: [node] -> (neighbour, cost of the link to it).  bounds: [node] -> (neighbour, cost of
-    the link from it); the least costs of the way that is left, one from each of these, add up to a
-    bound from below.  Of parallel links only the one of least cost counts.
+    neighbours: [node] -> (neighbour, cost of the link to it).  bounds: the same graph with costs of
+    which the least of the way that is left, one from each of these, add up to a bound from below.
+    Of parallel links only the one of least cost counts.
     key: cost -> what paths are compared by, or None when there is no such path (never falling).
     """
 
     neighbours: _Neighbours
-    bounds: list[_Neighbours]
+    bounds: list[_Bound]
     key: Callable[[int], int | None]
 
 
 class _Goal(NamedTuple):
-    """Least cost from each node to one destination and the next node on the way, for each bound."""
+    """Least cost from each node to one destination and the next node on the way, for each bound.
+
+    rest: the sum of the least costs, and rests: of each bound.
+    """
 
     destination: int
     rest: list[int]
+    rests: list[list[int]]
     next_nodes: list[list[int]]
 
 
@@ -112,15 +124,21 @@ def k_shortest_paths(
     if k < 1:
         raise ValueError(f"k = {k}: at least one path is needed")
     graph = _graph(topology, order, bits_per_symbol)
+    has_parallel_links = topology.has_parallel_links
+    rows = _Rows(topology, separate_directions)
     paths: dict[tuple[int, int], list[tuple[int, ...]]] = {}
     for destination in topology.endpoints:
         goal = _goal(graph, destination)
         for source in topology.endpoints:
             if source != destination:
                 best = given_between(given, source, destination) or _best_first(graph, source, goal)
-                paths[source, destination] = list(islice(short_paths(best, most_hops_more), k))
-    if not topology.has_parallel_links:
-        return path_table(topology, separate_directions, paths)
+                found = list(islice(short_paths(best, most_hops_more), k))
+                if has_parallel_links:
+                    paths[source, destination] = found
+                else:
+                    rows.add((source, destination), found)
+    if not has_parallel_links:
+        return rows.table()
     measures = PathMeasures(topology, order, bits_per_symbol)
 
     def key(nodes: tuple[int, ...], length: int) -> tuple[object, ...] | None:
@@ -257,7 +275,7 @@ def graph_of(nodes: int, arcs: Sequence[tuple[int, int, int]]) -> _Graph:
     for a, b, cost in arcs:
         forward[a].append((b, cost))
         backward[b].append((a, cost))
-    return _Graph(forward, [backward], int)
+    return _Graph(forward, [_Bound(forward, backward)], int)
 
 
 def _hops_per_bit(bits_per_symbol: Callable[[float], float]) -> Callable[[int], int | None]:
@@ -296,7 +314,7 @@ def _best_first(graph: _Graph, source: int, goal: _Goal) -> Iterator[tuple[int, 
             continue
         if not proved:
             # The bound may lead back through the beginning: without this, dead ends explode.
-            rest = _rest_without(graph, nodes[:-1], end, goal.destination)
+            rest = _rest_without(graph, nodes[:-1], end, goal)
             closer = None if rest is None else graph.key(cost + rest)
             if closer is None:
                 continue
@@ -324,22 +342,49 @@ def _is_clear(nodes: tuple[int, ...], node: int, goal: _Goal) -> bool:
     return True
 
 
-def _rest_without(graph: _Graph, banned: Sequence[int], node: int, destination: int) -> int | None:
+def _rest_without(graph: _Graph, banned: Sequence[int], node: int, goal: _Goal) -> int | None:
     """Return the least cost from `node` to the destination that keeps off `banned`, or None."""
     total = 0
-    for neighbours in graph.bounds:
-        rest, _ = least_costs(neighbours, destination, banned, node)
-        if rest[node] == UNREACHED:
+    for bound, rest in zip(graph.bounds, goal.rests, strict=True):
+        least = _least_detour(bound.ahead, rest, set(banned), node, goal.destination)
+        if least is None:
             return None
-        total += rest[node]
+        total += least
     return total
+
+
+def _least_detour(
+    neighbours: _Neighbours, rest: Sequence[int], banned: set[int], node: int, destination: int
+) -> int | None:
+    """Return the least cost of a way that keeps off `banned`, or None.
+
+    rest: of each node the least cost to the destination, with all nodes. It leads the search (A*: P. E. Hart,
+    N. J. Nilsson, B. Raphael, IEEE Trans. Syst. Sci. Cybern. 4 (1968) 100), which so looks only around the
+    detour, and not at half of the network.
+    """
+    costs = {node: 0}
+    queue = [(rest[node], rest[node], node)]
+    while queue:
+        bound, left, settled = heapq.heappop(queue)
+        cost = bound - left
+        if settled == destination:
+            return cost
+        if cost > costs[settled]:
+            continue
+        for other, link_cost in neighbours[settled]:
+            new = cost + link_cost
+            if other not in banned and new < costs.get(other, UNREACHED):
+                costs[other] = new
+                heapq.heappush(queue, (new + rest[other], rest[other], other))
+    return None
 
 
 def _goal(graph: _Graph, destination: int) -> _Goal:
     costs, next_nodes = zip(
-        *(least_costs(neighbours, destination) for neighbours in graph.bounds), strict=True
+        *(least_costs(bound.behind, destination) for bound in graph.bounds), strict=True
     )
-    return _Goal(destination, [sum(parts) for parts in zip(*costs, strict=True)], list(next_nodes))
+    rest = [sum(parts) for parts in zip(*costs, strict=True)]
+    return _Goal(destination, rest, list(costs), list(next_nodes))
 
 
 def path_table(
@@ -358,23 +403,58 @@ def path_table(
     """
     if topology.has_parallel_links:
         return _table_of_choices(topology, separate_directions, paths, key, in_order)
-    number: dict[tuple[int, int], int] = {}
-    lengths: dict[tuple[int, int], int] = {}
-    for spectrum, (a, b, km, link) in enumerate(topology.ways):
-        number[a, b] = spectrum if separate_directions else link
-        lengths[a, b] = round(km * _PER_KM)
-    pairs = sorted(paths)
-    first_path, first_hop = [0], [0]
-    links: list[int] = []
-    length_km: list[float] = []
-    for pair in pairs:
-        for nodes in paths[pair]:
+    rows = _Rows(topology, separate_directions)
+    for pair in sorted(paths):
+        rows.add(pair, paths[pair])
+    return rows.table()
+
+
+class _Rows:
+    """Paths over simple links as they are found, in arrays: as lists of nodes they take ten times as much."""
+
+    def __init__(self, topology: Topology, separate_directions: bool) -> None:
+        self._number: dict[tuple[int, int], int] = {}
+        self._lengths: dict[tuple[int, int], int] = {}
+        for spectrum, (a, b, km, link) in enumerate(topology.ways):
+            self._number[a, b] = spectrum if separate_directions else link
+            self._lengths[a, b] = round(km * _PER_KM)
+        self._pairs: list[tuple[int, int]] = []
+        self._paths = array("i")  # of each pair
+        self._hops = array("i")  # of each path
+        self._links = array("i")
+        self._length_km = array("d")
+
+    def add(self, pair: tuple[int, int], paths: Sequence[tuple[int, ...]]) -> None:
+        """Add the paths of a pair."""
+        self._pairs.append(pair)
+        self._paths.append(len(paths))
+        for nodes in paths:
             hops = list(pairwise(nodes))
-            links.extend(number[hop] for hop in hops)
-            first_hop.append(len(links))
-            length_km.append(sum(lengths[hop] for hop in hops) / _PER_KM)
-        first_path.append(len(length_km))
-    return _arrays(pairs, first_path, first_hop, links, length_km)
+            self._links.extend([self._number[hop] for hop in hops])
+            self._hops.append(len(hops))
+            self._length_km.append(sum(self._lengths[hop] for hop in hops) / _PER_KM)
+
+    def table(self) -> PathTable:
+        """Return them, by pairs."""
+        pairs = np.array(self._pairs, dtype=np.int32).reshape(-1, 2)
+        number, hops = (np.array(each, dtype=np.int32) for each in (self._paths, self._hops))
+        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+        path = _gathered(number, order)
+        hop = _gathered(hops, path)
+        return PathTable(
+            pairs[order],
+            np.append(0, np.cumsum(number[order])).astype(np.int32),
+            np.append(0, np.cumsum(hops[path])).astype(np.int32),
+            np.array(self._links, dtype=np.int32)[hop],
+            np.array(self._length_km, dtype=np.float64)[path],
+        )
+
+
+def _gathered(sizes: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places of the members of groups in another order of the groups. sizes: of the groups."""
+    first, size = (np.cumsum(sizes, dtype=np.int64) - sizes)[order], sizes[order]
+    begin = np.cumsum(size, dtype=np.int64) - size
+    return np.asarray(np.arange(size.sum()) + np.repeat(first - begin, size))
 
 
 def _table_of_choices(

@@ -11,7 +11,9 @@ from fusion.network.modulation import bits_per_symbol_steps
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.path_rule import LINK_DISJOINT, PathRule, TiesError, paths_by_rule
 from fusion.network.paths import GivenPaths, PathTable
+from fusion.network.spectra import is_separate
 from fusion.network.topology import Topology
+from fusion.scenario.kept_paths import kept_paths
 
 
 def path_rule(config: Config) -> PathRule:
@@ -60,18 +62,23 @@ def paths_by_rule_of(
 
     k: None: as many as the configuration has. Raises ConfigError where too many paths are equal.
     """
-    least_congested = config.general_settings.route_method == "least_congested"
-    rule = path_rule(config)
-    try:
+    rule, separate = path_rule(config), is_separate(config)
+    number = number_of_paths(config) if k is None else k
+    bits = bits_per_symbol_of(config, modulation)
+    more = 1 if config.general_settings.route_method == "least_congested" else None
+
+    def find() -> PathTable:
         return paths_by_rule(
-            topology,
-            number_of_paths(config) if k is None else k,
-            rule,
-            config.topology_settings.link_directions == "separate",
-            bits_per_symbol_of(config, modulation),
-            given=given,
-            most_hops_more=1 if least_congested else None,
+            topology, number, rule, separate, bits, given=given, most_hops_more=more
         )
+
+    try:
+        if given is not None or bits is not None:
+            return find()
+        pairs = len(topology.endpoints) * (len(topology.endpoints) - 1)
+        directions = [topology.km_back, topology.one_way]
+        network = [topology.nodes, topology.links, topology.endpoints, *directions]
+        return kept_paths(pairs, [network, number, rule, separate, more], find)
     except TiesError as error:
         key = "candidate_ties"
         if config.routing_settings.candidate_ties == "path_ties":

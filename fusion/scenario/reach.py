@@ -20,6 +20,7 @@ from fusion.scenario.lightpaths import channel_capacity_of, lightpath_rates_of
 from fusion.scenario.protection import km_of_best_pairs
 
 _SHOWN = 10
+_MANY_NODES = 300
 
 _log = logging.getLogger("fusion.inputs")
 
@@ -163,9 +164,12 @@ def _rates(rates: Sequence[float]) -> str:
 def _shortest_km(topology: Topology) -> NDArray[np.float64]:
     """Return the km of the shortest paths between all nodes, float64[node, node] (Floyd 1962).
 
-    On arrays this takes a moment for all nodes, where a search from each of them would take seconds.
+    On arrays this takes a moment for all nodes, where a search from each of them would take seconds; of very
+    many nodes the compiled searches of scipy take less.
     """
     count = len(topology.nodes)
+    if count > _MANY_NODES:
+        return _searched_km(topology)
     km = np.full((count, count), np.inf)
     np.fill_diagonal(km, 0.0)
     for a, b, length, _ in topology.ways:
@@ -173,3 +177,17 @@ def _shortest_km(topology: Topology) -> NDArray[np.float64]:
     for via in range(count):
         np.minimum(km, km[:, via, None] + km[None, via, :], out=km)
     return km
+
+
+def _searched_km(topology: Topology) -> NDArray[np.float64]:
+    """Return the same, by a search from each node (Dijkstra)."""
+    from scipy.sparse import coo_array  # here: it takes its time, and few networks need it
+    from scipy.sparse.csgraph import dijkstra
+
+    least: dict[tuple[int, int], float] = {}
+    for a, b, length, _ in topology.ways:
+        least[a, b] = min(length, least.get((a, b), length))
+    ends = np.array(list(least), dtype=np.int32)
+    shape = (len(topology.nodes),) * 2
+    graph = coo_array((list(least.values()), tuple(ends.T)), shape=shape).tocsr()
+    return np.asarray(np.round(dijkstra(graph), 6))
