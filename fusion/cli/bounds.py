@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     # The rest is imported here so that --help and a wrong argument are answered at once.
     from fusion.config.config import ConfigError, load_config
     from fusion.config.misfits import misfits
+    from fusion.config.sources import problem_of
     from fusion.results.logging_config import configure_logging
     from fusion.scenario.inputs import read_inputs
 
@@ -64,6 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.replications is not None and options.replications < 1:
             raise ValueError(f"--replications {options.replications}: must be at least 1")
         inputs = read_inputs(config)
+        if inputs.topology.link_limits:
+            what = "bounds need links that all have the same slots and cores"
+            raise ConfigError([problem_of(config, "network", what)])
     except (ConfigError, ValueError) as error:
         print(f"fusion.cli.bounds: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -14,6 +14,7 @@ from fusion.config.problems import show
 from fusion.network.link_lengths import find_lengths, length_problem, too_long
 from fusion.network.listed_network import (
     LENGTH_BACK,
+    LIMITS,
     NAME,
     ONE_WAY,
     ListedLink,
@@ -22,7 +23,7 @@ from fusion.network.listed_network import (
 )
 
 _FEW = 3
-_YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
+_YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 
 
 class Links(NamedTuple):
@@ -30,7 +31,8 @@ class Links(NamedTuple):
 
     ends: nodes, in the direction in which the file has the link first.  km: lengths in this direction, and
     km_back: in the other, multiples of 1e-6.  one_way: whether light goes in the first direction only.
-    names: of the links; empty where the file has none.  key: the attribute that the lengths are from.
+    names: of the links; empty where the file has none.  limits: (attribute, number) of each of `LIMITS`
+    that a link has.  key: the attribute that the lengths are from.
     remarks: what the file may have meant otherwise, a sentence each.
     """
 
@@ -39,6 +41,7 @@ class Links(NamedTuple):
     km_back: list[float]
     one_way: list[bool]
     names: list[str]
+    limits: list[tuple[tuple[str, int], ...]]
     key: str
     remarks: list[str]
 
@@ -51,6 +54,7 @@ class _Listed(NamedTuple):
     km_back: float | None
     one_way: bool | None
     name: str
+    limits: tuple[tuple[str, int], ...]
 
     @property
     def where(self) -> str:
@@ -75,7 +79,7 @@ def links_of(network: ListedNetwork, length_key: str, *, asks: bool) -> Links:
             listed.append(found)
     network.problems.extend([*too_long(long), *lengths.problems])
     if network.problems:  # with some missing, the others would belong together otherwise
-        return Links([], [], [], [], [], lengths.key, [])
+        return Links([], [], [], [], [], [], lengths.key, [])
     return _together(network, listed, lengths.key)
 
 
@@ -104,11 +108,20 @@ def _understood(
         problem = length_problem(LENGTH_BACK, back)
         km_back = _rounded(back)
         long.append((where, LENGTH_BACK, back))
-    is_one_way = None if one_way is None else _flag(one_way)
-    if not problem and one_way is not None and is_one_way is None:
+    is_one_way = _flag(one_way)
+    if not problem and one_way not in (None, "") and is_one_way is None:
         problem = f"{ONE_WAY} = {quote(one_way)}: must be true or false"
     if not problem and is_one_way and km_back is not None:
         problem = f"{LENGTH_BACK} = {quote(back)}: a link in one direction only has one length"
+    limits = []
+    for limit in LIMITS:
+        if lower.get(limit) in (None, ""):
+            continue
+        number = number_of(lower[limit])
+        if number is None or number < 0 or not number.is_integer():
+            problem = problem or f"{limit} = {quote(lower[limit])}: must be a whole number from 0"
+        else:
+            limits.append((limit, int(number)))
     if problem:
         network.problems.append(f"{where}: {problem}")
         return None
@@ -118,7 +131,7 @@ def _understood(
         value = ("", 1.0)
     km = _rounded(value[1])
     text = str(name).strip() if isinstance(name, str | int) and str(name).isprintable() else ""
-    return None if km is None else _Listed(link, km, km_back, is_one_way, text)
+    return None if km is None else _Listed(link, km, km_back, is_one_way, text, tuple(limits))
 
 
 def _rounded(value: object) -> float | None:
@@ -137,7 +150,7 @@ def _together(network: ListedNetwork, listed: Sequence[_Listed], key: str) -> Li
     is_back = set(back_of.values())
     # A file that has every link in one direction only means links, and not ways.
     has_ways = network.directed is True and bool(back_of)
-    links = Links([], [], [], [], [], key, [])
+    links = Links([], [], [], [], [], [], key, [])
     single = []
     for place, one in enumerate(listed):
         if place in is_back:
@@ -160,6 +173,11 @@ def _together(network: ListedNetwork, listed: Sequence[_Listed], key: str) -> Li
         links.km_back.append(km_back)
         links.one_way.append(one_way)
         links.names.append(one.name or (back.name if back is not None else ""))
+        links.limits.append(one.limits)
+        if back is not None and back.limits != one.limits:
+            network.problems.append(
+                f"{back.where}: other slots or cores than in {one.link.where}, its other direction"
+            )
     _number_parallel_links(links)
     links.remarks.extend(
         [

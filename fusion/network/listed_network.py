@@ -6,7 +6,8 @@ format that has its own names for them gives them these. All may be missing.
 Of a node: `name`; `longitude` and `latitude`, in degrees; `region` and `site`, texts; `pass_through`, true
 where no traffic starts or ends, as at an amplifier site. Of a link: `name`, of the fibre, which is unique
 among the links of the same two nodes; `one_way`, true where light goes from source to destination only;
-`length_back_km`, the length from destination to source where that differs.
+`length_back_km`, the length from destination to source where that differs; and where it has fewer than the
+others, `cores_per_link` and the slots of each band, `c_band`, `l_band`, `s_band`, `o_band`, `e_band`.
 """
 
 import math
@@ -53,6 +54,8 @@ class ListedNetwork(NamedTuple):
 
 NAME, ONE_WAY, LENGTH_BACK = "name", "one_way", "length_back_km"
 """Attributes of links, see above."""
+LIMITS = ("cores_per_link", "c_band", "l_band", "s_band", "o_band", "e_band")
+"""Attributes of links that are keys of a configuration, which holds where a link has none."""
 REGION, SITE, PASS_THROUGH = "region", "site", "pass_through"
 """Attributes of nodes, see above."""
 

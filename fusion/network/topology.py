@@ -38,7 +38,8 @@ class Topology(NamedTuple):
     the file has, which `traffic_matrix` may take.  link_names: of the links, unique among those of the
     same two nodes, or empty where none has one; parallel links without names are numbered.  km_back:
     lengths of the links against their direction, or empty where no length differs.  one_way: whether
-    light goes in the direction of the link only, or empty where none is such a link.
+    light goes in the direction of the link only, or empty where none is such a link.  link_limits: keys of
+    a configuration (`cores_per_link`, `c_band`, ...) of which links have less, with their numbers, or empty.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Topology(NamedTuple):
     link_names: tuple[str, ...] = ()
     km_back: tuple[float, ...] = ()
     one_way: tuple[bool, ...] = ()
+    link_limits: tuple[tuple[tuple[str, int], ...], ...] = ()
 
     @property
     def has_parallel_links(self) -> bool:
@@ -192,6 +194,7 @@ def load_topology(
         tuple(found.names) if any(found.names) else (),
         tuple(km_back) if km_back != km else (),
         tuple(found.one_way) if any(found.one_way) else (),
+        tuple(found.limits) if any(found.limits) else (),
     )
 
 

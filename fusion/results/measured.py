@@ -174,7 +174,9 @@ def replication_of(
     served = tally.served_by_path
     row_slots = np.maximum(network.width - lightpaths.guard_slots, 0)
     slot_time = per_link(network.first_hop, network.links, tally.busy_by_path, len(scenario.links))
-    slots_time = scenario.slots_per_link * seconds
+    slots_time: float | Floats = scenario.slots_per_link * seconds
+    if scenario.link_slots:  # a link may have none at all
+        slots_time = np.maximum(scenario.link_slots, 1) * seconds
     utilisation = slot_time / slots_time if seconds > 0 else slot_time * 0.0
     if counted.shared_time is not None and seconds > 0:
         utilisation = utilisation + counted.shared_time / slots_time

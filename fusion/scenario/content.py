@@ -92,9 +92,9 @@ def key_of_canonical(content: Mapping[str, object]) -> str:
 
 
 def _of_topology(topology: Topology) -> list[object]:
-    """Return what of a topology counts: of the directions of links only what tells them apart."""
-    directions = [topology.km_back, topology.one_way] if topology.has_directions else []
-    return [topology.nodes, topology.links, topology.endpoints, *directions]
+    """Return what of a topology counts: of its links more than nodes and lengths only where they have it."""
+    more = [topology.km_back, topology.one_way, topology.link_limits]
+    return [topology.nodes, topology.links, topology.endpoints, *(more if any(more) else [])]
 
 
 def _digest(value: object) -> str:

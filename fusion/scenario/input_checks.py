@@ -1,5 +1,7 @@
 """What the options of a configuration need of its inputs: links, failures, conventions, signal quality."""
 
+from collections.abc import Iterator
+
 from fusion.config.problems import Problem
 from fusion.config.sections import Config
 from fusion.config.sources import problem_of
@@ -7,6 +9,7 @@ from fusion.network.impairments import impairment_problems
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.path_rule import LINK_DISJOINT
 from fusion.network.quality import quality_problems
+from fusion.network.slots_of_links import limits_above
 from fusion.network.spectra import is_separate
 from fusion.network.table_limits_as_fusion import unusable_table
 from fusion.network.topology import Topology
@@ -64,7 +67,32 @@ def problems_of_links(config: Config, topology: Topology | None) -> list[Problem
             found.append(("paths_file", what))
         if config.snr_settings.quality_file:
             found.append(("quality_file", what))
+    if topology.link_limits:
+        found += [*limits_above(config, topology), *_with_unequal_links(config)]
     return [problem_of(config, key, message) for key, message in dict(found).items()]
+
+
+def _with_unequal_links(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield (key, message) for what counts on each link having the same slots."""
+    from fusion.scenario.policies import FITS  # loads numba; checks of other networks need none
+
+    general, what = (
+        config.general_settings,
+        "does not work with links that have fewer slots or cores",
+    )
+    what += ", which the network has"
+    if general.allocation_method not in FITS:
+        yield "allocation_method", what
+    if general.route_method not in ("k_shortest_path", "shortest_path", "external_ksp"):
+        yield "route_method", what
+    if is_protected(config):
+        yield "protection_mode", what
+    if config.compatibility_settings.conventions != "none":
+        yield "conventions", what
+    if config.snr_settings.snr_type != "None":
+        yield "snr_type", what
+    if config.routing_settings.policy:
+        yield "policy", what
 
 
 def problems_of_conventions(config: Config, table: ModulationTable | None) -> list[Problem]:

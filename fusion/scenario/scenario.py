@@ -14,7 +14,13 @@ from fusion.kernel.assignment import Assignment
 from fusion.kernel.protection import Protection
 from fusion.kernel.records import Service
 from fusion.network.planes import Plane, planes_of
-from fusion.network.spectra import names_of_spectra, spectra_of
+from fusion.network.slots_of_links import masked, slots_of_links
+from fusion.network.spectra import (
+    is_separate,
+    links_of_spectra,
+    names_of_spectra,
+    spectra_of,
+)
 from fusion.scenario.assignment import assignment_of
 from fusion.scenario.candidate_paths import Candidates, candidate_paths, candidates_of
 from fusion.scenario.columns import columns_of
@@ -44,7 +50,8 @@ class Scenario(NamedTuple):
 
     For what is counted, and for tables: planes. pairs: (source, destination) names. links: (from, to) names,
     one for each spectrum. link_names: of their links, where two nodes have several; else nothing. link_km:
-    their lengths. candidates: the paths. lightpaths: those that there may be.
+    their lengths. link_slots: their slots in all planes, where some have fewer; else nothing. candidates: the
+    paths. lightpaths: those that there may be.
     """
 
     network: Network
@@ -66,6 +73,7 @@ class Scenario(NamedTuple):
     lightpaths: Lightpaths
     assignment: Assignment | None = None
     link_names: tuple[str, ...] = ()
+    link_slots: tuple[int, ...] = ()
 
     @property
     def named_links(self) -> tuple[tuple[str, str, str], ...]:
@@ -75,7 +83,7 @@ class Scenario(NamedTuple):
 
     @property
     def slots_per_link(self) -> int:
-        """Slots of one link over all cores and bands."""
+        """Slots of one link over all cores and bands, of one that has all of them."""
         return sum(plane.slots for plane in self.planes)
 
 
@@ -87,6 +95,10 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
     links, link_km = spectra_of(config, topology)
     columns = columns_of(config, inputs.modulation, paths)
     network, lightpaths = network_of(config, inputs.modulation, paths, planes, len(links), columns)
+    link_of = links_of_spectra(topology, separate=is_separate(config))
+    slots = slots_of_links(topology, planes, link_of)
+    if slots is not None:
+        network = network._replace(spectrum=masked(network.spectrum, slots))
     assignment = assignment_of(config, network, planes, columns)
     return Scenario(
         network=network,
@@ -108,4 +120,5 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         lightpaths=lightpaths,
         assignment=assignment,
         link_names=names_of_spectra(config, topology),
+        link_slots=() if slots is None else tuple(slots.sum(axis=0).tolist()),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,31 @@ def overrides(requests: int = 2000, warmup: int = 500, **sections: Any) -> dict[
 def test_gymnasium_finds_nothing_wrong(options: dict[str, Any]) -> None:
     env = gymnasium.make(ID, config="quick", overrides=SHORT, load=LOAD, **options)
     check_env(env.unwrapped)
+
+
+def test_an_agent_sees_parallel_links(tmp_path: Path) -> None:
+    """Each choice of links is a candidate, and each link has a row of the spectrum."""
+    (tmp_path / "net.csv").write_text("A,B,100\nA,B,120\nB,C,50\nC,A,70\n")
+    sections = {
+        "topology": {"network": str(tmp_path / "net.csv"), "link_directions": "shared"},
+        "routing": {"k_paths": 2},
+        "spectrum": {"c_band": 40},
+    }
+    changes = overrides(200, 0, **sections)
+    env = EonEnv("quick", changes, load=20.0, observation="spectrum")
+    observation, info = env.reset(seed=1)
+    assert env.setting.layout.candidates == 3
+    assert observation["free"].shape == (4, 40)
+    assert observation["free"].all()
+    after, *_ = env.step(int(np.flatnonzero(info["action_mask"])[0]))
+    network = env.scenario.network
+    routes = {
+        tuple(network.links[first:end].tolist())
+        for first, end in pairwise(network.first_hop.tolist())
+    }
+    assert tuple(np.flatnonzero(~after["free"].astype(bool).all(axis=1)).tolist()) in {
+        tuple(sorted(route)) for route in routes
+    }
 
 
 def test_the_default_environment_can_be_made_by_name() -> None:

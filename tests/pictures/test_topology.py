@@ -100,6 +100,35 @@ def test_a_file_of_ones_own_is_laid_out_the_same_each_time(tmp_path: Path) -> No
     assert len(computed(large, 1)) == 500
 
 
+def test_parallel_links_are_side_by_side(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(
+        "source,target,length_km,name\nA,B,100,north\nB,C,90,\nC,A,80,\nA,B,120,south\nA,B,130,sea\n"
+    )
+    topology = load_topology(file)
+    plain = tidy(topology_figure(topology, "mine"))
+    assert {"A - B (north): 100 km", "A - B (sea): 130 km", "B - C: 90 km"} <= set(lanes(plain))
+    assert {"100", "130", "90"} <= set(words(plain))
+    names = ("north", "", "", "south", "sea")
+    rows = [
+        row | {"link": name} for row, name in zip(links(topology, both=False), names, strict=True)
+    ]
+    back = [{**row, "source": row["destination"], "destination": row["source"]} for row in rows]
+    figure = tidy(topology_figure(topology, "mine", links=rows + back))
+    told = lanes(figure)
+    assert len(told) == 10
+    assert (
+        told["A to B (north): 100 km, utilisation 0.020"][0]
+        < (told["A to B (sea): 130 km, utilisation 0.100"][0])
+    )
+    middles = [
+        np.mean(line.get_xydata(), axis=0)
+        for line in figure.axes[0].lines
+        if "(" in str(line.get_gid() or "")
+    ]
+    assert min(math.dist(*pair) for pair in combinations(middles, 2)) > 2
+
+
 def test_coordinates_are_a_map() -> None:
     places = positions(load_topology(NSFNET))
     assert places["1"][0] < places["8"][0] < places["12"][0], "WA, IL, NY from west to east"

@@ -412,12 +412,14 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         return st.just(schema["default"])
     if key in ("failed_link_src", "failed_link_dst", "failed_node_id", "geo_center_node"):
         return st.sampled_from(["", "1", "Berlin"])
+    if key == "failed_link_name":
+        return st.sampled_from(["", "north", 3])
     if key == "length_key":
         return st.sampled_from(["", "weight", "Length (km)"])
     if key == "geo_center_point":
         return st.sampled_from(["", "-74.0, 40.7"])
     if key == "srlg_links":
-        return st.sampled_from(["", "[(1, 2)]", "[(a, b), (2, 3)]"])
+        return st.sampled_from(["", "[(1, 2)]", "[(a, b), (2, 3, north)]"])
     if key == "further_failures":
         return st.sampled_from(["", "[{'failed_node_id': 3}]", [{"t_fail_time": 2.5}, {}]])
     if key == "policy":

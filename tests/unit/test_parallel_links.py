@@ -285,6 +285,7 @@ def problems(config: Config) -> dict[str, str]:
 
 
 LINK = {"failure_type": "link", "failed_link_src": "A", "failed_link_dst": "B"}
+LINK |= {"t_repair_after_arrivals": "200"}
 
 
 def test_a_failure_names_one_of_parallel_links(tmp_path: Path) -> None:
@@ -304,10 +305,10 @@ def test_a_failure_names_one_of_parallel_links(tmp_path: Path) -> None:
     assert scenario.failure is not None
     assert scenario.failure.schedule[0].links.tolist() == [False, True, False, False] * 2
     group = "[(A, B, south), (C, B)]"
-    config = config_of(tmp_path, TWO, failure_type="srlg", srlg_links=group)
+    config = config_of(tmp_path, TWO, **LINK | {"failure_type": "srlg", "srlg_links": group})
     assert config.failure_settings.srlg_links == group
     assert links_of_failures(config.failure_settings, inputs.topology) == [[1, 2]]
-    config = config_of(tmp_path, TWO, failure_type="srlg", srlg_links="[(A, B)]")
+    config = config_of(tmp_path, TWO, **LINK | {"failure_type": "srlg", "srlg_links": "[(A, B)]"})
     assert "must name one of the links" in problems(config)["srlg_links"]
 
 
@@ -315,7 +316,15 @@ def test_a_failure_names_one_of_parallel_links(tmp_path: Path) -> None:
     ("keys", "wrong"),
     [
         ({"candidate_order": "link_disjoint"}, ["candidate_order"]),
-        ({"conventions": "fusion", "link_directions": "shared"}, ["conventions"]),
+        (
+            {
+                "conventions": "fusion",
+                "path_order": "km",
+                "bit_rates": "distribution",
+                "link_directions": "shared",
+            },
+            ["conventions"],
+        ),
     ],
 )
 def test_what_does_not_work_with_parallel_links(
@@ -344,7 +353,7 @@ def test_what_does_not_work_with_links_whose_directions_differ(
 
 def test_tables_name_parallel_links(tmp_path: Path) -> None:
     config = config_of(
-        tmp_path, TWO, **LINK, failed_link_name="south", erlang_start=50, erlang_stop=50
+        tmp_path, TWO, **LINK, failed_link_name="south", c_band=30, erlang_start=50, erlang_stop=50
     )
     scenario = make_scenario(config, read_inputs(config, quiet=True))
     done = [replicate(scenario, 50.0, number, 100) for number in range(2)]
@@ -358,3 +367,62 @@ def test_tables_name_parallel_links(tmp_path: Path) -> None:
     moment = moment_after(scenario, 50.0, 0, 100, 900)
     names = {row["link"] for row in csv.DictReader(io.StringIO(spectrum_table(scenario, moment)))}
     assert {"north", ""} <= names
+
+
+# --- slots and cores that differ by link ---------------------------------------------------------
+
+UNEQUAL = "source,target,length_km,c_band,cores_per_link\nA,B,100,70,\nB,C,50,,1\nC,A,70,0,\n"
+
+
+def test_links_have_their_own_slots_and_cores(tmp_path: Path) -> None:
+    config = config_of(tmp_path, UNEQUAL, c_band=100, l_band=20, cores_per_link=2)
+    scenario = make_scenario(config, read_inputs(config, quiet=True))
+    free = np.bitwise_count(scenario.network.spectrum).sum(axis=2)
+    planes = [(plane.core, plane.band) for plane in scenario.planes]
+    assert planes == [(0, "c"), (0, "l"), (1, "c"), (1, "l")]
+    assert free.T.tolist() == [[70, 20, 70, 20], [100, 20, 0, 0], [0, 20, 0, 20]] * 2
+    assert int(scenario.network.spectrum[0, 0, 1]) == 2**6 - 1  # from the lowest slot up
+    assert scenario.link_slots == (180, 120, 40) * 2
+    done = replicate(scenario, 400.0, 0, 100)
+    busy = done.links.utilisation
+    assert 0 < busy.min() < busy.max() <= 1
+    assert done.traffic.blocked.sum() > 0
+    moment = moment_after(scenario, 400.0, 0, 100, 900)
+    for row in csv.DictReader(io.StringIO(spectrum_table(scenario, moment))):
+        end = int(row["first_slot"]) + int(row["slots"]) + int(row["guard_slots"])
+        link = scenario.links.index((row["source"], row["destination"]))
+        assert end <= free[planes.index((int(row["core"]), row["band"])), link]
+
+
+def test_a_link_with_all_slots_changes_nothing(tmp_path: Path) -> None:
+    keys = {"c_band": 100, "cores_per_link": 2}
+    text = "source,target,length_km,c_band\nA,B,100,{}\nB,C,50,\nC,A,70,\n"
+    found = []
+    for slots in (100, ""):
+        config = config_of(tmp_path, text.format(slots), **keys)
+        scenario = make_scenario(config, read_inputs(config, quiet=True))
+        found.append(replicate(scenario, 300.0, 0, 100))
+    one, other = found
+    assert one.traffic.blocked.tolist() == other.traffic.blocked.tolist()
+    assert one.links.utilisation == pytest.approx(other.links.utilisation)
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong"),
+    [
+        ({"c_band": 60}, "c_band"),
+        ({"allocation_method": "mscl"}, "allocation_method"),
+        ({"route_method": "cong_aware"}, "route_method"),
+        ({"protection_mode": "1plus1"}, "protection_mode"),
+    ],
+)
+def test_what_does_not_work_with_unequal_links(
+    tmp_path: Path, keys: dict[str, Any], wrong: str
+) -> None:
+    assert wrong in problems(config_of(tmp_path, UNEQUAL, **({"c_band": 100} | keys)))
+    read_inputs(config_of(tmp_path, UNEQUAL, c_band=100))
+
+
+def test_what_a_link_says_of_its_slots_is_checked(tmp_path: Path) -> None:
+    told = refusal(tmp_path, UNEQUAL.replace(",70,\n", ",7.5,\n", 1))
+    assert told == "line 2 (A - B): c_band = 7.5: must be a whole number from 0"

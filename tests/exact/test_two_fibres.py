@@ -25,7 +25,8 @@ def scenario(tmp_path: Path, links: str, **keys: Any) -> Scenario:
     general = {
         "network": str(tmp_path / "net.csv"),
         "link_directions": "separate",
-        "request_distribution": {"50": 1.0},
+        "bit_rates": "distribution",
+        "request_distribution": {"100": 1.0},
         "c_band": 3,
         "num_requests": 40_000,
         "guard_slots": 0,
@@ -51,7 +52,7 @@ def test_two_parallel_links_are_one_with_twice_the_planes(
     exact = chain(cores, LOAD, policy)
     assert chain(parallel, LOAD, policy) == pytest.approx(exact, rel=0, abs=1e-9)
     assert min(exact) > 0.01
-    if fit != "random_fit":  # whose draws are among other numbers of places
+    if policy == ("first_fit", "in_order"):  # others see paths before planes
         for number in range(3):
             one, other = (replicate(each, LOAD, number, 200) for each in (parallel, cores))
             assert one.traffic.blocked.tolist() == other.traffic.blocked.tolist()
