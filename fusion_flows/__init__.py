@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fusion.sweep.definition import Sweep
+    from fusion_flows.command.bounds import bound
+    from fusion_flows.command.reproduce import reproduce
     from fusion_flows.command.sweeps import compare, load_sweep, loads_at, plan
+    from fusion_flows.command.ties import ties
     from fusion_flows.flows.sim import SimResult, fusion
     from fusion_flows.flows.sweep import SweepResult, fusion_sweep
     from fusion_flows.following.flow_ends import SimulationError
@@ -16,12 +19,15 @@ __all__ = [
     "SimulationError",
     "Sweep",
     "SweepResult",
+    "bound",
     "compare",
     "fusion",
     "fusion_sweep",
     "load_sweep",
     "loads_at",
     "plan",
+    "reproduce",
+    "ties",
 ]
 
 _HOMES = {
@@ -29,12 +35,15 @@ _HOMES = {
     "SimulationError": "fusion_flows.following.flow_ends",
     "Sweep": "fusion.sweep.definition",
     "SweepResult": "fusion_flows.flows.sweep",
+    "bound": "fusion_flows.command.bounds",
     "compare": "fusion_flows.command.sweeps",
     "fusion": "fusion_flows.flows.sim",
     "fusion_sweep": "fusion_flows.flows.sweep",
     "load_sweep": "fusion_flows.command.sweeps",
     "loads_at": "fusion_flows.command.sweeps",
     "plan": "fusion_flows.command.sweeps",
+    "reproduce": "fusion_flows.command.reproduce",
+    "ties": "fusion_flows.command.ties",
 }
 
 

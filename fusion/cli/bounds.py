@@ -39,11 +39,24 @@ def parser() -> argparse.ArgumentParser:
         help="of each load (default: those of the config; with stopping_rule = precision its least)",
     )
     parser.add_argument(
+        "--loads",
+        type=_loads,
+        metavar="E,E,...",
+        help="loads in Erlang, separated by commas (default: those of the config)",
+    )
+    parser.add_argument(
         "--bounds-only",
         action="store_true",
         help="leave out approximations and reference systems, which are not bounds",
     )
     return parser
+
+
+def _loads(text: str) -> list[float]:
+    loads = [float(part) for part in text.split(",")]
+    if not all(1e-6 <= load <= 1e6 for load in loads):
+        raise argparse.ArgumentTypeError(f"{text}: a load is a number from 1e-6 to 1,000,000")
+    return sorted(set(loads))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,7 +98,7 @@ def _write(options: argparse.Namespace, config: Config, inputs: Inputs, signals:
     replications = options.replications or bounds.replications
     found = []
     what = "what bounds are computed by, once on this machine: 10 s to half a minute"
-    for load in config.loads:
+    for load in options.loads or config.loads:
         try:
             with announced(say, what, "the bounds go on"):
                 found.append(bounds.at(load, replications, signals.heed))

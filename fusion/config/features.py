@@ -430,7 +430,10 @@ REFUSED: dict[tuple[str, ...], str] = {
         "protection",
     ): "a format belongs to one path, but candidates are pairs of paths",
     ("other candidates", "protection"): _PAIRS_HAVE_THEIRS,
-    ("other ties", "protection"): _PAIRS_HAVE_THEIRS,
+    (
+        "other ties",
+        "protection",
+    ): "the search for a pair of disjoint paths gives one of equal pairs, and not all to choose from",
     (
         "listed ties",
         "not of links",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -72,22 +73,27 @@ def sweep_of_rules(
     )
 
 
-def rules_with_paths_of_base(
+def rules_with_paths_of_another(
     states: Sequence[PointState], rules: Mapping[str, Mapping[str, Any]]
-) -> set[str]:
-    """Return the rules that give all pairs the candidates of `BASE` in the same order.
+) -> dict[str, str]:
+    """Return rule -> the first rule that gives all pairs the same candidates in the same order.
 
     The same requests on the same paths are served alike, so these need no simulation. states: of
-    `sweep_of_rules`.
+    `sweep_of_rules`. rules: as of `rules_for`.
     """
     named = {_place(keys): name for name, keys in rules.items()}
     one_of_each = {named[_place(state.point.axes)]: state.point for state in states}
-    tables = {
-        name: candidate_paths(point.config, point.inputs) for name, point in one_of_each.items()
-    }
-    return {
-        name for name, table in tables.items() if name != BASE and _is_same(table, tables[BASE])
-    }
+    first: dict[str, PathTable] = {}
+    same: dict[str, str] = {}
+    for name in rules:
+        point = one_of_each[name]
+        table = candidate_paths(point.config, point.inputs)
+        other = next((each for each in first if _is_same(table, first[each])), None)
+        if other is None:
+            first[name] = table
+        else:
+            same[name] = other
+    return same
 
 
 def _is_same(one: PathTable, other: PathTable) -> bool:
@@ -101,7 +107,7 @@ def states_to_compute(
     rules: Mapping[str, Mapping[str, Any]],
     same: Collection[str],
 ) -> list[PointState]:
-    """Return the points without those of `rules_with_paths_of_base`."""
+    """Return the points without those of `rules_with_paths_of_another`."""
     left_out = {_place(rules[name]) for name in same}
     return [state for state in states if _place(state.point.axes) not in left_out]
 
@@ -109,16 +115,16 @@ def states_to_compute(
 def rows_of_rules(
     states: Sequence[PointState],
     rules: Mapping[str, Mapping[str, Any]],
-    same: Collection[str] = (),
+    same: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Row]:
     """Return a row for each load and rule: its blocking, and the difference from that of `BASE`.
 
-    states: of `sweep_of_rules`. rules: as of `rules_for`. same: those of `rules_with_paths_of_base`, which
-    have the blocking of `BASE`, the difference 0 and the verdict `SAME_PATHS`. Columns:
-    erlang; rule; the keys; the blocking probability with its interval; replications; difference with its
-    interval (the intervals at one load hold together) and relative_difference, of the blocking of `BASE`;
-    method, confidence and verdict as of `compare`. The cells of a comparison are None for `BASE` itself, and
-    for a point without two replications.
+    states: of `sweep_of_rules`. rules: as of `rules_for`. same: of `rules_with_paths_of_another`; these have
+    the numbers of the other rule, where that is `BASE` with the difference 0 and the verdict `SAME_PATHS`.
+    Columns: erlang; rule; the keys; the blocking probability with its interval; replications; difference with
+    its interval (the intervals at one load hold together) and relative_difference, of the blocking of `BASE`;
+    method, confidence and verdict as of `compare`; same_paths_as, the rule whose numbers these are, or None.
+    The cells of a comparison are None for `BASE` itself, and for a point without two replications.
     """
     named = {_place(keys): name for name, keys in rules.items()}
     relabelled = [_at_rule(state, named[_place(state.point.axes)]) for state in states]
@@ -127,19 +133,17 @@ def rows_of_rules(
         (row[ERLANG], row["a"]): row
         for row in compare_points(simulated, [RULE, ERLANG], RULE, _METRIC, BASE)
     }
-    bases = {
-        state.point.erlang: _row(state, rules, compared)
+    found = {
+        (state.point.erlang, state.point.axes[RULE]): _row(state, rules, compared)
         for state in simulated
-        if state.outcomes and state.point.axes[RULE] == BASE
+        if state.outcomes
     }
     rows = []
     for state in relabelled:
         rule, erlang = state.point.axes[RULE], state.point.erlang
-        if rule not in same:
-            if state.outcomes:
-                rows.append(_row(state, rules, compared))
-        elif erlang in bases:
-            rows.append(_same_as(bases[erlang], rule, rules[rule]))
+        of_rule = found.get((erlang, same.get(rule, rule)))
+        if of_rule is not None:
+            rows.append(_same_as(of_rule, rule, rules[rule]) if rule in same else of_rule)
     return rows
 
 
@@ -163,18 +167,14 @@ def _at_rule(state: PointState, rule: str) -> PointState:
     return PointState(point, {each.replication: each for each in state.outcomes}, _METRIC)
 
 
-def _same_as(base: Row, rule: str, keys: Mapping[str, Any]) -> Row:
-    """Return the row of a rule with the paths of the base."""
-    zero = dict.fromkeys(("difference", "difference_ci_lower", "difference_ci_upper"), 0.0)
-    relative = 0.0 if base[_METRIC] else None
-    return {
-        **base,
-        RULE: rule,
-        **keys,
-        **zero,
-        "relative_difference": relative,
-        "verdict": SAME_PATHS,
-    }
+def _same_as(other: Row, rule: str, keys: Mapping[str, Any]) -> Row:
+    """Return the row of a rule with the paths of another."""
+    row = {**other, RULE: rule, **keys, "same_paths_as": other[RULE]}
+    if other[RULE] == BASE:
+        row |= dict.fromkeys(("difference", "difference_ci_lower", "difference_ci_upper"), 0.0)
+        row["relative_difference"] = 0.0 if other[_METRIC] else None
+        row["verdict"] = SAME_PATHS
+    return row
 
 
 def _row(
@@ -201,4 +201,5 @@ def _row(
         "difference_ci_upper": found.get("ci_upper"),
         "relative_difference": difference / base if base and difference is not None else None,
         **{name: found.get(name) for name in ("method", "confidence", "verdict")},
+        "same_paths_as": None,
     }

@@ -30,6 +30,7 @@ from fusion_flows.command.terminal import (
 )
 from fusion_flows.command.verb import Changes, Json, Template, own_text, text_of
 from fusion_flows.flows import known_stores
+from fusion_flows.flows.bound_regions import regions_of_runs
 from fusion_flows.report.page import Cell
 from fusion_flows.report.setting import tie_sentence
 from fusion_flows.report.tables import (
@@ -39,8 +40,10 @@ from fusion_flows.report.tables import (
     comparison_notes,
     few_told,
 )
+from fusion_flows.runs.by_files import find_directory
 from fusion_flows.runs.comparison import RUN, compare_runs, draw, read_labels
 from fusion_flows.runs.time_expressions import ArgumentError
+from fusion_flows.server.settings import Settings as Flows
 
 File = Annotated[
     Path,
@@ -179,6 +182,7 @@ def _compare(
     *other: Annotated[str, completion.completed(completion.sweep_axes, completion.runs)],
     base: str = "",
     label: list[str] | None = None,
+    bound: bool = False,
     title: str | None = None,
     to: Path | None = None,
     json: Json = False,
@@ -196,13 +200,17 @@ def _compare(
         base: The value, or the run, to compare the others with; default: the first.
         label: run=label, or value=label of a sweep: the name in the tables and the picture; may be repeated;
             default: the name of the run, the value.
+        bound: Compute below which blocking no policy can be, and shade it in the picture of runs. See `fusion
+            bound`.
         title: Title above the picture of runs; default: none.
         to: Folder for the picture of runs; default: plots.
         json: Print JSON instead of text.
     """
     if not _is_sweep(what, other):
-        return _compare_runs([what, *other], base, label or (), title or "", to, json)
-    for option, value in (("--title", title), ("--to", to)):
+        return _compare_runs(
+            [what, *other], base, label or (), title or "", to, bound=bound, json=json
+        )
+    for option, value in (("--bound", bound or None), ("--title", title), ("--to", to)):
         if value is not None:
             raise ArgumentError(
                 f"{option} is of the picture of runs; `fusion plot {what} --against AXIS` draws a sweep"
@@ -235,11 +243,22 @@ def _is_sweep(what: str, other: Sequence[str]) -> bool:
 
 
 def _compare_runs(
-    runs: Sequence[str], base: str, labels: Sequence[str], title: str, to: Path | None, json: bool
+    runs: Sequence[str],
+    base: str,
+    labels: Sequence[str],
+    title: str,
+    to: Path | None,
+    *,
+    bound: bool,
+    json: bool,
 ) -> int:
     given = [*runs, *([base] if base else [])]
     found = compare_runs(*runs, base=base, labels=read_labels(labels, given))
-    pictures = draw(found, to or Path("plots"), title)
+    regions = []
+    if bound:
+        compared = [find_directory(run, Flows().runs_dir) for run in runs]
+        regions = regions_of_runs(compared, [row["erlang"] for row in found.points])
+    pictures = draw(found, to or Path("plots"), title, regions)
     if json:
         print_json({**found._asdict(), "pictures": pictures})
         return DONE
@@ -433,6 +452,9 @@ def _tie_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         blocking = probability_text(row[name], *ends), between(*ends)
         return (format_value(row["erlang"]), row["rule"], *blocking, "0", "", "", SAME_PATHS)
     verdicts = {"a blocks less": "blocks less", "b blocks less": "blocks more"}
+    verdict = verdicts.get(row["verdict"], row["verdict"] or "(base)")
+    if row["same_paths_as"]:
+        verdict += f" ({SAME_PATHS} as {row['same_paths_as']})"
     return (
         format_value(row["erlang"]),
         row["rule"],
@@ -441,7 +463,7 @@ def _tie_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         interval_text(row["difference"], *between_rules, signed=True).estimate,
         between(*between_rules, signed=True),
         "" if relative is None else _percent(relative),
-        verdicts.get(row["verdict"], row["verdict"] or "(base)"),
+        verdict,
     )
 
 
@@ -463,6 +485,7 @@ def _plot(
     title: str | None = None,
     label: Label = None,
     only: Annotated[list[str] | None, completion.completed(completion.axis_values)] = None,
+    bound: bool = False,
     target: list[float] | None = None,
     load_limits: tuple[float, float] | None = None,
     limits: tuple[float, float] | None = None,
@@ -482,6 +505,7 @@ def _plot(
         title=title,
         labels=labels,
         only=only or (),
+        bound=bound,
         target=target or (),
         load_limits=load_limits,
         limits=limits,

@@ -444,6 +444,7 @@ def plot(
     title: str | None = None,
     labels: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
+    bound: bool = False,
     target: Sequence[float] = (),
     load_limits: tuple[float, float] | None = None,
     limits: tuple[float, float] | None = None,
@@ -471,6 +472,8 @@ def plot(
             literature, such as KSP-FF and first fit.
         only: axis=value of the curves to draw, such as path_order=hops; may be repeated, and all
             values of one axis are drawn; default: all curves.
+        bound: Compute below which blocking no policy can be, and shade it behind the curves; each network and
+            traffic has its own panel. See `fusion bound`.
         target: A value of the metric at which to draw a line, such as 0.01; may be repeated; default: none.
         load_limits: Lowest and highest load of the picture, in Erlang; default: all loads.
         limits: Lowest and highest value on the other axis; default: what the values need.
@@ -482,7 +485,9 @@ def plot(
     Raises:
         ConfigError: All that is wrong with the sweep; an unknown axis, value or metric.
         StoreError: The store has contradictory results.
-        ArgumentError: Two kinds of picture at once, or a folder that cannot be written.
+        ArgumentError: Two kinds of picture at once, a bound on what has none, or a folder that cannot be
+            written.
+        RuntimeError: The simulator failed that computes the bound.
     """
     if against and heat_map:
         raise ArgumentError("--against and --heat-map are two pictures: give one of them")
@@ -491,6 +496,9 @@ def plot(
     if target and (against or heat_map):
         other = "--against" if against else "--heat-map"
         raise ArgumentError(f"--target is a line in a picture of curves: leave it or {other} out")
+    if bound and (against or heat_map):
+        other = "--against" if against else "--heat-map"
+        raise ArgumentError(f"--bound is a region in a picture of curves: leave it or {other} out")
     if heat_map and (load_limits or limits or legend != "below"):
         raise ArgumentError(
             "--load-limits, --limits and --legend are of curves, not of a --heat-map"
@@ -504,6 +512,7 @@ def plot(
     if labels:
         sweep = with_labels(sweep, labels)
     states = _chosen(states, sweep, only)
+    from fusion_flows.flows.bound_regions import regions_of_points
     from fusion_flows.pictures import sweep as pictures  # here, as matplotlib is slow to load
     from fusion_flows.pictures.files import USUAL, save_with_data
     from fusion_flows.pictures.paper import Paper
@@ -521,7 +530,8 @@ def plot(
     elif heat_map:
         drawn = pictures.heat_maps(states, sweep, shown, *heat_map, title, width)
     else:
-        drawn = pictures.curves(states, sweep, shown, title, paper)
+        regions = regions_of_points(states, shown) if bound else []
+        drawn = pictures.curves(states, sweep, shown, title, paper, regions)
     forms = (*USUAL, "eps") if eps else USUAL
     name = Path(file).stem if isinstance(file, Path | str) else "sweep"
     try:

@@ -12,7 +12,7 @@ from fusion.sweep.tie_rules import (
     BASE,
     rows_of_rules,
     rules_for,
-    rules_with_paths_of_base,
+    rules_with_paths_of_another,
     states_to_compute,
     sweep_of_rules,
     ties_at,
@@ -52,9 +52,9 @@ def ties(
     """Show how much the rule for ties between paths changes the blocking.
 
     It simulates each rule (path_ties, candidate_ties) with the same requests, on this machine, and
-    compares the others with the rule shortest, which is the default. A rule that leaves all node pairs the
-    same paths in the same order is not simulated: its difference is 0. What is in the store is not
-    simulated again. The picture shows the differences; its CSV has all numbers.
+    compares the others with the rule shortest, which is the default. A rule that gives all node pairs the
+    same paths in the same order as one before it is not simulated: it has the numbers of that one. What is in
+    the store is not simulated again. The picture shows the differences; its CSV has all numbers.
 
     Args:
         template: The name of a template, or an INI file.
@@ -88,7 +88,7 @@ def ties(
     sweep = sweep_of_rules(config, template, changed, _loads(loads), replications, salts)
     rules = rules_for(config, salts)
     sweep, states, store = sweeps.states_of(sweep)
-    same = rules_with_paths_of_base(states, rules)
+    same = rules_with_paths_of_another(states, rules)
     needed = states_to_compute(states, rules, same)
     try:
         compute_points(needed, sweep.metric, store, grace_seconds=settings.grace_seconds, say=say)

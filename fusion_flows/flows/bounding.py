@@ -4,7 +4,7 @@ import csv
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,11 +22,21 @@ from fusion_flows.server.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from fusion_flows.pictures.regions import Region
+
 _PREFIX = "fusion.cli.bounds: "
 _LOOK_SECONDS = 0.1
 
 ALL = "no policy can be here"
 LONG_RUN = "no policy that does not know holding times can stay here for long"
+
+_REGIONS = {
+    METRIC: {ALL: "clairvoyant_bound", LONG_RUN: "long_run_bound"},
+    "bit_rate_blocking_probability": {ALL: "clairvoyant_bit_rate_bound"},
+}
+"""Name of a region -> column of bounds.csv, for each metric that has a bound."""
+BOUNDED = tuple(_REGIONS)
+"""Metrics that have a bound."""
 
 _SECTIONS_OF_A_POLICY = ("routing_settings", "statistics_settings", "simulation_settings")
 _OF_A_POLICY = (
@@ -50,10 +60,13 @@ def compute_bounds(
     config: Config,
     *,
     replications: int | None = None,
+    loads: Sequence[float] = (),
     bounds_only: bool = False,
     say: Callable[[str], None] = log.warning,
 ) -> Found:
-    """Have a simulator compute the bounds of a configuration. say: takes lines of its log.
+    """Have a simulator compute the bounds of a configuration.
+
+    loads: in Erlang; default: those of the configuration. say: takes lines of the simulator's log.
 
     Raises ArgumentError for what has no bounds, and RuntimeError when the simulator fails.
     """
@@ -64,6 +77,8 @@ def compute_bounds(
         options: dict[str, object] = {"config": frozen, "output-dir": output}
         if replications is not None:
             options["replications"] = replications
+        if loads:
+            options["loads"] = ",".join(map(repr, loads))
         stream = LogStream(said, 1 << 20)
         with simulator(
             "bounds",
@@ -88,17 +103,20 @@ def compute_bounds(
     )
 
 
-def refuse_other_networks(config: Config, others: Mapping[str, Config]) -> None:
+def of_bound(key: str) -> bool:
+    """Return whether a key is of network or traffic, so that a bound is for one value of it."""
+    return HOME[key] not in _SECTIONS_OF_A_POLICY and key not in _OF_A_POLICY
+
+
+def refuse_other_networks(
+    config: Config, others: Mapping[str, Config], option: str = "--runs"
+) -> None:
     """Raises ArgumentError for runs whose network or traffic is not that of a configuration."""
     for name, other in others.items():
-        differ = [
-            key
-            for key in differing_settings([config, other])
-            if HOME[key] not in _SECTIONS_OF_A_POLICY and key not in _OF_A_POLICY
-        ]
+        differ = [key for key in differing_settings([config, other]) if of_bound(key)]
         if differ:
             raise ArgumentError(
-                f"--runs {name}: its {', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'} "
+                f"{option} {name}: its {', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'} "
                 "from the settings of the bound, which does not hold for it"
             )
 
@@ -106,23 +124,29 @@ def refuse_other_networks(config: Config, others: Mapping[str, Config]) -> None:
 def figure_of(found: Found, runs: Sequence[RunDirectory], title: str) -> "Figure":
     """Draw the blocking of runs over load above the regions where no policy can be."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
-    from fusion_flows.pictures.regions import Region
 
-    regions = [
-        Region(ALL, [(row["erlang"], row["clairvoyant_bound"]) for row in found.rows]),
-        Region(
-            LONG_RUN,
-            [
-                (row["erlang"], row["long_run_bound"])
-                for row in found.rows
-                if not math.isnan(row["long_run_bound"])
-            ],
-        ),
-    ]
     points = points_of_runs(runs) if runs else _systems(found)
     return sweep_figure(
-        points, (RUN, "erlang"), METRIC, title, regions=regions, name_single_curve=True
+        points, (RUN, "erlang"), METRIC, title, regions=regions_of(found), name_single_curve=True
     )
+
+
+def regions_of(found: Found, metric: str = METRIC, keys: Collection[str] = ()) -> "list[Region]":
+    """Return the regions of a picture of blocking where no policy can be.
+
+    metric: blocking_probability or bit_rate_blocking_probability. keys: of the points that the bounds are
+    for; default: all in the picture.
+    """
+    from fusion_flows.pictures.regions import Region
+
+    return [
+        Region(
+            name,
+            [(row["erlang"], row[column]) for row in found.rows if not math.isnan(row[column])],
+            frozenset(keys),
+        )
+        for name, column in _REGIONS[metric].items()
+    ]
 
 
 def _systems(found: Found) -> list[dict[str, Any]]:

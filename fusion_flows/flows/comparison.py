@@ -1,7 +1,7 @@
 """The flow `fusion-compare`: existing runs, side by side."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -14,16 +14,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from fusion.config.config import ConfigError
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
+from fusion_flows.flows.bound_regions import regions_of_runs
 from fusion_flows.following.parameters import Text
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
 from fusion_flows.report.tables import brief_comparison_cells, comparison_cells, comparison_notes
 from fusion_flows.rundir.directory import RunDirectoryError, run_id_of
+from fusion_flows.runs.by_files import find_directory
 from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of, read_labels
 from fusion_flows.runs.lookup import RunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.address import NoServerError
 from fusion_flows.server.run_labels import given_name
+from fusion_flows.server.settings import Settings
+
+if TYPE_CHECKING:
+    from fusion_flows.pictures.regions import Region
 
 _TOLD = (ArgumentError, ConfigError, NoServerError, RunDirectoryError, RunError)
 """What ends a comparison with a message that says everything."""
@@ -73,7 +79,7 @@ def _run_name() -> str:
 
 @flow(name="fusion-compare", flow_run_name=_run_name)
 def fusion_compare(
-    runs: Runs, base: Text = "", labels: Labels = (), title: Text = ""
+    runs: Runs, base: Text = "", labels: Labels = (), title: Text = "", bound: bool = False
 ) -> "Comparison | State[Comparison]":
     """Compare runs: the settings that differ, blocking over load in one picture, verdicts at each load.
 
@@ -84,18 +90,20 @@ def fusion_compare(
         base: The run to compare the others with; empty: the first.
         labels: What runs are called in tables and in the picture, one a row: run=label, such as 9f0f=KSP-FF.
         title: Title above the picture; empty: none.
+        bound: Compute below which blocking no policy can be, and shade it in the picture.
     """
     base = base.strip()
     try:
         called = read_labels(labels, [*runs, *([base] if base else [])])
         found = compare_runs(*runs, base=base, labels=called)
+        regions = _regions(runs, found) if bound else []
     except _TOLD as error:
         # As a state: Prefect puts words of its own before the message of an exception.
         return Failed(message=str(error), data=error)
     get_run_logger().info("%s", found.headline)
     for warning in found.warnings:
         get_run_logger().warning("%s", warning)
-    _publish(found, title.strip())
+    _publish(found, title.strip(), regions)
     result = Comparison(
         headline=found.headline,
         runs=found.runs,
@@ -106,14 +114,22 @@ def fusion_compare(
     return Completed(message=found.headline, data=result)
 
 
-def _publish(found: RunComparison, title: str) -> None:
+def _regions(runs: Sequence[str], found: RunComparison) -> "list[Region]":
+    """Return where no policy can be in the picture."""
+    compared = [find_directory(run, Settings().runs_dir) for run in runs]
+    logger = get_run_logger()
+    loads = [row["erlang"] for row in found.points]
+    return regions_of_runs(compared, loads, say=lambda line: logger.info("%s", line))
+
+
+def _publish(found: RunComparison, title: str, regions: "Sequence[Region]") -> None:
     """Leave verdicts, report and settings as artifacts; a list shows their descriptions alone."""
     own = run_id_of(UUID(str(current.id)))
     told = ". ".join([found.headline, *map(_warned, found.warnings)])
     if found.rows:
         create_table_artifact(_texts(found), key=f"1-verdicts-{own}", description=told)
     create_markdown_artifact(
-        markdown(_page(found, title)), key=f"2-comparison-{own}", description=told
+        markdown(_page(found, title, regions)), key=f"2-comparison-{own}", description=told
     )
     if found.settings:
         create_table_artifact(
@@ -149,11 +165,13 @@ def _settings_differ(found: RunComparison) -> str:
     )
 
 
-def _page(found: RunComparison, title: str) -> Page:
+def _page(found: RunComparison, title: str, regions: "Sequence[Region]") -> Page:
     from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
 
-    figure = figure_of(found, title)
+    figure = figure_of(found, title, regions)
     told = f"Blocking probability over load, a curve for each of {', '.join(found.runs)}"
+    if regions:
+        told += ", above the regions where no policy can be"
     curves = Picture("comparison", f"{told}.", told, image(figure, "png", _DPI), "")
     settings = Table(
         f"{_settings_differ(found)}.",

@@ -22,7 +22,13 @@ from fusion_flows.pictures.marks import (
 )
 from fusion_flows.pictures.panels import MOST_CURVES, panel_axes, panels_wide, share_loads
 from fusion_flows.pictures.paper import AS_NEEDED, Paper
-from fusion_flows.pictures.regions import Region, draw_regions, region_signs
+from fusion_flows.pictures.regions import (
+    Region,
+    axes_of_regions,
+    draw_regions,
+    region_signs,
+    regions_among,
+)
 from fusion_flows.pictures.rows import (
     Names,
     Row,
@@ -64,9 +70,9 @@ def sweep_figure(
     labels. Blocking is on a log axis, where an estimate of 0 is an arrow down from its bound. A point that
     has not all its replications is hollow. More than 6 curves get panels: by the network, else by what is
     no policy; more than 8 curves in a panel are coloured by the first axis alone. What cannot be drawn is
-    counted in the picture. paper: what a paper asks for. regions: where no curve can be. name_single_curve:
-    whether a curve alone is in the legend, by the value of the first axis. Raises ValueError for rows of
-    several metrics, and for two of one point.
+    counted in the picture. paper: what a paper asks for. regions: where no curve can be; points with regions
+    of their own get panels of their own. name_single_curve: whether a curve alone is in the legend, by the
+    value of the first axis. Raises ValueError for rows of several metrics, and for two of one point.
     """
     others = [axis for axis in axes if axis != "erlang"]
     check(rows, [*others, "erlang"], metric)
@@ -74,7 +80,7 @@ def sweep_figure(
     rows = paper.within(rows, log)
     values = {axis: values_on(rows, axis) for axis in others}
     varying = [axis for axis in others if len(values[axis]) > 1]
-    split = panel_axes(rows, varying, values)
+    split = axes_of_regions(rows, varying, regions) or panel_axes(rows, varying, values)
     labels = [axis for axis in varying if axis not in split]
     panels = grouped(rows, split, values)
     if name_single_curve and not varying:
@@ -117,8 +123,8 @@ def sweep_figure(
             scale_blocking(grid[0], rows)
         if shared:
             scale_loads(grid[0], rows)
-        for place in grid[: len(panels)]:
-            draw_regions(place, regions)
+        for place, of_panel in zip(grid, panels.values(), strict=False):
+            draw_regions(place, regions_among(of_panel, regions))
         if not rows:
             grid[0].text(0.5, 0.5, "no results", ha="center", transform=grid[0].transAxes)
             grid[0].set(xticks=[], yticks=[])

@@ -19,6 +19,7 @@ from fusion_flows.pictures.differences import difference_figure
 from fusion_flows.pictures.field_names import field_labels, in_field_names
 from fusion_flows.pictures.heat_map import heat_map
 from fusion_flows.pictures.paper import AS_NEEDED, Paper, Width
+from fusion_flows.pictures.regions import Region
 from fusion_flows.pictures.relabelled import relabelled, relabelled_comparison
 from fusion_flows.pictures.rows import Row, grouped, is_blocking, is_numeric, values_on
 from fusion_flows.pictures.words import label, named
@@ -35,18 +36,23 @@ class Picture(NamedTuple):
 
 
 def curves(
-    states: Sequence[PointState], sweep: Sweep, metric: str, title: str, paper: Paper = AS_NEEDED
+    states: Sequence[PointState],
+    sweep: Sweep,
+    metric: str,
+    title: str,
+    paper: Paper = AS_NEEDED,
+    regions: Sequence[Region] = (),
 ) -> list[Picture]:
     """Return the picture of a metric over load; none where there is no result.
 
-    Raises ConfigError for an unknown metric.
+    regions: where no curve can be. Raises ConfigError for an unknown metric.
     """
     _check("metric", metric, list(METRICS))
     rows: list[Row] = list(point_rows(states, [metric]))
     if not rows:
         return []
     shown, axes = in_field_names(rows, sweep.axes, states, sweep.labels)
-    return [Picture(sweep_figure(shown, axes, metric, title, paper), rows, metric)]
+    return [Picture(sweep_figure(shown, axes, metric, title, paper, regions), rows, metric)]
 
 
 def differences(

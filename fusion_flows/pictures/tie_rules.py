@@ -64,7 +64,15 @@ def tie_figure(rows: Sequence[Row], title: str, base: str) -> Figure:
                     transform=aside,
                 )
         same = {text_of(row["rule"]) for row in shown if row.get("verdict") == SAME_PATHS}
-        names_shown = [f"{rule} ({SAME_PATHS})" if rule in same else rule for rule in rules]
+        others = {text_of(row["rule"]): row.get("same_paths_as") for row in shown}
+        names_shown = [
+            f"{rule} ({SAME_PATHS})"
+            if rule in same
+            else f"{rule} ({SAME_PATHS} as {others[rule]})"
+            if others[rule]
+            else rule
+            for rule in rules
+        ]
         place.set_yticks(range(len(rules)), names_shown)
         place.set_ylim(max(1, len(rules)) - 0.5, -0.5)
         place.set_xlim(_limits(shown))

@@ -31,6 +31,8 @@ from fusion_flows.server.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from fusion_flows.pictures.regions import Region
+
 RUN = "run"
 """The axis along which runs are compared."""
 METRIC = "blocking_probability"
@@ -160,24 +162,30 @@ def read_labels(texts: Sequence[str], runs: Sequence[str]) -> dict[str, str]:
     return labels
 
 
-def figure_of(comparison: RunComparison, title: str = "") -> "Figure":
-    """Return a picture of blocking over load, with a curve for each run."""
+def figure_of(
+    comparison: RunComparison, title: str = "", regions: "Sequence[Region]" = ()
+) -> "Figure":
+    """Return a picture of blocking over load, with a curve for each run. regions: where no curve can be."""
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
 
     labels = dict(zip(comparison.runs, comparison.legend, strict=True))
     rows = [{**row, RUN: labels[row[RUN]]} for row in comparison.points]
-    return sweep_figure(rows, (RUN, ERLANG), METRIC, title)
+    return sweep_figure(rows, (RUN, ERLANG), METRIC, title, regions=regions)
 
 
-def draw(comparison: RunComparison, to: Path, title: str = "") -> list[Path]:
+def draw(
+    comparison: RunComparison, to: Path, title: str = "", regions: "Sequence[Region]" = ()
+) -> list[Path]:
     """Draw blocking over load, a curve for each run, as PNG, PDF and SVG, and the numbers as CSV.
 
-    Raises ArgumentError when the folder cannot be written.
+    regions: where no curve can be. Raises ArgumentError when the folder cannot be written.
     """
     from fusion_flows.pictures.files import save_with_data
 
     try:
-        return save_with_data(figure_of(comparison, title), comparison.points, to, "comparison")
+        return save_with_data(
+            figure_of(comparison, title, regions), comparison.points, to, "comparison"
+        )
     except OSError as error:
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
 

@@ -61,9 +61,12 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     assert f"**{warning}.**" in found["comparison"]["data"]
 
     labels = [f"{one}=shortest", "", f"{many}=five"]
-    labelled = worker.submit(DEPLOYMENT, runs=[one, many], labels=labels, title="NSFNET")
+    labelled = worker.submit(
+        DEPLOYMENT, runs=[one, many], labels=labels, title="NSFNET", bound=True
+    )
     assert worker.finished(labelled)["state"]["type"] == "COMPLETED"
     found = worker.artifacts(labelled)
+    assert "above the regions where no policy can be" in found["comparison"]["data"]
     verdict = "'five' blocks less than 'shortest' at 5 of 5 loads"
     assert found["verdicts"]["description"] == verdict
     assert "a curve for each of shortest, five" in found["comparison"]["data"]

@@ -151,6 +151,21 @@ def test_the_legend_has_the_policies_where_they_tell_the_runs_apart(runs: Path) 
     assert ">FF-KSP<" in svg.read_text()
 
 
+def test_a_bound_is_in_the_picture_of_runs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = {"num_requests": "500", "max_iters": "2", "erlang_start": "320", "erlang_stop": "320"}
+    simulated(runs, "aaaa00000001", **few)
+    simulated(runs, "bbbb00000002", k_paths=1, **few)
+    assert cli.main(["compare", "aaaa", "bbbb", "--bound"]) == 0
+    assert "no policy can be here" in Path("plots/comparison.svg").read_text()
+    simulated(runs, "cccc00000003", holding_distribution="truncated_exponential", **few)
+    capsys.readouterr()
+    assert cli.main(["compare", "aaaa", "cccc", "--bound"]) == 2
+    told = "run cccc00000003: its holding_distribution differs from the settings of the bound"
+    assert told in capsys.readouterr().err
+    assert cli.main(["compare", "aaaa", "cccc", "--to", "plain"]) == 0
+    assert "no policy can be here" not in Path("plain/comparison.svg").read_text()
+
+
 def test_runs_are_called_by_labels(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Also where a name has an equals sign, and where a label is the policy of the other run."""
     few = {"num_requests": "200", "max_iters": "2"}
@@ -191,6 +206,7 @@ def test_values_of_an_axis_are_called_by_labels(
         (["--label", "3=three"], "3 is no value of an axis"),
         (["--title", "NSFNET"], "--title is of the picture of runs; `fusion plot sweep.toml"),
         (["--to", "figures"], "--to is of the picture of runs"),
+        (["--bound"], "--bound is of the picture of runs"),
     ):
         assert cli.main(["compare", "sweep.toml", "k_paths", *more]) == 2
         assert said in capsys.readouterr().err

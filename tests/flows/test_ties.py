@@ -16,16 +16,22 @@ import pytest
 
 from fusion.config.config import load_config
 from fusion.network.path_rule import count_ties
+from fusion.network.paths import PathTable
 from fusion.results.comparison import blocking_difference
 from fusion.scenario.candidate_paths import candidate_paths
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.path_rules import path_rule
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
+from fusion.sweep.point_file import write_points
+from fusion.sweep.point_state import point_states
+from fusion.sweep.store import Store
 from fusion.sweep.tie_rules import (
     BASE,
+    SAME_PATHS,
+    rows_of_rules,
     rules_for,
-    rules_with_paths_of_base,
+    rules_with_paths_of_another,
     states_to_compute,
     sweep_of_rules,
 )
@@ -172,7 +178,7 @@ def test_without_ties_the_base_alone_is_simulated(tmp_path: Path) -> None:
     assert {row["difference"] for row in rows if row["rule"] != BASE} == {"0.0"}
 
 
-def test_rules_with_the_paths_of_the_base_are_those_that_decide_alike(tmp_path: Path) -> None:
+def test_rules_with_the_paths_of_another_are_not_simulated(tmp_path: Path) -> None:
     # One pair has a tie: by km a-c over b or over d, where a-b-c comes first by nodes.
     network = tmp_path / "square.csv"
     network.write_text("source,destination,length\na,b,100\nb,c,200\na,d,200\nd,c,100\nb,d,999\n")
@@ -183,8 +189,10 @@ def test_rules_with_the_paths_of_the_base_are_those_that_decide_alike(tmp_path: 
     }
     config = load_config("quick", changes)
     rules = rules_for(config, 6)
-    _, states, _ = states_of(sweep_of_rules(config, "quick", changes, [5.0], 2, 6))
-    same = rules_with_paths_of_base(states, rules)
+    store = Store(tmp_path / "store")
+    sweep = sweep_of_rules(config, "quick", changes, [100.0], 2, 6)
+    _, states, _ = states_of(sweep, store)
+    same = rules_with_paths_of_another(states, rules)
     tables = {
         name: candidate_paths(changed, read_inputs(changed))
         for name, keys in rules.items()
@@ -194,15 +202,40 @@ def test_rules_with_the_paths_of_the_base_are_those_that_decide_alike(tmp_path: 
             )
         ]
     }
-    equal = {
-        name
-        for name, table in tables.items()
-        if name != BASE and table.links.tolist() == tables[BASE].links.tolist()
-    }
-    assert same == equal
-    assert same
-    assert len(same) < len(rules) - 1
-    assert len(states_to_compute(states, rules, same)) == len(rules) - len(same)
+    first = {name: next(n for n, t in tables.items() if _equal(t, tables[name])) for name in rules}
+    assert same == {name: other for name, other in first.items() if name != other}
+    assert set(same.values()) == {BASE, "nodes"}, "two ways to decide"
+    assert len(states_to_compute(states, rules, same)) == 2
+
+    needed = [state.point for state in states_to_compute(states, rules, same)]
+    store.describe(needed)
+    write_points(tmp_path / "points.json", needed, sweep.metric)
+    options = ["--points", "points.json", "--store", "store", "--progress-file", "progress.jsonl"]
+    command = [sys.executable, "-m", "fusion.cli.run_points", *options]
+    outcomes = ["--outcomes", str(store.new_file())]
+    subprocess.run([*command, *outcomes], cwd=tmp_path, check=True, capture_output=True)
+    states = point_states(
+        [state.point for state in states],
+        store.read(state.point.key for state in states),
+        "blocking_probability",
+    )
+    rows = {row["rule"]: row for row in rows_of_rules(states, rules, same)}
+    assert list(rows) == list(rules)
+    for name, other in same.items():
+        row = rows[name]
+        assert row["same_paths_as"] == other
+        assert (row["blocking_probability"], row["path_ties"]) == (
+            rows[other]["blocking_probability"],
+            rules[name]["path_ties"],
+        )
+        assert row["verdict"] == (SAME_PATHS if other == BASE else rows[other]["verdict"])
+        assert row["difference"] == (0.0 if other == BASE else rows[other]["difference"])
+    like_nodes = next(name for name, other in same.items() if other == "nodes")
+    assert sweep_cli._tie_cells(rows[like_nodes])[-1].endswith(" (same paths as nodes)")
+
+
+def _equal(one: PathTable, other: PathTable) -> bool:
+    return one.links.tolist() == other.links.tolist()
 
 
 def test_a_relative_difference_of_zero_has_no_sign() -> None:

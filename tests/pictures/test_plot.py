@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 
 from fusion.config.config import ConfigError
+from fusion.simulation.bounds.bounds import Bounds
 from fusion.sweep.point_file import write_points
 from fusion.sweep.points import sweep_points
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import sweeps
 from fusion_flows.command.cli import main
+from fusion_flows.flows.bound_regions import regions_of_points
 from fusion_flows.runs.time_expressions import ArgumentError
 
 SWEEP = """
@@ -250,6 +252,8 @@ def test_some_of_the_curves(folder: Path) -> None:
         ("--limits 0 1", "0 is not on a logarithmic axis"),
         ("--target 0", "0 is not on a logarithmic axis"),
         ("--target 0.1 --against path_order", "--target is a line in a picture of curves"),
+        ("--bound --against path_order", "--bound is a region in a picture of curves"),
+        ("--bound --metric utilisation", "--bound: utilisation has no bound; there are bounds on"),
         ("--legend right --heat-map erlang k_paths", "--legend are of curves"),
     ],
 )
@@ -261,3 +265,46 @@ def test_what_no_picture_can_have_is_told(
         patch.setenv("FUSION_STORE_DIR", str(folder / "store"))
         assert main(["plot", "sweep.toml", *words.split()]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_bound_is_behind_the_curves_that_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once for each network and traffic, at the loads of the sweep, on the requests of its points."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSION_STORE_DIR", "store")
+    Path("sweep.toml").write_text(
+        'template = "quick"\n[grid]\nc_band = [100, 80]\nk_paths = [1, 2]\nerlang = [250, 320]\n'
+        "[overrides.general_settings]\nnum_requests = 1000\nmax_iters = 2\n"
+        "[overrides.simulation_settings]\nwarmup_requests = 500\n"
+    )
+    sweep, store = read_sweep("sweep.toml"), Store(Path("store"))
+    points = sweep_points(sweep)
+    store.describe(points)
+    write_points(Path("points.json"), points, sweep.metric)
+    command = [sys.executable, "-m", "fusion.cli.run_points", "--points", "points.json"]
+    command += ["--store", "store", "--progress-file", "progress.jsonl"]
+    outcomes = ["--outcomes", str(store.new_file())]
+    subprocess.run([*command, *outcomes], check=True, capture_output=True)
+
+    assert main(["plot", "sweep.toml", "--bound"]) == 0
+    svg = Path("plots/sweep-blocking_probability.svg").read_text()
+    assert all(word in svg for word in ("no policy can be here", "c_band = 100", "c_band = 80"))
+    assert main(["plot", "sweep.toml", "--to", "plain"]) == 0
+    assert "no policy can be here" not in Path("plain/sweep-blocking_probability.svg").read_text()
+    capsys.readouterr()
+
+    _, states, _ = sweeps.states_of("sweep.toml")
+    everybody, few, of_80, _ = regions_of_points(states, "blocking_probability")
+    for region, slots in ((everybody, 100), (of_80, 80)):
+        of_slots = [point for point in points if point.axes["c_band"] == slots]
+        assert region.keys == {point.key for point in of_slots}
+        bounds = Bounds(of_slots[0].config, of_slots[0].inputs, approximations=False)
+        expected = [bounds.at(load, 2).row for load in (250.0, 320.0)]
+        assert list(region.points) == [
+            (row["erlang"], pytest.approx(row["clairvoyant_bound"])) for row in expected
+        ]
+    assert everybody.points[1][1] > 0.01
+    assert few.points[1][1] > 0.01
+    (by_bit_rate, _) = regions_of_points(states, "bit_rate_blocking_probability")
+    assert by_bit_rate.points != everybody.points

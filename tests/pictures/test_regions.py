@@ -8,6 +8,8 @@ from matplotlib.collections import PolyCollection
 from fusion_flows.pictures.curves import sweep_figure
 from fusion_flows.pictures.regions import Region
 
+from .drawn import lines, said, tidy
+
 METRIC = "blocking_probability"
 ROWS: list[dict[str, Any]] = [
     {
@@ -71,3 +73,29 @@ def test_a_curve_alone_is_named_where_this_is_asked_for() -> None:
         return [text.get_text() for text in figure.legends[0].get_texts()]
 
     assert names(name_single_curve=True) == ["KSP-FF", *names()]
+
+
+def test_points_with_regions_of_their_own_have_a_panel_each() -> None:
+    """A region is behind the curves that it is for, whatever else varies with the network."""
+    rows = [
+        {**row, "network": network, "fibre": fibre, "k_paths": k, "key": f"{network}{k}"}
+        for network, fibre in (("ring", "old"), ("mesh", "new"))
+        for k in (1, 5)
+        for row in ROWS
+    ]
+    axes = ["network", "fibre", "k_paths", "erlang"]
+    regions = [
+        Region(name, [(150.0, bound), (200.0, 2 * bound)], frozenset({f"{of}1", f"{of}5"}))
+        for of, bound in (("ring", 1e-4), ("mesh", 2e-3))
+        for name in ("nobody", "few")
+    ]
+    figure = tidy(sweep_figure(rows, axes, METRIC, "", regions=regions))
+    titles = [place.get_title(loc="left") for place in figure.axes]
+    assert titles == ["ring", "mesh"]
+    for place, bound in zip(figure.axes, (1e-4, 2e-3), strict=True):
+        assert len(lines(place)) == 2
+        edges = [line for line in place.lines if line.get_linewidth() == 0.8]
+        assert [list(edge.get_ydata()) for edge in edges] == [[bound, 2 * bound]] * 2
+    assert [name for name in said(figure) if name in ("nobody", "few")] == ["nobody", "few"]
+    (alone,) = sweep_figure(rows, axes, METRIC, "").axes
+    assert len(lines(alone)) == 4, "without regions all curves are in one panel"

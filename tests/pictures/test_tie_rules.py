@@ -43,12 +43,13 @@ def test_rules_are_lines_with_relative_differences() -> None:
 
 def test_a_rule_with_the_paths_of_the_base_has_words_and_no_bar() -> None:
     same = {**row("nodes", 100.0, 0.0, 0.0), "verdict": "same paths"}
-    (place,) = tie_figure([row("longest", 100.0, 4e-3), same], "", "shortest").axes
+    alike = {**row("hash 2", 100.0, 4e-3), "same_paths_as": "longest"}
+    (place,) = tie_figure([row("longest", 100.0, 4e-3), same, alike], "", "shortest").axes
     names = [label.get_text() for label in place.get_yticklabels()]
-    assert names == ["longest", "nodes (same paths)"]
+    assert names == ["longest", "nodes (same paths)", "hash 2 (same paths as longest)"]
     marked = [line.get_ydata()[0] for line in place.lines if line.get_marker() not in ("", "None")]
-    assert marked == [0]
-    assert len(place.collections) == 1
+    assert marked == [0, 2]
+    assert len(place.collections) == 2
 
 
 def test_without_a_difference_there_is_an_empty_picture() -> None:
