@@ -269,7 +269,8 @@ def follow_assigned(
                 if takes:
                     for slot in range(start, end):
                         kept.lost[plane, row, slot] = 0
-                refill(capacity, kept, plane, row, np.int64(max(start - 1, 0)), end + 1)
+                behind = min(end + 1, np.int64(free.shape[2] * WORD_BITS))
+                refill(capacity, kept, plane, row, np.int64(max(start - 1, 0)), behind)
 
 
 @inner

@@ -173,6 +173,14 @@ def test_same_decisions_on_nsfnet(
     assert_same_decisions(nsfnet, method, routes, all_widths, choice, 1500.0, 400)
 
 
+@pytest.mark.parametrize("slots", [64, 128])
+def test_the_last_slot_may_be_the_last_bit_of_a_word(slots: int) -> None:
+    """As that of 320 slots is. Lightpaths in it had the loop look for free slots behind it for ever."""
+    config = load_config("nsfnet_100_slots", {"spectrum_settings": {"c_band": slots}})
+    scenario = make_scenario(config, read_inputs(config))
+    assert_same_decisions(scenario, "mscl", 1, False, "all", 1500.0, 6 * slots)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("choice", ["in_order", "all"])
 @pytest.mark.parametrize(("method", "routes", "all_widths"), ON_NSFNET)
