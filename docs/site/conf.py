@@ -34,6 +34,8 @@ _PAGES = {
     "How do I ...": (
         *(
             "howto/my_topology",
+            *("howto/from_gnpy", "howto/from_sndlib", "howto/from_topology_zoo"),
+            "howto/from_simulators",
             "howto/my_traffic",
             "howto/load_range",
             "howto/where_results_go",
@@ -45,7 +47,7 @@ _PAGES = {
         *("survivability", "learning", "rare_events", "bounds"),
     ),
     "Reference": (
-        *("config", "features", "templates", "topologies", "ties", "sweeps", "machines"),
+        *("config", "features", "templates", "topologies", "formats", "ties", "sweeps", "machines"),
         *("command", "api"),
         *("modules", "prefect", "files", "faults"),
     ),

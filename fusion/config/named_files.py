@@ -26,7 +26,7 @@ KEYS = (
 
 _TABLES = (".csv", ".tsv", ".txt", ".dat", "")
 ENDINGS: dict[str, tuple[str, ...]] = {
-    "network": (".json", ".graphml", ".xml", ".gml", *_TABLES),
+    "network": (".json", ".graphml", ".xml", ".gml", ".n2p", ".xlsx", *_TABLES),
     "mod_assumption_path": (".json",),
     "traffic_matrix": _TABLES,
     "paths_file": _TABLES,

@@ -24,7 +24,9 @@ SHORTEST_KM, LONGEST_KM = 1e-6, 20_000.0
 
 _KM = re.compile(r"(.*?)(?:in)?(?:km|kms|kilomet(?:er|re)s?)")
 _OTHER_UNIT = re.compile(r"(.+?)(?:in)?(?:m|met(?:er|re)s?|mi|miles?|ft|feet)")
-_LENGTH = re.compile(r"(?:fib(?:er|re)|link|edge|cable|route)?(?:length|distance|dist|len)s?")
+_LENGTH = re.compile(
+    r"(?:fib(?:er|re)|link|edge|cable|route|computed)?(?:length|distance|dist|len)s?"
+)
 _WITH_UNIT = re.compile(r"\s*([+-]?\d[\d.,]*)\s*([a-zA-Z]+)\.?\s*")
 _WEIGHT = "weight"
 _NOT_A_LENGTH = re.compile(

@@ -15,13 +15,11 @@ from fusion.config.shipped import (
     TOPOLOGIES,
     topology_names,
 )
-from fusion.config.text_files import read_text
 from fusion.network.link_lengths import LENGTH_KEYS, far_off
 from fusion.network.links import links_of
 from fusion.network.listed_network import PASS_THROUGH, ListedNetwork, number_of
-from fusion.network.topology_files import is_by_ending, read_network
+from fusion.network.readers.registry import read_network
 
-_MAX_BYTES = 16 * 2**20
 _SHOWN_PROBLEMS = 100
 _LONGITUDES, _LATITUDES = ("longitude", "long", "lon", "lng"), ("latitude", "lat")
 
@@ -146,8 +144,7 @@ def load_topology(
     """
     file = _find(network, base)
     try:
-        text = read_text(file, _MAX_BYTES, table=not is_by_ending(file))
-        content = read_network(file, text, length_key)
+        content = read_network(file, length_key)
     except ValueError as error:
         wanted = "; name one in it, such as my_network.graphml" if file.is_dir() else ""
         raise TopologyError([f"{error}{wanted}"], str(file)) from error

@@ -20,8 +20,11 @@ from fusion.network.delimited_text import (
     split_line,
     without_decimal_commas,
 )
-from fusion.network.link_lines import is_destination, is_source
-from fusion.network.sndlib import is_sndlib, read_demands
+from fusion.network.readers.link_lines import is_destination, is_source
+from fusion.network.readers.reader import NetworkFile
+from fusion.network.readers.sndlib_native import is_sndlib, read_demands
+from fusion.network.readers.sndlib_places import Demand
+from fusion.network.readers.sndlib_xml import is_sndlib_xml, read_xml_demands
 from fusion.network.topology import Topology
 
 _MAX_BYTES = 16 << 20
@@ -63,8 +66,11 @@ def read_traffic_matrix(
     remarks: list[str] = []
     try:
         text = read_text(file, _MAX_BYTES, table=True)
+        content = NetworkFile(text)
         if is_sndlib(text):
-            cells = _of_demands(text, topology, remarks)
+            cells = _of_demands(read_demands(text), topology, remarks)
+        elif is_sndlib_xml(content):
+            cells = _of_demands(read_xml_demands(content), topology, remarks)
         else:
             cells = _of_table(text, topology, remarks)
     except (ValueError, csv.Error) as error:
@@ -81,14 +87,14 @@ def read_traffic_matrix(
 # --- three kinds of files ------------------------------------------------------------------------
 
 
-def _of_demands(text: str, topology: Topology, remarks: list[str]) -> list[_Cell]:
+def _of_demands(demands: Sequence[Demand], topology: Topology, remarks: list[str]) -> list[_Cell]:
     """Return the demands of a network of SNDlib: both ways where none is listed the other way.
 
-    Its demands are undirected in most networks, which the native format does not say.
+    Its demands are undirected in most networks, which neither of its formats says.
     """
     index = _index(topology)
     cells = []
-    for demand in read_demands(text):
+    for demand in demands:
         ends = (demand.source, demand.destination)
         for node in ends:
             if node not in index:

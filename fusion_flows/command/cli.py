@@ -31,6 +31,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "settings_cli": (
             *("templates", "topologies", "examples", "new", "explain", "validate", "schema"),
         ),
+        "network_cli": ("import",),
         "picture_cli": ("topology",),
     },
     "Runs": {

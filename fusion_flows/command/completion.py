@@ -27,6 +27,7 @@ REQUEST = "__complete"
 _MOST_RUNS = 200
 _INI = (".ini",)
 _SWEEPS = (".toml", ".json")
+_OF_OTHERS = (".py",)
 
 _BASH = """
 # bash breaks words at "=": what completes `-s key=value` needs such a word whole.
@@ -221,6 +222,21 @@ def network_files(context: "CompletionContext") -> Iterator[Candidate]:
     from fusion.config.named_files import ENDINGS
 
     yield from _paths(context.incomplete, ENDINGS["network"])
+
+
+def importable_files(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield files that may be networks of other programs, and folders on the way to them."""
+    from fusion.config.named_files import ENDINGS
+
+    yield from _paths(context.incomplete, (*ENDINGS["network"], *_OF_OTHERS))
+
+
+def lengths(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield what links may be as long as."""
+    from fusion.network.importing import GREAT_CIRCLE
+
+    yield GREAT_CIRCLE, "great circles between the coordinates"
+    yield "1.3", "times the great circle"
 
 
 def sweep_axes(context: "CompletionContext") -> Iterator[Candidate]:

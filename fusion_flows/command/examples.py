@@ -12,6 +12,8 @@ SUMMARIES: dict[str, str] = {
     "spectrum": "Draw which lightpath holds which slots of each link at one moment, and write the table.",
     "bound": "Compute how little any policy can block at each load, and draw it below the curves of "
     "policies.",
+    "import": "Write a network of another program as JSON for `network`: GNPy, SNDlib, the Topology Zoo and "
+    "others.",
     "topology": "Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.",
     "examples": "Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, "
     "a notebook.",
@@ -81,6 +83,12 @@ EXAMPLES: dict[str, str] = {
   fusion bound 9f0f                      # a run, with its curve
   fusion bound my.ini --runs 9f0f a4e2 --to figures
   fusion bound quick -s erlang_stop=300 --bounds-only
+""",
+    "import": """
+  fusion import meshTopologyExampleV2.json -o mesh.json   # of GNPy
+  fusion import germany50.xml --traffic germany50_traffic.csv   # of SNDlib
+  fusion import Abilene.gml --lengths great-circle   # of the Topology Zoo
+  fusion import Abilene.gml --lengths 1.3   # times the great circle
 """,
     "topology": """
   fusion topology usnet_ptrnet           # a shipped topology

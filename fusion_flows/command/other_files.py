@@ -72,6 +72,8 @@ TAKEN: dict[str, dict[str, _Taken]] = {
         "other": _Taken((), "the axis of a sweep, or runs by their ids or names"),
     },
     "diff": {"one": _SETTINGS, "other": _SETTINGS},
+    # Python as some programs have their networks in it.
+    "import": {"file": _Taken((TOPOLOGY, PYTHON), "a network of another program")},
     "topology": {"network": _Taken((TOPOLOGY, RUN), "a topology, or a run or its directory")},
     "report": {"what": _Taken((SWEEP, RUN), "a run or its directory, or a sweep file")},
     "spectrum": {

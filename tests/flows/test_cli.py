@@ -150,7 +150,8 @@ import sys
 from fusion_flows.command.cli import main
 seen = False
 for words in (["validate", "quick"], ["--help"], ["runs", "--help"], ["up", "--help"], ["templates"],
-              ["topologies"], ["validate", "quick"], ["validate", "nosuch"], ["--version"], []):
+              ["topologies"], ["validate", "quick"], ["validate", "nosuch"], ["--version"], [],
+              ["import", "nosuch"]):
     main(words)
     assert "prefect" not in sys.modules, words
     assert words != ["validate", "quick"] or seen or "numba" not in sys.modules
@@ -162,7 +163,7 @@ for words in (["validate", "quick"], ["--help"], ["runs", "--help"], ["up", "--h
     )
     assert done.returncode == 0, done.stderr
     for verb in (
-        *("up", "set-up", "doctor", "templates", "topologies", "validate", "schema"),
+        *("up", "set-up", "doctor", "templates", "topologies", "import", "validate", "schema"),
         *("run", "runs", "show", "logs", "pause", "resume", "cancel", "delete"),
     ):
         assert re.search(rf"^ +{verb}: \w+", done.stdout, re.M), verb
@@ -487,6 +488,7 @@ def of_all_kinds(folder: Path) -> None:
         (["compare", "FILE", "k_paths"], ["a sweep file"]),
         *((["diff", *each], ["an INI file"]) for each in (["FILE", "quick"], ["quick", "FILE"])),
         (["topology", "FILE"], ["a topology", "a run directory"]),
+        (["import", "FILE"], ["a topology", "a Python file"]),
         (["report", "FILE"], ["a sweep file", "a run directory"]),
         (["spectrum", "FILE"], ["an INI file", "a run directory"]),
         (["ties", "FILE"], ["an INI file"]),

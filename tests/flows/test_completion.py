@@ -103,6 +103,8 @@ def bash(folder: Path, environment: dict[str, str]) -> Iterator[Bash]:
         ("fusion cancel abcd ef", ["ef0100000002"]),
         ("fusion run --resume ab", ["abcd00000001"]),
         ("fusion topology nsfnet_d", ["nsfnet_deeprmsa"]),
+        ("fusion import studies/n", ["studies/net.csv"]),
+        ("fusion import studies/net.csv --lengths g", ["great-circle"]),
         ("fusion run quick -s k_p", ["k_paths=", "k_paths_in_file="]),
         ("fusion run quick -s general_settings.alloc", ["general_settings.allocation_method="]),
         ("fusion run quick --set path_order=h", ["path_order=hops", "hops_per_bit"]),

@@ -137,7 +137,6 @@ def test_ends_of_a_link_may_be_called_src_and_dst(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        ({"elements": [], "connections": []}, "a network of GNPy"),
         ({"data": [], "elements": {"nodes": [], "edges": []}}, "JSON of Cytoscape"),
         ({"type": "FeatureCollection", "features": []}, "GeoJSON"),
         ({"id": 0, "children": []}, "a tree of networkx"),
@@ -246,7 +245,7 @@ def test_a_double_edge_is_two_links(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"PK\x03\x04" + b"\0" * 50, "an Excel file (.xlsx) or another archive"),
+        (b"PK\x03\x04" + b"\0" * 50, "an Excel workbook that cannot be read"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 50, "an older Excel file (.xls)"),
         ("a;b;10\n".encode("utf-16"), "UTF-16, as Excel's 'Unicode text' is"),
         ("Köln;Bonn;27\n".encode("cp1252"), "save it as 'CSV UTF-8'"),
@@ -266,7 +265,8 @@ def test_files_that_are_no_text(tmp_path: Path, name: str, content: bytes, words
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('<?xml version="1.0"?>\n<ons version="1.0"><physical-topology/></ons>', "simulator ONS"),
+        ('<?xml version="1.0"?>\n<ons version="1.0"></ons>', "simulator ONS"),
+        ("<network></network>", "neither SNDlib's nor Net2Plan's"),
         ('<network xmlns="http://sndlib.zib.de/network" version="1.0"></network>', "SNDlib"),
         ("<!DOCTYPE html>\n<html><head></head></html>", "a web page"),
         ('<gexf xmlns="http://gexf.net/1.3"></gexf>', "GEXF"),

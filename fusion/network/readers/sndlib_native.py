@@ -1,18 +1,13 @@
 """Networks of SNDlib in its native format: nodes, links and demands.
 
-S. Orlowski, R. Wessäly, M. Pióro, A. Tomaszewski, "SNDlib 1.0 - Survivable network design library",
-Networks 55 (2010) 276. Links have no lengths there; they follow from the coordinates, which are degrees
-in some of its networks and degrees.minutes, pixels of a picture or a grid in others. The native
-format does not say which: it is told from the numbers.
+The native format does not say what its coordinates are; `sndlib_places` finds that out.
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from fusion.network.geography import Place, great_circle_km
 from fusion.network.listed_network import (
+    NAME,
     ListedNetwork,
     add_link,
     add_node,
@@ -20,6 +15,8 @@ from fusion.network.listed_network import (
     number_of,
     refuse,
 )
+from fusion.network.readers.reader import NetworkFile, Reader
+from fusion.network.readers.sndlib_places import Demand, with_lengths
 
 _HEADER = re.compile(r"\s*\?SNDlib native format\s*(?:;\s*type:\s*(\w+))?", re.IGNORECASE)
 _SECTION = re.compile(r"([A-Z_]+)\s*\(")
@@ -31,17 +28,6 @@ _LINK_NUMBERS = (
     "routing_cost",
     "setup_cost",
 )
-_FEWEST_MINUTES = 20
-"""Numbers of which none has a fraction of 0.60 or more by chance once in 27,000 networks."""
-
-
-class Demand(NamedTuple):
-    """Traffic between two nodes, in the unit of the file."""
-
-    where: str
-    source: str
-    destination: str
-    value: str
 
 
 def is_sndlib(text: str) -> bool:
@@ -49,11 +35,12 @@ def is_sndlib(text: str) -> bool:
     return _HEADER.match(text) is not None
 
 
-def read_sndlib(text: str, length_key: str = "") -> ListedNetwork:
+def _read(file: NetworkFile) -> ListedNetwork:
     """Read nodes and links; their lengths are great circles between the coordinates.
 
-    length_key: one of the numbers of a link that is its length instead, such as setup_cost.
+    With `length_key`, one of the numbers of a link is its length instead, such as setup_cost.
     """
+    text, length_key = file.text, file.length_key
     match = _HEADER.match(text)
     kind = (match[1] or "network") if match else "network"
     if kind.lower() != "network":
@@ -77,14 +64,14 @@ def read_sndlib(text: str, length_key: str = "") -> ListedNetwork:
                 refuse(network, where, line, "a link with its two nodes in brackets is needed")
                 continue
             numbers = link[4].partition("(")[0].split()
-            attributes = dict(zip(_LINK_NUMBERS, numbers, strict=False))
+            attributes = {NAME: link[1], **dict(zip(_LINK_NUMBERS, numbers, strict=False))}
             add_link(network, where, link[2], link[3], attributes)
         elif section == "DEMANDS":
             demands += 1
     if not network.nodes:
         return empty_network(*network.problems, "SNDlib's native format, but it lists no nodes")
     network = network._replace(demands=demands)
-    return network if length_key else _with_lengths(network, raw)
+    return network if length_key else with_lengths(network, raw, "SNDlib's native format")
 
 
 def read_demands(text: str) -> list[Demand]:
@@ -123,47 +110,4 @@ def _entries(text: str) -> Iterator[tuple[str, str, str]]:
             yield section, f"line {number}", line
 
 
-def _with_lengths(network: ListedNetwork, raw: Mapping[str, Place]) -> ListedNetwork:
-    numbers = [number for place in raw.values() for number in place]
-    if not _may_be_degrees(raw):
-        return network._replace(
-            without_lengths="SNDlib's native format has no lengths, and they do not follow from these "
-            "coordinates, which are pixels of a picture or a grid and not degrees: write a link per line, "
-            "as source,destination,length_km"
-        )
-    if len(numbers) >= _FEWEST_MINUTES and all(
-        round(abs(number) % 1, 6) < 0.6 for number in numbers
-    ):
-        places = {node: (_from_minutes(x), _from_minutes(y)) for node, (x, y) in raw.items()}
-        network.remarks.append(
-            "the coordinates are taken for degrees.minutes (13.21 is 13° 21'), as no fraction reaches 0.60"
-        )
-    else:
-        places = dict(raw)
-    nodes: dict[str, Mapping[str, object]] = {
-        node: {"longitude": places[node][0], "latitude": places[node][1]} if node in places else {}
-        for node in network.nodes
-    }
-    links = []
-    for link in network.links:
-        ends = (link.source, link.destination)
-        km = great_circle_km(*(places[node] for node in ends)) if set(ends) <= set(places) else None
-        more = {} if km is None else {"length_km": km}
-        links.append(link._replace(attributes={**link.attributes, **more}))
-    if links:
-        network.remarks.append(
-            "the lengths are great circles between the coordinates; fibres are longer"
-        )
-    return network._replace(nodes=nodes, links=links)
-
-
-def _may_be_degrees(raw: Mapping[str, Place]) -> bool:
-    """Return whether places are on the Earth and not all at whole numbers, as pixels are."""
-    inside = all(abs(x) <= 180 and abs(y) <= 90 for x, y in raw.values())
-    whole = all(number.is_integer() for place in raw.values() for number in place)
-    return inside and (not whole or not raw)
-
-
-def _from_minutes(number: float) -> float:
-    degrees = math.trunc(number)
-    return degrees + (number - degrees) / 0.6
+SNDLIB_NATIVE = Reader("SNDlib native", lambda file: is_sndlib(file.text), _read)

@@ -18,6 +18,7 @@ from fusion.network.listed_network import (
     number_of,
     refuse,
 )
+from fusion.network.readers.reader import NetworkFile, Reader
 
 UNNAMED = "length_km"
 """How the third column is called where there is no header."""
@@ -48,20 +49,20 @@ def is_destination(name: str) -> bool:
     return name.lower() in _DESTINATIONS
 
 
-def read_link_lines(text: str, length_key: str = "") -> ListedNetwork:
+def read_link_lines(file: NetworkFile) -> ListedNetwork:
     """Read a link per line: source, destination, length; or, below a header, columns by their names.
 
     Divided by tabs, semicolons, commas or else blanks; `#` begins a remark. Lines of networkx's
-    `write_edgelist`, which end in a dictionary, are read as well. length_key: a name that makes a
+    `write_edgelist`, which end in a dictionary, are read as well. The name of `length_key` makes a
     header of the first line.
     """
     found = [
         _Line(number, content)
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(file.text.splitlines(), 1)
         if (content := line.partition("#")[0].strip())
     ]
     divider = divider_of([line.text for line in found])
-    header = _header(found[0].text, divider, length_key) if found else None
+    header = _header(found[0].text, divider, file.length_key) if found else None
     network = empty_network()._replace(has_column_names=header is not None)
     if header is not None and (twice := _named_twice(header)):
         names = " and ".join(twice)
@@ -213,3 +214,7 @@ def _with_decimal_points(network: ListedNetwork) -> ListedNetwork:
         for i, link in enumerate(network.links)
     ]
     return network._replace(links=links)
+
+
+LINK_LINES = Reader("a link per line", lambda file: False, read_link_lines)
+"""For text of no other format: it is known by nothing."""

@@ -1,0 +1,63 @@
+"""Links of files that list each direction by itself: both directions of a fibre pair become one link."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from fusion.network.listed_network import LENGTH_BACK, ONE_WAY
+
+_LENGTH = "length_km"
+
+
+class DirectedLink(NamedTuple):
+    """One direction of a link. km: None where the file has no length."""
+
+    where: str
+    source: str
+    destination: str
+    km: float | None
+    attributes: Mapping[str, object]
+
+
+def joined(directions: Iterable[DirectedLink]) -> list[DirectedLink]:
+    """Return links, each with its way back where there is one, in the order of their first directions.
+
+    Of several links between two nodes, those of equal length are joined first, and what is left in the
+    order of the file. The attributes are those of the first direction, with `length_km`, and `LENGTH_BACK`
+    where the ways differ, or `ONE_WAY` where nothing leads back.
+    """
+    listed = list(directions)
+    waiting: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    partner: dict[int, int] = {}  # of the first direction
+    for place, link in enumerate(listed):
+        back = waiting[link.destination, link.source]
+        equal = next((i for i in back if listed[i].km == link.km), None)
+        if equal is None or link.source == link.destination:
+            waiting[link.source, link.destination].append(place)
+        else:
+            back.remove(equal)
+            partner[equal] = place
+    for (source, destination), places in waiting.items():
+        for place in list(places):
+            back = waiting.get((destination, source), [])
+            if source != destination and back:
+                first, second = sorted((place, back.pop(0)))
+                places.remove(place)
+                partner[first] = second
+    ways_back = set(partner.values())
+    return [
+        link._replace(attributes=_attributes(link, listed[partner[i]] if i in partner else None))
+        for i, link in enumerate(listed)
+        if i not in ways_back
+    ]
+
+
+def _attributes(link: DirectedLink, back: DirectedLink | None) -> dict[str, object]:
+    found = dict(link.attributes)
+    if link.km is not None:
+        found[_LENGTH] = link.km
+    if back is None:
+        found[ONE_WAY] = True
+    elif back.km is not None and back.km != link.km:
+        found[LENGTH_BACK] = back.km
+    return found
