@@ -13,6 +13,7 @@ from fusion.network.geography import Place, great_circle_km
 from fusion.network.link_lengths import find_lengths
 from fusion.network.listed_network import (
     LENGTH_BACK,
+    LIMITS,
     NAME,
     ONE_WAY,
     PASS_THROUGH,
@@ -32,7 +33,7 @@ SAME_PLACE_KM = 1.0
 """The length of a link between two nodes at the same place, which has a great circle of 0."""
 
 _OF_NODES = ("name", SITE, REGION, "kind", PASS_THROUGH, "core", "population", "uid", "x", "y")
-_OF_LINKS = (NAME, ONE_WAY, LENGTH_BACK, "spans_km", "loss_db", "amplifiers", "modules")
+_OF_LINKS = (NAME, ONE_WAY, LENGTH_BACK, *LIMITS, "spans_km", "loss_db", "amplifiers", "modules")
 _OTHER_NAMES = {
     **dict.fromkeys(("longitude", "long", "lon", "lng"), "longitude"),
     **dict.fromkeys(("latitude", "lat"), "latitude"),

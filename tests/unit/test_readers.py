@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fusion.network.importing import import_network
+from fusion.network.readers.demands import demands_of
 from fusion.network.readers.registry import read_content
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.scenario.traffic_matrix import read_traffic_matrix
@@ -400,6 +401,9 @@ def test_net2plan(tmp_path: Path) -> None:
     assert json.loads(imported.text)["nodes"][0]["population"] == 3265038
     assert "layer WDM is read, and not IP" in imported.assumed
     assert any("1 virtual node" in text for text in imported.assumed)
+    for text, demand in ((N2P_1, ("N1", "N2", "0.5")), (N2P_6, ("Madrid", "Valencia", "18.5"))):
+        found = demands_of(read_content(write(tmp_path, text, "net.n2p")).file)
+        assert [each[1:] for each in found] == [demand]
     empty = refusal(write(tmp_path, N2P_1.replace("<link ", "<line ")))
     assert empty == "a file of Net2Plan with 1 demand, 2 nodes and no links"
 
@@ -549,6 +553,15 @@ def test_lines_of_a_program_of_deeprmsa(tmp_path: Path) -> None:
     assert links(topology) == [("1", "2", 1050), ("10", "2", 600)]
     matlab = "function topology = NET\ntopology = [0 20; 20 0];\ntopology = topology/2;\n"
     assert "a MATLAB program" in refusal(write(tmp_path, matlab, "NET.m"))
+
+
+def test_slots_and_cores_of_links_are_imported(tmp_path: Path) -> None:
+    text = "source,target,length_km,c_band,cores_per_link,cost\nA,B,100,96,2,7\nB,C,50,,,7\n"
+    imported = import_network(write(tmp_path, text, "net.csv"))
+    first, second = json.loads(imported.text)["edges"]
+    assert (first["c_band"], first["cores_per_link"]) == ("96", "2")
+    assert second == {"source": "B", "target": "C", "length_km": 50}
+    assert imported.left_out == ["attributes of links: cost"]
 
 
 # --- what is not a network -----------------------------------------------------------------------
