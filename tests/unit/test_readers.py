@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -507,7 +508,7 @@ def workbook(sheets: dict[str, list[list[object]]]) -> bytes:
     shared = "".join(f"<si><t>{text}</t></si>" for text in texts)
     parts["xl/sharedStrings.xml"] = f'<sst xmlns="{_MAIN}">{shared}</sst>'
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for part, text in parts.items():
             archive.writestr(part, text)
     return stream.getvalue()
@@ -535,6 +536,15 @@ def test_a_workbook_of_topology_bench(tmp_path: Path, name: str) -> None:
     assert "gnpy-convert-xls FILE" in refusal(tmp_path / name)
     (tmp_path / name).write_bytes(workbook({"Sheet1": [["x"]]}))
     assert "(Sheet1) are not those of TopologyBench" in refusal(tmp_path / name)
+
+
+def test_a_damaged_workbook_is_refused(tmp_path: Path) -> None:
+    content = workbook({"Nodes_NET": NODES, "Edges_NET": EDGES})
+    for place in range(0, len(content), 7):
+        damaged = content[:place] + b"\xff\x00" + content[place + 2 :]
+        (tmp_path / "net.xlsx").write_bytes(damaged)
+        with suppress(TopologyError):  # in some places it does no harm
+            assert links(load_topology(tmp_path / "net.xlsx")) == [("1", "2", 381.2)]
 
 
 def test_edges_of_topology_bench_as_csv(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ ECMA-376, Office Open XML. Formulas are read as the values that Excel has kept w
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -15,6 +16,11 @@ from fusion.network.readers.reader import tag
 BEGINNING = b"PK\x03\x04"
 _MAX_BYTES = 64 * 2**20
 """Of a part, unpacked."""
+_DAMAGED = (
+    *(zipfile.BadZipFile, ElementTree.ParseError, zlib.error),
+    *(KeyError, NotImplementedError, RuntimeError, EOFError),
+)
+"""What a damaged archive, or one with a password, raises."""
 _COLUMN = re.compile(r"[A-Z]+")
 
 
@@ -44,13 +50,7 @@ def read_workbook(content: bytes) -> list[Sheet]:
                 for name, part in _sheets(archive)
                 if part in parts and (sheet := _table(name, _xml(archive, part), texts)) is not None
             ]
-    except (
-        zipfile.BadZipFile,
-        ElementTree.ParseError,
-        KeyError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except _DAMAGED as error:
         raise ValueError(f"an Excel workbook that cannot be read: {error}") from None
 
 
