@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fusion.config.config import ConfigError, Problem
 from fusion.config.counts import agreeing, counted
-from fusion.config.ini import format_value
-from fusion.config.problems import nearest, show
 from fusion.results.comparison import blocking_difference
 from fusion.results.load_at import ABOVE, BELOW, INSIDE, load_at
 from fusion.results.outcome import METRICS
 from fusion.results.statistics import Estimate
 from fusion.scenario.offered_load import offered_per_nominal
-from fusion.sweep.definition import ERLANG, Sweep, needs_blocking, values_by_axis
+from fusion.sweep.definition import Sweep, needs_blocking
+from fusion.sweep.joined_axes import Along, along
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import Point
 from fusion.sweep.store import differences
@@ -39,52 +37,30 @@ def have_same_requests(one: Point, other: Point) -> bool:
     )
 
 
-def comparable_axes(sweep: Sweep) -> list[str]:
-    """Return the axes along which values can be compared: those with several values, without the load."""
-    values: dict[str, set[str]] = {}
-    for axis, value in values_by_axis(sweep):
-        values.setdefault(axis, set()).add(format_value(value))
-    return [axis for axis in sweep.axes if axis != ERLANG and len(values.get(axis, ())) > 1]
-
-
-def axes_to_compare(axes: Sequence[str]) -> str:
-    """Return in words what `comparable_axes` has found."""
-    if not axes:
-        return "this sweep has no axis with several values to compare"
-    *others, last = axes
-    listed = f"{', '.join(others)} and {last}" if others else f"only {last}"
-    return f"there {agreeing(len(axes), 'is', 'are')} {listed} to compare along"
-
-
 def compare(states: Sequence[PointState], sweep: Sweep, axis: str, base: Any = None) -> list[Row]:
+    """Return the differences in blocking between the values on an axis, at each point of the others.
+
+    axis: one axis, or several that are compared together, see `along`. base: the value that the others are
+    compared with; None: the first. Raises ConfigError for an unknown axis or value. See `compare_along`.
+    """
+    needs_blocking(sweep, "a comparison")
+    return compare_along(along(states, sweep, axis), sweep, base)
+
+
+def compare_along(compared: Along, sweep: Sweep, base: Any = None) -> list[Row]:
     """Return the differences in blocking between the values on an axis, at each point of the others.
 
     base: the value that the others are compared with; None: the first. Intervals are paired where the
     replications have common random numbers, and else Welch's; those at one point of the other axes hold
     together at the confidence of the points (Bonferroni), those at several do not. Columns: the other axes,
-    a and b (values on `axis`, b is the base), both estimates with their intervals, difference a - b with
-    its interval, replications, method, confidence, verdict, the offered loads of both. Raises ConfigError
-    for an unknown axis or value.
+    a and b (values on the axis, b is the base), both estimates with their intervals, difference a - b with
+    its interval, replications (of the side that has fewer), replications_a and replications_b, left_out
+    (replications of one side that the other does not have, where they are paired), method, confidence,
+    verdict, the offered loads of both. Raises ConfigError for an unknown value.
     """
     needs_blocking(sweep, "a comparison")
-    if axis not in sweep.axes or axis == ERLANG:  # the verdicts are at each load
-        known = comparable_axes(sweep)
-        told = "to compare along" if axis == ERLANG else "of this sweep"
-        message = f"{show(axis)} is not an axis {told}; {axes_to_compare(known)}"
-        message += nearest(axis, [name for name in sweep.axes if name != ERLANG])
-        raise ConfigError([Problem("", "", None, message, "")])
-    if axis not in (known := comparable_axes(sweep)):
-        message = f"{axis} has only one value; {axes_to_compare(known)}"
-        raise ConfigError([Problem("", "", None, message, "")])
-    values = list(dict.fromkeys(state.point.axes[axis] for state in states))
-    base_value = (
-        values[0] if base is None else next((v for v in values if str(v) == str(base)), None)
-    )
-    if base_value is None:
-        told = ", ".join(map(show, values))
-        message = f"{show(base)} is not a value of {axis}; its values are {told}"
-        raise ConfigError([Problem("", "", None, message, "")])
-    return compare_points(states, sweep.axes, axis, sweep.metric, base_value)
+    value = compared.base(base) if compared.values else base
+    return compare_points(compared.states, compared.axes, compared.axis, sweep.metric, value)
 
 
 def compare_points(
@@ -135,6 +111,9 @@ def _row(a: PointState, b: PointState, metric: str, family: int) -> Row:
         "ci_lower": found.ci_lower,
         "ci_upper": found.ci_upper,
         "replications": found.replications,
+        "replications_a": len(one),
+        "replications_b": len(other),
+        "left_out": abs(len(a.outcomes) - len(b.outcomes)) if paired else 0,
         "method": found.method,
         "confidence": confidence,
         "verdict": found.verdict,

@@ -205,6 +205,7 @@ EXAMPLES: dict[str, str] = {
   fusion compare 9f0f a4e2 --label 9f0f=KSP-FF --title NSFNET
   fusion compare examples/path_orders.toml path_order
   fusion compare examples/path_orders.toml path_order --base hops
+  fusion compare my_sweep.toml policy --base KSP-FF    # whole policies
 """,
     "loads-at": """
   fusion loads-at examples/path_orders.toml 0.01   # loads with 1 % blocking

@@ -14,10 +14,12 @@ from fusion.config.shipped import sweep_names
 from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text, probability_text
 from fusion.scenario.offered_load import is_other_load
-from fusion.sweep.compare import axes_to_compare, comparable_axes, status_text
+from fusion.sweep.compare import status_text
+from fusion.sweep.joined_axes import axes_to_compare, comparable_axes
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion.sweep.tie_rules import SAME_PATHS
+from fusion.sweep.verdicts import called_on, verdict_sentences
 from fusion_flows.command import completion, schedules, settings_diff, submission, sweeps, ties
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import (
@@ -145,6 +147,9 @@ def _sweep(
     if json:
         print_json(result)
     else:
+        from fusion_flows.command.sweep_summary import print_summary  # here, as pages load slowly
+
+        print_summary(file, Store(result.store))
         print(f"\n{counted(result.points, 'point')}: {result.points_csv}")
         print(f"Picture: {result.plot}\nReport:  {result.report}\nStore:   {result.store}")
     return DONE
@@ -196,8 +201,9 @@ def _compare(
     Args:
         what: TOML or JSON file with a sweep, or quick, a shipped one; or a run: its id (the first 4 digits
             are enough) or name.
-        other: The axis of the sweep, such as path_order; or the other runs, one at least.
-        base: The value, or the run, to compare the others with; default: the first.
+        other: The axis of the sweep, such as path_order, several that are compared together, or policy, all
+            that makes the policy; or the other runs, one at least.
+        base: The value, such as hops or KSP-FF, or the run, to compare the others with; default: the first.
         label: run=label, or value=label of a sweep: the name in the tables and the picture; may be repeated;
             default: the name of the run, the value.
         bound: Compute below which blocking no policy can be, and shade it in the picture of runs. See `fusion
@@ -215,22 +221,19 @@ def _compare(
             raise ArgumentError(
                 f"{option} is of the picture of runs; `fusion plot {what} --against AXIS` draws a sweep"
             )
-    if len(other) != 1:
+    if not other:
         axes = axes_to_compare(comparable_axes(read_sweep(what)))
-        raise ArgumentError(f"name one axis of the sweep after {what}: {axes}")
-    axis = other[0]
-    rows, warnings = sweeps.compare_with_warnings(
-        what, axis, base=base, labels=_labels(label or ())
-    )
-    if not rows:
-        raise _nothing_found(Path(what), "compare")
+        raise ArgumentError(f"name an axis of the sweep after {what}: {axes}")
+    found = sweeps.compared_along(what, ",".join(other), base=base, labels=_labels(label or ()))
     if json:
-        print_json(rows)
-        for warning in warnings:  # JSON has the rows alone
+        print_json(found.rows)
+        for warning in found.warnings:  # JSON has the rows alone
             print_note(f"Warning: {warning}")
         return DONE
-    _print_comparison(rows, axis)
-    _print_warnings(warnings)
+    _print_comparison(found.rows, found.axis)
+    _print_warnings(found.warnings)
+    for sentence in verdict_sentences(found.rows, called_on(found.axis)):
+        print_note(sentence)
     _name_the_store(Path(what))
     return DONE
 

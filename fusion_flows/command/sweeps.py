@@ -14,10 +14,11 @@ from fusion.results.outcome import METRICS
 from fusion.scenario.offered_load import nominal_note, offered_per_nominal
 from fusion.simulation.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
-from fusion.sweep.compare import compare as compare_states
+from fusion.sweep.compare import compare_along
 from fusion.sweep.compare import loads_at as loads_of_states
-from fusion.sweep.definition import Sweep, make_sweep
+from fusion.sweep.definition import Sweep, make_sweep, needs_blocking
 from fusion.sweep.failed_points import failed_points
+from fusion.sweep.joined_axes import Along, along
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.relative_paths import with_absolute_paths
@@ -327,30 +328,66 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
-        axis: The axis along which to compare, such as path_order.
-        base: The value to compare the others with; default: the first.
+        axis: The axis along which to compare, such as path_order; several with commas between them are
+            compared together, and policy is all that makes the policy.
+        base: The value to compare the others with, such as hops or KSP-FF; default: the first.
 
     Raises:
         ConfigError: The sweep is invalid (all errors are listed), or the axis or base value is.
         StoreError: The store has contradictory results.
     """
-    return compare_with_warnings(file, axis, base=base)[0]
+    return compared_along(file, axis, base=base).rows
 
 
-def compare_with_warnings(
+class Comparison(NamedTuple):
+    """Which of the values on an axis blocks less."""
+
+    axis: str
+    """The axis; of several that are compared together, what they are called."""
+    rows: list[dict[str, Any]]
+    """As of `fusion.sweep.compare.compare_along`."""
+    warnings: list[str]
+    """Which values are offered different loads at one nominal load."""
+
+
+def compared_along(
     file: SweepSource, axis: str, *, base: str = "", labels: Mapping[str, str] | None = None
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Do what `compare` does, and return which values are offered different loads, too.
+) -> Comparison:
+    """Do what `compare` does, and return what the axis is called and what to be warned of, too.
 
-    labels: what values are called in the rows, as for `plot`; the base is a value.
+    labels: what values are called in the rows, as for `plot`; the base is a value. Raises NothingFoundError
+    where the store has results, and no two of them are at one load and the same values of the other axes.
     """
-    sweep, states, _ = states_of(file, quiet=True)
+    sweep, states, store = states_of(file, quiet=True)
     if labels:
         with_labels(sweep, labels)
-    rows = compare_states(states, sweep, axis, base or None)
-    warnings = unequal_traffic(states, rows, axis)
-    others = [name for name in sweep.axes if name != axis]
-    return [relabelled_comparison(row, axis, others, labels or {}) for row in rows], warnings
+    needs_blocking(sweep, "a comparison")
+    together = along(states, sweep, axis)
+    rows = compare_along(together, sweep, base or None)
+    if not rows:
+        raise _nothing_to_compare(states, store, together, together.base(base or None))
+    warnings = unequal_traffic(together.states, rows, together.axis)
+    shown = [
+        relabelled_comparison(row, together.axis, together.others, labels or {}) for row in rows
+    ]
+    return Comparison(together.axis, shown, warnings)
+
+
+def _nothing_to_compare(
+    states: Sequence[PointState], store: Store, along_axis: Along, base: Any
+) -> NothingFoundError:
+    """Return why nothing is compared: there are no results, none of the base, or none beside it."""
+    axis, others = along_axis.axis, along_axis.others
+    computed = [state.point.axes for state in along_axis.states if state.outcomes]
+    at_base = [axes for axes in computed if axes[axis] == base]
+    if not at_base or len(at_base) == len(computed):
+        return nothing_found(states, store, "compare")
+    varying = [name for name in others if len({str(axes[name]) for axes in computed}) > 1]
+    return NothingFoundError(
+        f"there is nothing to compare {base} with: no other point with results has the same values of "
+        f"{' and '.join(varying)}; axes that change together are compared together, as in "
+        f"`fusion compare FILE {' '.join(axis.split(', '))} {varying[0]}`"
+    )
 
 
 def with_labels(sweep: Sweep, labels: Mapping[str, str]) -> Sweep:
@@ -461,7 +498,8 @@ def plot(
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         metric: Metric to plot, such as utilisation; default: the metric of the sweep.
-        against: Plot differences along this axis, such as path_order; default: curves.
+        against: Plot differences along this axis, such as path_order, along several with commas between
+            them, or along policy; default: curves.
         base: The value to compare the others with; default: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others;
             default: curves.

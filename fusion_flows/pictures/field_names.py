@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fusion.config import sections
-from fusion.config.config import Config
+from fusion.config.policy_names import POLICY_KEYS, policy_name
 from fusion.config.sections import FIT_LABELS
 from fusion.sweep.definition import named
 from fusion.sweep.point_state import PointState
@@ -11,7 +10,6 @@ from fusion_flows.pictures.relabelled import relabelled
 from fusion_flows.pictures.rows import Row, text_of
 
 POLICY = "policy"
-_PARTS = ("route_method", "path_choice", "allocation_method")
 _WORDS = {
     "allocation_method": {name: name.replace("_", " ") for name in FIT_LABELS}
     | {"xt_aware": "crosstalk-aware"},
@@ -26,17 +24,6 @@ _WORDS = {
     },
     "path_order": {"hops_per_bit": "hops per bit"},
 }
-
-
-def policy_name(config: Config) -> str:
-    """Return the policy as the literature writes it: KSP-FF searches path by path, FF-KSP slot by slot."""
-    label = config.policy
-    if config.routing_settings.policy:
-        return label
-    fit = FIT_LABELS[config.general_settings.allocation_method]
-    choice = config.routing_settings.path_choice
-    route = label.removesuffix(fit) if choice == "in_order" else label.removeprefix(fit)
-    return sections.policy_name(route, fit, choice)
 
 
 def field_labels(
@@ -74,7 +61,9 @@ def in_field_names(
     BF-KSP, not `all, best fit`. A label of one's own may be for such a name, too.
     """
     states = list(states)
-    parts = [axis for axis in _PARTS if axis in axes and len({text_of(r[axis]) for r in rows}) > 1]
+    parts = [
+        axis for axis in POLICY_KEYS if axis in axes and len({text_of(r[axis]) for r in rows}) > 1
+    ]
     names = {state.point.key: policy_name(state.point.config) for state in states}
     combined = {tuple(text_of(row[axis]) for axis in parts): names[row["key"]] for row in rows}
     is_own = any(_is_named(axis, row[axis], own) for row in rows for axis in parts)

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from fusion.config.config import ConfigError, Problem
 from fusion.config.problems import nearest
 from fusion.results.outcome import METRICS
-from fusion.sweep.compare import compare
+from fusion.sweep.compare import compare_along
 from fusion.sweep.definition import Sweep
 from fusion.sweep.definition import named as named_value
+from fusion.sweep.joined_axes import along
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import point_rows
 from fusion_flows.pictures.curves import sweep_figure
@@ -66,14 +67,17 @@ def differences(
 ) -> list[Picture]:
     """Return the picture of how much more the values on an axis block than one of them, over load.
 
-    base: that value; empty: the first. Raises ConfigError for an unknown axis, value or metric.
+    axis: one, or several with commas between them, see `along`. base: that value; empty: the first. Raises
+    ConfigError for an unknown axis, value or metric.
     """
     _check("metric", metric, [name for name in METRICS if is_blocking(name)])
-    compared = compare(states, sweep.model_copy(update={"metric": metric}), axis, base or None)
+    together = along(states, sweep, axis)
+    compared = compare_along(together, sweep.model_copy(update={"metric": metric}), base or None)
     if not compared:
         return []
-    others = [name for name in sweep.axes[:-1] if name != axis]
-    labels = field_labels(states, sweep.axes[:-1], sweep.labels)
+    axis = together.axis
+    others = [name for name in together.axes[:-1] if name != axis]
+    labels = field_labels(together.states, together.axes[:-1], sweep.labels)
     shown = [relabelled_comparison(row, axis, others, labels) for row in compared]
     values = {name: values_on(shown, name) for name in others}
     varying = [name for name in others if len(values[name]) > 1]
@@ -84,7 +88,7 @@ def differences(
         {**values, "a": values_on(shown, "a"), "b": values_on(shown, "b")},
     ).items():
         pair = f"{one} minus {other}"
-        if not _are_labelled(compared, axis, labels):
+        if axis in sweep.axes and not _are_labelled(compared, axis, labels):
             pair = f"{axis} = {pair}"
         told = label(varying, tuple(at), values)
         sides = {
@@ -100,7 +104,7 @@ def differences(
             for row in of_pair
         ]
     figure = difference_figure(rows, title, f"difference of {named(metric)}", paper)
-    return [Picture(figure, rows, f"{metric}-{axis}")]
+    return [Picture(figure, rows, f"{metric}-{axis.replace(', ', '-')}")]
 
 
 def heat_maps(

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from fusion.config.counts import agreeing, counted
 from fusion.config.ini import format_value
 from fusion.network.topology import lengths_text
-from fusion.sweep.compare import compare
 from fusion.sweep.definition import ERLANG, Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import Row, point_rows
-from fusion_flows.pictures.panels import POLICY
-from fusion_flows.pictures.rows import is_blocking, text_of
+from fusion_flows.pictures.rows import text_of
 from fusion_flows.pictures.words import named
 from fusion_flows.report import tables
 from fusion_flows.report.page import Code, Files, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
+from fusion_flows.report.policy_comparisons import policy_comparisons
 from fusion_flows.report.provenance import about
 from fusion_flows.report.setting import sweep_name, sweep_subject, titled
 from fusion_flows.report.suspended import how_to_resume
@@ -37,7 +36,6 @@ SHOWN_POINTS = 200
 UNFINISHED = "incomplete"
 """What the table says of a point that lacks replications."""
 
-_MOST_COMPARED = 2  # axes
 _SHOWN_VALUES = 12  # of an axis
 _FILES = (
     ("output/points.csv", "a row per point and metric; also as .parquet"),
@@ -161,17 +159,10 @@ def _results(
 
 
 def _comparison(sweep: Sweep, states: Sequence[PointState]) -> Section:
-    """Compare the values on axes that are policies: on others requests differ, or something else does."""
-    several = [
-        axis
-        for axis in sweep.axes
-        if is_blocking(sweep.metric)
-        and axis in POLICY
-        and len({str(state.point.axes[axis]) for state in states}) > 1
-    ]
-    compared = {axis: compare(states, sweep, axis) for axis in several[:_MOST_COMPARED]}
-    found = [tables.comparison_table(rows, axis) for axis, rows in compared.items() if rows]
-    return Section("Which blocks less", tuple(found))
+    found = policy_comparisons(sweep, states)
+    return Section(
+        "Which blocks less", tuple(tables.comparison_table(rows, axis) for axis, rows in found)
+    )
 
 
 def _files(run: RunDirectory) -> Section:

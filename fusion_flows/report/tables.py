@@ -10,6 +10,7 @@ from fusion.results.interval_text import (
     probability_text,
 )
 from fusion.results.link_statistics import LINK_COLUMNS
+from fusion.results.outcome import AVAILABILITY
 from fusion.scenario.offered_load import is_other_load, nominal_note
 from fusion.sweep.definition import ERLANG, Sweep
 from fusion_flows.report.page import Cell, Table
@@ -29,6 +30,10 @@ BOUND = (
 METHOD_BOUND = (
     "n with bound: nothing (or everything) was blocked in one of the two, or both blocked the same number in "
     "every replication, so the interval comes from the upper bound for so many requests."
+)
+LEFT_OUT = (
+    "n of m: one of the two points has more replications than the other, and only those that both have are "
+    "compared, so a blocking here may differ a little from that of its point."
 )
 
 FEW = 5
@@ -109,7 +114,7 @@ def sweep_point_cells(
     return {
         **{names.get(axis, axis): _value(row[axis]) for axis in sweep.axes},
         **({"offered (E)": Cell("" if load is None else f"{load:.4g}", load)} if offered else {}),
-        "blocking": Cell(text, estimate),
+        AVAILABILITY if sweep.metric == AVAILABILITY else "blocking": Cell(text, estimate),
         "interval": Cell(between(lower, upper), upper),
         "replications": Cell(str(row["replications"]), row["replications"]),
         "blocked / requests": Cell(f"{row['blocked']:,} / {row['requests']:,}", row["blocked"]),
@@ -139,7 +144,11 @@ def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, 
 
 def _bound_told(cells: Sequence[Mapping[str, Cell]]) -> str:
     """Return a note on the bound where nothing was blocked; empty where no blocking is such a bound."""
-    return f" {BOUND}" if any(row["blocking"].text.startswith("<") for row in cells) else ""
+    return f" {BOUND}" if any(_is_bound(row) for row in cells) else ""
+
+
+def _is_bound(row: Mapping[str, Cell]) -> bool:
+    return "blocking" in row and row["blocking"].text.startswith("<")
 
 
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:
@@ -157,6 +166,7 @@ def comparison_notes(rows: Sequence[Row]) -> list[str]:
     shares = {row[name] / row[ERLANG] for row in rows for name in names if row.get(name)}
     nominal = nominal_note(shares)
     return [
+        *([LEFT_OUT] if any(row["left_out"] for row in rows) else []),
         *([METHOD_BOUND] if any(row["method"] == "bound" for row in rows) else []),
         *few_told(rows),
         *([nominal] if nominal else []),
@@ -180,9 +190,18 @@ def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
         "blocking": _side(row, "a"),
         "difference from base": Cell(difference, row["difference"]),
         "interval": Cell(between(*ends, signed=True), row["ci_upper"]),
-        "n": Cell(f"{row['replications']} {row['method']}", row["replications"]),
+        "n": Cell(_counts(row), row["replications"]),
         "verdict": Cell(_verdict(row, axis)),
     }
+
+
+def _counts(row: Row) -> str:
+    """Return the replications that are compared, and how: 10 paired, 4 of 10 paired, 10 and 4 welch."""
+    n, method = row["replications"], row["method"]
+    if row["left_out"]:
+        return f"{n} of {n + row['left_out']} {method}"
+    base, other = row["replications_b"], row["replications_a"]
+    return f"{n} {method}" if base == other else f"{base} and {other} {method}"
 
 
 def brief_comparison_cells(row: Row, axis: str) -> dict[str, Cell]:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion.config.config import Config, load_config
-from fusion.config.counts import counted
+from fusion.config.policy_names import policy_name
 from fusion.config.problems import nearest
 from fusion.config.sections import HOME, flat
-from fusion.results.comparison import A_LESS, B_LESS
 from fusion.results.outcome import Outcome, outcome_of
 from fusion.results.replication_file import finished
 from fusion.scenario.inputs import read_inputs
@@ -19,7 +18,7 @@ from fusion.sweep.point_state import PointState
 from fusion.sweep.points import at_load, make_point
 from fusion.sweep.results import point_rows
 from fusion.sweep.unequal_traffic import unequal_traffic
-from fusion_flows.pictures.field_names import policy_name
+from fusion.sweep.verdicts import verdict_sentences
 from fusion_flows.report.setting import run_name
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import recorded_name
@@ -56,10 +55,7 @@ class RunComparison(NamedTuple):
     @property
     def headline(self) -> str:
         """At how many loads which run blocks less: `'this' blocks less than 'that' at 3 of 5 loads`."""
-        found = [
-            _verdict([row for row in self.rows if row["a"] == name])
-            for name in dict.fromkeys(row["a"] for row in self.rows)
-        ]
+        found = verdict_sentences(self.rows, lambda name: f"'{name}'")
         return "; ".join(found) or f"No load in common: {', '.join(self.runs)}"
 
 
@@ -113,19 +109,6 @@ def compare_runs(
         _legend(found, called, configs),
         unequal_traffic(states, rows, RUN),
     )
-
-
-def _verdict(rows: Sequence[dict[str, Any]]) -> str:
-    """Return at how many loads one run blocks less than the base, and at how many more."""
-    less, more = (sum(row["verdict"] == verdict for row in rows) for verdict in (A_LESS, B_LESS))
-    name, base = rows[0]["a"], rows[0]["b"]
-    of_all = f"of {counted(len(rows), 'load')}"
-    if less and more:
-        return f"'{name}' blocks less than '{base}' at {less} {of_all} and more at {more}"
-    if less or more:
-        verb = "less" if less else "more"
-        return f"'{name}' blocks {verb} than '{base}' at {less or more} {of_all}"
-    return f"No difference shown between '{name}' and '{base}' at {counted(len(rows), 'load')}"
 
 
 def points_of_runs(found: Sequence[RunDirectory]) -> list[dict[str, Any]]:

@@ -243,8 +243,12 @@ def test_values_of_an_axis_are_called_by_labels(
         (["aaaa", "eeee"], 1, "eeee00000005: has no result yet"),
         (["aaaa", "ffff"], 1, "is a sweep"),
         (["none.toml"], 2, "there is no such file"),
-        (["sweep.toml"], 2, "name one axis of the sweep after sweep.toml: there is only k_paths"),
-        (["sweep.toml", "k_paths", "seed"], 2, "name one axis of the sweep after sweep.toml"),
+        (["sweep.toml"], 2, "name an axis of the sweep after sweep.toml: there is only k_paths"),
+        (
+            ["sweep.toml", "k_paths", "seed"],
+            2,
+            "seed is not an axis of this sweep; there is only k_paths",
+        ),
         (["sweep.toml", "path_order"], 2, "is not an axis of this sweep; there is only k_paths"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_shipped_sweep_is_found_by_its_name(
     for words, said in (
         (["plan", "quik"], "shipped is quick"),
         (["plan", "deeprmsa"], "deeprmsa is a template, which `fusion run deeprmsa` simulates"),
-        (["compare", "quick"], "name one axis of the sweep after quick: there is only path_order"),
+        (["compare", "quick"], "name an axis of the sweep after quick: there is only path_order"),
         (["compare", "quick", "9f0f"], "there is no run 'quick'"),
     ):
         assert cli.main(words) == 2, words

@@ -3,10 +3,11 @@
 import pytest
 
 from fusion.config.config import load_config
+from fusion.config.policy_names import policy_name
 from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.points import sweep_points
-from fusion_flows.pictures.field_names import in_field_names, policy_name
+from fusion_flows.pictures.field_names import in_field_names
 
 from .drawn import METRIC, Row, draw, point, said
 

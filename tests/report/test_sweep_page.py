@@ -250,7 +250,8 @@ def test_each_number_of_a_comparison_is_the_rounding_of_its_value() -> None:
         }
         ends = {"ci_lower": a - b - half, "ci_upper": a - b + half}
         row = {"erlang": 100.0, "a": "hops", "b": "km", **named, "difference": a - b, **ends}
-        row |= {"replications": 5, "method": "paired", "verdict": "no difference shown"}
+        row |= {"replications": 5, "replications_a": 5, "replications_b": 5, "left_out": 0}
+        row |= {"method": "paired", "verdict": "no difference shown"}
         whole, brief = (
             comparison_cells(row, "path_order"),
             brief_comparison_cells(row, "path_order"),
@@ -293,6 +294,9 @@ def test_a_point_is_written_in_a_comparison_as_in_its_own_table() -> None:
         "ci_lower": 0.0476,
         "ci_upper": 0.0487,
         "replications": 5,
+        "replications_a": 5,
+        "replications_b": 5,
+        "left_out": 0,
         "method": "paired",
     }
     cells = comparison_cells(row, "policy")

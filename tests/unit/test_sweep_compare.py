@@ -5,18 +5,14 @@ from typing import Any
 import pytest
 
 from fusion.config.config import ConfigError
+from fusion.config.policy_names import policy_name
 from fusion.results.outcome import Outcome
-from fusion.sweep.compare import (
-    axes_to_compare,
-    comparable_axes,
-    compare,
-    have_same_requests,
-    loads_at,
-    status_text,
-)
+from fusion.sweep.compare import compare, have_same_requests, loads_at, status_text
 from fusion.sweep.definition import Sweep
+from fusion.sweep.joined_axes import along, axes_to_compare, comparable_axes
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
+from fusion.sweep.verdicts import called_on, verdict_sentences
 
 
 def states_of(
@@ -162,3 +158,132 @@ def test_the_axes_to_compare_along_have_several_values() -> None:
     assert axes_to_compare(found) == "there are k_paths, path_order and max_iters to compare along"
     assert axes_to_compare(found[:1]) == "there is only k_paths to compare along"
     assert "no axis with several values" in axes_to_compare(comparable_axes(Sweep()))
+
+
+def counted_states(sweep: Sweep, counts: list[list[int]]) -> list[PointState]:
+    """Return states with so many blocked requests of 1000 in each replication, in the order of the points."""
+    points = sweep_points(sweep)
+    outcomes = {
+        point.key: {
+            number: Outcome(number, 1000, 0, count, 0, 1e5, count * 50.0, 1, 1, 1.0, 1, 0.5, 0.5)
+            for number, count in enumerate(of_point)
+        }
+        for point, of_point in zip(points, counts, strict=True)
+    }
+    return point_states(points, outcomes, sweep.metric)
+
+
+def more(by: int) -> list[int]:
+    return [count + by + number % 2 for number, count in enumerate(COUNTS)]
+
+
+def test_policies_that_are_zipped_are_compared_by_name_at_each_load() -> None:
+    """Along one axis of a zip no two points agreed in the other, so nothing was compared."""
+    sweep = Sweep(
+        template="quick",
+        grid={"erlang": [150, 200]},
+        zip=[
+            {
+                "path_choice": ["in_order", "in_order", "all"],
+                "allocation_method": ["first_fit", "mscl", "first_fit"],
+            }
+        ],
+    )
+    counts = [COUNTS, more(9), more(-3), more(-9), COUNTS, COUNTS]
+    states = counted_states(sweep, counts)
+    together = along(states, sweep, "path_choice")
+    assert (together.axis, together.others) == ("policy", ["erlang"])
+    assert list(together.values) == ["KSP-FF", "KSP-MSCL", "FF-KSP"]
+    rows = compare(states, sweep, "allocation_method")
+    assert rows == compare(states, sweep, "policy") == compare(states, sweep, "path_choice")
+    by_load: dict[float, dict[str, str]] = {}
+    for row in rows:
+        assert (row["b"], row["method"]) == ("KSP-FF", "paired")
+        by_load.setdefault(row["erlang"], {})[row["a"]] = row["verdict"]
+    of_first: dict[float, dict[str, int]] = {150: {}, 200: {}}
+    for state in states:
+        of_first[state.point.erlang][policy_name(state.point.config)] = state.outcomes[0].blocked
+    for load, verdicts in by_load.items():
+        for name, verdict in verdicts.items():
+            less = of_first[load][name] < of_first[load]["KSP-FF"]
+            assert verdict == ("a blocks less" if less else "b blocks less")
+    for base in ("KSP-MSCL", "in_order, mscl"):
+        assert {row["b"] for row in compare(states, sweep, "policy", base)} == {"KSP-MSCL"}
+    assert {row["b"] for row in compare(states, sweep, "path_choice", "all")} == {"FF-KSP"}
+    with pytest.raises(
+        ConfigError, match="'in_order' is not a value of policy; its values are KSP-FF"
+    ):
+        compare(states, sweep, "path_choice", "in_order")
+
+
+def test_axes_that_are_crossed_are_compared_together_where_several_are_named() -> None:
+    sweep = Sweep(
+        template="quick",
+        grid={
+            "path_choice": ["in_order", "all"],
+            "allocation_method": ["first_fit", "best_fit"],
+            "k_paths": [1, 3],
+            "erlang": [150],
+        },
+    )
+    states = counted_states(sweep, [more(n) for n in range(8)])
+    alone = compare(states, sweep, "allocation_method")
+    assert {row["a"] for row in alone} == {"best_fit"}
+    rows = compare(states, sweep, "path_choice,allocation_method")
+    assert rows == compare(states, sweep, "policy")
+    assert [(row["k_paths"], row["a"]) for row in rows] == [
+        (k, name) for k in (1, 3) for name in ("KSP-BF", "FF-KSP", "BF-KSP")
+    ]
+    assert compare(states, sweep, "path_choice, k_paths")[0]["b"] == "in_order, k_paths = 1"
+
+
+def test_points_written_out_are_compared_together_where_nothing_else_can_be() -> None:
+    written = [
+        {"k_paths": 1, "path_order": "km", "erlang": 150},
+        {"k_paths": 3, "path_order": "hops", "erlang": 150},
+    ]
+    sweep = Sweep(template="quick", points=written)
+    (row,) = compare(counted_states(sweep, [COUNTS, more(5)]), sweep, "path_order")
+    assert (row["b"], row["a"]) == ("km, k_paths = 1", "hops, k_paths = 3")
+    full = [{"k_paths": k, "path_order": order} for k in (1, 3) for order in ("km", "hops")]
+    sweep = Sweep(template="quick", points=full, grid={"erlang": [150]})
+    rows = compare(counted_states(sweep, [more(n) for n in range(4)]), sweep, "path_order")
+    assert [(row["k_paths"], row["a"], row["b"]) for row in rows] == [
+        (1, "hops", "km"),
+        (3, "hops", "km"),
+    ]
+
+
+def test_replications_that_only_one_side_has_are_counted_as_left_out() -> None:
+    states, sweep = states_of({1: COUNTS, 2: more(3)[:4]}, "k_paths")
+    (row,) = compare(states, sweep, "k_paths")
+    counts = [
+        row[name] for name in ("replications", "replications_a", "replications_b", "left_out")
+    ]
+    assert (row["method"], counts) == ("paired", [4, 4, 4, 6])
+    assert row["estimate_b"] == sum(COUNTS[:4]) / 4000
+
+    states, sweep = states_of({1: COUNTS, 2: more(3)[:4]}, "seed")
+    (row,) = compare(states, sweep, "seed")
+    counts = [
+        row[name] for name in ("replications", "replications_a", "replications_b", "left_out")
+    ]
+    assert (row["method"], counts) == ("welch", [4, 4, 10, 0])
+    assert row["estimate_b"] == sum(COUNTS) / 10000
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "axis", "text"),
+    [
+        (["a", "a", "b", ""], "policy", "B blocks less than A at 2 of 4 loads and more at 1"),
+        (["", ""], "policy", "No difference shown between B and A at 2 loads"),
+    ],
+)
+def test_verdicts_are_a_sentence(verdicts: list[str], axis: str, text: str) -> None:
+    words = {"a": "a blocks less", "b": "b blocks less", "": "no difference shown"}
+    rows = [{"erlang": n, "a": "B", "b": "A", "verdict": words[v]} for n, v in enumerate(verdicts)]
+    assert verdict_sentences(rows, called_on(axis)) == [text]
+    numbers = [{"k": 1, "erlang": 1.0, "a": 2, "b": 1, "verdict": "a blocks less"}]
+    assert verdict_sentences(numbers, called_on("seed")) == [
+        "seed = 2 blocks less than seed = 1 at 1 of 1 point"
+    ]
