@@ -42,8 +42,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     script = (
         "from fusion import load_config, read_inputs\n"
         "from fusion.simulation.compilation import compile_for; from fusion import make_scenario\n"
+        "from fusion.scenario.loops import loop_of\n"
         "config = load_config('quick', {})\n"
-        "compile_for(make_scenario(config, read_inputs(config)), print, 'tests follow')\n"
+        "inputs = read_inputs(config); loop = loop_of(config, inputs.policy)\n"
+        "compile_for(make_scenario(config, inputs), loop, print, 'tests follow')\n"
     )
     scripts = [script.format(overrides) for overrides in COMPILED]
     threading.Thread(target=let_long_simulations_wait, daemon=True).start()

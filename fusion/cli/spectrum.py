@@ -85,13 +85,15 @@ def _write(options: argparse.Namespace, config: Config, inputs: Inputs, signals:
     from fusion.results.files import write_atomic
     from fusion.results.logging_config import get_logger
     from fusion.results.spectrum_table import spectrum_table
+    from fusion.scenario.loops import loop_of
     from fusion.scenario.scenario import make_scenario
     from fusion.simulation.compilation import compile_for
     from fusion.simulation.moment import moment_after
     from fusion.simulation.pool import Stopped
 
     scenario = make_scenario(config, inputs)
-    compile_for(scenario, get_logger(__name__).info, "the simulation begins")
+    loop = loop_of(config, inputs.policy)
+    compile_for(scenario, loop, get_logger(__name__).info, "the simulation begins")
     warmup = config.warmup_requests(options.load)
     try:
         moment = moment_after(

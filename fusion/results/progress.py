@@ -69,6 +69,14 @@ def _event(line: bytes) -> Event | None:
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
 
 
+def compiling_text(event: Event) -> str:
+    """Return what to say while something is compiled, such as `compiling (about 20 s, once)`."""
+    seconds = event.get("seconds")
+    if not isinstance(seconds, int | float):  # an older event
+        return "compiling"
+    return f"compiling (about {seconds:.0f} s, once)"
+
+
 def progress_of(path: Path) -> ProgressState:
     """Return what the events of a file say so far."""
     state = ProgressState()
@@ -91,8 +99,8 @@ class ProgressState:
     """The last `iteration` event."""
     error: str | None = None
     exit_code: int | None = None
-    compiling: bool = False
-    """Whether nothing is simulated yet, as the event loop is being compiled."""
+    compiling: str = ""
+    """What to say while nothing is simulated yet, as the event loop is being compiled."""
     started: float | None = None
     fraction_at_start: float = 0.0
     """Of the work, what earlier attempts had done."""
@@ -108,12 +116,12 @@ class ProgressState:
             self.total_iterations = int(config.get("total_iterations", 0))
             self.started = time.monotonic()
             self.error = self.exit_code = None
-            self.compiling = False
+            self.compiling = ""
             self.fraction_at_start, self.fresh = self.fraction, 0
         elif kind == "compiling":
-            self.compiling = True
+            self.compiling = compiling_text(event)
         elif kind == "computing":
-            self.compiling = False
+            self.compiling = ""
             self.started = (
                 time.monotonic()
             )  # what came before says nothing of the time that is left

@@ -65,9 +65,9 @@ class Report:
         )
         log.info("%s", lengths_text(topology))
 
-    def compiling(self) -> None:
-        """Tell that nothing is simulated yet, as the event loop is being compiled."""
-        self._progress.write("compiling")
+    def compiling(self, seconds: float) -> None:
+        """Tell that the event loop is being compiled, which takes about so many seconds."""
+        self._progress.write("compiling", seconds=seconds)
 
     def computing(self) -> None:
         """Tell that the first replication begins."""

@@ -10,9 +10,11 @@ import numpy as np
 
 from fusion.kernel.cache import Happening, observed
 from fusion.scenario.failures import Scheduled
+from fusion.scenario.loops import Loop
 from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.trial import WrongPolicyError
 from fusion.scenario.scenario import Scenario
+from fusion.simulation.compile_times import expected_seconds, keep_time
 from fusion.simulation.replication import replicate
 
 Say = Callable[[str], None]
@@ -23,11 +25,16 @@ ONCE = "the event loop for this kind of simulation, once on this machine: 10 s t
 
 
 def compile_for(
-    scenario: Scenario, say: Say, then: str, begun: Callable[[], object] = lambda: None
+    scenario: Scenario,
+    loop: Loop,
+    say: Say,
+    then: str,
+    begun: Callable[[float], object] = lambda seconds: None,
 ) -> None:
     """Have what a scenario needs compiled, unless it is in the cache, by serving one request.
 
-    say, then, begun: see `announced`.
+    loop: that of the scenario. say, then: see `announced`. begun: is called once, when something is about to
+    be compiled, with about how many seconds that takes.
     """
     failure = scenario.failure
     if failure is not None:
@@ -38,19 +45,32 @@ def compile_for(
     conventions = scenario.conventions
     if conventions is not None:
         conventions = conventions.of_one_request()
-    what = ONCE
+    seconds = expected_seconds(loop)
+    what = (
+        f"the event loop for this kind of simulation, once on this machine: about {seconds:.0f} s"
+    )
     if scenario.user_policy is not None:
-        took = "10 s to a minute" if scenario.service is None else "20 s to some minutes"
         label = scenario.user_policy.source.label
-        what = f"the event loop with {label}, once until it is edited: {took}"
+        what = f"the event loop with {label}, once until it is edited: about {seconds:.0f} s"
         if PLAIN:
-            what = f"the event loop for policies in plain Python, once on this machine: {took}"
+            what = (
+                "the event loop for policies in plain Python, once on this machine: about "
+                f"{seconds:.0f} s"
+            )
     scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
+    began, compiles = time.monotonic(), False
+
+    def begin() -> None:
+        nonlocal compiles
+        compiles = True
+        begun(seconds)
+
     with (
-        announced(say, what, then, begun),
+        announced(say, what, then, begin),
         suppress(WrongPolicyError),
     ):  # of a request that nobody asked for
         replicate(scenario, 1.0, 0, 0)
+    keep_time(loop, time.monotonic() - began if compiles else None)
 
 
 @contextmanager

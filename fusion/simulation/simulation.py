@@ -19,6 +19,7 @@ from fusion.results.report import Report
 from fusion.results.stopping import LoadState, Task, make_rule
 from fusion.results.tables import ReplicationTable, Tables
 from fusion.scenario.inputs import Inputs
+from fusion.scenario.loops import loop_of
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.compilation import compile_for
 from fusion.simulation.pool import run_tasks, usable_cpus
@@ -82,7 +83,8 @@ def run(
     unfinished = any(not report.has_finished(state) for state in states.values())
     if unfinished:
         # Here, so that the workers of a pool find it in the cache and do not wait for each other.
-        compile_for(scenario, log.info, "the replications begin", report.compiling)
+        loop = loop_of(config, inputs.policy)
+        compile_for(scenario, loop, log.info, "the replications begin", report.compiling)
         report.computing()
     for replication in run_tasks(
         Replicate(scenario), next_task, _worker_count(config, states), stopped

@@ -27,6 +27,10 @@ SMALL_REQUESTS = 5_000_000
 """Below this many requests in all a pool costs more time than it saves."""
 
 
+Happens = Callable[..., object]
+"""Takes the type of an event and its fields."""
+
+
 class Batch(NamedTuple):
     """Replications of one point. scenario: pickled, so that it is pickled once and not for each batch."""
 
@@ -49,14 +53,14 @@ def compute(
     states: Sequence[PointState],
     workers: int,
     stopped: Callable[[], bool],
-    happens: Callable[[str], object] = lambda kind: None,
+    happens: Happens = lambda kind, **details: None,
 ) -> Iterator[list[tuple[str, Outcome]]]:
     """Yield outcomes as they are there, until all points have enough of them; longest points first.
 
     states: are kept up to date; an error in a point is in its `failure` and ends nothing else.
     workers: processes; 0: one per CPU, one for little work. stopped: asked often; when it says yes no
-    more is yielded. happens: is told "compiling" where something is compiled first, and "computing" when the
-    first replication begins. Raises WorkerDiedError.
+    more is yielded. happens: is told "compiling" where something is compiled first, with the `seconds` that
+    it takes, and "computing" when the first replication begins. Raises WorkerDiedError.
     """
     by_key = {state.point.key: state for state in states}
     waiting = deque(sorted(states, key=lambda state: -state.requests_left))
@@ -101,22 +105,25 @@ class Scenarios:
         return make_scenario(point.config, point.inputs)
 
     def compile(
-        self, points: Iterable[Point], happens: Callable[[str], object] = lambda kind: None
+        self, points: Iterable[Point], happens: Happens = lambda kind, **details: None
     ) -> None:
         """Have what points need compiled, so that the workers of a pool do not wait for each other.
 
-        happens: is told "compiling" when something is.
+        happens: is told "compiling" when something is, with the `seconds` that it takes.
         """
         first: dict[Loop, Point] = {}
         for point in points:
             first.setdefault(loop_of(point.config, point.inputs.policy), point)
-        for point in first.values():
+        for loop, point in first.items():
             with suppress(Exception):  # an error of this point is told when it is its turn
                 scenario = self.make(point)
                 self._keep(_name(point), scenario)
                 compile_for(
-                    *(scenario, log.info, "the points that need it can begin"),
-                    lambda: happens("compiling"),
+                    scenario,
+                    loop,
+                    log.info,
+                    "the points that need it can begin",
+                    lambda seconds: happens("compiling", seconds=seconds),
                 )
 
     def get(self, point: Point) -> tuple[bytes, str]:

@@ -15,7 +15,14 @@ from fusion.results.outcome import Outcome
 from fusion.results.stopping import Task
 from fusion.scenario.content import key_of
 from fusion.simulation.pool import run_tasks, usable_cpus
-from fusion.sweep.computation import SMALL_REQUESTS, Batch, Scenarios, simulate, without_loads
+from fusion.sweep.computation import (
+    SMALL_REQUESTS,
+    Batch,
+    Happens,
+    Scenarios,
+    simulate,
+    without_loads,
+)
 from fusion.sweep.point_state import Failure
 from fusion.sweep.points import Point, at_load
 from fusion.sweep.store import OutcomeWriter, Store
@@ -144,7 +151,7 @@ def search_all(
     writer: OutcomeWriter,
     workers: int,
     stopped: Callable[[], bool],
-    happens: Callable[[str], object] = lambda kind: None,
+    happens: Happens = lambda kind, **details: None,
 ) -> Iterator[tuple[int, list[Evaluation]]]:
     """Yield the number of a search after each of its rounds, and the round; empty for one that fails.
 

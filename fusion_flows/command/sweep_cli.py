@@ -111,6 +111,8 @@ def _plan(
         left = f"about {replications} left, {roughly(planned.seconds)} here"
     points = counted(len(planned.points), "point")
     print(f"\n{points}, {planned.complete} complete{failed} in {planned.store}; {left}")
+    if planned.compile_seconds:
+        print_note(f"Compiling takes about {roughly(planned.compile_seconds)} of that, once.")
     if planned.nominal:
         print_note(planned.nominal)
     if sweeps.why_the_store(file):

@@ -11,6 +11,7 @@ from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.problems import nearest
 from fusion.results.outcome import METRICS
+from fusion.scenario.loops import loop_of
 from fusion.scenario.offered_load import nominal_note, offered_per_nominal
 from fusion.simulation.pool import usable_cpus
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
@@ -76,7 +77,9 @@ class Plan(BaseModel):
     replications_left: int
     """An estimate where a stopping rule decides."""
     seconds: float
-    """An estimate on this machine, which need not be the one that computes."""
+    """An estimate on this machine, which need not be the one that computes, with the time of compiling."""
+    compile_seconds: float
+    """Of these, for compiling, once on this machine; 0: what is needed is compiled."""
     store: Path
     nominal: str = ""
     """How offered loads differ from the nominal ones of the points; empty: they do not."""
@@ -95,6 +98,16 @@ def plan(file: SweepSource) -> Plan:
     sweep, states, store = states_of(file)
     workers = max(state.point.config.simulation_settings.workers for state in states)
     failed = failed_points(store, states)
+    left = [state for state in states if not state.is_done]
+    compiling = 0.0
+    if left:
+        from fusion.simulation.compile_times import (
+            seconds_to_compile,  # here, as numba is slow to load
+        )
+
+        compiling = seconds_to_compile(
+            loop_of(state.point.config, state.point.inputs.policy) for state in left
+        )
     return Plan(
         axes=sweep.axes,
         points=[
@@ -112,7 +125,8 @@ def plan(file: SweepSource) -> Plan:
         replications_left=sum(
             max(0, state.replications_needed - len(state.outcomes)) for state in states
         ),
-        seconds=seconds_left(states, REQUESTS_PER_SECOND * (workers or usable_cpus())),
+        seconds=compiling + seconds_left(states, REQUESTS_PER_SECOND * (workers or usable_cpus())),
+        compile_seconds=compiling,
         store=store.folder,
         nominal=nominal_note({offered_per_nominal(state.point.config) for state in states}),
     )

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fusion.config.ini import format_value
-from fusion.results.progress import Event, ProgressReader
+from fusion.results.progress import Event, ProgressReader, compiling_text
 from fusion.scenario.offered_load import offered_per_nominal
 from fusion.sweep.definition import ERLANG, Sweep, needs_blocking
 from fusion.sweep.point_file import write_points
@@ -62,7 +62,7 @@ def search_loads(
         def look() -> None:
             for event in reader.read():
                 if event["type"] == "compiling":
-                    say("compiling the event loop for this kind of simulation ...")
+                    say(f"{compiling_text(event)} ...")
                 elif event["type"] == "round":
                     say(_round(event, told))
                 elif event["type"] == "found":

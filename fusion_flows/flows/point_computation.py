@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fusion.results.progress import ProgressReader
+from fusion.results.progress import ProgressReader, compiling_text
 from fusion.sweep.point_file import write_points
 from fusion.sweep.point_state import PointState
 from fusion.sweep.store import Store
@@ -51,7 +51,7 @@ def compute_points(
             nonlocal complete
             for event in reader.read():
                 if event["type"] == "compiling":
-                    say("compiling the event loop for this kind of simulation ...")
+                    say(f"{compiling_text(event)} ...")
                 elif event["type"] == "point":
                     complete += 1
                     say(f"{complete} of {len(left)} points computed")

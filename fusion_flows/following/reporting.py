@@ -34,9 +34,6 @@ from fusion_flows.server.connection import Connection, Unreachable
 PAUSED = "paused"
 """What the news of a run begin with while its processes wait."""
 
-COMPILING = "compiling"
-"""What they begin with while the simulator compiles, which may take minutes."""
-
 _WAIT_SECONDS = 0.25  # how late a reason to end the run is seen
 _LOOK_SECONDS = 1.0  # between two looks at log and progress
 _MOST_LOAD_PARTS = 50  # a run of more loads shows none of them as parts
@@ -285,8 +282,7 @@ class Follower:
 
     def _first(self) -> str:
         """Return what the news begin with while the simulator makes no progress."""
-        compiling = COMPILING if self.state.compiling else ""
-        return PAUSED if self._paused() else self._stall.text or compiling
+        return PAUSED if self._paused() else self._stall.text or self.state.compiling
 
     def _show(self, last: bool) -> None:
         paused = self._paused() and not last

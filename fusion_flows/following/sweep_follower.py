@@ -14,7 +14,7 @@ from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.results.durations import clock
 from fusion.results.files import write_atomic
-from fusion.results.progress import ProgressReader
+from fusion.results.progress import ProgressReader, compiling_text
 from fusion.sweep.chunks import REQUESTS_PER_SECOND, seconds_left
 from fusion.sweep.definition import Sweep
 from fusion.sweep.failed_points import failure_of_event
@@ -28,7 +28,6 @@ from fusion_flows.following.log_forwarder import LogForwarder
 from fusion_flows.following.onlooker import Bar, News
 from fusion_flows.following.parts import Parts
 from fusion_flows.following.reporting import (
-    COMPILING,
     PAUSED,
     ChangedArtifacts,
     PlotArtifact,
@@ -92,7 +91,8 @@ class SweepFollower:
         )
         """Of the simulators on this machine."""
         self._cores = cores
-        self._compiling = False
+        self._compiling = ""  # what to say while the simulator does
+        self._compiled: float | None = None  # about when that is over
         self._requests = 0
         self._timed_requests = 0
         self._seconds = 0.0  # in which these were computed
@@ -116,11 +116,11 @@ class SweepFollower:
         """Say which file the next simulator writes."""
         self.stall.reset()
         self._outcomes, self._written = OutcomeReader(outcomes), outcomes
-        self._compiling = False
+        self._compiling = ""
 
     def _begin_to_time(self) -> None:
         """Start the clock: to start a simulator, and to compile, says nothing of how long the rest takes."""
-        self._compiling = False
+        self._compiling = ""
         if self._since is None and not self._rests:
             self._since = time.monotonic()
 
@@ -186,15 +186,21 @@ class SweepFollower:
                 ),
             ),
             requests=self._requests,
-            seconds_left=None
-            if self._compiling
-            else seconds_left(states, self.requests_per_second),
+            seconds_left=self._seconds_left(),
         )
 
     def _first(self) -> str:
         """Return what the news begin with while the simulator makes no progress."""
-        compiling = COMPILING if self._compiling else ""
-        return PAUSED if self._paused() else self.stall.text or compiling
+        return PAUSED if self._paused() else self.stall.text or self._compiling
+
+    def _seconds_left(self) -> float | None:
+        """Return an estimate of the time until the end; None while something compiles for an unknown time."""
+        compiling = 0.0
+        if self._compiling:
+            if self._compiled is None:
+                return None
+            compiling = max(0.0, self._compiled - time.monotonic())
+        return compiling + seconds_left(self._states.values(), self.requests_per_second)
 
     def _read_outcomes(self) -> None:
         before = self._requests
@@ -214,7 +220,9 @@ class SweepFollower:
                 key = event["key"]
                 self._states[key].failure = failure_of_event(event)
             elif event.get("type") == "compiling":
-                self._compiling = True
+                self._compiling = compiling_text(event)
+                seconds = event.get("seconds")
+                self._compiled = None if seconds is None else time.monotonic() + float(seconds)
             elif event.get("type") == "computing":
                 self._begin_to_time()
             elif event.get("type") == "error":
@@ -272,8 +280,8 @@ class SweepFollower:
         begun, waiting = ("begun", "not begun") if ended else ("running", "waiting")
         named = {"running": begun, "waiting": waiting, "failed": "failed"}
         parts += [f"{counts[stage]} {text}" for stage, text in named.items() if counts[stage]]
-        if not (ended or self._compiling) and (counts["running"] or counts["waiting"]):
-            left = seconds_left(self._states.values(), self.requests_per_second)
+        left = self._seconds_left()
+        if not (ended or left is None) and (counts["running"] or counts["waiting"]):
             parts.append(f"ETA {clock(left)}")
         parts.append(f"{done:,}/{counted(needed, 'replication')}")
         return ", ".join(parts)

@@ -182,7 +182,7 @@ def _run_progress(run: RunDirectory) -> tuple[float | None, str]:
         return None, ""
     done = sum(map(len, progress.finished.values()))
     loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
-    compiling = "compiling, " if progress.compiling else ""
+    compiling = f"{progress.compiling}, " if progress.compiling else ""
     news = f"{compiling}{loads}, {counted(done, 'replication')}"
     return round(100 * progress.fraction, 1), news
 

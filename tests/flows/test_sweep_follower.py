@@ -101,6 +101,13 @@ def test_the_time_left_is_that_of_what_is_computed_now(scene: Scene) -> None:
     scene.events.write("compiling")
     news = scene.news(60.0)
     assert (news.seconds_left, news.now) == (None, "compiling, 1 waiting")
+    scene.events.write("compiling", seconds=30.0)
+    news = scene.news(10.0)
+    assert news.now == "compiling (about 30 s, once), 1 waiting"
+    before = news.seconds_left
+    assert before is not None
+    assert before > 29.0
+    assert scene.news(10.0).seconds_left == pytest.approx(before - 10.0)
     scene.events.write("computing")
     assert scene.news(60.0).now == "1 waiting"
     scene.deliver(2)

@@ -154,6 +154,8 @@ def test_first_start_says_that_it_compiles_and_the_second_does_not(tmp_path: Pat
     assert said == [["compiling", "compiled"], []]
     assert told == [["compiling", "computing"], ["computing", "erlang_start"]]
     assert files[0] == files[1]
+    (time_file,) = cache.glob("kernel-*/times/*.json")
+    assert json.loads(time_file.read_text())["seconds"] > 0.1, "how long it took"
 
 
 SMALL = """

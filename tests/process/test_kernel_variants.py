@@ -103,6 +103,7 @@ from fusion.simulation.compilation import ONCE, announced, compile_for
 from fusion.config.config import ConfigError, load_config
 from fusion.scenario.inputs import read_inputs
 from fusion.simulation.replication import replicate
+from fusion.scenario.loops import loop_of
 from fusion.scenario.scenario import make_scenario
 
 def compiled_by(work):
@@ -125,7 +126,7 @@ for name, overrides in json.load(sys.stdin).items():
     sent = pickle.loads(pickle.dumps(scenario, protocol=pickle.HIGHEST_PROTOCOL))
     look(
         name,
-        lambda say: compile_for(scenario, say, "the rest follows"),
+        lambda say: compile_for(scenario, loop_of(config, None), say, "the rest follows"),
         lambda: replicate(scenario, 60.0, 0, 100),
         lambda: replicate(sent, 60.0, 1, 0),
     )
