@@ -176,6 +176,7 @@ EXAMPLES: dict[str, str] = {
   fusion delete 9f0f a4e2 --yes
   fusion delete 9f0f --cancel --yes      # also if it is running
   fusion delete OLD NEW                  # a run and the one that resumed it
+  fusion delete 9f0f --without-server    # its files, where no server is running
 """,
     "clean": """
   fusion clean                           # lists it, then asks

@@ -34,8 +34,9 @@ from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import file_state, is_complete, recorded_name
 from fusion_flows.rundir.removal import allocated
 from fusion_flows.runs import listing
+from fusion_flows.runs.by_files_deletion import refuse_if_a_server_answers
 from fusion_flows.runs.lookup import RunError, by_directory, last_uses
-from fusion_flows.runs.time_expressions import ArgumentError, in_words, moment
+from fusion_flows.runs.time_expressions import in_words, moment
 from fusion_flows.server import address as server_address
 from fusion_flows.server import known_folders
 from fusion_flows.server.address import ServerAwayError, connect
@@ -115,7 +116,7 @@ def find_leftovers(older_than: str | datetime = "1w", *, without_server: bool = 
         else f"since {older_than:%Y-%m-%d %H:%M}"
     )
     if without_server:
-        _refuse_if_a_server_answers()
+        refuse_if_a_server_answers()
     runs = (_runs_by_files if without_server else _runs)(runs_dir, before, since, kept)
     gone = {one.path for one in runs}
     folders = list(dict.fromkeys([runs_dir, *known_folders.known(known_folders.RUNS)]))
@@ -217,11 +218,6 @@ def _runs(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list
         kept.append(f"{path}: {named} names a file in it")
         del found[path]
     return sorted(found.values(), key=lambda one: one.changed)
-
-
-def _refuse_if_a_server_answers() -> None:
-    with suppress(ServerAwayError), connect():
-        raise ArgumentError("--without-server: a Prefect server answers; leave this option out")
 
 
 def _runs_by_files(runs_dir: Path, before: datetime, since: str, kept: list[str]) -> list[Leftover]:

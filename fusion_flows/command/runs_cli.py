@@ -339,10 +339,13 @@ def _delete(
     *run: Run,
     yes: Annotated[bool, Parameter(alias="-y", help="Do not ask for confirmation.")] = False,
     cancel: bool = False,
+    without_server: bool = False,
     json: Json = False,
 ) -> int:
     _need_runs(run)
-    found = listing.deletable(*run, cancel=cancel)
+    if cancel and without_server:
+        raise ArgumentError("--cancel needs a server: leave it or --without-server out")
+    found = listing.deletable(*run, cancel=cancel, without_server=without_server)
     if not yes:
         for one, kept_for in found:
             name = f"{one.run.run_id}  {one.run.name}"
@@ -351,13 +354,15 @@ def _delete(
         if not _confirmed("Delete with all files?", "deletes without asking"):
             print_note("Nothing is deleted.")
             return FAILED
-    deleted = listing.delete(*(one.run.run_id for one, _ in found), cancel=cancel)
+    deleted = listing.delete(
+        *(one.run.run_id for one, _ in found), cancel=cancel, without_server=without_server
+    )
     if json:
         print_json(deleted)
         return DONE
     for gone in deleted:
         told = [_files_of(gone, deleted)]
-        if not gone.flow_run:
+        if not (gone.flow_run or without_server):
             told.append("Prefect knew nothing of it")
         print(f"{gone.run_id}  {gone.name}: deleted ({'; '.join(told)})")
     return DONE

@@ -35,6 +35,7 @@ from fusion_flows.runs.by_files import (
     run_by_files,
     runs_by_files,
 )
+from fusion_flows.runs.by_files_deletion import deletable_directories, delete_directory
 from fusion_flows.runs.given import given_lines
 from fusion_flows.runs.logs import log_lines
 from fusion_flows.runs.lookup import (
@@ -51,7 +52,7 @@ from fusion_flows.runs.lookup import (
     refresh,
     resumed_by,
 )
-from fusion_flows.runs.recorded import Created, wanted
+from fusion_flows.runs.recorded import Created, name_of, wanted
 from fusion_flows.runs.resumed import no_more_resumed_as, progress_without_deleted
 from fusion_flows.runs.time_expressions import ArgumentError, moment
 from fusion_flows.server.address import ServerAwayError, connect, killed_runs_dir
@@ -275,8 +276,11 @@ def cancel(*run: str, wait: bool = True) -> list[Ended]:
     ]
 
 
-def deletable(*run: str, cancel: bool = False) -> list[Deletable]:
+def deletable(*run: str, cancel: bool = False, without_server: bool = False) -> list[Deletable]:
     """Return what `delete` would delete; raise as it does, and delete nothing."""
+    if without_server:
+        directories = deletable_directories(run, _runs_dir())
+        return [Deletable(_details(None, Found(one.run_id, None, one)), []) for one in directories]
     with _or_by_hand(run), connect() as client:
         found, shared = _to_delete(client, run, cancel)
         named = {one.run_id for one in found}
@@ -289,7 +293,7 @@ def deletable(*run: str, cancel: bool = False) -> list[Deletable]:
         ]
 
 
-def delete(*run: str, cancel: bool = False) -> list[Deleted]:
+def delete(*run: str, cancel: bool = False, without_server: bool = False) -> list[Deleted]:
     """Delete runs: the flow run with its artifacts and logs, and the run directory with all its files.
 
     A resumed run and the runs that resumed it share one directory, which is deleted with the last of
@@ -298,14 +302,19 @@ def delete(*run: str, cancel: bool = False) -> list[Deleted]:
     Args:
         run: Run ids (the first 4 digits are enough), names, or flow run ids.
         cancel: First cancel those that are still running.
+        without_server: Delete the files alone, where you work without a Prefect server: its list, if there
+            is one, still shows the runs.
 
     Raises:
+        ArgumentError: A server answers that `without_server` would not tell.
         NoSuchRunError: No run, or more than one, matches, or it has been deleted in the meantime.
         RunError: A run is running and `cancel` is not given, or its directory is in another runs folder, or
             only its directory is left and belongs to another run; then none is deleted.
         RunDirectoryError: The directory is in use or cannot be removed.
         NoServerError: No server answers.
     """
+    if without_server:
+        return [_deleted_files(one) for one in deletable_directories(run, _runs_dir())]
     with _or_by_hand(run), connect() as client:
         found, shared = _to_delete(client, run, cancel)
         for one in found:
@@ -612,7 +621,8 @@ def _or_by_hand(runs: Sequence[str]) -> Iterator[None]:
         if not folders:
             raise
         raise ServerAwayError(
-            f"{error}. The files are in {', '.join(folders)}: without them a run is still in Prefect's lists"
+            f"{error}. The files are in {', '.join(folders)}: `fusion delete --without-server` deletes them, "
+            "and a run is then still in the lists of its server, if it has one"
         ) from None
 
 
@@ -709,6 +719,14 @@ def _delete(client: "SyncPrefectClient", found: Found, before: Found, shared: "_
         directory=directory,
         size=size if directory else 0,
         kept_for=others,
+    )
+
+
+def _deleted_files(run: RunDirectory) -> Deleted:
+    name, size = name_of(run), sum(file.size for file in list_files(run))
+    delete_directory(run)
+    return Deleted(
+        run_id=run.run_id, name=name, flow_run=False, directory=True, size=size, kept_for=[]
     )
 
 

@@ -301,12 +301,56 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
         r"no Prefect server( with a worker)? is running: start one with `fusion up`"
     )
     assert all(running.search(line) for line in others)
-    by_hand = f"The files are in {run.path}: without them a run is still in Prefect's lists"
+    by_hand = (
+        f"The files are in {run.path}: `fusion delete --without-server` deletes them, and a run is then "
+        "still in the lists of its server, if it has one"
+    )
     assert [line.endswith(by_hand) for line in others] == [False] * 3 + [True] * 2 + [False] * 7
     nearest = "the nearest: 0123456789ab (my ring)"
     unknown = f"fusion: there is no run 'my rink' in {tmp_path / 'runs'}; {nearest}; "
     assert [line.startswith(unknown) for line in others] == [False] * 7 + [True] * 5
     assert "did you mean 'config.ini'?" in file
+
+
+def test_files_of_runs_are_deleted_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(folder))
+    gone, running, kept = (
+        rundir.create(folder, digit * 12, to_ini(load_config("quick"))) for digit in "123"
+    )
+    gone.flow_run.write_text('{"flow_run_id": "", "name": "my ring"}')
+    with (
+        temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}),
+        run_lock.hold(running),
+    ):
+        for words, code, said in (
+            (["my ring"], 1, "no Prefect server answers"),
+            (["my ring", "2222", "--without-server"], 1, f"{running.run_id} is running"),
+            (["my ring", "--cancel", "--without-server"], 2, "--cancel needs a server"),
+            (["9999", "--without-server"], 2, "there is no run '9999'"),
+        ):
+            assert cli.main(["delete", *words, "--yes"]) == code
+            assert said in capsys.readouterr().err
+            assert gone.path.exists()
+        assert cli.main(["delete", "my ring", "--without-server", "--yes"]) == 0
+    assert re.fullmatch(
+        r"1{12}  my ring: deleted \([\d.]+ kB of files\)\n", capsys.readouterr().out
+    )
+    assert {one.name for one in folder.iterdir()} >= {running.run_id, kept.run_id}
+    assert not gone.path.exists()
+
+
+def test_files_alone_are_not_deleted_where_a_server_answers(
+    server: Prefect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    monkeypatch.setenv("FUSION_RUNS_DIR", str(tmp_path / "runs"))
+    run = rundir.create(tmp_path / "runs", "0123456789ab", to_ini(load_config("quick")))
+    with temporary_settings({PREFECT_API_URL: server.environment["PREFECT_API_URL"]}):
+        assert cli.main(["delete", "0123", "--without-server", "--yes"]) == 2
+    assert "a Prefect server answers; leave this option out" in capsys.readouterr().err
+    assert run.path.exists()
 
 
 def test_a_run_that_went_on_in_the_directory_of_another_is_found_there(tmp_path: Path) -> None:
