@@ -111,6 +111,7 @@ EXAMPLES: dict[str, str] = {
   fusion explain k_paths
   fusion explain erlang_start erlang_stop erlang_step
   fusion explain routing_settings        # all keys of a section
+  fusion explain KSP-FF MSCL             # policies, and the keys that set them
   fusion explain                         # all keys
 """,
     "validate": """

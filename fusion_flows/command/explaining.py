@@ -1,16 +1,20 @@
 """A key of the settings in words: what it means, what it takes, its default, which template has what."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from fusion.config.config import ConfigError, load_config
 from fusion.config.ini import format_value
 from fusion.config.other_names import meant_key
-from fusion.config.problems import show, words
+from fusion.config.problems import nearest, show, words
 from fusion.config.sections import DEFAULTS, HOME, SECTIONS, flat
 from fusion.config.templates import template_names
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
+
+if TYPE_CHECKING:
+    from fusion_flows.command.policy_words import Policy
+    from fusion_flows.report.terms import Term
 
 _SHORTEST_WORD, _MOST_KEYS = 3, 20
 
@@ -29,22 +33,29 @@ class Key(NamedTuple):
     """Template -> its value, of those whose value is not the default."""
 
 
-def explain(*key: str) -> list[Key]:
+def explain(*key: str) -> "list[Key | Policy | Term]":
     """Explain settings: meaning, unit, allowed values, default, and the value in each template.
 
+    A policy such as KSP-FF or MSCL is explained, too, with the keys that set it, and so is a term of the
+    glossary.
+
     Args:
-        key: A key, with or without its section, or a section for all of its keys; default: all keys.
+        key: A key, with or without its section, or a section for all of its keys; a policy, such as KSP-FF
+            or MSCL; a term of the glossary; default: all keys.
 
     Raises:
         ArgumentError: There is no such key.
     """
-    keys = [name for each in key or SECTIONS for name in _named(each)]
+    found = [name for each in key or SECTIONS for name in _named(each)]
     with_values = _templates()
-    return [_described(name, with_values) for name in dict.fromkeys(keys)]
+    return [
+        _described(name, with_values) if isinstance(name, str) else name
+        for name in {str(name): name for name in found}.values()
+    ]
 
 
-def _named(text: str) -> list[str]:
-    """Return the keys that are meant by `key`, `section.key`, `[section]` or `section`."""
+def _named(text: str) -> "Sequence[str | Policy | Term]":
+    """Return the keys that `key`, `section.key`, `[section]` or `section` means, or a policy or term."""
     name = text.partition("=")[0].strip().lower()
     section, _, key = name.rpartition(".")
     if key in HOME and section in ("", HOME[key]):
@@ -54,10 +65,18 @@ def _named(text: str) -> list[str]:
             return list(SECTIONS[candidate].model_fields)
     if key in HOME:
         raise ArgumentError(f"{show(text)}: {key} is a key of {HOME[key]}")
-    there = meant_key(key, list(HOME), list(SECTIONS)) or _mentioned(key)
+    from fusion_flows.command import policy_words  # here, as a key is what most ask for
+
+    if (policy := policy_words.explained(text)) is not None:
+        return [policy]
+    there = (
+        meant_key(key, list(HOME), list(SECTIONS))
+        or _mentioned(key)
+        or nearest(text, policy_words.names())
+    )
     then = "" if there.endswith("?") else ";"
     raise ArgumentError(
-        f"there is no key or section {show(text)}{there}{then} `fusion explain` lists all keys"
+        f"there is no key, section, policy or term {show(text)}{there}{then} `fusion explain` lists all keys"
     )
 
 
@@ -103,8 +122,33 @@ def _described(key: str, templates: dict[str, dict[str, object]]) -> Key:
     )
 
 
-def lines(key: Key) -> Iterable[tuple[str, str]]:
-    """Yield title and text of each line that a person is shown of a key."""
+def heading(one: "Key | Policy | Term") -> str:
+    """Return what stands above the lines of a key, a policy or a term."""
+    return f"[{one.section}] {one.key}" if isinstance(one, Key) else one.name
+
+
+def lines(one: "Key | Policy | Term") -> Iterable[tuple[str, str]]:
+    """Yield title and text of each line that a person is shown of a key, a policy or a term."""
+    return _lines_of_key(one) if isinstance(one, Key) else _lines_of_policy(one)
+
+
+def _lines_of_policy(one: "Policy | Term") -> Iterable[tuple[str, str]]:
+    from fusion_flows.command.policy_words import Policy
+
+    page = "glossary.md in the documentation"
+    if isinstance(one, Policy):
+        page = one.page
+        yield "Meaning", one.meaning
+        for key, value in one.keys.items():
+            yield "Set by", f"{key} = {value}"
+    else:
+        yield "Meaning", one.text
+    if one.source:
+        yield "Source", one.source
+    yield "Page", page
+
+
+def _lines_of_key(key: Key) -> Iterable[tuple[str, str]]:
     yield "Meaning", key.meaning
     yield "Allowed", key.allowed
     yield "Default", key.default or "(empty)"

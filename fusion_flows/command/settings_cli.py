@@ -108,13 +108,17 @@ def _explain(
         print_json(as_dicts(found))
     elif key:
         for place, one in enumerate(found):
-            print(f"{chr(10) * (place > 0)}[{one.section}] {one.key}")
+            print(f"{chr(10) * (place > 0)}{explaining.heading(one)}")
             for title, text in explaining.lines(one):
                 print_folded(f"  {title:<10}", text)
     else:
         print_table(
             ("key", "section", "default"),
-            [(one.key, one.section, one.default or "(empty)") for one in found],
+            [
+                (one.key, one.section, one.default or "(empty)")
+                for one in found
+                if isinstance(one, explaining.Key)
+            ],
         )
         print_note("`fusion explain KEY` shows the meaning and the allowed values of a key.")
     return DONE

@@ -293,7 +293,7 @@ def terms_section(setting: Sequence[str], sections: Sequence[Section]) -> Sectio
     return Section(
         "Terms",
         (
-            Terms(tuple((term.name, _without_links(term.text)) for term in used)),
+            Terms(tuple((term.name, without_links(term.text)) for term in used)),
             Text(
                 "The glossary in the documentation, `docs/glossary.md`, has more terms, with sources."
             ),
@@ -317,7 +317,7 @@ def _names(term: Term) -> tuple[str, ...]:
     return (term.name, *term.also, *term.forms)
 
 
-def _without_links(text: str) -> str:
+def without_links(text: str) -> str:
     """Return a text without its links, and without sentences that consist of one."""
     return re.sub(
         r"\[([^\]]+)\]\([^)]+\)", r"\1", re.sub(r" \[[^\]]+\]\([^)]+\)(?=$| [A-Z])", "", text)

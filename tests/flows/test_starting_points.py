@@ -7,14 +7,17 @@ import re
 import shlex
 import textwrap
 import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from fusion.config.config import load_config, to_ini
+from fusion.config.policy_names import policy_name
 from fusion.config.relevant_fields import relevant_fields
-from fusion.config.sections import HOME, SECTIONS
+from fusion.config.sections import FIT_LABELS, HOME, ROUTE_LABELS, SECTIONS
+from fusion.config.sections import policy_name as policy_label
 from fusion.config.templates import template_names
 from fusion.sweep.definition import Sweep
 from fusion.sweep.points import sweep_points
@@ -22,6 +25,7 @@ from fusion.sweep.sweep_file import read_sweep
 from fusion_flows.command import cli
 from fusion_flows.command.explaining import explain
 from fusion_flows.command.new_file import new
+from fusion_flows.command.policy_words import Policy, explained
 from fusion_flows.command.run_again import name_of
 from fusion_flows.command.submission import read_assignments
 from fusion_flows.command.sweep_format import sweep_format
@@ -167,9 +171,53 @@ def test_every_key_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "docs/" not in capsys.readouterr().out, "an installed package has no such folder"
 
 
+def test_policies_are_explained_with_the_keys_that_set_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for route, fit in product(ROUTE_LABELS, FIT_LABELS):
+        for choice in ("in_order", "all"):
+            name = policy_label(ROUTE_LABELS[route], FIT_LABELS[fit], choice)
+            one = explained(name)
+            assert isinstance(one, Policy)
+            assert (one.name, explained(name.replace("-", "").lower())) == (name, one)
+            changes: dict[str, dict[str, str]] = {}
+            for place, value in one.keys.items():
+                section, key = place.split(".")
+                changes.setdefault(section, {})[key] = value
+            assert changes["general_settings"] == {"route_method": route, "allocation_method": fit}
+    for choice, name in (("in_order", "KSP-FF"), ("all", "FF-KSP")):
+        one = explained(name)
+        assert isinstance(one, Policy)
+        config = load_config("quick", {"routing_settings": {"path_choice": choice}})
+        assert policy_name(config) == name
+        assert one.keys["routing_settings.path_choice"] == choice
+    assert cli.main(["explain", "KSP-FF", "mscl", "guard band", "k_paths"]) == 0
+    shown = capsys.readouterr().out
+    assert "  Set by    routing_settings.path_choice = in_order\n" in shown
+    assert "MSCL\n  Meaning   Minimum slot-capacity loss" in shown
+    assert "  Source    R. C. Almeida Jr. et al." in shown
+    assert "  Page      policies.md in the documentation" in shown
+    assert "\nGuard band\n  Meaning   Slots" in shown
+    assert "\n[routing_settings] k_paths\n" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert cli.main(["explain", "MSCL", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["keys"] == {"general_settings.allocation_method": "mscl"}
+
+
+def test_pages_that_explain_a_policy_are_there() -> None:
+    for name in ("KSP-FF", *FIT_LABELS, *ROUTE_LABELS):
+        one = explained(name)
+        assert isinstance(one, Policy), name
+        page, _, title = one.page.replace(" in the documentation", "").partition(", ")
+        text = (Path(__file__).parents[2] / "docs" / page).read_text()
+        assert not title or f"## {title}\n" in text
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
+        ("KSP-FG", "did you mean 'KSP-FF'?"),
         ("load", "erlang_start, erlang_stop and erlang_step"),
         ("k_path", "did you mean 'k_paths'"),
         ("general_settings.k_paths", "k_paths is a key of routing_settings"),
