@@ -89,6 +89,12 @@ def percent(
     return interval_text(*scaled, signed=signed).estimate, between(*scaled[1:], signed=signed)
 
 
+def side_in_percent(row: dict[str, Any], side: str) -> str:
+    """Return the blocking of a side of a comparison in percent, with the digits of its own interval."""
+    names = (f"estimate_{side}", f"ci_lower_{side}", f"ci_upper_{side}")
+    return percent(*(row[name] for name in names))[0]
+
+
 def loads() -> str:
     """Return the load at which each curve reaches the target."""
     found = {(row["k_paths"], row["path_order"]): row for row in sweeps.loads_at(SWEEP, TARGET)}
@@ -128,8 +134,7 @@ def verdicts() -> str:
                 str(row["k_paths"]),
                 f"{row['erlang']:g}",
                 f"`{row['a']}`",
-                f"{100 * row['estimate_a']:.3g}",
-                f"{100 * row['estimate_b']:.3g}",
+                *(side_in_percent(row, side) for side in "ab"),
                 *percent(row["difference"], row["ci_lower"], row["ci_upper"], signed=True),
                 f"{row['replications']} {row['method']}",
                 {"a blocks less": f"{row['a']} blocks less", "b blocks less": "km blocks less"}.get(

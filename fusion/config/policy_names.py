@@ -8,6 +8,7 @@ from fusion.config.sections import FIT_LABELS
 
 POLICY_KEYS = ("route_method", "path_choice", "allocation_method")
 """The keys that make a policy together."""
+PATH_CHOICES = ("in_order", "all")
 
 
 def policy_name(config: Config) -> str:

@@ -1,5 +1,6 @@
 """What is wrong with a configuration, reported all at once."""
 
+import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -13,6 +14,9 @@ _WHOLE = 1e15  # up to here a float is written as an integer
 _ALIKE = 0.7  # of difflib's ratio
 _A_WORD = 5  # letters; shorter ones mean something else as often
 _A_START = 4
+
+_LINE = re.compile(r"(.*), line (\d+)")
+"""The source of a problem in a file."""
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = _SHOWN_CHARACTERS
@@ -42,8 +46,8 @@ class ConfigError(ValueError):
     """A configuration that cannot be run; `problems` holds all that was found."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep the problems; they are the exception's only argument, so it can be pickled."""
-        self.problems: list[Problem] = list(problems)
+        """Keep the problems, those of a file by its lines, as the only argument: so it can be pickled."""
+        self.problems: list[Problem] = _by_lines(list(problems))
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -52,6 +56,19 @@ class ConfigError(ValueError):
         if more := max(0, len(self.problems) - _SHOWN_PROBLEMS):
             lines.append(f"... and {counted(more, 'more problem')}")
         return "\n".join(lines)
+
+
+def _by_lines(problems: list[Problem]) -> list[Problem]:
+    """Return problems file by file, in the order of the lines; all else as it was."""
+    places = [_LINE.fullmatch(problem.source) for problem in problems]
+    files = [
+        place[1] if place else each.source for each, place in zip(problems, places, strict=True)
+    ]
+    first = {file: number for number, file in reversed(list(enumerate(files)))}
+    lines = [int(place[2]) if place else 0 for place in places]
+    keys = [(first[file], line) for file, line in zip(files, lines, strict=True)]
+    order = sorted(range(len(problems)), key=keys.__getitem__)
+    return [problems[number] for number in order]
 
 
 def show(value: object, characters: int = _SHOWN_CHARACTERS) -> str:

@@ -38,6 +38,17 @@ def warn_of_reading(
         _log.warning("%s", "\n".join(told))
 
 
+def unreached_stop(config: Config) -> list[str]:
+    """Return a note where the steps from the lowest load do not reach erlang_stop exactly."""
+    general, loads = config.general_settings, config.loads
+    if loads[-1] == general.erlang_stop:
+        return []
+    return [
+        f"erlang_stop = {general.erlang_stop:g} is not simulated: from {loads[0]:g}, steps of "
+        f"{general.erlang_step:g} end at {loads[-1]:g}"
+    ]
+
+
 def _summary(title: str, ignored: Sequence[Problem]) -> list[str]:
     """Return lines for the log: the keys that were left out, by reason; none where there are none."""
     lines = [f"{title} ({len(ignored)}):"] if ignored else []

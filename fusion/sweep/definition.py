@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from itertools import product
 from typing import Annotated, Any, Literal, Self, get_args
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.other_names import LOADS, meant_key
+from fusion.config.policy_names import PATH_CHOICES, POLICY_KEYS
 from fusion.config.problems import ConfigError, Problem, brief, nearest, show
 from fusion.config.sections import FIT_LABELS, HOME, ROUTE_LABELS, SECTIONS, policy_name
 from fusion.sweep.condition import faults
@@ -119,14 +120,43 @@ def named(axis: str, value: object) -> tuple[str, str]:
     return text, f"{axis}={text}"
 
 
-def _policy_names() -> set[str]:
-    """Return what curves of policies are called where `path_choice` is an axis: KSP-FF, FF-KSP, ..."""
+def _policy_names(sweep: Sweep) -> set[str]:
+    """Return what policies of a sweep may be called, such as KSP-FF, as far as axes and overrides say.
+
+    What the template says is not known yet: `unknown_labels` looks at the points.
+    """
+    given: dict[str, set[str]] = {}
+    for keys in sweep.overrides.values():
+        given |= {key: {str(value)} for key, value in keys.items() if key in POLICY_KEYS}
+    for axis in POLICY_KEYS:
+        if values := {str(value) for name, value in values_by_axis(sweep) if name == axis}:
+            given[axis] = values
+    known = dict(zip(POLICY_KEYS, (ROUTE_LABELS, PATH_CHOICES, FIT_LABELS), strict=True))
+    routes, choices, fits = (
+        given[key] if given.get(key, set()) <= set(names) and key in given else set(names)
+        for key, names in known.items()  # a value may have another name in an INI file
+    )
     return {
-        policy_name(route, fit, choice)
-        for route, fit, choice in product(
-            ROUTE_LABELS.values(), FIT_LABELS.values(), ("in_order", "all")
-        )
+        policy_name(ROUTE_LABELS[route], FIT_LABELS[fit], choice)
+        for route, choice, fit in product(routes, choices, fits)
     }
+
+
+def unknown_labels(sweep: Sweep, policies: Collection[str]) -> list[Problem]:
+    """Return a problem for each label of a policy that no point has. policies: those of the points."""
+    values = {text for axis, value in values_by_axis(sweep) for text in named(axis, value)}
+    return [
+        Problem(
+            "",
+            "",
+            None,
+            f"labels: {show(name)} is not a policy of the sweep; there are {show(', '.join(policies), 200)}"
+            f"{nearest(name, policies)}",
+            source_of(sweep),
+        )
+        for name in sweep.labels
+        if name not in values and name not in policies
+    ]
 
 
 class Sweep(BaseModel):
@@ -239,12 +269,12 @@ class Sweep(BaseModel):
             format_value(value) for axis, value in values_by_axis(self) if axis != ERLANG
         )
         listed = f"; there are {show(', '.join(possible), 200)}" if possible else ""
-        if "path_choice" in self.axes:
-            names |= _policy_names()
+        if "path_choice" in self.axes or sum(axis in POLICY_KEYS for axis in self.axes) > 1:
+            names |= _policy_names(self)
         for name in self.labels:
             if name not in names:
                 hint = nearest(name, sorted(names))
-                yield f"labels: {show(name)} is no value of an axis{listed}{hint}"
+                yield f"labels: {show(name)} is not a value of an axis{listed}{hint}"
 
     @property
     def settings(self) -> tuple[str, dict[str, dict[str, Any]]]:

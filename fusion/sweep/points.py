@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from fusion.config.config import Config, ConfigError, Problem
 from fusion.config.ini import format_value
 from fusion.config.named_files import KEYS, first_problems
+from fusion.config.policy_names import policy_name
 from fusion.config.problems import brief, show
 from fusion.config.reading import warn_of_reading
 from fusion.config.sections import HOME, Load, contradictions
@@ -24,7 +25,14 @@ from fusion.scenario.inputs import InputReader, Inputs
 from fusion.scenario.read_keys import Memory
 from fusion.scenario.versions import OUTCOMES_OF_FAILURES_VERSION
 from fusion.sweep.condition import ConditionError, condition
-from fusion.sweep.definition import ERLANG, Assignment, Sweep, source_of, source_of_axis
+from fusion.sweep.definition import (
+    ERLANG,
+    Assignment,
+    Sweep,
+    source_of,
+    source_of_axis,
+    unknown_labels,
+)
 from fusion.sweep.few_warnings import few_warnings
 from fusion.sweep.no_effect import without_effect
 
@@ -122,6 +130,10 @@ def _points(checked: _Combinations, sweep: Sweep, say: Callable[[str], None]) ->
         raise ConfigError([Problem("", "where", sweep.where, message, source_of(sweep))])
     if namesakes := _namesakes(sweep, found.values()):
         raise ConfigError(namesakes)
+    if sweep.labels:
+        policies = dict.fromkeys(policy_name(point.config) for point in found.values())
+        if unknown := unknown_labels(sweep, policies):
+            raise ConfigError(unknown)
     checked.warn()
     return list(found.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,12 @@ _EMPTY = (
 _LOOKED_AT = 1000  # values of an axis, where something else is wrong already
 
 
-def read_sweep(path: Path | str) -> Sweep:
+def read_sweep(path: Path | str, *, templates: Collection[str] = ()) -> Sweep:
     """Return the sweep of a .toml or .json file, or a shipped one. Raises ConfigError with all that is wrong.
 
     path: also the name of a shipped sweep, such as quick, or reproduce: and the name of a study, for its
-    published values. Relative paths in a file start from its folder, see `with_absolute_paths`.
+    published values. Relative paths in a file start from its folder, see `with_absolute_paths`. templates:
+    names of those that there are, to say beside other errors that one is unknown; empty: that is not known.
     """
     if str(path).startswith(PREFIX):
         return study_sweep(str(path).removeprefix(PREFIX))
@@ -77,7 +78,8 @@ def read_sweep(path: Path | str) -> Sweep:
         missing = dict.fromkeys(_missing_files(data, path))
         told = {(each.key, brief(each.value)) for each in error.problems}
         more = [each for each in missing if (each.key, each.value) not in told]
-        raise ConfigError([*error.problems, *_missing_template(data, path), *more]) from None
+        template = _missing_template(data, path, templates)
+        raise ConfigError([*error.problems, *template, *more]) from None
     return with_absolute_paths(sweep, path.parent)
 
 
@@ -92,11 +94,16 @@ def _refuse(path: Path, message: str) -> ConfigError:
     return ConfigError([Problem("", "sweep", told_path(str(path)), message, "")])
 
 
-def _missing_template(data: object, path: Path) -> list[Problem]:
-    """Return what is wrong with the path of the template; a name may be of a folder that is known later."""
+def _missing_template(data: object, path: Path, known: Collection[str]) -> list[Problem]:
+    """Return what is wrong with the template: its path, or its name where it is known which there are."""
     template = data.get("template") if isinstance(data, Mapping) else None
-    if not isinstance(template, str) or not is_template_file(template):
+    if not isinstance(template, str):
         return []
+    if not is_template_file(template):
+        if not known or not template or template in known:
+            return []
+        message = f"unknown template{nearest(template, sorted(known))}"
+        return [Problem("", "template", show(template), message, str(path))]
     try:
         find_template(absolute_template(template, path.parent), None, None)
     except ConfigError as error:

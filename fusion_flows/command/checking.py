@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fusion.config.config import Config, ConfigError, Problem, read_config
+from fusion.config.reading import unreached_stop
 from fusion.network.topology import Topology, link_lengths
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.server.settings import Settings
@@ -59,7 +60,7 @@ def check(template: str, overrides: Mapping[str, Any] | None = None) -> Checked:
         [],
         ignored,
         dropped,
-        [*notes, *inputs.topology.remarks],
+        [*notes, *unreached_stop(config), *inputs.topology.remarks],
         *_of(config, inputs.topology),
         content_key(config, inputs),
         link_lengths(inputs.topology)._asdict(),

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from fusion.config.config import ConfigError, Problem
 from fusion.config.counts import counted
+from fusion.config.reading import unreached_stop
 from fusion.network.topology import lengths_text
 from fusion.scenario.offered_load import offered_text
 from fusion_flows.command import catalogue, checking, completion, explaining, new_file, submission
@@ -157,6 +158,8 @@ def _validate(
         f"{counted(len(topology.links), 'link')}), policy {config.policy}, {loads}{offered_text(config)}"
     )
     print(lengths_text(topology))
+    for note in unreached_stop(config):
+        print_note(note)
     return DONE
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion.config.problems import nearest
+from fusion.config.templates import template_names
 from fusion.results.outcome import METRICS
 from fusion.scenario.loops import loop_of
 from fusion.scenario.offered_load import nominal_note, offered_per_nominal
@@ -134,7 +135,7 @@ def plan(file: SweepSource) -> Plan:
 
 def _sweep_of(source: SweepSource) -> Sweep:
     if isinstance(source, Path | str):
-        return read_sweep(source)
+        return read_sweep(source, templates=template_names(Settings().templates_dir))
     return source if isinstance(source, Sweep) else make_sweep(source, "the sweep")
 
 
@@ -411,6 +412,12 @@ def with_labels(sweep: Sweep, labels: Mapping[str, str]) -> Sweep:
 
 def loads_at(file: SweepSource, target: float) -> list[dict[str, Any]]:
     """Show the load at which each curve of a sweep reaches a blocking probability, by interpolation.
+
+    Only existing results are used, those of `fusion sweep`. A curve is the blocking over load at one
+    combination of the other axes; it needs results at two loads or more, on both sides of the target. The
+    interval comes from the replications at these loads, without the error of interpolating: narrow steps
+    keep that small, and `fusion find-load` simulates at the load itself. Where a curve does not reach the
+    target, the last column says on which side it stays.
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.

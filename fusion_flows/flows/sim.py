@@ -13,6 +13,7 @@ from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import Config, ConfigError, read_config, to_ini
+from fusion.config.reading import unreached_stop
 from fusion.config.sections import SECTIONS
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.scenario.offered_load import offered_per_nominal
@@ -209,7 +210,7 @@ def _check(
         reading = read_config(template, overrides, **_places(settings, sent))
         for ignored in (*reading.ignored, *reading.dropped):
             logger.warning("ignored: %s", ignored)
-        for note in reading.notes:
+        for note in (*reading.notes, *unreached_stop(config)):
             logger.warning("%s", note)
         run = rundir.create(settings.runs_dir, run_id, to_ini(config))
         known_folders.remember(known_folders.RUNS, settings.runs_dir)

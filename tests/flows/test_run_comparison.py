@@ -203,7 +203,7 @@ def test_values_of_an_axis_are_called_by_labels(
     cells = dict(zip(re.split(" {2,}", header), re.split(" {2,}", row), strict=True))
     assert (cells["k_paths (base)"], cells["k_paths"]) == ("two paths", "shortest")
     for more, said in (
-        (["--label", "3=three"], "3 is no value of an axis"),
+        (["--label", "3=three"], "3 is not a value of an axis"),
         (["--title", "NSFNET"], "--title is of the picture of runs; `fusion plot sweep.toml"),
         (["--to", "figures"], "--to is of the picture of runs"),
         (["--bound"], "--bound is of the picture of runs"),

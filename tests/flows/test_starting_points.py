@@ -310,3 +310,15 @@ def test_a_run_that_is_simulated_again_is_called_by_what_was_changed(tmp_path: P
     assert called("my ring", "k_paths=5") == "", "it is 5 already"
     assert called("my ring", "k_paths=0") == "", "whoever simulates it refuses it"
     assert called("x" * 90, "seed=2", "k_paths=3") == "x" * 80 + ", 2 settings changed"
+
+
+@pytest.mark.parametrize(("stop", "said"), [("215", True), ("220", False)])
+def test_a_highest_load_that_the_steps_do_not_reach_is_told(
+    stop: str, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = ["-s", f"erlang_stop={stop}"]
+    note = "erlang_stop = 215 is not simulated: from 140, steps of 20 end at 200"
+    assert cli.main(["validate", "quick", *changes]) == 0
+    assert (note in capsys.readouterr().err) is said
+    assert cli.main(["validate", "quick", *changes, "--json"]) == 0
+    assert (note in json.loads(capsys.readouterr().out)["notes"]) is said

@@ -26,6 +26,7 @@ def test_a_label_is_of_a_value() -> None:
     for name in ("km", "path_order=km", "3", "k_paths=3"):
         assert make_sweep({"grid": axes, "labels": {name: "x"}}, "a").labels == {name: "x"}
     with pytest.raises(
-        ConfigError, match=r"labels: hop is no value of an axis; there are .*; did you mean 'hops'"
+        ConfigError,
+        match=r"labels: hop is not a value of an axis; there are .*; did you mean 'hops'",
     ):
         make_sweep({"grid": axes, "labels": {"hop": "by hops"}}, "a")

@@ -4,6 +4,7 @@ import os
 import pickle
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -525,3 +526,19 @@ def test_a_name_that_is_unlike_all_keys_has_no_nearest(key: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load_config("quick", {"general_settings": {key: 1}})
     assert "did you mean" not in str(refused.value)
+
+
+def test_errors_of_a_file_are_told_in_the_order_of_its_lines(tmp_path: Path) -> None:
+    file = tmp_path / "study.ini"
+    file.write_text(
+        "[topology_settings]\nnetwork = nowhere\n[routing_settings]\nk_paths = 0\nk_path = 2\n"
+        "[general_settings]\nguard_slots = -1\nerlang_start = 5\nerlang_stop = 4\nholding_tim = 2\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        load_config(file, {"general_settings": {"max_iters": 0}})
+    sources = [problem.source for problem in error.value.problems]
+    of_file = [int(source.rpartition(" ")[2]) for source in sources if source.startswith(str(file))]
+    assert of_file == sorted(of_file)
+    assert {2, 4, 5, 7, 10} <= set(of_file)
+    files = [source.partition(", line")[0] for source in sources]
+    assert len(set(files)) == 1 + sum(one != other for one, other in pairwise(files))

@@ -533,7 +533,44 @@ def test_an_invalid_axis_hides_no_value_of_a_group_or_a_point_and_no_missing_tem
 def test_a_label_of_no_value_is_refused_with_the_values_that_there_are() -> None:
     data = {"grid": {"k_paths": [1, 5], "path_choice": ["in_order", "all"], "erlang": [100]}}
     with pytest.raises(
-        ConfigError, match="mine is no value of an axis; there are 1, 5, in_order, all"
+        ConfigError, match="mine is not a value of an axis; there are 1, 5, in_order, all"
     ):
         make_sweep({**data, "labels": {"mine": "My baseline"}}, "here")
     assert make_sweep({**data, "labels": {"KSP-FF": "mine"}}, "here").labels == {"KSP-FF": "mine"}
+
+
+def test_a_label_is_of_a_policy_that_the_sweep_has() -> None:
+    data: dict[str, Any] = {
+        "template": "quick",
+        "grid": {"path_choice": ["in_order", "all"], "erlang": [100]},
+    }
+    fits = {"allocation_method": ["first_fit", "mscl"]}
+    given = {"overrides": {"general_settings": {"allocation_method": "best_fit"}}}
+    for more, name in (({"grid": data["grid"] | fits}, "KSP-BF"), (given, "KSP-FF")):
+        with pytest.raises(ConfigError, match=f"labels: {name} is not a value of an axis"):
+            make_sweep({**data, **more, "labels": {name: "mine"}}, "here")
+    for more, name in (({"grid": data["grid"] | fits}, "MSCL-KSP"), (given, "BF-KSP")):
+        sweep = make_sweep({**data, **more, "labels": {name: "mine"}}, "here")
+        assert sweep_points(sweep)
+
+    # What the template says is known with the points.
+    sweep = make_sweep({**data, "labels": {"KSP-MSCL": "mine"}}, "here")
+    with pytest.raises(
+        ConfigError,
+        match=r"labels: KSP-MSCL is not a policy of the sweep; there are KSP-FF, FF-KSP.* \(from here\)",
+    ):
+        sweep_points(sweep)
+    assert sweep_points(make_sweep({**data, "labels": {"FF-KSP": "mine"}}, "here"))
+
+
+def test_an_unknown_template_is_told_beside_other_errors(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('template = "quik"\n[grid]\nk_path = [1, 2]\n')
+    with pytest.raises(ConfigError) as error:
+        read_sweep(file, templates=["quick", "mine"])
+    first, second = map(str, error.value.problems)
+    assert "'k_path' is not an axis" in first
+    assert second == f"template = quik: unknown template; did you mean 'quick'? (from {file})"
+    with pytest.raises(ConfigError) as error:
+        read_sweep(file, templates=["quik"])
+    assert len(error.value.problems) == 1
