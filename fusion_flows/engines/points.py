@@ -9,7 +9,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run as current
-from prefect.states import Cancelled, Completed, Crashed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from fusion.config.counts import counted
 from fusion.config.problems import show
@@ -28,6 +28,7 @@ from fusion_flows.following.flow_ends import (
 )
 from fusion_flows.following.log_forwarder import LogForwarder
 from fusion_flows.following.parameters import Text
+from fusion_flows.following.parts import DELIVER, SIMULATE, Parts, state_by
 from fusion_flows.following.reporting import follow
 from fusion_flows.following.stall import Stall
 from fusion_flows.process.marks import end_marked
@@ -38,7 +39,7 @@ from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.log_stream import LogStream
 from fusion_flows.server.connection import LAST_NEWS_SECONDS, Connection, Unreachable
 from fusion_flows.server.settings import Settings
-from fusion_flows.server.watch import Watch, is_abandoned, silence
+from fusion_flows.server.watch import DELETED, Watch, is_abandoned, silence
 
 _QUESTION_SECONDS = 5.0
 _GO_ON = "the sweep asks again for the rest"
@@ -106,9 +107,11 @@ def _compute(order: str, sweep_run: UUID) -> State:
         sender = Sender(connection, flow_run_id, outcomes, run.progress)
         stream = LogStream.of_what_comes(run.log, settings.max_log_size_bytes)
         log = LogForwarder(stream, connection, flow_run_id, logger)
+        parts = Parts(flow_run_id, connection)
 
         def pass_on(*, last: bool = False) -> None:
             sender.send(last=last)
+            parts.send()
             log.forward(last=last)
 
         def look() -> None:
@@ -124,6 +127,8 @@ def _compute(order: str, sweep_run: UUID) -> State:
 
         stall = Stall(lambda: (run.progress, outcomes), settings, logger, alike=False, go_on=_GO_ON)
         watch, sweep = Watch(connection, flow_run_id), _SweepWatch(connection, sweep_run)
+        parts.begin(SIMULATE)
+        parts.tell()
         try:
             options = options_of(points, run.order, store, outcomes, run.progress)
             grace, mark = settings.grace_seconds, str(flow_run_id)
@@ -137,13 +142,20 @@ def _compute(order: str, sweep_run: UUID) -> State:
                     paused=lambda: watch.paused,
                     stall=stall,
                 )
-        except BaseException:  # a signal to this process, most of all
+        except BaseException as error:  # a signal to this process, most of all
             if is_abandoned():
                 silence()
+            parts.end_all(state_by(error))
             look_last(LAST_NEWS_SECONDS)
             raise
         is_over = not isinstance(end, State)
+        if isinstance(end, State) and end.message == DELETED:
+            parts.forget()
+        parts.end(SIMULATE, _state_of_part(end))
+        parts.begin(DELIVER)
         has_all = look_last(settings.server_wait_seconds if is_over else LAST_NEWS_SECONDS)
+        parts.end(DELIVER, None if has_all else Failed(message="The server has not taken all."))
+        parts.tell()
         if isinstance(end, State) and end.is_failed() and stall.text:  # as one that was killed
             return Crashed(message=end.message)
         if isinstance(end, State):
@@ -158,6 +170,13 @@ def _compute(order: str, sweep_run: UUID) -> State:
     return Completed(
         message=f"{counted(len(points), 'point')}, {counted(delivered, 'replication')}"
     )
+
+
+def _state_of_part(end: State | int) -> State | None:
+    """Return how simulating has ended; None where it is complete. end: a state, or an exit code."""
+    if isinstance(end, State):
+        return end if end.is_final() else Cancelled(message=end.message)
+    return Failed(message=f"The simulator has ended with exit code {end}.") if end else None
 
 
 def _read(order: str) -> tuple[str, list[Point], list[tuple[str, Outcome]]]:

@@ -34,6 +34,7 @@ CHECK_POINTS = "merge and check the points"
 READ_STORE = "read the store"
 SIMULATE = "simulate"
 COLLECT = "collect"
+DELIVER = "deliver the results"
 REPORT = "report"
 
 # Of two states with the same time the server keeps the first.

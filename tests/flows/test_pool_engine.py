@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -72,10 +73,25 @@ class Machines:
 
     def orders(self, sweep_run: str) -> list[str]:
         """Return the states of the runs that a sweep has made."""
+        return [run["state_type"] for run in self.runs(sweep_run)]
+
+    def runs(self, sweep_run: str) -> list[dict[str, Any]]:
+        """Return the runs that a sweep has made."""
         found = self.server.api(
             "POST", "flow_runs/filter", {"flows": {"name": {"any_": ["fusion-points"]}}}
         )
-        return [run["state_type"] for run in found if run["parameters"]["sweep_run"] == sweep_run]
+        return [run for run in found if run["parameters"]["sweep_run"] == sweep_run]
+
+    def parts(self, run: str) -> dict[str, str]:
+        """Return the states of the parts on the timeline of a run, by name, once none goes on."""
+
+        def ended() -> dict[str, str]:
+            asked = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+            found = self.server.api("POST", "task_runs/filter", asked)
+            is_over = len(found) > 1 and all(each["end_time"] and each["state"] for each in found)
+            return {each["name"]: each["state_type"] for each in found} if is_over else {}
+
+        return wait_for(ended, 60, "the end of all parts")
 
 
 def computing(folder: Path) -> list[psutil.Process]:
@@ -128,6 +144,10 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
     assert set(computed(together).values()) == {1}
     assert "CRASHED" in machines.orders(sweep_run)
     wait_for(lambda: not machines.computing(), 20, "the end of all simulators")
+    complete = [run for run in machines.runs(sweep_run) if run["state_type"] == "COMPLETED"]
+    parts = machines.parts(complete[0]["id"])
+    assert parts == {"simulate": "COMPLETED", "deliver the results": "COMPLETED"}
+    assert list(parts) == ["simulate", "deliver the results"]
 
 
 @pytest.mark.slow
