@@ -32,8 +32,8 @@ def bound(
 ) -> Bound:
     """Compute how little any policy can block at each load, and draw it below the curves of policies.
 
-    The bounds are for the requests with which policies are simulated. The page on bounds in the documentation
-    has the proofs, and what is an approximation and not a bound.
+    The bounds are for the requests with which policies are simulated. The page on bounds in the
+    documentation has the proofs, and says which columns are approximations rather than bounds.
 
     Args:
         what: A template or an INI file, or a run (its id, its name or its directory), whose curve is drawn.

@@ -36,7 +36,7 @@ class Key(NamedTuple):
 def explain(*key: str) -> "list[Key | Policy | Term]":
     """Explain settings: meaning, unit, allowed values, default, and the value in each template.
 
-    A policy such as KSP-FF or MSCL is explained, too, with the keys that set it, and so is a term of the
+    It also explains policies, such as KSP-FF or MSCL, with the keys that set them, and the terms of the
     glossary.
 
     Args:

@@ -51,7 +51,7 @@ def topology(
         to: Folder for the files, which are named after network and run; default: ./plots, or the plots folder
             of the run.
         length_key: Link attribute in your file that holds the length in km, if that is
-            ambiguous; default: the one that it must be.
+            ambiguous; default: the only possible one.
 
     Raises:
         ConfigError: The file is not a topology.

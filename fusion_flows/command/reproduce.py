@@ -69,10 +69,10 @@ def reproduce(
 ) -> Reproduced:
     """Simulate published figures again, and compare; without a name, list the studies.
 
-    What is simulated goes into the store, so that nothing is computed twice and an interrupted command
-    resumes. Written are a table (values.csv), a picture of published against simulated values, and a report.
-    A value is inside where both agree within their joint 99 % interval; else it is explained if the range
-    that the settings of a reason give, such as other rules for ties, contains it, and otherwise outside.
+    Simulated points go into the store, so nothing is computed twice and an interrupted command resumes.
+    The command writes a table (values.csv), a picture of published against simulated values, and a report.
+    A value is inside if both agree within their joint 99 % interval; explained if it lies in the range that
+    a documented reason gives, such as other rules for ties; and outside otherwise.
 
     Args:
         names: Studies, such as deeprmsa maskrsa; default: none, which lists them.

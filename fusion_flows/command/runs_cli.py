@@ -384,14 +384,14 @@ def _clean(
     or crashed, flow run and directory; compiled code of other versions; temporary files of processes that
     were killed; remains of deletions; points of the store that have no result and belong to no sweep with a
     run directory. Results of the store stay, and so does what another run shares: a directory in which one
-    of several attempts is complete, goes on or waits, and one with a file that another run names.
+    of several attempts is complete, goes on or waits, and one with a file that another run uses.
     Unsuccessful runs that stay are listed with the reason.
 
     Args:
-        older_than: Keep what was changed or used since then: an age such as 2w or 36h, or a date; 0s keeps
-            nothing for its age; default: 1w, a week.
-        without_server: Go by the files alone, where you work without a Prefect server: its list, if there is
-            one, still shows the runs that are removed.
+        older_than: Keep what was changed or used since then: an age such as 2w or 36h, or a date; 0s
+            removes leftovers of any age; default: 1w, a week.
+        without_server: Use only the files, if you work without a Prefect server. A server that knows the
+            runs still lists them.
         dry_run: Show what would be removed, without removing anything.
         yes: Do not ask for confirmation.
         json: Print JSON instead of text.

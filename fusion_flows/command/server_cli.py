@@ -34,8 +34,8 @@ def _set_up(*, max_concurrent_runs: int | None = None) -> int:
     `fusion up` does this by itself. Run it again to change the number of concurrent runs.
 
     Args:
-        max_concurrent_runs: Number of runs that may run at the same time; others wait; default: as it
-            was, 1 at the first time.
+        max_concurrent_runs: Number of runs that may run at the same time; others wait; default: unchanged,
+            or 1 the first time.
     """
     if max_concurrent_runs is not None and max_concurrent_runs < 1:
         raise ArgumentError(f"--max-concurrent-runs {max_concurrent_runs}: must be 1 or more")

@@ -343,8 +343,8 @@ def compare(file: SweepSource, axis: str, *, base: str = "") -> list[dict[str, A
 
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
-        axis: The axis along which to compare, such as path_order; several with commas between them are
-            compared together, and policy is all that makes the policy.
+        axis: The axis along which to compare, such as path_order; several, with commas between them, to
+            compare them together; or policy, for all axes that make the policy.
         base: The value to compare the others with, such as hops or KSP-FF; default: the first.
 
     Raises:
@@ -519,8 +519,8 @@ def plot(
     Args:
         file: The TOML or JSON file of the sweep, the sweep itself, or what the file would hold.
         metric: Metric to plot, such as utilisation; default: the metric of the sweep.
-        against: Plot differences along this axis, such as path_order, along several with commas between
-            them, or along policy; default: curves.
+        against: Plot differences along this axis, such as path_order; along several, with commas between
+            them; or along policy; default: curves.
         base: The value to compare the others with; default: the first.
         heat_map: Two axes, such as erlang k_paths: a heat map for each combination of the others;
             default: curves.
@@ -535,8 +535,9 @@ def plot(
             traffic has its own panel. See `fusion bound`.
         target: A value of the metric at which to draw a line, such as 0.01; may be repeated; default: none.
         load_limits: Lowest and highest load of the picture, in Erlang; default: all loads.
-        limits: Lowest and highest value on the other axis; default: what the values need.
-        width: column (3.5 inches, one of two columns) or page (7.16 inches, both); default: as it needs.
+        limits: Lowest and highest value on the other axis; default: the range of the values.
+        width: column (3.5 inches, one of two columns) or page (7.16 inches, both); default: as wide as
+            needed.
         legend: Where it is: below (default) or to the right of the axes, inside, or none.
         eps: Write EPS, too.
         to: Folder for the files; default: plots.

@@ -53,15 +53,15 @@ def ties(
 
     It simulates each rule (path_ties, candidate_ties) with the same requests, on this machine, and
     compares the others with the rule shortest, which is the default. A rule that gives all node pairs the
-    same paths in the same order as one before it is not simulated: it has the numbers of that one. What is in
-    the store is not simulated again. The picture shows the differences; its CSV has all numbers.
+    same paths in the same order as one before it is not simulated: it has the numbers of that one. Points in
+    the store are not simulated again. The picture shows the differences; its CSV has all numbers.
 
     Args:
         template: The name of a template, or an INI file.
         overrides: What to change in it, by section and key.
         loads: Loads in Erlang, such as "140, 160" or "140 to 220 step 20"; default: those of the template.
         replications: Replications of each rule and load; default: 10.
-        salts: Number of rules that break ties by a hash, each with another salt; default: 3.
+        salts: Number of rules that break ties by a hash, each with a different salt; default: 3.
         to: Folder for the files; default: plots.
         say: Is told how far it is, in a line.
 

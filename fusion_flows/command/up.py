@@ -161,13 +161,13 @@ def up(
 ) -> None:
     """Start a Prefect server and a simulation worker; Ctrl-C stops both.
 
-    Ctrl-C is its usual end, with exit code 0. If PREFECT_API_URL names a server, only the worker is started.
-    Runs that are running when it stops keep their finished replications; waiting runs are still waiting at
-    the next start.
+    Ctrl-C is the usual way to end it, with exit code 0. If PREFECT_API_URL names a server, only the worker
+    is started. Runs that are running when it stops keep their finished replications; waiting runs are still
+    waiting at the next start.
 
     Args:
         max_concurrent_runs: Number of runs that may run at the same time; others wait. Remembered for the
-            next start; default: that of the last start, 1 at the first.
+            next start; default: as at the last start, or 1 the first time.
         host: Address to listen on; default: 127.0.0.1. With any other address, set a password.
         port: Port of the server; default: that of PREFECT_API_URL, else 4200.
         runs_dir: Folder of the run directories; default: FUSION_RUNS_DIR, else `runs` here. Other

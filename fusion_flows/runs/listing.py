@@ -302,8 +302,8 @@ def delete(*run: str, cancel: bool = False, without_server: bool = False) -> lis
     Args:
         run: Run ids (the first 4 digits are enough), names, or flow run ids.
         cancel: First cancel those that are still running.
-        without_server: Delete the files alone, where you work without a Prefect server: its list, if there
-            is one, still shows the runs.
+        without_server: Delete only the files, if you work without a Prefect server. A server that knows the
+            runs still lists them.
 
     Raises:
         ArgumentError: A server answers that `without_server` would not tell.
