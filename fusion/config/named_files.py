@@ -152,7 +152,7 @@ def missing_file(
         message = f"there is no folder {show(told_path(folder))}"
     else:
         near = near_file(os.path.abspath(path), folders, os.path.join(folder, ""), endings)
-        message = f"there is no such file{near}"
+        message = f"file not found{near}"
     return Problem("", key, told_path(path), message, "")
 
 
@@ -160,7 +160,7 @@ def why_no_file(path: str) -> str:
     """Return what is wrong with a path that is not that of a regular file."""
     if os.path.isdir(path):
         return "is a folder, not a file"
-    return "is not a regular file" if os.path.exists(path) else "there is no such file"
+    return "is not a regular file" if os.path.exists(path) else "file not found"
 
 
 def near_file(

@@ -112,7 +112,7 @@ def add_link(
     unknown = False
     for value, node in zip((source, destination), ends, strict=True):
         if node not in network.nodes:
-            refuse(network, where, value, "there is no such node")
+            refuse(network, where, value, "node not found")
             unknown = True
     if not unknown:
         network.links.append(ListedLink(where, str(ends[0]), str(ends[1]), attributes))

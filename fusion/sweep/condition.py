@@ -15,8 +15,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max,
 _MORE_FUNCTIONS = frozenset({"list", "tuple", "set", "dict"})  # of simpleeval, for lists of values
 _CONSTANTS = frozenset({"True", "False", "None"})
 _ALLOWED = (
-    f"a condition has axes, numbers, text in quotes, lists, comparisons, and, or, not, in, arithmetic, "
-    f"{', '.join(_FUNCTIONS)}"
+    "a condition may contain axes, numbers, text in quotes, lists, comparisons, and, or, not, in, "
+    f"arithmetic, {', '.join(_FUNCTIONS)}"
 )
 
 

@@ -72,7 +72,7 @@ def _absolute(key: str, value: str, folder: Path) -> str:
         return beside
     _log.warning(
         "%s = %s is taken from the working folder; paths in a sweep's file start from the folder of that "
-        "file, %s, where there is no such file",
+        "file, %s, where it was not found",
         key,
         show(text, 200),
         folder.absolute(),

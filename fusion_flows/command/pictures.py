@@ -6,7 +6,7 @@ from typing import Any
 
 from fusion.config.config import Config, ConfigError, Problem, read_config
 from fusion.config.named_files import ENDINGS, missing_file
-from fusion.config.problems import nearest
+from fusion.config.problems import nearest, show
 from fusion.config.shipped import OTHER_NAMES, sweep_names, topology_names
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.results.link_statistics import LINK_COLUMNS
@@ -19,7 +19,7 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import CANCELLED, SUSPENDED, file_state
 from fusion_flows.runs.by_files import find_directory
-from fusion_flows.runs.lookup import RunError
+from fusion_flows.runs.lookup import NoSuchRunError, RunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
@@ -76,7 +76,10 @@ def topology(
         from fusion_flows.report.results import read_results
         from fusion_flows.report.run_page import network_figure
 
-        run = run_of(network)
+        try:
+            run = run_of(network)
+        except NoSuchRunError as error:
+            raise NoSuchRunError(f"{show(network)} is not a topology or a file; {error}") from None
         config, inputs = inputs_of(run)
         results = read_results(run, load)
         if results.load is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion.config.config import Config, load_config, to_ini
-from fusion.config.problems import nearest
+from fusion.config.problems import nearest, show
 from fusion.config.templates import template_names
 from fusion.network.planes import planes_of
 from fusion.network.spectra import names_of_spectra, spectra_of
@@ -127,10 +127,10 @@ def settings_of(
         return None, config, read_inputs(config, quiet=True)
     try:
         run = run_of(what)
-    except NoSuchRunError:
+    except NoSuchRunError as error:
         if near := nearest(what, template_names(templates)):
             raise NoSuchRunError(f"there is no run and no template '{what}'{near}") from None
-        raise
+        raise NoSuchRunError(f"{show(what)} is not a template; {error}") from None
     if overrides:
         raise ArgumentError(f"-s changes a template or an INI file, and {what} is a run")
     return run, *inputs_of(run)

@@ -180,7 +180,7 @@ def _to_resume(run: str) -> RunDirectory:
             no_directory(
                 found.directory_id,
                 runs_dir,
-                ", so there is nothing to finish; FUSION_RUNS_DIR names another place",
+                ", so there is nothing to finish; set FUSION_RUNS_DIR to use another folder",
             )
         )
     return found.directory

@@ -221,7 +221,7 @@ def _compare(
     for option, value in (("--bound", bound or None), ("--title", title), ("--to", to)):
         if value is not None:
             raise ArgumentError(
-                f"{option} is of the picture of runs; `fusion plot {what} --against AXIS` draws a sweep"
+                f"{option} applies to the picture of runs; `fusion plot {what} --against AXIS` draws a sweep"
             )
     if not other:
         axes = axes_to_compare(comparable_axes(read_sweep(what)))

@@ -28,6 +28,7 @@ from fusion.sweep.results import POINT_COLUMNS, point_rows
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion.sweep.unequal_traffic import unequal_traffic
+from fusion_flows.engines.names import check_engine
 from fusion_flows.flows import known_stores
 from fusion_flows.flows.run_store import run_of_file, store_of_run, used_by_flow
 from fusion_flows.flows.sweep_parameter import sweep_as_parameter
@@ -207,6 +208,7 @@ def sweep_here(
     from fusion_flows.command.live import live
     from fusion_flows.command.run_here import InterruptedRunError, UnfinishedRunError
 
+    check_engine(engine, "--engine")
     url = server_address.configure()  # first, as it says which store is meant, too
     sweep, states, store = states_of(file)
     if url:
@@ -266,6 +268,7 @@ def sweep_parameters(
     from fusion_flows.command.submission import readable_dirs, settings_as_sent
     from fusion_flows.report.setting import sweep_name
 
+    check_engine(engine, "--engine")
     sweep = with_absolute_paths(_sweep_of(file), Path())  # the worker is elsewhere
     plan(sweep)
     sent = sweep.model_dump(mode="json", exclude_defaults=True)

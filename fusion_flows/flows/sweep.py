@@ -14,7 +14,7 @@ from prefect.runtime import flow_run as current
 from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
-from fusion.config.config import ConfigError, Problem, to_ini
+from fusion.config.config import ConfigError, to_ini
 from fusion.config.counts import agreeing, counted
 from fusion.results.files import write_atomic
 from fusion.results.provenance import RunFile
@@ -29,6 +29,7 @@ from fusion.sweep.relative_paths import with_absolute_paths
 from fusion.sweep.results import POINTS, REPLICATIONS, write_tables
 from fusion.sweep.store import Store
 from fusion_flows.engines.dask_engine import compute_on_dask
+from fusion_flows.engines.names import LOCAL, check_engine
 from fusion_flows.engines.pool_engine import compute_on_workers
 from fusion_flows.engines.simulator import options_of, simulator, workers_of
 from fusion_flows.flows import form, known_stores
@@ -66,7 +67,6 @@ from fusion_flows.server.watch import Watch
 if TYPE_CHECKING:
     import pandas
 
-LOCAL = "local"
 """The engine that computes on this machine."""
 
 CHUNK_SECONDS = 30.0
@@ -168,12 +168,7 @@ def _with_sent_files(sweep: dict[str, Any] | Sweep, engine: str, *, failed: bool
 
 def _check(sweep: Sweep, engine: str, settings: Settings, sent: Path) -> list[Point]:
     """Return the points of a sweep. Raises ConfigError for what cannot be computed by this engine."""
-    if engine != LOCAL and "/" not in engine:
-        message = (
-            "must be local, the address of a Dask scheduler such as tcp://host:8786, or a deployment "
-            "such as fusion-points/worker-points"
-        )
-        raise ConfigError([Problem("", "engine", engine, message, "the parameters of the flow")])
+    check_engine(engine, "the parameters of the flow")
     return _points(sweep, settings, sent, get_run_logger().info)
 
 

@@ -225,7 +225,7 @@ def _make_folders(run: RunDirectory) -> None:
 def _cannot_make(run: RunDirectory, error: OSError) -> RunDirectoryError:
     return RunDirectoryError(
         f"cannot make the run directory {run.path}: {error.strerror or error}; "
-        "FUSION_RUNS_DIR names another place"
+        "set FUSION_RUNS_DIR to use another folder"
     )
 
 

@@ -244,11 +244,11 @@ def _check_spelling(name: str, folder: int) -> None:
 
 
 def _not_there(run: RunDirectory, path: str) -> str:
-    """Return that there is no such file, and the one that may have been meant."""
+    """Return that a file is not found, and the one that may have been meant."""
     paths: list[str] = []
     with suppress(RunDirectoryError):
         paths = [entry.path for entry in list_files(run)[:_NEAREST_OF]]
-    return "there is no such file" + nearest(path, paths)
+    return "file not found" + nearest(path, paths)
 
 
 def preview(

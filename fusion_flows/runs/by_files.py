@@ -73,7 +73,7 @@ def no_runs(error: ServerAwayError, runs_dir: Path) -> ServerAwayError:
             )
             break
     return ServerAwayError(
-        f"there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and {error}{elsewhere}"
+        f"there are no runs in {folder} (set FUSION_RUNS_DIR to use another folder), and {error}{elsewhere}"
     )
 
 
@@ -113,7 +113,7 @@ def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirect
             raise NoSuchRunError(f"there is no run '{show(text)}' in {folder}; {elsewhere}")
         missing = unknown(text, names, ids, f" in {folder}")
         raise NoSuchRunError(
-            f"{missing}, FUSION_RUNS_DIR names another folder. Only files were searched: {error}"
+            f"{missing}; set FUSION_RUNS_DIR to use another folder. Only files were searched: {error}"
         )
     return found[0]
 
@@ -148,7 +148,9 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
         return find_by_files(run, runs_dir, error)
     if found.directory is None:
         raise RunDirectoryError(
-            no_directory(found.directory_id, runs_dir, "; FUSION_RUNS_DIR names another place")
+            no_directory(
+                found.directory_id, runs_dir, "; set FUSION_RUNS_DIR to use another folder"
+            )
         )
     return found.directory
 

@@ -467,8 +467,8 @@ def _state_filter(state: str) -> "FlowRunFilterState":
 def _directory(found: Found, runs_dir: Path) -> RunDirectory:
     if found.directory is None:
         why = (
-            ": it has not started, its directory is deleted or on another machine; FUSION_RUNS_DIR "
-            "names another place"
+            ": it has not started, its directory is deleted or on another machine; set FUSION_RUNS_DIR to "
+            "use another folder"
         )
         raise RunDirectoryError(no_directory(found.directory_id, runs_dir, why))
     return found.directory

@@ -437,7 +437,7 @@ def unknown(text: str, names: Mapping[str, str], ids: Iterable[str], where: str 
     starts = {run_id[: len(text)]: run_id for run_id in ids}
     near += [starts[start] for start in get_close_matches(text[:200].lower(), starts)]
     nearest = f"; the nearest: {', '.join(dict.fromkeys(near))}" if near else ""
-    short = "; a part of a run id is its first 4 digits or more" if len(text) < 4 else ""
+    short = "; of a run id, give at least the first 4 digits" if len(text) < 4 else ""
     return f"there is no run '{show(text)}'{where}{nearest}{short}; `fusion runs` lists them"
 
 

@@ -287,16 +287,16 @@ def test_lists_of_templates_and_topologies(
         (["plan"], "FILE is missing\n"),
         (
             ["run", "quick", "--overrides", "none.json"],
-            "overrides = none.json: there is no such file",
+            "overrides = none.json: file not found",
         ),
         (
             ["run", "quick.ini"],
-            "template = quick.ini: there is no such file; did you mean the template",
+            "template = quick.ini: file not found; did you mean the template",
         ),
-        (["topology", "none.csv"], "network = none.csv: there is no such file"),
+        (["topology", "none.csv"], "network = none.csv: file not found"),
         (["topology", "nsfnett"], "fusion: network = nsfnett: no such topology"),
         (["plan"], "FILE"),
-        (["plan", "none.toml"], "fusion: sweep = none.toml: there is no such file"),
+        (["plan", "none.toml"], "fusion: sweep = none.toml: file not found"),
         (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),
         (["merge", "/none"], "/none is not a store"),
         (["run", "quick", "--erlang-stop", "300"], "are given with -s: -s erlang_stop=VALUE"),
@@ -677,7 +677,7 @@ def test_an_unreadable_change_hides_no_other_problem(
     mine = tmp_path / "mine.ini"
     mine.write_text("[general_settings]\nmax_iters = none\n")
     changes = ["-s", "colour=red", "-s", "k_paths=many", "-s", "network=no.json"]
-    told = ["'colour=red': unknown key", "k_paths = many: ", "no.json: there is no such file"]
+    told = ["'colour=red': unknown key", "k_paths = many: ", "no.json: file not found"]
     for words, more in (
         (["run", "quick"], []),
         (["run", str(mine), "--detach"], ["max_iters = none: "]),

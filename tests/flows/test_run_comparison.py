@@ -204,9 +204,9 @@ def test_values_of_an_axis_are_called_by_labels(
     assert (cells["k_paths (base)"], cells["k_paths"]) == ("two paths", "shortest")
     for more, said in (
         (["--label", "3=three"], "3 is not a value of an axis"),
-        (["--title", "NSFNET"], "--title is of the picture of runs; `fusion plot sweep.toml"),
-        (["--to", "figures"], "--to is of the picture of runs"),
-        (["--bound"], "--bound is of the picture of runs"),
+        (["--title", "NSFNET"], "--title applies to the picture of runs; `fusion plot sweep.toml"),
+        (["--to", "figures"], "--to applies to the picture of runs"),
+        (["--bound"], "--bound applies to the picture of runs"),
     ):
         assert cli.main(["compare", "sweep.toml", "k_paths", *more]) == 2
         assert said in capsys.readouterr().err
@@ -242,7 +242,7 @@ def test_values_of_an_axis_are_called_by_labels(
         (["aaaa", "dddd"], 2, "there is no run 'dddd'"),
         (["aaaa", "eeee"], 1, "eeee00000005: has no result yet"),
         (["aaaa", "ffff"], 1, "is a sweep"),
-        (["none.toml"], 2, "there is no such file"),
+        (["none.toml"], 2, "file not found"),
         (["sweep.toml"], 2, "name an axis of the sweep after sweep.toml: there is only k_paths"),
         (
             ["sweep.toml", "k_paths", "seed"],

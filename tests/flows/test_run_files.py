@@ -317,11 +317,9 @@ def test_a_name_is_taken_literally(run: RunDirectory, name: str) -> None:
 
 
 def test_a_missing_file_says_so_and_names_the_nearest(run: RunDirectory) -> None:
-    assert refusal(run, "output/point.csv") == (
-        "there is no such file; did you mean 'output/points.csv'?"
-    )
+    assert refusal(run, "output/point.csv") == ("file not found; did you mean 'output/points.csv'?")
     assert refusal(run, "OUTPUT/points.csv").endswith("'output/points.csv'?")
-    assert refusal(run, "zzz") == "there is no such file"
+    assert refusal(run, "zzz") == "file not found"
     assert refusal(run, "x" * 10**6) == "it has more than 4096 characters"
     with pytest.raises(FileRefusedError) as refused:
         open_file(run, "output/point.csv")

@@ -368,8 +368,8 @@ def test_no_runs_and_no_server_are_told_in_a_sentence(
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
         assert cli.main(["runs"]) == 1
     folder = tmp_path / "runs"
-    start = f"fusion: there are no runs in {folder} (FUSION_RUNS_DIR names another folder), and no Prefect "
-    assert capsys.readouterr().err.startswith(f"{start}server answers at ")
+    start = f"fusion: there are no runs in {folder} (set FUSION_RUNS_DIR to use another folder), and no "
+    assert capsys.readouterr().err.startswith(f"{start}Prefect server answers at ")
 
 
 def test_the_folder_that_has_a_run_is_named_where_it_is_not_found(

@@ -8,6 +8,7 @@ import pytest
 
 from fusion.sweep.store import Store
 from fusion_flows.command import sweep_summary
+from fusion_flows.command.cli import main
 from fusion_flows.command.sweep_summary import print_summary
 
 from .test_which_store import here
@@ -63,6 +64,16 @@ def test_what_has_one_value_or_is_too_much_is_left_out(
     assert "path_order" not in header
     assert row.split()[0] == "150"
     assert "... and 1 more; all are in points.csv" in said.err
+
+
+def test_an_engine_that_cannot_be_is_refused_before_there_is_a_run(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "s.toml", "--engine", "dask"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "fusion: engine = dask: must be local, the address of"
+    )
+    assert not (here / "runs").exists()
 
 
 def test_nothing_is_printed_without_results(

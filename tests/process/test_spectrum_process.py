@@ -56,7 +56,7 @@ def test_the_verb_draws_and_writes_what_is_up(tmp_path: Path) -> None:
         (["quick", "--color", "modulations"], "did you mean 'modulation'?"),
         (["quik"], "did you mean 'quick'?"),
         (["quick", "-s", "k_paths=0"], "k_paths = 0"),
-        (["none.ini"], "template = none.ini: there is no such file"),
+        (["none.ini"], "template = none.ini: file not found"),
         (["quick", "--to", "/dev/null/x"], "--to /dev/null/x: Not a directory"),
     ],
 )

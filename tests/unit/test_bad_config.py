@@ -381,9 +381,9 @@ def test_templates_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "mine.ini").write_text("")
     (tmp_path / "mime.csv").write_text("")
     for name, message in (
-        ("absent.ini", "there is no such file"),
-        ("mime.ini", f"there is no such file; did you mean '{tmp_path / 'mine.ini'}'?"),
-        ("quik.ini", "there is no such file; did you mean the template 'quick'?"),
+        ("absent.ini", "file not found"),
+        ("mime.ini", f"file not found; did you mean '{tmp_path / 'mine.ini'}'?"),
+        ("quik.ini", "file not found; did you mean the template 'quick'?"),
         ("none/mine.ini", f"there is no folder {tmp_path / 'none'}"),
     ):
         found = problem(None, tmp_path / name)

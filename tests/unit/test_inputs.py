@@ -237,7 +237,7 @@ def test_a_problem_names_the_file_once_and_where_its_name_stands(folder: Folder)
         load_config(ini)
     (line,) = str(error.value).splitlines()
     place = f"(from {ini}, line 6)"
-    told = "there is no such file; did you mean 'bad.csv'?"
+    told = "file not found; did you mean 'bad.csv'?"
     assert line == f"[topology_settings] network = {path}: {told} {place}"
 
 
@@ -405,10 +405,10 @@ def test_content_key_knows_the_traffic(folder: Folder) -> None:
         ("./", "is a folder, not a file"),
         ("mine", "unknown topology; .*; did you mean './mine'\\?"),
         ("ring", "unknown topology; .*; did you mean './ring.graphml'\\?"),
-        ("./rings", "there is no such file; did you mean 'ring.graphml'\\?"),
-        ("./ring.grapml", "there is no such file; did you mean 'ring.graphml'\\?"),
-        ("./mnie", "there is no such file; did you mean 'mine'\\?"),
-        ("./nothing.alike", "there is no such file"),
+        ("./rings", "file not found; did you mean 'ring.graphml'\\?"),
+        ("./ring.grapml", "file not found; did you mean 'ring.graphml'\\?"),
+        ("./mnie", "file not found; did you mean 'mine'\\?"),
+        ("./nothing.alike", "file not found"),
     ],
 )
 @pytest.mark.parametrize("limited", [False, True])

@@ -309,7 +309,7 @@ THREE_NODES = """<?xml version="1.0" encoding="utf-8"?>
 
 def test_a_link_in_graphml_to_a_node_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "net.graphml", THREE_NODES.format(target="E", km=55)).startswith(
-        "link 2: E: there is no such node"
+        "link 2: E: node not found"
     )
     nodes, lengths = read(tmp_path, "right.graphml", THREE_NODES.format(target="C", km=55))
     assert nodes == ("A", "B", "C")

@@ -113,12 +113,14 @@ def test_steps_are_exact() -> None:
         ),
         (
             {"template": "quick", "where": "erlang >"},
-            ["where = erlang >: cannot be read (invalid syntax); a condition has axes"],
+            ["where = erlang >: cannot be read (invalid syntax); a condition may contain axes"],
         ),
         ({"template": "quick", "where": "   "}, ["where: is empty: give a condition such as"]),
         (
             {"template": "quick", "where": "erlang.__class__"},
-            ["has what a condition may not have; a condition has axes, numbers, text in quotes"],
+            [
+                "has what a condition may not have; a condition may contain axes, numbers, text in quotes"
+            ],
         ),
         (
             {"template": "quick", "where": "open('/etc/passwd')"},
@@ -301,7 +303,7 @@ def test_a_file_that_is_not_there_is_told_with_the_rest(tmp_path: Path) -> None:
         ("policy", f"points, policy, {file}"),
     ]
     told = str(error.value)
-    assert "there is no such file" in told
+    assert "file not found" in told
     assert "did you mean 'NSFNet'?" in told
     assert "net.graphml.py" not in told, "no network"
     assert "mod_assumption" not in told
@@ -459,7 +461,7 @@ def test_a_path_that_is_right_from_the_working_folder_alone_is_taken_with_a_warn
     (other,) = sweep_points(read_sweep(file))
     assert other.config.topology_settings.network == str(tmp_path / "sub" / "net.txt")
     file.write_text('{"template": "quick", "grid": {"network": ["gone.txt"], "erlang": [5]}}')
-    with pytest.raises(ConfigError, match=r"sub/gone\.txt: there is no such file"):
+    with pytest.raises(ConfigError, match=r"sub/gone\.txt: file not found"):
         sweep_points(read_sweep(file))
 
 

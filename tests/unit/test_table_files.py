@@ -83,7 +83,7 @@ def test_another_file_that_is_nowhere_is_refused(project: Path) -> None:
         load_config(write_ini(project, "tables/my.json"))
     with pytest.raises(ConfigError) as told:
         load_config(write_ini(project, str(project / "my.json")))
-    assert "there is no such file (" in str(told.value)
+    assert "file not found (" in str(told.value)
 
 
 def test_it_is_not_looked_for_outside_of_the_folders_that_may_be_read(project: Path) -> None:
