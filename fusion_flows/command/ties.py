@@ -108,12 +108,13 @@ def ties(
 def _loads(text: str) -> Values | None:
     if not text:
         return None
+    wrong = f"--loads {text}: must be like 140 to 220 step 20, or like 140, 160, 180"
     try:
         values: Values = axis_of(f"erlang = {text}")[1]
     except ValueError:
-        raise ArgumentError(
-            f"--loads {text}: must be like 140 to 220 step 20, or like 140, 160, 180"
-        ) from None
+        raise ArgumentError(wrong) from None
+    if isinstance(values, list) and any(isinstance(value, str) for value in values):
+        raise ArgumentError(wrong)
     return values
 
 

@@ -289,6 +289,7 @@ def test_keys_that_the_rules_set_do_not_count() -> None:
         (("--replications", "1"), "--replications 1: must be 2 or more"),
         (("--salts", "101"), "--salts 101: must be from 0 to 100"),
         (("--loads", "180 to 200"), "--loads 180 to 200: must be like 140 to 220 step 20"),
+        (("--loads", "x"), "--loads x: must be like 140 to 220 step 20"),
         (("-s", "protection_mode=1plus1"), "path_ties = longest: must be shortest with protection"),
     ],
 )
