@@ -93,11 +93,11 @@ def problem(overrides: Any, template: Any = "quick") -> Problem:
         ("topology_settings", "network", None, "must be text"),
         ("topology_settings", "network", "", "not empty"),
         ("topology_settings", "network", "NSFNt", "did you mean 'NSFNet'"),
-        ("topology_settings", "network", "no/such.json", "no such file"),
+        ("topology_settings", "network", "no/such.json", "file not found"),
         ("topology_settings", "network", "a\nb", "control characters"),
         ("topology_settings", "network", "x" * 10**6, "at most"),
         ("general_settings", "mod_assumption", "DEFALT", "did you mean 'DEFAULT'"),
-        ("general_settings", "mod_assumption_path", "no/such.json", "no such file"),
+        ("general_settings", "mod_assumption_path", "no/such.json", "file not found"),
         ("traffic_settings", "traffic_matrix", "\0.csv", "control characters"),
         ("spectrum_settings", "c_band", 0, "must not be 0 if all other bands are 0"),
         ("spectrum_settings", "c_band", -1, "an integer from 0 to 10,000"),
@@ -459,7 +459,7 @@ def test_nasty_override_files(tmp_path: Path, name: str, content: bytes, message
 def test_override_files_that_hold_other_things(tmp_path: Path) -> None:
     (tmp_path / "nine.json").write_text("{}")
     with pytest.raises(
-        ConfigError, match=r"overrides = .*no such file; did you mean '.*nine.json'"
+        ConfigError, match=r"overrides = .*file not found; did you mean '.*nine.json'"
     ):
         read_overrides(tmp_path / "none.json")
     (tmp_path / "o.toml").write_text("[general_settings]\nmax_iters = 1979-05-27\n")

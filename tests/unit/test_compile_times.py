@@ -28,7 +28,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def loop(segments: int = 1) -> Loop:
-    return loop_of(load_config("quick", {"spectrum_settings": {"max_segments": segments}}), None)
+    return loop_of(load_config("quick", {"general_settings": {"max_segments": segments}}), None)
 
 
 def test_only_what_is_not_compiled_takes_time(cache: Path) -> None:

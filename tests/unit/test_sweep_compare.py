@@ -211,7 +211,7 @@ def test_policies_that_are_zipped_are_compared_by_name_at_each_load() -> None:
         assert {row["b"] for row in compare(states, sweep, "policy", base)} == {"KSP-MSCL"}
     assert {row["b"] for row in compare(states, sweep, "path_choice", "all")} == {"FF-KSP"}
     with pytest.raises(
-        ConfigError, match="'in_order' is not a value of policy; its values are KSP-FF"
+        ConfigError, match="in_order is not a value of policy; its values are KSP-FF"
     ):
         compare(states, sweep, "path_choice", "in_order")
 

@@ -281,7 +281,7 @@ def test_a_file_that_is_none_is_told_with_the_place(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as error:
             read_sweep(as_json)
         assert told in str(error.value)
-    with pytest.raises(ConfigError, match=r"sweep = .*no such file; did you mean '.*sweep.toml'"):
+    with pytest.raises(ConfigError, match=r"sweep = .*file not found; did you mean '.*sweep.toml'"):
         read_sweep(tmp_path / "sweeps.toml")
 
 
