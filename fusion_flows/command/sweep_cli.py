@@ -204,7 +204,7 @@ def _compare(
         what: TOML or JSON file with a sweep, or quick, a shipped one; or a run: its id (the first 4 digits
             are enough) or name.
         other: The axis of the sweep, such as path_order; several axes, to compare them together; or
-            policy, for all axes that make the policy. For runs: the other runs, at least one.
+            policy, for all axes that make the policy. For runs: the others, one at least.
         base: The value, such as hops or KSP-FF, or the run, to compare the others with; default: the first.
         label: run=label, or value=label of a sweep: the name in the tables and the picture; may be repeated;
             default: the name of the run, the value.

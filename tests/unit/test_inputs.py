@@ -218,7 +218,7 @@ def test_a_problem_names_the_file_once_and_where_its_name_stands(folder: Folder)
     matrix = {"traffic_settings": {"traffic_matrix": folder.path / "bad.csv"}}
     with pytest.raises(ConfigError) as error:
         read_inputs(load_config(ini, matrix))
-    network, table = str(error.value).splitlines()
+    table, network = str(error.value).splitlines()
     path = folder.path / "bad.txt"
     assert network == (
         f"[topology_settings] network = {path}: line 2 (b - c): length_km = -5: must be a number"
