@@ -15,7 +15,7 @@ from fusion.results.durations import roughly
 from fusion.results.interval_text import between, interval_text, probability_text
 from fusion.scenario.offered_load import is_other_load
 from fusion.sweep.compare import status_text
-from fusion.sweep.joined_axes import axes_to_compare, comparable_axes
+from fusion.sweep.joined_axes import POLICY, axes_to_compare, comparable_axes
 from fusion.sweep.store import Store
 from fusion.sweep.sweep_file import read_sweep
 from fusion.sweep.tie_rules import SAME_PATHS
@@ -244,7 +244,7 @@ def _is_sweep(what: str, other: Sequence[str]) -> bool:
     """Return whether a sweep is compared: a file, or a shipped one if one of its axes follows."""
     if Path(what).suffix.lower() in (".toml", ".json"):
         return True
-    return what in sweep_names() and (not other or other[0] in read_sweep(what).axes)
+    return what in sweep_names() and (not other or other[0] in (POLICY, *read_sweep(what).axes))
 
 
 def _compare_runs(

@@ -146,6 +146,10 @@ def test_a_shipped_sweep_is_found_by_its_name(
         (["plan", "deeprmsa"], "deeprmsa is a template, which `fusion run deeprmsa` simulates"),
         (["compare", "quick"], "name an axis of the sweep after quick: there is only path_order"),
         (["compare", "quick", "9f0f"], "there is no run 'quick'"),
+        (
+            ["compare", "quick", "policy"],
+            "all points have the same policy; there is only path_order",
+        ),
     ):
         assert cli.main(words) == 2, words
         assert said in capsys.readouterr().err
