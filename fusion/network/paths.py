@@ -131,7 +131,9 @@ def k_shortest_paths(
         goal = _goal(graph, destination)
         for source in topology.endpoints:
             if source != destination:
-                best = given_between(given, source, destination) or _best_first(graph, source, goal)
+                best = given_between(given, source, destination) or _best_first(
+                    graph, source, goal, k
+                )
                 found = list(islice(short_paths(best, most_hops_more), k))
                 if has_parallel_links:
                     paths[source, destination] = found
@@ -300,46 +302,94 @@ def _hops_per_bit(bits_per_symbol: Callable[[float], float]) -> Callable[[int], 
     return key
 
 
-def _best_first(graph: _Graph, source: int, goal: _Goal) -> Iterator[tuple[int, ...]]:
-    """Yield the simple paths from `source` to the goal as node lists, best first."""
+def _best_first(
+    graph: _Graph, source: int, goal: _Goal, most: int | None = None
+) -> Iterator[tuple[int, ...]]:
+    """Yield the simple paths from `source` to the goal as node lists, best first; at most `most`, or all."""
     start = graph.key(goal.rest[source])
     if start is None:
         return
-    queue: list[tuple[int, tuple[int, ...], int, bool]] = [(start, (source,), 0, True)]
+    queue: list[tuple[int, tuple[int, ...], int, bool]] = [(start, (source,), 0, False)]
+    complete: list[
+        int
+    ] = []  # keys below 0 of the best paths that are known, a heap of at most `most`
     while queue:
         key, nodes, cost, proved = heapq.heappop(queue)
         end = nodes[-1]
         if end == goal.destination:
             yield nodes
             continue
+        before = set(nodes)
         if not proved:
+            ways = [_clear_way(before, end, next_node, goal) for next_node in goal.next_nodes]
+            if len(ways) == 1 and (way := ways[0]) is not None:
+                # The best way on from here, with all that leaves it, at once.
+                worst = -complete[0] if len(complete) == most else None
+                _add_along(graph, goal, queue, worst, (key, nodes, cost, before), way)
+                if most is not None:
+                    heapq.heappush(complete, -key)
+                    if len(complete) > most:
+                        heapq.heappop(complete)
+                continue
             # The bound may lead back through the beginning: without this, dead ends explode.
-            rest = _rest_without(graph, nodes[:-1], end, goal)
-            closer = None if rest is None else graph.key(cost + rest)
-            if closer is None:
-                continue
-            if closer > key:
-                heapq.heappush(queue, (closer, nodes, cost, True))
-                continue
+            if None in ways:
+                rest = _rest_without(graph, nodes[:-1], end, goal)
+                closer = None if rest is None else graph.key(cost + rest)
+                if closer is None:
+                    continue
+                if closer > key:
+                    heapq.heappush(queue, (closer, nodes, cost, True))
+                    continue
+        worst = -complete[0] if len(complete) == most else None
         for node, link_cost in graph.neighbours[end]:
-            if node in nodes:
+            if node in before:
                 continue
             new_cost = cost + link_cost
             bound = graph.key(new_cost + goal.rest[node])
-            if bound is not None:
-                entry = (max(bound, key), (*nodes, node), new_cost, _is_clear(nodes, node, goal))
-                heapq.heappush(queue, entry)
+            if bound is not None and (worst is None or bound <= worst):
+                heapq.heappush(queue, (max(bound, key), (*nodes, node), new_cost, False))
 
 
-def _is_clear(nodes: tuple[int, ...], node: int, goal: _Goal) -> bool:
-    """Say whether the best ways from `node` to the goal keep off `nodes`."""
-    for next_node in goal.next_nodes:
-        on_way = node
-        while on_way != goal.destination:
-            on_way = next_node[on_way]
-            if on_way in nodes:
-                return False
-    return True
+def _add_along(
+    graph: _Graph,
+    goal: _Goal,
+    queue: list[tuple[int, tuple[int, ...], int, bool]],
+    worst: int | None,
+    beginning: tuple[int, tuple[int, ...], int, set[int]],
+    way: Sequence[int],
+) -> None:
+    """Add to the queue the best path with a beginning, which has its key, and all that leaves it on the way.
+
+    worst: key above which nothing is needed. way: the best one from the end of the beginning to the goal.
+    """
+    key, nodes, cost, before = beginning
+    whole = (*nodes, *way[1:])
+    for place, (end, following) in enumerate(pairwise(way), len(nodes)):
+        step = 0
+        for node, link_cost in graph.neighbours[end]:
+            if node == following:
+                step = link_cost
+            elif node not in before:
+                bound = graph.key(cost + link_cost + goal.rest[node])
+                if bound is not None and (worst is None or bound <= worst):
+                    entry = (max(bound, key), (*whole[:place], node), cost + link_cost, False)
+                    heapq.heappush(queue, entry)
+        cost += step
+        before.add(following)
+    heapq.heappush(queue, (key, whole, cost, True))
+
+
+def _clear_way(
+    nodes: set[int], node: int, next_node: Sequence[int], goal: _Goal
+) -> list[int] | None:
+    """Return the best way from `node` to the goal if it keeps off `nodes`."""
+    way = [node]
+    while node != goal.destination:
+        node = next_node[node]
+        if node in nodes:
+            return None
+        way.append(node)
+    return way
 
 
 def _rest_without(graph: _Graph, banned: Sequence[int], node: int, goal: _Goal) -> int | None:
