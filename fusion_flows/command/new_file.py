@@ -10,7 +10,6 @@ from fusion.config.config import Config, load_config
 from fusion.config.ini import format_value
 from fusion.config.relevant_fields import without_effect
 from fusion.config.sections import DEFAULTS, SECTIONS, flat
-from fusion_flows.command.new_sweep import new_sweep
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
@@ -51,6 +50,8 @@ def new(file: Path, *, template: str = "quick", overrides: Mapping[str, Any] | N
     refuse_other_files(template)
     config = load_config(template, overrides, templates_dir=Settings().templates_dir)
     if ending == ".toml":
+        from fusion_flows.command.new_sweep import new_sweep  # here, as sweeps come with it
+
         text = new_sweep(config, file, template, overrides or {})
     else:
         text = commented(config, file, template)

@@ -2,10 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Any, TypedDict
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fusion_flows.server import address as server_address
 
@@ -23,10 +22,13 @@ def _runs_dir() -> Path:
     return Path("runs") if server is None else server.runs_dir
 
 
-class Settings(BaseSettings):
+_PREFIX = "FUSION_"
+
+
+class Settings(BaseModel):
     """Places and limits that belong to a machine, not to a run."""
 
-    model_config = SettingsConfigDict(env_prefix="FUSION_", frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True)
 
     runs_dir: Path = Field(
         default_factory=_runs_dir,
@@ -47,7 +49,7 @@ class Settings(BaseSettings):
         ge=0,
         description="How much of sim.log goes into the run's log in Prefect; the file has all.",
     )
-    input_dirs: Annotated[tuple[Path, ...] | None, NoDecode] = Field(
+    input_dirs: tuple[Path, ...] | None = Field(
         default=None,
         description="Folders that templates, topologies and tables may be read from, separated as "
         "in PATH, beside the shipped ones and FUSION_TEMPLATES_DIR. Not set: for runs of a "
@@ -93,6 +95,15 @@ class Settings(BaseSettings):
         ge=0,
         description="Space on disk that all runs may take; beyond it the oldest are not kept.",
     )
+
+    def __init__(self) -> None:
+        """Read them. Raises ValidationError.
+
+        By hand, as pydantic_settings loads asyncio, which no verb that only reads has a use for.
+        """
+        given = {name.upper(): value for name, value in os.environ.items()}
+        names = {name: _PREFIX + name.upper() for name in type(self).model_fields}
+        super().__init__(**{name: given[key] for name, key in names.items() if key in given})
 
     @property
     def store(self) -> Path:

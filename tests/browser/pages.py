@@ -6,12 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.prefect_server import ROOT, Prefect, wait_for
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 PATIENCE_SECONDS = 90  # for what takes one on a machine that is busy with other tests
 PICTURES = ROOT / "build" / "browser"
 _MOST_PIXELS = 12_000
+_OFFER_SECONDS = 5  # for which a UI offers to view what was started
+_NAME_WITH_NUMBER = re.compile(r"\d+ E: (0\.\d+|< )[^\"]*")
 
 
 def address(server: Prefect, path: str = "", version: int = 2) -> str:
@@ -127,29 +129,72 @@ def downloaded_log(page: Page) -> str:
     raise AssertionError("the log cannot be downloaded")
 
 
+class Timeline:
+    """The timeline of the page of a run. Its words are drawn and are no text, so this is what it is sent."""
+
+    def __init__(self, page: Page) -> None:
+        """page: on which no run was opened yet."""
+        self._sent: list[tuple[float, Request]] = []
+        page.on("requestfinished", self._take)
+
+    def _take(self, request: Request) -> None:
+        if request.url.endswith("/graph-v2"):
+            self._sent.append((time.monotonic(), request))
+
+    def number(self, run: str) -> tuple[str, float] | None:
+        """Return the first name with a number that was sent of a run, and when; None while there is none."""
+        while self._sent:
+            sent_at, request = self._sent[0]
+            answer = request.response() if run in request.url else None
+            if answer is not None and (found := _NAME_WITH_NUMBER.search(answer.text())):
+                return found[0], sent_at
+            del self._sent[0]
+        return None
+
+
 def quick_run(page: Page, server: str, version: int = 2) -> tuple[str, float]:
     """Start a run by Quick run and open its page, as a person does; return its id and when it was clicked.
 
-    server: the address of the UI. The time is that of `time.monotonic`.
+    server: the address of the UI. The time is that of `time.monotonic`. The offer to view the run is gone
+    after some seconds; where it was missed, the page is opened by its address.
     """
-    page.goto(f"{server}{'/v2' if version == 2 else ''}/deployments")
+    ui = f"{server}{'/v2' if version == 2 else ''}"
+    page.goto(f"{ui}/deployments")
     page.get_by_role("link", name="sim", exact=True).click()
     page.get_by_role("button", name="Run", exact=True).click()
     item = page.get_by_text("Quick run", exact=True)
     item.wait_for()
-    clicked = time.monotonic()
-    item.click()
-    page.get_by_text("View run").first.click()
-    page.wait_for_url(re.compile("/runs/flow-run/"))
-    return page.url.partition("/flow-run/")[2][:36], clicked
+    with page.expect_response(lambda answer: answer.url.endswith("/create_flow_run")) as made:
+        clicked = time.monotonic()
+        item.click()
+    run = str(made.value.json()["id"])
+    opened = re.compile(f"/runs/flow-run/{run}")
+    try:
+        page.get_by_text("View run").first.click(timeout=_OFFER_SECONDS * 1000)
+        page.wait_for_url(opened, timeout=_OFFER_SECONDS * 1000)
+    except PlaywrightTimeoutError:
+        page.goto(f"{ui}/runs/flow-run/{run}")
+    return run, clicked
 
 
-def first_number(page: Page) -> tuple[str, float]:
-    """Wait for the first number on the page of a run, with no click; return its line, and the seconds."""
-    began = time.monotonic()
+def first_number(page: Page, run: str, timeline: Timeline) -> tuple[str, float]:
+    """Wait for the first number on the page of a run, with no click; return its words, and when it came.
+
+    It is on the timeline, or in the log. The time is that of `time.monotonic`.
+    """
     line = page.get_by_text(re.compile(r"blocking (0\.\d+|below )")).first
-    line.wait_for()
-    return line.inner_text(), time.monotonic() - began
+    found: list[tuple[str, float]] = []
+
+    def is_there() -> bool:
+        page.wait_for_timeout(20)
+        if (named := timeline.number(run)) is not None:
+            found.append(named)
+        elif line.is_visible():
+            found.append((line.inner_text(), time.monotonic()))
+        return bool(found)
+
+    wait_for(is_there, PATIENCE_SECONDS, "the first number", every=0)
+    return found[0]
 
 
 def open_tab(page: Page, name: str) -> None:
