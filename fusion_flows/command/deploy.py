@@ -37,7 +37,10 @@ MAINTENANCE_QUEUE = "maintenance"
 POINTS_QUEUE = "points"
 """The queue of what sweeps have computed elsewhere: in that of the runs it would wait for the sweep."""
 _FORMER_MAINTENANCE = "fusion-maintenance/maintenance"
-_FORMER = (_FORMER_MAINTENANCE, "fusion-points/points", "fusion-sweep/nightly")
+_FORMER = (
+    *(_FORMER_MAINTENANCE, "fusion-points/points", "fusion-sweep/nightly"),
+    *("fusion-compare/verdict", "fusion-bound/verdict-bound"),
+)
 """Names of deployments that others have taken the place of."""
 HEARTBEAT_SECONDS = 30  # the least that Prefect sends
 _SILENCE = timedelta(seconds=50)  # from the last heartbeat to the verdict: a minute with delays

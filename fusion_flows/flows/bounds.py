@@ -109,7 +109,7 @@ def _found(
 
 def _publish(found: Found, shown: list[RunDirectory], network: str, headline: str) -> None:
     """Leave the bounds as a table, and as a page with the picture; a list shows their descriptions alone."""
-    from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.files import images  # here, as matplotlib is slow to load
 
     own = run_id_of(UUID(str(current.id)))
     create_table_artifact(
@@ -117,7 +117,8 @@ def _publish(found: Found, shown: list[RunDirectory], network: str, headline: st
     )
     figure = figure_of(found, shown, network)
     told = "Blocking probability over load, above the regions where no policy can be"
-    picture = Picture("bounds", f"{told}.", told, image(figure, "png", _DPI), "")
+    png, svg = images(figure, ("png", "svg"), _DPI)
+    picture = Picture("bounds", f"{told}.", told, png, svg.decode())
     sections = [Section("Bounds", (picture, Text(NOTE)))]
     page = Page(network, (f"**{headline}**",), "", numbered(sections), "")
     create_markdown_artifact(markdown(page), key=f"2-picture-{own}", description=headline)

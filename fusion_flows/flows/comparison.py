@@ -127,7 +127,8 @@ def _publish(found: RunComparison, title: str, regions: "Sequence[Region]") -> N
     own = run_id_of(UUID(str(current.id)))
     told = ". ".join([found.headline, *map(_warned, found.warnings)])
     if found.rows:
-        create_table_artifact(_texts(found), key=f"1-verdicts-{own}", description=told)
+        verdicts = [{name: cell.text for name, cell in row.items()} for row in _cells(found)]
+        create_table_artifact(verdicts, key=f"1-verdicts-{own}", description=told)
     create_markdown_artifact(
         markdown(_page(found, title, regions)), key=f"2-comparison-{own}", description=told
     )
@@ -147,13 +148,19 @@ def _warned(warning: str) -> str:
 
 
 def _texts(found: RunComparison) -> list[dict[str, str]]:
-    """Return a row for each load, with the verdict first: a window shows the first columns."""
-    rows = []
-    for row in found.rows:
-        texts = {name: cell.text for name, cell in comparison_cells(row, RUN).items()}
-        first = ("load (E)", "verdict")
-        rows.append({name: texts[name] for name in first} | texts)
-    return rows
+    """Return a row for each load and each run but the base, with all that is known."""
+    return [
+        {name: cell.text for name, cell in comparison_cells(row, RUN).items()} for row in found.rows
+    ]
+
+
+def _cells(found: RunComparison) -> list[dict[str, Cell]]:
+    """Return the same for a window of the UI: the verdict first, and nothing that all rows share."""
+    rows = [brief_comparison_cells(row, RUN) for row in found.rows]
+    shared = [name for name in (RUN, "n") if len({row[name].text for row in rows}) == 1]
+    order = dict.fromkeys(("load (E)", RUN, "verdict", "difference", "interval", *rows[0]))
+    names = [name for name in order if name not in shared]
+    return [{name: row[name] for name in names} for row in rows]
 
 
 def _settings_differ(found: RunComparison) -> str:
@@ -166,13 +173,14 @@ def _settings_differ(found: RunComparison) -> str:
 
 
 def _page(found: RunComparison, title: str, regions: "Sequence[Region]") -> Page:
-    from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.files import images  # here, as matplotlib is slow to load
 
     figure = figure_of(found, title, regions)
     told = f"Blocking probability over load, a curve for each of {', '.join(found.runs)}"
     if regions:
         told += ", above the regions where no policy can be"
-    curves = Picture("comparison", f"{told}.", told, image(figure, "png", _DPI), "")
+    png, svg = images(figure, ("png", "svg"), _DPI)
+    curves = Picture("comparison", f"{told}.", told, png, svg.decode())
     settings = Table(
         f"{_settings_differ(found)}.",
         ("setting", *found.runs),
@@ -194,7 +202,14 @@ def _page(found: RunComparison, title: str, regions: "Sequence[Region]") -> Page
 
 def _differences(found: RunComparison) -> Table:
     """Return the comparison as a table for a narrow page, which names the base once."""
-    rows = [brief_comparison_cells(row, RUN) for row in found.rows]
-    caption = f"Blocking compared with {found.rows[0]['b']}; paired: with common random numbers."
+    rows = _cells(found)
+    whole = brief_comparison_cells(found.rows[0], RUN)
+    of = "Blocking" if RUN in rows[0] else f"Blocking of {whole[RUN].text}"
+    n = "" if "n" in rows[0] else f", with {whole['n'].text} replications"
+    caption = f"{of} compared with {found.rows[0]['b']}{n}; paired: with common random numbers."
     caption = " ".join([caption, *comparison_notes(found.rows)])
-    return Table(caption, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), 100, "")
+    # With a column for the run there is no room for the blocking of both; the table of verdicts has it.
+    sides = [name for name in rows[0] if name == "blocking" or name.startswith("of ")]
+    names = [name for name in rows[0] if RUN not in rows[0] or name not in sides]
+    cells = tuple(tuple(row[name] for name in names) for row in rows)
+    return Table(caption, tuple(names), cells, 100, "")

@@ -12,6 +12,7 @@ from prefect.states import Completed, Suspended
 from fusion_flows.following.after_state import cancelled, cancelled_first, is_signal, put_off
 from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.following.parts import COLLECT, REPORT, Parts, state_by
+from fusion_flows.following.result_lines import unbroken
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM, CANCELLED, SUSPENDED
@@ -174,4 +175,4 @@ def complete(said: str, result: object) -> State[object]:
     said: what it has found, in a line: beside a report the UI cuts off what is wider than a column.
     result: what a caller in Python gets.
     """
-    return Completed(message=said, data=result)
+    return Completed(message=unbroken(said), data=result)

@@ -35,8 +35,8 @@ class LiveNetwork:
         self._sums: NDArray[np.float64]
         """Sums over them, float64[5, pair]: blocked, asked for, and their products with each other."""
 
-    def draw(self, dots_per_inch: int) -> bytes:
-        """Return the picture as PNG, or nothing while there is no replication."""
+    def draw(self, form: str, dots_per_inch: int) -> bytes:
+        """Return the picture as svg or png, or nothing while there is no replication."""
         from fusion_flows.pictures.files import image  # here, as matplotlib is slow to load
         from fusion_flows.report.run_page import network_figure
 
@@ -44,7 +44,7 @@ class LiveNetwork:
         if results.load is None:
             return b""
         figure = network_figure(self._config, self._inputs, results, so_far=self._count)
-        return image(figure, "png", dots_per_inch)
+        return image(figure, form, dots_per_inch)
 
     def results(self) -> Results:
         """Return links and the pairs that block most, at the newest load."""

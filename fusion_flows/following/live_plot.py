@@ -1,9 +1,11 @@
 """The picture of a run or sweep in progress: drawn seldom, in a thread, so that nothing waits for it."""
 
-import base64
 import threading
 import time
 from collections.abc import Callable
+
+from fusion_flows.pictures.schemes import for_both_schemes
+from fusion_flows.report.markdown import image_of
 
 FIRST_SECONDS = 15.0
 """From the start to the first picture."""
@@ -16,7 +18,8 @@ SHARE = 0.03
 
 _SECONDS_PER_POINT = 2.5e-3  # before the first picture tells; measured
 _MOST_BYTES = 140_000  # in markdown it is a third larger
-_RESOLUTIONS = (160, 110, 70)  # dots per inch; the next where a picture is too large
+_FORMS = (("svg", 160), ("png", 110), ("png", 70))
+"""With their dots per inch; the next where a picture is too large."""
 
 
 class LivePlot:
@@ -24,11 +27,11 @@ class LivePlot:
 
     def __init__(
         self,
-        draw: Callable[[int], bytes],
+        draw: Callable[[str, int], bytes],
         points: int,
         told: str = "what there is by now, over load",
     ) -> None:
-        """draw: returns a PNG with so many dots per inch, or nothing; called in a thread.
+        """draw: returns a picture, or nothing; called in a thread with svg or png and dots per inch.
 
         points: that the picture may have. told: what it shows, for somebody who does not see it.
         """
@@ -69,8 +72,7 @@ class LivePlot:
         if not picture:
             return ""
         self._was_shown = True
-        data = base64.b64encode(picture).decode()
-        return f"![{self._told}](data:image/png;base64,{data})"
+        return image_of(picture, self._told)
 
     def stop(self, error: Exception) -> None:
         """Draw no more."""
@@ -79,8 +81,10 @@ class LivePlot:
     def _work(self) -> None:
         began = time.thread_time()
         try:
-            for dots_per_inch in _RESOLUTIONS:
-                picture = self._draw(dots_per_inch)
+            for form, dots_per_inch in _FORMS:
+                picture = self._draw(form, dots_per_inch)
+                if picture and form == "svg":
+                    picture = for_both_schemes(picture.decode()).encode()
                 if len(picture) <= _MOST_BYTES:
                     self._picture = picture
                     break

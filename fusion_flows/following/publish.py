@@ -8,7 +8,7 @@ from fusion.config.config import Config
 from fusion.config.counts import counted
 from fusion.scenario.inputs import Inputs
 from fusion_flows.following.artifacts import Artifacts, table
-from fusion_flows.following.result_lines import at_highest_load
+from fusion_flows.following.result_lines import at_highest_load, unbroken
 from fusion_flows.report.html import write_html
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page
@@ -44,7 +44,8 @@ class Findings(NamedTuple):
         partial = ", suspended" if self.suspended else ", partial" if self.page.partial else ""
         loads = f"{complete} of {counted(self.loads, 'load')}{partial}"
         # The UI shows the first 30 characters or so.
-        headline = ", ".join(filter(None, (at_highest_load(self.rows), loads, self.page.title)))
+        highest = unbroken(at_highest_load(self.rows))
+        headline = ", ".join(filter(None, (highest, loads, self.page.title)))
         if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
             unfinished = SUSPENDED if self.suspended else INTERRUPTED
             artifacts.put("points", "table", table(rows, unfinished), headline)

@@ -180,7 +180,7 @@ class Follower:
         confidence: float,
         offered_per_nominal: float,
         max_log_bytes: int,
-        draw: Callable[[int], bytes],
+        draw: Callable[[str, int], bytes],
         stall: Stall,
         paused: Callable[[], bool] = lambda: False,
         parts: Parts,

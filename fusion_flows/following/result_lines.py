@@ -1,5 +1,6 @@
 """Results as lines for a terminal: a line per load."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ def at_highest_load(points: Iterable[Mapping[str, Any]]) -> str:
     """Return the blocking at the highest load, such as 220 E: 0.0872 [0.0854, 0.0890]; or nothing."""
     highest = max(points, key=lambda point: float(point["erlang"]), default=None)
     return "" if highest is None else _at_load(highest)
+
+
+def unbroken(text: str) -> str:
+    """Return a text in which no line ends within an interval such as [0.0065, 0.0080]."""
+    return re.sub(r"(\[\S+,) (\S+\])", "\\1\u00a0\\2", text)
 
 
 def _at_load(point: Mapping[str, Any]) -> str:

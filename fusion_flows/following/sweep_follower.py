@@ -256,8 +256,8 @@ class SweepFollower:
             )
         self._plot.show(text, last=last)
 
-    def _draw(self, dots_per_inch: int) -> bytes:
-        """Return the picture of what there is as PNG. In a thread: states grow while it reads them."""
+    def _draw(self, form: str, dots_per_inch: int) -> bytes:
+        """Return the picture of what there is as svg or png. In a thread: states grow while it reads them."""
         from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
         from fusion_flows.pictures.field_names import in_field_names
         from fusion_flows.pictures.files import image
@@ -269,7 +269,7 @@ class SweepFollower:
         title = sweep_subject(self._sweep)
         shown, axes = in_field_names(rows, self._sweep.axes, states, self._sweep.labels)
         figure = sweep_figure(shown, axes, self._sweep.metric, title)
-        return image(figure, "png", dots_per_inch)
+        return image(figure, form, dots_per_inch)
 
     def news(self, done: int, needed: int, *, ended: bool = False) -> str:
         """Return what is new, on one line. ended: nothing more will come."""

@@ -29,7 +29,7 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table. A page that is short of room shows the first `brief` rows of it."""
+    """A table. A page that is short of room shows the first `brief` rows of it, without what is `wide`."""
 
     caption: str
     columns: tuple[str, ...]
@@ -37,6 +37,8 @@ class Table(NamedTuple):
     brief: int
     file: str
     """That has all rows; empty where none has."""
+    wide: frozenset[str] = frozenset()
+    """Columns that a narrow page leaves out."""
 
 
 class Text(NamedTuple):

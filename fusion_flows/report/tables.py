@@ -131,7 +131,8 @@ def points_table(rows: Sequence[Row], unfinished: str = INTERRUPTED) -> Table:
     )
     cells = [point_cells(row, unfinished) for row in rows]
     told = " ".join([caption + _bound_told(cells), *few_told(rows)])
-    return _table(told, cells, 100, "output/points.csv")
+    wide = ("by bit rate", "blocked / requests", *_alike_in(cells, "replications", "stop"))
+    return _table(told, cells, 100, "output/points.csv", wide)
 
 
 def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, file: str) -> Table:
@@ -139,7 +140,8 @@ def sweep_table(rows: Sequence[Row], sweep: Sweep, brief: int, unfinished: str, 
     offered = _are_other_loads(rows)
     cells = [sweep_point_cells(row, sweep, unfinished, offered) for row in rows[: 10 * _MOST_ROWS]]
     caption = f"The points: {sweep.metric}.{_bound_told(cells)}"
-    return _table(" ".join([caption, *few_told(rows)]), cells, brief, file)
+    wide = ("blocked / requests", *_alike_in(cells, "replications", "stop"))
+    return _table(" ".join([caption, *few_told(rows)]), cells, brief, file, wide)
 
 
 def _bound_told(cells: Sequence[Mapping[str, Cell]]) -> str:
@@ -157,7 +159,8 @@ def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     caption = f"Differences in blocking along {axis}; rows with common random numbers are paired."
     # The table of the points says which replications are few.
     notes = [note for note in comparison_notes(rows) if note != FEW_REPLICATIONS]
-    return _table(" ".join([caption, *notes]), cells, 3 * _BRIEF, "")
+    wide = ("blocking (base)", "blocking", "n")
+    return _table(" ".join([caption, *notes]), cells, 3 * _BRIEF, "", wide)
 
 
 def comparison_notes(rows: Sequence[Row]) -> list[str]:
@@ -250,7 +253,7 @@ def pairs_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) 
         for row in by_blocking(rows)[:_MOST_ROWS]
     ]
     caption = f"Node pairs at {load:g} E, by the lower end of the interval."
-    return _table(caption, cells, _BRIEF, "output/pairs.csv")
+    return _table(caption, cells, _BRIEF, "output/pairs.csv", ["blocked / requests"])
 
 
 def _ends(row: Row, called: Callable[[str], str]) -> dict[str, Cell]:
@@ -286,7 +289,7 @@ def bit_rates_table(rows: Sequence[Row], load: float) -> Table:
     ]
     order = ", by the lower end of the interval" if many else ""
     caption = f"Bit rates at {load:g} E{order}.{_bound_told(cells)}"
-    return _table(caption, cells, _BRIEF, "output/bit_rates.csv")
+    return _table(caption, cells, _BRIEF, "output/bit_rates.csv", ["blocked / requests"])
 
 
 def links_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) -> Table:
@@ -304,7 +307,8 @@ def links_table(rows: Sequence[Row], load: float, called: Callable[[str], str]) 
         }
         for row, length in zip(full, lengths, strict=True)
     ]
-    return _table(f"Links at {load:g} E.", cells, _BRIEF, "output/links.csv")
+    wide = ("length (km)", *(name for name in LINK_COLUMNS if name != "utilisation"))
+    return _table(f"Links at {load:g} E.", cells, _BRIEF, "output/links.csv", wide)
 
 
 def failures_table(rows: Sequence[Row]) -> Table:
@@ -322,7 +326,8 @@ def failures_table(rows: Sequence[Row]) -> Table:
         "Blocking by phase of the failure. The connections that were interrupted, switched to their backup "
         "and restored, over all phases, are in the row during."
     )
-    return _table(caption + _bound_told(cells), cells, 3 * _BRIEF, "output/failures.csv")
+    wide = ("interval", "blocked / requests")
+    return _table(caption + _bound_told(cells), cells, 3 * _BRIEF, "output/failures.csv", wide)
 
 
 def availability_table(rows: Sequence[Row]) -> Table:
@@ -347,12 +352,25 @@ def availability_table(rows: Sequence[Row]) -> Table:
         "Availability of admitted connections: carried time over requested time; outages, in the "
         "unit of holding_time; recovery times of switching and restoration."
     )
-    return _table(caption, cells, 3 * _BRIEF, "output/availability.csv")
+    wide = ("mean outage", "interrupted", "switched", "restored", "recovery (ms)", "95 %")
+    return _table(caption, cells, 3 * _BRIEF, "output/availability.csv", wide)
 
 
-def _table(caption: str, rows: Sequence[Mapping[str, Cell]], brief: int, file: str) -> Table:
+def _table(
+    caption: str,
+    rows: Sequence[Mapping[str, Cell]],
+    brief: int,
+    file: str,
+    wide: Iterable[str] = (),
+) -> Table:
     columns = tuple(rows[0]) if rows else ()
-    return Table(caption, columns, tuple(tuple(row.values()) for row in rows), brief, file)
+    cells = tuple(tuple(row.values()) for row in rows)
+    return Table(caption, columns, cells, brief, file, frozenset(wide) & {*columns})
+
+
+def _alike_in(rows: Sequence[Mapping[str, Cell]], *columns: str) -> list[str]:
+    """Return the columns in which all rows have the same."""
+    return [name for name in columns if len({row[name].text for row in rows}) == 1]
 
 
 def _blocked(row: Row) -> dict[str, Cell]:

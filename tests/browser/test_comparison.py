@@ -1,4 +1,4 @@
-"""The form of `fusion-compare/verdict`: a row for each run, to the page with verdict and picture."""
+"""The form of `fusion-compare/tool-compare`: a row for each run, to the page with verdict and picture."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def test_runs_are_rows_of_the_form(worker: Prefect, page: Page, tmp_path: Path) 
         for k, name in zip((1, 5), names, strict=True)
     )
     assert worker.call(script(tmp_path, code)).wait(120) == 0
-    open_form(page, worker, "verdict")
+    open_form(page, worker, "tool-compare")
     for number, name in enumerate(names):  # the rows are there
         rows(page, "runs").nth(number).fill(name)
     keep(page, "form_of_a_comparison")

@@ -35,7 +35,8 @@ def test_what_a_person_starts_is_first_and_maintenance_fills_no_list(
         "sim",
         "sweep",
         "sweep-nightly",
-        "verdict",
+        "tool-bound",
+        "tool-compare",
         "worker-maintenance",
         "worker-points",
     ]

@@ -1,4 +1,4 @@
-"""The deployment `fusion-bound/verdict-bound`: bounds as a table and a picture with the curves of runs."""
+"""The deployment `fusion-bound/tool-bound`: bounds as a table and a picture with the curves of runs."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from .prefect_server import Prefect
 from .started import SMALL, script
 
-DEPLOYMENT = "fusion-bound/verdict-bound"
+DEPLOYMENT = "fusion-bound/tool-bound"
 
 
 def test_bounds_are_computed_on_a_worker(worker: Prefect, tmp_path: Path) -> None:

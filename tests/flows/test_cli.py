@@ -1520,7 +1520,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
     names = re.findall(r"^ok +deployment +(\S+)$", healthy.out, re.M)
     assert names == [
         *("fusion/sim", "fusion-sweep/sweep", "fusion-sweep/sweep-nightly"),
-        *("fusion-compare/verdict", "fusion-bound/verdict-bound", "fusion-points/worker-points"),
+        *("fusion-compare/tool-compare", "fusion-bound/tool-bound", "fusion-points/worker-points"),
         "fusion-maintenance/worker-maintenance",
     ]
     assert {name.partition("/")[2] for name in names} == set(worker.deployments())

@@ -1,14 +1,14 @@
-"""The deployment `fusion-compare/verdict`: verdicts, one picture and settings, as artifacts."""
+"""The deployment `fusion-compare/tool-compare`: verdicts, one picture and settings, as artifacts."""
 
 import base64
 import json
 import re
 from pathlib import Path
 
-from .prefect_server import ROOT, Prefect
+from .prefect_server import Prefect
 from .started import SMALL, script
 
-DEPLOYMENT = "fusion-compare/verdict"
+DEPLOYMENT = "fusion-compare/tool-compare"
 
 
 def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
@@ -34,21 +34,22 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
     assert found["settings"]["description"] == "1 setting differs: routing_settings.k_paths"
     rows = json.loads(found["verdicts"]["data"])
     assert [row["load (E)"] for row in rows] == ["140", "160", "180", "200", "220"]
-    assert list(rows[0])[:2] == ["load (E)", "verdict"], "what a narrow window shows"
-    assert {(row["run (base)"], row["run"], row["n"]) for row in rows} == {(many, one, "3 paired")}
+    columns = ["load (E)", "verdict", "difference", "interval", "blocking", f"of {many}"]
+    assert list(rows[0]) == columns, "a window has room for these"
+    assert {row["verdict"] for row in rows} == {"blocks more"}
     assert json.loads(found["settings"]["data"]) == [
         {"setting": "routing_settings.k_paths", one: "1", many: "5"}
     ]
     page = found["comparison"]["data"]
     assert "| `routing_settings.k_paths` | 1 | 5 |" in page
-    assert f"Blocking compared with {many}; paired: with common random numbers." in page
+    told = f"Blocking of {one} compared with {many}, with 3 paired replications; paired: "
+    assert told in page.replace("\u200b", "")
     assert page.count("| blocks more |") == 5
-    picture = re.search(r"data:image/png;base64,([^)]+)\)", page)
+    picture = re.search(r"data:image/svg\+xml;base64,([^)]+)\)", page)
     assert picture is not None
-    png = base64.b64decode(picture[1])
-    assert png.startswith(b"\x89PNG")
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "comparison.png").write_bytes(png)
+    drawn = base64.b64decode(picture[1]).decode()
+    assert one in drawn
+    assert many in drawn
 
     compared = worker.submit(DEPLOYMENT, runs=[many, short])
     assert worker.finished(compared)["state"]["type"] == "COMPLETED"

@@ -1,16 +1,15 @@
 """The picture of a sweep while it runs."""
 
 import base64
-import io
 import re
 import signal
 import threading
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from PIL import Image
 
 from fusion_flows.following import live_plot
 from fusion_flows.following.live_plot import LivePlot
@@ -29,10 +28,11 @@ fusion_sweep({sweep!r}, name={name!r})
 """
 
 
-def picture(markdown: str) -> Image.Image:
-    match = re.fullmatch(r"!\[.*\]\(data:image/png;base64,(\S+)\)", markdown)
+def width(markdown: str) -> int:
+    """Return how many pixels wide a picture is."""
+    match = re.fullmatch(r"!\[.*\]\(data:image/svg\+xml;base64,(\S+)\)", markdown)
     assert match is not None, markdown[:100]
-    return Image.open(io.BytesIO(base64.b64decode(match[1])))
+    return int(ElementTree.fromstring(base64.b64decode(match[1])).attrib["width"])
 
 
 @pytest.mark.slow
@@ -52,15 +52,15 @@ def test_a_running_sweep_shows_a_picture_that_changes_with_it(
     first = wait_for(shown, 60, "a picture")
     assert server.run(run_id)["state_type"] == "RUNNING"
     assert len(first["data"]) < 200_000
-    before = picture(first["data"])
-    assert before.width > 200
+    before = width(first["data"])
+    assert before > 200
     wait_for(lambda: shown().get("data", first["data"]) != first["data"], 60, "the next picture")
     assert server.run(run_id)["state_type"] == "RUNNING"
     process.send_signal(signal.SIGINT)
     process.wait(30)
     assert server.run(run_id)["state_type"] == "CANCELLED"
     artifacts = server.artifacts(run_id)
-    assert picture(artifacts["plot"]["data"]).width == before.width
+    assert width(artifacts["plot"]["data"]) == before
     done = artifacts["progress"]["description"].split(",")[-1]
     assert artifacts["plot"]["description"].endswith(done), "the last one has all there is"
     assert not any("cannot draw" in line for _, line in server.log(run_id))
@@ -72,6 +72,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_plot, "LEAST_SECONDS", 0.0)
 
 
+def svg(text: str) -> bytes:
+    return f"<svg><style></style><text>{text}</text></svg>".encode()
+
+
+def content(markdown: str) -> str:
+    """Return what is in a picture."""
+    return base64.b64decode(markdown.partition(";base64,")[2].rstrip(")")).decode()
+
+
 def next_picture(plot: LivePlot) -> str:
     found: str = wait_for(plot.look, 10, "a picture")
     return found
@@ -81,10 +90,10 @@ def next_picture(plot: LivePlot) -> str:
 def test_nobody_waits_for_a_picture_but_at_the_end() -> None:
     may_go_on, drawn = threading.Event(), []
 
-    def draw(_: int) -> bytes:
+    def draw(_form: str, _dpi: int) -> bytes:
         drawn.append(threading.current_thread())
         may_go_on.wait(10)
-        return b"picture %d" % len(drawn)
+        return svg(f"picture {len(drawn)}")
 
     plot = LivePlot(draw, 0)
     assert [plot.look() for _ in range(3)] == ["", "", ""]
@@ -92,7 +101,7 @@ def test_nobody_waits_for_a_picture_but_at_the_end() -> None:
     assert drawn[0] is not threading.main_thread()
     may_go_on.set()
     first = next_picture(plot)
-    assert base64.b64encode(b"picture 1").decode() in first
+    assert "picture 1" in content(first)
     assert plot.look() == "", "a picture is told once"
     assert plot.look(last=True) not in ("", first), "there is a new one at the end"
 
@@ -102,12 +111,12 @@ def test_what_takes_long_is_done_seldom(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(live_plot, "SHARE", 1e-4)
     drawn = []
 
-    def draw(_: int) -> bytes:
+    def draw(_form: str, _dpi: int) -> bytes:
         drawn.append(1)
         end = time.thread_time() + 0.05
         while time.thread_time() < end:
             pass
-        return b"picture"
+        return svg("picture")
 
     plot = LivePlot(draw, 0)
     next_picture(plot)
@@ -125,19 +134,22 @@ def test_what_takes_long_is_done_seldom(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_picture_that_fails_or_is_too_large_ends_nothing() -> None:
     asked = []
 
-    def draw(dots_per_inch: int) -> bytes:
-        asked.append(dots_per_inch)
-        if len(asked) > 2:
+    def draw(form: str, dots_per_inch: int) -> bytes:
+        asked.append((form, dots_per_inch))
+        if len(asked) > 3:
             raise MemoryError("no room")
-        return bytes(live_plot._MOST_BYTES) + b"!" if len(asked) == 1 else b"smaller"
+        if form == "svg":
+            return svg("!" * live_plot._MOST_BYTES)
+        return bytes(live_plot._MOST_BYTES) + b"!" if len(asked) == 2 else b"smaller"
 
     plot = LivePlot(draw, 0)
     assert base64.b64encode(b"smaller").decode() in next_picture(plot)
-    assert asked[0] > asked[1]
+    assert [form for form, _ in asked[:3]] == ["svg", "png", "png"]
+    assert asked[1] > asked[2]
     wait_for(lambda: plot.look() or plot.error, 10, "an error")
     assert isinstance(plot.error, MemoryError)
     assert plot.look() == plot.look(last=True) == ""
-    assert len(asked) == 3
+    assert len(asked) == 4
 
 
 def test_a_running_run_shows_how_full_its_links_are(server: Prefect, tmp_path: Path) -> None:
@@ -151,7 +163,7 @@ def test_a_running_run_shows_how_full_its_links_are(server: Prefect, tmp_path: P
     run_id = server.named(str(tmp_path))
     shown = wait_for(lambda: server.artifacts(run_id).get("plot"), 60, "a picture")
     assert server.run(run_id)["state_type"] == "RUNNING"
-    assert picture(shown["data"]).width > 400
+    assert width(shown["data"]) > 400
     assert len(shown["data"]) < 200_000
     process.send_signal(signal.SIGINT)
     process.wait(30)

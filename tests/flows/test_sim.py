@@ -66,7 +66,8 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     assert {state for state, _ in parts.values()} == {"Completed"}
     for load in loads:
         assert re.fullmatch(f"blocking {found}", parts[load][1])
-    assert re.fullmatch(rf"5 loads, blocking at 140 E: {found} … 220 E: {found}", said)
+    on_one_line = found.replace(", ", ",\u00a0")
+    assert re.fullmatch(rf"5 loads, blocking at 140 E: {on_one_line} … 220 E: {on_one_line}", said)
     last = {f"Report: {page}", f"Finished in state Completed: {said}"}
     wait_for(lambda: last <= {line for _, line in worker.log(run_id)}, 20, "the link to the report")
     report = artifacts["report"]["data"]

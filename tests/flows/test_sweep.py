@@ -113,7 +113,7 @@ def test_a_sweep_shows_its_points_in_tables_and_in_prefect(
     assert artifacts["progress"]["data"] == 100
     assert artifacts["progress"]["description"] == "6/6 points, 24/24 replications"
     assert len(json.loads(artifacts["points"]["data"])) == 6
-    assert "data:image/png" in artifacts["report"]["data"]
+    assert "data:image/svg+xml" in artifacts["report"]["data"]
     assert "Partial" not in artifacts["report"]["data"]
     assert any("6 points, 0 of them complete" in line for _, line in server.log(run_id))
     assert Path(made["plot"]).read_bytes().startswith(b"\x89PNG")

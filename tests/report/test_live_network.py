@@ -15,7 +15,7 @@ def test_what_is_seen_while_it_goes_on_ends_in_the_tables(done: Done, tmp_path: 
     run = RunDirectory(tmp_path / "0123456789ab")
     run.output.mkdir(parents=True)
     live = LiveNetwork(run, done.config, done.inputs)
-    assert live.draw(50) == b""
+    assert live.draw("png", 50) == b""
     whole = (done.run.output / "replications.jsonl").read_bytes()
     file = run.output / "replications.jsonl"
     lines = whole.splitlines(keepends=True)
@@ -24,7 +24,8 @@ def test_what_is_seen_while_it_goes_on_ends_in_the_tables(done: Done, tmp_path: 
     assert first.load == 140
     assert len(first.links) == 44
     assert first.pairs[0]["blocking_probability_ci_lower"] is None, "of one replication"
-    assert live.draw(50).startswith(b"\x89PNG")
+    assert live.draw("png", 50).startswith(b"\x89PNG")
+    assert b"<svg" in live.draw("svg", 50)
     file.write_bytes(whole)
     last, tables = live.results(), read_results(done.run)
     assert last.load == tables.load == 180

@@ -62,7 +62,7 @@ def test_a_report_reads_like_a_page_of_a_paper(done: Done, page: Page) -> None:
     assert [caption[:9] for caption in captions] == [f"Figure {n}:" for n in (1, 2, 3, 4)]
     assert [one.caption[:8] for one in tables(page)] == [f"Table {n}:" for n in (1, 2, 3, 4)]
     text = markdown(page)
-    assert text.count("data:image/png;base64,") == 4
+    assert text.count("data:image/svg+xml;base64,") == 4
     assert f"fusion-sim --config {done.run.config}" in text
     assert str(done.run.path) in text
     assert "Partial" not in text
@@ -75,12 +75,17 @@ def test_the_same_is_in_both_forms(page: Page) -> None:
         assert f"## {section.title}\n" in text
         assert f">{section.title}</h2>" in whole
     points, _, pairs, _ = tables(page)
-    for cell in (cell for row in points.rows for cell in row):
-        assert cell.text in text
+    cells = [cells for row in points.rows for cells in zip(points.columns, row, strict=True)]
+    for column, cell in cells:
         assert cell.text in whole
+        assert column in points.wide or cell.text.replace(" ", "\u00a0") in text
+    assert points.wide == {"by bit rate", "blocked / requests", "replications", "stop"}
+    told = "Not shown: by bit rate, replications, blocked / requests, stop; all are in `output/points.csv`."
+    assert told in text
     assert text.count("\n| ") == sum(min(len(one.rows), one.brief) + 2 for one in tables(page))
     assert len(pairs.rows) > pairs.brief, "only the HTML has all of them"
-    assert f"The first {pairs.brief} of {len(pairs.rows)}; all are in `output/pairs.csv`." in text
+    cut = f"The first {pairs.brief} of {len(pairs.rows)} rows; not shown: blocked / requests; all are in"
+    assert f"{cut} `output/pairs.csv`." in text
     assert whole.count("<tr>") == sum(len(one.rows) + 1 for one in tables(page))
 
 
@@ -213,6 +218,8 @@ def test_pictures_fit_into_an_artifact(page: Page, monkeypatch: pytest.MonkeyPat
     assert max(smaller) < 0.6
     shown = Image.open(io.BytesIO(md.small(pictures_of(page)[2].png))).convert("RGB")
     assert shown.getpixel((1, 1)) == (255, 255, 255), "paper stays white"
+    monkeypatch.setattr(md, "MOST_BYTES_OF_SVG", 0)
+    assert markdown(page).count("data:image/png") == 4, "what is too large as SVG is PNG"
     monkeypatch.setattr(md, "MOST_BYTES", 40_000)
     text = markdown(page)
     assert 0 < text.count("data:image/png") < 4
