@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from urllib.parse import urljoin
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import (
@@ -25,7 +27,8 @@ from fusion.results.statistics import Estimate
 from fusion_flows.following.result_lines import so_far
 from fusion_flows.report.tables import INTERRUPTED, point_texts
 from fusion_flows.rundir.directory import artifact_key, resumed_as, run_id_of
-from fusion_flows.server.connection import Connection
+from fusion_flows.server.connection import Connection, Unreachable
+from fusion_flows.server.downloads import address_of, is_download
 
 Row = Mapping[str, Any]
 
@@ -70,6 +73,23 @@ class Artifacts:
         known = self._ids.get(artifact_key(kind, self._key))
         ui = PREFECT_UI_URL.value() if PREFECT_API_URL.value() else None
         return f"{ui}/artifacts/artifact/{known}" if known and ui else ""
+
+    def download(self, run_id: str) -> str:
+        """Return the address of the report of a run at the server, without the host; empty where it has none.
+
+        Ours has the reports of its folder of runs; others, or one that cannot read this folder, have none.
+        """
+        api_url = PREFECT_API_URL.value()
+        if not api_url:
+            return ""
+        address = address_of(api_url, run_id)
+        try:
+            answer = self._connection.call(
+                lambda client: client._client.head(urljoin(api_url, address))
+            )
+        except (Unreachable, httpx.HTTPError):
+            return ""
+        return address if is_download(answer.headers) else ""
 
     def _find(self, client: SyncPrefectClient, key: str) -> UUID | None:
         found = client.read_artifacts(

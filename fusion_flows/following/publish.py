@@ -49,7 +49,20 @@ class Findings(NamedTuple):
         if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
             unfinished = SUSPENDED if self.suspended else INTERRUPTED
             artifacts.put("points", "table", table(rows, unfinished), headline)
-        artifacts.put("report", "markdown", markdown(self.page), headline)
+        artifacts.put(
+            "report", "markdown", markdown(self.page, as_file(artifacts, self.report)), headline
+        )
+
+
+def as_file(artifacts: Artifacts, report: Path) -> str:
+    """Return where a report is as one file, in markdown: a link where the server of the UI has it.
+
+    report: the file, in the directory of its run.
+    """
+    if address := artifacts.download(report.parent.name):
+        return f"[Download this report]({address}) as one HTML file, with all rows and columns."
+    command = f"fusion open {report.parent.name}"
+    return f"As one HTML file, with all rows and columns: `{command}` opens `{report}`."
 
 
 def find(

@@ -10,6 +10,7 @@ from fusion.sweep.definition import Sweep
 from fusion.sweep.point_state import PointState
 from fusion.sweep.results import POINTS, REPLICATIONS, Row, point_rows
 from fusion_flows.following.artifacts import Artifacts
+from fusion_flows.following.publish import as_file
 from fusion_flows.following.sweep_follower import table
 from fusion_flows.report.html import write_html
 from fusion_flows.report.markdown import markdown
@@ -38,7 +39,8 @@ class SweepFindings(NamedTuple):
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
         if self.table:
             artifacts.put("points", "table", self.table, self.headline)
-        artifacts.put("report", "markdown", markdown(self.page), self.headline)
+        page = markdown(self.page, as_file(artifacts, self.report))
+        artifacts.put("report", "markdown", page, self.headline)
 
 
 def find(

@@ -21,9 +21,12 @@ _COLORS = 128  # of a picture; what it loses is not seen
 _WHITE = 252  # paper that has become a little darker is white again
 
 
-def markdown(page: Page) -> str:
-    """Return a report in markdown. A picture for which there is no room any more is only named."""
-    parts = [f"# {_plain(page.title)}", "  \n".join(page.setting)]
+def markdown(page: Page, file: str = "") -> str:
+    """Return a report in markdown. A picture for which there is no room any more is only named.
+
+    file: where the same is as one file, in markdown; empty where it is not.
+    """
+    parts = [f"# {_plain(page.title)}", "  \n".join(page.setting), *([file] if file else [])]
     if page.partial:
         parts.append(f"**Partial results**: {page.partial}")
     left = MOST_BYTES

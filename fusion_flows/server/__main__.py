@@ -1,6 +1,6 @@
 """Prefect's server for many runs on SQLite: `python -m fusion_flows.server start`.
 
-It takes the options of `prefect server start` and is that, but for three things.
+It takes the options of `prefect server start` and is that, but for four things.
 
 Python's garbage collection. A client that is killed in the middle of a request leaves cursors of SQLite in
 the server, in cycles that only garbage collection frees. To free a cursor takes the lock of its connection,
@@ -18,6 +18,8 @@ Transactions. Most of Prefect's begin as readers and become writers. If another 
 SQLite refuses at once instead of waiting, and the answer is 503: a click on Resume or Submit while runs
 report was lost now and then, as the UI does not ask again. Here a transaction is a writer from its beginning,
 and waits for its turn.
+
+Reports. It also gives out the reports of the runs in its folder of runs, for the links in their artifacts.
 """
 
 import gc
@@ -40,6 +42,7 @@ def main() -> None:
     """Run `prefect server` with the arguments of this process."""
     let_waiting_runs_wait()
     begin_as_writer()
+    offer_reports()
     import prefect.server.api.server  # noqa: F401 - most of what no collection needs to look at
     from prefect.cli import app
 
@@ -88,6 +91,26 @@ def begin_as_writer() -> None:
                 SQLITE_BEGIN_MODE.reset(mode)
 
     AioSqliteConfiguration.begin_transaction = as_writer  # type: ignore[method-assign]
+
+
+def offer_reports() -> None:
+    """Have the server give out the reports of runs as well."""
+    from prefect.server.api import server
+
+    from fusion_flows.server.downloads import offer
+    from fusion_flows.server.settings import Settings
+
+    create, runs_dir = server.create_app, Settings().runs_dir.expanduser().absolute()
+
+    def create_with_reports(*arguments: Any, **options: Any) -> Any:
+        from prefect.settings import get_current_settings
+
+        app = create(*arguments, **options)
+        password = get_current_settings().server.api.auth_string
+        offer(app, runs_dir, password.get_secret_value() if password else None)
+        return app
+
+    server.create_app = create_with_reports
 
 
 def collect_in_a_thread_of_its_own() -> None:

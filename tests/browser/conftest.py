@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from flows.prefect_server import Worker
+from flows.started import SMALL
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from .pages import PATIENCE_SECONDS, PICTURES
@@ -28,6 +30,40 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=path)
         yield started
         started.close()
+
+
+def _complete(session_worker: Worker, deployment: str, **parameters: object) -> str:
+    """Have a worker complete a run, and return its id."""
+    session_worker.ensure()
+    server = session_worker.prefect
+    run_id = server.submit(deployment, **parameters)
+    run = server.finished(run_id, PATIENCE_SECONDS)
+    assert run["state_type"] == "COMPLETED", server.log(run_id)
+    return run_id
+
+
+@pytest.fixture(scope="session")
+def finished(session_worker: Worker) -> str:
+    """Return a run that is complete."""
+    return _complete(session_worker, "fusion/sim", template="quick", overrides=SMALL)
+
+
+@pytest.fixture(scope="session")
+def finished_sweep(session_worker: Worker) -> str:
+    """Return a sweep that is complete."""
+    axes = ["path_order = km, hops", "allocation_method = first_fit, best_fit", "erlang = 150, 200"]
+    sweep = {"template": "quick", "axes": axes, "num_requests": 2000, "max_iters": 3}
+    return _complete(session_worker, "fusion-sweep/sweep", sweep=sweep)
+
+
+@pytest.fixture(scope="session")
+def compared(session_worker: Worker) -> str:
+    """Return a comparison of two runs."""
+    names = ["one path", "five paths"]
+    for name, k in zip(names, (1, 5), strict=True):
+        changes = SMALL | {"routing_settings": {"k_paths": k}}
+        _complete(session_worker, "fusion/sim", overrides=changes, name=name)
+    return _complete(session_worker, "fusion-compare/tool-compare", runs=names)
 
 
 @pytest.fixture

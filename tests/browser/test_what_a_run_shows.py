@@ -4,23 +4,12 @@ import re
 
 import pytest
 from flows.prefect_server import Prefect
-from flows.started import SMALL
 from playwright.sync_api import Page, expect
 
 from .pages import PATIENCE_SECONDS, Timeline, address, first_number, keep, open_tab, quick_run
 
 VERSIONS = pytest.mark.parametrize("version", [2, 1])
 NUMBER = re.compile(r"^140 E: (0\.\d+|< )")
-
-
-@pytest.fixture(scope="module")
-def finished(session_worker: object, server: Prefect) -> str:
-    """Return a run that is complete."""
-    session_worker.ensure()  # type: ignore[attr-defined]
-    run_id = server.submit(template="quick", overrides=SMALL)
-    run = server.finished(run_id, PATIENCE_SECONDS)
-    assert run["state_type"] == "COMPLETED", server.log(run_id)
-    return run_id
 
 
 @VERSIONS
