@@ -208,8 +208,7 @@ def _differences(found: RunComparison) -> Table:
     n = "" if "n" in rows[0] else f", with {whole['n'].text} replications"
     caption = f"{of} compared with {found.rows[0]['b']}{n}; paired: with common random numbers."
     caption = " ".join([caption, *comparison_notes(found.rows)])
-    # With a column for the run there is no room for the blocking of both; the table of verdicts has it.
-    sides = [name for name in rows[0] if name == "blocking" or name.startswith("of ")]
-    names = [name for name in rows[0] if RUN not in rows[0] or name not in sides]
+    # There is no room for the blocking of both, which the table of verdicts and the picture have.
+    names = [name for name in rows[0] if name != "blocking" and not name.startswith("of ")]
     cells = tuple(tuple(row[name] for name in names) for row in rows)
     return Table(caption, tuple(names), cells, 100, "")

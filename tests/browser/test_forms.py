@@ -1,10 +1,15 @@
 """The forms of the deployments: two screens each, with what most runs change first."""
 
+import re
+from pathlib import Path
+
 import pytest
 from flows.prefect_server import Prefect
 from playwright.sync_api import Page
 
-from .pages import height, keep, open_form
+from fusion.config.config import load_config
+
+from .pages import field, height, keep, open_form
 
 SCREEN = 900
 FIRST = {
@@ -34,3 +39,32 @@ def test_a_form_has_at_most_two_screens(
     )
     shown = list(dict.fromkeys(titles))
     assert shown[: len(FIRST[deployment])] == FIRST[deployment]
+
+
+@pytest.mark.parametrize("version", [2, 1])
+def test_each_field_of_the_form_has_the_value_of_the_template(
+    worker: Prefect, page: Page, version: int
+) -> None:
+    config = load_config("quick")
+    general = config.general_settings
+    open_form(page, worker, "sim", version)
+    page.get_by_role("button", name="Submit").wait_for()
+    text = " ".join(page.locator("body").inner_text().split())
+    span = f"{general.erlang_start:g} to {general.erlang_stop:g} step {general.erlang_step:g}"
+    assert re.search(rf"loads in Erlang, [^()]*\(quick: {span}\)", text)
+    for key, value in {
+        "num_requests": general.num_requests,
+        "max_iters": general.max_iters,
+        "k_paths": config.routing_settings.k_paths,
+        "c_band": config.spectrum_settings.c_band,
+        "seed": config.simulation_settings.seed,
+    }.items():
+        assert re.search(rf"\b{key}: [^()]*\(quick: {value:,}\)", text), key
+        assert field(page, key).input_value() == "", "an empty field keeps it"
+    chosen = (
+        f"In quick: network={Path(config.topology_settings.network).stem}, "
+        f"path_order={config.routing_settings.path_order}, "
+        f"path_choice={config.routing_settings.path_choice}, "
+        f"allocation_method={general.allocation_method}"
+    )
+    assert chosen in text
