@@ -156,10 +156,15 @@ def _is_bound(row: Mapping[str, Cell]) -> bool:
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
     cells = [comparison_cells(row, axis) for row in rows[:_MOST_ROWS]]
-    caption = f"Differences in blocking along {axis}; rows with common random numbers are paired."
+    bases = {cell[f"{axis} (base)"].text for cell in cells}
+    base = f" from {bases.pop()}" if len(bases) == 1 else ""
+    caption = (
+        f"Differences in blocking{base} along {axis}, with their intervals; rows with common random "
+        "numbers are paired."
+    )
     # The table of the points says which replications are few.
     notes = [note for note in comparison_notes(rows) if note != FEW_REPLICATIONS]
-    wide = ("blocking (base)", "blocking", "n")
+    wide = (f"{axis} (base)", "blocking (base)", "blocking", "difference from base", "n")
     return _table(" ".join([caption, *notes]), cells, 3 * _BRIEF, "", wide)
 
 

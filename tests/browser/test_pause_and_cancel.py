@@ -20,9 +20,8 @@ def press(page: Page, version: int, name: str, confirm: str) -> None:
     if version == 2:
         page.locator("button[aria-haspopup=menu]").first.click()
         page.get_by_role("menuitem", name=name, exact=True).click()
-        page.get_by_role("dialog").get_by_role("button", name=confirm, exact=True).click()
-        return
-    page.get_by_role("button", name=name, exact=True).first.click()
+    else:
+        page.get_by_role("button", name=name, exact=True).first.click()
     page.get_by_role("button", name=confirm, exact=True).last.click()
 
 
