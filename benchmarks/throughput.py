@@ -37,7 +37,7 @@ CHUNKS = 60
 """Of a round of kspff; other fits have a sixth of that, and what is not a fit has ASSIGNED_CHUNKS."""
 ASSIGNED_CHUNKS = 2
 FULL_CHUNKS = 8
-BOUND_REQUESTS = 1_000_000
+BOUND_REQUESTS, BOUND_LOAD = 1_000_000, 500.0
 
 AT_MOST = {("first_fit", "all"): 2.4} | {
     (fit, "in_order"): 2.0 for fit in FITS if fit != "first_fit"
@@ -113,23 +113,32 @@ def bound_times(template: str, load: float) -> dict[str, float]:
     config = load_config(
         template,
         {
-            "general_settings": {"num_requests": BOUND_REQUESTS, "erlang_start": load},
+            "general_settings": {
+                "num_requests": BOUND_REQUESTS,
+                "erlang_start": load,
+                "erlang_stop": load,
+            },
             "simulation_settings": {"warmup_requests": 0},
         },
     )
     inputs = read_inputs(config)
-    bounds, scenario = Bounds(config, inputs), make_scenario(config, inputs)
+    scenario = make_scenario(config, inputs)
 
     def requests(count: int) -> list[Requests]:
         drawn = draw_requests(scenario.traffic, load, scenario.seed, 0, ties=False)
         return list(itertools.islice(drawn, -(-count // CHUNK)))
 
     def clairvoyant(count: int) -> None:
+        bounds = Bounds(config, inputs)
         least_blocked(bounds.needs, bounds.resources(load), requests(count))
+
+    def long_run(_: int) -> None:
+        bounds = Bounds(config, inputs)
+        bounds.long_run(load, bounds.resources(load))
 
     works: dict[str, Callable[[int], object]] = {
         "clairvoyant": clairvoyant,
-        "long run": lambda _: bounds.long_run(load, bounds.resources(load)),
+        "long run": long_run,
         "reduced load": lambda _: reduced_load_blocking(scenario, load),
         **{
             system.replace("_", " "): lambda count, system=system: relaxed_blocking(
@@ -180,7 +189,7 @@ def main() -> None:
         )
         for row in rows_of(template, load):
             print(row, flush=True)
-    template, load = SETTINGS[0]
+    template, load = SETTINGS[0][0], BOUND_LOAD
     print(f"\nbounds, {BOUND_REQUESTS:,} requests of {template} at {load:g} Erlang")
     for name, seconds in bound_times(template, load).items():
         print(f"{name:>29} {seconds:>7.2f} s")
