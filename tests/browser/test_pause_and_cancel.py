@@ -7,7 +7,7 @@ from flows.prefect_server import Prefect, wait_for
 from flows.started import GOING_ON, replications, simulating, simulators
 from playwright.sync_api import Page, expect
 
-from .pages import PATIENCE_SECONDS, address, keep, open_tab
+from .pages import PATIENCE_SECONDS, address, downloaded_log, keep, open_tab
 
 SUSPENDED = (
     "Suspended: nothing is being computed. What was finished is kept; Resume continues from there."
@@ -58,10 +58,12 @@ def test_a_run_is_paused_resumed_and_cancelled(worker: Prefect, page: Page, vers
     wait_for(lambda: any(CANCELLED in line for _, line in worker.log(run_id)), 60, "the log")
     page.goto(address(worker, f"/runs/flow-run/{run_id}", version))
     expect(page.get_by_text("Cancelled", exact=True).first).to_be_visible()
-    expect(page.get_by_text(CANCELLED).first).to_be_attached()  # in the log, below what is seen
-    expect(page.get_by_text(re.compile("^Report: http")).first).to_be_attached()
     keep(page, f"cancelled_v{version}")
-    open_tab(page, "Artifacts")
-    expect(page.get_by_text(re.compile("^0/1 load, 140 E: blocking ")).first).to_be_visible()
-    assert "ETA" not in page.locator("body").inner_text()
-    keep(page, f"cancelled_artifacts_v{version}")
+    if version == 2:
+        log = downloaded_log(page)  # the page has only those lines that are in sight
+        assert CANCELLED in log
+        assert "Report: http" in log
+        open_tab(page, "Artifacts")
+        expect(page.get_by_text(re.compile("^0/1 load, 140 E: blocking ")).first).to_be_visible()
+        assert "ETA" not in page.locator("body").inner_text()
+        keep(page, "cancelled_artifacts")
