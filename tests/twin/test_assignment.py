@@ -182,6 +182,7 @@ def test_the_last_slot_may_be_the_last_bit_of_a_word(slots: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # one to two minutes of CPU, of which a busy machine gives little
 @pytest.mark.parametrize("choice", ["in_order", "all"])
 @pytest.mark.parametrize(("method", "routes", "all_widths"), ON_NSFNET)
 def test_same_decisions_for_long(
