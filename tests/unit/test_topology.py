@@ -205,7 +205,10 @@ def test_a_text_without_any_link_is_told_by_its_first_line(tmp_path: Path) -> No
     ("change", "words"),
     [
         ({"edges": [{"source": "A", "target": "B"}]}, ["link 1 (A - B)", "no length", "distance"]),
-        ({"edges": [{"source": "A", "target": "Z", "weight": 1}]}, ["link 1", "Z", "no such node"]),
+        (
+            {"edges": [{"source": "A", "target": "Z", "weight": 1}]},
+            ["link 1", "Z", "node not found"],
+        ),
         ({"edges": [{"target": "Z", "weight": 1}]}, ["link 1", '"source" and "target"']),
         ({"edges": ["A-B"]}, ["link 1", "A-B"]),
         ({"edges": [{"source": "A", "target": "B", "length": True}]}, ["link 1", "True"]),
