@@ -47,7 +47,7 @@ def test_a_run_is_paused_resumed_and_cancelled(worker: Prefect, page: Page, vers
     expect(page.get_by_text(shown).first).to_be_attached()
     keep(page, f"paused_v{version}")
 
-    if version == 1:  # its other buttons do the same
+    if version == 1:
         worker.cancel(run_id)
         assert worker.finished(run_id, PATIENCE_SECONDS)["state_type"] == "CANCELLED"
         return
