@@ -49,7 +49,7 @@ def import_file(
     """
     if not file.is_file():
         raise ArgumentError(
-            f"{file}: " + ("is a folder" if file.is_dir() else "there is no such file")
+            f"{file}: " + ("is a folder" if file.is_dir() else "file not found")
         )
     try:
         imported = import_network(file, lengths=lengths, length_key=length_key)

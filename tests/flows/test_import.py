@@ -64,7 +64,7 @@ def test_json_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nosuch.json"], "nosuch.json: there is no such file"),
+        (["nosuch.json"], "nosuch.json: file not found"),
         (["."], ".: is a folder"),
         (["equipment.json"], "an equipment library of GNPy, and not a topology"),
         (["of_others.xml", "--lengths", "far"], "--lengths far: must be great-circle or how many"),
