@@ -28,7 +28,7 @@ def test_bounds_are_computed_on_a_worker(worker: Prefect, tmp_path: Path) -> Non
     headline = found["picture"]["description"]
     assert re.fullmatch(r"At 220 Erlang no policy blocks less than [0-9.e-]+", headline)
     page = found["picture"]["data"]
-    assert "data:image/png;base64," in page
+    assert "data:image/svg+xml;base64," in page
     assert "no policy blocks less, whatever it knows" in page
 
     failed = worker.submit(

@@ -125,7 +125,7 @@ def test_pixels_are_no_degrees(tmp_path: Path, places: list[tuple[str, str]]) ->
     [
         ("type: network", "type: solution", "a solution and not a network"),
         ("( Ulm Kassel )", "Ulm Kassel", "line 19"),
-        ("( Ulm Kassel )", "( Ulm Bonn )", "no such node"),
+        ("( Ulm Kassel )", "( Ulm Bonn )", "node not found"),
         ("Ulm ( 9.99 48.40 )", "Ulm", "no length"),
         ("NODES (", "NODE (", "lists no nodes"),
     ],
