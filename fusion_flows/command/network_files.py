@@ -48,9 +48,7 @@ def import_file(
         ArgumentError: A wrong value, a file that is there already, or none that can be written.
     """
     if not file.is_file():
-        raise ArgumentError(
-            f"{file}: " + ("is a folder" if file.is_dir() else "file not found")
-        )
+        raise ArgumentError(f"{file}: " + ("is a folder" if file.is_dir() else "file not found"))
     try:
         imported = import_network(file, lengths=lengths, length_key=length_key)
     except TopologyError as error:
