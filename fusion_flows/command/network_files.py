@@ -52,7 +52,11 @@ def import_file(
     try:
         imported = import_network(file, lengths=lengths, length_key=length_key)
     except TopologyError as error:
-        problems = [Problem("", "network", str(file), text, "") for text in error.problems]
+        hint = "" if lengths else "; with --lengths great-circle they follow from the coordinates"
+        problems = [
+            Problem("", "network", str(file), text + (hint if ": no length" in text else ""), "")
+            for text in error.problems
+        ]
         raise ConfigError(problems) from None
     except ValueError as error:
         raise ArgumentError(f"--lengths {lengths}: {error}") from None

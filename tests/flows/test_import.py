@@ -72,6 +72,8 @@ def test_json_for_programs(file: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["links.csv", "--traffic", "t.csv"], "--traffic: links.csv has no demands that are read"),
         (["of_others.xml", "-o", "links.csv/net.json"], "links.csv/net.json: cannot be written"),
         (["of_others.xml", "--length-key", "delay"], "no link has length_key = delay"),
+        (["bare.json"], "no length; accepted attributes: "),
+        (["bare.json"], "; with --lengths great-circle they follow from the coordinates"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_written(
@@ -79,6 +81,8 @@ def test_what_is_wrong_is_told_and_nothing_written(
 ) -> None:
     Path("equipment.json").write_text('{"Edfa": [], "Fiber": [], "SI": []}')
     Path("links.csv").write_text("A,B,100\nB,C,50\n")
+    bare = {"nodes": [{"id": "A"}, {"id": "B"}], "links": [{"source": "A", "target": "B"}]}
+    Path("bare.json").write_text(json.dumps(bare))
     before = sorted(file.parent.iterdir())
     assert cli.main(["import", *words]) == 2
     assert told in capsys.readouterr().err

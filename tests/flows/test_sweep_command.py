@@ -82,7 +82,10 @@ def test_a_sweep_is_handed_to_a_worker_and_shown_as_other_runs_are(
     directories = worker.directory(run["id"]), Path(here["run_dir"])
     reports = [worker.artifacts(run["id"])["report"]["data"]]
     reports.append(worker.artifacts(worker.newest()["id"])["report"]["data"])
-    there, in_terminal = (report.partition("## ")[0] for report in reports)
+    there, in_terminal = (
+        report.partition("## ")[0].replace(each.name, "ID")
+        for report, each in zip(reports, directories, strict=True)
+    )
     assert "for all points: max_iters = 2" in there
     assert there == in_terminal
     assert worker.newest()["name"] == run["name"] == "mine over k_paths x erlang"
