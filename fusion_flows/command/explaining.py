@@ -82,14 +82,18 @@ def _named(text: str) -> "Sequence[str | Policy | Term]":
 
 def _mentioned(word: str) -> str:
     """Return `; these mention it: ...` for the keys with a word in name or meaning, or nothing."""
-    if len(word) < _SHORTEST_WORD:
-        return ""
+    having = _mentioning(word)
+    return f"; these mention it: {', '.join(having)}" if having else ""
+
+
+def _mentioning(word: str) -> list[str]:
+    """Return the keys with a word in name or meaning, unless it is in too many to be of use."""
     having = [
         key
         for key, section in HOME.items()
         if word in f"{key} {SECTIONS[section].model_fields[key].description}".lower()
     ]
-    return f"; these mention it: {', '.join(having)}" if 0 < len(having) <= _MOST_KEYS else ""
+    return having if len(word) >= _SHORTEST_WORD and len(having) <= _MOST_KEYS else []
 
 
 def _templates() -> dict[str, dict[str, object]]:
@@ -143,6 +147,8 @@ def _lines_of_policy(one: "Policy | Term") -> Iterable[tuple[str, str]]:
             yield "Set by", f"{key} = {value}"
     else:
         yield "Meaning", one.text
+        if keys := _mentioning(one.name.lower()):
+            yield "Keys", ", ".join(keys)
     if one.source:
         yield "Source", one.source
     yield "Page", page

@@ -225,16 +225,24 @@ def test_pages_that_explain_a_policy_are_there() -> None:
         ("load", "erlang_start, erlang_stop and erlang_step"),
         ("k_path", "did you mean 'k_paths'"),
         ("general_settings.k_paths", "k_paths is a key of routing_settings"),
-        ("grooming", "did you mean 'is_grooming_enabled'"),
-        ("crosstalk", "these mention it: snr_type, requested_xt"),
+        ("groom", "these mention it: is_grooming_enabled, can_partially_serve"),
         ("nonsense", "`fusion explain` lists all keys"),
         ("k_pahts", "did you mean 'k_paths'? `fusion explain` lists all keys"),
-        ("FF-KSP", "path_choice = all with allocation_method = first_fit; `fusion explain`"),
     ],
 )
 def test_what_is_no_key_is_told(word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", word]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("term", "keys"), [("grooming", "is_grooming_enabled"), ("crosstalk", "snr_type, requested_xt")]
+)
+def test_a_term_has_the_keys_that_mention_it(
+    term: str, keys: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["explain", term]) == 0
+    assert re.search(rf"^ *Keys .*{keys}", capsys.readouterr().out, re.M)
 
 
 @pytest.mark.parametrize(
