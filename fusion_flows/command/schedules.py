@@ -74,7 +74,8 @@ def schedule_sweep(
     slug = re.sub(r"\W+", "-", parameters["name"].lower()).strip("-")
     with server_address.connect() as client:
         from prefect.client.schemas.actions import DeploymentScheduleCreate
-        from prefect.utilities.urls import url_for
+
+        from fusion_flows.server.ui_pages import page
 
         deployment = find_deployment(client, SWEEP_DEPLOYMENT)
         known = next((one for one in deployment.schedules if one.slug == slug), None)
@@ -94,7 +95,7 @@ def schedule_sweep(
             next_date=next_date,
             schedule_id=schedule_id,
             replaced=known is not None,
-            url=url_for("deployment", obj_id=deployment.id) or "",
+            url=page(f"/deployments/deployment/{deployment.id}"),
         )
 
 

@@ -256,7 +256,7 @@ def need_server() -> None:
 def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Submitted:
     """Make a run of a deployment; call `need_server` first. Raises RunError and NoServerError."""
     with connect() as client:
-        from prefect.utilities.urls import url_for
+        from fusion_flows.server.ui_pages import page
 
         deployment = find_deployment(client, deployment_name)
         flow_run = client.create_flow_run_from_deployment(
@@ -268,7 +268,7 @@ def hand_over(deployment_name: str, parameters: dict[str, Any], name: str) -> Su
             run_id=rundir.run_id_of(flow_run.id),
             flow_run_id=flow_run.id,
             name=flow_run.name,
-            url=url_for("flow-run", obj_id=flow_run.id) or "",
+            url=page(f"/runs/flow-run/{flow_run.id}"),
             workers_online=sum(worker.status.value == "ONLINE" for worker in workers),
         )
 

@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
-from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+from prefect.settings import PREFECT_API_URL
 
 from fusion.config.counts import counted
 from fusion.results.durations import clock
@@ -29,6 +29,7 @@ from fusion_flows.report.tables import INTERRUPTED, point_texts
 from fusion_flows.rundir.directory import artifact_key, resumed_as, run_id_of
 from fusion_flows.server.connection import Connection, Unreachable
 from fusion_flows.server.downloads import address_of, is_download
+from fusion_flows.server.ui_pages import page
 
 Row = Mapping[str, Any]
 
@@ -71,8 +72,7 @@ class Artifacts:
     def address(self, kind: str) -> str:
         """Return the page of an artifact that was put, in the UI of the server; empty without a server."""
         known = self._ids.get(artifact_key(kind, self._key))
-        ui = PREFECT_UI_URL.value() if PREFECT_API_URL.value() else None
-        return f"{ui}/artifacts/artifact/{known}" if known and ui else ""
+        return page(f"/artifacts/artifact/{known}") if known else ""
 
     def download(self, run_id: str) -> str:
         """Return the address of the report of a run at the server, without the host; empty where it has none.

@@ -487,9 +487,9 @@ def _details(client: "SyncPrefectClient | None", found: Found) -> Details:
             assert flow_run is not None
             run = corrected(run, state, flow_run)
     if flow_run:
-        from prefect.utilities.urls import url_for
+        from fusion_flows.server.ui_pages import page
 
-        url = url_for("flow-run", obj_id=flow_run.id) or ""
+        url = page(f"/runs/flow-run/{flow_run.id}")
     return Details(
         run=run,
         setting=_setting(found),

@@ -91,7 +91,7 @@ def test_cancelled_on_a_worker(worker: Prefect, way: str) -> None:
             worker.cancel(run_id)
     assert worker.finished(run_id, 30)["state_type"] == "CANCELLED"
     assert keeps_what_was_finished(worker, run_id)
-    page = f"/artifacts/artifact/{worker.artifacts(run_id)['report']['id']}"
+    page = f"/v2/artifacts/artifact/{worker.artifacts(run_id)['report']['id']}"
     wait_for(
         lambda: any(
             line.startswith("Report: ") and line.endswith(page) for _, line in worker.log(run_id)

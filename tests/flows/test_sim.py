@@ -56,7 +56,7 @@ def test_a_run_of_the_deployment_completes_and_shows_what_it_found(worker: Prefe
     assert [row["load (E)"] for row in table] == ["140", "160", "180", "200", "220"]
     said = worker.run(run_id)["state"]["message"]
     found = r"0\.\d+ \[0\.\d+, 0\.\d+\]"
-    page = f"{worker.url.removesuffix('/api')}/artifacts/artifact/{artifacts['report']['id']}"
+    page = f"{worker.url.removesuffix('/api')}/v2/artifacts/artifact/{artifacts['report']['id']}"
     parts = worker.parts(run_id)
     loads = [
         f"{row['load (E)']} E: {row['blocking']}" for row in table

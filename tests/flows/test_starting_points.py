@@ -285,7 +285,7 @@ def test_a_run_is_simulated_again_and_its_report_opened(
             capsys.readouterr().out.strip() == (tmp_path / "opened").read_text().strip() == address
         )
         assert cli.main(["open", "--page", before.name]) == 0
-        assert "/runs/flow-run/" in capsys.readouterr().out
+        assert "/v2/runs/flow-run/" in capsys.readouterr().out
 
         assert cli.main(["rerun", "the first", "-s", "k_paths=2", "--json"]) == 0
         result = json.loads(capsys.readouterr().out)
