@@ -281,10 +281,10 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @pytest.mark.parametrize("when", ["is up", "is starting"])
 def test_a_terminal_that_is_closed_ends_everything_in_order(
-    folder: Path, ended: list[Up], when: str
+    tmp_path: Path, ended: list[Up], when: str
 ) -> None:
     """What was printed then raised, so that the rest was killed instead of being ended."""
-    one = InTerminal(folder, "--port", str(free_port()))
+    one = InTerminal(tmp_path, "--port", str(free_port()))
     ended.append(one)
     if when == "is starting":
         wait_for(lambda: "Starting the Prefect server" in one.said(), 60, "the server to start")
@@ -296,7 +296,7 @@ def test_a_terminal_that_is_closed_ends_everything_in_order(
         name = f"closed {free_port()}"
         submitted = answer(one, "run", "quick", "--detach", "--name", name, *changes(GOING_ON))
         assert submitted.returncode == 0, submitted.stderr
-        run = RunDirectory(folder / "runs" / submitted.stdout.split()[0])
+        run = RunDirectory(tmp_path / "runs" / submitted.stdout.split()[0])
         wait_for(lambda: simulating(run.path), 180, "the run to go on")
         one.close()
         assert one.process.wait(90) == 0
