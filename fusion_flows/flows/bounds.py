@@ -23,6 +23,7 @@ from fusion_flows.flows.bounding import (
 )
 from fusion_flows.flows.comparison import Runs
 from fusion_flows.flows.sim import Overrides, Template
+from fusion_flows.following.flow_ends import log_for_a_person
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page, Picture, Section, Text, numbered
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError, run_id_of
@@ -71,6 +72,7 @@ def fusion_bound(
     try:
         found, shown, network = _found(template, overrides, [run for run in runs if run])
     except _TOLD as error:
+        log_for_a_person()
         # As a state: Prefect puts words of its own before the message of an exception.
         return Failed(message=str(error), data=error)
     last = found.rows[-1]

@@ -15,6 +15,7 @@ from fusion.config.config import ConfigError
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
 from fusion_flows.flows.bound_regions import regions_of_runs
+from fusion_flows.following.flow_ends import log_for_a_person
 from fusion_flows.following.parameters import Text
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
@@ -98,6 +99,7 @@ def fusion_compare(
         found = compare_runs(*runs, base=base, labels=called)
         regions = _regions(runs, found) if bound else []
     except _TOLD as error:
+        log_for_a_person()
         # As a state: Prefect puts words of its own before the message of an exception.
         return Failed(message=str(error), data=error)
     get_run_logger().info("%s", found.headline)

@@ -93,8 +93,13 @@ def told_in_words(work: Callable[[], R]) -> R:
     meant for a person.
     """
     _interrupted.discard(UUID(str(current.id)))  # it may be another attempt
-    cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_for_a_person)
+    log_for_a_person()
     return _in_spite_of_a_pause(_in_words(work))
+
+
+def log_for_a_person() -> None:
+    """Have the log of the run at hand say its end once, and in words where these are all there is to know."""
+    cast("logging.LoggerAdapter[logging.Logger]", get_run_logger()).logger.addFilter(_for_a_person)
 
 
 def _in_words(work: Callable[[], R]) -> R:
@@ -170,9 +175,11 @@ def _for_a_person(record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.INFO, "INFO"
     if record.exc_info and isinstance(record.exc_info[1], CancelledRun):
         return False  # the line before has the same words
-    if record.exc_info and isinstance(problem := record.exc_info[1], _TOLD):
-        record.msg, record.args, record.exc_info = "%s", (str(problem),), None
-        return _failed.get(str(getattr(record, "flow_run_id", ""))) != str(problem)
+    if record.exc_info and isinstance(problem := record.exc_info[1], Exception):
+        if _failed.get(str(getattr(record, "flow_run_id", ""))) == str(problem):
+            return False
+        if isinstance(problem, _TOLD):
+            record.msg, record.args, record.exc_info = "%s", (str(problem),), None
     return True
 
 

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from .prefect_server import Prefect
+from .prefect_server import Prefect, wait_for
 from .started import SMALL, script
 
 DEPLOYMENT = "fusion-compare/tool-compare"
@@ -81,3 +81,14 @@ def test_runs_are_compared_on_a_worker(worker: Prefect, tmp_path: Path) -> None:
         assert state["type"] == "FAILED"
         assert state["message"].startswith(told)
         assert worker.artifacts(failed) == {}
+
+
+def test_an_unknown_run_is_told_once_and_without_a_traceback(worker: Prefect) -> None:
+    run = worker.submit(DEPLOYMENT, runs=["nobody's", "another's"])
+    state = worker.finished(run)["state"]
+    assert state["type"] == "FAILED"
+    told = wait_for(
+        lambda: [line for _, line in worker.log(run) if "there is no run" in line], 20, "the log"
+    )
+    assert told == [state["message"]]
+    assert not any("Traceback" in line for _, line in worker.log(run))
