@@ -310,9 +310,8 @@ def _best_first(
     if start is None:
         return
     queue: list[tuple[int, tuple[int, ...], int, bool]] = [(start, (source,), 0, False)]
-    complete: list[
-        int
-    ] = []  # keys below 0 of the best paths that are known, a heap of at most `most`
+    # Of the best paths that are known, their keys times -1: a heap of at most `most`.
+    complete: list[int] = []
     while queue:
         key, nodes, cost, proved = heapq.heappop(queue)
         end = nodes[-1]
