@@ -7,7 +7,7 @@ from fusion.config import foreign_keys, named_files
 from fusion.config.ini import Entries, Entry
 from fusion.config.named_files import InputFolders
 from fusion.config.other_names import meant_key
-from fusion.config.problems import Problem, brief, nearest, show
+from fusion.config.problems import Problem, brief, nearest, show, with_allowed
 from fusion.config.sections import HOME, SECTIONS
 from fusion.config.table_files import is_fusions
 
@@ -81,7 +81,7 @@ def _unknown_section(section: str) -> str:
     known = sorted({*SECTIONS, *foreign_keys.SECTIONS})
     # People leave out what all of the names end in.
     hint = nearest(section, known) or nearest(f"{section}{_ENDING}", known)
-    return f"unknown section; the sections are {', '.join(SECTIONS)}{hint}"
+    return with_allowed("unknown section", hint, f"the sections are {', '.join(SECTIONS)}")
 
 
 def _unknown(section: str, key: str) -> str:

@@ -14,7 +14,7 @@ from fusion.config.named_files import (
     near_file,
     why_no_file,
 )
-from fusion.config.problems import Problem, nearest
+from fusion.config.problems import Problem, nearest, with_allowed
 from fusion.config.shipped import FUSION_NETWORKS, OTHER_NAMES, modulation_names, topology_names
 from fusion.config.sources import problem_of_entry
 
@@ -72,15 +72,17 @@ def _network_not_found(
     names = [*topology_names(), *FUSION_NETWORKS]
     if network in names:
         return
-    message = f"unknown topology; available: {', '.join(names)}, and your own "
-    message += "files (a path, such as ./my_network.graphml)"
+    allowed = (
+        f"available: {', '.join(names)}, and your own files (a path, such as ./my_network.graphml)"
+    )
     entry = ours.get(("topology_settings", "network"))
     is_of_template = entry is not None and entry.source.startswith(str(template))
     beside = os.path.join(os.path.abspath(template.parent if is_of_template else ""), network)
     near = near_file(beside, folders, "./", ENDINGS["network"])
     # A file of just this name is meant rather than a shipped network of one like it.
     shipped = "" if os.path.isfile(beside) else nearest(network, names)
-    yield problem_of_entry("network", network, message + (shipped or near), ours)
+    message = with_allowed("unknown topology", shipped or near, allowed)
+    yield problem_of_entry("network", network, message, ours)
 
 
 def _table_not_found(values: Mapping[str, Any], ours: Entries) -> Iterator[Problem]:
@@ -90,6 +92,6 @@ def _table_not_found(values: Mapping[str, Any], ours: Entries) -> Iterator[Probl
     names = modulation_names()
     if table in names:
         return
-    message = f"unknown table; available: {', '.join(names)}, or name the file "
-    message += f"that has it in mod_assumption_path{nearest(table, names)}"
+    allowed = f"available: {', '.join(names)}, or name the file that has it in mod_assumption_path"
+    message = with_allowed("unknown table", nearest(table, names), allowed)
     yield problem_of_entry("mod_assumption", table, message, ours)

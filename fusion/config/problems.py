@@ -117,6 +117,14 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return "" if found is None else f"; did you mean '{found}'?"
 
 
+def with_allowed(message: str, hint: str, allowed: str) -> str:
+    """Return what is wrong, what was probably meant, and then all that is allowed, which may be long.
+
+    hint: of `nearest`, or nothing.
+    """
+    return f"{message}{hint} {allowed[0].upper()}{allowed[1:]}" if hint else f"{message}; {allowed}"
+
+
 def words(schema: Mapping[str, Any]) -> str:
     """Return what a key takes, from its JSON schema."""
     if "anyOf" in schema:

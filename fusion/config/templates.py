@@ -4,7 +4,7 @@ import os.path
 from pathlib import Path, PurePath
 
 from fusion.config.named_files import InputFolders, missing_file, near_file, told_path
-from fusion.config.problems import ConfigError, Problem, brief, closest, nearest, show
+from fusion.config.problems import ConfigError, Problem, brief, closest, nearest, show, with_allowed
 from fusion.config.shipped import TEMPLATES
 
 _TEMPLATE = "template"
@@ -34,11 +34,11 @@ def find_template(
     elif is_path or text.lower().endswith(".ini"):
         path = Path(template)
     else:
-        message = f"unknown template; available: {', '.join(sorted(known))}"
-        message += "; the path of a file ends in .ini"
-        message += nearest(text, sorted(known)) or near_file(
+        hint = nearest(text, sorted(known)) or near_file(
             os.path.abspath(text), folders, endings=_ENDINGS
         )
+        allowed = f"available: {', '.join(sorted(known))}; the path of a file ends in .ini"
+        message = with_allowed("unknown template", hint, allowed)
         raise ConfigError([Problem("", _TEMPLATE, told_path(text), message, "")])
     if folders is not None:
         path = Path(os.path.abspath(path))  # so that no folder outside has a part in it

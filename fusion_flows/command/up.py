@@ -579,7 +579,7 @@ def _say_what_is_up(
         f"  Runs folder    {runs_dir}\n"
         f"  Store          {store}\n"
         f"  Logs           {folder}\n"
-        f"Start a run in the UI (Deployments, sim, Run) or from another terminal:\n"
+        f"Start a run in the UI (Deployments, sim, Run, Custom run) or from another terminal:\n"
         f"  fusion run quick --detach\n"
         f"Ctrl-C stops the running simulations, the worker and the server."
     )

@@ -176,10 +176,9 @@ _NAMES = {
 }
 
 
-_COLUMNS = (
-    *("clairvoyant_bound", "long_run_bound", "clairvoyant_bit_rate_bound"),
-    *("reduced_load", "without_continuity", "without_contiguity", "without_both"),
-)
+APPROXIMATIONS = ("reduced_load", "without_continuity", "without_contiguity", "without_both")
+_BOUNDS = ("clairvoyant_bound", "long_run_bound", "clairvoyant_bit_rate_bound")
+_COLUMNS = (*_BOUNDS, *APPROXIMATIONS)
 """The columns of bounds.csv that are shown."""
 _NOTHING = "-"
 
@@ -210,12 +209,18 @@ def _number(row: Mapping[str, float], name: str) -> str:
     return two_digits(value)
 
 
-NOTE = (
+_OF_BOUNDS = (
     "clairvoyant_bound: no policy blocks less, whatever it knows; long_run_bound: no policy that does not "
-    "know holding times blocks less in the long run; clairvoyant_bit_rate_bound: as the first, of bit rate; "
-    "the other columns are approximations, not bounds. -: the bound is 0 or not available, so that "
-    "nothing can be said; it does not mean that a policy can block nothing."
+    "know holding times blocks less in the long run; clairvoyant_bit_rate_bound: as the first, of bit rate"
 )
+_OF_NOTHING = (
+    "-: the bound is 0 or not available, so that nothing can be said; it does not mean that a policy can "
+    "block nothing."
+)
+NOTE_OF_BOUNDS = f"{_OF_BOUNDS}. {_OF_NOTHING}"
+"""What the columns say that are bounds."""
+
+NOTE = f"{_OF_BOUNDS}; the other columns are approximations, not bounds. {_OF_NOTHING}"
 """What the columns of `texts` say."""
 
 

@@ -7,14 +7,16 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run as current
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict
 
 from fusion.config.config import ConfigError, load_config
 from fusion.results.interval_text import two_digits
 from fusion.scenario.inputs import read_inputs
 from fusion_flows.flows.bounding import (
+    APPROXIMATIONS,
     NOTE,
+    NOTE_OF_BOUNDS,
     Found,
     compute_bounds,
     figure_of,
@@ -87,7 +89,7 @@ def fusion_bound(
     rows = [
         {key: None if value != value else value for key, value in row.items()} for row in found.rows
     ]
-    return BoundsResult(headline=headline, rows=rows)
+    return Completed(message=headline, data=BoundsResult(headline=headline, rows=rows))
 
 
 def _found(
@@ -114,9 +116,11 @@ def _publish(found: Found, shown: list[RunDirectory], network: str, headline: st
     from fusion_flows.pictures.files import images  # here, as matplotlib is slow to load
 
     own = run_id_of(UUID(str(current.id)))
-    create_table_artifact(
-        texts(found, shown), key=f"1-bounds-{own}", description=f"{headline}. {NOTE}"
-    )
+    # The UI cuts off a table with all columns.
+    rows = texts(found, shown)
+    bounds = [{name: row[name] for name in row if name not in APPROXIMATIONS} for row in rows]
+    told = f"{headline}. {NOTE_OF_BOUNDS}"
+    create_table_artifact(bounds, key=f"1-bounds-{own}", description=told)
     figure = figure_of(found, shown, network)
     told = "Blocking probability over load, above the regions where no policy can be"
     png, svg = images(figure, ("png", "svg"), _DPI)
@@ -124,3 +128,9 @@ def _publish(found: Found, shown: list[RunDirectory], network: str, headline: st
     sections = [Section("Bounds", (picture, Text(NOTE)))]
     page = Page(network, (f"**{headline}**",), "", numbered(sections), "")
     create_markdown_artifact(markdown(page), key=f"2-picture-{own}", description=headline)
+    others = [{name: row[name] for name in row if not name.endswith("_bound")} for row in rows]
+    create_table_artifact(
+        others,
+        key=f"3-approximations-{own}",
+        description="Blocking by approximations, which are not bounds: a policy may block less.",
+    )

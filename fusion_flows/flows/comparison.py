@@ -202,13 +202,23 @@ def _page(found: RunComparison, title: str, regions: "Sequence[Region]") -> Page
     return Page(" and ".join(found.runs), lines, "", numbered(sections), "")
 
 
+def _ways(found: RunComparison) -> str:
+    """Return what it means that replications are paired, or not, where this occurs."""
+    methods = {row["method"] for row in found.rows}
+    ways = {
+        "paired": "paired: with common random numbers",
+        "welch": "unpaired: they served other requests, so the interval is Welch's",
+    }
+    return "; ".join(way for method, way in ways.items() if method in methods) or ways["paired"]
+
+
 def _differences(found: RunComparison) -> Table:
     """Return the comparison as a table for a narrow page, which names the base once."""
     rows = _cells(found)
     whole = brief_comparison_cells(found.rows[0], RUN)
     of = "Blocking" if RUN in rows[0] else f"Blocking of {whole[RUN].text}"
     n = "" if "n" in rows[0] else f", with {whole['n'].text} replications"
-    caption = f"{of} compared with {found.rows[0]['b']}{n}; paired: with common random numbers."
+    caption = f"{of} compared with {found.rows[0]['b']}{n}; {_ways(found)}."
     caption = " ".join([caption, *comparison_notes(found.rows)])
     # There is no room for the blocking of both, which the table of verdicts and the picture have.
     names = [name for name in rows[0] if name != "blocking" and not name.startswith("of ")]

@@ -28,7 +28,7 @@ from fusion.config.shipped import modulation_names, topology_names
 from fusion.config.templates import template_names
 from fusion.sweep.definition import Sweep
 from fusion_flows.flows.sweep_parameter import PACKED
-from fusion_flows.flows.written_values import loads_text
+from fusion_flows.flows.written_values import FORM_OF_AXIS, FORM_OF_LOADS, loads_text
 from fusion_flows.server.settings import Settings
 
 DEFAULT_TEMPLATE = "quick"
@@ -37,6 +37,18 @@ DEFAULT_TEMPLATE = "quick"
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum")
 _POLICY = ("path_order", "path_choice", "allocation_method", "route_method")
 """Keys whose choices come first, after those of the network."""
+_OFTEN = (
+    *(
+        "mod_assumption",
+        "link_directions",
+        "is_grooming_enabled",
+        "can_partially_serve",
+        "fixed_grid",
+    ),
+    *("protection_mode", "failure_type", "restoration", "snr_type", "bit_rates"),
+    *("holding_distribution", "stopping_rule", "path_ties"),
+)
+"""Keys whose choices come next. All others follow, section by section."""
 _NUMBERS = {
     "num_requests": "requests of a replication",
     "max_iters": "replications of each load",
@@ -72,6 +84,11 @@ def choices_schema() -> dict[str, Any]:
     return {"type": "array", "items": {"type": "string", "enum": list(_choices())}}
 
 
+def loads_schema() -> dict[str, Any]:
+    """Return text that may be loads."""
+    return {"type": "string", "pattern": FORM_OF_LOADS}
+
+
 def number_schema(key: str) -> dict[str, Any]:
     """Return the type and the bounds of a key that is a number."""
     schema = _schema_of(key)
@@ -88,13 +105,13 @@ def form_of_a_run(function: Callable[..., Any]) -> inspect.Signature:
         f"({DEFAULT_TEMPLATE}: {loads_text(loads.erlang_start, loads.erlang_stop, loads.erlang_step)})",
         "num_requests": _number_title("num_requests", config),
         "max_iters": _number_title("max_iters", config),
-        "choices": "choices: network, path order, policy and everything else with fixed values",
+        "choices": "choices: network, path order, policy, then everything else with fixed values",
         "k_paths": _number_title("k_paths", config),
         "c_band": _number_title("c_band", config),
         "seed": _number_title("seed", config),
         "overrides": 'overrides: any other key as JSON, such as {"general_settings": {"guard_slots": 0}}',
         "name": "name of the run, unless it is given above as Run Name",
-        "resume": "resume: run id of an earlier run, to finish it",
+        "resume": "resume: name or run id of an earlier run, to finish it",
     }
     chosen = ", ".join(f"{key}={_value(config, key)}" for key in ("network", *_POLICY[:3]))
     return _signature(function, titles, {"choices": f"In {DEFAULT_TEMPLATE}: {chosen}"})
@@ -121,7 +138,7 @@ def sweep_schema() -> dict[str, Any]:
         "axes": {
             "title": "axes, one per row, such as k_paths = 1, 3, 5 or erlang = 140 to 220 step 20",
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "pattern": FORM_OF_AXIS},
         },
         **{
             key: {"title": _number_title(key, config), **number_schema(key)}
@@ -212,7 +229,9 @@ def _value(config: Config, key: str) -> Any:
 def _choices() -> Iterator[str]:
     """Yield `key=value` for each value of each key that has some few, the most changed ones first."""
     yield from (f"network={name}" for name in topology_names())
-    for key in (*_POLICY, *(key for key in HOME if key not in (*_POLICY, "network"))):
+    for key in dict.fromkeys((*_POLICY, *_OFTEN, *HOME)):
+        if key == "network":
+            continue
         schema = _schema_of(key)
         values: Sequence[object] = schema.get("enum", ())
         if key == "mod_assumption":

@@ -1,6 +1,7 @@
 """The flow `fusion`: one configuration, simulated and reported."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 from uuid import UUID
@@ -45,7 +46,11 @@ from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import recorded_name, recorded_run_id
+from fusion_flows.rundir.redaction import redact
+from fusion_flows.runs.by_files import find_directory
+from fusion_flows.runs.lookup import RunError
 from fusion_flows.server import known_folders
+from fusion_flows.server.address import NoServerError
 from fusion_flows.server.connection import Connection
 from fusion_flows.server.run_labels import add_tags, given_name
 from fusion_flows.server.run_record import recorded
@@ -55,11 +60,12 @@ from fusion_flows.server.watch import Watch
 if TYPE_CHECKING:
     import pandas
 
+_LONGEST_NAME = 80  # characters, as in `run_name`
 _NO_OVERRIDES: dict[str, Any] = {}  # never changed; a form shows it as an empty object
 
 Template = Annotated[str, WithJsonSchema(form.template_schema())]
 Overrides = Annotated[dict[str, Any], WithJsonSchema(form.overrides_schema())]
-Loads = Annotated[Text, WithJsonSchema({"type": "string"})]
+Loads = Annotated[Text, WithJsonSchema(form.loads_schema())]
 Choices = Annotated[Sequence[str], WithJsonSchema(form.choices_schema())]
 Requests = Annotated[int | None, WithJsonSchema(form.number_schema("num_requests"))]
 Replications = Annotated[int | None, WithJsonSchema(form.number_schema("max_iters"))]
@@ -105,9 +111,27 @@ def _run_name() -> str:
         overrides = _overrides(given)
         config, run = _load(settings, template, overrides, resume, sent)
     except ValueError:  # the run itself will say so
-        resume = given.get("resume")
-        return (f"resume {resume}" if resume else str(given.get("template")))[:80]
+        return _name_as_asked(given)
     return (recorded_name(run) if run else "") or run_name(config)
+
+
+def _name_as_asked(given: Mapping[str, Any]) -> str:
+    """Return what tells a run that cannot begin from others: its template, and what was to be changed in it.
+
+    given: its parameters, of which anything may be wrong.
+    """
+    if resume := given.get("resume"):
+        return f"resume {resume}"[:_LONGEST_NAME]
+    asked = [f"loads={given['loads']}"] if given.get("loads") else []
+    choices, overrides = given.get("choices"), given.get("overrides")
+    asked += map(str, choices) if isinstance(choices, Sequence) else ()
+    asked += [f"{key}={given[key]}" for key in NUMBERS if given.get(key) is not None]
+    for keys in overrides.values() if isinstance(overrides, Mapping) else ():
+        asked += (
+            [f"{key}={value}" for key, value in keys.items()] if isinstance(keys, Mapping) else []
+        )
+    name = " ".join([Path(str(given.get("template"))).stem, ", ".join(asked)]).strip()
+    return redact(" ".join(name.split()))[:_LONGEST_NAME]
 
 
 @interruptible_flow("fusion", _run_name, form=form.form_of_a_run)
@@ -132,8 +156,9 @@ def fusion(
         overrides: What to change in the template, by section and key, such as
             {"general_settings": {"erlang_start": 50}}.
         name: Name of the run in lists; empty: topology, policy and loads.
-        resume: Run id or directory of an earlier run, to finish it; then leave the template and all
-            changes to it at their defaults.
+        resume: An earlier run, to finish it: its run id or the first 4 digits of it, its name, or the id
+            of its flow run; from Python also its directory. Leave the template and all changes to it
+            at their defaults.
         loads: Loads in Erlang, evenly spaced: "140 to 220 step 20", or "140, 160, 180"; empty: those
             of the template.
         choices: Further changes, as key=value each, such as ["path_order=hops"].
@@ -234,6 +259,8 @@ def _run(
         add_tags(connection, flow_run_id, "simulation", template, [config])
         if run.run_id != run_id:
             tell_that_it_is_resumed(connection, earlier, run_id)
+            if current.parameters.get("resume") != run.run_id and deployment.id is not None:
+                _file_under(connection, flow_run_id, run)
         go_on = f"a retry, or resume={run.run_id}, continues from there"
         watch = Watch(connection, flow_run_id)
         stall = Stall(
@@ -274,6 +301,8 @@ def _run(
             grace, mark = settings.grace_seconds, str(flow_run_id)
             with simulator("run_sim", options, log=run.log, grace_seconds=grace, mark=mark) as tree:
                 preload()
+                if run.run_id == run_id:
+                    last.show_that_it_goes_on()
                 end = follow(
                     tree,
                     follower.look,
@@ -323,10 +352,37 @@ def _load(
             "a resumed run has its frozen configuration: leave template and overrides out, and all else "
             "that would change it"
         )
-    find = rundir.find if deployment.id is None else rundir.open_run
-    run = find(settings.runs_dir, rundir.meant(settings.runs_dir, resume))
+    run = _to_resume(settings.runs_dir, resume.strip())
     rundir.refuse_to_resume_sweep(run)
     return read_config(run.config, **_places(settings, run.path)).config, run
+
+
+def _to_resume(runs_dir: Path, resume: str) -> RunDirectory:
+    """Return the directory of the run that is called so. Raises RunDirectoryError.
+
+    resume: its run id or the first digits of it, its name, or the id of its flow run, as in the address
+    of its page; from Python also its directory.
+    """
+    named = rundir.meant(runs_dir, resume)
+    is_run_id = rundir.is_run_id(named)
+    if deployment.id is None and (is_run_id or "/" in named or Path(named).exists()):
+        return rundir.find(runs_dir, named)
+    if not is_run_id:
+        try:
+            named = find_directory(named, runs_dir).run_id
+        except (RunError, NoServerError) as error:
+            raise RunDirectoryError(f"resume: {error}") from None
+    return rundir.open_run(runs_dir, named)
+
+
+def _file_under(connection: Connection, flow_run_id: UUID, run: RunDirectory) -> None:
+    """Have the parameters of the current run name the run that it resumes by its run id.
+
+    By this id all that look for the runs of a directory find it. Nothing here can end the run.
+    """
+    parameters = {**current.parameters, "resume": run.run_id}
+    with suppress(Exception):
+        connection.call(lambda client: client.update_flow_run(flow_run_id, parameters=parameters))
 
 
 def _places(settings: Settings, own: Path) -> Places:

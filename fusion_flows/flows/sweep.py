@@ -113,8 +113,18 @@ def _run_name() -> str:
     try:
         sweep = sweep_of_parameter(given["sweep"])
     except ConfigError:  # the run itself will say so
-        return "sweep"
+        return _name_as_asked(given["sweep"])
     return sweep_name(sweep)
+
+
+def _name_as_asked(sweep: object) -> str:
+    """Return what tells a sweep that cannot begin from others. sweep: of which anything may be wrong."""
+    if not isinstance(sweep, Mapping):
+        return "sweep"
+    axes = sweep.get("axes")
+    asked = [str(axis) for axis in axes if axis] if isinstance(axes, list) else []
+    name = " ".join(["sweep", Path(str(sweep.get("template") or "")).stem, "; ".join(asked)])
+    return redact(" ".join(name.split()))[:80]
 
 
 def _as_parameter(name: str, value: Any) -> Any:
@@ -250,6 +260,7 @@ def _sweep(
         parts.begin(SIMULATE)
         parts.tell()
         try:
+            last.show_that_it_goes_on()
             if engine == LOCAL:
                 end = _compute(sweep, run, store, wanted, follower, watch, settings)
             elif "://" in engine:

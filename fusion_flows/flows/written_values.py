@@ -10,6 +10,13 @@ from fusion.config.ini import format_value
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})(?:\s+(?:step|by)\s+({_NUMBER}))?", re.I)
+FORM_OF_LOADS = "^[0-9.,;e ]*( to [0-9.e ]+( (step|by) [0-9.e ]+)?)?$"
+"""What a form takes as loads: what `loads_of` does, in lower case and without signs, as short as it can be:
+the UI shows it where it refuses a text."""
+
+FORM_OF_AXIS = "^ *$|="
+"""What a form takes as the row of an axis: one that is empty, or has a sign of equality."""
+
 _LOADS = "must be like 140 to 220 step 20, or like 140, 160, 180"
 _ROW = "must be an axis and its values, like k_paths = 1, 3, 5 or erlang = 140 to 220 step 20"
 

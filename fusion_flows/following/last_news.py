@@ -13,6 +13,7 @@ from fusion_flows.following.after_state import cancelled, cancelled_first, is_si
 from fusion_flows.following.artifacts import Artifacts
 from fusion_flows.following.parts import COLLECT, REPORT, Parts, state_by
 from fusion_flows.following.result_lines import unbroken
+from fusion_flows.report.suspended import GOES_ON
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
 from fusion_flows.rundir.file_state import BY_SIGINT, BY_SIGTERM, CANCELLED, SUSPENDED
@@ -32,6 +33,8 @@ class _Follower(Protocol):
 
 class _Findings(Protocol):
     def publish(self, artifacts: Artifacts) -> None: ...
+
+    def publish_report(self, artifacts: Artifacts, headline: str) -> None: ...
 
 
 F = TypeVar("F", bound=_Findings)
@@ -102,6 +105,18 @@ class LastNews(Generic[F]):
             with suppress(Unreachable):
                 connection.patiently(parts.send, LAST_NEWS_SECONDS)
         return findings
+
+    def show_that_it_goes_on(self) -> None:
+        """Write the report anew where an earlier attempt has left one, which says how that ended."""
+        if not self._run.report.is_file():
+            return
+        try:
+            found = self._find(GOES_ON, False)
+            found.publish_report(self._follower.artifacts, "running again")
+        except Unreachable:
+            pass  # it is written again at the end
+        except Exception as error:
+            self._logger.warning("the earlier report is still there: %s", redact(str(error)))
 
     def show_later(self, partial: str) -> None:
         """Show what there is when Prefect has the final state of the run, which fails or crashes."""

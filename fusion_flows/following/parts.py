@@ -5,6 +5,7 @@ the server is away for some seconds, and for which the end of the process waits.
 sent here by the connection of the run: what cannot be sent now is sent later, with its time.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,8 @@ REPORT = "report"
 _MICROSECOND = timedelta(microseconds=1)
 _EVENTS_PER_CALL = 100
 _LONGEST_MESSAGE = 10_000  # characters
+_BRIEF = 80  # characters of a reason on the timeline
+_HINT = re.compile(r"; did you mean '[^']*'\?")
 
 Event = dict[str, Any]
 
@@ -67,7 +70,8 @@ class Parts:
         try:
             yield
         except BaseException as error:
-            self.end(name, state_by(error))
+            state = state_by(error)
+            self.end(name, state, found=in_brief(state.message or ""))
             raise
         else:
             self.end(name)
@@ -103,9 +107,15 @@ class Parts:
             )
 
     def end_all(self, state: State[Any]) -> None:
-        """Say that all parts that go on end in a state, that of the run, and send it."""
+        """Say that all parts that go on end in a state, that of the run, and send it.
+
+        The timeline shows after the name of the first why it ended early: on the page of a run this is
+        all that is seen of the reason without a click.
+        """
+        why = in_brief(state.message or "") if state.is_final() else ""
         for name in list(self._open):
-            self.end(name, state)
+            self.end(name, state, found=why)
+            why = ""
         self.tell()
 
     def forget(self) -> None:
@@ -229,6 +239,21 @@ def end_parts(client: SyncPrefectClient, flow_runs: Iterable[FlowRun]) -> None:
         events.append(_event(part.flow_run_id, part.name, part.start_time, state, ended))
     for start in range(0, len(events), _EVENTS_PER_CALL):
         client.request("POST", "/events", json=events[start : start + _EVENTS_PER_CALL])
+
+
+def in_brief(message: str) -> str:
+    """Return the beginning of a message, for a timeline: its first line, at most 80 characters or so.
+
+    What was probably meant is kept, though it comes after all that is allowed.
+    """
+    first, _, others = message.strip().partition("\n")
+    first = first.partition(" (from ")[0]
+    if len(first) <= _BRIEF:
+        return f"{first} ..." if others else first
+    start = first[:_BRIEF].rpartition(" ")[0] or first[:_BRIEF]
+    hint = _HINT.search(first)
+    later = hint[0] if hint and hint[0] not in start else ""
+    return f"{start.rstrip(',;:. ')} ...{later}"
 
 
 def state_by(error: BaseException) -> State[Any]:

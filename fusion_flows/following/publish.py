@@ -49,9 +49,12 @@ class Findings(NamedTuple):
         if rows := sorted([*self.rows, *self.unwritten], key=lambda row: float(row["erlang"])):
             unfinished = SUSPENDED if self.suspended else INTERRUPTED
             artifacts.put("points", "table", table(rows, unfinished), headline)
-        artifacts.put(
-            "report", "markdown", markdown(self.page, as_file(artifacts, self.report)), headline
-        )
+        self.publish_report(artifacts, headline)
+
+    def publish_report(self, artifacts: Artifacts, headline: str) -> None:
+        """Send the report alone, as `publish`. headline: the description of the artifact."""
+        page = markdown(self.page, as_file(artifacts, self.report))
+        artifacts.put("report", "markdown", page, headline)
 
 
 def as_file(artifacts: Artifacts, report: Path) -> str:

@@ -39,8 +39,12 @@ class SweepFindings(NamedTuple):
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
         if self.table:
             artifacts.put("points", "table", self.table, self.headline)
+        self.publish_report(artifacts, self.headline)
+
+    def publish_report(self, artifacts: Artifacts, headline: str) -> None:
+        """Send the report alone, as `publish`. headline: the description of the artifact."""
         page = markdown(self.page, as_file(artifacts, self.report))
-        artifacts.put("report", "markdown", page, self.headline)
+        artifacts.put("report", "markdown", page, headline)
 
 
 def find(

@@ -16,7 +16,7 @@ from fusion_flows.report.pictures import drawn
 from fusion_flows.report.provenance import about
 from fusion_flows.report.results import Results, Row, read_results, read_rows
 from fusion_flows.report.setting import run_name, setting_lines, ties_text, titled
-from fusion_flows.report.suspended import how_to_resume
+from fusion_flows.report.suspended import GOES_ON, how_to_resume
 from fusion_flows.report.terms import terms_section
 from fusion_flows.report.worst import blocking_told, first_path, worst_pair
 from fusion_flows.rundir.directory import RunDirectory, command_to_go_on
@@ -51,14 +51,16 @@ def run_page(
     be read.
     """
     results = read_results(run)
+    going_on = partial == GOES_ON
+    unfinished = tables.SUSPENDED if suspended else "running" if going_on else tables.INTERRUPTED
     sections = [
-        _blocking(config, results, tables.SUSPENDED if suspended else tables.INTERRUPTED),
+        _blocking(config, results, unfinished),
         *([_where(config, inputs, results)] if results.load is not None else []),
         *([_links(config, inputs, results)] if results.links else []),
         *_failures(run),
         *([_convergence(config, results)] if results.points else []),
         _files(run),
-        _again(run, bool(partial), suspended),
+        _again(run, bool(partial) and not going_on, suspended),
     ]
     missing = ""
     if partial:

@@ -1,4 +1,4 @@
-"""How to resume a suspended run, as its report explains."""
+"""What the report of a run says that is suspended, or goes on after it was."""
 
 from uuid import UUID
 
@@ -6,6 +6,12 @@ from fusion_flows.report.page import Code, Text
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import recorded_flow_run
+
+GOES_ON = (
+    "The run goes on, and this is what was finished when it last stopped; the report is written again "
+    "when it ends."
+)
+"""Why results are missing in the report of a run that was resumed."""
 
 
 def how_to_resume(run: RunDirectory) -> tuple[Text, Code]:

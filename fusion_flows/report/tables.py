@@ -204,8 +204,8 @@ def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
 
 
 def _counts(row: Row) -> str:
-    """Return the replications that are compared, and how: 10 paired, 4 of 10 paired, 10 and 4 welch."""
-    n, method = row["replications"], row["method"]
+    """Return the replications that are compared, and how: 10 paired, 4 of 10 paired, 10 and 4 unpaired."""
+    n, method = row["replications"], "unpaired" if row["method"] == "welch" else row["method"]
     if row["left_out"]:
         return f"{n} of {n + row['left_out']} {method}"
     base, other = row["replications_b"], row["replications_a"]

@@ -115,6 +115,11 @@ def former_run_id_of(flow_run_id: UUID) -> str:
     return flow_run_id.hex[-12:]
 
 
+def is_run_id(text: str) -> bool:
+    """Return whether a text has the form of a run id."""
+    return bool(_RUN_ID.fullmatch(text))
+
+
 def run_ids_of(flow_run_id: UUID) -> set[str]:
     """Return what a run may be called: its run id, and the one that earlier versions gave it."""
     return {run_id_of(flow_run_id), former_run_id_of(flow_run_id)}

@@ -38,6 +38,7 @@ _ENDED = (  # what the news of a run that goes on say, and what is true when it 
 )
 _PREFIX = re.compile(r"[0-9a-f]{4,12}")
 _ID_DIGITS = 12
+_START_OF_UUID = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}")
 _TOLD = 10  # candidates in a message
 _CLOCKS = timedelta(days=1)  # the server's may be another than that of this disk
 
@@ -141,7 +142,11 @@ def find(client: "SyncPrefectClient", run: str, runs_dir: Path) -> Found:
         found = [located(rundir.own_run_id(runs_dir, flow_run_id), flow_run, runs_dir)]
         found = [one for one in found if one.flow_run or one.directory]
     else:
-        found = _newest_attempts(text, list(_matches(client, text, runs_dir)))
+        # A run that is to resume what is called so may have got the same name.
+        named = [
+            one for one in _matches(client, text, runs_dir) if resumed_by(one.flow_run) != text
+        ]
+        found = _newest_attempts(text, named)
     if not found:  # Prefect may have forgotten it, or have another database now
         known = ((one.run, names_of(one.run)) for one in directories(runs_dir))
         found = [Found(one.run_id, None, one) for one in called(text, known)]
@@ -169,7 +174,9 @@ def _made(flow_run: "FlowRun | None") -> float:
 
 def resumed_by(flow_run: "FlowRun | None") -> str:
     """Return the run id or the directory of the run that this one was to finish; empty for a new one."""
-    return str(flow_run.parameters.get("resume") or "") if flow_run else ""
+    resumed = str(flow_run.parameters.get("resume") or "") if flow_run else ""
+    flow_run_id = _uuid(resumed) if "-" in resumed else None
+    return rundir.run_id_of(flow_run_id) if flow_run_id else resumed
 
 
 def attempts(
@@ -355,12 +362,13 @@ def not_in_prefect(
 
 
 def _matches(client: "SyncPrefectClient", text: str, runs_dir: Path) -> Iterator[Found]:
-    """Yield each run whose name this is or whose run id begins with it."""
+    """Yield each run whose name this is or whose run id begins with it; else those whose flow run id does."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
     known = set()
     named = FlowRunFilter(name=FlowRunFilterName(any_=[text]))
-    with_prefix = _with_prefix(client, text.lower()) if _PREFIX.fullmatch(text.lower()) else ()
+    start = text.lower()
+    with_prefix = _with_prefix(client, start) if _PREFIX.fullmatch(start) else ()
     for flow_runs in (_all(client, named) if text else (), with_prefix):
         for flow_run in flow_runs:
             run_id = rundir.own_run_id(runs_dir, flow_run.id)
@@ -370,7 +378,12 @@ def _matches(client: "SyncPrefectClient", text: str, runs_dir: Path) -> Iterator
     if _PREFIX.fullmatch(text.lower()):
         for directory in rundir.list_runs(runs_dir):
             if directory.run_id.startswith(text.lower()) and directory.run_id not in known:
+                known.add(directory.run_id)
                 yield Found(directory.run_id, None, directory)
+    if not known and _START_OF_UUID.fullmatch(start):  # as in the address of a page of Prefect's UI
+        for flow_run in _all(client, None):
+            if str(flow_run.id).startswith(start):
+                yield located(rundir.own_run_id(runs_dir, flow_run.id), flow_run, runs_dir)
 
 
 def _with_prefix(client: "SyncPrefectClient", prefix: str) -> Iterator["FlowRun"]:
@@ -420,7 +433,7 @@ def ambiguous(text: str, found: list[Found]) -> str:
     """Return that several runs are called so, and which."""
     told = "; ".join(_told(one) for one in found[:_TOLD])
     more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-    return f"{len(found)} runs are called '{show(text)}', say which by its run id: {told}{more}"
+    return f"{len(found)} runs are called '{show(text)}'; give the run id of one: {told}{more}"
 
 
 def _told(found: Found) -> str:

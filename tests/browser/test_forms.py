@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from flows.prefect_server import Prefect
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from fusion.config.config import load_config
 
@@ -39,6 +39,19 @@ def test_a_form_has_at_most_two_screens(
     )
     shown = list(dict.fromkeys(titles))
     assert shown[: len(FIRST[deployment])] == FIRST[deployment]
+
+
+@pytest.mark.parametrize("version", [2, 1])
+def test_loads_of_another_form_are_refused_in_the_form(
+    worker: Prefect, page: Page, version: int
+) -> None:
+    open_form(page, worker, "sim", version)
+    loads = field(page, "loads")
+    loads.fill("140-220")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text(re.compile("'140-220' does not match")).first).to_be_visible()
+    keep(page, f"form_refused_v{version}")
+    assert page.url.partition("?")[0].endswith("/run"), "no run was made"
 
 
 @pytest.mark.parametrize("version", [2, 1])

@@ -69,7 +69,9 @@ def keeps_what_was_finished(server: Prefect, run_id: str) -> bool:
 def parts_of_one_load(server: Prefect, run_id: str) -> tuple[str, str]:
     """Return how the parts that went on when a run was ended have ended; all others are complete."""
     parts = server.parts(run_id)
-    ended = parts.pop(SIMULATE)
+    (shown,) = (name for name in parts if name.startswith(f"{SIMULATE}: "))  # and why it ended
+    ended = parts.pop(shown)
+    assert shown.removeprefix(f"{SIMULATE}: ").removesuffix(" ...") in ended[1]
     assert parts.pop("140 E", ended) == ended  # it may not have begun
     assert parts == dict.fromkeys((CHECK, COLLECT, REPORT), ("Completed", ""))
     return ended

@@ -1,7 +1,9 @@
 """Parameters as `prefect deployment run --param` hands them on: JSON that somebody typed."""
 
 import urllib.error
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.exceptions import ParameterTypeError
@@ -12,6 +14,7 @@ from fusion_flows.engines import points
 from fusion_flows.flows.maintenance import maintenance
 from fusion_flows.following.flow_ends import SimulationError
 from fusion_flows.rundir import directory as rundir
+from fusion_flows.rundir.directory import run_id_of
 
 from .prefect_server import Prefect
 from .started import SMALL
@@ -30,6 +33,8 @@ OLD_RUN = "123456789012"
         ("fusion-maintenance/worker-maintenance", {"settle_seconds": None}, "settle_seconds"),
         ("fusion-maintenance/worker-maintenance", {"settle_seconds": -1}, "settle_seconds"),
         ("fusion-points/worker-points", {"order": "", "sweep_run": None}, "sweep_run"),
+        ("fusion/sim", {"loads": "140-220"}, "loads"),
+        ("fusion-sweep/sweep", {"sweep": {"template": "quick", "axes": ["k_paths"]}}, "sweep"),
     ],
 )
 def test_what_is_of_another_kind_is_refused_by_the_server_with_its_name(
@@ -39,6 +44,19 @@ def test_what_is_of_another_kind_is_refused_by_the_server_with_its_name(
         worker.submit(deployment, **parameters)
     assert refused.value.code == 409
     assert f"Validation failed for field '{field}" in refused.value.read().decode()
+
+
+def test_a_run_is_resumed_by_whatever_it_is_called(worker: Prefect, tmp_path: Path) -> None:
+    name = f"{tmp_path.name} resumed"
+    first = worker.submit(overrides=SMALL, name=name)
+    assert worker.finished(first, 120)["state_type"] == "COMPLETED"
+    run_id = run_id_of(UUID(first))
+    for called in (name, first, first[:23], run_id[:6]):
+        run = worker.finished(worker.submit(resume=called), 120)
+        assert (run["state_type"], run["name"]) == ("COMPLETED", name), run["state"]["message"]
+        assert run["parameters"]["resume"] == run_id, "by which a directory finds its runs"
+    state = worker.finished(worker.submit(resume=f"no {name}"))["state"]
+    assert f"there is no run 'no {name}'" in state["message"]
 
 
 def test_numbers_are_text_and_what_was_forgotten_is_refused_with_its_name(worker: Prefect) -> None:

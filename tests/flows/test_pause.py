@@ -160,6 +160,12 @@ def test_only_of_what_ended_early_something_is_left(state: State, told: str) -> 
     assert str(refused.value).endswith("finishes it" if "finishes" in told else told)
 
 
+def going_on(worker: Prefect, run_id: str) -> str:
+    """Return the report once it is that of a run which was resumed and has not ended."""
+    shown = worker.artifacts(run_id)["report"]
+    return str(shown["data"]) if shown["description"] == "running again" else ""
+
+
 def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
     worker: Prefect, tmp_path: Path
 ) -> None:
@@ -192,6 +198,10 @@ def test_a_paused_run_computes_nothing_and_goes_on_when_it_is_resumed(
     assert replications(directory) == before
 
     resume(worker, run_id)
+    again = wait_for(lambda: going_on(worker, run_id), 30, "the report of a run that goes on")
+    assert "The run goes on" in again
+    for said in ("**Resume** on its page", "fusion run --resume", "suspended", "Suspended"):
+        assert said not in again
     assert worker.finished(run_id, 60)["state_type"] == "COMPLETED"
     wait_for(lambda: worker.parts(run_id)[SIMULATE][0] == "Completed", 20, "the end of the part")
     parts = {name.partition(": ")[0] for name in worker.parts(run_id)}  # now with their numbers

@@ -403,8 +403,8 @@ def test_content_key_knows_the_traffic(folder: Folder) -> None:
     ("network", "told"),
     [
         ("./", "is a folder, not a file"),
-        ("mine", "unknown topology; .*; did you mean './mine'\\?"),
-        ("ring", "unknown topology; .*; did you mean './ring.graphml'\\?"),
+        ("mine", "unknown topology; did you mean './mine'\\? Available: cost239.*"),
+        ("ring", "unknown topology; did you mean './ring.graphml'\\? Available: .*"),
         ("./rings", "file not found; did you mean 'ring.graphml'\\?"),
         ("./ring.grapml", "file not found; did you mean 'ring.graphml'\\?"),
         ("./mnie", "file not found; did you mean 'mine'\\?"),

@@ -1,5 +1,6 @@
 """What a person writes into the short fields of the forms, and what it comes to."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from fusion.config.config import ConfigError, load_config
 from fusion.sweep.definition import make_sweep
 from fusion_flows.flows.short_fields import sweep_of_fields, with_fields
-from fusion_flows.flows.written_values import axis_of, loads_text
+from fusion_flows.flows.written_values import FORM_OF_LOADS, axis_of, loads_text
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ from fusion_flows.flows.written_values import axis_of, loads_text
 def test_loads_are_those_that_are_written(text: str, loads: list[float]) -> None:
     config = load_config("quick", with_fields({}, {}, text))
     assert list(config.loads) == loads
+    assert re.search(FORM_OF_LOADS, text.lower()), "no form refuses it"
     general = config.general_settings
     again = loads_text(general.erlang_start, general.erlang_stop, general.erlang_step)
     assert list(load_config("quick", with_fields({}, {}, again)).loads) == loads
