@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--load", type=float, help="in Erlang (default: the highest of the config)")
     parser.add_argument("--replication", type=int, default=0, help="number from 0 (default: 0)")
     parser.add_argument(
-        "--request",
+        "--at",
         type=int,
         help="number of the measured request, from 1, after which to look (default: the last)",
     )
@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         config = load_config(options.config)
         if options.load is None:
             options.load = max(config.loads)
-        if options.request is None:
-            options.request = config.general_settings.num_requests
+        if options.at is None:
+            options.at = config.general_settings.num_requests
         _check(options, config)
         inputs = read_inputs(config)
     except (ConfigError, ValueError) as error:
@@ -71,9 +71,9 @@ def _check(options: argparse.Namespace, config: Config) -> None:
     requests, most = config.general_settings.num_requests, config.general_settings.max_iters
     if not (math.isfinite(options.load) and options.load > 0):
         raise ValueError(f"--load {options.load:g}: must be above 0")
-    if not 1 <= options.request <= requests:
+    if not 1 <= options.at <= requests:
         raise ValueError(
-            f"--request {options.request}: must be 1 to {requests}, the measured requests of a replication"
+            f"--at {options.at}: must be 1 to {requests}, the measured requests of a replication"
         )
     if not 0 <= options.replication < most:
         raise ValueError(
@@ -97,7 +97,7 @@ def _write(options: argparse.Namespace, config: Config, inputs: Inputs, signals:
     warmup = config.warmup_requests(options.load)
     try:
         moment = moment_after(
-            scenario, options.load, options.replication, warmup, options.request, signals.heed
+            scenario, options.load, options.replication, warmup, options.at, signals.heed
         )
     except Stopped:
         return False

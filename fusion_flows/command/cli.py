@@ -31,7 +31,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "settings_cli": (
             *("templates", "topologies", "examples", "new", "explain", "validate", "schema"),
         ),
-        "network_cli": ("import",),
+        "network_cli": ("import", "export"),
         "picture_cli": ("topology",),
     },
     "Runs": {
@@ -39,7 +39,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
             *("run", "rerun", "runs", "show", "open", "logs"),
             *("pause", "resume", "cancel", "delete", "clean"),
         ),
-        "picture_cli": ("report", "spectrum", "bound"),
+        "picture_cli": ("report", "spectrum", "snapshot", "bound"),
     },
     "Sweeps": {
         "sweep_cli": (

@@ -239,6 +239,13 @@ def lengths(context: "CompletionContext") -> Iterator[Candidate]:
     yield "1.3", "times the great circle"
 
 
+def snapshot_formats(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield what a snapshot may be written as."""
+    from fusion.results.snapshot import FORMATS
+
+    yield from ((name, f"a file {ending}") for name, ending in FORMATS.items())
+
+
 def sweep_axes(context: "CompletionContext") -> Iterator[Candidate]:
     """Yield the axes of the sweep whose file is named before."""
     from fusion.sweep.sweep_file import read_sweep

@@ -10,10 +10,12 @@ SUMMARIES: dict[str, str] = {
     "topologies": "List the shipped topologies. `network` takes one of these names, or the path of a "
     "file.",
     "spectrum": "Draw which lightpath holds which slots of each link at one moment, and write the table.",
+    "snapshot": "Write what is up at one moment of a run for GNPy, networkx and pandas, with a picture.",
     "bound": "Compute how little any policy can block at each load, and draw it below the curves of "
     "policies.",
     "import": "Write a network of another program as JSON for `network`: GNPy, SNDlib, the Topology Zoo and "
     "others.",
+    "export": "Write a network as a topology of GNPy in JSON, the counterpart of `fusion import`.",
     "topology": "Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.",
     "examples": "Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, "
     "a notebook.",
@@ -75,8 +77,14 @@ EXAMPLES: dict[str, str] = {
 """,
     "spectrum": """
   fusion spectrum 9f0f                   # a run at its end, highest load
-  fusion spectrum 9f0f --load 160 --request 5000 --color modulation
+  fusion spectrum 9f0f --load 160 --at 5000 --color modulation
   fusion spectrum my.ini -s allocation_method=best_fit
+""",
+    "snapshot": """
+  fusion snapshot 9f0f --at 5000         # in each format, beside its pictures
+  fusion snapshot 9f0f --at 5000 -o now.graphml -o now.parquet
+  fusion snapshot my.ini --load 160 -o now.json   # services for GNPy
+  fusion snapshot quick --format gnpy --link 1,2  # spectrum of a link
 """,
     "bound": """
   fusion bound quick                     # a template; at its loads
@@ -89,6 +97,10 @@ EXAMPLES: dict[str, str] = {
   fusion import germany50.xml --traffic germany50_traffic.csv   # of SNDlib
   fusion import Abilene.gml --lengths great-circle   # of the Topology Zoo
   fusion import Abilene.gml --lengths 1.3   # times the great circle
+""",
+    "export": """
+  fusion export nsfnet_deeprmsa          # nsfnet_deeprmsa_gnpy.json
+  fusion export my_network.graphml -o net.json
 """,
     "topology": """
   fusion topology usnet_ptrnet           # a shipped topology

@@ -22,13 +22,14 @@ NUMBERS: dict[str, str] = {
     "precision": "0.005",
     "replication": "3",
     "replications": "10",
-    "request": "5000",
+    "at": "5000",
     "salts": "5",
     "target": "0.01",
 }
 """Argument that is a number, or two -> what it may be."""
 
 _FOLDER = ("--to", "a folder")
+_FILE = ("--to", "a file to write")
 _NAME = ("--name", "a name")
 
 OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -37,8 +38,11 @@ OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "examples": (_FOLDER,),
     "topology": (_FOLDER, ("--metric", "a statistic"), ("--load", "a load")),
     "spectrum": (_FOLDER, ("--load", "a load")),
+    "snapshot": (_FILE, ("--at", "a number of a request"), ("--load", "a load")),
+    "import": (_FILE,),
+    "export": (_FILE,),
     "bound": (_FOLDER, ("--runs", "a run whose curve is to be drawn")),
-    "report": (("--to", "a file to write"),),
+    "report": (_FILE,),
     "plot": (_FOLDER, ("--metric", "a metric"), ("--against", "an axis")),
     "new": (("--from", "a template"),),
     "run": (("-s", "a change of the settings (KEY=VALUE)"), _NAME),

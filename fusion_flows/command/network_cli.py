@@ -1,4 +1,4 @@
-"""The verb of the command `fusion` that imports networks of other programs."""
+"""The verbs of the command `fusion` that read and write networks of other programs."""
 
 import shlex
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from fusion.config.counts import counted
 from fusion_flows.command import completion, network_files
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import print_json, print_note, print_table
@@ -51,4 +52,23 @@ def _import(
     print()
     print("\n".join(map(str, files)))
     print_note(f"`fusion topology {shlex.quote(str(files[0]))}` draws it.")
+    return DONE
+
+
+@text_of(network_files.export_network)
+def _export(
+    network: Annotated[str, completion.completed(completion.topologies, completion.network_files)],
+    /,
+    *,
+    to: Annotated[str, Parameter(name=("--to", "-o"))] = "",
+    length_key: str = "",
+    json: Json = False,
+) -> int:
+    file, topology, remarks = network_files.export_network(network, to=to, length_key=length_key)
+    if json:
+        print_json({"file": file, "remarks": remarks})
+        return DONE
+    print(file)
+    nodes, links = counted(len(topology.nodes), "node"), counted(len(topology.links), "link")
+    print_note("\n".join([f"{nodes}, {links}", *remarks]))
     return DONE

@@ -1,14 +1,16 @@
 """Networks of other programs, made files of ours at the command."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from fusion.config.config import ConfigError, Problem
+from fusion.network.gnpy_network import gnpy_network, remarks_on
 from fusion.network.importing import Imported, import_network
 from fusion.network.readers.demands import demands_of
 from fusion.network.readers.sndlib_places import Demand
-from fusion.network.topology import TopologyError
+from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion_flows.runs.time_expressions import ArgumentError
 
 
@@ -79,6 +81,49 @@ def import_file(
         except OSError as error:
             raise ArgumentError(f"{path}: cannot be written: {error.strerror}") from None
     return ImportedFiles(imported, [path for path, _ in wanted])
+
+
+class ExportedFile(NamedTuple):
+    """The file that was written. topology: what was written.  remarks: what is otherwise in it."""
+
+    file: Path
+    topology: Topology
+    remarks: list[str]
+
+
+def export_network(network: str, /, *, to: Path | str = "", length_key: str = "") -> ExportedFile:
+    """Write a network as a topology of GNPy in JSON, the counterpart of `fusion import`.
+
+    A node becomes a ROADM, with a transceiver where requests may start or end; a direction of a link becomes
+    fibre in equal spans of at most 80 km. Amplifiers are left to GNPy's design. Lengths, parallel links,
+    links in one direction only and coordinates are kept, so that `network` reads the same from the file.
+
+    Args:
+        network: A shipped topology or a file in any format that `network` takes.
+        to: File to write; default: the name of the network, ending in _gnpy.json, in the working directory.
+        length_key: Link attribute in the file that holds the length in km, if that is ambiguous; default: the
+            one that it must be.
+
+    Raises:
+        ConfigError: There is no such network, or it cannot be one.
+        ArgumentError: The file is there already, or cannot be written.
+    """
+    try:
+        topology = load_topology(network, length_key=length_key)
+    except TopologyError as error:
+        raise ConfigError(
+            [Problem("", "network", network, text, "") for text in error.problems]
+        ) from None
+    path = Path(to or f"{topology.name}_gnpy.json")
+    if path.exists():
+        raise ArgumentError(f"{path}: already exists; choose another name with --to")
+    text = json.dumps(gnpy_network(topology), indent=1, ensure_ascii=False) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(f"{path}: cannot be written: {error.strerror}") from None
+    return ExportedFile(path, topology, remarks_on(topology))
 
 
 def _table(demands: Sequence[Demand]) -> str:

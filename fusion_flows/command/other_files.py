@@ -76,8 +76,10 @@ TAKEN: dict[str, dict[str, _Taken]] = {
     "import": {"file": _Taken((TOPOLOGY, PYTHON), "a network of another program")},
     "topology": {"network": _Taken((TOPOLOGY, RUN), "a topology, or a run or its directory")},
     "report": {"what": _Taken((SWEEP, RUN), "a run or its directory, or a sweep file")},
-    "spectrum": {
-        "what": _Taken((INI, RUN), "a template or an INI file, or a run or its directory")
+    "export": {"network": _Taken((TOPOLOGY,), "a topology")},
+    **{
+        verb: {"what": _Taken((INI, RUN), "a template or an INI file, or a run or its directory")}
+        for verb in ("spectrum", "snapshot")
     },
     "bound": {
         "what": _Taken((INI, RUN), "a template or an INI file, or a run or its directory"),

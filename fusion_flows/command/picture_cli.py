@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from fusion_flows.command import bounds, completion, pictures, spectrum, submission
+from fusion_flows.command import bounds, completion, pictures, snapshot, spectrum, submission
 from fusion_flows.command.exit_codes import DONE
 from fusion_flows.command.terminal import print_json, print_note, print_table
 from fusion_flows.command.verb import Changes, Json, text_of
@@ -49,7 +49,7 @@ def _spectrum(
     changes: Changes = None,
     load: float | None = None,
     replication: int = 0,
-    request: int | None = None,
+    at: Annotated[int | None, Parameter(name=("--at", "--request"))] = None,
     core: int = 0,
     color: str = "lightpath",
     title: str | None = None,
@@ -63,7 +63,7 @@ def _spectrum(
         ),
         load=load,
         replication=replication,
-        request=request,
+        at=at,
         core=core,
         color=color,
         title=title,
@@ -73,6 +73,50 @@ def _spectrum(
         print_json(paths)
     else:
         print("\n".join(map(str, paths)))
+    return DONE
+
+
+@text_of(snapshot.snapshot)
+def _snapshot(
+    what: Annotated[
+        str, completion.completed(completion.templates, completion.runs, completion.ini_files)
+    ],
+    /,
+    *,
+    changes: Changes = None,
+    load: float | None = None,
+    replication: int = 0,
+    at: int | None = None,
+    core: int = 0,
+    to: Annotated[list[str] | None, Parameter(name=("--to", "-o"))] = None,
+    formats: Annotated[
+        list[str] | None,
+        Parameter(name="--format"),
+        completion.completed(completion.snapshot_formats),
+    ] = None,
+    link: str = "",
+    color: str = "lightpath",
+    json: Json = False,
+) -> int:
+    found = snapshot.snapshot(
+        what,
+        overrides=submission.read_assignments(
+            changes or (), template=what if spectrum.is_settings(what) else ""
+        ),
+        load=load,
+        replication=replication,
+        at=at,
+        core=core,
+        to=to or (),
+        formats=formats or (),
+        link=link,
+        color=color,
+    )
+    if json:
+        print_json({"files": found.files, "summary": found.summary, "remarks": found.remarks})
+        return DONE
+    print("\n".join(map(str, found.files)))
+    print_note("\n".join([found.summary, *found.remarks]))
     return DONE
 
 

@@ -1,17 +1,17 @@
 """The spectrum of a network at one moment of a run, drawn at the command."""
 
-import csv
 import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fusion.config.config import Config, load_config, to_ini
 from fusion.config.problems import nearest, show
 from fusion.config.templates import template_names
 from fusion.network.planes import planes_of
-from fusion.network.spectra import names_of_spectra, spectra_of
+from fusion.network.spectra import is_separate, names_of_spectra, spectra_of
+from fusion.results.snapshot import rows_of
 from fusion.scenario.inputs import Inputs, read_inputs
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.command.pictures import inputs_of, run_of
@@ -21,10 +21,39 @@ from fusion_flows.runs.lookup import NoSuchRunError
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _PREFIX = "fusion.cli.spectrum: "
 _LOOK_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
+
+
+class Look(NamedTuple):
+    """One moment of a replication. run: None where it is of settings. table: spectrum.csv as text."""
+
+    run: RunDirectory | None
+    config: Config
+    inputs: Inputs
+    load: float
+    replication: int
+    at: int
+    core: int
+    table: str
+
+    @property
+    def words(self) -> str:
+        """The moment in words."""
+        return f"after request {self.at:,} of replication {self.replication}"
+
+    def name(self, kind: str, *, elsewhere: bool) -> str:
+        """Return the name of a file about it, without ending. elsewhere: not among the run's pictures."""
+        name = f"{kind}-{self.load:g}-{self.replication}-{self.at}"
+        if not self.run or elsewhere:
+            run = f"{self.run.run_id}-" if self.run else ""
+            name = f"{self.inputs.topology.name}-{run}{name}"
+        return name
 
 
 def spectrum(
@@ -34,7 +63,7 @@ def spectrum(
     overrides: Mapping[str, Any] | None = None,
     load: float | None = None,
     replication: int = 0,
-    request: int | None = None,
+    at: int | None = None,
     core: int = 0,
     color: str = "lightpath",
     title: str | None = None,
@@ -43,7 +72,8 @@ def spectrum(
     """Draw which lightpath holds which slots of each link at one moment, and write the table.
 
     The replication is simulated once more up to this moment, which gives what it was in the run. The
-    table spectrum.csv has a row for each lightpath on each of its links.
+    table spectrum.csv has a row for each lightpath on each of its links. `fusion snapshot` writes the same
+    moment for other programs.
 
     Args:
         what: A run: its id (the first 4 digits are enough), its name or its directory. Or a template or
@@ -51,7 +81,7 @@ def spectrum(
         overrides: What to change in a template or an INI file: {"section": {"key": value}}.
         load: Load in Erlang; default: the highest of the run.
         replication: Number of the replication, from 0; default: 0.
-        request: Number of the request, after the warm-up, when it has just been served; default: the
+        at: Number of the request, after the warm-up, when it has just been served; default: the
             last.
         core: Core that is drawn, from 0; the table has all; default: 0.
         color: What colours a lightpath: lightpath, so that neighbours differ (default);
@@ -68,43 +98,65 @@ def spectrum(
         RunDirectoryError: It is a sweep, which has many networks.
         RuntimeError: The simulator failed.
     """
-    from fusion_flows.pictures.spectrum import COLORINGS, Band, spectrum_figure
+    check_color(color)
+    look = look_at(what, overrides, load=load, replication=replication, at=at, core=core)
+    figure = figure_of(look, color=color, title=title)
+    folder = Path(to) if to else (look.run.plots if look.run else Path("plots"))
+    name = look.name("spectrum", elsewhere=bool(to)) + (f"-core{core}" if core else "")
+    return _saved(figure, folder, name, look.table)
+
+
+def check_color(color: str) -> None:
+    """Raise ArgumentError where lightpaths cannot be coloured so."""
+    from fusion_flows.pictures.spectrum import COLORINGS
 
     if color not in COLORINGS:
         allowed = ", ".join(COLORINGS)
         raise ArgumentError(f"--color {color}: must be one of {allowed}{nearest(color, COLORINGS)}")
+
+
+def look_at(
+    what: str,
+    overrides: Mapping[str, Any] | None,
+    *,
+    load: float | None,
+    replication: int,
+    at: int | None,
+    core: int,
+) -> Look:
+    """Simulate a replication up to a moment; the arguments and what is raised are those of `spectrum`."""
     run, config, inputs = settings_of(what, overrides)
-    planes = planes_of(config)
-    cores = sorted({plane.core for plane in planes})
+    cores = sorted({plane.core for plane in planes_of(config)})
     if core not in cores:
         allowed = f"0 to {cores[-1]}" if len(cores) > 1 else "0, as there is one core"
         raise ArgumentError(f"--core {core}: must be {allowed}")
     if load is None:
         load = max(config.loads)
-    if request is None:
-        request = config.general_settings.num_requests
-    table = _simulated(config, load=load, replication=replication, request=request)
-    rows = _rows(table)
-    ends, _ = spectra_of(config, inputs.topology)
-    names = names_of_spectra(config, inputs.topology) or ("",) * len(ends)
-    moment = f"after request {request:,} of replication {replication}"
-    shown = [inputs.topology.name, config.policy, f"{load:g} Erlang", moment]
-    if len(cores) > 1:
+    if at is None:
+        at = config.general_settings.num_requests
+    table = _simulated(config, load=load, replication=replication, at=at)
+    return Look(run, config, inputs, load, replication, at, core, table)
+
+
+def figure_of(look: Look, *, color: str, title: str | None = None) -> "Figure":
+    """Return the picture of a moment."""
+    from fusion_flows.pictures.spectrum import Band, spectrum_figure
+
+    config, topology, core = look.config, look.inputs.topology, look.core
+    planes = planes_of(config)
+    ends, _ = spectra_of(config, topology)
+    names = names_of_spectra(config, topology) or ("",) * len(ends)
+    shown = [topology.name, config.policy, f"{look.load:g} Erlang", look.words]
+    if len({plane.core for plane in planes}) > 1:
         shown.append(f"core {core}")
-    figure = spectrum_figure(
-        [row for row in rows if row["core"] == core],
+    return spectrum_figure(
+        [row for row in rows_of(look.table) if row["core"] == core],
         [(*both, name) for both, name in zip(ends, names, strict=True)],
         [Band(plane.band, plane.slots) for plane in planes if plane.core == core],
         ", ".join(shown) if title is None else title,
         color=color,
-        arrows=config.topology_settings.link_directions == "separate",
+        arrows=is_separate(config),
     )
-    folder = Path(to) if to else (run.plots if run else Path("plots"))
-    name = f"spectrum-{load:g}-{replication}-{request}"
-    if not run or to:
-        name = f"{inputs.topology.name}-{f'{run.run_id}-' if run else ''}{name}"
-    name += f"-core{core}" if core else ""
-    return _saved(figure, folder, name, table)
 
 
 def is_settings(what: str) -> bool:
@@ -136,7 +188,7 @@ def settings_of(
     return run, *inputs_of(run)
 
 
-def _simulated(config: Config, *, load: float, replication: int, request: int) -> str:
+def _simulated(config: Config, *, load: float, replication: int, at: int) -> str:
     """Return spectrum.csv as text, which the simulator writes."""
     from fusion_flows.engines.simulator import simulator
 
@@ -149,7 +201,7 @@ def _simulated(config: Config, *, load: float, replication: int, request: int) -
             "output": output,
             "load": load,
             "replication": replication,
-            "request": request,
+            "at": at,
         }
         stream = LogStream(said, 1 << 20)
         with simulator(
@@ -165,15 +217,6 @@ def _simulated(config: Config, *, load: float, replication: int, request: int) -
         if code:
             raise RuntimeError(f"the simulator failed with exit code {code}\n{end}")
         return output.read_text(encoding="utf-8")
-
-
-def _rows(table: str) -> list[dict[str, Any]]:
-    numbers = ("core", "first_slot", "slots", "guard_slots", "lightpath")
-    return [
-        {**row, **{name: int(row[name]) for name in numbers}}
-        | {"bit_rate_gbps": float(row["bit_rate_gbps"])}
-        for row in csv.DictReader(table.splitlines())
-    ]
 
 
 def _saved(figure: Any, folder: Path, name: str, table: str) -> list[Path]:

@@ -494,6 +494,8 @@ def of_all_kinds(folder: Path) -> None:
         (["import", "FILE"], ["a topology", "a Python file"]),
         (["report", "FILE"], ["a sweep file", "a run directory"]),
         (["spectrum", "FILE"], ["an INI file", "a run directory"]),
+        (["snapshot", "FILE"], ["an INI file", "a run directory"]),
+        (["export", "FILE"], ["a topology"]),
         (["ties", "FILE"], ["an INI file"]),
         (["merge", "FILE"], ["a store"]),
         *(
@@ -689,6 +691,7 @@ def test_an_unreadable_change_hides_no_other_problem(
         (["validate", str(mine), "--json"], ["max_iters"]),
         (["rerun", earlier.run_id], []),
         (["spectrum", "quick"], []),
+        (["snapshot", "quick"], []),
         (["new", str(tmp_path / "new.ini")], []),
     ):
         assert cli.main([*words, *changes]) == 2

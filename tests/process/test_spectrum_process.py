@@ -30,7 +30,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_verb_draws_and_writes_what_is_up(tmp_path: Path) -> None:
-    paths = spectrum("quick", overrides=CHANGES, load=160, request=1500, replication=1, to="here")
+    paths = spectrum("quick", overrides=CHANGES, load=160, at=1500, replication=1, to="here")
     endings = [path.suffix for path in paths]
     assert endings == [".png", ".pdf", ".svg", ".csv"]
     assert all(path.stat().st_size > 1000 for path in paths)
@@ -49,7 +49,7 @@ def test_the_verb_draws_and_writes_what_is_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["quick", "--request", "0"], "--request 0: must be 1 to 50000"),
+        (["quick", "--at", "0"], "--at 0: must be 1 to 50000"),
         (["quick", "--replication", "99"], "--replication 99: must be 0 to 9, as max_iters = 10"),
         (["quick", "--load", "0"], "--load 0: must be above 0"),
         (["quick", "--core", "1"], "--core 1: must be 0, as there is one core"),

@@ -65,15 +65,38 @@ class _Segment(NamedTuple):
         )
 
 
-def _read(file: NetworkFile) -> ListedNetwork:
-    network = empty_network()._replace(directed=False, multigraph=True)
+class _Parts(NamedTuple):
+    """The elements of a network as nodes and lines. names: uid of each node -> its id.
+
+    beside: uid of each transceiver at a ROADM -> that of the ROADM.  through: uids of Fused elements that are
+    passed through.
+    """
+
+    elements: Mapping[str, Mapping[str, Any]]
+    names: Mapping[str, str]
+    segments: list[_Segment]
+    beside: Mapping[str, str]
+    through: list[str]
+
+    @property
+    def ends(self) -> set[str]:
+        """The uids of the nodes at which requests may start or end."""
+        alone = {uid for uid in self.names if self.elements[uid]["type"] == "Transceiver"}
+        return {*self.beside.values(), *alone} or set(self.names)
+
+
+def _parts(network: ListedNetwork, file: NetworkFile) -> _Parts | None:
+    """Return the parts of a file; None with the reasons among the problems of `network`."""
     topology = _topology(file)
     if topology is None:
-        return empty_network('a topology of GNPy, but without lists "elements" and "connections"')
+        network.problems.append(
+            'a topology of GNPy, but without lists "elements" and "connections"'
+        )
+        return None
     elements = _elements(network, topology["elements"])
     following = _connections(network, topology["connections"], elements)
     if network.problems:
-        return empty_network(*network.problems)
+        return None
     sites = [
         uid
         for uid, each in elements.items()
@@ -81,32 +104,73 @@ def _read(file: NetworkFile) -> ListedNetwork:
     ]
     segments = list(_segments(network, elements, following, set(sites)))
     if network.problems:
-        return empty_network(*network.problems)
+        return None
     segments = _pass_fused(segments, elements)
     segments, beside = _without_transceivers(segments, elements)
     met = {uid for each in segments for uid in (each.source, each.destination)}
     through = [uid for uid in sites if elements[uid]["type"] == "Fused" and uid not in met]
     nodes = [uid for uid in sites if uid not in beside and uid not in through]
-    names = _names(nodes)
-    transceivers = {uid for uid in sites if elements[uid]["type"] == "Transceiver"}
-    ends = {*beside.values(), *transceivers} if transceivers else {*nodes}
-    is_drawing = _are_of_a_drawing(elements[uid] for uid in nodes)
-    for number, uid in enumerate(nodes, 1):
-        add_node(
-            network,
-            f"node {number}",
-            names[uid],
-            _attributes(uid, elements[uid], is_drawing, uid in ends),
-        )
-    links = joined(_directions(segments, names))
+    return _Parts(elements, _names(nodes), segments, beside, through)
+
+
+def _read(file: NetworkFile) -> ListedNetwork:
+    network = empty_network()._replace(directed=False, multigraph=True)
+    parts = _parts(network, file)
+    if parts is None:
+        return empty_network(*network.problems)
+    elements, names, ends = parts.elements, parts.names, parts.ends
+    is_drawing = _are_of_a_drawing(elements[uid] for uid in names)
+    for number, (uid, name) in enumerate(names.items(), 1):
+        attributes = _attributes(uid, elements[uid], is_drawing, uid in ends)
+        add_node(network, f"node {number}", name, attributes)
+    links = joined(_directions(parts.segments, names))
     for link in links:
         add_link(network, link.where, link.source, link.destination, link.attributes)
     if is_drawing:
         network.remarks.append(
             "latitude and longitude are whole numbers at each node: taken as places in a drawing, not degrees"
         )
-    network.remarks.extend(_remarks(elements, links, through))
+    network.remarks.extend(_remarks(elements, links, parts.through))
     return network
+
+
+class GnpyLine(NamedTuple):
+    """A direction of a link, by the nodes at its ends. fibre: uid of its first one."""
+
+    source: str
+    destination: str
+    km: float
+    fibre: str
+
+
+class GnpyParts(NamedTuple):
+    """What a file of GNPy calls the parts of a network.
+
+    roadms: node -> uid of the element that it is.  transceivers: node -> uid of its first one.
+    """
+
+    roadms: dict[str, str]
+    transceivers: dict[str, str]
+    lines: list[GnpyLine]
+
+
+def gnpy_parts(file: NetworkFile) -> GnpyParts:
+    """Return what a file of GNPy calls the parts of the network that it is read as."""
+    parts = _parts(empty_network(), file)
+    if parts is None:
+        return GnpyParts({}, {}, [])
+    names = parts.names
+    transceivers: dict[str, str] = {}
+    for uid, roadm in parts.beside.items():
+        transceivers.setdefault(names[roadm], uid)
+    for uid, name in names.items():
+        if parts.elements[uid]["type"] == "Transceiver":
+            transceivers.setdefault(name, uid)
+    lines = [
+        GnpyLine(each.source, each.destination, each.km or 0.0, str(each.attributes.get("name")))
+        for each in _directions(parts.segments, names)
+    ]
+    return GnpyParts({name: uid for uid, name in names.items()}, transceivers, lines)
 
 
 def _topology(file: NetworkFile) -> Mapping[str, Any] | None:
