@@ -26,8 +26,8 @@ KEYS = (
 
 _TABLES = (".csv", ".tsv", ".txt", ".dat", "")
 ENDINGS: dict[str, tuple[str, ...]] = {
-    "network": (".json", ".graphml", ".xml", ".gml", ".n2p", ".xlsx", *_TABLES),
-    "mod_assumption_path": (".json",),
+    "network": (".json", ".graphml", ".xml", ".gml", ".n2p", ".xls", ".xlsx", *_TABLES),
+    "mod_assumption_path": (".json", ".csv"),
     "traffic_matrix": _TABLES,
     "paths_file": _TABLES,
     "policy": (".py",),

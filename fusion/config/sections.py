@@ -139,7 +139,8 @@ class GeneralSettings(Section):
     )
     mod_assumption_path: OptionalPath = Field(
         default="",
-        description="JSON file with modulation tables; empty: the shipped tables.",
+        description="JSON file with modulation tables, or CSV file of XLRON with one; empty: the shipped "
+        "tables.",
     )
     guard_slots: Annotated[int, Field(ge=0, le=1000), Integer] = Field(
         default=1,

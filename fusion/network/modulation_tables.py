@@ -20,6 +20,8 @@ from fusion.config.text_files import read_text
 FUSION_SLOT_WIDTH_GHZ = 12.5
 
 _MAX_BYTES = 2**20
+_XLRON = ("name", "maximum_length", "spectral_efficiency")
+"""The first columns of a table of XLRON."""
 _BITS = {"BPSK": 1, "QPSK": 2, "8QAM": 3, "16QAM": 4, "32QAM": 5, "64QAM": 6}
 _BITS |= {"128QAM": 7, "256QAM": 8}
 
@@ -79,6 +81,10 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
     "slot_width_ghz" (12.5 when left out, null for channels of any width), and a listed format
     "bits_per_symbol" where its name does not tell them.
 
+    A CSV file of XLRON is a rule as well, whatever `name` is: a format per line with its maximum_length in km
+    and its spectral_efficiency in bit/s/Hz, which are bits per symbol; reach is inclusive and slots are
+    rounded up there as well (micdoh/XLRON, `required_slots`). Its other columns are left out.
+
     Raise ModulationError with all problems of the table.
     """
     key = name
@@ -90,7 +96,10 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
         key = SAME_TABLES.get(name, name)
         path = MODULATIONS / f"{key}.json"
     try:
-        tables = json.loads(read_text(path, _MAX_BYTES), object_pairs_hook=_no_key_twice)
+        text = read_text(path, _MAX_BYTES)
+        if is_xlron(text):
+            return _of_xlron(path, text)
+        tables = json.loads(text, object_pairs_hook=_no_key_twice)
     except (ValueError, RecursionError) as error:
         raise ModulationError([f"{path}: {error}"]) from error
     if not isinstance(tables, dict) or not isinstance(tables.get(key), dict):
@@ -103,6 +112,38 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
     if problems:
         raise ModulationError(problems)
     return table
+
+
+def is_xlron(text: str) -> bool:
+    """Return whether a table is one of XLRON's modulation formats."""
+    head = text.lstrip().partition("\n")[0].lower().replace(" ", "").split(",")
+    return head[:3] == list(_XLRON)
+
+
+def _of_xlron(path: Path, text: str) -> ModulationTable:
+    """Return a table of XLRON as a rule. Raises ModulationError."""
+    rows = [line.split(",") for line in text.split("\n")[1:] if line.strip()]
+    problems: list[str] = []
+    formats: dict[str, ModulationFormat] = {}
+    rule: list[Entry] = []
+    for number, row in enumerate(rows, 2):
+        place = f"{path}: line {number}"
+        name, *numbers = (*(cell.strip() for cell in row), "", "")[:3]
+        reach, bits = map(_positive, numbers)
+        if not name or name in formats:
+            problems.append(f"{place}: {'duplicate format' if name else 'a format without a name'}")
+        elif reach is None or bits is None:
+            problems.append(
+                f"{place}: {quote(name)}: maximum_length and spectral_efficiency must be above 0"
+            )
+        else:
+            formats[name] = ModulationFormat(name, bits)
+            rule.append(Entry(len(rule), reach, 0))
+    if not rows:
+        problems.append(f"{path}: a table of formats without formats")
+    if problems:
+        raise ModulationError(problems)
+    return ModulationTable(path.stem, tuple(formats.values()), tuple(rule), (), None)
 
 
 def _parse_table(

@@ -1,4 +1,4 @@
-"""The traffic matrix: traffic by pair of nodes, from a square of numbers, a list, or SNDlib's demands."""
+"""The traffic matrix: traffic by pair of nodes, from a table, or from demands of other programs."""
 
 import csv
 import math
@@ -20,8 +20,11 @@ from fusion.network.delimited_text import (
     split_line,
     without_decimal_commas,
 )
+from fusion.network.readers.gnpy_services import has_services, read_services
 from fusion.network.readers.link_lines import is_destination, is_source
+from fusion.network.readers.net2plan import NET2PLAN, read_net2plan_demands
 from fusion.network.readers.reader import NetworkFile
+from fusion.network.readers.registry import workbook_of
 from fusion.network.readers.sndlib_native import is_sndlib, read_demands
 from fusion.network.readers.sndlib_places import Demand
 from fusion.network.readers.sndlib_xml import is_sndlib_xml, read_xml_demands
@@ -56,7 +59,8 @@ def read_traffic_matrix(
     """Return the share of the requests from row to column, and what was understood in the file.
 
     file: a square of numbers in the order of the nodes, or with their names around it; or lines of source,
-    destination, traffic; or a network of SNDlib, for its demands. The matrix is float64[node, node] and
+    destination, traffic; or a network of SNDlib or Net2Plan, or
+    services of GNPy (JSON, or a workbook), for its demands. The matrix is float64[node, node] and
     sums to 1. Numbers may have decimal commas. The diagonal may be empty, or have the same number
     everywhere, which does not count.
 
@@ -65,12 +69,16 @@ def read_traffic_matrix(
     wrong: list[str] = []
     remarks: list[str] = []
     try:
-        text = read_text(file, _MAX_BYTES, table=True)
-        content = NetworkFile(text)
+        content = _with_services(file) or NetworkFile(read_text(file, _MAX_BYTES, table=True))
+        text = content.text
         if is_sndlib(text):
             cells = _of_demands(read_demands(text), topology, remarks)
         elif is_sndlib_xml(content):
             cells = _of_demands(read_xml_demands(content), topology, remarks)
+        elif has_services(content):
+            cells = _of_listed(read_services(content, {}), topology)
+        elif NET2PLAN.recognises(content):
+            cells = _of_listed(read_net2plan_demands(content), topology)
         else:
             cells = _of_table(text, topology, remarks)
     except (ValueError, csv.Error) as error:
@@ -84,14 +92,19 @@ def read_traffic_matrix(
     return matrix / total, tuple(remarks)
 
 
+def _with_services(file: Path) -> NetworkFile | None:
+    """Return a workbook that has services of GNPy; None where a file is none."""
+    try:
+        workbook = workbook_of(file)
+    except ValueError:  # `read_text` says what it is
+        return None
+    return workbook.file if workbook is not None and has_services(workbook.file) else None
+
+
 # --- three kinds of files ------------------------------------------------------------------------
 
 
-def _of_demands(demands: Sequence[Demand], topology: Topology, remarks: list[str]) -> list[_Cell]:
-    """Return the demands of a network of SNDlib: both ways where none is listed the other way.
-
-    Its demands are undirected in most networks, which neither of its formats says.
-    """
+def _of_listed(demands: Sequence[Demand], topology: Topology) -> list[_Cell]:
     index = _index(topology)
     cells = []
     for demand in demands:
@@ -100,6 +113,15 @@ def _of_demands(demands: Sequence[Demand], topology: Topology, remarks: list[str
             if node not in index:
                 raise ValueError(f"{demand.where}: '{quote(node)}' is not a node of the network")
         cells.append(_Cell(index[ends[0]], index[ends[1]], demand.value))
+    return cells
+
+
+def _of_demands(demands: Sequence[Demand], topology: Topology, remarks: list[str]) -> list[_Cell]:
+    """Return the demands of a network of SNDlib: both ways where none is listed the other way.
+
+    Its demands are undirected in most networks, which neither of its formats says.
+    """
+    cells = _of_listed(demands, topology)
     pairs = {(cell.source, cell.destination) for cell in cells}
     if any((destination, source) in pairs for source, destination in pairs):
         return cells

@@ -239,6 +239,12 @@ def lengths(context: "CompletionContext") -> Iterator[Candidate]:
     yield "1.3", "times the great circle"
 
 
+def demands(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield where the traffic of a network may come from."""
+    yield "gravity", "by the attribute population of the nodes"
+    yield from importable_files(context)
+
+
 def snapshot_formats(context: "CompletionContext") -> Iterator[Candidate]:
     """Yield what a snapshot may be written as."""
     from fusion.results.snapshot import FORMATS

@@ -94,7 +94,9 @@ EXAMPLES: dict[str, str] = {
 """,
     "import": """
   fusion import meshTopologyExampleV2.json -o mesh.json   # of GNPy
+  fusion import meshTopologyExampleV2.xls --demands meshTopologyExampleV2_services.json
   fusion import germany50.xml --traffic germany50_traffic.csv   # of SNDlib
+  fusion import net.json --demands gravity           # by population
   fusion import Abilene.gml --lengths great-circle   # of the Topology Zoo
   fusion import Abilene.gml --lengths 1.3   # times the great circle
 """,

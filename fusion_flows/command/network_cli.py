@@ -19,25 +19,29 @@ def _import(
     /,
     *,
     lengths: Annotated[str, completion.completed(completion.lengths)] = "",
+    demands: Annotated[str, completion.completed(completion.demands)] = "",
     traffic: str = "",
     to: Annotated[str, Parameter(name=("--to", "-o"))] = "",
     length_key: str = "",
     json: Json = False,
 ) -> int:
-    imported, files = network_files.import_file(
-        file, lengths=lengths, traffic=traffic, to=to, length_key=length_key
+    imported, files, traffic_words = network_files.import_file(
+        file, lengths=lengths, demands=demands, traffic=traffic, to=to, length_key=length_key
     )
+    understood = [*imported.understood]
+    if traffic_words:
+        understood.append(("traffic", traffic_words))
     if json:
         print_json(
             {
                 "files": files,
-                "understood": dict(imported.understood),
+                "understood": dict(understood),
                 "assumed": imported.assumed,
                 "left_out": imported.left_out,
             }
         )
         return DONE
-    rows = [("understood", f"{what}: {value}") for what, value in imported.understood]
+    rows = [("understood", f"{what}: {value}") for what, value in understood]
     rows += [("assumed", text) for text in imported.assumed]
     rows += [("left out", text) for text in imported.left_out]
     # Each of the three stands once, at the first of its rows.

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fusion.config.config import load_config
 from fusion.config.shipped import modulation_names
 from fusion.network.modulation import (
     ModulationError,
@@ -19,6 +20,7 @@ from fusion.network.modulation import (
     lightpath_widths,
     load_modulation,
 )
+from fusion.scenario.inputs import read_inputs
 
 RULE = load_modulation("deeprmsa_reach")
 
@@ -248,3 +250,41 @@ def test_missing_file(tmp_path: Path) -> None:
         load_modulation("DEFAULT", tmp_path / "missing.json")
     with pytest.raises(ModulationError, match="is a folder, not a file"):
         load_modulation("DEFAULT", tmp_path)
+
+
+def test_a_table_of_xlron_is_a_rule(tmp_path: Path) -> None:
+    file = tmp_path / "modulations.csv"
+    file.write_text(
+        "name,maximum_length,spectral_efficiency,minimum_osnr,inband_xt\n"
+        "BPSK,100000,1,12.6,-14\nQPSK,2000,2,12.6,-17\n16QAM,500,4,22.4,-23\n"
+    )
+    table = load_modulation("any name", file)
+    assert table.name == "modulations"
+    assert [each.bits_per_symbol for each in table.formats] == [1, 2, 4]
+    assert [entry.reach_km for entry in table.rule] == [100000, 2000, 500]
+    # 100 Gb/s at 12.5 GHz: XLRON's ceil(bit rate / (efficiency * slot)), in the most efficient in reach.
+    slots, _ = lightpath_widths(table, np.array([500.0, 500.1, 2000.1]), [100.0], 12.5)
+    assert slots.ravel().tolist() == [2, 4, 8]
+    ini = tmp_path / "my.ini"
+    ini.write_text(
+        "[general_settings]\nerlang_start = 10\nerlang_stop = 10\nerlang_step = 10\n"
+        "mod_assumption_path = modulations.csv\nbit_rates = uniform\nbit_rate_min = 25\n"
+        "bit_rate_max = 100\nbit_rate_step = 25\n[topology_settings]\nnetwork = nsfnet_deeprmsa\n"
+    )
+    assert read_inputs(load_config(str(ini)), quiet=True).modulation == table
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("", "a table of formats without formats"),
+        ("BPSK,0,1\n", "line 2: BPSK: maximum_length and spectral_efficiency must be above 0"),
+        ("BPSK,10\n", "line 2: BPSK: maximum_length and spectral_efficiency must be above 0"),
+        ("BPSK,10,1\nBPSK,5,2\n", "line 3: duplicate format"),
+    ],
+)
+def test_what_is_wrong_in_a_table_of_xlron(rows: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "modulations.csv"
+    file.write_text("name,maximum_length,spectral_efficiency\n" + rows)
+    with pytest.raises(ModulationError, match=told):
+        load_modulation("", file)

@@ -403,7 +403,7 @@ def test_net2plan(tmp_path: Path) -> None:
     assert "layer WDM is read, and not IP" in imported.assumed
     assert any("1 virtual node" in text for text in imported.assumed)
     for text, demand in ((N2P_1, ("N1", "N2", "0.5")), (N2P_6, ("Madrid", "Valencia", "18.5"))):
-        found = demands_of(read_content(write(tmp_path, text, "net.n2p")).file)
+        found = demands_of(read_content(write(tmp_path, text, "net.n2p")).file).listed
         assert [each[1:] for each in found] == [demand]
     empty = refusal(write(tmp_path, N2P_1.replace("<link ", "<line ")))
     assert empty == "a file of Net2Plan with 1 demand, 2 nodes and no links"
@@ -533,7 +533,7 @@ def test_a_workbook_of_topology_bench(tmp_path: Path, name: str) -> None:
     assert links(topology) == [("1", "2", 381.2)]
     assert topology.names == {"1": "Sapporo", "2": "Aomori"}
     (tmp_path / name).write_bytes(workbook({"Nodes": [["x"]], "Links": [["y"]]}))
-    assert "gnpy-convert-xls FILE" in refusal(tmp_path / name)
+    assert "a workbook of GNPy" in refusal(tmp_path / name)
     (tmp_path / name).write_bytes(workbook({"Sheet1": [["x"]]}))
     assert "(Sheet1) are not those of TopologyBench" in refusal(tmp_path / name)
 

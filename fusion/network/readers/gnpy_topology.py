@@ -173,6 +173,16 @@ def gnpy_parts(file: NetworkFile) -> GnpyParts:
     return GnpyParts({name: uid for uid, name in names.items()}, transceivers, lines)
 
 
+def gnpy_transceivers(file: NetworkFile) -> dict[str, str]:
+    """Return uid of each transceiver -> the node that it is at."""
+    parts = _parts(empty_network(), file)
+    if parts is None:
+        return {}
+    names, elements = parts.names, parts.elements
+    alone = {uid: name for uid, name in names.items() if elements[uid]["type"] == "Transceiver"}
+    return alone | {uid: names[roadm] for uid, roadm in parts.beside.items()}
+
+
 def _topology(file: NetworkFile) -> Mapping[str, Any] | None:
     data = file.json.get(_ALL, file.json)
     data = data.get(_WRAPPED, data) if isinstance(data, dict) else data

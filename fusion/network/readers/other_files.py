@@ -63,7 +63,7 @@ def _what(file: NetworkFile) -> str | None:
             "a bit-rate file of Flex Net Sim, and not a network: name its file with nodes and links"
         )
     if file.text[:200].lower().lstrip("\ufeff").startswith(_MODULATIONS):
-        return "a table of modulation formats of XLRON, and not a network"
+        return "a table of modulation formats of XLRON, and not a network: name it as mod_assumption_path"
     if (count := _square(file.text)) > _LEAST:
         return (
             f"a square of {count} x {count} numbers, as a traffic matrix is, and not a network: name it as "

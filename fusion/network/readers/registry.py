@@ -9,6 +9,12 @@ from fusion.network.readers.counted_lines import COUNTED_LINES
 from fusion.network.readers.deeprmsa import DEEPRMSA
 from fusion.network.readers.gml import GML
 from fusion.network.readers.gnpy_topology import GNPY_TOPOLOGY
+from fusion.network.readers.gnpy_workbook import (
+    FORMAT,
+    XLS,
+    is_gnpy_workbook,
+    read_gnpy_workbook,
+)
 from fusion.network.readers.graphml import GRAPHML
 from fusion.network.readers.link_lines import LINK_LINES
 from fusion.network.readers.net2plan import NET2PLAN
@@ -18,8 +24,12 @@ from fusion.network.readers.other_files import OTHER
 from fusion.network.readers.reader import NetworkFile, Reader
 from fusion.network.readers.sndlib_native import SNDLIB_NATIVE
 from fusion.network.readers.sndlib_xml import SNDLIB_XML
-from fusion.network.readers.topology_bench import TOPOLOGY_BENCH, read_sheets
-from fusion.network.readers.workbook import BEGINNING, Sheet, read_workbook
+from fusion.network.readers.topology_bench import (
+    TOPOLOGY_BENCH,
+    is_topology_bench,
+    read_sheets,
+)
+from fusion.network.readers.workbook import BEGINNING, read_workbook
 
 READERS = (
     *(SNDLIB_NATIVE, SNDLIB_XML, GNPY_TOPOLOGY, NET2PLAN, ONS, TOPOLOGY_BENCH, DEEPRMSA),
@@ -54,24 +64,32 @@ def read_network(file: Path, length_key: str = "") -> ListedNetwork:
 def read_content(file: Path, length_key: str = "") -> Content:
     """Read a file as `read_network` does, and return its format, too."""
     ending = file.suffix.lower()
-    if (sheets := _sheets(file)) is not None:
-        return Content(f"{TOPOLOGY_BENCH.format} workbook", NetworkFile(""), read_sheets(sheets))
+    if (workbook := workbook_of(file)) is not None:
+        return workbook
     text = read_text(file, _MAX_BYTES, table=ending not in _BY_ENDING)
     content = NetworkFile(text, ending, length_key)
     reader = _reader_of(content)
     return Content(reader.format, content, reader.read(content))
 
 
-def _sheets(file: Path) -> list[Sheet] | None:
-    """Return the sheets of a workbook; None where a file is not one."""
+def workbook_of(file: Path) -> Content | None:
+    """Return what a workbook has; None where a file is not one."""
     try:
         if not file.is_file() or file.stat().st_size > _MAX_BYTES:
             return None
         with file.open("rb") as stream:
-            beginning = stream.read(len(BEGINNING))
-            return read_workbook(beginning + stream.read()) if beginning == BEGINNING else None
+            beginning = stream.read(len(XLS))
+            if beginning == XLS:
+                return Content(FORMAT, *read_gnpy_workbook(file, is_xls=True))
+            if not beginning.startswith(BEGINNING):
+                return None
+            sheets = read_workbook(beginning + stream.read())
     except OSError:  # which `read_text` explains
         return None
+    names = [sheet.name for sheet in sheets]
+    if is_gnpy_workbook(names) and not is_topology_bench(sheets):
+        return Content(FORMAT, *read_gnpy_workbook(file, is_xls=False))
+    return Content(f"{TOPOLOGY_BENCH.format} workbook", NetworkFile(""), read_sheets(sheets))
 
 
 def _reader_of(file: NetworkFile) -> Reader:

@@ -95,6 +95,13 @@ def _named(attributes: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
+def is_topology_bench(sheets: Sequence[Sheet]) -> bool:
+    """Return whether a workbook has the columns of TopologyBench."""
+    return any("Node_ID" in each.header for each in sheets) and any(
+        {"Source", "Destination"} <= {*each.header} for each in sheets
+    )
+
+
 def read_sheets(sheets: Sequence[Sheet]) -> ListedNetwork:
     """Return the network in a workbook of TopologyBench; in another one, what it is and what to do."""
     nodes = next((each for each in sheets if "Node_ID" in each.header), None)
@@ -118,15 +125,10 @@ def read_sheets(sheets: Sequence[Sheet]) -> ListedNetwork:
 
 
 def _other_workbook(names: list[str]) -> str:
-    if {"nodes", "links"} <= {name.lower() for name in names}:
-        return (
-            "a workbook of GNPy, which is not read: `gnpy-convert-xls FILE` makes JSON of it. Write ROADM in "
-            "capital letters in its column Type, or a node becomes an amplifier site"
-        )
     shown = ", ".join(map(quote, names)) or "none"
     return (
-        f"an Excel file (.xlsx) whose sheets ({shown}) are not those of TopologyBench: save the sheet with "
-        "the links as 'CSV UTF-8'"
+        f"an Excel file (.xlsx) whose sheets ({shown}) are not those of TopologyBench or GNPy: save the "
+        "sheet with the links as 'CSV UTF-8'"
     )
 
 
