@@ -20,7 +20,15 @@ TEXTS = sorted(
     for path in ROOT.glob(pattern)
     if path.suffix in (".md", ".py", ".toml", ".ipynb") and path.name != "CHANGELOG.md"
 )
-ON_AN_INDEX = ("build", "distributed", "gymnasium", "ipykernel", "sb3-contrib", "stable-baselines3")
+ON_AN_INDEX = (
+    "build",
+    "distributed",
+    "gnpy",
+    "gymnasium",
+    "ipykernel",
+    "sb3-contrib",
+    "stable-baselines3",
+)
 OPTIONS = re.compile(r"--(?:constraint|requirement) \S+|-[cr] \S+|--[\w-]+|-\w\b")
 
 

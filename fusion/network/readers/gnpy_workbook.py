@@ -50,8 +50,7 @@ def read_gnpy_workbook(file: Path, *, is_xls: bool) -> tuple[NetworkFile, Listed
         convert = importlib.import_module("gnpy.tools.convert")
     except ImportError:
         return nothing, empty_network(
-            "a workbook of GNPy (.xls, .xlsx), which is read with GNPy: install it with "
-            "`pip install 'fusion-eon[gnpy]'`, on Python below 3.13"
+            "a workbook of GNPy, which is read with GNPy (on Python below 3.13): `pip install gnpy`"
         )
     try:
         sheets = dict(_xls(file) if is_xls else _xlsx(file))
