@@ -134,7 +134,8 @@ def _connect(connections: list[dict[str, str]], a: str, b: str) -> None:
 
 def _place(topology: Topology, node: str) -> dict[str, Any]:
     longitude, latitude = topology.coordinates.get(node, (0.0, 0.0))
-    return _location(topology.names.get(node, node), longitude, latitude)
+    region = topology.regions.get(node, "")
+    return _location(topology.names.get(node, node), region, longitude, latitude)
 
 
 def _between(topology: Topology, a: str, b: str, share: float) -> dict[str, Any]:
@@ -145,8 +146,9 @@ def _between(topology: Topology, a: str, b: str, share: float) -> dict[str, Any]
             *(topology.coordinates.get(node, (0.0, 0.0)) for node in (a, b)), strict=True
         )
     )
-    return _location("", round(x, 6), round(y, 6))
+    return _location("", "", round(x, 6), round(y, 6))
 
 
-def _location(city: str, longitude: float, latitude: float) -> dict[str, Any]:
-    return {"location": {"city": city, "region": "", "latitude": latitude, "longitude": longitude}}
+def _location(city: str, region: str, longitude: float, latitude: float) -> dict[str, Any]:
+    place = {"city": city, "region": region, "latitude": latitude, "longitude": longitude}
+    return {"location": place}

@@ -260,9 +260,21 @@ def _understood(
         ("links", f"{len(topology.links):,}"),
         ("lengths", lengths_text(topology)),
     ]
+    for what, texts in (("regions", topology.regions), ("sites", topology.sites)):
+        if texts:
+            found.append((what, _counted_texts(texts, len(nodes))))
     if content.network.demands:
         found.append(("demands", f"{content.network.demands:,}"))
     return found
+
+
+def _counted_texts(texts: Mapping[str, str], nodes: int) -> str:
+    """Return how many nodes have which text, the most frequent first."""
+    counts = Counter(texts.values()).most_common()
+    shown = ", ".join(f"{quote(text)} ({counted(count, 'node')})" for text, count in counts[:_FEW])
+    more = ", ..." if len(counts) > _FEW else ""
+    missing = nodes - len(texts)
+    return f"{len(counts):,}: {shown}{more}" + (f"; {missing:,} without" if missing else "")
 
 
 def _left_out(network: ListedNetwork, length_key: str) -> list[str]:

@@ -17,7 +17,7 @@ from fusion.config.shipped import (
 )
 from fusion.network.link_lengths import LENGTH_KEYS, far_off
 from fusion.network.links import links_of
-from fusion.network.listed_network import PASS_THROUGH, ListedNetwork, number_of
+from fusion.network.listed_network import PASS_THROUGH, REGION, SITE, ListedNetwork, number_of
 from fusion.network.readers.registry import read_network
 
 _SHOWN_PROBLEMS = 100
@@ -38,6 +38,7 @@ class Topology(NamedTuple):
     lengths of the links against their direction, or empty where no length differs.  one_way: whether
     light goes in the direction of the link only, or empty where none is such a link.  link_limits: keys of
     a configuration (`cores_per_link`, `c_band`, ...) of which links have less, with their numbers, or empty.
+    regions and sites: node id -> text, for the nodes for which the file has them; they change no result.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Topology(NamedTuple):
     km_back: tuple[float, ...] = ()
     one_way: tuple[bool, ...] = ()
     link_limits: tuple[tuple[tuple[str, int], ...], ...] = ()
+    regions: Mapping[str, str] = {}
+    sites: Mapping[str, str] = {}
 
     @property
     def has_parallel_links(self) -> bool:
@@ -151,6 +154,7 @@ def load_topology(
     nodes = tuple(content.nodes)
     problems = content.problems
     coordinates, names = _check_attributes(content)
+    regions, sites = (_texts(content, attribute) for attribute in (REGION, SITE))
     found = links_of(content, length_key, asks=not const_link_weight)
     index = {node: i for i, node in enumerate(nodes)}
     ends = [(index[a], index[b]) for a, b in found.ends]
@@ -192,6 +196,8 @@ def load_topology(
         tuple(km_back) if km_back != km else (),
         tuple(found.one_way) if any(found.one_way) else (),
         tuple(found.limits) if any(found.limits) else (),
+        regions,
+        sites,
     )
 
 
@@ -272,6 +278,16 @@ def _check_attributes(
         else:
             coordinates[node] = (longitude, latitude)
     return coordinates, names
+
+
+def _texts(network: ListedNetwork, attribute: str) -> dict[str, str]:
+    """Return an attribute of the nodes that have it as text."""
+    found = {node: _attribute(network, node, attribute) for node in network.nodes}
+    return {
+        node: value.strip()
+        for node, value in found.items()
+        if isinstance(value, str) and value.isprintable() and value.strip()
+    }
 
 
 def _in_lower_case(attributes: Mapping[str, object]) -> dict[str, object]:

@@ -90,7 +90,7 @@ def rows_of(table: str) -> list[dict[str, Any]]:
 def snapshot_of(config: Config, topology: Topology, rows: Iterable[Mapping[str, Any]]) -> Snapshot:
     """Return the snapshot that rows of spectrum.csv describe. rows: as `rows_of` returns them."""
     separate = is_separate(config)
-    links = _links(config, topology)
+    links = links_of(config, topology)
     number = {(each.source, each.destination, each.name): i for i, each in enumerate(links)}
     hops: dict[int, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -118,7 +118,8 @@ def snapshot_of(config: Config, topology: Topology, rows: Iterable[Mapping[str, 
     return Snapshot(topology, separate, links, planes_of(config), tuple(lightpaths))
 
 
-def _links(config: Config, topology: Topology) -> tuple[SpectrumLink, ...]:
+def links_of(config: Config, topology: Topology) -> tuple[SpectrumLink, ...]:
+    """Return the links of a network, or each direction of them where these have spectra."""
     ends, km = spectra_of(config, topology)
     names = names_of_spectra(config, topology) or ("",) * len(ends)
     planes = planes_of(config)

@@ -16,6 +16,7 @@ from typing import Any
 
 from fusion.config.counts import counted
 from fusion.network.gnpy_network import GnpyUids
+from fusion.network.planes import Plane
 from fusion.network.topology import Topology
 from fusion.results.snapshot import Snapshot, UpLightpath
 
@@ -31,13 +32,13 @@ ROLL_OFF, TX_OSNR_DB = 0.15, 40.0
 """Of GNPy's own reference channel."""
 
 
-def misfit(snapshot: Snapshot, slot_ghz: float) -> str:
+def misfit(planes: Sequence[Plane], slot_ghz: float) -> str:
     """Return why GNPy cannot have a spectrum such as this, or nothing."""
     if slot_ghz % _UNIT_GHZ:
         return f"slots of {slot_ghz:g} GHz: GNPy counts slots of {_UNIT_GHZ:g} GHz"
-    if others := sorted({plane.band for plane in snapshot.planes} - {"c"}):
+    if others := sorted({plane.band for plane in planes} - {"c"}):
         return f"the {', '.join(each.upper() for each in others)} band: only the C band is written for GNPy"
-    most = max(plane.slots for plane in snapshot.planes) * slot_ghz
+    most = max(plane.slots for plane in planes) * slot_ghz
     if most > MOST_SLOTS * _UNIT_GHZ:
         return (
             f"a C band of {most / 1000:g} THz: the amplifiers of GNPy's library have "

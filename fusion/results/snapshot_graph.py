@@ -13,10 +13,10 @@ from fusion.results.snapshot import Snapshot, UpLightpath
 def snapshot_graph(snapshot: Snapshot, **about: str | float) -> networkx.Graph[str]:
     """Return the network as a graph: directed or not, a multigraph with parallel links.
 
-    Nodes have name, longitude and latitude where they are known. Edges have length_km; slots (of all cores
-    and bands), slots_used, slots_free and utilisation; occupied: the slots in use, such as `c 0-3 8`, for
-    each core and band that has any; lightpaths: how many; and carried: their numbers. about: attributes of
-    the graph.
+    Nodes have name, region, site, longitude and latitude where known. Edges have length_km; slots (of all
+    cores and bands), slots_used, slots_free and utilisation; occupied: the slots in use, such as `c 0-3 8`,
+    for each core and band that has any; lightpaths: how many; and carried: their numbers. about: attributes
+    of the graph.
     """
     topology = snapshot.topology
     parallel = topology.has_parallel_links
@@ -29,8 +29,13 @@ def snapshot_graph(snapshot: Snapshot, **about: str | float) -> networkx.Graph[s
     graph: networkx.Graph[str] = kinds[snapshot.separate, parallel](name=topology.name, **about)
     for node in topology.nodes:
         attributes: dict[str, Any] = {}
-        if (name := topology.names.get(node)) is not None:
-            attributes["name"] = name
+        for attribute, values in (
+            ("name", topology.names),
+            ("region", topology.regions),
+            ("site", topology.sites),
+        ):
+            if (text := values.get(node)) is not None:
+                attributes[attribute] = text
         if (place := topology.coordinates.get(node)) is not None:
             attributes |= dict(zip(("longitude", "latitude"), place, strict=True))
         graph.add_node(node, **attributes)

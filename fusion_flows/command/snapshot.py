@@ -5,22 +5,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fusion.config.config import Config
 from fusion.config.counts import counted
 from fusion.config.problems import nearest, show
 from fusion.config.shipped import OTHER_NAMES, topology_names
 from fusion.network.gnpy_network import PARALLEL, GnpyUids, gnpy_network, uids_of
+from fusion.network.planes import planes_of
 from fusion.network.readers.gnpy_topology import GNPY_TOPOLOGY, GnpyParts, gnpy_parts
 from fusion.network.readers.registry import read_content
+from fusion.network.spectra import is_separate
 from fusion.network.topology import Topology
 from fusion.results.files import write_atomic
 from fusion.results.snapshot import (
     FORMATS,
     Snapshot,
+    SpectrumLink,
     lightpath_rows,
     lightpath_table,
+    links_of,
     rows_of,
     snapshot_of,
 )
+from fusion.results.snapshot_gnpy import (
+    equipment,
+    misfit,
+    services,
+    spectrum_of_link,
+    taken_back,
+)
+from fusion.scenario.inputs import Inputs
 from fusion_flows.command.spectrum import Look, check_color, figure_of, look_at
 from fusion_flows.runs.time_expressions import ArgumentError
 
@@ -86,7 +99,19 @@ def snapshot(
     """
     wanted = _wanted(to, formats)
     check_color(color)
-    look = look_at(what, overrides, load=load, replication=replication, at=at, core=core)
+    is_asked = bool(to or formats)
+
+    def check(config: Config, inputs: Inputs) -> None:
+        if is_asked and any(form == "gnpy" for form, _ in wanted):
+            why = misfit(planes_of(config), config.topology_settings.bw_per_slot)
+            if why:
+                raise ArgumentError(f"gnpy: {why}")
+        if link:
+            _link(links_of(config, inputs.topology), link, separate=is_separate(config))
+
+    look = look_at(
+        what, overrides, load=load, replication=replication, at=at, core=core, check=check
+    )
     topology = look.inputs.topology
     found = snapshot_of(look.config, topology, rows_of(look.table))
     if not to:
@@ -97,8 +122,7 @@ def snapshot(
     written: list[tuple[Path, bytes]] = []
     for form, path in wanted:
         if form == "gnpy":
-            is_asked = bool(to or formats)
-            written += _for_gnpy(look, found, path, link, remarks, is_asked=is_asked)
+            written += _for_gnpy(look, found, path, link, remarks)
         else:
             written.append((path, _content(form, look, found, color)))
     for path, content in written:
@@ -183,21 +207,17 @@ def _summary(look: Look, found: Snapshot) -> str:
 
 
 def _for_gnpy(
-    look: Look, found: Snapshot, path: Path, link: str, remarks: list[str], *, is_asked: bool
+    look: Look, found: Snapshot, path: Path, link: str, remarks: list[str]
 ) -> list[tuple[Path, bytes]]:
-    """Return the files for GNPy. is_asked: or else they are left out where GNPy has no such spectrum."""
-    from fusion.results import snapshot_gnpy as gnpy
-
+    """Return the files for GNPy; none, with the reason among the remarks, where it has no such spectrum."""
     slot_ghz = look.config.topology_settings.bw_per_slot
-    if why := gnpy.misfit(found, slot_ghz):
-        if is_asked:
-            raise ArgumentError(f"gnpy: {why}")
+    if why := misfit(found.planes, slot_ghz):
         remarks.append(f"without the files for GNPy: {why}")
         return []
     lightpaths = [each for each in found.lightpaths if each.core == look.core]
     if link:
-        number = _link(found, link)
-        spectrum = gnpy.spectrum_of_link(found, lightpaths, number, slot_ghz)
+        number = _link(found.links, link, separate=found.separate)
+        spectrum = spectrum_of_link(found, lightpaths, number, slot_ghz)
         return [(path, _json(spectrum))]
     if len({plane.core for plane in found.planes}) > 1:
         remarks.append(f"GNPy has one core: the services are those of core {look.core}")
@@ -211,21 +231,21 @@ def _for_gnpy(
         files.append((network, _json(gnpy_network(topology))))
     else:
         uids = _their_uids(topology, theirs)
-    services = gnpy.services(found, lightpaths, uids, slot_ghz)
-    equipment = path.with_name(f"{path.stem}-equipment.json")
+    listed = services(found, lightpaths, uids, slot_ghz)
+    trx = path.with_name(f"{path.stem}-equipment.json")
     files = [
-        (path, _json(services)),
+        (path, _json(listed)),
         *files,
-        (equipment, _json(gnpy.equipment(lightpaths, slot_ghz))),
+        (trx, _json(equipment(lightpaths, slot_ghz))),
     ]
-    if count := gnpy.taken_back(found, lightpaths):
+    if count := taken_back(found, lightpaths):
         remarks.append(
             f"GNPy books both directions of each path: {counted(count, 'lightpath')} share slots with "
             "another in the opposite direction, and some of these will get NO_SPECTRUM"
         )
     if topology.has_parallel_links:
         remarks.append(PARALLEL)
-    remarks.append(f"gnpy-path-request {network} {path} --extra-equipment {equipment}")
+    remarks.append(f"gnpy-path-request {network} {path} --extra-equipment {trx}")
     return files
 
 
@@ -253,15 +273,15 @@ def _their_uids(topology: Topology, theirs: GnpyParts) -> GnpyUids:
     return GnpyUids(theirs.roadms, theirs.transceivers, tuple(fibres))
 
 
-def _link(found: Snapshot, text: str) -> int:
+def _link(links: Sequence[SpectrumLink], text: str, *, separate: bool) -> int:
     """Return the link that a person names, as an index into `Snapshot.links`."""
     parts = [part.strip() for part in text.split(",", 2)]
-    for number, each in enumerate(found.links):
+    for number, each in enumerate(links):
         ends = [each.source, each.destination]
-        is_it = parts[:2] == ends or (not found.separate and parts[:2] == ends[::-1])
+        is_it = parts[:2] == ends or (not separate and parts[:2] == ends[::-1])
         if is_it and (len(parts) < 3 or parts[2] == each.name):
             return number
-    some = ", ".join(show(f"{each.source},{each.destination}") for each in found.links[:3])
+    some = ", ".join(show(f"{each.source},{each.destination}") for each in links[:3])
     raise ArgumentError(
         f"--link {text}: no such link; write SOURCE,DESTINATION with ids of nodes, as {some}"
     )

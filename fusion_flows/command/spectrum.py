@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -123,9 +123,14 @@ def look_at(
     replication: int,
     at: int | None,
     core: int,
+    check: Callable[[Config, Inputs], None] = lambda config, inputs: None,
 ) -> Look:
-    """Simulate a replication up to a moment; the arguments and what is raised are those of `spectrum`."""
+    """Simulate a replication up to a moment; the arguments and what is raised are those of `spectrum`.
+
+    check: called before anything is simulated; may raise.
+    """
     run, config, inputs = settings_of(what, overrides)
+    check(config, inputs)
     cores = sorted({plane.core for plane in planes_of(config)})
     if core not in cores:
         allowed = f"0 to {cores[-1]}" if len(cores) > 1 else "0, as there is one core"

@@ -29,7 +29,7 @@ NETWORK = {
     "multigraph": True,
     "nodes": [
         {"id": "A", "name": "Aachen", "longitude": 6.08, "latitude": 50.78},
-        {"id": "B", "name": "Bonn", "longitude": 7.1, "latitude": 50.73},
+        {"id": "B", "name": "Bonn", "region": "Rhineland", "longitude": 7.1, "latitude": 50.73},
         {"id": "C", "name": "Celle", "longitude": 10.08, "latitude": 52.62},
     ],
     "edges": [
@@ -92,6 +92,7 @@ def test_networkx_and_pandas_read_what_the_simulator_holds(directions: str) -> N
 
     graph = networkx.read_graphml(paths[0])
     assert graph.is_directed() == (directions == "separate")
+    assert graph.nodes["1"]["name"] == "WA"
     about = {"name": "nsfnet_deeprmsa", "load": 160, "replication": 0, "request": 1500}
     assert about.items() <= graph.graph.items()
     assert [graph.edges[ends]["slots_used"] for ends in scenario.links] == used.tolist()
@@ -128,11 +129,11 @@ def test_snapshots_have_the_utilisation_of_the_run(tmp_path: Path) -> None:
     assert simulate(["--config", str(config), "--output-dir", "out"]) == 0
     points = pandas.read_csv("out/points.csv")
     shares = []
-    for at in range(2000, 20001, 2000):
+    for at in range(4000, 20001, 4000):
         (path,) = snapshot(str(config), at=at, to=["now.graphml"]).files
         edges = networkx.read_graphml(path).edges(data=True)
         shares.append(sum(e["slots_used"] for *_, e in edges) / sum(e["slots"] for *_, e in edges))
-    assert np.mean(shares) == pytest.approx(points.utilisation[0], rel=0.08)
+    assert np.mean(shares) == pytest.approx(points.utilisation[0], rel=0.1)
 
 
 @gnpy_installed
@@ -210,12 +211,13 @@ def test_a_network_of_gnpy_keeps_its_names() -> None:
 
 @gnpy_installed
 def test_gnpy_propagates_the_spectrum_of_a_link() -> None:
-    files = snapshot("quick", overrides=CHANGES, load=160, at=1500, to=["net.json"]).files
+    files = snapshot(
+        "quick", overrides=CHANGES, load=160, at=1500, to=["net.json", "now.graphml"]
+    ).files
     (spectrum,) = snapshot(
         "quick", overrides=CHANGES, load=160, at=1500, to=["link.json"], link="1,2"
     ).files
-    (graph,) = snapshot("quick", overrides=CHANGES, load=160, at=1500, to=["now.graphml"]).files
-    edge = networkx.read_graphml(graph).edges["1", "2"]
+    edge = networkx.read_graphml(files[-1]).edges["1", "2"]
     channels = json.loads(spectrum.read_text())["spectrum"]
     assert len(channels) == edge["lightpaths"] > 2
     assert sum(each["slot_width"] for each in channels) == edge["slots_used"] * 12.5e9

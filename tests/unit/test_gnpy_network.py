@@ -19,7 +19,7 @@ ODD = {
     "multigraph": True,
     "nodes": [
         {"id": "A", "name": "Aachen", "longitude": 6.08, "latitude": 50.78},
-        {"id": "B", "longitude": 7.1, "latitude": 50.73},
+        {"id": "B", "longitude": 7.1, "latitude": 50.73, "region": "Rhineland", "site": "B1"},
         {"id": "C -> D"},
         {"id": "roadm E", "pass_through": True},
     ],
@@ -72,6 +72,8 @@ def test_parallel_links_one_way_and_lengths_back(odd: Topology, tmp_path: Path) 
     )
     assert [again.nodes[i] for i in again.endpoints] == ["A", "B", "C -> D"]
     assert again.coordinates == odd.coordinates
+    assert again.regions == odd.regions == {"B": "Rhineland"}
+    assert odd.sites == {"B": "B1"}
     assert {"fiber (A -> B)-new_(1/2)", "fiber (A -> B)-old_(1/2)"} <= set(again.link_names)
 
 

@@ -132,6 +132,7 @@ def test_the_table_of_import_says_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["import", "net.xlsx", "--traffic", "t.csv"]) == 0
     told = capsys.readouterr().out
     assert "format: GNPy workbook" in told
+    assert "regions: 1: Bretagne (5 nodes)" in told
     assert "demands: 3" in told
     assert "traffic: demands of GNPy, 2 pairs of nodes, 650 in all, in Gb/s" in told
     assert "assumed     5 nodes of type Roadm: taken as ROADM" in told
@@ -163,7 +164,7 @@ def test_what_is_not_a_workbook_of_gnpy(tmp_path: Path) -> None:
     book.active.title = "Budget"
     book.active.append(["a", "b"])
     book.save(tmp_path / "budget.xlsx")
-    (tmp_path / "letter.xls").write_bytes(gnpy_workbook.XLS + bytes(600))
+    (tmp_path / "letter.xls").write_bytes(gnpy_workbook.XLS + b"Nodes Links" + bytes(600))
     book.active.title = "Nodes"
     book.create_sheet("Links").append(["x"])
     book.save(tmp_path / "headless.xlsx")

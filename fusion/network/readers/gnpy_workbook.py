@@ -43,6 +43,14 @@ def is_gnpy_workbook(sheets: Sequence[str]) -> bool:
     return {NODES, LINKS} <= set(sheets)
 
 
+def may_be_gnpy_xls(content: bytes) -> bool:
+    """Return whether an Office file of old has the names of GNPy's sheets somewhere."""
+    names = [name.encode(code) for name in (NODES, LINKS) for code in ("ascii", "utf-16-le")]
+    return (names[0] in content or names[1] in content) and (
+        names[2] in content or names[3] in content
+    )
+
+
 def read_gnpy_workbook(file: Path, *, is_xls: bool) -> tuple[NetworkFile, ListedNetwork]:
     """Return a workbook as GNPy's JSON, with `path-request` where it has services, and the network in it."""
     nothing = NetworkFile("")

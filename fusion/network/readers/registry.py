@@ -13,6 +13,7 @@ from fusion.network.readers.gnpy_workbook import (
     FORMAT,
     XLS,
     is_gnpy_workbook,
+    may_be_gnpy_xls,
     read_gnpy_workbook,
 )
 from fusion.network.readers.graphml import GRAPHML
@@ -80,6 +81,8 @@ def workbook_of(file: Path) -> Content | None:
         with file.open("rb") as stream:
             beginning = stream.read(len(XLS))
             if beginning == XLS:
+                if not may_be_gnpy_xls(stream.read()):
+                    return None  # `read_text` says what it is
                 return Content(FORMAT, *read_gnpy_workbook(file, is_xls=True))
             if not beginning.startswith(BEGINNING):
                 return None
