@@ -43,6 +43,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.lag
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.paths
 
 docs: $(VENV)/.installed  ## write the pages that are made from the code
 	$(BIN)/python docs/make_config_reference.py

@@ -28,6 +28,8 @@ from fusion.network.paths import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fusion.network.topology import Topology
 
 LISTED = {"listed": False, "listed_directed": True}
@@ -35,6 +37,8 @@ LISTED = {"listed": False, "listed_directed": True}
 LINK_DISJOINT = "link_disjoint"
 
 _MOST_EQUAL = 100_000
+_LENGTH_BITS = 46
+"""Those of the length of a path in 1e-6 km, and hops above them: of 70 million km, and 131,000 hops."""
 
 _Nodes = tuple[int, ...]
 _Bits = Callable[[float], float] | None
@@ -80,9 +84,9 @@ class TiesError(ValueError):
 class TieCount(NamedTuple):
     """Node pairs, and those of them that have a tie.
 
-    pairs: ordered pairs of endpoints. at_last_place: those with equal paths of which one is the last
-    candidate and another is none; None: candidates are not the first of an order. in_order: those with
-    candidates that are equal in the order in which they are tried.
+    pairs: ordered pairs of endpoints, those that have paths. at_last_place: those with equal paths of which
+    one is the last candidate and another is none; None: candidates are not the first of an order. in_order:
+    those with candidates that are equal in the order in which they are tried.
     """
 
     pairs: int
@@ -99,6 +103,7 @@ def paths_by_rule(
     *,
     given: GivenPaths | None = None,
     most_hops_more: int | None = None,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> PathTable:
     """Return at most k candidate paths of every pair of endpoints, in the order in which they are tried.
 
@@ -115,13 +120,17 @@ def paths_by_rule(
             bits_per_symbol,
             given=given,
             most_hops_more=most_hops_more,
+            wanted=wanted,
         )
     candidates = _candidates(topology, rule, bits_per_symbol)
     in_order = _in_order(topology, rule, bits_per_symbol)
     paths: dict[tuple[int, int], list[_Nodes]] = {}
     for source in topology.endpoints:
         for destination in topology.endpoints:
-            if source != destination:
+            if source == destination:
+                continue
+            paths[source, destination] = []
+            if wanted is None or wanted[source, destination]:
                 there = given_between(given, source, destination)
                 if there is None:
                     there = in_order(list(islice(candidates(source, destination), k)))
@@ -141,38 +150,59 @@ def count_ties(
     bits_per_symbol: _Bits = None,
     *,
     given: GivenPaths | None = None,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> TieCount:
     """Return how many pairs have ties. paths: of `paths_by_rule`, with the same other arguments.
 
     Paths that are given are not chosen among others, and have no ties.
     """
-    there = {
-        pair: given_between(given, *pair) is not None for pair in map(tuple, paths.pairs.tolist())
-    }
-    measures = PathMeasures(topology, rule.path_order, bits_per_symbol)
-    hops = np.diff(paths.first_hop).tolist()
-    lengths = np.round(paths.length_km * 1e6).astype(np.int64).tolist()
-    in_order = 0
-    for (first, end), is_given in zip(
-        pairwise(paths.first_path.tolist()), there.values(), strict=True
-    ):
-        found = [_first(measures.of_sums(hops[path], lengths[path])) for path in range(first, end)]
-        in_order += not is_given and len(set(found)) < len(found)
-    at_last_place = None
-    if rule.candidate_order != LINK_DISJOINT:
-        measures = PathMeasures(topology, rule.candidate_order, bits_per_symbol)
-        best = BestPaths(topology, rule.candidate_order, bits_per_symbol)
+    pairs = list(map(tuple, paths.pairs.tolist()))
+    is_chosen = np.array([given_between(given, *pair) is None for pair in pairs], dtype=np.bool_)
+    if wanted is not None:
+        is_chosen &= wanted[paths.pairs[:, 0], paths.pairs[:, 1]]
+    in_order = int((_tied_in_order(topology, rule, paths, bits_per_symbol) & is_chosen).sum())
+    number = len(pairs) if wanted is None else int(wanted.sum())
+    if rule.candidate_order == LINK_DISJOINT:
+        return TieCount(number, None, in_order)
+    if len(paths.tied):
+        return TieCount(number, int((paths.tied & is_chosen).sum()), in_order)
+    measures = PathMeasures(topology, rule.candidate_order, bits_per_symbol)
+    best = BestPaths(topology, rule.candidate_order, bits_per_symbol)
 
-        @cache
-        def is_tied(a: int, b: int) -> bool:
-            found = [_first(measures.of(nodes)) for nodes in islice(best.between(a, b), k + 1)]
-            return len(found) > k and found[k - 1] == found[k]
+    @cache
+    def is_tied(a: int, b: int) -> bool:
+        found = [_first(measures.of(nodes)) for nodes in islice(best.between(a, b), k + 1)]
+        return len(found) > k and found[k - 1] == found[k]
 
-        at_last_place = sum(
-            not is_given and is_tied(*(pair if topology.has_directions else sorted(pair)))
-            for pair, is_given in there.items()
-        )
-    return TieCount(len(there), at_last_place, in_order)
+    at_last_place = sum(
+        is_tied(*(pair if topology.has_directions else sorted(pair)))
+        for pair, chosen in zip(pairs, is_chosen.tolist(), strict=True)
+        if chosen
+    )
+    return TieCount(number, at_last_place, in_order)
+
+
+def _tied_in_order(
+    topology: Topology, rule: PathRule, paths: PathTable, bits: _Bits
+) -> NDArray[np.bool_]:
+    """Return bool[pair]: whether two paths of a pair are equal in the order in which they are tried."""
+    hops = np.diff(paths.first_hop)
+    lengths = np.round(paths.length_km * 1e6).astype(np.int64)
+    measures = PathMeasures(topology, rule.path_order, bits)
+    sums, which = np.unique((hops.astype(np.int64) << _LENGTH_BITS) + lengths, return_inverse=True)
+    measured = [
+        _first(measures.of_sums(each >> _LENGTH_BITS, each & ((1 << _LENGTH_BITS) - 1)))
+        for each in sums.tolist()
+    ]
+    place = {value: place for place, value in enumerate(dict.fromkeys(measured))}
+    value = np.array([place[each] for each in measured], dtype=np.int64)[which]
+    pair = np.repeat(np.arange(len(paths.pairs)), np.diff(paths.first_path))
+    order = np.lexsort((value, pair))
+    pair, value = pair[order], value[order]
+    is_equal = (pair[1:] == pair[:-1]) & (value[1:] == value[:-1])
+    tied = np.zeros(len(paths.pairs), dtype=np.bool_)
+    tied[pair[1:][is_equal]] = True
+    return tied
 
 
 def _candidates(topology: Topology, rule: PathRule, bits: _Bits) -> _Between:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import islice, pairwise
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fusion.network.least_costs import UNREACHED, least_costs
+from fusion.network.many_paths import Arc, cost_bits, many_paths, starts
 from fusion.network.parallel_links import choices_of, links_by_hop
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _HOP_BITS = 24
 _LENGTH_BITS = 64
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 _COST_BITS = _HOP_BITS + _LENGTH_BITS
+
+MANY_PATHS = 200_000
+"""Candidates of all pairs from which on compiled code finds them: it takes seconds to load or compile."""
 
 GivenPaths = Mapping[tuple[int, int], Sequence[tuple[int, ...]]]
 """(source, destination) -> paths as node indices, best first."""
@@ -54,7 +58,8 @@ class PathTable(NamedTuple):
     are links[first_hop[q]:first_hop[q + 1]].  links: int32[hop], spectrum index of the link: its
     index i, or with separate directions the place of its direction in `Topology.ways`, which is i in
     the direction of the topology and, unless some links have one direction only, i + number of links
-    against it.  length_km: float64[path].
+    against it.  length_km: float64[path].  tied: bool[pair], whether a pair has one path more (by its nodes)
+    that is as good as the last by what the order compares first, or of size 0 where that is not known.
     """
 
     pairs: NDArray[np.int32]
@@ -62,6 +67,7 @@ class PathTable(NamedTuple):
     first_hop: NDArray[np.int32]
     links: NDArray[np.int32]
     length_km: NDArray[np.float64]
+    tied: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
 
 class _Bound(NamedTuple):
@@ -106,6 +112,7 @@ def k_shortest_paths(
     *,
     given: GivenPaths | None = None,
     most_hops_more: int | None = None,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> PathTable:
     """Return the k best simple paths (fewer where there are fewer) of every pair of endpoints.
 
@@ -119,36 +126,110 @@ def k_shortest_paths(
     is 0 is out of reach and left out.  Only for "hops_per_bit".
     given: paths that some pairs have instead; a pair that has none has those of the other direction.
     most_hops_more: leave out paths with more than so many hops beyond the first; for "hops".
-    Raise ValueError for another order, k below 1, or bits_per_symbol missing.
+    wanted: bool[node, node], whether paths from row to column are needed; other pairs get none. None: all
+    are. Raise ValueError for another order, k below 1, or bits_per_symbol missing.
     """
     if k < 1:
         raise ValueError(f"k = {k}: at least one path is needed")
+    if given is None and _are_many(topology, k, order, wanted):
+        return _of_many_pairs(topology, k, order, separate_directions, most_hops_more, wanted)
     graph = _graph(topology, order, bits_per_symbol)
     has_parallel_links = topology.has_parallel_links
     rows = _Rows(topology, separate_directions)
     paths: dict[tuple[int, int], list[tuple[int, ...]]] = {}
     for destination in topology.endpoints:
-        goal = _goal(graph, destination)
+        goal = None
         for source in topology.endpoints:
-            if source != destination:
+            if source == destination:
+                continue
+            found: list[tuple[int, ...]] = []
+            if wanted is None or wanted[source, destination]:
+                goal = goal or _goal(graph, destination)
                 best = given_between(given, source, destination) or _best_first(
                     graph, source, goal, k
                 )
                 found = list(islice(short_paths(best, most_hops_more), k))
-                if has_parallel_links:
-                    paths[source, destination] = found
-                else:
-                    rows.add((source, destination), found)
+            if has_parallel_links:
+                paths[source, destination] = found
+            else:
+                rows.add((source, destination), found)
     if not has_parallel_links:
         return rows.table()
+    is_given = {pair for pair in paths if given_between(given, *pair) is not None}
+    key = _key_of_choices(topology, order, bits_per_symbol)
+    return path_table(topology, separate_directions, paths, key, in_order=is_given)
+
+
+def _key_of_choices(
+    topology: Topology, order: str, bits_per_symbol: Callable[[float], float] | None = None
+) -> PathKey:
+    """Return what paths over parallel links are sorted by."""
     measures = PathMeasures(topology, order, bits_per_symbol)
 
     def key(nodes: tuple[int, ...], length: int) -> tuple[object, ...] | None:
         measured = measures.of_sums(len(nodes) - 1, length)
         return None if measured is None else (measured, nodes)
 
-    is_given = {pair for pair in paths if given_between(given, *pair) is not None}
-    return path_table(topology, separate_directions, paths, key, in_order=is_given)
+    return key
+
+
+def _least_arcs(topology: Topology) -> list[Arc]:
+    """Return the ways from node to node as arcs, of parallel links the shortest; numbers are of ways."""
+    least: dict[tuple[int, int], Arc] = {}
+    for way, (a, b, km, _) in enumerate(topology.ways):
+        length = round(km * _PER_KM)
+        if (a, b) not in least or length < least[a, b].length:
+            least[a, b] = Arc(a, b, length, way)
+    return list(least.values())
+
+
+def _are_many(topology: Topology, k: int, order: str, wanted: NDArray[np.bool_] | None) -> bool:
+    """Return whether compiled code is worth it, and can do it."""
+    ends = len(topology.endpoints)
+    pairs = ends * (ends - 1) if wanted is None else int(wanted.sum())
+    if order not in ("km", "hops") or pairs * k < MANY_PATHS:
+        return False
+    return cost_bits(len(topology.nodes), [arc.length for arc in _least_arcs(topology)]) is not None
+
+
+def _of_many_pairs(
+    topology: Topology,
+    k: int,
+    order: str,
+    separate_directions: bool,
+    most_hops_more: int | None,
+    wanted: NDArray[np.bool_] | None,
+) -> PathTable:
+    """Return what `k_shortest_paths` does, by compiled code."""
+    nodes, ends = len(topology.nodes), np.array(topology.endpoints, dtype=np.int32)
+    is_wanted = np.zeros((nodes, nodes), dtype=np.bool_)
+    is_wanted[np.ix_(ends, ends)] = True if wanted is None else wanted[np.ix_(ends, ends)]
+    np.fill_diagonal(is_wanted, False)
+    arcs = _least_arcs(topology)
+    found = many_paths(nodes, arcs, topology.endpoints, is_wanted, k, order)
+    if most_hops_more is not None:
+        found = found.without_longer(most_hops_more)
+    pairs = np.array([(a, b) for a in ends for b in ends if a != b], dtype=np.int32).reshape(-1, 2)
+    if topology.has_parallel_links:
+        key = _key_of_choices(topology, order)
+        lists = found.node_lists(pairs, arcs)
+        table = _table_of_choices(topology, separate_directions, lists, key, ())
+        return table._replace(tied=found.tied)
+    ways = topology.ways
+    links = found.links
+    if not separate_directions:
+        links = np.array([link for *_, link in ways], dtype=np.int32)[links]
+    first_path, first_hop = starts(found.number), starts(found.hops)
+    if first_hop[-1] > np.iinfo(np.int32).max:
+        raise ValueError(f"the candidate paths have {first_hop[-1]:,} hops, which is too many")
+    return PathTable(
+        pairs,
+        first_path.astype(np.int32),
+        first_hop.astype(np.int32),
+        links,
+        found.length / _PER_KM,
+        found.tied,
+    )
 
 
 def link_costs(topology: Topology, order: str) -> list[int]:
@@ -451,7 +532,8 @@ def path_table(
     then of length, then of links. None, and for the pairs `in_order`: by that order alone.
     """
     if topology.has_parallel_links:
-        return _table_of_choices(topology, separate_directions, paths, key, in_order)
+        lists = ((pair, paths[pair]) for pair in sorted(paths))
+        return _table_of_choices(topology, separate_directions, lists, key, in_order)
     rows = _Rows(topology, separate_directions)
     for pair in sorted(paths):
         rows.add(pair, paths[pair])
@@ -509,21 +591,22 @@ def _gathered(sizes: NDArray[np.int32], order: NDArray[np.int64]) -> NDArray[np.
 def _table_of_choices(
     topology: Topology,
     separate_directions: bool,
-    paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
+    lists: Iterable[tuple[tuple[int, int], Sequence[tuple[int, ...]]]],
     key: PathKey | None,
     in_order: Collection[tuple[int, int]],
 ) -> PathTable:
+    """Return a path for each choice of links of lists of nodes; these are by pair, in the order of pairs."""
     by_hop = links_by_hop(topology)
-    found: dict[tuple[int, int], list[tuple[int, ...]]] = {}
-    for pair, lists in paths.items():
+    rows = _RowsOfLinks(topology, separate_directions)
+    for pair, nodes_of in lists:
         choices: list[tuple[tuple[object, ...], int, int, tuple[int, ...]]] = []
-        for place, nodes in enumerate(lists):
+        for place, nodes in enumerate(nodes_of):
             for length, links in choices_of([by_hop[hop] for hop in pairwise(nodes)]):
                 measured = () if key is None or pair in in_order else key(nodes, length)
                 if measured is not None:
                     choices.append((measured, place, length, links))
-        found[pair] = [links for *_, links in sorted(choices)]
-    return table_of_links(topology, separate_directions, found)
+        rows.add(pair, [links for *_, links in sorted(choices)])
+    return rows.table()
 
 
 def table_of_links(
@@ -532,37 +615,44 @@ def table_of_links(
     paths: Mapping[tuple[int, int], Sequence[tuple[int, ...]]],
 ) -> PathTable:
     """Return paths, as lists of links for each pair of endpoints, in the form of arrays."""
-    ways = topology.ways
-    along = {(a, link): (spectrum, b) for spectrum, (a, b, _, link) in enumerate(ways)}
-    lengths = [round(km * _PER_KM) for _, _, km, _ in ways]
-    pairs = sorted(paths)
-    first_path, first_hop = [0], [0]
-    spectra: list[int] = []
-    length_km: list[float] = []
-    for pair in pairs:
-        for links in paths[pair]:
+    rows = _RowsOfLinks(topology, separate_directions)
+    for pair in sorted(paths):
+        rows.add(pair, paths[pair])
+    return rows.table()
+
+
+class _RowsOfLinks:
+    """Paths as lists of links, by pairs in their order, in arrays."""
+
+    def __init__(self, topology: Topology, separate_directions: bool) -> None:
+        ways = topology.ways
+        self._along = {(a, link): (spectrum, b) for spectrum, (a, b, _, link) in enumerate(ways)}
+        self._lengths = [round(km * _PER_KM) for _, _, km, _ in ways]
+        self._separate = separate_directions
+        self._pairs: list[tuple[int, int]] = []
+        self._first_path, self._first_hop = array("i", [0]), array("i", [0])
+        self._links = array("i")
+        self._length_km = array("d")
+
+    def add(self, pair: tuple[int, int], paths: Iterable[tuple[int, ...]]) -> None:
+        """Add the paths of a pair."""
+        for links in paths:
             node, length = pair[0], 0
             for link in links:
-                spectrum, node = along[node, link]
-                length += lengths[spectrum]
-                spectra.append(spectrum if separate_directions else link)
-            first_hop.append(len(spectra))
-            length_km.append(length / _PER_KM)
-        first_path.append(len(length_km))
-    return _arrays(pairs, first_path, first_hop, spectra, length_km)
+                spectrum, node = self._along[node, link]
+                length += self._lengths[spectrum]
+                self._links.append(spectrum if self._separate else link)
+            self._first_hop.append(len(self._links))
+            self._length_km.append(length / _PER_KM)
+        self._pairs.append(pair)
+        self._first_path.append(len(self._length_km))
 
-
-def _arrays(
-    pairs: Sequence[tuple[int, int]],
-    first_path: Sequence[int],
-    first_hop: Sequence[int],
-    links: Sequence[int],
-    length_km: Sequence[float],
-) -> PathTable:
-    return PathTable(
-        np.array(pairs, dtype=np.int32).reshape(-1, 2),
-        np.array(first_path, dtype=np.int32),
-        np.array(first_hop, dtype=np.int32),
-        np.array(links, dtype=np.int32),
-        np.array(length_km, dtype=np.float64),
-    )
+    def table(self) -> PathTable:
+        """Return them."""
+        return PathTable(
+            np.array(self._pairs, dtype=np.int32).reshape(-1, 2),
+            np.array(self._first_path, dtype=np.int32),
+            np.array(self._first_hop, dtype=np.int32),
+            np.array(self._links, dtype=np.int32),
+            np.array(self._length_km, dtype=np.float64),
+        )

@@ -35,15 +35,18 @@ class Candidates(NamedTuple):
 
 
 def candidate_paths(config: Config, inputs: Inputs) -> PathTable:
-    """Return the candidate paths of all pairs; those of connections with a backup come in pairs."""
+    """Return the candidate paths of all pairs that have traffic.
+
+    Those of connections with a backup come in pairs, and are of all pairs of nodes.
+    """
     if is_protected(config):
         return inputs.disjoint or protected_paths(config, inputs.topology, inputs.paths)
     if config.compatibility_settings.conventions != "none":
         k = _k_as_fusion(config, number_of_paths(config))
         listed = paths_as_listed(inputs.topology, k)
-        return paths_by_rule_of(config, inputs.topology, inputs.modulation, listed, k)
+        return paths_by_rule_of(config, inputs.topology, inputs.modulation, listed, k=k)
     return inputs.candidates or paths_by_rule_of(
-        config, inputs.topology, inputs.modulation, inputs.paths
+        config, inputs.topology, inputs.modulation, inputs.paths, inputs.traffic_matrix
     )
 
 
@@ -61,6 +64,7 @@ def ties_of(config: Config, inputs: Inputs, paths: PathTable) -> TieCount | None
         paths,
         bits_per_symbol_of(config, inputs.modulation),
         given=inputs.paths,
+        wanted=None if inputs.traffic_matrix is None else inputs.traffic_matrix > 0,
     )
 
 

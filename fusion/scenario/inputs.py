@@ -142,7 +142,9 @@ class InputReader:
             if is_protected(config):
                 disjoint = self._call(protected_paths, config, topology, paths)
             elif not path_rule(config).is_one_search:  # may be refused
-                candidates = self._call(paths_by_rule_of, config, topology, modulation, paths)
+                candidates = self._call(
+                    paths_by_rule_of, config, topology, modulation, paths, matrix
+                )
             if beyond := self._beyond_reach(config, topology, modulation, matrix, disjoint):
                 raise ConfigError(beyond)
         inputs = Inputs(topology, modulation, matrix, paths, policy, quality, disjoint, candidates)

@@ -1,7 +1,7 @@
 """Candidate paths of large networks, kept by what they follow from: the next start reads them.
 
-Those of 1,000 nodes take minutes to find and less than a second to read. Small tables are found faster than a
-file is opened.
+Those of 1,000 nodes take several seconds to find and less than one to read. Small tables are found faster
+than a file is opened.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ MANY_PAIRS = 20_000
 """Pairs of endpoints from which on a table is kept."""
 MOST_FILES = 8
 """Tables that are kept; the one that was used least recently goes first."""
-_VERSION = 1
-"""Raised when other paths are found for the same."""
+_VERSION = 2
+"""Raised when other paths are found for the same, or a file has other arrays."""
 
 
 def kept_paths(pairs: int, follows_from: object, find: Callable[[], PathTable]) -> PathTable:
     """Return a table of paths that is kept, or else find it and keep it.
 
-    pairs: of endpoints. follows_from: all that decides the paths, as JSON data. A file that cannot be read is
-    made anew, and one that cannot be written is done without.
+    pairs: of endpoints, those with traffic. follows_from: all that decides the paths, as JSON data. A file
+    that cannot be read is made anew, and one that cannot be written is done without.
     """
     folder = _folder() if pairs >= MANY_PAIRS else None
     if folder is None:

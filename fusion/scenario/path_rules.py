@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fusion.config.problems import ConfigError
 from fusion.config.sections import Config
@@ -56,20 +60,30 @@ def paths_by_rule_of(
     topology: Topology,
     modulation: ModulationTable,
     given: GivenPaths | None,
+    matrix: NDArray[np.float64] | None = None,
     k: int | None = None,
 ) -> PathTable:
     """Return the candidate paths of connections without a backup.
 
-    k: None: as many as the configuration has. Raises ConfigError where too many paths are equal.
+    matrix: traffic, see `Inputs`; pairs without traffic get no paths. None: all have some. k: None: as many
+    as the configuration has. Raises ConfigError where too many paths are equal.
     """
     rule, separate = path_rule(config), is_separate(config)
     number = number_of_paths(config) if k is None else k
     bits = bits_per_symbol_of(config, modulation)
+    wanted = None if matrix is None else matrix > 0
     more = 1 if config.general_settings.route_method == "least_congested" else None
 
     def find() -> PathTable:
         return paths_by_rule(
-            topology, number, rule, separate, bits, given=given, most_hops_more=more
+            topology,
+            number,
+            rule,
+            separate,
+            bits,
+            given=given,
+            most_hops_more=more,
+            wanted=wanted,
         )
 
     try:
@@ -78,7 +92,11 @@ def paths_by_rule_of(
         pairs = len(topology.endpoints) * (len(topology.endpoints) - 1)
         directions = [topology.km_back, topology.one_way]
         network = [topology.nodes, topology.links, topology.endpoints, *directions]
-        return kept_paths(pairs, [network, number, rule, separate, more], find)
+        follows_from: list[object] = [network, number, rule, separate, more]
+        if wanted is not None:
+            pairs = int(wanted.sum())
+            follows_from.append(hashlib.sha256(np.packbits(wanted).tobytes()).hexdigest())
+        return kept_paths(pairs, follows_from, find)
     except TiesError as error:
         key = "candidate_ties"
         if config.routing_settings.candidate_ties == "path_ties":
