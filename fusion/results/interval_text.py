@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 _DIGITS = 2  # of the width of an interval
 _SMALLEST_PLAIN = 1e-3  # below it with an exponent, as rows of zeros are hard to compare
+_SMALLEST_BESIDE = 1e-5  # the same beside numbers without an exponent
 
 
 class IntervalText(NamedTuple):
@@ -18,14 +19,20 @@ class IntervalText(NamedTuple):
 
 
 def interval_text(
-    estimate: float | None, lower: float | None, upper: float | None, *, signed: bool = False
+    estimate: float | None,
+    lower: float | None,
+    upper: float | None,
+    *,
+    signed: bool = False,
+    beside: float = 0.0,
 ) -> IntervalText:
     """Return three numbers as text, rounded to two significant digits of the interval's width.
 
     0.01234, 0.01189 and 0.01203 have the width 0.00014 and become 0.01234, 0.01189, 0.01203. An end
     that would become zero and is not has the digits to be told from it. What is None or NaN is an empty
     text, an open end is "inf" or "-inf"; without two different finite ends each number has four
-    significant digits. signed: a plus before what is positive.
+    significant digits. signed: a plus before what is positive. beside: the largest number in the other rows
+    of a column, whose notation these take where that leaves few zeros.
     """
     sign = "+" if signed else ""
     numbers = (estimate, lower, upper)
@@ -40,6 +47,8 @@ def interval_text(
         ):  # an end beside zero is not zero: a verdict hangs on it
             place = min(place, _last_place(abs(end)) + _DIGITS - 1)
     largest = max(abs(n) for n in numbers if n is not None and math.isfinite(n))
+    if largest >= _SMALLEST_BESIDE:
+        largest = max(largest, beside)
     return IntervalText(*(_rounded(n, place, largest, sign) for n in numbers))
 
 
@@ -76,9 +85,11 @@ def probability_with_interval(estimate: float, lower: float, upper: float) -> st
     return with_interval(estimate, lower, upper) if seen else below(upper)
 
 
-def between(lower: float | None, upper: float | None, *, signed: bool = False) -> str:
+def between(
+    lower: float | None, upper: float | None, *, signed: bool = False, beside: float = 0.0
+) -> str:
     """Return an interval: 0.0065 to 0.0080; an empty text where there is none."""
-    text = interval_text(None, lower, upper, signed=signed)
+    text = interval_text(None, lower, upper, signed=signed, beside=beside)
     return f"{text.lower} to {text.upper}" if text.lower and text.upper else ""
 
 

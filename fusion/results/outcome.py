@@ -125,7 +125,8 @@ def _per_lightpath(name: str, title: str, meaning: str) -> Metric:
 
     def estimate(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
         lightpaths = [each.lightpaths for each in outcomes]
-        return ratio_estimate([total(each) for each in outcomes], lightpaths, confidence)
+        sums = [total(each) for each in outcomes]
+        return ratio_estimate(sums, lightpaths, confidence).within(0.0)
 
     return Metric(
         lambda each: total(each) / (each.lightpaths or math.nan), estimate, title, meaning
@@ -137,7 +138,7 @@ def _mean_of_links(name: str) -> Metric:
     value = attrgetter(name)
 
     def estimate(outcomes: Sequence[Outcome], confidence: float) -> Estimate:
-        return mean_estimate([value(each) for each in outcomes], confidence)
+        return mean_estimate([value(each) for each in outcomes], confidence).within(0.0, 1.0)
 
     return Metric(value, estimate, name, f"mean over links: {LINK_COLUMNS[name].meaning}")
 

@@ -38,6 +38,15 @@ class Estimate(NamedTuple):
             return math.nan
         return 0.5 * (self.ci_upper - self.ci_lower) / abs(self.mean)
 
+    def within(self, lowest: float, highest: float = math.inf) -> Estimate:
+        """Return the estimate with its interval cut to the range of values that the quantity can have.
+
+        The true value is in that range, so the shorter interval contains it exactly as often.
+        """
+        return self._replace(
+            ci_lower=max(self.ci_lower, lowest), ci_upper=min(self.ci_upper, highest)
+        )
+
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 

@@ -200,7 +200,7 @@ def link_rows(
             "replications": len(replications),
         }
         for column, values in measured.items():
-            row |= _columns(column, mean_estimate(values[:, link], confidence))
+            row |= _columns(column, mean_estimate(values[:, link], confidence).within(0.0, 1.0))
         rows.append(row)
     return rows
 
@@ -279,7 +279,9 @@ def availability_rows(
         "outages": sum(outages),
         **_columns(
             "outage_time",
-            ratio_estimate([each.outage_time for each in failures], outages, confidence),
+            ratio_estimate([each.outage_time for each in failures], outages, confidence).within(
+                0.0
+            ),
         ),
         **_toll_columns(failures, confidence),
     }
@@ -298,7 +300,7 @@ def availability_rows(
                 **({"link": name} if scenario.link_names else {}),
                 **_availability(down, measured, confidence),
                 "outages": sum(outages),
-                **_columns("outage_time", ratio_estimate(down, outages, confidence)),
+                **_columns("outage_time", ratio_estimate(down, outages, confidence).within(0.0)),
                 **nothing,
             }
         )
@@ -321,10 +323,13 @@ def _toll_columns(failures: Sequence[FailureStatistics], confidence: float) -> R
         "switched": sum(each.switched for each in failures),
         "restored": sum(restored),
         "lost_gbps": sum(each.lost_gbps for each in failures),
-        **_columns("restored_share", ratio_estimate(restored, interrupted, confidence)),
+        **_columns(
+            "restored_share", ratio_estimate(restored, interrupted, confidence).within(0.0, 1.0)
+        ),
     }
     for index, what in enumerate(("mean", "p95", "max")):
-        row |= _columns(f"recovery_ms_{what}", mean_estimate(took[:, index], confidence))
+        estimate = mean_estimate(took[:, index], confidence).within(0.0)
+        row |= _columns(f"recovery_ms_{what}", estimate)
     return row
 
 

@@ -219,6 +219,7 @@ EXAMPLES: dict[str, str] = {
     "compare": """
   fusion compare 9f0f a4e2               # runs: settings, verdicts, one picture
   fusion compare 9f0f a4e2 --label 9f0f=KSP-FF --title NSFNET
+  fusion compare 9f0f a4e2 --target 0.01 --width column
   fusion compare examples/path_orders.toml path_order
   fusion compare examples/path_orders.toml path_order --base hops
   fusion compare my_sweep.toml policy --base KSP-FF    # whole policies

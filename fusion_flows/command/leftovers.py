@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -50,6 +50,8 @@ Kind = Literal["run", "deleted run", "compiled code", "temporary file", "points 
 
 _TEMPORARY = re.compile(r"(.*/)?\.[^/]+\.tmp")
 _UNFINISHED = re.compile(r".+\.nbc\.[0-9a-f]{12}")
+_TO_COMPILE = timedelta(hours=1)
+"""In which a process that has made a folder for compiled code has put something into it, if it ever does."""
 _KERNEL = re.compile(r"kernel-[0-9a-f]{16}")
 _SEARCHES = {"fusion-find-load-*": "find-load", f"{FOLDERS}*": "ties"}
 """Temporary folders -> the verb that makes them."""
@@ -383,7 +385,12 @@ def _compiled(before: datetime) -> Iterator[Leftover]:
         if is_other and folder.is_dir() and not folder.is_symlink():
             what = "of another version of FUSION, numba or Python"
             found = _leftover("compiled code", folder, what)
-            if found is not None and found.changed < before:
+            since = before
+            if found is not None and not any(folder.iterdir()):
+                # A process makes it when it starts, and fills it only if it compiles something.
+                found = found._replace(what=f"empty, {what}")
+                since = max(before, datetime.now(UTC) - _TO_COMPILE)
+            if found is not None and found.changed < since:
                 yield found
     for path in sorted(CACHE_DIR.rglob("*.nbc.*")):
         if _UNFINISHED.fullmatch(path.name):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -41,11 +41,15 @@ from fusion_flows.report.tables import (
     comparison_cells,
     comparison_notes,
     few_told,
+    largest_difference,
 )
 from fusion_flows.runs.by_files import find_directory
 from fusion_flows.runs.comparison import RUN, compare_runs, draw, read_labels
 from fusion_flows.runs.time_expressions import ArgumentError
 from fusion_flows.server.settings import Settings as Flows
+
+if TYPE_CHECKING:
+    from fusion_flows.pictures.paper import Paper
 
 File = Annotated[
     Path,
@@ -191,6 +195,11 @@ def _compare(
     label: list[str] | None = None,
     bound: bool = False,
     title: str | None = None,
+    target: list[float] | None = None,
+    load_limits: tuple[float, float] | None = None,
+    limits: tuple[float, float] | None = None,
+    width: Literal["auto", "column", "page"] | None = None,
+    legend: Literal["below", "right", "inside", "none"] | None = None,
     to: Path | None = None,
     json: Json = False,
 ) -> int:
@@ -211,14 +220,28 @@ def _compare(
         bound: Compute below which blocking no policy can be, and shade it in the picture of runs. See `fusion
             bound`.
         title: Title above the picture of runs; default: none.
+        target: A blocking probability at which to draw a line in that picture, such as 0.01; may be
+            repeated; default: none.
+        load_limits: Its lowest and highest load, in Erlang; default: all loads.
+        limits: Its lowest and highest blocking probability; default: the range of the values.
+        width: column (3.5 inches, one of two columns) or page (7.16 inches, both); default: as wide as
+            needed.
+        legend: Where it is: below (default) or to the right of the axes, inside, or none.
         to: Folder for the picture of runs; default: plots.
         json: Print JSON instead of text.
     """
     if not _is_sweep(what, other):
-        return _compare_runs(
-            [what, *other], base, label or (), title or "", to, bound=bound, json=json
+        paper = sweeps.paper_of_runs(
+            target or (), load_limits, limits, width or "auto", legend or "below"
         )
-    for option, value in (("--bound", bound or None), ("--title", title), ("--to", to)):
+        return _compare_runs(
+            [what, *other], base, label or (), title or "", to, paper, bound=bound, json=json
+        )
+    for option, value in (
+        *(("--bound", bound or None), ("--title", title), ("--target", target)),
+        *(("--load-limits", load_limits), ("--limits", limits), ("--width", width)),
+        *(("--legend", legend), ("--to", to)),
+    ):
         if value is not None:
             raise ArgumentError(
                 f"{option} applies to the picture of runs; `fusion plot {what} --against AXIS` draws a sweep"
@@ -253,6 +276,7 @@ def _compare_runs(
     labels: Sequence[str],
     title: str,
     to: Path | None,
+    paper: "Paper",
     *,
     bound: bool,
     json: bool,
@@ -263,7 +287,7 @@ def _compare_runs(
     if bound:
         compared = [find_directory(run, Flows().runs_dir) for run in runs]
         regions = regions_of_runs(compared, [row["erlang"] for row in found.points])
-    pictures = draw(found, to or Path("plots"), title, regions)
+    pictures = draw(found, to or Path("plots"), title, regions, paper)
     if json:
         print_json({**found._asdict(), "pictures": pictures})
         return DONE
@@ -291,13 +315,14 @@ def _print_warnings(warnings: Sequence[str]) -> None:
 
 def _print_comparison(rows: Sequence[Mapping[str, Any]], axis: str) -> None:
     """Print a comparison, without some columns where the terminal is narrow."""
-    header, cells = _texts([comparison_cells(row, axis) for row in rows])
+    largest = largest_difference(rows)
+    header, cells = _texts([comparison_cells(row, axis, largest) for row in rows])
     left_out: list[str] = []
     for without in (None, "n", "difference"):  # of the interval a difference is about the middle
         if fits(header, cells):
             break
         left_out += [without] if without else []
-        brief = [brief_comparison_cells(row, axis) for row in rows]
+        brief = [brief_comparison_cells(row, axis, largest) for row in rows]
         header, cells = _texts(brief, left_out)
     print_table(header, cells, numbers=True)
     for note in comparison_notes(rows):

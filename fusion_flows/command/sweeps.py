@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
+from fusion.config.policy_names import policy_name
 from fusion.config.problems import nearest
 from fusion.config.templates import template_names
 from fusion.results.outcome import METRICS
@@ -20,7 +21,7 @@ from fusion.sweep.compare import compare_along
 from fusion.sweep.compare import loads_at as loads_of_states
 from fusion.sweep.definition import Sweep, make_sweep, needs_blocking
 from fusion.sweep.failed_points import failed_points
-from fusion.sweep.joined_axes import Along, along
+from fusion.sweep.joined_axes import POLICY, Along, along
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.relative_paths import with_absolute_paths
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from fusion_flows.command.submission import Submitted
     from fusion_flows.flows.sweep import SweepResult
+    from fusion_flows.pictures.paper import Paper
 
 
 _log = logging.getLogger("fusion_flows.sweeps")
@@ -532,8 +534,8 @@ def plot(
         labels: What values of axes are called, such as {"first_fit": "first fit", "k_paths=3": "k = 3"};
             they go before the labels of the sweep. Without any, policies and fits have the names of the
             literature, such as KSP-FF and first fit.
-        only: axis=value of the curves to draw, such as path_order=hops; may be repeated, and all
-            values of one axis are drawn; default: all curves.
+        only: axis=value of the curves to draw, such as path_order=hops, or policy=KSP-FF; may be
+            repeated, and all values of one axis are drawn; default: all curves.
         bound: Compute below which blocking no policy can be, and shade it behind the curves; each network and
             traffic has its own panel. See `fusion bound`.
         target: A value of the metric at which to draw a line, such as 0.01; may be repeated; default: none.
@@ -566,11 +568,7 @@ def plot(
         raise ArgumentError(
             "--load-limits, --limits and --legend are of curves, not of a --heat-map"
         )
-    for option, ends in (("load-limits", load_limits), ("limits", limits)):
-        if ends is not None and not ends[0] < ends[1]:
-            raise ArgumentError(
-                f"--{option} {ends[0]:g} {ends[1]:g}: the first must be the lower one"
-            )
+    _check_limits(load_limits, limits)
     sweep, states, _ = states_of(file, quiet=True)
     if labels:
         sweep = with_labels(sweep, labels)
@@ -584,9 +582,7 @@ def plot(
 
     shown, title = metric or sweep.metric, sweep_subject(sweep) if title is None else title
     if is_blocking(shown) and not against:
-        for value in (*target, *(limits or ())):
-            if value <= 0:
-                raise ArgumentError(f"{value:g} is not on a logarithmic axis: give more than 0")
+        _check_logarithmic(target, limits)
     paper = Paper(width, legend, target, load_limits, limits)
     if against:
         drawn = pictures.differences(states, sweep, shown, against, base, title, paper)
@@ -607,6 +603,37 @@ def plot(
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None
 
 
+def paper_of_runs(
+    target: Sequence[float],
+    load_limits: tuple[float, float] | None,
+    limits: tuple[float, float] | None,
+    width: Literal["auto", "column", "page"],
+    legend: Literal["below", "right", "inside", "none"],
+) -> "Paper":
+    """Return what is asked of the picture of runs, see `plot`. Raises ArgumentError."""
+    from fusion_flows.pictures.paper import Paper  # here, as matplotlib is slow to load
+
+    _check_limits(load_limits, limits)
+    _check_logarithmic(target, limits)
+    return Paper(width, legend, target, load_limits, limits)
+
+
+def _check_limits(
+    load_limits: tuple[float, float] | None, limits: tuple[float, float] | None
+) -> None:
+    for option, ends in (("load-limits", load_limits), ("limits", limits)):
+        if ends is not None and not ends[0] < ends[1]:
+            raise ArgumentError(
+                f"--{option} {ends[0]:g} {ends[1]:g}: the first must be the lower one"
+            )
+
+
+def _check_logarithmic(target: Sequence[float], limits: tuple[float, float] | None) -> None:
+    for value in (*target, *(limits or ())):
+        if value <= 0:
+            raise ArgumentError(f"{value:g} is not on a logarithmic axis: give more than 0")
+
+
 def _chosen(states: Sequence[PointState], sweep: Sweep, only: Sequence[str]) -> list[PointState]:
     """Return the points with one of the values that are given for an axis. Raises ArgumentError."""
     wanted: dict[str, set[str]] = {}
@@ -614,12 +641,12 @@ def _chosen(states: Sequence[PointState], sweep: Sweep, only: Sequence[str]) -> 
         axis, equals, value = text.partition("=")
         if not equals:
             raise ArgumentError(f"--only {text}: must be axis=value, such as path_order=hops")
-        if axis not in sweep.axes:
+        if axis not in sweep.axes and axis != POLICY:
             raise ArgumentError(
                 f"--only {text}: {axis} is not an axis of the sweep; there are {', '.join(sweep.axes)}"
                 f"{nearest(axis, sweep.axes)}"
             )
-        values = {format_value(state.point.axes[axis]): None for state in states}
+        values = {_value_on(axis, state): None for state in states}
         if value not in values:
             raise ArgumentError(
                 f"--only {text}: {axis} has no value {value}; it has {', '.join(values)}"
@@ -629,8 +656,14 @@ def _chosen(states: Sequence[PointState], sweep: Sweep, only: Sequence[str]) -> 
     return [
         state
         for state in states
-        if all(format_value(state.point.axes[axis]) in of for axis, of in wanted.items())
+        if all(_value_on(axis, state) in of for axis, of in wanted.items())
     ]
+
+
+def _value_on(axis: str, state: PointState) -> str:
+    """Return the value of a point on an axis; on `policy`, which no sweep needs to have, its name."""
+    axes = state.point.axes
+    return format_value(axes[axis]) if axis in axes else policy_name(state.point.config)
 
 
 def merge(folder: Path) -> int:

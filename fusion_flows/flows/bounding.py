@@ -116,8 +116,9 @@ def refuse_other_networks(
         differ = [key for key in differing_settings([config, other]) if of_bound(key)]
         if differ:
             raise ArgumentError(
-                f"{option} {name}: its {', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'} "
-                "from the settings of the bound, which does not hold for it"
+                f"{option} {name}: a bound is for one network and one traffic, and here "
+                f"{', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'}; `fusion bound` "
+                "computes the bound of each by itself"
             )
 
 

@@ -19,7 +19,12 @@ from fusion_flows.following.flow_ends import log_for_a_person
 from fusion_flows.following.parameters import Text
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Cell, Page, Picture, Section, Table, numbered
-from fusion_flows.report.tables import brief_comparison_cells, comparison_cells, comparison_notes
+from fusion_flows.report.tables import (
+    brief_comparison_cells,
+    comparison_cells,
+    comparison_notes,
+    largest_difference,
+)
 from fusion_flows.rundir.directory import RunDirectoryError, run_id_of
 from fusion_flows.runs.by_files import find_directory
 from fusion_flows.runs.comparison import RUN, RunComparison, compare_runs, figure_of, read_labels
@@ -151,14 +156,17 @@ def _warned(warning: str) -> str:
 
 def _texts(found: RunComparison) -> list[dict[str, str]]:
     """Return a row for each load and each run but the base, with all that is known."""
+    largest = largest_difference(found.rows)
     return [
-        {name: cell.text for name, cell in comparison_cells(row, RUN).items()} for row in found.rows
+        {name: cell.text for name, cell in comparison_cells(row, RUN, largest).items()}
+        for row in found.rows
     ]
 
 
 def _cells(found: RunComparison) -> list[dict[str, Cell]]:
     """Return the same for a window of the UI: the verdict first, and nothing that all rows share."""
-    rows = [brief_comparison_cells(row, RUN) for row in found.rows]
+    largest = largest_difference(found.rows)
+    rows = [brief_comparison_cells(row, RUN, largest) for row in found.rows]
     shared = [name for name in (RUN, "n") if len({row[name].text for row in rows}) == 1]
     order = dict.fromkeys(("load (E)", RUN, "verdict", "difference", "interval", *rows[0]))
     names = [name for name in order if name not in shared]

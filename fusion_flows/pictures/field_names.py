@@ -12,7 +12,7 @@ from fusion_flows.pictures.rows import Row, text_of
 POLICY = "policy"
 _WORDS = {
     "allocation_method": {name: name.replace("_", " ") for name in FIT_LABELS}
-    | {"xt_aware": "crosstalk-aware"},
+    | {"xt_aware": "crosstalk-aware", "mscl": "MSCL"},
     "route_method": {
         "k_shortest_path": "KSP",
         "shortest_path": "SP",
@@ -68,7 +68,9 @@ def in_field_names(
     combined = {tuple(text_of(row[axis]) for axis in parts): names[row["key"]] for row in rows}
     is_own = any(_is_named(axis, row[axis], own) for row in rows for axis in parts)
     one_each = len(set(combined.values())) == len(combined)
-    if len(parts) < 2 or POLICY in axes or is_own or not one_each:
+    # Of a part of the curves one axis may be left, and labels of one's own are for policies all the same.
+    is_policy = len(parts) > 1 or (parts and any(name in own for name in combined.values()))
+    if not is_policy or POLICY in axes or is_own or not one_each:
         return relabelled(rows, axes, field_labels(states, axes, own)), list(axes)
     others = [axis for axis in axes if axis not in parts]
     shown = relabelled(rows, others, field_labels(states, others, own))

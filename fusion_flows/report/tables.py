@@ -1,5 +1,6 @@
 """The tables of a report: points, node pairs, bit rates, links, phases of a failure."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -155,7 +156,8 @@ def _is_bound(row: Mapping[str, Cell]) -> bool:
 
 def comparison_table(rows: Sequence[Row], axis: str) -> Table:
     """Return which value on an axis blocks less. rows: as of `fusion.sweep.compare.compare`."""
-    cells = [comparison_cells(row, axis) for row in rows[:_MOST_ROWS]]
+    largest = largest_difference(rows[:_MOST_ROWS])
+    cells = [comparison_cells(row, axis, largest) for row in rows[:_MOST_ROWS]]
     bases = {cell[f"{axis} (base)"].text for cell in cells}
     base = f" from {bases.pop()}" if len(bases) == 1 else ""
     caption = (
@@ -181,23 +183,32 @@ def comparison_notes(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
+def largest_difference(rows: Iterable[Row]) -> float:
+    """Return the largest of all differences and ends of their intervals; 0 where there is none."""
+    names = ("difference", "ci_lower", "ci_upper")
+    found = [abs(row[name]) for row in rows for name in names if row[name] is not None]
+    return max((value for value in found if math.isfinite(value)), default=0.0)
+
+
+def comparison_cells(row: Row, axis: str, largest: float = 0.0) -> dict[str, Cell]:
     """Return a comparison as a person reads it, the base first. row: as of `fusion.sweep.compare.compare`.
+
+    largest: of all rows of the table, see `largest_difference`: so that they have the same notation.
 
     The difference is the blocking of the other value minus that of the base, rounded by itself to the digits
     of its own interval. So it may be a digit off the difference of the two numbers as they are written.
     """
     others = list(row)[: list(row).index("a")]
     ends = row["ci_lower"], row["ci_upper"]
-    difference = interval_text(row["difference"], *ends, signed=True).estimate
+    text = interval_text(row["difference"], *ends, signed=True, beside=largest)
     return {
         **{"load (E)" if name == "erlang" else name: _value(row[name]) for name in others},
         f"{axis} (base)": _value(row["b"]),
         "blocking (base)": _side(row, "b"),
         axis: _value(row["a"]),
         "blocking": _side(row, "a"),
-        "difference from base": Cell(difference, row["difference"]),
-        "interval": Cell(between(*ends, signed=True), row["ci_upper"]),
+        "difference from base": Cell(text.estimate, row["difference"]),
+        "interval": Cell(between(*ends, signed=True, beside=largest), row["ci_upper"]),
         "n": Cell(_counts(row), row["replications"]),
         "verdict": Cell(_verdict(row, axis)),
     }
@@ -212,9 +223,9 @@ def _counts(row: Row) -> str:
     return f"{n} {method}" if base == other else f"{base} and {other} {method}"
 
 
-def brief_comparison_cells(row: Row, axis: str) -> dict[str, Cell]:
+def brief_comparison_cells(row: Row, axis: str, largest: float = 0.0) -> dict[str, Cell]:
     """Return the same for a narrow table: the header names the base, the verdict is on the other value."""
-    whole = comparison_cells(row, axis)
+    whole = comparison_cells(row, axis, largest)
     base = whole[f"{axis} (base)"].text
     verdicts = {"a blocks less": "blocks less", "b blocks less": "blocks more"}
     of_base = f"of {base}" if isinstance(row["b"], str) else f"of {axis} = {base}"

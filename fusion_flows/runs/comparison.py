@@ -30,6 +30,7 @@ from fusion_flows.server.settings import Settings
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from fusion_flows.pictures.paper import Paper
     from fusion_flows.pictures.regions import Region
 
 RUN = "run"
@@ -146,28 +147,39 @@ def read_labels(texts: Sequence[str], runs: Sequence[str]) -> dict[str, str]:
 
 
 def figure_of(
-    comparison: RunComparison, title: str = "", regions: "Sequence[Region]" = ()
+    comparison: RunComparison,
+    title: str = "",
+    regions: "Sequence[Region]" = (),
+    paper: "Paper | None" = None,
 ) -> "Figure":
-    """Return a picture of blocking over load, with a curve for each run. regions: where no curve can be."""
+    """Return a picture of blocking over load, with a curve for each run.
+
+    regions: where no curve can be. paper: what a paper asks for.
+    """
     from fusion_flows.pictures.curves import sweep_figure  # here, as matplotlib is slow to load
+    from fusion_flows.pictures.paper import AS_NEEDED
 
     labels = dict(zip(comparison.runs, comparison.legend, strict=True))
     rows = [{**row, RUN: labels[row[RUN]]} for row in comparison.points]
-    return sweep_figure(rows, (RUN, ERLANG), METRIC, title, regions=regions)
+    return sweep_figure(rows, (RUN, ERLANG), METRIC, title, paper or AS_NEEDED, regions)
 
 
 def draw(
-    comparison: RunComparison, to: Path, title: str = "", regions: "Sequence[Region]" = ()
+    comparison: RunComparison,
+    to: Path,
+    title: str = "",
+    regions: "Sequence[Region]" = (),
+    paper: "Paper | None" = None,
 ) -> list[Path]:
     """Draw blocking over load, a curve for each run, as PNG, PDF and SVG, and the numbers as CSV.
 
-    regions: where no curve can be. Raises ArgumentError when the folder cannot be written.
+    regions, paper: as for `figure_of`. Raises ArgumentError when the folder cannot be written.
     """
     from fusion_flows.pictures.files import save_with_data
 
     try:
         return save_with_data(
-            figure_of(comparison, title, regions), comparison.points, to, "comparison"
+            figure_of(comparison, title, regions, paper), comparison.points, to, "comparison"
         )
     except OSError as error:
         raise ArgumentError(f"--to {to}: {error.strerror or error}") from None

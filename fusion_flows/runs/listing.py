@@ -8,7 +8,7 @@ import json
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
@@ -612,12 +612,21 @@ def _or_by_hand(runs: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except ServerAwayError as error:
-        folders = []
+        folders, missing = [], []
         for run in runs:
-            with suppress(NoSuchRunError):
+            try:
                 directory = find_by_files(run, _runs_dir(), error)
-                if not run_lock.in_use(directory):
-                    folders.append(shlex.quote(str(directory.path)))
+            except NoSuchRunError:
+                missing.append(f"'{shown(run)}'")
+                continue
+            if not run_lock.in_use(directory):
+                folders.append(shlex.quote(str(directory.path)))
+        if missing and len(missing) == len(runs):
+            where = rundir.absolute(_runs_dir())
+            raise ServerAwayError(
+                f"{error}. There are no files of a run {' or '.join(missing)} in {where} either; "
+                "`fusion runs` lists what there is"
+            ) from None
         if not folders:
             raise
         raise ServerAwayError(

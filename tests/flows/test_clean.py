@@ -140,12 +140,18 @@ def test_what_is_left_over_goes_and_what_others_share_stays(
     )
     age(tmp_path)
     os.utime(used / "f-1.nbc", (time.time(), PAST))  # it is read
+    # A process that compiles nothing leaves it so, and one that has just begun may still fill it.
+    empty, new = (tmp_path / "cache" / f"kernel-{digit * 16}" for digit in "23")
+    for folder in (empty, new):
+        folder.mkdir()
+    os.utime(empty, (time.time() - 7200,) * 2)
 
     found, kept = clean.found()
     assert found == {
         ("run", str(leftover)),
         ("deleted run", str(half_deleted)),
         ("compiled code", str(old)),
+        ("compiled code", str(empty)),
         ("temporary file", str(unfinished)),
         ("temporary file", str(search)),
         ("points without results", str(store.folder)),
@@ -162,10 +168,10 @@ def test_what_is_left_over_goes_and_what_others_share_stays(
 
     code_of_yes, said = clean.answered("y")
     assert code_of_yes == 0, said
-    assert "Removed: 6 things" in said
-    for path in (leftover, half_deleted, old, unfinished, search):
+    assert "Removed: 7 things" in said
+    for path in (leftover, half_deleted, old, empty, unfinished, search):
         assert not path.exists()
-    for path in (waited_for, lender, borrower, used, kept_sweep.path):
+    for path in (waited_for, lender, borrower, used, new, kept_sweep.path):
         assert path.is_dir()
     assert set(store.contents()) == {points[1].key}
     assert server.api("POST", "flow_runs/filter", {"flow_runs": {"id": {"any_": [left]}}}) == []

@@ -160,9 +160,14 @@ def test_a_bound_is_in_the_picture_of_runs(runs: Path, capsys: pytest.CaptureFix
     simulated(runs, "cccc00000003", holding_distribution="truncated_exponential", **few)
     capsys.readouterr()
     assert cli.main(["compare", "aaaa", "cccc", "--bound"]) == 2
-    told = "run cccc00000003: its holding_distribution differs from the settings of the bound"
+    told = "run cccc00000003: a bound is for one network and one traffic, and here holding_distribution diff"
     assert told in capsys.readouterr().err
-    assert cli.main(["compare", "aaaa", "cccc", "--to", "plain"]) == 0
+    paper = ["--target", "0.4", "--width", "column", "--limits", "0.001", "0.9"]
+    assert cli.main(["compare", "aaaa", "cccc", "--to", "plain", *paper]) == 0
+    assert 'width="252' in Path("plain/comparison.svg").read_text(), "3.5 inches"
+    capsys.readouterr()
+    assert cli.main(["compare", "aaaa", "cccc", "--limits", "0.9", "0.001"]) == 2
+    assert "--limits 0.9 0.001: the first must be the lower one" in capsys.readouterr().err
     assert "no policy can be here" not in Path("plain/comparison.svg").read_text()
 
 

@@ -266,7 +266,7 @@ for words in (["runs"], ["show", "my ring"], ["show", "my ring", "config.ini"], 
     assert main(words) == 0, words
 for words in (["cancel", "my ring"], ["pause", "my ring"], ["resume", "my ring"],
               ["delete", "my ring", "-y"], ["delete", "my ring"], ["set-up"],
-              ["run", "quick", "--detach"]):
+              ["run", "quick", "--detach"], ["delete", "nothing here", "-y"]):
     assert main(words) == 1, words
 for words in (["show", "my rink"], ["logs", "my rink"], ["report", "my rink"], ["topology", "my rink"],
               ["run", "--resume", "my rink"], ["show", "my ring", "confg.ini"]):
@@ -294,7 +294,7 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
     assert done.stdout.count("my ring") == 2
     assert done.stdout.count("what the simulator printed") == 2
     told = [line for line in done.stderr.splitlines() if line.startswith("fusion: ")]
-    assert len(told) == 13
+    assert len(told) == 14
     assert not any("--yes" in line for line in told), "first what is needed, then the question"
     *others, file = told
     running = re.compile(
@@ -305,10 +305,13 @@ def test_what_only_reads_needs_no_server_and_what_needs_one_says_what_to_do(tmp_
         f"The files are in {run.path}: `fusion delete --without-server` deletes them, and a run is then "
         "still in the lists of its server, if it has one"
     )
-    assert [line.endswith(by_hand) for line in others] == [False] * 3 + [True] * 2 + [False] * 7
+    assert [line.endswith(by_hand) for line in others] == [False] * 3 + [True] * 2 + [False] * 8
+    assert (
+        f"There are no files of a run 'nothing here' in {tmp_path / 'runs'} either; " in others[7]
+    )
     nearest = "the nearest: 0123456789ab (my ring)"
     unknown = f"there is no run 'my rink' in {tmp_path / 'runs'}; {nearest}; "
-    assert [unknown in line for line in others] == [False] * 7 + [True] * 5
+    assert [unknown in line for line in others] == [False] * 8 + [True] * 5
     assert "did you mean 'config.ini'?" in file
 
 

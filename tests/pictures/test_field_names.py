@@ -12,10 +12,14 @@ from fusion_flows.pictures.field_names import in_field_names
 from .drawn import METRIC, Row, draw, point, said
 
 
-def legend(grid: dict[str, list[object]], **labels: str) -> list[str]:
-    """Return what the legend of a sweep says of its curves."""
+def legend(grid: dict[str, list[object]], only: str = "", **labels: str) -> list[str]:
+    """Return what the legend of a sweep says of its curves. only: a path_choice; empty: all."""
     sweep = Sweep(template="quick", grid={**grid, "erlang": [100, 200]}, labels=labels)
-    states = [PointState(one, {}, METRIC) for one in sweep_points(sweep)]
+    states = [
+        PointState(one, {}, METRIC)
+        for one in sweep_points(sweep)
+        if only in ("", one.axes.get("path_choice"))
+    ]
     rows: list[Row] = [
         {**point(one.point.erlang, 0.01 / n), **one.point.axes, "key": one.point.key}
         for n, one in enumerate(states, 1)
@@ -42,6 +46,7 @@ def legend(grid: dict[str, list[object]], **labels: str) -> list[str]:
             ],
         ),
         ({"path_order": ["km", "hops_per_bit"]}, ["km", "hops per bit"]),
+        ({"allocation_method": ["first_fit", "mscl"]}, ["first fit", "MSCL"]),
     ],
 )
 def test_policies_have_the_names_of_the_literature(
@@ -82,3 +87,12 @@ def test_a_label_of_ones_own_may_be_for_the_name_of_a_policy(grid: dict[str, lis
     assert "KSP-FF" in known
     mine = legend(grid, **{"KSP-FF": "ours"})
     assert mine == ["ours" if name == "KSP-FF" else name for name in known]
+
+
+def test_a_label_for_a_policy_is_there_when_some_of_the_curves_are_drawn() -> None:
+    grid: dict[str, list[object]] = {
+        "path_choice": ["in_order", "all"],
+        "allocation_method": ["first_fit", "best_fit"],
+    }
+    assert legend(grid, "in_order", **{"KSP-FF": "ours"}) == ["ours", "KSP-BF"]
+    assert legend(grid, "in_order") == ["first fit", "best fit"]

@@ -237,6 +237,8 @@ def test_some_of_the_curves(folder: Path) -> None:
     words = files[f"{name}.svg"].read_text()
     assert "k_paths = 3" in words
     assert "hops" not in words, "it is the same for all"
+    policy = drawn(folder, "--only", "policy=KSP-FF", "--only", "k_paths=1", "--to", "policy")
+    assert {row["k_paths"] for row in table(policy[f"{name}.csv"])} == {"1"}
     both = drawn(folder, "--only", "k_paths=1", "--only", "k_paths=3", "--to", "both")
     assert len(table(both[f"{name}.csv"])) == 10
 
@@ -246,6 +248,10 @@ def test_some_of_the_curves(folder: Path) -> None:
     [
         ("--only path_order=hop", "path_order has no value hop; it has km, hops; did you mean"),
         ("--only path_orde=hops", "path_orde is not an axis of the sweep; there are k_paths"),
+        (
+            "--only policy=KSP-BF",
+            "policy has no value KSP-BF; it has KSP-FF; did you mean 'KSP-FF'?",
+        ),
         ("--only hops", "must be axis=value, such as path_order=hops"),
         ("--limits 1 0.1", "--limits 1 0.1: the first must be the lower one"),
         ("--load-limits 5 5", "--load-limits 5 5: the first must be the lower one"),

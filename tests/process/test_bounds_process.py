@@ -148,7 +148,10 @@ def test_a_run_with_other_traffic_is_refused(
     config = load_config("quick", {"spectrum_settings": {"c_band": 80}})
     (other / "config.ini").write_text(to_ini(config))
     assert cli.main(["bound", "quick", "--runs", str(other)]) == 2
-    assert "its c_band differs from the settings of the bound" in capsys.readouterr().err
+    assert (
+        "a bound is for one network and one traffic, and here c_band differs; "
+        in capsys.readouterr().err
+    )
 
 
 def test_bad_settings_end_the_process_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fusion.config.config import load_config
+from fusion.results.outcome import METRICS, Outcome
 from fusion.results.statistics import CLUSTER_SIZE, blocking_estimate, upper_bound_of_zero
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.scenario import make_scenario
@@ -84,3 +85,23 @@ def test_equal_counts_are_no_proof_of_precision(replications: int) -> None:
         estimate = blocking_estimate([blocked] * replications, [3000] * replications, 0.95)
         half = 0.5 * (estimate.ci_upper - estimate.ci_lower)
         assert half > math.sqrt(estimate.mean / (3000 * replications))
+
+
+def test_an_interval_has_only_values_that_the_quantity_can_have() -> None:
+    """That of the fragmentation of links that are almost empty went below 0."""
+
+    def estimated(metric: str, low: float, high: float) -> tuple[float, ...]:
+        counts = (100, 10, 3, 0, 1.5, 0.1, 100)
+        each = [
+            Outcome(number, *counts, int(1000 * value), value, 300, value, value)
+            for number, value in enumerate((low, high))
+        ]
+        return METRICS[metric].estimate(each, 0.95)[1:3]
+
+    assert estimated("fragmentation", 0.01, 0.3)[0] == 0.0
+    assert estimated("fragmentation", 0.01, 0.3)[1] == 1.0
+    assert estimated("utilisation", 0.7, 0.99) == (0.0, 1.0)
+    lower, upper = estimated("mean_hops", 0.1, 2.0)
+    assert lower == 0.0
+    assert upper > 2.0, "hops have no highest value"
+    assert estimated("fragmentation", 0.5, 0.501)[0] > 0.49, "what lies inside is as it was"

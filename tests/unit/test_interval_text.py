@@ -36,6 +36,16 @@ def test_an_interval_has_two_digits_of_its_width(numbers, text):
     assert with_interval(*numbers) == text
 
 
+def test_rows_of_a_table_have_one_notation():
+    text = interval_text(-1.2e-4, -3.1e-4, 7e-5, signed=True)
+    assert text.estimate == "-1.2e-04"
+    beside = interval_text(-1.2e-4, -3.1e-4, 7e-5, signed=True, beside=0.012)
+    assert beside == ("-0.00012", "-0.00031", "+0.00007")
+    assert between(-3.1e-4, 7e-5, signed=True, beside=0.012) == "-0.00031 to +0.00007"
+    tiny = interval_text(1.2e-6, 1e-6, 1.4e-6, beside=0.012)
+    assert tiny == interval_text(1.2e-6, 1e-6, 1.4e-6), "rows of zeros are hard to compare"
+
+
 def test_differences_have_a_sign():
     assert between(-0.000242, 5.96e-5, signed=True) == "-2.4e-04 to +0.6e-04"
     assert interval_text(-2.8e-5, -2.9e-4, 1.43e-3, signed=True).estimate == "0.0000"
