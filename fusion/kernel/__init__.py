@@ -21,7 +21,7 @@ import llvmlite.binding
 import numba
 
 from fusion.kernel.cache import kept
-from fusion.kernel.parts import PartCompiler
+from fusion.kernel.parts import PartCompiler, WholeCompiler
 
 
 def _roots() -> Iterator[Path]:
@@ -81,7 +81,9 @@ def compiled(function: Any = None, *, is_kept: bool = False, **options: Any) -> 
     decorate = numba.njit(_nrt=False, **options)
 
     def decorated(function: Any) -> Any:
-        return keep(decorate(function)) if is_kept else decorate(function)
+        if not is_kept:
+            return decorate(function)
+        return keep(numba.njit(_nrt=False, pipeline_class=WholeCompiler, **options)(function))
 
     return decorated if function is None else decorated(function)
 

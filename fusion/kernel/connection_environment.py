@@ -111,12 +111,15 @@ def noise_of(noise: Noise | None, environment: int) -> Any:
         return None
     return Noise(
         noise.ratio[environment],
+        noise.limit[environment],
         noise.member[environment],
         noise.members[environment],
         noise.owner[environment],
-        noise.shared[environment],
         noise.added[environment],
         noise.near[environment],
+        noise.looked_at[environment],
+        noise.found[environment],
+        noise.tried[environment],
         noise.refused[environment],
     )
 

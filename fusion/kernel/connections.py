@@ -98,6 +98,7 @@ def make_empty(network: Network, state: Connections) -> None:
     state.clock[0] = state.clock[2] = 0.0
     if state.noise is not None:
         state.noise.members[:] = 0
+        state.noise.looked_at[:] = -1
         state.noise.owner[:] = -1
     if state.light is not None:
         state.light.lit[:] = 0

@@ -11,6 +11,12 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from llvmlite.binding import (
+    Linkage,
+    PipelineTuningOptions,
+    create_new_module_pass_manager,
+    create_pass_builder,
+)
 from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
@@ -32,6 +38,41 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalize_dynamic_globals()
         self._finalized = True
+
+
+class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """The code of a function that Python calls, with all its parts.
+
+    Nobody else calls these, so each needs only those of its arguments that it looks at. A tuple of arrays is
+    handed over as hundreds of numbers, which takes longer than what many parts do.
+    """
+
+    def _optimize_final_module(self) -> None:
+        super()._optimize_final_module()
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = "internal"
+        # Last: a function that nobody else calls is inlined wherever it is called once, which made slicing
+        # slower and its code twice as long.
+        passes = create_new_module_pass_manager()
+        passes.add_dead_arg_elimination_pass()
+        passes.add_dead_code_elimination_pass()
+        passes.run(
+            self._final_module, create_pass_builder(self._codegen._tm, PipelineTuningOptions())
+        )
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class WholeLowering(NativeLowering):  # type: ignore[misc]
+    """Lowers a function that Python calls."""
+
+    _name = "whole_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        """Set what numba's own pass sets."""
+        state.library = WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return bool(super().run_pass(state))
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -61,15 +102,29 @@ class PartLowering(NativeLowering):  # type: ignore[misc]
         return True
 
 
-class PartCompiler(Compiler):  # type: ignore[misc]
+class _Compiler(Compiler):  # type: ignore[misc]
     """numba's compiler, with another lowering."""
+
+    lowering: type[NativeLowering]
 
     def define_pipelines(self) -> Any:
         """Return the passes."""
         pipelines = super().define_pipelines()
         for pipeline in pipelines:
             pipeline.passes = [
-                (PartLowering if each is NativeLowering else each, text)
+                (self.lowering if each is NativeLowering else each, text)
                 for each, text in pipeline.passes
             ]
         return pipelines
+
+
+class PartCompiler(_Compiler):
+    """Compiles parts."""
+
+    lowering = PartLowering
+
+
+class WholeCompiler(_Compiler):
+    """Compiles what Python calls."""
+
+    lowering = WholeLowering

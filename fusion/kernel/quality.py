@@ -16,6 +16,9 @@ from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Int32s, Network
 from fusion.kernel.records import Count, Lightpaths, Noise, Quality
 
+ROW, KIND, SLOT, MIDDLE = range(4)
+"""Fields of `Noise.member`."""
+
 
 def new_noise(quality: Quality, network: Network, lightpaths: int) -> Noise:
     """Return the noise of an empty network. lightpaths: rows of `Lightpaths`."""
@@ -24,12 +27,15 @@ def new_noise(quality: Quality, network: Network, lightpaths: int) -> Noise:
     crosstalk = quality.crosstalk.size > 0
     return Noise(
         ratio=np.empty(lightpaths),
-        member=np.empty((planes, links, slots), dtype=np.int32),
+        limit=np.empty(lightpaths),
+        member=np.empty((planes, links, slots, 4), dtype=np.uint32),
         members=np.zeros((planes, links), dtype=np.int32),
         owner=np.full((planes, links, slots if crosstalk else 0), -1, dtype=np.int32),
-        shared=np.zeros(lightpaths),
         added=np.zeros(lightpaths),
         near=np.empty(lightpaths, dtype=np.int32),
+        looked_at=np.full(4, -1, dtype=np.int64),
+        found=np.zeros(1),
+        tried=np.empty((planes, 2), dtype=np.int32),
         refused=np.zeros(1, dtype=np.int64),
     )
 
@@ -37,25 +43,23 @@ def new_noise(quality: Quality, network: Network, lightpaths: int) -> Noise:
 @inner
 def one_on_another(
     quality: Quality,
-    plane: int,
-    start: int,
-    column: int,
-    other_plane: int,
-    other_start: int,
-    other_column: int,
+    kind: int,
+    slot: int,
+    middle: int,
+    other_kind: int,
+    other_slot: int,
+    other_middle: int,
 ) -> Any:
-    """Return the noise that a lightpath has from another one in each span that they share."""
-    kind, other = quality.kind[column], quality.kind[other_column]
+    """Return the noise that a lightpath has from another one in each span that they share.
+
+    slot: its first one, numbered through all bands; middle: its centre in half slots.
+    """
     if quality.cross.shape[0] > 0:
-        slot = quality.first_slot[plane] + start
-        other_slot = quality.first_slot[other_plane] + other_start
-        there = 2 * other_slot + quality.light[other_column]
-        watts = quality.cross[quality.cross_row[kind], slot, there]
+        watts = quality.cross[quality.cross_row[kind], slot, other_middle]
         if quality.correction.shape[0] > 0:
-            watts -= quality.correction[other, other_slot, 2 * slot + quality.light[column]]
-        return quality.cross_scale[kind, other] * watts / quality.power[kind]
-    middle = 2 * start + quality.light[column]
-    return quality.xci[kind, other, abs(middle - 2 * other_start - quality.light[other_column])]
+            watts -= quality.correction[other_kind, other_slot, middle]
+        return quality.cross_scale[kind, other_kind] * watts / quality.power[kind]
+    return quality.xci[kind, other_kind, np.uint32(abs(middle - other_middle))]
 
 
 @inner
@@ -87,7 +91,101 @@ def most_lit(
 
 
 @inner
-def measure(
+def noise_among(
+    quality: Quality,
+    network: Network,
+    noise: Noise,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Return the noise of a lightpath that is not up."""
+    ratio = 0.0
+    hop, end = network.first_hop[path], network.first_hop[path + 1]
+    light = np.int64(quality.light[column])
+    if quality.file_ratio.shape[0] > 0:
+        for slot in range(start, start + light):
+            ratio = max(ratio, quality.file_ratio[path, plane, slot])
+    if quality.own.shape[0] > 0:
+        kind = np.int64(quality.kind[column])
+        first = np.int64(quality.first_slot[plane]) + start
+        middle = 2 * first + light
+        ratio = spans_of(quality, network, path) * quality.own[kind, quality.band[plane], start]
+        for h in range(hop, end):
+            link = network.links[h]
+            in_span = 0.0
+            for k in range(quality.together.shape[1]):
+                there = quality.together[plane, k]
+                if there < 0:
+                    break
+                members = noise.member[there, link, : noise.members[there, link]]
+                for m in range(members.shape[0]):
+                    in_span += one_on_another(
+                        quality,
+                        np.uint32(kind),
+                        first,
+                        middle,
+                        members[m, KIND],
+                        members[m, SLOT],
+                        np.int64(members[m, MIDDLE]),
+                    )
+            ratio += quality.spans[link] * in_span
+    if quality.crosstalk.shape[0] > 0:
+        nowhere = np.int64(0)
+        for h in range(hop, end):
+            link = network.links[h]
+            lit = most_lit(
+                quality, noise.owner, plane, link, start, start + light, nowhere, nowhere
+            )
+            ratio += quality.crosstalk[link, lit]
+    return ratio
+
+
+@inner
+def noise_now(
+    quality: Quality,
+    network: Network,
+    noise: Noise,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+) -> Any:
+    """Return what `noise_among` does, which is kept until a lightpath comes or goes.
+
+    Formats of the same width are tried in one place, and the lightpath is set up in the place that was good.
+    """
+    kind, last = np.int64(quality.kind[column]), noise.looked_at
+    if last[0] != path or last[1] != plane or last[2] != start or last[3] != kind:
+        noise.found[0] = noise_among(quality, network, noise, path, plane, start, column)
+        last[0], last[1], last[2], last[3] = path, plane, start, kind
+    return noise.found[0]
+
+
+@inner
+def spans_of(quality: Quality, network: Network, path: int) -> Any:
+    """Return the spans of a path."""
+    spans = 0.0
+    for h in range(network.first_hop[path], network.first_hop[path + 1]):
+        spans += quality.spans[network.links[h]]
+    return spans
+
+
+@inner
+def shared_spans(quality: Quality, network: Network, path: int, other: int) -> Any:
+    """Return the spans that two paths have in common."""
+    spans = 0.0
+    for h in range(network.first_hop[path], network.first_hop[path + 1]):
+        link = network.links[h]
+        for g in range(network.first_hop[other], network.first_hop[other + 1]):
+            if network.links[g] == link:
+                spans += quality.spans[link]
+    return spans
+
+
+@inner
+def leak(
     quality: Quality,
     network: Network,
     state: Lightpaths,
@@ -96,52 +194,17 @@ def measure(
     start: int,
     column: int,
 ) -> Any:
-    """Return the noise of a lightpath that is not up, and the number of those it would disturb.
+    """Return how many lightpaths in adjacent cores have more crosstalk beside one that is not up.
 
-    These are in `near`, with the spans that they share with it in `shared` and the crosstalk that it adds in
-    `added`; both must be set to 0 again.
+    These are in `near`, with their additional crosstalk in `added`, which must be set to 0 again.
     """
     noise = state.noise
     count = np.int64(0)
-    ratio = 0.0
-    hop, end = network.first_hop[path], network.first_hop[path + 1]
-    light = np.int64(quality.light[column])
-    if quality.file_ratio.shape[0] > 0:
-        for slot in range(start, start + light):
-            ratio = max(ratio, quality.file_ratio[path, plane, slot])
-    if quality.own.shape[0] > 0:
-        spans = 0.0
-        for h in range(hop, end):
-            link = network.links[h]
-            spans += quality.spans[link]
-            for k in range(quality.together.shape[1]):
-                there = quality.together[plane, k]
-                if there < 0:
-                    break
-                for m in range(noise.members[there, link]):
-                    other = noise.member[there, link, m]
-                    if noise.shared[other] == 0.0:
-                        noise.near[count] = other
-                        count += 1
-                    noise.shared[other] += quality.spans[link]
-        ratio = spans * quality.own[quality.kind[column], quality.band[plane], start]
-        for n in range(count):
-            other = noise.near[n]
-            ratio += noise.shared[other] * one_on_another(
-                quality,
-                plane,
-                start,
-                column,
-                np.int64(state.plane[other]),
-                np.int64(state.start[other]),
-                np.int64(state.column[other]),
-            )
     if quality.crosstalk.shape[0] > 0:
         owner, nowhere = noise.owner, np.int64(0)
-        for h in range(hop, end):
+        light = np.int64(quality.light[column])
+        for h in range(network.first_hop[path], network.first_hop[path + 1]):
             link = network.links[h]
-            lit = most_lit(quality, owner, plane, link, start, start + light, nowhere, nowhere)
-            ratio += quality.crosstalk[link, lit]
             for k in range(quality.adjacent.shape[1]):
                 there = np.int64(quality.adjacent[plane, k])
                 if there < 0:
@@ -163,11 +226,11 @@ def measure(
                             noise.near[count] = other
                             count += 1
                         noise.added[other] += more
-    return ratio, count
+    return count
 
 
 @inner
-def noise_of(
+def bear_it(
     quality: Quality,
     network: Network,
     state: Lightpaths,
@@ -176,34 +239,86 @@ def noise_of(
     start: int,
     column: int,
 ) -> Any:
-    """Return the noise of a lightpath that is not up, whomever it would disturb."""
+    """Say whether the lightpaths that are up would still be good beside one that is not."""
     noise = state.noise
-    ratio, count = measure(quality, network, state, path, plane, start, column)
+    if quality.own.shape[0] > 0:
+        kind = np.int64(quality.kind[column])
+        first = np.int64(quality.first_slot[plane]) + start
+        middle = 2 * first + np.int64(quality.light[column])
+        most = spans_of(quality, network, path)
+        for h in range(network.first_hop[path], network.first_hop[path + 1]):
+            link = network.links[h]
+            for k in range(quality.together.shape[1]):
+                there = quality.together[plane, k]
+                if there < 0 or (k > 0 and not quality.rechecks_bands):
+                    break
+                members = noise.member[there, link, : noise.members[there, link]]
+                for m in range(members.shape[0]):
+                    other = members[m, ROW]
+                    in_span = one_on_another(
+                        quality,
+                        members[m, KIND],
+                        members[m, SLOT],
+                        np.int64(members[m, MIDDLE]),
+                        np.uint32(kind),
+                        first,
+                        middle,
+                    )
+                    # Most bear it on the whole path: those that do not may be on a part of it alone.
+                    if noise.ratio[other] + most * in_span > noise.limit[other]:
+                        spans = shared_spans(quality, network, path, np.int64(state.path[other]))
+                        if noise.ratio[other] + spans * in_span > noise.limit[other]:
+                            return False
+    good = True
+    count = leak(quality, network, state, path, plane, start, column)
     for n in range(count):
         other = noise.near[n]
-        noise.shared[other] = 0.0
+        if quality.rechecks_cores:
+            good = good and noise.ratio[other] + noise.added[other] <= noise.limit[other]
         noise.added[other] = 0.0
-    return ratio
+    return good
 
 
 @inner
-def change_of(
-    quality: Quality, state: Lightpaths, other: int, plane: int, start: int, column: int
-) -> Any:
-    """Return what the lightpath at hand adds to the noise of another; see `measure`."""
+def disturb(
+    quality: Quality,
+    network: Network,
+    state: Lightpaths,
+    path: int,
+    plane: int,
+    start: int,
+    column: int,
+    sign: float,
+) -> None:
+    """Add what a lightpath that is not among the members adds to the noise of others; sign: 1, or -1."""
     noise = state.noise
-    change = noise.added[other]
-    if noise.shared[other] > 0.0:
-        change += noise.shared[other] * one_on_another(
-            quality,
-            np.int64(state.plane[other]),
-            np.int64(state.start[other]),
-            np.int64(state.column[other]),
-            plane,
-            start,
-            column,
-        )
-    return change
+    if quality.own.shape[0] > 0:
+        kind = np.int64(quality.kind[column])
+        first = np.int64(quality.first_slot[plane]) + start
+        middle = 2 * first + np.int64(quality.light[column])
+        for h in range(network.first_hop[path], network.first_hop[path + 1]):
+            link = network.links[h]
+            spans = sign * quality.spans[link]
+            for k in range(quality.together.shape[1]):
+                there = quality.together[plane, k]
+                if there < 0:
+                    break
+                members = noise.member[there, link, : noise.members[there, link]]
+                for m in range(members.shape[0]):
+                    noise.ratio[members[m, ROW]] += spans * one_on_another(
+                        quality,
+                        members[m, KIND],
+                        members[m, SLOT],
+                        np.int64(members[m, MIDDLE]),
+                        np.uint32(kind),
+                        first,
+                        middle,
+                    )
+    count = leak(quality, network, state, path, plane, start, column)
+    for n in range(count):
+        other = noise.near[n]
+        noise.ratio[other] += sign * noise.added[other]
+        noise.added[other] = 0.0
 
 
 @inner
@@ -238,24 +353,10 @@ def is_good_among(
         for slot in range(start, start + quality.light[column]):
             if quality.file_rank[path, plane, slot] < quality.rank[column]:
                 return False
-    noise = state.noise
-    ratio, count = measure(quality, network, state, path, plane, start, column)
-    good = ratio <= quality.limit[column]
-    for n in range(count):
-        other = noise.near[n]
-        if good and rechecks:
-            if noise.shared[other] == 0.0:
-                checked = quality.rechecks_cores
-            elif state.plane[other] != plane:
-                checked = quality.rechecks_bands
-            else:
-                checked = True
-            if checked:
-                change = change_of(quality, state, other, plane, start, column)
-                good = noise.ratio[other] + change <= quality.limit[state.column[other]]
-        noise.shared[other] = 0.0
-        noise.added[other] = 0.0
-    return good
+    ratio = noise_now(quality, network, state.noise, path, plane, start, column)
+    if ratio > quality.limit[column]:
+        return False
+    return not rechecks or bear_it(quality, network, state, path, plane, start, column)
 
 
 @inner
@@ -290,7 +391,7 @@ def decibels_of(
     """Return the signal to noise of a lightpath that is not up, in dB."""
     if quality is None:
         return math.inf
-    ratio = noise_of(quality, network, state, path, plane, start, column)
+    ratio = noise_now(quality, network, state.noise, path, plane, start, column)
     return -10.0 * math.log10(ratio) if ratio > 0.0 else math.inf
 
 
@@ -329,29 +430,29 @@ def add_noise(quality: Quality | None, network: Network, state: Lightpaths, row:
         noise = state.noise
         path, plane = np.int64(state.path[row]), np.int64(state.plane[row])
         start, column = np.int64(state.start[row]), np.int64(state.column[row])
-        ratio, count = measure(quality, network, state, path, plane, start, column)
-        noise.ratio[row] = ratio
-        for n in range(count):
-            other = noise.near[n]
-            noise.ratio[other] += change_of(quality, state, other, plane, start, column)
-            noise.shared[other] = 0.0
-            noise.added[other] = 0.0
+        noise.ratio[row] = noise_now(quality, network, noise, path, plane, start, column)
+        noise.looked_at[0] = -1
+        noise.limit[row] = quality.limit[column]
+        disturb(quality, network, state, path, plane, start, column, 1.0)
+        slot = np.int64(quality.first_slot[plane]) + start
         for h in range(network.first_hop[path], network.first_hop[path + 1]):
             link = network.links[h]
-            noise.member[plane, link, noise.members[plane, link]] = row
+            member = noise.member[plane, link, noise.members[plane, link]]
+            member[ROW], member[KIND] = row, quality.kind[column]
+            member[SLOT], member[MIDDLE] = slot, 2 * slot + quality.light[column]
             noise.members[plane, link] += 1
             if quality.crosstalk.shape[0] > 0:
-                for slot in range(start, start + quality.light[column]):
-                    noise.owner[plane, link, slot] = row
+                for slot_of_light in range(start, start + quality.light[column]):
+                    noise.owner[plane, link, slot_of_light] = row
 
 
 @inner
 def foresee_noise(quality: Quality, network: Network, state: Lightpaths, row: int) -> None:
     """Note the noise that a lightpath would have if it were set up now, which stays dark."""
-    state.noise.ratio[row] = noise_of(
+    state.noise.ratio[row] = noise_now(
         quality,
         network,
-        state,
+        state.noise,
         np.int64(state.path[row]),
         np.int64(state.plane[row]),
         np.int64(state.start[row]),
@@ -366,23 +467,20 @@ def take_noise(quality: Quality | None, network: Network, state: Lightpaths, row
         noise = state.noise
         path, plane = np.int64(state.path[row]), np.int64(state.plane[row])
         start, column = np.int64(state.start[row]), np.int64(state.column[row])
+        noise.looked_at[0] = -1
         for h in range(network.first_hop[path], network.first_hop[path + 1]):
             link = network.links[h]
             last = noise.members[plane, link] - 1
             place = np.int64(0)
-            while noise.member[plane, link, place] != row:
+            while noise.member[plane, link, place, ROW] != row:
                 place += 1
-            noise.member[plane, link, place] = noise.member[plane, link, last]
+            for field in range(noise.member.shape[3]):
+                noise.member[plane, link, place, field] = noise.member[plane, link, last, field]
             noise.members[plane, link] = last
             if quality.crosstalk.shape[0] > 0:
                 for slot in range(start, start + quality.light[column]):
                     noise.owner[plane, link, slot] = -1
-        _, count = measure(quality, network, state, path, plane, start, column)
-        for n in range(count):
-            other = noise.near[n]
-            noise.ratio[other] -= change_of(quality, state, other, plane, start, column)
-            noise.shared[other] = 0.0
-            noise.added[other] = 0.0
+        disturb(quality, network, state, path, plane, start, column, -1.0)
 
 
 @inner

@@ -77,6 +77,9 @@ def place_well(
     The first format in order, and for it the first plane, on which the start that the fit chooses is good;
     with the fit APART planes are in the order of `next_apart`.
     """
+    tried = state.noise.tried
+    places, of_width = np.int64(0), np.int64(0)
+    plane, overlaps = np.int64(-1), np.int64(-1)
     for option in range(quality.options.shape[1]):
         one = np.int64(quality.options[column, option])
         if one < 0:
@@ -84,26 +87,32 @@ def place_well(
         width = np.int64(network.width[network.width_row[path], one])
         if width <= 0:
             continue
-        plane, overlaps = np.int64(-1), np.int64(-1)
+        if width != of_width:  # formats of equal width have the same places
+            places, of_width = np.int64(0), width
+            plane, overlaps = np.int64(-1), np.int64(-1)
         for turn in range(state.free.shape[0]):
-            plane, start, _, overlaps = next_place(
-                network,
-                state.usage,
-                impairments,
-                state.light,
-                state.free,
-                network.first_hop,
-                fit,
-                path,
-                width,
-                tie,
-                np.int64(turn),
-                overlaps,
-                plane,
-            )
+            if turn >= places:
+                plane, start, _, overlaps = next_place(
+                    network,
+                    state.usage,
+                    impairments,
+                    state.light,
+                    state.free,
+                    network.first_hop,
+                    fit,
+                    path,
+                    width,
+                    tie,
+                    np.int64(turn),
+                    overlaps,
+                    plane,
+                )
+                tried[turn, 0], tried[turn, 1] = plane, start
+                places += 1
+            there, start = np.int64(tried[turn, 0]), np.int64(tried[turn, 1])
             if start >= 0:
-                if is_good(quality, network, state, np.int64(path), plane, start, one):
-                    return plane, np.int64(start), one
+                if is_good(quality, network, state, np.int64(path), there, start, one):
+                    return there, start, one
                 state.noise.refused[0] += 1
     return np.int64(-1), np.int64(-1), np.int64(-1)
 

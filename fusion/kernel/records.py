@@ -96,17 +96,25 @@ class Noise(NamedTuple):
 
     ratio: Floats
     """float64[lightpath]: noise to signal, over its whole path."""
-    member: Int32s
-    """int32[plane, link, any]: the lightpaths on a link, in any order."""
+    limit: Floats
+    """float64[lightpath]: the greatest ratio with which its format works."""
+    member: NDArray[np.uint32]
+    """uint32[plane, link, any, 4]: the lightpaths on a link, in any order: row, kind of carrier, first slot,
+    and centre in half slots. Slots are numbered through all bands."""
     members: Int32s
     """int32[plane, link]: how many they are."""
     owner: Int32s
     """int32[plane, link, slot]: the lightpath whose light is there, or -1; of size 0 without crosstalk."""
-    shared: Floats
     added: Floats
-    """float64[lightpath]: spans shared with the lightpath at hand; crosstalk that it adds. 0 between uses."""
+    """float64[lightpath]: crosstalk that the lightpath at hand adds. 0 between uses."""
     near: Int32s
-    """int32[lightpath]: those of which one is not 0."""
+    """int32[lightpath]: those of which it is not 0."""
+    looked_at: Int64s
+    found: Floats
+    """int64[4], float64[1]: path, plane, start and kind of the carrier whose noise was computed last, and its
+    noise; -1 if lightpaths have come or gone since."""
+    tried: Int32s
+    """int32[plane, 2]: planes and starts that the request at hand has been tried in, on the path at hand."""
     refused: Int64s
     """int64[1]: places for the request at hand that had room and not the quality."""
 

@@ -280,7 +280,6 @@ def test_nothing_is_left_when_all_have_ended(case: Case) -> None:
     noise = done.state.noise
     assert np.array_equal(done.state.free, case.scenario.network.spectrum)
     assert not noise.members.any()
-    assert not noise.shared.any()
     assert not noise.added.any()
     assert (noise.owner == -1).all()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fusion.kernel import INSIDE, compiled, inner
+from fusion.kernel.spectrum import stay_out_of_line
 
 
 @inner
@@ -54,3 +55,30 @@ def test_python_cannot_call_a_part_but_is_told() -> None:
     measure(np.zeros(2), np.zeros(2), 0.0)
     with pytest.raises(TypeError):
         root(4.0)
+
+
+@inner
+def first_of(arrays: Any, place: int) -> Any:
+    stay_out_of_line()
+    return arrays[1][place]
+
+
+@compiled(is_kept=True)
+def sum_of_two(arrays: Any) -> Any:
+    total = 0.0
+    for place in range(2):
+        total += first_of(arrays, place)
+    return total
+
+
+def test_a_part_is_handed_over_only_what_it_looks_at() -> None:
+    arrays = tuple(np.arange(3.0) + place for place in range(10))
+    assert sum_of_two(arrays) == 1.0 + 2.0
+    (result,) = sum_of_two.overloads.values()
+    (part,) = (
+        function
+        for function in result.library._final_module.functions
+        if "first_of" in function.name and not function.is_declaration
+    )
+    # For each array there are five numbers, and two for each of its dimensions.
+    assert 2 <= len(list(part.arguments)) <= 7
