@@ -9,6 +9,7 @@ little more than half of the time to compile, and code that is as fast.
 from __future__ import annotations
 
 import ctypes
+import uuid
 from typing import Any
 
 from llvmlite.binding import (
@@ -49,9 +50,12 @@ class WholeLibrary(JITCodeLibrary):  # type: ignore[misc]
 
     def _optimize_final_module(self) -> None:
         super()._optimize_final_module()
+        own = uuid.uuid4().hex
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
                 function.linkage = "internal"
+                # In a process a name stands for one function, and others call this with all arguments.
+                function.name += f".{own}"
         # Last: a function that nobody else calls is inlined wherever it is called once, which made slicing
         # slower and its code twice as long.
         passes = create_new_module_pass_manager()

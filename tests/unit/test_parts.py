@@ -63,6 +63,11 @@ def first_of(arrays: Any, place: int) -> Any:
     return arrays[1][place]
 
 
+@compiled
+def first_and_last(arrays: Any) -> Any:
+    return first_of(arrays, 0) + first_of(arrays, 2)
+
+
 @compiled(is_kept=True)
 def sum_of_two(arrays: Any) -> Any:
     total = 0.0
@@ -82,3 +87,10 @@ def test_a_part_is_handed_over_only_what_it_looks_at() -> None:
     )
     # For each array there are five numbers, and two for each of its dimensions.
     assert 2 <= len(list(part.arguments)) <= 7
+
+
+def test_a_part_of_one_function_is_not_taken_for_that_of_another() -> None:
+    """The process ended: a part without most of its arguments was called with all of them."""
+    arrays = tuple(np.arange(3.0) + place for place in range(12))
+    assert sum_of_two(arrays) == 1.0 + 2.0
+    assert first_and_last(arrays) == 1.0 + 3.0
