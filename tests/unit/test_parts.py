@@ -65,7 +65,10 @@ def first_of(arrays: Any, place: int) -> Any:
 
 @compiled
 def first_and_last(arrays: Any) -> Any:
-    return first_of(arrays, 0) + first_of(arrays, 2)
+    total = 0.0
+    for place in range(0, 3, 2):
+        total += first_of(arrays, place)
+    return total
 
 
 @compiled(is_kept=True)
@@ -74,6 +77,9 @@ def sum_of_two(arrays: Any) -> Any:
     for place in range(2):
         total += first_of(arrays, place)
     return total
+
+
+sum_of_two._cache.disable()  # code that was kept cannot be looked into
 
 
 def test_a_part_is_handed_over_only_what_it_looks_at() -> None:
