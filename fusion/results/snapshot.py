@@ -143,6 +143,38 @@ def _walked(source: str, path: Sequence[int], links: Sequence[SpectrumLink]) -> 
         yield node
 
 
+def runs_in_use(
+    lightpaths: Iterable[UpLightpath],
+) -> dict[tuple[int, str], list[tuple[int, int]]]:
+    """Return the slots that lightpaths of one link hold: of (core, band) runs from start to end, exclusive.
+
+    Backups may share slots: these are in use once.
+    """
+    of_plane: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    for each in sorted(lightpaths, key=lambda one: (one.core, one.band, one.first_slot)):
+        start, end = each.first_slot, each.first_slot + each.width
+        runs = of_plane.setdefault((each.core, each.band), [])
+        if runs and start <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], max(end, runs[-1][1]))
+        else:
+            runs.append((start, end))
+    return of_plane
+
+
+def carried_by(snapshot: Snapshot) -> list[list[UpLightpath]]:
+    """Return the lightpaths on each link."""
+    carried: list[list[UpLightpath]] = [[] for _ in snapshot.links]
+    for lightpath in snapshot.lightpaths:
+        for hop in lightpath.links:
+            carried[hop].append(lightpath)
+    return carried
+
+
+def slots_in_use(lightpaths: Iterable[UpLightpath]) -> int:
+    """Return how many slots lightpaths of one link hold."""
+    return sum(end - start for runs in runs_in_use(lightpaths).values() for start, end in runs)
+
+
 COLUMNS = (
     *("lightpath", "role", "source", "destination", "path", "links", "hops", "length_km"),
     *("core", "band", "first_slot", "slots", "guard_slots", "bit_rate_gbps", "modulation"),

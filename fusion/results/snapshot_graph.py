@@ -7,7 +7,13 @@ from typing import Any
 
 import networkx
 
-from fusion.results.snapshot import Snapshot, UpLightpath
+from fusion.results.snapshot import (
+    Snapshot,
+    UpLightpath,
+    carried_by,
+    runs_in_use,
+    slots_in_use,
+)
 
 
 def snapshot_graph(snapshot: Snapshot, **about: str | float) -> networkx.Graph[str]:
@@ -39,14 +45,11 @@ def snapshot_graph(snapshot: Snapshot, **about: str | float) -> networkx.Graph[s
         if (place := topology.coordinates.get(node)) is not None:
             attributes |= dict(zip(("longitude", "latitude"), place, strict=True))
         graph.add_node(node, **attributes)
-    carried: dict[int, list[UpLightpath]] = {link: [] for link in range(len(snapshot.links))}
-    for lightpath in snapshot.lightpaths:
-        for hop in lightpath.links:
-            carried[hop].append(lightpath)
+    carried = carried_by(snapshot)
     many_cores = len({plane.core for plane in snapshot.planes}) > 1
     for number, link in enumerate(snapshot.links):
         of_it = carried[number]
-        used = sum(lightpath.width for lightpath in of_it)
+        used = slots_in_use(of_it)
         attributes = {
             "length_km": link.km,
             "slots": link.slots,
@@ -71,18 +74,8 @@ def graphml(snapshot: Snapshot, **about: str | float) -> str:
 
 def _occupied(lightpaths: Iterable[UpLightpath], *, many_cores: bool) -> str:
     """Return the slots in use as text: for each core and band its runs of slots, `0-3 8`."""
-    of_plane: dict[tuple[int, str], list[tuple[int, int]]] = {}
-    for each in lightpaths:
-        run = (each.first_slot, each.first_slot + each.width)
-        of_plane.setdefault((each.core, each.band), []).append(run)
     parts = []
-    for (core, band), runs in sorted(of_plane.items()):
-        joined: list[tuple[int, int]] = []
-        for start, end in sorted(runs):
-            if joined and joined[-1][1] == start:
-                joined[-1] = (joined[-1][0], end)
-            else:
-                joined.append((start, end))
-        text = " ".join(str(a) if b - a == 1 else f"{a}-{b - 1}" for a, b in joined)
+    for (core, band), runs in runs_in_use(lightpaths).items():
+        text = " ".join(str(a) if b - a == 1 else f"{a}-{b - 1}" for a, b in runs)
         parts.append(f"core {core} {band} {text}" if many_cores else f"{band} {text}")
     return "; ".join(parts)

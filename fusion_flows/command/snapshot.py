@@ -20,10 +20,12 @@ from fusion.results.snapshot import (
     FORMATS,
     Snapshot,
     SpectrumLink,
+    carried_by,
     lightpath_rows,
     lightpath_table,
     links_of,
     rows_of,
+    slots_in_use,
     snapshot_of,
 )
 from fusion.results.snapshot_gnpy import (
@@ -33,6 +35,7 @@ from fusion.results.snapshot_gnpy import (
     spectrum_of_link,
     taken_back,
 )
+from fusion.results.spectrum_table import WORKING
 from fusion.scenario.inputs import Inputs
 from fusion_flows.command.spectrum import Look, check_color, figure_of, look_at
 from fusion_flows.runs.time_expressions import ArgumentError
@@ -196,7 +199,7 @@ def _parquet(found: Snapshot) -> bytes:
 
 
 def _summary(look: Look, found: Snapshot) -> str:
-    used = sum(each.width * len(each.links) for each in found.lightpaths)
+    used = sum(slots_in_use(lightpaths) for lightpaths in carried_by(found))
     slots = sum(link.slots for link in found.links)
     share = f"{used:,} of {slots:,} slots in use ({100 * used / slots:.1f} %)"
     up = counted(len(found.lightpaths), "lightpath")
@@ -215,6 +218,9 @@ def _for_gnpy(
         remarks.append(f"without the files for GNPy: {why}")
         return []
     lightpaths = [each for each in found.lightpaths if each.core == look.core]
+    if look.config.protection_settings.protection_mode == "shared_backup":
+        lightpaths = [each for each in lightpaths if each.role == WORKING]
+        remarks.append("without backups, which share slots, as no two services of GNPy can")
     if link:
         number = _link(found.links, link, separate=found.separate)
         spectrum = spectrum_of_link(found, lightpaths, number, slot_ghz)

@@ -292,6 +292,32 @@ def test_what_is_wrong_is_said(
     assert "Traceback" not in said
 
 
+def test_backups_that_share_slots_use_them_once() -> None:
+    changes = CHANGES | {
+        "protection_settings": {"protection_mode": "shared_backup", "revert_to_primary": True}
+    }
+    found = snapshot(
+        "quick", overrides=changes, load=140, at=1500, to=["now.graphml", "now.csv", "now.json"]
+    )
+    table = pandas.read_csv(found.files[1])
+    backups = int((table.role == "backup").sum())
+    assert backups == (table.role == "working").sum() > 10
+    assert len(services(found.files[2])) == backups
+    assert "without backups, which share slots, as no two services of GNPy can" in found.remarks
+    edges = networkx.read_graphml(found.files[0]).edges(data=True)
+    config = load_config("quick", changes)
+    scenario = make_scenario(config, read_inputs(config, quiet=True))
+    moment = moment_after(scenario, 140, 0, config.warmup_requests(140), 1500)
+    network, taken = scenario.network, set()
+    for path, start, width in zip(moment.up.path, moment.up.start, moment.up.width, strict=True):
+        for link in network.links[network.first_hop[path] : network.first_hop[path + 1]]:
+            taken |= {(int(link), int(slot)) for slot in range(start, start + width)}
+    assert sum(each["slots_used"] for *_, each in edges) == len(taken)
+    held = ((table.slots + table.guard_slots) * table.hops).sum()
+    assert held > len(taken)
+    assert f"{len(taken):,} of 4,400 slots in use" in found.summary
+
+
 def test_what_gnpy_cannot_have_is_left_out_where_nobody_asks_for_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
