@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from importlib import util
 from pathlib import Path
 
 from fusion import make_scenario
@@ -15,6 +17,8 @@ from fusion.scenario.inputs import InputReader, Inputs
 from fusion.scenario.read_keys import Memory
 
 NODES = "ABCD"
+LINKS = {"AB": 100, "BC": 100, "CD": 100, "DA": 100, "AC": 150}
+HAS_GNPY = util.find_spec("gnpy") is not None
 FILES = {
     "my_policy.py": "from fusion.request import BLOCKED\n\n\ndef choose(request):\n    return BLOCKED\n",
     "my_paths.csv": "A,B\nA,C,B\nA,C\nA,D\nB,C\nB,A,D\nC,D\n",
@@ -22,7 +26,9 @@ FILES = {
         ",".join("01"[row != column] for column in NODES) + "\n" for row in NODES
     ),
     "my_quality.csv": "source,destination,path,band,slot,gsnr_db\nA,B,1,c,0,20\n",
-    "network.txt": "A\tB\t100\nB\tC\t100\nC\tD\t100\nD\tA\t100\nA\tC\t150\n",
+    "network.txt": "".join(f"{a}\t{b}\t{km}\n" for (a, b), km in LINKS.items()),
+    "my_gnpy_network.json": "",
+    "my_equipment.json": "",
 }
 BASE = {
     "num_requests": 200,
@@ -38,6 +44,36 @@ BASE = {
 Example = Mapping[str, object]
 
 
+def gnpy_network(links: Mapping[str, float] = LINKS) -> str:
+    """Return a topology of GNPy with a fibre in each direction of some links."""
+    nodes = sorted(set("".join(links)))
+    beside = [(f"trx {node}", f"roadm {node}") for node in nodes]
+    elements = [
+        {"uid": uid, "type": kind}
+        for both in beside
+        for uid, kind in zip(both, ("Transceiver", "Roadm"), strict=True)
+    ]
+    steps = [(x, y) for both in beside for x, y in (both, both[::-1])]
+    for (one, other), km in links.items():
+        for a, b in ((one, other), (other, one)):
+            fibre = {"length": km, "length_units": "km", "loss_coef": 0.2, "con_in": 0.5}
+            uid = f"fiber {a}-{b}"
+            params = {**fibre, "con_out": 0.5}
+            elements.append({"uid": uid, "type": "Fiber", "type_variety": "SSMF", "params": params})
+            steps += [(f"roadm {a}", uid), (uid, f"roadm {b}")]
+    connections = [{"from_node": x, "to_node": y} for x, y in steps]
+    return json.dumps({"elements": elements, "connections": connections})
+
+
+def gnpy_equipment() -> str:
+    """Return GNPy's library, with a name of its own for a transceiver."""
+    from tests.gnpy_scene import examples
+
+    library = json.loads((examples() / "eqpt_config.json").read_text(encoding="utf-8"))
+    library["Transceiver"][-1]["type_variety"] = "my transceiver"
+    return json.dumps(library)
+
+
 class Bench:
     """Makes configurations of examples, with the files that they name."""
 
@@ -46,6 +82,9 @@ class Bench:
         self._reader = InputReader(memory=Memory())
         for name, text in FILES.items():
             (folder / name).write_text(text)
+        if HAS_GNPY:
+            (folder / "my_gnpy_network.json").write_text(gnpy_network())
+            (folder / "my_equipment.json").write_text(gnpy_equipment())
         self._variants = Variants("default", self._sections(BASE))
 
     def config(self, example: Example) -> Config:

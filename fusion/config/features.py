@@ -115,6 +115,12 @@ def _never(_: Values) -> Keys:
 _LINK = {"failure_type": "link", "failed_link_src": "A", "failed_link_dst": "B"}
 _LINK |= {"t_fail_arrival_index": "50", "t_repair_after_arrivals": "50"}
 _FROM_FILE = {"snr_type": "snr_e2e_external_resources", "quality_file": "my_quality.csv"}
+_BY_GNPY = {
+    "snr_type": "gnpy",
+    "network": "my_gnpy_network.json",
+    "gnpy_equipment": "my_equipment.json",
+    "gnpy_transceiver": "my transceiver",
+}
 _LISTED = ("listed", "listed_directed")
 _FITS_OF_FUSION = ("first_fit", "priority_first", "xt_aware")
 """Those that work there. One that is added here is not among them."""
@@ -296,6 +302,11 @@ FEATURES: dict[str, Feature] = {
         _is("snr_type", "snr_e2e_external_resources"),
         (_FROM_FILE,),
     ),
+    "GNPy": Feature(
+        "signal quality by GNPy's propagation",
+        _is("snr_type", "gnpy"),
+        (_BY_GNPY,),
+    ),
     "recheck": Feature(
         "a re-check of the neighbours' signal quality",
         _is("snr_recheck", True),
@@ -456,6 +467,19 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("C and L", "noise of one band"): "that model supports one band; gsnr supports both",
     ("other bands", "noise of one band"): _TWO_BANDS,
     ("other bands", "noise"): _TWO_BANDS,
+    ("cores", "GNPy"): "a fibre of GNPy has one core",
+    (
+        "C and L",
+        "GNPy",
+    ): "the slots of one band are propagated; c_band may be as wide as the amplifiers",
+    (
+        "other bands",
+        "GNPy",
+    ): "the slots of one band are propagated; c_band may be as wide as the amplifiers",
+    (
+        "fixed grid",
+        "GNPy",
+    ): "a carrier takes the spacing of its mode; bw_per_slot = 50 makes slots of 50 GHz",
     #
     ("policy", "fusion"): "FUSION has no policies from a file",
     ("free slots", "fusion"): _CRASHES,
@@ -466,6 +490,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     "the candidates; without the conventions they work",
     ("file of paths", "fusion"): "FUSION has its own paths",
     ("file of quality", "fusion"): "FUSION's files of signal quality are not available",
+    ("GNPy", "fusion"): "FUSION does not know GNPy",
     ("by hops", "fusion"): "FUSION has no other order",
     ("by hops per bit", "fusion"): "FUSION has no other order",
     ("other candidates", "fusion"): "FUSION has no other order",

@@ -21,6 +21,9 @@ KEYS = (
     "paths_file",
     "policy",
     "quality_file",
+    "gnpy_equipment",
+    "gnpy_spectrum",
+    "gnpy_sim_params",
 )
 """The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
 
@@ -32,6 +35,9 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     "paths_file": _TABLES,
     "policy": (".py",),
     "quality_file": _TABLES,
+    "gnpy_equipment": (".json",),
+    "gnpy_spectrum": (".json",),
+    "gnpy_sim_params": (".json",),
 }
 """How the names of the files end that a key of KEYS is meant to read; only such files are offered for it.
 

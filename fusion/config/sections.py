@@ -27,6 +27,7 @@ from fusion.config.values import (
     NodeName,
     Number,
     OptionalPath,
+    OptionalText,
     PolicyName,
     Shares,
     Word,
@@ -49,6 +50,10 @@ QUALITY_KEYS: dict[str, tuple[str, ...]] = {
     "gsnr": (*_OF_NOISE, *_RECHECKS),
     "xt_calculation": ("requested_xt", "snr_recheck", "recheck_adjacent_cores"),
     "snr_e2e_external_resources": ("snr_thresholds", "quality_file"),
+    "gnpy": (
+        *("gnpy_equipment", "gnpy_transceiver", "gnpy_load", "gnpy_spectrum"),
+        *("gnpy_sim_params", "gnpy_band_start"),
+    ),
 }
 """Keys of snr_settings that have an effect, by snr_type."""
 LINK_COST_KEYS = {"nli_aware": ("beta",), "xt_aware": ("beta", "xt_type")}
@@ -391,7 +396,9 @@ class SnrSettings(Section):
     """Signal quality: noise and crosstalk that, with the reach, decide whether a lightpath is set up."""
 
     snr_type: Annotated[
-        Literal["None", "snr_calc_nli", "xt_calculation", "gsnr", "snr_e2e_external_resources"],
+        Literal[
+            "None", "snr_calc_nli", "xt_calculation", "gsnr", "snr_e2e_external_resources", "gnpy"
+        ],
         Word,
         BeforeValidator(lambda kind: "None" if str(kind).lower() in ("none", "") else kind),
     ] = Field(
@@ -399,8 +406,9 @@ class SnrSettings(Section):
         description="Model: None; snr_calc_nli (amplifier noise and nonlinear interference by the GN "
         "model, one band; a link has length / 100 km spans); gsnr (the same with whole spans; with C and "
         "L bands lit also Raman scattering); xt_calculation (crosstalk between cores); "
-        "snr_e2e_external_resources (quality_file). The formats of a bit rate are tried from the fewest "
-        "slots up, and a lightpath is set up only in one whose threshold it reaches.",
+        "snr_e2e_external_resources (quality_file); gnpy (GNPy propagates every candidate path of its own "
+        "topology, and the modes of its transceiver are the formats). The formats of a bit rate are tried "
+        "from the fewest slots up, and a lightpath is set up only in one whose threshold it reaches.",
     )
     input_power: Annotated[float, Field(gt=0, le=10), Number] = Field(
         default=1e-3,
@@ -475,6 +483,35 @@ class SnrSettings(Section):
         description="CSV file with the signal quality of each path, band and slot "
         "(snr_e2e_external_resources); its columns are described in the documentation, on the page "
         "Physical layer.",
+    )
+    gnpy_equipment: OptionalPath = Field(
+        default="",
+        description="JSON file with GNPy's equipment library: amplifiers, ROADMs, fibres, transceivers "
+        "(gnpy).",
+    )
+    gnpy_transceiver: OptionalText = Field(
+        default="",
+        description="Type of transceiver in the library; its modes are the formats: a lightpath takes the "
+        "slots of as many carriers as the bit rate needs, each of the mode's min_spacing rounded up (gnpy).",
+    )
+    gnpy_load: Annotated[Literal["full", "half", "file"], Word] = Field(
+        default="full",
+        description="What GNPy propagates with a lightpath: full: as many carriers of its mode as fit into "
+        "the band; half: every second one of these; file: gnpy_spectrum (gnpy).",
+    )
+    gnpy_spectrum: OptionalPath = Field(
+        default="",
+        description="JSON file with a spectrum of GNPy (gnpy_load = file).",
+    )
+    gnpy_sim_params: OptionalPath = Field(
+        default="",
+        description="JSON file with GNPy's simulation parameters, as its option --sim-params takes it; "
+        "empty: GNPy's defaults (gnpy).",
+    )
+    gnpy_band_start: Annotated[float, Field(ge=0, le=1000), Number] = Field(
+        default=0,
+        description="Frequency at which the first slot begins, in THz; 0: where the first channel of the "
+        "library's SI begins, f_min - spacing / 2 (gnpy).",
     )
 
 
@@ -821,6 +858,7 @@ def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         values.get("quality_file") == ""
     ):
         yield "quality_file", "must name a file with snr_type = snr_e2e_external_resources"
+    yield from _contradictions_of_gnpy(values)
     if values.get("dynamic_lps") and values.get("snr_type") == "None":
         yield (
             "dynamic_lps",
@@ -848,6 +886,27 @@ def _too_many(
     count = int((last - first) / step) + 1
     given = ", ".join(f"{key} = {format_value(values[key])}" for key in keys)
     return keys[0], f"{given} make {counted(count, noun)}; at most {most:,} are allowed"
+
+
+def _contradictions_of_gnpy(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if "snr_type" not in values:
+        return
+    files = ("gnpy_equipment", "gnpy_transceiver", "gnpy_spectrum", "gnpy_sim_params")
+    if values["snr_type"] != "gnpy":
+        for key in files:
+            if values.get(key):
+                yield key, "is only read with snr_type = gnpy"
+        return
+    for key, what in zip(files[:2], ("a file", "a type of transceiver"), strict=True):
+        if values.get(key) == "":
+            yield key, f"must name {what} with snr_type = gnpy"
+    if values.get("dynamic_lps"):
+        yield "dynamic_lps", "must be False with snr_type = gnpy: a mode has one bit rate"
+    if {"gnpy_load", "gnpy_spectrum"} <= values.keys():
+        if values["gnpy_load"] == "file" and not values["gnpy_spectrum"]:
+            yield "gnpy_spectrum", "must name a file with gnpy_load = file"
+        elif values["gnpy_load"] != "file" and values["gnpy_spectrum"]:
+            yield "gnpy_spectrum", "is only read with gnpy_load = file"
 
 
 def _contradictions_of_protection(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -293,6 +293,7 @@ Flag = BeforeValidator(_flag)
 Word = BeforeValidator(_word)  # for a Literal; Python's None is the word None, as in FUSION's files
 Name = Annotated[str, Field(min_length=1), BeforeValidator(_text)]
 OptionalPath = Annotated[str, BeforeValidator(_optional_text)]
+OptionalText = OptionalPath
 PolicyName = Annotated[str, BeforeValidator(_policy)]
 NodeName = Annotated[str, BeforeValidator(_node)]
 Links = Annotated[str, BeforeValidator(_links)]

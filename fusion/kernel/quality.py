@@ -105,8 +105,9 @@ def noise_among(
     hop, end = network.first_hop[path], network.first_hop[path + 1]
     light = np.int64(quality.light[column])
     if quality.file_ratio.shape[0] > 0:
-        for slot in range(start, start + light):
-            ratio = max(ratio, quality.file_ratio[path, plane, slot])
+        table, step = quality.file_table[column], quality.file_step[column]
+        for slot in range(start, start + light, step):
+            ratio = max(ratio, quality.file_ratio[path, table, plane, slot])
     if quality.own.shape[0] > 0:
         kind = np.int64(quality.kind[column])
         first = np.int64(quality.first_slot[plane]) + start
@@ -350,8 +351,9 @@ def is_good_among(
 ) -> Any:
     """Return what `is_good` says; rechecks: whether it must leave their quality to the others."""
     if quality.file_rank.shape[0] > 0:
-        for slot in range(start, start + quality.light[column]):
-            if quality.file_rank[path, plane, slot] < quality.rank[column]:
+        table, step = quality.file_table[column], quality.file_step[column]
+        for slot in range(start, start + quality.light[column], step):
+            if quality.file_rank[path, table, plane, slot] < quality.rank[column]:
                 return False
     ratio = noise_now(quality, network, state.noise, path, plane, start, column)
     if ratio > quality.limit[column]:

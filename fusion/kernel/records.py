@@ -25,7 +25,7 @@ class Quality(NamedTuple):
     limit: Floats
     """float64[column]: the greatest ratio of noise to signal with which the format works."""
     band: Int32s
-    """int32[plane]: place of its band in `own` and `file_ratio`."""
+    """int32[plane]: place of its band in `own`."""
     first_slot: Int32s
     """int32[plane]: number of the first slot of its band when slots are numbered through all bands."""
     together: Int32s
@@ -54,9 +54,14 @@ class Quality(NamedTuple):
     crosstalk: Floats
     """float64[link, cores]: crosstalk where so many adjacent cores carry light in the same slot."""
     file_ratio: Floats
-    """float64[path, plane, slot]: noise from a file."""
+    """float64[path, table, plane, slot]: noise that was not computed here but given."""
     file_rank: NDArray[np.int8]
-    """int8[path, plane, slot]: the highest rank of a format that works there, from a file."""
+    """int8[path, table, plane, slot]: the highest rank of a format that works there."""
+    file_table: Int32s
+    """int32[column]: its table."""
+    file_step: Int32s
+    """int32[column]: slots from one entry of the table that counts for a lightpath to the next; the first is
+    that of its first slot."""
     rank: Int32s
     """int32[column]: of its format."""
     rechecks: bool

@@ -23,6 +23,9 @@ from fusion.network.quality_file import FromFile
 if TYPE_CHECKING:
     from fusion.kernel.records import Quality
 
+TABLES = ("snr_e2e_external_resources", "gnpy")
+"""Values of snr_type that say which format works where, by path and slot."""
+
 MOST_BYTES = 2**30
 """Of the tables of Raman scattering, which have an entry for each width and kind of carrier and two slots."""
 
@@ -154,7 +157,9 @@ def make_quality(
         adjacent = adjacency(cores)
         neighbours = np.arange(int(adjacent.sum(axis=0).max()) + 1)
         crosstalk = mean_crosstalk(neighbours, metres[:, None], physics.coupling)
-    from_file = from_file or FromFile(np.zeros((0, 0, 0)), np.zeros((0, 0, 0), dtype=np.int8))
+    nothing = (0, 0, 0, 0)
+    from_file = from_file or FromFile(np.zeros(nothing), np.zeros(nothing, dtype=np.int8))
+    tables = [_table(config, one) for one in _formats(format_options)]
     return Quality(
         options=format_options.options,
         kind=np.array(kind, dtype=np.int32),
@@ -185,6 +190,8 @@ def make_quality(
         crosstalk=crosstalk,
         file_ratio=from_file.ratio,
         file_rank=from_file.rank,
+        file_table=np.array(tables, dtype=np.int32),
+        file_step=np.array([from_file.step[each] for each in tables], dtype=np.int32),
         rank=np.array(
             [_rank(config, table, one) for one in _formats(format_options)], dtype=np.int32
         ),
@@ -197,6 +204,8 @@ def make_quality(
 def _keys_by_format(config: Config) -> list[str]:
     """Return the keys whose numbers every format needs."""
     settings = config.snr_settings
+    if settings.snr_type == "gnpy":
+        return []
     if settings.snr_type == "xt_calculation":
         return ["requested_xt"]
     egn = settings.snr_type in NOISE_MODELS and settings.egn_model
@@ -259,7 +268,7 @@ def _noise(physics: Physics, widths: Sequence[int], phi: Sequence[float]) -> _No
 def _limit(config: Config, table: ModulationTable, index: int) -> float:
     """Return the greatest noise to signal with which a format works."""
     settings = config.snr_settings
-    if index < 0 or settings.snr_type == "snr_e2e_external_resources":
+    if index < 0 or settings.snr_type in TABLES:
         return float("inf")
     name = table.formats[index].name
     if settings.snr_type == "xt_calculation":  # below it, where others reach it
@@ -268,10 +277,17 @@ def _limit(config: Config, table: ModulationTable, index: int) -> float:
     return float(from_db(-(value_of(settings.snr_thresholds, name) or 0.0)))
 
 
+def _table(config: Config, index: int) -> int:
+    """Return the table of a format: of GNPy's modes each has its own."""
+    return max(index, 0) if config.snr_settings.snr_type == "gnpy" else 0
+
+
 def _rank(config: Config, table: ModulationTable, index: int) -> int:
-    """Return the place of a format among the thresholds, from 1; 0 for none."""
+    """Return the place of a format among the thresholds, from 1; 0 for none. A mode of GNPy works or not."""
     if index < 0:
         return 0
+    if config.snr_settings.snr_type == "gnpy":
+        return 1
     return format_rank(config.snr_settings.snr_thresholds, table.formats[index].name) or 0
 
 

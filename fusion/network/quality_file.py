@@ -149,10 +149,14 @@ def _whole(cells: Mapping[str, str], key: str, lowest: int, end: int) -> int:
 
 
 class FromFile(NamedTuple):
-    """What `kernel.quality.Quality` has from a file: ratio float64, rank int8, both [path, plane, slot]."""
+    """What `kernel.records.Quality` has from a file: ratio float64, rank int8, [path, table, plane, slot].
+
+    step: slots of a carrier, by table: the entry of its first slot counts for a carrier.
+    """
 
     ratio: NDArray[np.float64]
     rank: NDArray[np.int8]
+    step: tuple[int, ...] = (1,)
 
 
 def quality_of_paths(
@@ -183,4 +187,4 @@ def quality_of_paths(
                 if band == of_band and core in (_ANY_CORE, of_core):
                     ratio[path, plane, slot] = 10.0 ** (-gsnr_db / 10.0)
                     rank[path, plane, slot] = works
-    return FromFile(ratio, rank)
+    return FromFile(ratio[:, None], rank[:, None])

@@ -77,6 +77,11 @@ def compiling_text(event: Event) -> str:
     return f"compiling (about {seconds:.0f} s, once)"
 
 
+def propagating_text(event: Event) -> str:
+    """Return what to say while GNPy propagates paths, such as `propagating paths (1,200 of 16,650)`."""
+    return f"propagating paths ({int(event['done']):,} of {int(event['paths']):,})"
+
+
 def progress_of(path: Path) -> ProgressState:
     """Return what the events of a file say so far."""
     state = ProgressState()
@@ -120,6 +125,8 @@ class ProgressState:
             self.fraction_at_start, self.fresh = self.fraction, 0
         elif kind == "compiling":
             self.compiling = compiling_text(event)
+        elif kind == "propagating":
+            self.compiling = propagating_text(event)
         elif kind == "computing":
             self.compiling = ""
             self.started = (

@@ -66,6 +66,8 @@ def content(config: Config, inputs: Inputs, digests: Digests | None = None) -> d
             inputs.quality,
             lambda it: sorted((place, sorted(spots.items())) for place, spots in it.items()),
         )
+    if inputs.plant is not None:
+        found["gnpy"] = digest(inputs.plant, lambda it: it.content)
     if inputs.paths is not None:
         found["paths"] = digest(inputs.paths, lambda it: sorted(it.items()))
     if config.compatibility_settings.conventions != "none":

@@ -24,6 +24,9 @@ from fusion.network.modulation import bits_per_symbol_steps, lightpath_widths
 from fusion.network.modulation_tables import ModulationError, ModulationTable, load_modulation
 from fusion.network.path_file import PathFileError, read_paths
 from fusion.network.paths import GivenPaths
+from fusion.network.propagation.designed import GnpyError
+from fusion.network.propagation.plant import Plant, table_of_modes
+from fusion.network.propagation.reading import read_plant
 from fusion.network.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.scenario.lightpaths import channel_capacity_of, format_options_of
@@ -71,9 +74,26 @@ def topology_of(config: Config) -> Read[Topology]:
     return topology, []
 
 
-def modulation_of(config: Config) -> Read[ModulationTable]:
-    """Read the modulation table, which must have the bit rates of requests."""
+def plant_of(config: Config, topology: Topology | None) -> Read[Plant]:
+    """Read what GNPy propagates, where it gives the signal quality."""
+    if topology is None or config.snr_settings.snr_type != "gnpy":
+        return None, []
+    try:
+        plant, remarks = read_plant(config, topology)
+    except GnpyError as error:
+        return None, _problems(config, error.key, [str(error)])
+    for remark in remarks:
+        _log.warning("%s", remark)
+    return plant, []
+
+
+def modulation_of(config: Config, plant: Plant | None) -> Read[ModulationTable]:
+    """Read the modulation table, which must have the bit rates of requests; with GNPy it has its modes."""
     general = config.general_settings
+    if config.snr_settings.snr_type == "gnpy":
+        if plant is None:
+            return None, []
+        return table_of_modes(plant, list(config.bit_rate_shares)), []
     path = Path(general.mod_assumption_path) if general.mod_assumption_path else None
     rates = config.bit_rate_shares
     width_ghz = config.topology_settings.bw_per_slot

@@ -17,6 +17,7 @@ from fusion.config.problems import ConfigError, Problem
 from fusion.config.sections import Config
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.paths import GivenPaths, PathTable
+from fusion.network.propagation.plant import Plant
 from fusion.network.quality_file import QualityTable
 from fusion.network.topology import Topology
 from fusion.scenario.input_checks import (
@@ -30,6 +31,7 @@ from fusion.scenario.input_files import (
     Read,
     given_paths_of,
     modulation_of,
+    plant_of,
     policy_source_of,
     problems_outside,
     quality_table_of,
@@ -57,7 +59,7 @@ class Inputs(NamedTuple):
     the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's. quality:
     of the paths, from a file; None: no file. disjoint: the candidate paths of protected connections, see
     `protected_paths`; candidates: those of others, see `paths_by_rule_of`: both where they have been found
-    already, and they follow from the other inputs.
+    already, and they follow from the other inputs. plant: what GNPy propagates; None: nothing.
     """
 
     topology: Topology
@@ -68,6 +70,7 @@ class Inputs(NamedTuple):
     quality: QualityTable | None = None
     disjoint: PathTable | None = None
     candidates: PathTable | None = None
+    plant: Plant | None = None
 
 
 def read_inputs(
@@ -125,7 +128,8 @@ class InputReader:
             return content
 
         topology = read(topology_of)
-        modulation = read(modulation_of)
+        plant = read(plant_of, topology)
+        modulation = read(modulation_of, plant)
         matrix = read(traffic_matrix_of, topology)
         paths = read(given_paths_of, topology)
         policy = read(policy_source_of, modulation, self._folders)
@@ -147,7 +151,9 @@ class InputReader:
                 )
             if beyond := self._beyond_reach(config, topology, modulation, matrix, disjoint):
                 raise ConfigError(beyond)
-        inputs = Inputs(topology, modulation, matrix, paths, policy, quality, disjoint, candidates)
+        inputs = Inputs(
+            topology, modulation, matrix, paths, policy, quality, disjoint, candidates, plant
+        )
         if self._memory is None:
             return inputs
         return self._made.setdefault(tuple(map(id, inputs)), inputs)

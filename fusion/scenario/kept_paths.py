@@ -32,7 +32,7 @@ def kept_paths(pairs: int, follows_from: object, find: Callable[[], PathTable]) 
     pairs: of endpoints, those with traffic. follows_from: all that decides the paths, as JSON data. A file
     that cannot be read is made anew, and one that cannot be written is done without.
     """
-    folder = _folder() if pairs >= MANY_PAIRS else None
+    folder = folder_of("paths") if pairs >= MANY_PAIRS else None
     if folder is None:
         return find()
     text = json.dumps([_VERSION, follows_from], sort_keys=True)
@@ -63,12 +63,13 @@ def _keep(file: Path, table: PathTable) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _folder() -> Path | None:
+def folder_of(name: str) -> Path | None:
+    """Return a folder beside the compiled code; None where nothing can be written."""
     from fusion.kernel import CACHE_DIR  # loads numba; checks of small networks need none
 
     if CACHE_DIR is None:
         return None
-    folder = CACHE_DIR.parent / "paths"
+    folder = CACHE_DIR.parent / name
     try:
         folder.mkdir(exist_ok=True)
     except OSError:

@@ -18,6 +18,7 @@ from fusion.network.quality_file import quality_of_paths
 from fusion.network.slicing import PER_GBPS
 from fusion.scenario.candidate_paths import ranks_of
 from fusion.scenario.inputs import Inputs
+from fusion.scenario.kept_propagation import propagated_quality
 from fusion.scenario.lightpaths import lightpath_rates_of
 from fusion.scenario.loops import takes_connections
 from fusion.scenario.policies import looks_at_impairments
@@ -88,5 +89,7 @@ def _with_quality(
             max(plane.slots for plane in planes),
             config.snr_settings.snr_thresholds,
         )
+    if inputs.plant is not None:
+        from_file = propagated_quality(config, inputs.plant, inputs.topology, paths)
     quality = make_quality(config, inputs.modulation, options, cores, link_km, from_file)
     return service._replace(rate=units[options.rate], quality=quality)

@@ -23,6 +23,7 @@ from fusion.scenario.loops import loop_of
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.compilation import compile_for
 from fusion.simulation.pool import run_tasks, usable_cpus
+from fusion.simulation.propagate_ahead import propagate_ahead
 from fusion.simulation.replication import Replicate
 
 log = get_logger(__name__)
@@ -46,6 +47,13 @@ def run(
     cannot be written.
     """
     began = time.monotonic()
+    if not propagate_ahead(
+        config,
+        inputs,
+        stopped,
+        lambda done, paths: progress.write("propagating", done=done, paths=paths),
+    ):
+        return False
     scenario = make_scenario(config, inputs)
     states = {load: _load_state(config, load) for load in config.loads}
     tables = Tables(directory, scenario, config.statistics_settings.confidence)

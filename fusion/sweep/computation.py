@@ -17,6 +17,7 @@ from fusion.scenario.loops import Loop, loop_of
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.simulation.compilation import compile_for
 from fusion.simulation.pool import Stopped, run_tasks, usable_cpus
+from fusion.simulation.propagate_ahead import propagate_ahead
 from fusion.simulation.replication import replicate
 from fusion.sweep.point_state import Failure, PointState
 from fusion.sweep.points import Point
@@ -64,6 +65,11 @@ def compute(
     """
     by_key = {state.point.key: state for state in states}
     waiting = deque(sorted(states, key=lambda state: -state.requests_left))
+    for point in {
+        _name(state.point): state.point for state in states if not state.is_done
+    }.values():
+        if not propagate_ahead(point.config, point.inputs, stopped):
+            return
     pickled = Scenarios()
     pickled.compile((state.point for state in states if not state.is_done), happens)
     happens("computing")

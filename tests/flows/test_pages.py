@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,17 @@ from fusion_flows.command import cli, examples
 from .blocks import MARKS, PAGES, Block, agrees, blocks
 from .prefect_server import ROOT, Prefect
 
+NEEDS_GNPY = pytest.mark.skipif(find_spec("gnpy") is None, reason="GNPy needs Python 3.12 or older")
 ALWAYS = ("README.md", "tutorial.md", "api.md", "physics.md", "sweeps.md")
 RUN = [
-    pytest.param(page, marks=() if page.name in ALWAYS else pytest.mark.slow, id=page.name)
+    pytest.param(
+        page,
+        marks=[
+            *(() if page.name in ALWAYS else [pytest.mark.slow]),
+            *([NEEDS_GNPY] if page.name == "from_gnpy.md" else []),
+        ],
+        id=page.name,
+    )
     for page in PAGES
     if any(block.mark in ("run", "file") for block in blocks(page))
 ]

@@ -34,7 +34,15 @@ pytestmark = pytest.mark.timeout(1800)  # on a busy machine what is compiled tak
 ELSEWHERE = {
     # What has no twin beside the others here, and is held against its own in a file of its own.
     *("policy", "assigned", "failures", "rerouting", "waiting"),
-    *("fusion", "orchestrator", "FUSION's paths", "file of quality", "learners", "splitting"),
+    *(
+        "fusion",
+        "orchestrator",
+        "FUSION's paths",
+        "file of quality",
+        "GNPy",
+        "learners",
+        "splitting",
+    ),
 }
 SLOTS, REQUESTS = 20, 30
 NAMES = [name for name in FEATURES if name not in ELSEWHERE]

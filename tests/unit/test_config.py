@@ -386,6 +386,11 @@ def _value(key: str, schema: dict[str, Any]) -> st.SearchStrategy[object]:
         "traffic_matrix",
         "paths_file",
         "quality_file",
+        "gnpy_equipment",
+        "gnpy_transceiver",
+        "gnpy_load",
+        "gnpy_spectrum",
+        "gnpy_sim_params",
     ):
         return st.just(schema["default"])
     if key in ("erlang_start", "erlang_step"):

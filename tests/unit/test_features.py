@@ -12,7 +12,7 @@ from fusion.config.config import Problem
 from fusion.config.features import FEATURES, REFUSED, USES, examples_of, features_of, merged, rows
 from fusion.config.sections import CHOICES, DEFAULTS, HOME
 from fusion.learning.setting import make_setting
-from tests.features import BASE, Bench, Example, on, rows_of
+from tests.features import BASE, HAS_GNPY, Bench, Example, on, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,11 @@ def lacks(values: Example) -> bool:
     )
 
 
-PAIRS = list(combinations(FEATURES, 2))
+AVAILABLE = [name for name in FEATURES if name != "GNPy" or HAS_GNPY]
+PAIRS = list(combinations(AVAILABLE, 2))
 
 
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_each_feature_alone(name: str, bench: Bench) -> None:
     feature = FEATURES[name]
     for example in feature.examples:
@@ -100,7 +101,7 @@ def test_every_pair_that_is_not_in_the_table_makes_a_scenario(bench: Bench) -> N
 @given(st.data())
 def test_several_features_at_once(bench: Bench, data: st.DataObject) -> None:
     """What the table refuses is refused by it alone, and all else makes a scenario."""
-    names = tuple(data.draw(st.permutations(list(FEATURES)))[: data.draw(st.integers(3, 20))])
+    names = tuple(data.draw(st.permutations(AVAILABLE))[: data.draw(st.integers(3, 20))])
     uses = uses_of(names)
     most_rows = data.draw(st.sampled_from([0, 0, 0, 3]))
     values: dict[str, object] = {}

@@ -1,7 +1,7 @@
 """Links of files that list each direction by itself: both directions of a fibre pair become one link."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fusion.network.listed_network import LENGTH_BACK, ONE_WAY
@@ -27,6 +27,16 @@ def joined(directions: Iterable[DirectedLink]) -> list[DirectedLink]:
     where the ways differ, or `ONE_WAY` where nothing leads back.
     """
     listed = list(directions)
+    return [
+        listed[first]._replace(
+            attributes=_attributes(listed[first], None if back is None else listed[back])
+        )
+        for first, back in pairs_of(listed)
+    ]
+
+
+def pairs_of(listed: Sequence[DirectedLink]) -> list[tuple[int, int | None]]:
+    """Return (direction, the direction back or None), as places in a list, as `joined` joins them."""
     waiting: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     partner: dict[int, int] = {}  # of the first direction
     for place, link in enumerate(listed):
@@ -45,11 +55,7 @@ def joined(directions: Iterable[DirectedLink]) -> list[DirectedLink]:
                 places.remove(place)
                 partner[first] = second
     ways_back = set(partner.values())
-    return [
-        link._replace(attributes=_attributes(link, listed[partner[i]] if i in partner else None))
-        for i, link in enumerate(listed)
-        if i not in ways_back
-    ]
+    return [(i, partner.get(i)) for i in range(len(listed)) if i not in ways_back]
 
 
 def _attributes(link: DirectedLink, back: DirectedLink | None) -> dict[str, object]:

@@ -30,7 +30,7 @@ from fusion.network.listed_network import (
     number_of,
     refuse,
 )
-from fusion.network.readers.directions import DirectedLink, joined
+from fusion.network.readers.directions import DirectedLink, joined, pairs_of
 from fusion.network.readers.reader import NetworkFile, Reader
 
 _ALL = "gnpy-api:api"
@@ -44,7 +44,10 @@ _CENTRE_HZ = 193.5e12
 
 
 class _Segment(NamedTuple):
-    """What lies between two sites in one direction. fibres: km of each, or None without a length."""
+    """What lies between two sites in one direction. fibres: km of each, or None without a length.
+
+    elements: uids, in the order of the light.
+    """
 
     source: str
     destination: str
@@ -52,6 +55,7 @@ class _Segment(NamedTuple):
     fibres: tuple[float | None, ...]
     loss_db: float
     amplifiers: int
+    elements: tuple[str, ...]
 
     def then(self, other: "_Segment") -> "_Segment":
         """Return both one behind the other."""
@@ -62,6 +66,7 @@ class _Segment(NamedTuple):
             self.fibres + other.fibres,
             self.loss_db + other.loss_db,
             self.amplifiers + other.amplifiers,
+            (*self.elements, self.destination, *other.elements),
         )
 
 
@@ -183,6 +188,54 @@ def gnpy_transceivers(file: NetworkFile) -> dict[str, str]:
     return alone | {uid: names[roadm] for uid, roadm in parts.beside.items()}
 
 
+class Line(NamedTuple):
+    """A link as GNPy has it: uids of the elements between its two nodes, in the order of the light.
+
+    source, destination: nodes. back: None where nothing leads back.
+    """
+
+    source: str
+    destination: str
+    there: tuple[str, ...]
+    back: tuple[str, ...] | None
+
+
+class Site(NamedTuple):
+    """A node as GNPy has it: uids of its element, and of its first transceiver, empty without one."""
+
+    element: str
+    transceiver: str
+
+
+class GnpyElements(NamedTuple):
+    """What of a file of GNPy the nodes and links are. sites: by node. lines: in the order of the links."""
+
+    sites: dict[str, Site]
+    lines: tuple[Line, ...]
+
+
+def gnpy_elements(file: NetworkFile) -> GnpyElements | None:
+    """Return the elements of the nodes and links that a file is read as; None for one of another format."""
+    parts = _parts(empty_network(), file) if _recognises(file) else None
+    if parts is None:
+        return None
+    named = gnpy_parts(file)
+    sites = {
+        node: Site(uid, named.transceivers.get(node, "")) for node, uid in named.roadms.items()
+    }
+    directions = list(_directions(parts.segments, parts.names))
+    lines = tuple(
+        Line(
+            directions[first].source,
+            directions[first].destination,
+            parts.segments[first].elements,
+            None if back is None else parts.segments[back].elements,
+        )
+        for first, back in pairs_of(directions)
+    )
+    return GnpyElements(sites, lines)
+
+
 def _topology(file: NetworkFile) -> Mapping[str, Any] | None:
     data = file.json.get(_ALL, file.json)
     data = data.get(_WRAPPED, data) if isinstance(data, dict) else data
@@ -256,8 +309,10 @@ def _segments(
             uid, seen, name = first, set[str](), ""
             fibres: list[float | None] = []
             loss, amplifiers = 0.0, 0
+            passed: list[str] = []
             while uid not in sites and uid not in seen:
                 seen.add(uid)
+                passed.append(uid)
                 kind = elements[uid]["type"]
                 if kind in _FIBRES:
                     km, loss_db = _fibre(network, uid, elements[uid])
@@ -278,7 +333,7 @@ def _segments(
                     break
                 uid = behind[0]
             else:
-                yield _Segment(source, uid, name, tuple(fibres), loss, amplifiers)
+                yield _Segment(source, uid, name, tuple(fibres), loss, amplifiers, tuple(passed))
 
 
 def _fibre(

@@ -370,7 +370,7 @@ def _any_quality(
     column = bit_rates + np.arange(formats) * bit_rates
     options = np.full((bit_rates * (1 + formats), formats), -1, dtype=np.int32)
     options[:bit_rates] = column + np.arange(bit_rates)[:, None]
-    place = (paths, len(slots), max(slots))
+    place = (paths, 1, len(slots), max(slots))
     columns, cube = len(options), np.zeros((0, 0, 0))
     return Quality(
         options=options,
@@ -392,6 +392,8 @@ def _any_quality(
         crosstalk=np.zeros((0, 1)),
         file_ratio=10.0 ** -random.uniform(0.5, 3.0, place),
         file_rank=random.integers(0, formats + 1, place).astype(np.int8),
+        file_table=np.zeros(columns, dtype=np.int32),
+        file_step=np.ones(columns, dtype=np.int32),
         rank=np.repeat(np.arange(formats + 1, 0, -1), bit_rates).astype(np.int32) - 1,
         rechecks=False,
         rechecks_bands=False,
