@@ -45,7 +45,7 @@ def read_plant(config: Config, topology: Topology) -> tuple[Plant, list[str]]:
     if version is None:
         raise GnpyError(
             "snr_type",
-            "needs GNPy, which is not installed: pip install gnpy, with Python below 3.13",
+            "needs GNPy (on Python below 3.13): `pip install gnpy`",
         )
     if not version.startswith(_SUPPORTED):
         raise GnpyError("snr_type", f"works with GNPy {_SUPPORTED}x, and {version} is installed")
