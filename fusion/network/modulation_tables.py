@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fusion.config.named_files import quote
-from fusion.config.problems import nearest, show
+from fusion.config.problems import nearest, show, with_allowed
 from fusion.config.shipped import MODULATIONS, SAME_TABLES, modulation_names
 from fusion.config.text_files import read_text
 
@@ -91,8 +91,9 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
     if path is None:
         names = modulation_names()
         if name not in names:
-            problem = f"{show(name)}: no such modulation table{nearest(name, names)}; there are"
-            raise ModulationError([f"{problem} {', '.join(names)}, or name the file that has it"])
+            available = f"available: {', '.join(names)}, or name the file that has it"
+            problem = with_allowed("unknown modulation table", nearest(name, names), available)
+            raise ModulationError([f"{show(name)}: {problem}"])
         key = SAME_TABLES.get(name, name)
         path = MODULATIONS / f"{key}.json"
     try:
@@ -104,9 +105,9 @@ def load_modulation(name: str, path: Path | None = None) -> ModulationTable:
         raise ModulationError([f"{path}: {error}"]) from error
     if not isinstance(tables, dict) or not isinstance(tables.get(key), dict):
         names = [quote(other) for other in tables] if isinstance(tables, dict) else []
-        there = quote(", ".join(names)) or "none"
-        problem = f"{path}: no modulation table {show(key)}{nearest(key, names)}; the file has"
-        raise ModulationError([f"{problem} {there}"])
+        there = f"the file has {quote(', '.join(names)) or 'none'}"
+        problem = with_allowed(f"no modulation table {show(key)}", nearest(key, names), there)
+        raise ModulationError([f"{path}: {problem}"])
     problems: list[str] = []
     table = _parse_table(name, f"{path}: {show(key)}", tables[key], problems)
     if problems:
@@ -213,7 +214,8 @@ def _parse_entries(
 def _entry_problems(entry: dict[str, object], width_key: str) -> list[str]:
     keys = ["max_length", *sorted({width_key, "bits_per_symbol"})]
     problems = [
-        f"{quote(key)}: no such key{nearest(key, keys)}; there are {', '.join(keys)}"
+        f"{quote(key)}: "
+        + with_allowed("unknown key", nearest(key, keys), f"available: {', '.join(keys)}")
         for key in entry
         if key not in keys
     ]

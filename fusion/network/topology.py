@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from fusion.config.counts import counted
 from fusion.config.named_files import ENDINGS, near_file, quote
-from fusion.config.problems import nearest, show
+from fusion.config.problems import nearest, show, with_allowed
 from fusion.config.shipped import (
     EARLIER_NAMES,
     FUSION_NETWORKS,
@@ -236,9 +236,11 @@ def _find(network: str | Path, base: Path | None) -> Path:
     names, fusion_names = topology_names(), list(FUSION_NETWORKS)
     beside = os.path.join(file.parent, "")
     near = near_file(os.path.abspath(file), None, beside, ENDINGS["network"])
-    problem = (
-        f"no such topology or file{nearest(file.name, names + fusion_names) or near}; there are "
-        f"{', '.join(names)}, FUSION's names {', '.join(fusion_names)}, and your own files"
+    available = f"available: {', '.join(names)}, FUSION's names {', '.join(fusion_names)}"
+    problem = with_allowed(
+        "unknown topology or file",
+        nearest(file.name, names + fusion_names) or near,
+        f"{available}, and your own files",
     )
     raise TopologyError([problem], show(str(network), 200))
 

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fusion.config.nested_text import parse_nested
-from fusion.config.problems import ConfigError, Problem, nearest, show
+from fusion.config.problems import ConfigError, Problem, nearest, show, with_allowed
 from fusion.config.sections import HOME
 from fusion.config.shipped import STUDIES, study_names
 from fusion.config.text_files import read_text
@@ -147,7 +147,8 @@ def find_study(name: str) -> NamedStudy:
     """Return a shipped study. Raises ConfigError for an unknown name, with the known ones."""
     names = study_names()
     if name not in names:
-        message = f"is not a study; there are {', '.join(names)}{nearest(name, names)}"
+        available = f"available: {', '.join(names)}"
+        message = with_allowed("unknown study", nearest(name, names), available)
         raise ConfigError([Problem("", "study", name, message, "")])
     return read_study(STUDIES / name)
 

@@ -79,7 +79,9 @@ def topology(
         try:
             run = run_of(network)
         except NoSuchRunError as error:
-            raise NoSuchRunError(f"{show(network)} is not a topology or a file; {error}") from None
+            raise NoSuchRunError(
+                f"{show(network)} is neither a topology nor a file; {error}"
+            ) from None
         config, inputs = inputs_of(run)
         results = read_results(run, load)
         if results.load is None:
@@ -122,7 +124,7 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
     from fusion_flows.report.sweep_page import sweep_page
 
     is_file = Path(what).suffix.lower() in (".toml", ".json") or Path(what).is_file()
-    if is_file or (what in sweep_names() and not _is_a_run(what)):
+    if is_file or (what in sweep_names() and not is_a_run(what)):
         sweep, states, store = states_of(Path(what), quiet=True)
         if not empty and not any(state.outcomes for state in states):
             raise nothing_found(states, store, "report")
@@ -149,7 +151,8 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
         raise ArgumentError(f"--to {target}: {error.strerror or error}") from None
 
 
-def _is_a_run(what: str) -> bool:
+def is_a_run(what: str) -> bool:
+    """Return whether a run here is called so."""
     try:
         return bool(run_of(what))
     except (RunError, RunDirectoryError):

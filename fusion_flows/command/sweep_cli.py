@@ -22,6 +22,7 @@ from fusion.sweep.tie_rules import SAME_PATHS
 from fusion.sweep.verdicts import called_on, verdict_sentences
 from fusion_flows.command import completion, schedules, settings_diff, submission, sweeps, ties
 from fusion_flows.command.exit_codes import DONE
+from fusion_flows.command.pictures import is_a_run
 from fusion_flows.command.terminal import (
     fits,
     print_json,
@@ -234,6 +235,11 @@ def _compare(
         paper = sweeps.paper_of_runs(
             target or (), load_limits, limits, width or "auto", legend or "below"
         )
+        if what in sweep_names() and other and not is_a_run(what):
+            axes = axes_to_compare(comparable_axes(read_sweep(what)))
+            raise ArgumentError(
+                f"{other[0]} is not an axis of the sweep {what}: {axes}; and no run is called {what}"
+            )
         return _compare_runs(
             [what, *other], base, label or (), title or "", to, paper, bound=bound, json=json
         )

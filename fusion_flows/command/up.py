@@ -278,7 +278,7 @@ def _place(host: str, port: int | None) -> tuple[str, tuple[str, int] | None]:
 
 def _check_port(host: str, port: int) -> None:
     if not 1 <= port <= 65_535:
-        raise ArgumentError(f"--port {port}: must be 1 to 65535")
+        raise ArgumentError(f"--port {port}: must be from 1 to 65535")
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:

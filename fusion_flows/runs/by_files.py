@@ -113,7 +113,7 @@ def find_by_files(run: str, runs_dir: Path, error: ServerAwayError) -> RunDirect
             raise NoSuchRunError(f"there is no run '{show(text)}' in {folder}; {elsewhere}")
         missing = unknown(text, names, ids, f" in {folder}")
         raise NoSuchRunError(
-            f"{missing}; set FUSION_RUNS_DIR to use another folder. Only files were searched: {error}"
+            f"{missing}; set FUSION_RUNS_DIR to use another folder. Only files were searched, as {error}"
         )
     return found[0]
 

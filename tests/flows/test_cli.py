@@ -257,7 +257,7 @@ def test_lists_of_templates_and_topologies(
         (["show"], "RUN"),
         (["set-up", "--max-concurrent-runs", "0"], "must be 1 or more"),
         (["up", "--max-concurrent-runs", "0"], "must be 1 or more"),
-        (["up", "--port", "99999"], "must be 1 to 65535"),
+        (["up", "--port", "99999"], "must be from 1 to 65535"),
         (
             ["run", "quick", "more"],
             "too many words: more; a change of the settings (KEY=VALUE) goes",
@@ -297,7 +297,7 @@ def test_lists_of_templates_and_topologies(
             "template = quick.ini: file not found; did you mean the template",
         ),
         (["topology", "none.csv"], "network = none.csv: file not found"),
-        (["topology", "nsfnett"], "fusion: network = nsfnett: no such topology"),
+        (["topology", "nsfnett"], "fusion: network = nsfnett: unknown topology or file"),
         (["plan"], "FILE"),
         (["plan", "none.toml"], "fusion: sweep = none.toml: file not found"),
         (["sweep", "study.ini"], "a sweep's file ends in .toml or .json"),

@@ -145,7 +145,10 @@ def test_a_shipped_sweep_is_found_by_its_name(
         (["plan", "quik"], "shipped is quick"),
         (["plan", "deeprmsa"], "deeprmsa is a template, which `fusion run deeprmsa` simulates"),
         (["compare", "quick"], "name an axis of the sweep after quick: there is only path_order"),
-        (["compare", "quick", "9f0f"], "there is no run 'quick'"),
+        (
+            ["compare", "quick", "9f0f"],
+            "9f0f is not an axis of the sweep quick: there is only path_order to compare along; and no run",
+        ),
         (
             ["compare", "quick", "policy"],
             "all points have the same policy; there is only path_order",

@@ -436,7 +436,7 @@ def nothing_configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("words", "told"),
     [
         (("--max-concurrent-runs", "0"), "--max-concurrent-runs 0: must be 1 or more"),
-        (("--port", "70000"), "--port 70000: must be 1 to 65535"),
+        (("--port", "70000"), "--port 70000: must be from 1 to 65535"),
         (("--host", "203.0.113.7"), "cannot listen on 203.0.113.7"),
         (("--host", "no.such.host.invalid"), "is not an address of this machine"),
         (("--runs-dir", "/proc/runs"), "cannot make the folder of runs /proc/runs"),

@@ -149,7 +149,7 @@ def test_the_command(
     capsys.readouterr()
     for words, problem in (
         (["odd.json"], "odd_gnpy.json: already exists; choose another name with --to"),
-        (["nsfnet"], "no such topology or file"),
+        (["nsfnet"], "unknown topology or file"),
         (["odd.json", "-o", "odd.json/x.json"], "odd.json/x.json: cannot be written"),
     ):
         assert cli.main(["export", *words]) == 2

@@ -1,12 +1,15 @@
 """What a person writes into the short fields of the forms, and what it comes to."""
 
 import re
+from itertools import groupby
 from typing import Any
 
 import pytest
 
 from fusion.config.config import ConfigError, load_config
+from fusion.config.sections import HOME
 from fusion.sweep.definition import make_sweep
+from fusion_flows.flows.form import choices_schema
 from fusion_flows.flows.short_fields import sweep_of_fields, with_fields
 from fusion_flows.flows.written_values import FORM_OF_LOADS, axis_of, loads_text
 
@@ -151,3 +154,15 @@ def test_fields_of_a_sweep_that_cannot_be_meant_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=told):
         sweep_of_fields(fields)
+
+
+def test_choices_begin_with_what_people_change_and_go_on_section_by_section() -> None:
+    keys = list(dict.fromkeys(each.partition("=")[0] for each in choices_schema()["items"]["enum"]))
+    assert keys[:5] == ["network", "path_order", "path_choice", "allocation_method", "route_method"]
+    assert keys.index("protection_mode") < keys.index("egn_model"), (
+        "what is seldom changed is later"
+    )
+    others = keys[keys.index("path_ties") + 1 :]
+    assert len(others) > 20
+    sections = [HOME[key] for key in others]
+    assert len(list(groupby(sections))) == len(set(sections)), "each section in one piece"

@@ -284,7 +284,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == [wanted]
     assert problems_of("./") == [wanted]
     assert "larger than 16 MiB" in problems_of(write(tmp_path, "big.txt", b"#" * (2**24 + 1)))[0]
-    assert "no such topology or file" in problems_of(tmp_path / "missing.json")[0]
+    assert "unknown topology or file" in problems_of(tmp_path / "missing.json")[0]
     assert "did you mean 'NSFNet'" in problems_of("nsfnett")[0]
     for name in ("", "x" * 5000, "a\0b", "../../etc", "nsfnet_deeprmsa/"):
         assert len(problems_of(name)[0]) < 1000
