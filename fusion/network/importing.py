@@ -257,7 +257,7 @@ def _understood(
         ("format", content.format),
         ("nodes", f"{len(topology.nodes):,}, {where} with coordinates"),
         ("endpoints", f"{len(topology.endpoints):,}"),
-        ("links", f"{len(topology.links):,}"),
+        ("links", _links(topology)),
         ("lengths", lengths_text(topology)),
     ]
     for what, texts in (("regions", topology.regions), ("sites", topology.sites)):
@@ -266,6 +266,19 @@ def _understood(
     if content.network.demands:
         found.append(("demands", f"{content.network.demands:,}"))
     return found
+
+
+def _links(topology: Topology) -> str:
+    """Return how many links there are, and how many of them are parallel or in one direction only."""
+    told = [f"{len(topology.links):,}"]
+    ends = Counter(frozenset((a, b)) for a, b, _ in topology.links)
+    if parallel := sum(count for count in ends.values() if count > 1):
+        several = sum(count > 1 for count in ends.values())
+        pairs = counted(several, "pair of nodes", "pairs of nodes")
+        told.append(f"{parallel:,} of them parallel, between {pairs}")
+    if one_way := sum(topology.one_way):
+        told.append(f"{one_way:,} in one direction only")
+    return ", ".join(told)
 
 
 def _counted_texts(texts: Mapping[str, str], nodes: int) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from fusion.config.config import Config
 from fusion.config.counts import agreeing, counted
+from fusion.network.topology import Topology
 from fusion.results.interval_text import with_interval
+from fusion.scenario.failures import links_of_failures
 from fusion.scenario.inputs import Inputs
 from fusion_flows.pictures.rows import has_many_bit_rates
 from fusion_flows.report import tables
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BLOCKING = "blocking_probability"
+_MOST_NAMED = 10
+"""Links of a failure that are named."""
 _FILES = (
     ("output/points.csv", "a row per load"),
     ("output/replications.csv", "a row per load and replication"),
@@ -57,7 +61,7 @@ def run_page(
         _blocking(config, results, unfinished),
         *([_where(config, inputs, results)] if results.load is not None else []),
         *([_links(config, inputs, results)] if results.links else []),
-        *_failures(run),
+        *_failures(run, config, inputs),
         *([_convergence(config, results)] if results.points else []),
         _files(run),
         _again(run, bool(partial) and not going_on, suspended),
@@ -209,13 +213,37 @@ def _link(row: Row, called: Callable[[str], str]) -> str:
     return f"{called(str(row['source']))} to {called(str(row['destination']))}{name}"
 
 
-def _failures(run: RunDirectory) -> list[Section]:
+def _failures(run: RunDirectory, config: Config, inputs: Inputs) -> list[Section]:
     phases = read_rows(run.output / "failures.csv")
     rows = read_rows(run.output / "availability.csv")
-    shown = [tables.failures_table(phases)] if phases else []
+    shown: list[Table | Text] = [tables.failures_table(phases)] if phases else []
+    if phases and (told := _what_fails(config, inputs.topology)):
+        shown.insert(0, Text(told))
     if rows:
         shown.append(tables.availability_table(rows))
     return [Section("The failure" if phases else "Failures", tuple(shown))] if shown else []
+
+
+def _what_fails(config: Config, topology: Topology) -> str:
+    """Return which links fail, a sentence for each failure; nothing of those that are drawn at random."""
+    if config.failure_settings.failure_type == "none":
+        return ""
+    sentences = []
+    for links in links_of_failures(config.failure_settings, topology):
+        names = [_fibre(topology, link) for link in links[:_MOST_NAMED]]
+        more = f" and {len(links) - _MOST_NAMED} more" if len(links) > _MOST_NAMED else ""
+        if len(links) == 1:
+            sentences.append(f"The link {names[0]} fails.")
+        elif links:
+            sentences.append(f"The links {', '.join(names)}{more} fail together.")
+    return " ".join(sentences)
+
+
+def _fibre(topology: Topology, link: int) -> str:
+    a, b, _ = topology.links[link]
+    name = topology.link_names[link] if topology.has_parallel_links else ""
+    told = f" ({name})" if name else ""
+    return f"{topology.called(topology.nodes[a])} - {topology.called(topology.nodes[b])}{told}"
 
 
 def _convergence(config: Config, results: Results) -> Section:

@@ -606,3 +606,40 @@ def test_what_is_not_a_network_is_named(
     if isinstance(content, str) and name == "net.json":
         name = "net.tsv"
     assert words in refusal(write(tmp_path, content, name))
+
+
+@pytest.mark.parametrize(
+    ("edges", "told"),
+    [
+        ((("A", "B"), ("B", "C")), "2"),
+        ((("A", "B"), ("A", "B"), ("B", "C")), "3, 2 of them parallel, between 1 pair of nodes"),
+        (
+            (("A", "B"), ("B", "A"), ("B", "C"), ("C", "B"), ("A", "B")),
+            "5, 5 of them parallel, between 2 pairs of nodes",
+        ),
+    ],
+)
+def test_an_import_counts_parallel_links(
+    tmp_path: Path, edges: tuple[tuple[str, str], ...], told: str
+) -> None:
+    content = {
+        "directed": False,
+        "multigraph": True,
+        "nodes": [{"id": node} for node in "ABC"],
+        "edges": [{"source": a, "target": b, "length_km": 100} for a, b in edges],
+    }
+    file = tmp_path / "multi.json"
+    file.write_text(json.dumps(content))
+    assert ("links", told) in import_network(file).understood
+
+
+def test_an_import_counts_links_in_one_direction(tmp_path: Path) -> None:
+    edges = [("A", "B"), ("B", "A"), ("B", "C"), ("C", "A")]
+    content = {
+        "directed": True,
+        "nodes": [{"id": node} for node in "ABC"],
+        "edges": [{"source": a, "target": b, "length_km": 100} for a, b in edges],
+    }
+    file = tmp_path / "one_way.json"
+    file.write_text(json.dumps(content))
+    assert ("links", "3, 2 in one direction only") in import_network(file).understood
