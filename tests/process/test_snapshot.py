@@ -209,6 +209,42 @@ def test_a_network_of_gnpy_keeps_its_names() -> None:
     assert all(found[str(each["request-id"])] == slots_of(each) for each in single)
 
 
+def test_parallel_fibres_of_a_network_of_gnpy() -> None:
+    """Each hop names a fibre of the file in its direction, and no slot of a fibre is there twice."""
+    Path("net.json").write_text(json.dumps(NETWORK))
+    assert cli.main(["export", "net.json", "-o", "gnpy.json"]) == 0
+    fibres = {
+        each["uid"]
+        for each in json.loads(Path("gnpy.json").read_text())["elements"]
+        if each["type"] == "Fiber"
+    }
+    changes = CHANGES | {
+        "topology_settings": {"network": "gnpy.json", "link_directions": "separate"},
+        "spectrum_settings": {"c_band": 40},
+    }
+    found = snapshot("quick", overrides=changes, load=160, at=1000, to=["now.json", "now.csv"])
+    table = pandas.read_csv(found.files[-1])
+    assert found.files[1].name == "now-equipment.json"
+    taken: set[tuple[str, int]] = set()
+    for request, row in zip(services(found.files[0]), table.itertuples(), strict=True):
+        listed = request["explicit-route-objects"]["route-object-include-exclude"]  # type: ignore[index]
+        route = [hop["num-unnum-hop"]["node-id"] for hop in listed]
+        names = str(row.links).split("|")
+        for a, fibre, b, name in zip(route[:-1:2], route[1::2], route[2::2], names, strict=True):
+            ends = f"({a.removeprefix('roadm ')} -> {b.removeprefix('roadm ')})"
+            assert fibre in fibres
+            assert fibre.startswith(f"fiber {ends}")
+            if ends == "(A -> B)":  # the name of a link is that of its fibre ahead
+                assert fibre == name
+            end = row.first_slot + row.slots + row.guard_slots
+            mine = {(fibre, slot) for slot in range(row.first_slot, end)}
+            assert not mine & taken
+            taken |= mine
+    for way in ("A -> B", "B -> A"):
+        used = {fibre for fibre, _ in taken if way in fibre}
+        assert used == {f"fiber ({way})-new_(1/2)", f"fiber ({way})-old_(1/2)"}
+
+
 @gnpy_installed
 def test_gnpy_propagates_the_spectrum_of_a_link() -> None:
     files = snapshot(
