@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.config.counts import counted
 from fusion.config.named_files import KEYS, InputFolders, file_of, first_problems
 from fusion.config.problems import Problem
 from fusion.config.sections import HOME, Config
@@ -30,9 +31,14 @@ from fusion.network.propagation.reading import read_plant
 from fusion.network.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.network.topology import Topology, TopologyError, load_topology
 from fusion.scenario.lightpaths import channel_capacity_of, format_options_of
-from fusion.scenario.path_rules import compares_bits
+from fusion.scenario.path_rules import compares_bits, number_of_paths
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.traffic_matrix import TrafficMatrixError, read_traffic_matrix
+
+_BYTES_OF_SLOT, _MOST_GIGABYTES = (
+    9,
+    8,
+)  # of what the event loop is told of a path's slot by GNPy's mode
 
 T = TypeVar("T")
 Read = tuple[T | None, list[Problem]]
@@ -84,6 +90,15 @@ def plant_of(config: Config, topology: Topology | None) -> Read[Plant]:
         return None, _problems(config, error.key, [str(error)])
     for remark in remarks:
         _log.warning("%s", remark)
+    ends = len(topology.endpoints)
+    paths = ends * (ends - 1) * number_of_paths(config)
+    gigabytes = paths * len(plant.modes) * plant.band.slots * _BYTES_OF_SLOT / 2**30
+    if gigabytes > _MOST_GIGABYTES:
+        message = (
+            f"{paths:,} paths with {counted(len(plant.modes), 'mode')} and {plant.band.slots} slots take "
+            f"{gigabytes:.0f} GiB of memory; at most {_MOST_GIGABYTES} are allowed with snr_type = gnpy"
+        )
+        return None, _problems(config, "k_paths", [message])
     return plant, []
 
 

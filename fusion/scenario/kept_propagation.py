@@ -7,6 +7,7 @@ so a start that was interrupted goes on with the next transceiver.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import zipfile
@@ -26,6 +27,8 @@ from fusion.network.quality_file import FromFile
 from fusion.network.spectra import is_separate
 from fusion.network.topology import Topology
 from fusion.scenario.kept_paths import folder_of
+
+_log = logging.getLogger("fusion.propagation")
 
 MOST_FOLDERS = 8
 """Plants that are kept; the one that was used least recently goes first."""
@@ -50,7 +53,9 @@ def propagated_quality(
     for bundle in bundles_of(walks):
         there = kept.load_all(bundle.source)
         if missing := [walk for walk in bundle.walks if kept.name(walk) not in there]:
-            propagator = propagator or Propagator(plant)
+            if propagator is None:
+                _log.info("GNPy propagates paths: %s pairs of nodes", f"{len(paths.pairs):,}")
+                propagator = Propagator(plant)
             there |= dict(zip(map(kept.name, missing), propagator(missing), strict=True))
             kept.keep(bundle.source, there)
         signals |= {walk: there[kept.name(walk)] for walk in bundle.walks}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from fusion.network.propagation import reading
 from fusion.network.propagation.plant import slots_of, table_of_modes
 from fusion.network.propagation.propagator import Propagator, Signal, Walk
 from fusion.network.propagation.walks import quality_of_walks
-from fusion.scenario import kept_propagation
+from fusion.results.progress import ProgressReader, ProgressState, ProgressWriter
+from fusion.results.replication_file import ReplicationFile
+from fusion.scenario import input_files, kept_propagation
 from fusion.scenario.content import content_key
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.kept_propagation import KeptSignals, bundles_of
@@ -23,6 +26,7 @@ from fusion.scenario.scenario import make_scenario
 from fusion.simulation import propagate_ahead as ahead
 from fusion.simulation.propagate_ahead import propagate_ahead
 from fusion.simulation.replication import replicate
+from fusion.simulation.simulation import run
 from tests.features import LINKS, gnpy_network
 from tests.gnpy_scene import Scene, examples, scene
 
@@ -152,6 +156,15 @@ def test_without_gnpy(
     found = problem_of(scene(network))
     assert found.key == "snr_type"
     assert message in found.message
+
+
+def test_a_table_beyond_the_memory_is_refused(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(input_files, "_MOST_GIGABYTES", 0)
+    found = problem_of(scene(network, {"routing_settings": {"k_paths": 100}}))
+    assert found.key == "k_paths"
+    assert "1,200 paths with 4 modes and 300 slots" in found.message
 
 
 def test_shared_beginnings_change_nothing(network: Path) -> None:
@@ -334,3 +347,30 @@ def test_the_modes_that_work_decide_the_slots(network: Path) -> None:
     assert far.served.slots / far.served.lightpaths == 12
     assert too_far.traffic.blocked.sum() == too_far.quality.blocked_by_quality == too_far.requests
     assert near.quality.noise_to_signal < far.quality.noise_to_signal
+
+
+def test_a_run_says_how_many_paths_are_propagated(network: Path, tmp_path: Path) -> None:
+    config = scene(
+        network,
+        {
+            "general_settings": {
+                "num_requests": 200,
+                "max_iters": 1,
+                "erlang_start": 2,
+                "erlang_stop": 2,
+            }
+        },
+    )
+    inputs = read_inputs(config)
+    reader = ProgressReader(tmp_path / "progress.jsonl")
+    file = ReplicationFile(tmp_path / "replications.jsonl", content_key(config, inputs), {})
+    with closing(ProgressWriter(tmp_path / "progress.jsonl")) as progress, closing(file):
+        assert run(config, inputs, tmp_path, file, progress, lambda: False)
+    state, told = ProgressState(), []
+    for event in reader.read():
+        state.add(event)
+        told.append((event["type"], state.compiling))
+    paths = len({walk for each in Scene(config).walks for walk in each})
+    assert told[0] == ("propagating", f"propagating paths (0 of {paths})")
+    assert ("propagating", f"propagating paths ({paths} of {paths})") in told
+    assert told[-1] == ("erlang_complete", "")
