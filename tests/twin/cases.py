@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fusion.kernel.arrays import Int32s, Network, State, Tally, make_network, new_state, new_tally
 from fusion.kernel.event_loop import serve
 from fusion.network.paths import PathTable, k_shortest_paths
+from fusion.network.slots_of_links import masked
 from fusion.network.spectra import links_of_spectra
 from fusion.network.topology import Topology
 from fusion.scenario.policies import FITS, RANKS, Policy, built_in_policy
@@ -100,11 +101,12 @@ def cases(
     most_requests: int = 300,
     one_width: bool = False,
     parallel: bool = False,
+    unequal: bool = False,
 ) -> Case:
     """Networks of any number of planes, slots and widths, with traffic that blocks now and then.
 
     one_width: the width of a request is the same on all of its paths. parallel: nodes may have several links,
-    whose directions may differ.
+    whose directions may differ. unequal: links have the lowest of the slots of a plane, some none.
     """
     topology = draw(multigraphs(directions=True) if parallel else topologies())
     separate = draw(st.booleans()) or topology.has_directions
@@ -138,6 +140,13 @@ def cases(
         # Few different ones, so that there are ties.
         random.integers(0, 3, len(paths.length_km)) * draw(st.sampled_from([0.0, 0.1, 5.0])),
     )
+    if unequal:
+        shares = st.sampled_from([0.0, 0.3, 0.5, 1.0, 1.0])
+        own = [
+            [int(draw(shares) * most) for _ in range(network.spectrum.shape[1])]
+            for most in slots_by_plane
+        ]
+        network = network._replace(spectrum=masked(network.spectrum, np.array(own)))
     pairs = len(paths.pairs)
     uniform = draw(st.booleans())
     traffic = TrafficModel(

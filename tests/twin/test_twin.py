@@ -69,6 +69,21 @@ def test_same_decisions_over_parallel_links(fit: str, path_choice: str, case: Ca
     assert_same_tally(case.network, twin, served.tally)
 
 
+@pytest.mark.parametrize(
+    ("fit", "path_choice"), [each for each in POLICIES if each[1] in ("in_order", "all")]
+)
+@given(case=cases(parallel=True, unequal=True))
+@settings(derandomize=True, deadline=None, max_examples=25)
+def test_same_decisions_where_links_have_fewer_slots(
+    fit: str, path_choice: str, case: Case
+) -> None:
+    served = serve_case(case, fit, path_choice)
+    twin = Twin(case.network, fit, path_choice, case.sample_every)
+    twin.serve(case.requests)
+    assert served.decision.tolist() == [list(decision) for decision in twin.decisions]
+    assert_same_tally(case.network, twin, served.tally)
+
+
 @pytest.mark.parametrize(("fit", "path_choice"), POLICIES)
 @given(case=cases(most_requests=1000))
 @settings(derandomize=True, deadline=None, max_examples=20)
