@@ -85,8 +85,6 @@ def _with_unequal_links(config: Config) -> Iterator[tuple[str, str]]:
         yield "allocation_method", what
     if general.route_method not in ("k_shortest_path", "shortest_path", "external_ksp"):
         yield "route_method", what
-    if is_protected(config):
-        yield "protection_mode", what
     if config.compatibility_settings.conventions != "none":
         yield "conventions", what
     if config.snr_settings.snr_type != "None":

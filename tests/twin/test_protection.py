@@ -12,6 +12,7 @@ from fusion.config.config import load_config
 from fusion.kernel.arrays import Network, make_network
 from fusion.network.disjoint import disjoint_pairs
 from fusion.network.paths import PathTable
+from fusion.network.slots_of_links import masked
 from fusion.network.topology import Topology
 from fusion.scenario.failures import Event
 from fusion.scenario.policies import FITS, RANKS, built_in_policy
@@ -33,8 +34,12 @@ MODES = {
 }
 
 
-def protected_case(seed: int, *, by_nodes: bool, same: bool) -> tuple[Case, Topology, list[Event]]:
+def protected_case(
+    seed: int, *, by_nodes: bool, same: bool, unequal: bool = False
+) -> tuple[Case, Topology, list[Event]]:
     """Return a ring with chords, narrow lightpaths that mostly fit, and links that fail and are repaired.
+
+    unequal: links have the lowest of the slots of each plane.
 
     A search for examples by their size would find empty networks, in which nothing ever switches over.
     """
@@ -69,6 +74,10 @@ def protected_case(seed: int, *, by_nodes: bool, same: bool) -> tuple[Case, Topo
         random.integers(6, 70, random.integers(1, 3)).tolist(),
         np.repeat(np.random.default_rng(seed).integers(0, 3, len(paths.length_km) // 2) / 4, 2),
     )
+    if unequal:
+        planes, spectra, _ = network.spectrum.shape
+        own = np.random.default_rng(seed).integers(3, 70, (planes, spectra))
+        network = network._replace(spectrum=masked(network.spectrum, own))
     pairs = len(paths.pairs)
     traffic = TrafficModel(
         pair_shares=np.full(pairs, 1 / pairs),
@@ -131,12 +140,23 @@ def test_pairs_that_are_ranked_or_compared_are_those_of_the_twin(mode: str, choi
     assert compare_all(mode, "reroute", policies) > CASES
 
 
-def compare_all(mode: str, restoration: str, policies: list[tuple[str, str]]) -> int:
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("restoration", ["none", "reroute", "wait"])
+def test_decisions_where_links_have_fewer_slots(mode: str, restoration: str) -> None:
+    policies = [(FIT[seed % len(FIT)], ("in_order", "all")[seed % 2]) for seed in range(2 * CASES)]
+    assert compare_all(mode, restoration, policies, unequal=True) > CASES
+
+
+def compare_all(
+    mode: str, restoration: str, policies: list[tuple[str, str]], *, unequal: bool = False
+) -> int:
     switched = 0
     for seed, policy in enumerate(policies):
         random = np.random.default_rng(seed)
         by_nodes, reverts = random.integers(2, size=2).tolist()
-        switched += compare(mode, restoration, seed, policy, by_nodes=by_nodes, reverts=reverts)
+        switched += compare(
+            mode, restoration, seed, policy, by_nodes=by_nodes, reverts=reverts, unequal=unequal
+        )
     return switched
 
 
@@ -148,9 +168,12 @@ def compare(
     *,
     by_nodes: bool,
     reverts: bool,
+    unequal: bool = False,
 ) -> int:
     """Run a case on both sides, compare all that is counted, and return how many switched over."""
-    case, topology, happening = protected_case(seed, by_nodes=by_nodes, same=mode == "same")
+    case, topology, happening = protected_case(
+        seed, by_nodes=by_nodes, same=mode == "same", unequal=unequal
+    )
     reverts = reverts or mode == "shared"
     config = load_config(
         "quick",

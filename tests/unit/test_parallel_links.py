@@ -413,7 +413,7 @@ def test_a_link_with_all_slots_changes_nothing(tmp_path: Path) -> None:
         ({"c_band": 60}, "c_band"),
         ({"allocation_method": "mscl"}, "allocation_method"),
         ({"route_method": "cong_aware"}, "route_method"),
-        ({"protection_mode": "1plus1"}, "protection_mode"),
+        ({"protection_mode": "1plus1", "route_method": "cong_aware"}, "route_method"),
     ],
 )
 def test_what_does_not_work_with_unequal_links(
@@ -421,6 +421,25 @@ def test_what_does_not_work_with_unequal_links(
 ) -> None:
     assert wrong in problems(config_of(tmp_path, UNEQUAL, **({"c_band": 100} | keys)))
     read_inputs(config_of(tmp_path, UNEQUAL, c_band=100))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"protection_mode": "1plus1"},
+        {"protection_mode": "1plus1", "backup_slots": "same"},
+        {"protection_mode": "shared_backup", "revert_to_primary": True},
+    ],
+)
+def test_backups_fit_on_links_with_fewer_slots(tmp_path: Path, keys: dict[str, Any]) -> None:
+    text = "source,target,length_km,c_band\nA,B,100,10\nB,C,50,24\nC,A,70,\n"
+    config = config_of(tmp_path, text, c_band=40, **keys)
+    scenario = make_scenario(config, read_inputs(config, quiet=True))
+    done = replicate(scenario, 60.0, 0, 200)
+    busy = done.links.utilisation
+    assert 0 < busy.min() < busy.max() <= 1
+    assert busy[scenario.links.index(("A", "B"))] > 0.5
+    assert done.traffic.blocked.sum() > 0
 
 
 def test_what_a_link_says_of_its_slots_is_checked(tmp_path: Path) -> None:
