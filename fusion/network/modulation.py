@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -124,15 +124,33 @@ def first_in_reach(
     choices: Sequence[Sequence[Entry]], length_km: ArrayLike
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return slots and format int32[path, class] of the first entry of each class that reaches."""
+    slots, formats, step = _by_step(choices, length_km)
+    return slots[step], formats[step]
+
+
+def counted_widths(
+    choices: Sequence[Sequence[Entry]], length_km: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the rows of slots that `first_in_reach` has, int32[row, class], and the paths of each."""
+    slots, _, step = _by_step(choices, length_km)
+    return slots, np.bincount(step, minlength=len(slots)).astype(np.int64)
+
+
+def _by_step(
+    choices: Sequence[Sequence[Entry]], length_km: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return slots and format int32[step, class] from one reach to the next, and int64[path], its step."""
     micro_km = np.rint(np.asarray(length_km, dtype=np.float64) * _PER_UNIT).astype(np.int64)
-    slots = np.zeros((len(micro_km), len(choices)), dtype=np.int32)
+    # Between two reaches all lengths have the same, so each step is looked at once.
+    steps = sorted({_micro(entry.reach_km) for entries in choices for entry in entries})
+    slots = np.zeros((len(steps) + 1, len(choices)), dtype=np.int32)
     formats = np.full_like(slots, -1)
     for column, entries in enumerate(choices):
         for entry in reversed(entries):
-            within = micro_km <= _micro(entry.reach_km)
-            slots[within, column] = entry.slots
-            formats[within, column] = entry.format
-    return slots, formats
+            within = bisect_right(steps, _micro(entry.reach_km))
+            slots[:within, column] = entry.slots
+            formats[:within, column] = entry.format
+    return slots, formats, np.searchsorted(np.array(steps, dtype=np.int64), micro_km)
 
 
 def value_of(by_format: Mapping[str, float], name: str) -> float | None:

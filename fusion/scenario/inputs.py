@@ -41,7 +41,13 @@ from fusion.scenario.input_files import (
 from fusion.scenario.path_rules import path_rule, paths_by_rule_of
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.protection import is_protected, protected_paths
-from fusion.scenario.reach import counted_rows, km_of_pairs, reach_problems, slots_of_pairs
+from fusion.scenario.reach import (
+    counted_rows,
+    counted_slots,
+    km_of_pairs,
+    reach_problems,
+    slots_of_pairs,
+)
 from fusion.scenario.read_keys import Memory
 
 _log = logging.getLogger("fusion.inputs")
@@ -170,10 +176,10 @@ class InputReader:
         km, problems = self._call(km_of_pairs, config, topology, matrix, disjoint)
         if len(km) == 0:
             return problems
-        slots = self._call(slots_of_pairs, config, modulation, km)
-        if self._memory is None:  # for one configuration it is not worth it
-            rows, pairs = slots, np.ones(len(slots), dtype=np.int64)
+        if self._memory is None:
+            rows, pairs = counted_slots(config, modulation, km)
         else:
+            slots = self._call(slots_of_pairs, config, modulation, km)
             rows, pairs = self._call(counted_rows, config, slots)
         return [*problems, *self._call(reach_problems, config, modulation, rows, pairs)]
 

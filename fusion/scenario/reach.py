@@ -11,7 +11,7 @@ from fusion.config.counts import counted
 from fusion.config.problems import Problem
 from fusion.config.sections import Config
 from fusion.config.sources import problem_of
-from fusion.network.modulation import lightpath_widths
+from fusion.network.modulation import counted_widths, lightpath_formats, lightpath_widths
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.paths import PathTable
 from fusion.network.slicing import PER_GBPS, slices
@@ -51,6 +51,16 @@ def slots_of_pairs(
     width_ghz, capacity = config.topology_settings.bw_per_slot, channel_capacity_of(config)
     rates = lightpath_rates_of(config, modulation)
     return lightpath_widths(modulation, km, rates, width_ghz, capacity)[0]
+
+
+def counted_slots(
+    config: Config, modulation: ModulationTable, km: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return rows of `slots_of_pairs`, and how often each is there, without those of all pairs."""
+    width_ghz, capacity = config.topology_settings.bw_per_slot, channel_capacity_of(config)
+    rates = lightpath_rates_of(config, modulation)
+    rows, pairs = counted_widths(lightpath_formats(modulation, rates, width_ghz, capacity), km)
+    return rows[pairs > 0], pairs[pairs > 0]
 
 
 def counted_rows(
