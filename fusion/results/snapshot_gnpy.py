@@ -1,7 +1,8 @@
 """A snapshot for GNPy: its lightpaths as services, their formats as a transceiver, the spectrum of a link.
 
 As GNPy 3.0.1 reads them. Slot 0 begins at `LOWEST_THZ`, the lower edge of the band of the amplifiers in
-GNPy's equipment library.
+GNPy's equipment library; of a run whose light GNPy has judged, where it began there, and its formats are
+those of the user's library.
 
 What was guessed wrong before trying: a service names a mode of a transceiver, which must be in the equipment
 library, or the whole command ends; services with the same ends, route and mode are joined to one with several
@@ -11,12 +12,14 @@ that have the same slots in the two directions of a link do not go together ther
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fusion.config.counts import counted
 from fusion.network.gnpy_network import GnpyUids
 from fusion.network.planes import Plane
+from fusion.network.propagation.plant import Plant
 from fusion.network.topology import Topology
 from fusion.results.snapshot import Snapshot, UpLightpath
 
@@ -32,14 +35,62 @@ ROLL_OFF, TX_OSNR_DB = 0.15, 40.0
 """Of GNPy's own reference channel."""
 
 
-def misfit(planes: Sequence[Plane], slot_ghz: float) -> str:
-    """Return why GNPy cannot have a spectrum such as this, or nothing."""
+class Carrier(NamedTuple):
+    """What a lightpath is made of, as GNPy has it. slots: of one carrier."""
+
+    slots: int
+    baud_rate: float
+    roll_off: float
+    tx_osnr_db: float
+
+
+class Signals(NamedTuple):
+    """Where slot 0 begins and how wide slots are, and what lightpaths are made of, by their modulation.
+
+    modes: of `transceiver` in the user's library; empty: a lightpath is one carrier, which fills its slots.
+    """
+
+    slot_ghz: float
+    lowest_thz: float = LOWEST_THZ
+    transceiver: str = TRANSCEIVER
+    modes: Mapping[str, Carrier] = {}
+
+    def carrier(self, lightpath: UpLightpath) -> Carrier:
+        """Return a carrier of a lightpath."""
+        if self.modes:
+            return self.modes[lightpath.modulation]
+        baud_rate = lightpath.slots * self.slot_ghz * 1e9 / (1 + ROLL_OFF)
+        return Carrier(lightpath.slots, float(round(baud_rate)), ROLL_OFF, TX_OSNR_DB)
+
+    def mode(self, lightpath: UpLightpath) -> str:
+        """Return the name of its mode."""
+        return lightpath.modulation if self.modes else _mode_name(lightpath)
+
+
+def signals_of(plant: Plant | None, slot_ghz: float) -> Signals:
+    """Return the signals of a run. plant: what GNPy has propagated for it; None: nothing."""
+    if plant is None:
+        return Signals(slot_ghz)
+    library = json.loads(plant.files.equipment)["Transceiver"]
+    (listed,) = (each for each in library if each["type_variety"] == plant.transceiver)
+    shapes = {each["format"]: (each["roll_off"], each["tx_osnr"]) for each in listed["mode"]}
+    modes = {
+        mode.name: Carrier(mode.slots, mode.baud_rate, *shapes[mode.name]) for mode in plant.modes
+    }
+    return Signals(slot_ghz, plant.band.first_hz / 1e12, plant.transceiver, modes)
+
+
+def misfit(planes: Sequence[Plane], slot_ghz: float, *, is_judged: bool) -> str:
+    """Return why GNPy cannot have a spectrum such as this, or nothing.
+
+    is_judged: whether it has one already, in which the light was propagated.
+    """
     if slot_ghz % _UNIT_GHZ:
         return f"slots of {slot_ghz:g} GHz: GNPy counts slots of {_UNIT_GHZ:g} GHz"
     if others := sorted({plane.band for plane in planes} - {"c"}):
         return f"the {', '.join(each.upper() for each in others)} band: only the C band is written for GNPy"
     most = max(plane.slots for plane in planes) * slot_ghz
-    if most > MOST_SLOTS * _UNIT_GHZ:
+    if most > MOST_SLOTS * _UNIT_GHZ and not is_judged:
         return (
             f"a C band of {most / 1000:g} THz: the amplifiers of GNPy's library have "
             f"{MOST_SLOTS * _UNIT_GHZ / 1000:g} THz, from {LOWEST_THZ:g} THz on"
@@ -48,7 +99,7 @@ def misfit(planes: Sequence[Plane], slot_ghz: float) -> str:
 
 
 def services(
-    snapshot: Snapshot, lightpaths: Sequence[UpLightpath], uids: GnpyUids, slot_ghz: float
+    snapshot: Snapshot, lightpaths: Sequence[UpLightpath], uids: GnpyUids, signals: Signals
 ) -> dict[str, Any]:
     """Return lightpaths as services of GNPy, each with its route and its slots.
 
@@ -58,7 +109,6 @@ def services(
     way_of = _way_of(snapshot)
     listed = []
     for each in lightpaths:
-        units = round(slot_ghz / _UNIT_GHZ)
         source, destination = (uids.transceivers[each.nodes[at]] for at in (0, -1))
         route = [uids.roadms[each.nodes[0]]]
         for hop, link in enumerate(each.links):
@@ -75,10 +125,10 @@ def services(
                 "path-constraints": {
                     "te-bandwidth": {
                         "technology": "flexi-grid",
-                        "trx_type": TRANSCEIVER,
-                        "trx_mode": _mode_name(each),
-                        "effective-freq-slot": [_frequency_slot(each, units)],
-                        "spacing": each.width * slot_ghz * 1e9,
+                        "trx_type": signals.transceiver,
+                        "trx_mode": signals.mode(each),
+                        "effective-freq-slot": [_frequency_slot(each, signals)],
+                        "spacing": _spacing(each, signals),
                         "path_bandwidth": each.bit_rate_gbps * 1e9,
                     }
                 },
@@ -111,11 +161,18 @@ def _way_of(snapshot: Snapshot) -> Mapping[tuple[int, bool], int]:
     return along | {(link, False): count + i for i, link in enumerate(topology.back_links)}
 
 
-def _frequency_slot(lightpath: UpLightpath, units: int) -> dict[str, int]:
+def _frequency_slot(lightpath: UpLightpath, signals: Signals) -> dict[str, int]:
     """Return N and M of the slots of a lightpath, guard band included."""
-    below = round((LOWEST_THZ - _CENTRE_THZ) / _STEP_THZ)
+    below = round((signals.lowest_thz - _CENTRE_THZ) / _STEP_THZ)
+    units = round(signals.slot_ghz / _UNIT_GHZ)
     width = lightpath.width * units
     return {"N": below + 2 * lightpath.first_slot * units + width, "M": width}
+
+
+def _spacing(lightpath: UpLightpath, signals: Signals) -> float:
+    """Return the distance of its carriers in Hz; of a single one its width, guard band included."""
+    slots = signals.carrier(lightpath).slots if signals.modes else lightpath.width
+    return slots * signals.slot_ghz * 1e9
 
 
 def _mode_name(lightpath: UpLightpath) -> str:
@@ -126,7 +183,7 @@ def _mode_name(lightpath: UpLightpath) -> str:
     )
 
 
-def equipment(lightpaths: Sequence[UpLightpath], slot_ghz: float) -> dict[str, Any]:
+def equipment(lightpaths: Sequence[UpLightpath], signals: Signals) -> dict[str, Any]:
     """Return a transceiver with a mode for each format, bit rate and width, for --extra-equipment of GNPy.
 
     The symbol rate fills the slots without the guard band with `ROLL_OFF`. No OSNR is demanded.
@@ -137,12 +194,12 @@ def equipment(lightpaths: Sequence[UpLightpath], slot_ghz: float) -> dict[str, A
             _mode_name(each),
             {
                 "format": _mode_name(each),
-                "baud_rate": float(round(_baud(each, slot_ghz))),
+                "baud_rate": signals.carrier(each).baud_rate,
                 "OSNR": 0,
                 "bit_rate": each.bit_rate_gbps * 1e9,
                 "roll_off": ROLL_OFF,
                 "tx_osnr": TX_OSNR_DB,
-                "min_spacing": each.width * slot_ghz * 1e9,
+                "min_spacing": _spacing(each, signals),
                 "cost": 1,
             },
         )
@@ -151,30 +208,30 @@ def equipment(lightpaths: Sequence[UpLightpath], slot_ghz: float) -> dict[str, A
     return {"Transceiver": [trx]}
 
 
-def _baud(lightpath: UpLightpath, slot_ghz: float) -> float:
-    return lightpath.slots * slot_ghz * 1e9 / (1 + ROLL_OFF)
-
-
 def spectrum_of_link(
-    snapshot: Snapshot, lightpaths: Sequence[UpLightpath], link: int, slot_ghz: float
+    snapshot: Snapshot, lightpaths: Sequence[UpLightpath], link: int, signals: Signals
 ) -> dict[str, Any]:
-    """Return what a link carries as an initial spectrum of GNPy: a channel for each lightpath.
+    """Return what a link carries as an initial spectrum of GNPy: a channel for each carrier.
 
     lightpaths: those of one core.
     """
     channels = []
     for each in sorted(lightpaths, key=lambda one: one.first_slot):
-        if link in each.links:
-            middle_ghz = (each.first_slot + each.width / 2) * slot_ghz
-            centre = round(LOWEST_THZ * 1e12 + middle_ghz * 1e9)
+        if link not in each.links:
+            continue
+        carrier = signals.carrier(each)
+        width = carrier.slots if signals.modes else each.width
+        for number in range(each.slots // carrier.slots):
+            middle_ghz = (each.first_slot + (number + 0.5) * width) * signals.slot_ghz
+            centre = round(signals.lowest_thz * 1e12 + middle_ghz * 1e9)
             channels.append(
                 {
                     "f_min": float(centre),
                     "f_max": float(centre),
-                    "baud_rate": float(round(_baud(each, slot_ghz))),
-                    "slot_width": each.width * slot_ghz * 1e9,
-                    "roll_off": ROLL_OFF,
-                    "tx_osnr": TX_OSNR_DB,
+                    "baud_rate": carrier.baud_rate,
+                    "slot_width": _spacing(each, signals),
+                    "roll_off": carrier.roll_off,
+                    "tx_osnr": carrier.tx_osnr_db,
                     "label": f"{each.number}",
                 }
             )

@@ -32,6 +32,7 @@ from fusion.results.snapshot_gnpy import (
     equipment,
     misfit,
     services,
+    signals_of,
     spectrum_of_link,
     taken_back,
 )
@@ -106,7 +107,11 @@ def snapshot(
 
     def check(config: Config, inputs: Inputs) -> None:
         if is_asked and any(form == "gnpy" for form, _ in wanted):
-            why = misfit(planes_of(config), config.topology_settings.bw_per_slot)
+            why = misfit(
+                planes_of(config),
+                config.topology_settings.bw_per_slot,
+                is_judged=inputs.plant is not None,
+            )
             if why:
                 raise ArgumentError(f"gnpy: {why}")
         if link:
@@ -213,8 +218,9 @@ def _for_gnpy(
     look: Look, found: Snapshot, path: Path, link: str, remarks: list[str]
 ) -> list[tuple[Path, bytes]]:
     """Return the files for GNPy; none, with the reason among the remarks, where it has no such spectrum."""
-    slot_ghz = look.config.topology_settings.bw_per_slot
-    if why := misfit(found.planes, slot_ghz):
+    plant = look.inputs.plant
+    signals = signals_of(plant, look.config.topology_settings.bw_per_slot)
+    if why := misfit(found.planes, signals.slot_ghz, is_judged=plant is not None):
         remarks.append(f"without the files for GNPy: {why}")
         return []
     lightpaths = [each for each in found.lightpaths if each.core == look.core]
@@ -223,7 +229,7 @@ def _for_gnpy(
         remarks.append("without backups, which share slots, as no two services of GNPy can")
     if link:
         number = _link(found.links, link, separate=found.separate)
-        spectrum = spectrum_of_link(found, lightpaths, number, slot_ghz)
+        spectrum = spectrum_of_link(found, lightpaths, number, signals)
         return [(path, _json(spectrum))]
     if len({plane.core for plane in found.planes}) > 1:
         remarks.append(f"GNPy has one core: the services are those of core {look.core}")
@@ -237,13 +243,14 @@ def _for_gnpy(
         files.append((network, _json(gnpy_network(topology))))
     else:
         uids = _their_uids(topology, theirs)
-    listed = services(found, lightpaths, uids, slot_ghz)
-    trx = path.with_name(f"{path.stem}-equipment.json")
-    files = [
-        (path, _json(listed)),
-        *files,
-        (trx, _json(equipment(lightpaths, slot_ghz))),
-    ]
+    listed = services(found, lightpaths, uids, signals)
+    files = [(path, _json(listed)), *files]
+    if plant is None:
+        trx = path.with_name(f"{path.stem}-equipment.json")
+        files.append((trx, _json(equipment(lightpaths, signals))))
+        library = f"--extra-equipment {trx}"
+    else:
+        library = f"-e {look.config.snr_settings.gnpy_equipment}"
     if count := taken_back(found, lightpaths):
         remarks.append(
             f"GNPy books both directions of each path: {counted(count, 'lightpath')} share slots with "
@@ -251,7 +258,7 @@ def _for_gnpy(
         )
     if topology.has_parallel_links:
         remarks.append(PARALLEL)
-    remarks.append(f"gnpy-path-request {network} {path} --extra-equipment {trx}")
+    remarks.append(f"gnpy-path-request {network} {path} {library}")
     return files
 
 

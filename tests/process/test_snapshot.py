@@ -64,9 +64,14 @@ def services(path: Path) -> list[dict[str, object]]:
 
 
 def granted(told: str) -> dict[str, str]:
-    """Return what GNPy says of each service in the last column of its table: its (N, M), or why not."""
+    """Return what GNPy says of each service in the last column of its table: its (N, M), or why not.
+
+    Without services that it has joined, as "7 | 6".
+    """
     rows = [line.split("|") for line in told.splitlines() if line.startswith("|")]
-    return {row[1].strip(): row[-2].strip() for row in rows if row[1].strip() != "req id"}
+    (heading,) = (row for row in rows if row[1].strip() == "req id")
+    single = [row for row in rows if len(row) == len(heading) and row[1].strip().isdigit()]
+    return {row[1].strip(): row[-2].strip() for row in single}
 
 
 def slots_of(request: dict[str, object]) -> str:
@@ -207,6 +212,51 @@ def test_a_network_of_gnpy_keeps_its_names() -> None:
     single = [each for each in asked if each["request-id"] in found]
     assert single
     assert all(found[str(each["request-id"])] == slots_of(each) for each in single)
+
+
+@gnpy_installed
+def test_light_that_gnpy_has_judged_keeps_its_modes_and_frequencies() -> None:
+    import gnpy as package
+
+    example = Path(package.__file__).with_name("example-data")
+    mesh, library = example / "meshTopologyExampleV2.json", example / "eqpt_config.json"
+    changes = CHANGES | {
+        "topology_settings": {"network": str(mesh), "link_directions": "shared"},
+        "spectrum_settings": {"c_band": 300},
+        "snr_settings": {
+            "snr_type": "gnpy",
+            "gnpy_equipment": str(library),
+            "gnpy_transceiver": "Voyager",
+        },
+    }
+    files = snapshot("quick", overrides=changes, load=10, at=500, to=["now.json"])
+    (services_file,) = files.files
+    assert files.remarks[-1] == f"gnpy-path-request {mesh} now.json -e {library}"
+    found = granted(gnpy("gnpy-path-request", mesh, services_file, "-e", library))
+    asked = services(services_file)
+    assert len(asked) > 3
+    modes = {each["path-constraints"]["te-bandwidth"]["trx_mode"] for each in asked}  # type: ignore[index]
+    assert modes <= {"mode 1", "mode 2", "mode 3", "mode 4"}
+    single = [each for each in asked if each["request-id"] in found]
+    assert single
+    assert all(found[str(each["request-id"])] == slots_of(each) for each in single)
+
+    inputs = read_inputs(load_config("quick", changes), quiet=True)
+    assert inputs.plant is not None
+    (spectrum,) = snapshot(
+        "quick",
+        overrides=changes,
+        load=200,
+        at=1000,
+        to=["link.json"],
+        link="Brest_KLA,Lannion_CAS",
+    ).files
+    channels = json.loads(spectrum.read_text())["spectrum"]
+    assert len(channels) > 3
+    edge = inputs.plant.band.first_hz
+    places = [(each["f_min"] - each["slot_width"] / 2 - edge) / 12.5e9 for each in channels]
+    assert places == pytest.approx([round(place) for place in places])
+    assert 0 <= min(places) < max(places) < 300
 
 
 def test_parallel_fibres_of_a_network_of_gnpy() -> None:
