@@ -94,7 +94,7 @@ EXAMPLES: dict[str, str] = {
 """,
     "import": """
   fusion import meshTopologyExampleV2.json -o mesh.json   # of GNPy
-  fusion import meshTopologyExampleV2.xls --demands meshTopologyExampleV2_services.json
+  fusion import mesh.xls --demands services.json     # traffic of GNPy
   fusion import germany50.xml --traffic germany50_traffic.csv   # of SNDlib
   fusion import net.json --demands gravity           # by population
   fusion import Abilene.gml --lengths great-circle   # of the Topology Zoo
