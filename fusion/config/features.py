@@ -305,7 +305,7 @@ FEATURES: dict[str, Feature] = {
     "GNPy": Feature(
         "signal quality by GNPy's propagation",
         _is("snr_type", "gnpy"),
-        (_BY_GNPY,),
+        (_BY_GNPY, {**_BY_GNPY, "gnpy_load": "current", "snr_recheck": True}),
     ),
     "recheck": Feature(
         "a re-check of the neighbours' signal quality",

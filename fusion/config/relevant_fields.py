@@ -148,6 +148,8 @@ def _without_effect_on_quality(values: Mapping[str, Any]) -> set[str]:
         used.discard("beta")
     if not values["egn_model"] and not (kind == "gsnr" and values["conventions"] != "none"):
         used.discard("phi")
+    if kind == "gnpy" and values["gnpy_load"] != "current":
+        used.discard("snr_recheck")
     if not values["snr_recheck"]:
         used -= {"recheck_adjacent_cores", "recheck_crossband"}
     if kind != "xt_calculation" and not values["xt_noise"]:

@@ -52,7 +52,7 @@ QUALITY_KEYS: dict[str, tuple[str, ...]] = {
     "snr_e2e_external_resources": ("snr_thresholds", "quality_file"),
     "gnpy": (
         *("gnpy_equipment", "gnpy_transceiver", "gnpy_load", "gnpy_spectrum"),
-        *("gnpy_sim_params", "gnpy_band_start"),
+        *("gnpy_sim_params", "gnpy_band_start", "snr_recheck"),
     ),
 }
 """Keys of snr_settings that have an effect, by snr_type."""
@@ -494,10 +494,12 @@ class SnrSettings(Section):
         description="Type of transceiver in the library; its modes are the formats: a lightpath takes the "
         "slots of as many carriers as the bit rate needs, each of the mode's min_spacing rounded up (gnpy).",
     )
-    gnpy_load: Annotated[Literal["full", "half", "file"], Word] = Field(
+    gnpy_load: Annotated[Literal["full", "half", "file", "current"], Word] = Field(
         default="full",
         description="What GNPy propagates with a lightpath: full: as many carriers of its mode as fit into "
-        "the band; half: every second one of these; file: gnpy_spectrum (gnpy).",
+        "the band; half: every second one of these; file: gnpy_spectrum; current: nothing, and the "
+        "lightpaths that are up at the moment add noise by the GN model, calibrated on GNPy's link by link "
+        "(gnpy).",
     )
     gnpy_spectrum: OptionalPath = Field(
         default="",

@@ -112,7 +112,7 @@ def noise_among(
         kind = np.int64(quality.kind[column])
         first = np.int64(quality.first_slot[plane]) + start
         middle = 2 * first + light
-        ratio = spans_of(quality, network, path) * quality.own[kind, quality.band[plane], start]
+        ratio += spans_of(quality, network, path) * quality.own[kind, quality.band[plane], start]
         for h in range(hop, end):
             link = network.links[h]
             in_span = 0.0
@@ -162,6 +162,17 @@ def noise_now(
         noise.found[0] = noise_among(quality, network, noise, path, plane, start, column)
         last[0], last[1], last[2], last[3] = path, plane, start, kind
     return noise.found[0]
+
+
+@inner
+def limit_of(quality: Quality, path: int, plane: int, start: int, column: int) -> Any:
+    """Return the greatest ratio of noise to signal with which a lightpath works."""
+    limit = quality.limit[column]
+    if quality.file_limit.shape[0] > 0:
+        table, step = quality.file_table[column], quality.file_step[column]
+        for slot in range(start, start + quality.light[column], step):
+            limit = min(limit, quality.file_limit[path, table, plane, slot])
+    return limit
 
 
 @inner
@@ -356,7 +367,7 @@ def is_good_among(
             if quality.file_rank[path, table, plane, slot] < quality.rank[column]:
                 return False
     ratio = noise_now(quality, network, state.noise, path, plane, start, column)
-    if ratio > quality.limit[column]:
+    if ratio > limit_of(quality, path, plane, start, column):
         return False
     return not rechecks or bear_it(quality, network, state, path, plane, start, column)
 
@@ -434,7 +445,7 @@ def add_noise(quality: Quality | None, network: Network, state: Lightpaths, row:
         start, column = np.int64(state.start[row]), np.int64(state.column[row])
         noise.ratio[row] = noise_now(quality, network, noise, path, plane, start, column)
         noise.looked_at[0] = -1
-        noise.limit[row] = quality.limit[column]
+        noise.limit[row] = limit_of(quality, path, plane, start, column)
         disturb(quality, network, state, path, plane, start, column, 1.0)
         slot = np.int64(quality.first_slot[plane]) + start
         for h in range(network.first_hop[path], network.first_hop[path + 1]):

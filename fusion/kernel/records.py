@@ -57,6 +57,9 @@ class Quality(NamedTuple):
     """float64[path, table, plane, slot]: noise that was not computed here but given."""
     file_rank: NDArray[np.int8]
     """int8[path, table, plane, slot]: the highest rank of a format that works there."""
+    file_limit: Floats
+    """float64[path, table, plane, slot]: the greatest ratio of noise to signal where a path has its own; of
+    size 0 where it is `limit` everywhere."""
     file_table: Int32s
     """int32[column]: its table."""
     file_step: Int32s

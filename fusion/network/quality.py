@@ -18,6 +18,7 @@ from fusion.network.physics.crosstalk import mean_crosstalk, power_coupling
 from fusion.network.physics.fibre import MULTI_BAND_FIBRE, Fibre, Grid, make_grid, span_count
 from fusion.network.physics.gsnr import from_db, noise_tables
 from fusion.network.physics.raman import factor_bytes, raman_factors
+from fusion.network.propagation.neighbours import Neighbours
 from fusion.network.quality_file import FromFile
 
 if TYPE_CHECKING:
@@ -135,10 +136,12 @@ def make_quality(
     planes: Sequence[tuple[int, str]],
     link_km: ArrayLike,
     from_file: FromFile | None = None,
+    added: Neighbours | None = None,
 ) -> Quality:
     """Return the signal quality of a config as arrays.
 
-    planes: core and band of each. link_km: km of each spectrum. from_file: of snr_e2e_external_resources.
+    planes: core and band of each. link_km: km of each spectrum. from_file: of snr_e2e_external_resources,
+    or by GNPy. added: what lightpaths add to each other's noise beside it.
     """
     from fusion.kernel.records import Quality  # loads numba; checks need none
 
@@ -146,6 +149,10 @@ def make_quality(
     metres = np.asarray(link_km, dtype=np.float64) * 1e3
     kinds, kind = _kinds(config, table, format_options)
     noise = _noise(physics, [width for width, _ in kinds], [phi for _, phi in kinds])
+    spans = span_count(physics.fibre, metres, fractional=physics.fractional)
+    if added is not None:
+        own, xci = added.tables([(width, int(mode)) for width, mode in kinds])
+        noise, spans = noise._replace(own=own, xci=xci), added.spans
     bands = tuple(dict.fromkeys(band for _, band in planes))
     if physics.grid is not None:
         bands = physics.grid.bands
@@ -179,7 +186,7 @@ def make_quality(
                 for core, band in planes
             ]
         ),
-        spans=span_count(physics.fibre, metres, fractional=physics.fractional),
+        spans=spans,
         own=noise.own,
         xci=noise.xci,
         cross_row=noise.cross_row,
@@ -190,6 +197,7 @@ def make_quality(
         crosstalk=crosstalk,
         file_ratio=from_file.ratio,
         file_rank=from_file.rank,
+        file_limit=from_file.limit,
         file_table=np.array(tables, dtype=np.int32),
         file_step=np.array([from_file.step[each] for each in tables], dtype=np.int32),
         rank=np.array(
@@ -224,7 +232,10 @@ def _slots(physics: Physics) -> tuple[int, ...]:
 def _kinds(
     config: Config, table: ModulationTable, format_options: FormatOptions
 ) -> tuple[list[tuple[int, float]], list[int]]:
-    """Return the kinds of carriers, (slots, phi), and the kind of each column; 0 for one too wide."""
+    """Return the kinds of carriers, (slots, phi), and the kind of each column; 0 for one too wide.
+
+    With GNPy they are (slots, mode).
+    """
     settings = config.snr_settings
     widest = max(config.spectrum_settings.c_band, config.spectrum_settings.l_band)
     kinds: dict[tuple[int, float], int] = {}
@@ -232,6 +243,9 @@ def _kinds(
     for one in format_options.entry:
         if one is None or one.slots > widest:
             kind.append(0)
+            continue
+        if settings.snr_type == "gnpy":
+            kind.append(kinds.setdefault((one.slots, float(one.format)), len(kinds)))
             continue
         phi = value_of(settings.phi, table.formats[one.format].name) if settings.egn_model else 0.0
         kind.append(kinds.setdefault((one.slots, phi or 0.0), len(kinds)))

@@ -148,15 +148,20 @@ def _whole(cells: Mapping[str, str], key: str, lowest: int, end: int) -> int:
     return int(text)
 
 
+_NO_LIMIT = np.zeros((0, 0, 0, 0))
+
+
 class FromFile(NamedTuple):
     """What `kernel.records.Quality` has from a file: ratio float64, rank int8, [path, table, plane, slot].
 
-    step: slots of a carrier, by table: the entry of its first slot counts for a carrier.
+    step: slots of a carrier, by table: the entry of its first slot counts for a carrier. limit: the greatest
+    ratio that works, as `ratio`; of size 0 where the format alone decides.
     """
 
     ratio: NDArray[np.float64]
     rank: NDArray[np.int8]
     step: tuple[int, ...] = (1,)
+    limit: NDArray[np.float64] = _NO_LIMIT
 
 
 def quality_of_paths(

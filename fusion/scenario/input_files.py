@@ -26,7 +26,7 @@ from fusion.network.modulation_tables import ModulationError, ModulationTable, l
 from fusion.network.path_file import PathFileError, read_paths
 from fusion.network.paths import GivenPaths
 from fusion.network.propagation.designed import GnpyError
-from fusion.network.propagation.plant import Plant, table_of_modes
+from fusion.network.propagation.plant import CURRENT, Plant, table_of_modes
 from fusion.network.propagation.reading import read_plant
 from fusion.network.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.network.topology import Topology, TopologyError, load_topology
@@ -92,7 +92,8 @@ def plant_of(config: Config, topology: Topology | None) -> Read[Plant]:
         _log.warning("%s", remark)
     ends = len(topology.endpoints)
     paths = ends * (ends - 1) * number_of_paths(config)
-    gigabytes = paths * len(plant.modes) * plant.band.slots * _BYTES_OF_SLOT / 2**30
+    bytes_of_slot = _BYTES_OF_SLOT + (8 if plant.load == CURRENT else 0)
+    gigabytes = paths * len(plant.modes) * plant.band.slots * bytes_of_slot / 2**30
     if gigabytes > _MOST_GIGABYTES:
         message = (
             f"{paths:,} paths with {counted(len(plant.modes), 'mode')} and {plant.band.slots} slots take "

@@ -11,15 +11,23 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fusion.config.counts import counted
 from fusion.config.sections import Config
 from fusion.network.paths import PathTable
+from fusion.network.propagation.neighbours import (
+    Neighbours,
+    calibration_of,
+    line_of,
+    neighbours_of,
+)
 from fusion.network.propagation.plant import Plant
 from fusion.network.propagation.propagator import Propagator, Signal, Walk
 from fusion.network.propagation.walks import quality_of_walks, walks_of
@@ -32,6 +40,8 @@ _log = logging.getLogger("fusion.propagation")
 
 MOST_FOLDERS = 8
 """Plants that are kept; the one that was used least recently goes first."""
+_LINES = "lines"
+"""Stands for a transceiver where calibrations of lines are kept."""
 _VERSION = 1
 """Raised when something else is computed from the same."""
 
@@ -60,6 +70,31 @@ def propagated_quality(
             kept.keep(bundle.source, there)
         signals |= {walk: there[kept.name(walk)] for walk in bundle.walks}
     return quality_of_walks(plant, walks, signals)
+
+
+def calibrated_neighbours(
+    config: Config,
+    plant: Plant,
+    topology: Topology,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Neighbours | None:
+    """Return what lightpaths add to each other's noise; ways that are not kept are calibrated and kept.
+
+    None: it was stopped.
+    """
+    kept = KeptSignals(plant)
+    there = kept.load_all(_LINES)
+    names = [kept.name(line_of(plant, topology, way)) for way in range(len(topology.ways))]
+    if missing := [way for way, name in enumerate(names) if name not in there]:
+        _log.info("GNPy propagates %s alone and together", counted(len(missing), "line"))
+        propagator = Propagator(plant)
+        for way in missing:
+            if stopped():
+                return None
+            there[names[way]] = calibration_of(propagator, topology, way)
+        kept.keep(_LINES, there)
+    found = [there[name] for name in names]
+    return neighbours_of(plant, topology, found, separate=is_separate(config))
 
 
 def bundles_of(walks: Iterable[Iterable[Walk]]) -> list[Bundle]:
@@ -101,7 +136,7 @@ class KeptSignals:
         names = ((walk, self.name(walk)) for walk in bundle.walks)
         return {walk: there[name] for walk, name in names if name in there}
 
-    def load_all(self, source: str) -> dict[str, Signal]:
+    def load_all(self, source: str) -> dict[str, NDArray[Any]]:
         """Return all that is kept of a transceiver, by `name`."""
         if self._folder is None:
             return {}
@@ -111,7 +146,7 @@ class KeptSignals:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return {}
 
-    def keep(self, source: str, signals: Mapping[str, Signal]) -> None:
+    def keep(self, source: str, signals: Mapping[str, NDArray[Any]]) -> None:
         """Write what is known of a transceiver's paths, by `name`, in place of what was."""
         if self._folder is None or not signals:
             return

@@ -13,12 +13,13 @@ from fusion.network.formats import Columns
 from fusion.network.impairments import make_impairments
 from fusion.network.paths import PathTable
 from fusion.network.planes import Plane
+from fusion.network.propagation.plant import CURRENT
 from fusion.network.quality import make_quality
 from fusion.network.quality_file import quality_of_paths
 from fusion.network.slicing import PER_GBPS
 from fusion.scenario.candidate_paths import ranks_of
 from fusion.scenario.inputs import Inputs
-from fusion.scenario.kept_propagation import propagated_quality
+from fusion.scenario.kept_propagation import calibrated_neighbours, propagated_quality
 from fusion.scenario.lightpaths import lightpath_rates_of
 from fusion.scenario.loops import takes_connections
 from fusion.scenario.policies import looks_at_impairments
@@ -79,7 +80,7 @@ def _with_quality(
         service = service._replace(tiers=tiers)
     units = np.rint(np.array(options.bit_rates_gbps) * PER_GBPS).astype(np.int64)
     cores = [(plane.core, plane.band) for plane in planes]
-    from_file = None
+    from_file, neighbours = None, None
     if inputs.quality is not None:
         from_file = quality_of_paths(
             inputs.quality,
@@ -91,5 +92,9 @@ def _with_quality(
         )
     if inputs.plant is not None:
         from_file = propagated_quality(config, inputs.plant, inputs.topology, paths)
-    quality = make_quality(config, inputs.modulation, options, cores, link_km, from_file)
+        if inputs.plant.load == CURRENT:
+            neighbours = calibrated_neighbours(config, inputs.plant, inputs.topology)
+    quality = make_quality(
+        config, inputs.modulation, options, cores, link_km, from_file, neighbours
+    )
     return service._replace(rate=units[options.rate], quality=quality)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
 
+from fusion.kernel.arrays import Int32s
 from fusion.results.spectrum_table import Moment, Up
 from fusion.scenario.conventions import Conventions
 from fusion.scenario.scenario import Scenario
-from fusion.scenario.traffic import draw_requests
+from fusion.scenario.traffic import Requests, draw_requests
 from fusion.simulation.course import Course
 from fusion.simulation.outages import Stretch
 from fusion.simulation.pool import Stopped
 from fusion.simulation.replication import make_simulation
 from fusion.simulation.replication_as_fusion import trajectory
+from fusion.simulation.served import Placed
 
 
 def moment_after(
@@ -34,38 +36,69 @@ def moment_after(
     """
     if scenario.conventions is not None:
         return _as_fusion(scenario, scenario.conventions, load, replication, request, stopped)
+    (moment,) = moments_after(scenario, load, replication, warmup_requests, [request], stopped)
+    return moment
+
+
+def moments_after(
+    scenario: Scenario,
+    load: float,
+    replication: int,
+    warmup_requests: int,
+    requests: Sequence[int],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Moment]:
+    """Yield what `moment_after` returns for several requests, from one pass. requests: ascending, each once.
+
+    Not for FUSION's conventions.
+    """
     simulation = make_simulation(scenario, load)
-    requests = draw_requests(
+    drawn = draw_requests(
         scenario.traffic, load, scenario.seed, replication, ties=scenario.policy.needs_ties
     )
-    course = Course(scenario, simulation, requests, load, replication, warmup_requests)
+    course = Course(scenario, simulation, drawn, load, replication, warmup_requests)
     stretches = chain(course.warm_up(), course.measure())
-    for chunk, decision in _first(warmup_requests + request, stretches):
+    for chunk, decision, is_wanted in _cut(
+        [warmup_requests + each for each in requests], stretches
+    ):
         if stopped():
             raise Stopped
         simulation.serve(chunk, decision)
-    placed, lightpaths = simulation.up(), scenario.lightpaths
+        if is_wanted:
+            yield Moment(simulation.now(), _up(scenario, simulation.up()))
+
+
+def _up(scenario: Scenario, placed: Placed) -> Up:
+    lightpaths = scenario.lightpaths
     row = scenario.network.width_row[placed.path]  # that of a link that has failed has no format
-    up = Up(
+    return Up(
         *placed[:4],
         modulation=lightpaths.format_by_row[row, placed.column],
         bit_rate=lightpaths.rate_of_column[placed.column],
         until=placed.until,
         is_backup=placed.is_backup,
     )
-    return Moment(simulation.now(), up)
 
 
-def _first(number: int, stretches: Iterator[Stretch]) -> Iterator[Stretch]:
-    """Yield stretches until so many requests have been served. What follows the last is not begun."""
+def _cut(
+    numbers: Sequence[int], stretches: Iterator[Stretch]
+) -> Iterator[tuple[Requests, Int32s, bool]]:
+    """Yield stretches, cut where so many requests have been served; True: it ends there.
+
+    What follows the last is not begun.
+    """
+    served, left = 0, list(numbers)
     for chunk, decision in stretches:
-        count = len(chunk.arrival)
-        if count < number:
-            yield chunk, decision
-            number -= count
-            continue
-        yield chunk.part(0, number), decision[:number]
-        return
+        count, begin = len(chunk.arrival), 0
+        while served + count - begin >= left[0]:
+            end = begin + left[0] - served
+            yield chunk.part(begin, end), decision[begin:end], True
+            served, begin = left.pop(0), end
+            if not left:
+                return
+        if begin < count or not count:
+            yield chunk.part(begin, count), decision[begin:], False
+        served += count - begin
 
 
 def _as_fusion(

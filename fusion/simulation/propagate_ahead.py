@@ -7,14 +7,19 @@ from collections.abc import Callable
 
 from fusion.config.config import Config
 from fusion.config.counts import counted
-from fusion.network.propagation.plant import Plant
+from fusion.network.propagation.plant import CURRENT, Plant
 from fusion.network.propagation.propagator import Propagator
 from fusion.network.propagation.walks import walks_of
 from fusion.network.spectra import is_separate
 from fusion.results.logging_config import get_logger
 from fusion.scenario.candidate_paths import candidate_paths
 from fusion.scenario.inputs import Inputs
-from fusion.scenario.kept_propagation import Bundle, KeptSignals, bundles_of
+from fusion.scenario.kept_propagation import (
+    Bundle,
+    KeptSignals,
+    bundles_of,
+    calibrated_neighbours,
+)
 from fusion.simulation.pool import run_tasks, usable_cpus
 
 log = get_logger(__name__)
@@ -57,6 +62,10 @@ def propagate_ahead(
     plant = inputs.plant
     if plant is None or not KeptSignals(plant).works:
         return True
+    if plant.load == CURRENT and (
+        calibrated_neighbours(config, plant, inputs.topology, stopped) is None
+    ):
+        return False
     paths = candidate_paths(config, inputs)
     walks = walks_of(plant, inputs.topology, paths, separate=is_separate(config))
     kept, bundles = KeptSignals(plant), []

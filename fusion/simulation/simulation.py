@@ -21,6 +21,7 @@ from fusion.results.tables import ReplicationTable, Tables
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.loops import loop_of
 from fusion.scenario.scenario import make_scenario
+from fusion.simulation.against_gnpy import write_difference
 from fusion.simulation.compilation import compile_for
 from fusion.simulation.pool import run_tasks, usable_cpus
 from fusion.simulation.propagate_ahead import propagate_ahead
@@ -114,6 +115,7 @@ def run(
     if complete:
         # Replications that were started before their load stopped do not count, whoever had time for them.
         file.rewrite(counted)
+        complete = write_difference(config, inputs, scenario, directory, stopped)
     replication_table.rewrite(counted)
     report.end(complete, len(counted), time.monotonic() - began, directory)
     return complete

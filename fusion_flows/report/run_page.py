@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fusion.config.config import Config
 from fusion.config.counts import agreeing, counted
 from fusion.network.topology import Topology
+from fusion.results.gnpy_difference import FILE, difference_of, difference_told
 from fusion.results.interval_text import with_interval
 from fusion.scenario.failures import links_of_failures
 from fusion.scenario.inputs import Inputs
@@ -38,6 +39,7 @@ _FILES = (
     ("output/bit_rates.csv", "a row per load and bit rate"),
     ("output/failures.csv", "a row per load and phase of the failure"),
     ("output/availability.csv", "a row per load for connections, and for each link"),
+    ("output/gnpy_difference.csv", "a row per lightpath that GNPy propagated among what was up"),
     ("plots/", "the pictures, as PNG and SVG"),
     ("config.ini", "all settings"),
     ("run.json", "versions, seed, machine"),
@@ -62,6 +64,7 @@ def run_page(
         *([_where(config, inputs, results)] if results.load is not None else []),
         *([_links(config, inputs, results)] if results.links else []),
         *_failures(run, config, inputs),
+        *_gnpy(run),
         *([_convergence(config, results)] if results.points else []),
         _files(run),
         _again(run, bool(partial) and not going_on, suspended),
@@ -222,6 +225,14 @@ def _failures(run: RunDirectory, config: Config, inputs: Inputs) -> list[Section
     if rows:
         shown.append(tables.availability_table(rows))
     return [Section("The failure" if phases else "Failures", tuple(shown))] if shown else []
+
+
+def _gnpy(run: RunDirectory) -> list[Section]:
+    rows = read_rows(run.output / FILE)
+    found = difference_of([row["difference_db"] for row in rows])
+    if found is None:
+        return []
+    return [Section("Compared with GNPy", (Text(f"{difference_told(found, rows[0]['erlang'])}."),))]
 
 
 def _what_fails(config: Config, topology: Topology) -> str:

@@ -186,7 +186,7 @@ def test_an_amplifier_that_saturates_goes_back_to_its_gain(network: Path) -> Non
     propagator = Propagator(here.plant)
     walk = here.walks[0][0]
     before = propagator([walk])
-    for amplifiers in propagator._designed.gains.values():
+    for amplifiers in propagator.designed.gains.values():
         for amplifier, _ in amplifiers:
             amplifier.effective_gain -= 3.0
     np.testing.assert_array_equal(propagator([walk]), before)

@@ -16,6 +16,10 @@ from typing import NamedTuple
 
 from fusion.network.modulation_tables import Entry, ModulationFormat, ModulationTable
 
+CURRENT = "current"
+"""The load (`gnpy_load`) for which each channel is propagated alone; neighbours add to its noise later."""
+MOST_ALONE = 16
+"""Channels of a mode that are propagated alone, evenly over the band, as each takes a propagation."""
 _THZ = 1e12
 
 
@@ -81,6 +85,18 @@ class Plant(NamedTuple):
         """Return the centres of the channels of a mode, in Hz: those for which GNPy gives a GSNR."""
         if self.load == "file":
             return self.spectrum_hz
+        if self.load != CURRENT:
+            return self.full(mode)
+        slots = self.modes[mode].slots
+        last = self.band.slots - slots
+        if last < 0:
+            return ()
+        count = min(last, MOST_ALONE - 1)
+        starts = {round(last * place / max(count, 1)) for place in range(count + 1)}
+        return tuple(self.band.centre(start, slots) for start in sorted(starts))
+
+    def full(self, mode: int) -> tuple[float, ...]:
+        """Return the centres of as many carriers of a mode as fit, in Hz, guard band between them."""
         slots = self.modes[mode].slots
         starts = range(0, self.band.slots - slots + 1, slots + self.band.guard)
         return tuple(self.band.centre(start, slots) for start in starts)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.network.paths import PathTable
-from fusion.network.propagation.plant import Plant
+from fusion.network.propagation.plant import CURRENT, Plant
 from fusion.network.propagation.propagator import Signal, Walk
 from fusion.network.quality_file import FromFile
 from fusion.network.topology import Topology
@@ -25,8 +25,19 @@ def walks_of(
     separate: whether a path has one direction; `PathTable.links` are then places in `Topology.ways`.
     """
     ways = topology.ways
+    return [
+        tuple(walk_over(plant, ways, there) for there in each)
+        for each in ways_of(topology, paths, separate=separate)
+    ]
+
+
+def ways_of(
+    topology: Topology, paths: PathTable, *, separate: bool
+) -> list[tuple[tuple[int, ...], ...]]:
+    """Return places in `Topology.ways` of each path: its own, and with shared directions those back."""
+    ways = topology.ways
     back = {link: number for number, (*_, link) in enumerate(ways) if number >= len(topology.links)}
-    found: list[tuple[Walk, ...]] = []
+    found: list[tuple[tuple[int, ...], ...]] = []
     for pair, (source, _) in enumerate(paths.pairs.tolist()):
         for path in range(paths.first_path[pair], paths.first_path[pair + 1]):
             hops = paths.links[paths.first_hop[path] : paths.first_hop[path + 1]].tolist()
@@ -37,12 +48,12 @@ def walks_of(
                     way = back[hop]
                 there.append(way)
                 here = ways[way][1]
-            own = walk_over(plant, ways, there)
+            own = tuple(there)
             if separate:
                 found.append((own,))
                 continue
             opposite = [back.get(way, ways[way][3]) for way in reversed(there)]
-            found.append((own, walk_over(plant, ways, opposite)))
+            found.append((own, tuple(opposite)))
     return found
 
 
@@ -71,14 +82,21 @@ def quality_of_walks(
     """Return which mode works where, by path, mode and first slot, in the form of the event loop.
 
     Between the centres of two channels both are interpolated; beyond the last centre they stay the same.
-    Of several walks of a path the worse one counts in each channel.
+    Of several walks of a path the worse one counts in each channel. Where channels are propagated alone the
+    greatest ratio with which a mode works comes with it.
     """
     band = plant.band
     ratio = np.ones((len(walks), len(plant.modes), 1, band.slots))
     rank = np.zeros(ratio.shape, dtype=np.int8)
+    has_limit = plant.load == CURRENT
+    limit = np.zeros(ratio.shape if has_limit else (0, 0, 0, 0))
     worst = np.empty((len(walks), 2, sum(plant.channels)), dtype=np.float32)
     for path, each in enumerate(walks):
-        np.minimum.reduce([signals[walk] for walk in each], out=worst[path])
+        of_walks = [signals[walk] for walk in each]
+        np.minimum.reduce(of_walks, out=worst[path])
+        if len(of_walks) > 1 and has_limit:  # of two directions, each may need more than the other
+            needed = np.maximum.reduce([snr - margin for margin, snr in of_walks])
+            worst[path, 0] = worst[path, 1] - needed
     first = np.cumsum([0, *plant.channels]).tolist()
     for number, mode in enumerate(plant.modes):
         starts = band.slots - mode.slots + 1
@@ -96,7 +114,9 @@ def quality_of_walks(
             )
             rank[some, number, 0, :starts] = margin >= 0.0
             ratio[some, number, 0, :starts] = 10.0 ** (-snr / 10.0)
-    return FromFile(ratio, rank, tuple(mode.slots for mode in plant.modes))
+            if has_limit:
+                limit[some, number, 0, :starts] = 10.0 ** ((margin - snr) / 10.0)
+    return FromFile(ratio, rank, tuple(mode.slots for mode in plant.modes), limit)
 
 
 def _between(

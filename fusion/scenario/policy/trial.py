@@ -392,6 +392,7 @@ def _any_quality(
         crosstalk=np.zeros((0, 1)),
         file_ratio=10.0 ** -random.uniform(0.5, 3.0, place),
         file_rank=random.integers(0, formats + 1, place).astype(np.int8),
+        file_limit=np.zeros((0, 0, 0, 0)),
         file_table=np.zeros(columns, dtype=np.int32),
         file_step=np.ones(columns, dtype=np.int32),
         rank=np.repeat(np.arange(formats + 1, 0, -1), bit_rates).astype(np.int32) - 1,
