@@ -105,6 +105,17 @@ def test_what_is_missing_is_said_with_its_reason(done: Done, tmp_path: Path) -> 
     assert "data:image" not in text
 
 
+def test_the_difference_to_gnpy_is_told_where_there_is_one(done: Done, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(done.run.path, tmp_path / "0123456789ab"))
+    assert "GNPy" not in markdown(run_page(copy, done.config, done.inputs, ""))
+    lines = ["erlang,difference_db", "180.0,0.02", "180.0,-0.12", "180.0,0.01"]
+    (copy.output / "gnpy_difference.csv").write_text("\n".join(lines) + "\n")
+    for as_text in (markdown, html):
+        text = as_text(run_page(copy, done.config, done.inputs, ""))
+        assert "3 lightpaths at 180 Erlang: mean -0.03 dB, worst -0.12 dB." in text
+        assert "gnpy_difference.csv" in text
+
+
 def test_a_run_is_called_in_its_report_as_it_was_named(done: Done, tmp_path: Path) -> None:
     copy = RunDirectory(shutil.copytree(done.run.path, tmp_path / "0123456789ab"))
     copy.flow_run.write_text('{"flow_run_id": "", "name": "five <paths> *now*"}')
