@@ -50,6 +50,7 @@ def write_difference(
     if plant is None or plant.load != CURRENT or file.exists():
         return True
     load = max(config.loads)
+    log.info("GNPy propagates a sample of what was up at %g Erlang", load)
     try:
         rows = difference_rows(config, inputs, scenario, load, stopped)
     except Stopped:

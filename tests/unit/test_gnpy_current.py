@@ -182,6 +182,29 @@ def test_what_it_is_compared_with_has_the_neighbours(network: Path) -> None:
     assert snr(nothing) > snr(first) + 0.01 > snr([others for _ in there]) + 0.02
 
 
+def test_with_the_same_on_every_link_it_is_what_gnpy_gives_for_a_path(network: Path) -> None:
+    """A full band of one mode, put together link by link, against the same propagated in one go."""
+    here = Scene(current(network, "full"))
+    propagator, plant = Propagator(here.plant), here.plant
+    paths = ways_of(here.inputs.topology, here.paths, separate=True)
+    longest = max(range(len(paths)), key=lambda path: len(paths[path][0]))
+    (there,), (walk,) = paths[longest], here.walks[longest]
+    (signal,) = here.signals([walk])
+    for number, mode in enumerate(plant.modes):
+        _, theirs = here.of_mode(signal, mode.name)
+        lights = [Light(number, start, 1) for start in range(0, 301 - mode.slots, mode.slots)]
+        for place in (0, len(lights) // 3, len(lights) - 1):
+            others = [light for light in lights if light != lights[place]]
+            ours = signal_to_noise(
+                propagator,
+                here.inputs.topology.ways,
+                there,
+                lights[place],
+                [others] * len(there),
+            )
+            assert float(ours[0]) == pytest.approx(float(theirs[place]), abs=0.005)
+
+
 def test_a_run_writes_the_difference_and_tells_it(
     network: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
