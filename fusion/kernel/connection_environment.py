@@ -30,7 +30,7 @@ from fusion.kernel.observation import (
     show_free,
     show_path,
 )
-from fusion.kernel.quality import decibels_of, is_refused, limit_of
+from fusion.kernel.quality import as_ratio, decibels_of, is_refused, limit_of
 from fusion.kernel.records import Connections, Count, Noise, Quality, Service
 from fusion.kernel.search import FIRST_FIT
 from fusion.kernel.spectrum import free_from, nth_block
@@ -242,7 +242,7 @@ def offer_good(
                 at = more.quality + QUALITY_FEATURES * found
                 margin = decibels_of(quality, network, state, np.int64(path), plane, start, one)
                 limit = limit_of(quality, np.int64(path), plane, start, one)
-                margin += 10.0 * math.log10(limit)
+                margin += 10.0 * math.log10(as_ratio(quality, limit))
                 feature[at] = width / view.largest
                 feature[at + 1] = max(0.0, min(margin / MARGIN_DB, 1.0))
                 mask[found] = 1

@@ -588,7 +588,7 @@ def count_served(
             tally.served_by_path[path] += 1
             tally.served_by_row[network.width_row[path], state.column[lightpath]] += 1
             tally.served_by_plane[state.plane[lightpath]] += 1
-            count_noise(state.noise, count, lightpath)
+            count_noise(service.quality, state.noise, count, lightpath)
         part = state.next_part[part]
     if new == 0:
         count.number[GROOMED] += 1

@@ -184,8 +184,8 @@ def serve_each(
                     lit.path[2 * row + leg], lit.column[2 * row + leg] = path + leg, one
             take(network, protection, state, quality, lit, impairments, light, row, now)
             if lit is not None:
-                count_noise(lit.noise, count, np.int64(2 * row))
-                count_noise(lit.noise, count, np.int64(2 * row + 1))
+                count_noise(quality, lit.noise, count, np.int64(2 * row))
+                count_noise(quality, lit.noise, count, np.int64(2 * row + 1))
             departure = now + holding[i]
             state.departure[row] = departure
             slot = np.int64(departure * state.clock[1]) & mask

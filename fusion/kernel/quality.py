@@ -165,6 +165,12 @@ def noise_now(
 
 
 @inner
+def as_ratio(quality: Quality, noise: float) -> Any:
+    """Return noise to signal of what is added up."""
+    return math.expm1(noise) if quality.adds_logs else noise
+
+
+@inner
 def limit_of(quality: Quality, path: int, plane: int, start: int, column: int) -> Any:
     """Return the greatest ratio of noise to signal with which a lightpath works."""
     limit = quality.limit[column]
@@ -404,7 +410,8 @@ def decibels_of(
     """Return the signal to noise of a lightpath that is not up, in dB."""
     if quality is None:
         return math.inf
-    ratio = noise_now(quality, network, state.noise, path, plane, start, column)
+    noise = noise_now(quality, network, state.noise, path, plane, start, column)
+    ratio = as_ratio(quality, noise)
     return -10.0 * math.log10(ratio) if ratio > 0.0 else math.inf
 
 
@@ -497,10 +504,10 @@ def take_noise(quality: Quality | None, network: Network, state: Lightpaths, row
 
 
 @inner
-def count_noise(noise: Noise | None, count: Count, row: int) -> None:
+def count_noise(quality: Quality | None, noise: Noise | None, count: Count, row: int) -> None:
     """Count the noise of a lightpath that was set up for a request."""
-    if noise is not None:
-        count.noise[0] += noise.ratio[row]
+    if quality is not None and noise is not None:
+        count.noise[0] += as_ratio(quality, noise.ratio[row])
 
 
 @inner

@@ -67,6 +67,9 @@ class Quality(NamedTuple):
     that of its first slot."""
     rank: Int32s
     """int32[column]: of its format."""
+    adds_logs: bool
+    """Whether ln(1 + noise / signal) adds and not noise / signal, as where the power of both together is set
+    anew on each link; ratios and limits here, and those of `Noise`, are then these logarithms."""
     rechecks: bool
     """Whether lightpaths that are up must go on to work when another comes: those of the same plane."""
     rechecks_bands: bool

@@ -150,9 +150,13 @@ def make_quality(
     kinds, kind = _kinds(config, table, format_options)
     noise = _noise(physics, [width for width, _ in kinds], [phi for _, phi in kinds])
     spans = span_count(physics.fibre, metres, fractional=physics.fractional)
+    nothing = (0, 0, 0, 0)
+    from_file = from_file or FromFile(np.zeros(nothing), np.zeros(nothing, dtype=np.int8))
     if added is not None:
         own, xci = added.tables([(width, int(mode)) for width, mode in kinds])
         noise, spans = noise._replace(own=own, xci=xci), added.spans
+        ratio, limit = np.log1p(from_file.ratio), np.log1p(from_file.limit)
+        from_file = from_file._replace(ratio=ratio, limit=limit)
     bands = tuple(dict.fromkeys(band for _, band in planes))
     if physics.grid is not None:
         bands = physics.grid.bands
@@ -164,8 +168,6 @@ def make_quality(
         adjacent = adjacency(cores)
         neighbours = np.arange(int(adjacent.sum(axis=0).max()) + 1)
         crosstalk = mean_crosstalk(neighbours, metres[:, None], physics.coupling)
-    nothing = (0, 0, 0, 0)
-    from_file = from_file or FromFile(np.zeros(nothing), np.zeros(nothing, dtype=np.int8))
     tables = [_table(config, one) for one in _formats(format_options)]
     return Quality(
         options=format_options.options,
@@ -203,6 +205,7 @@ def make_quality(
         rank=np.array(
             [_rank(config, table, one) for one in _formats(format_options)], dtype=np.int32
         ),
+        adds_logs=added is not None,
         rechecks=settings.snr_recheck,
         rechecks_bands=settings.recheck_crossband,
         rechecks_cores=settings.recheck_adjacent_cores,

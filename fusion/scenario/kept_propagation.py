@@ -40,7 +40,7 @@ _log = logging.getLogger("fusion.propagation")
 
 MOST_FOLDERS = 8
 """Plants that are kept; the one that was used least recently goes first."""
-_LINES = "lines"
+_LINES = "lines, logarithms"
 """Stands for a transceiver where calibrations of lines are kept."""
 _VERSION = 1
 """Raised when something else is computed from the same."""

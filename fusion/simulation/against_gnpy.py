@@ -140,7 +140,7 @@ def noise_of(plant: Plant, scenario: Scenario, quality: Quality, up: Up) -> list
                     distance = abs(middle[each] - middle[other])
                     in_span = quality.xci[kind[each], kind[other], distance]
                     ratio += float(quality.spans[link] * in_span)
-        found.append(ratio)
+        found.append(float(np.expm1(ratio)))
     return found
 
 

@@ -71,12 +71,14 @@ class GnpyTwin(QualityTwin):
 
     def noise(self, one: Lightpath, others: Sequence[Lightpath]) -> float:
         mode, starts = self._carriers(one)
-        total = max(float(self._alone.ratio[one.choice.path, mode, 0, slot]) for slot in starts)
+        ratio = max(float(self._alone.ratio[one.choice.path, mode, 0, slot]) for slot in starts)
+        kept = 1.0 / (1.0 + ratio)  # of the power, to the signal
         for link in self.spectrum.route[one.choice.path]:
             here = [other for other in others if link in self.spectrum.route[other.choice.path]]
             each = {id(other): other for other in [one, *here]}.values()
-            total += float(self._spans[link]) * sum(self._worst(one, other) for other in each)
-        return total
+            noise = float(self._spans[link]) * sum(self._worst(one, other) for other in each)
+            kept *= float(np.exp(-noise))
+        return 1.0 / kept - 1.0
 
     def works(self, one: Lightpath, others: Sequence[Lightpath]) -> bool:
         mode, starts = self._carriers(one)
@@ -120,7 +122,8 @@ def test_same_decisions_as_the_twin(
     }
     assert up.keys() == {tuple(one.choice) for one in twin.live}
     for one in twin.live:
-        assert up[tuple(one.choice)] == pytest.approx(twin.noise(one, twin.live), rel=1e-9)
+        noise = twin.noise(one, twin.live)
+        assert np.expm1(up[tuple(one.choice)]) == pytest.approx(noise, rel=1e-9)
     works = np.array([twin.works(one, twin.live) for one in twin.live])
     assert len(works) > 10
     assert works.all() or not recheck

@@ -4,6 +4,9 @@ On each link GNPy propagates the carriers of a mode all together, and some of th
 what the others add. Its ratio to the closed form for the same carriers, fitted by least squares over carriers
 and modes, is the number of spans of the link: powers of the design, fibres and their lengths are in it. The
 closed form is always that of one fibre; it decides alone how noise falls off with the distance.
+
+In GNPy each noise takes its share of the power of a carrier, and what is left of the signal is a product over
+all of them. So what adds is -ln(signal / power) = ln(1 + noise / signal).
 """
 
 from __future__ import annotations
@@ -155,14 +158,14 @@ def _added(
     mode: int,
     centres: Sequence[float] | NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the nonlinear noise to signal that carriers get on a line, and their mean W at its beginning."""
+    """Return what the noise of a line adds to ln(1 + noise / signal) of carriers, and their mean W before."""
     carriers = copied(propagator.launched(mode, list(centres)))
     for step in before:
         carriers, _ = propagator.pass_on(step, carriers, [])
-    watts, there = float(carriers.signal.mean()), carriers.nli / carriers.signal
+    watts, there = float(carriers.signal.mean()), np.log(carriers.pch / carriers.signal)
     for step in line:
         carriers, _ = propagator.pass_on(step, carriers, [])
-    return carriers.nli / carriers.signal - there, watts
+    return np.log(carriers.pch / carriers.signal) - there, watts
 
 
 def _lead_in(propagator: Propagator, topology: Topology, way: int) -> tuple[list[Step], list[Step]]:

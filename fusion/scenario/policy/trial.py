@@ -396,6 +396,7 @@ def _any_quality(
         file_table=np.zeros(columns, dtype=np.int32),
         file_step=np.ones(columns, dtype=np.int32),
         rank=np.repeat(np.arange(formats + 1, 0, -1), bit_rates).astype(np.int32) - 1,
+        adds_logs=False,
         rechecks=False,
         rechecks_bands=False,
         rechecks_cores=False,
