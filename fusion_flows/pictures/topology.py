@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.transforms import Affine2D
 
 from fusion.network.topology import Topology
 from fusion.results.link_statistics import LINK_COLUMNS
@@ -36,6 +38,7 @@ _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
 _LONG = 3  # letters of ids that have room in their nodes
 _MANY = 60  # links; of more they are thinner
 _APART, _NARROW = 9.0, 5.0  # points between parallel links, with results and without
+_ARROW, _ARROW_AT = 5.0, 0.78  # points, and the place along the link: beside the lengths
 
 _Link = tuple[str, str, str]
 """Its nodes, and its name where there are several between them."""
@@ -65,7 +68,8 @@ def topology_figure(
     links: rows of links.csv at one load; a link with a row for each direction is two lanes, each on the
     right of its way. Parallel links are drawn side by side. metric: the column that is drawn, one of
     LINK_COLUMNS. Links without a row are thin and grey. Lengths are
-    in km where there is room for them.
+    in km where there is room for them, both where the directions of a link differ. Links in one direction
+    have an arrow.
     """
     values = {link_of(row): value for row in links if (value := finite(row, metric)) is not None}
     width = COLUMN if len(topology.nodes) <= _FEW_NODES else PAGE
@@ -82,8 +86,12 @@ def topology_figure(
         for hop in pairwise(worst.path if worst else ()):
             if (band := by_ends.get(hop, by_ends.get(hop[::-1]))) is not None:
                 _line(place, band, _HALO, _BAND, 1).set_solid_capstyle("round")
-        for (ends, way), (*_, km) in zip(ways.items(), topology.links, strict=True):
+        lengths = _lengths(topology)
+        for (ends, way), km in zip(ways.items(), lengths, strict=True):
             _draw_link(place, topology, ends, way, km, values, norm, metric, thickest)
+        for way, is_one_way in zip(ways.values(), topology.one_way, strict=False):
+            if is_one_way:
+                _draw_arrow(place, way)
         left_out = _draw_words(place, topology, nodes, ways, size, worst, bool(values))
         for artist in (*place.lines, *place.texts):
             artist.set_in_layout(False)  # their places are known, and asking each takes its time
@@ -157,7 +165,7 @@ def _draw_link(
     topology: Topology,
     ends: _Link,
     way: Course,
-    km: float,
+    lengths: tuple[float, ...],
     values: Mapping[_Link, float],
     norm: Normalize,
     metric: str,
@@ -171,7 +179,9 @@ def _draw_link(
     called, name = topology.called, f" ({ends[2]})" if ends[2] else ""
     if not lanes:
         line = _line(place, way, "0.45", 1.0, 2)
-        tell(line, f"{called(ends[0])} - {called(ends[1])}{name}: {km:g} km")
+        to = "to" if len(lengths) == 1 and any(topology.one_way) else "-"
+        back = f", {lengths[1]:g} km back" if len(set(lengths)) > 1 else ""
+        tell(line, f"{called(ends[0])} {to} {called(ends[1])}{name}: {lengths[0]:g} km{back}")
         return
     for (source, destination, _), value, direction in lanes:
         share = 1.0 if len(lanes) == 1 else 0.7
@@ -182,7 +192,36 @@ def _draw_link(
         line = _line(place, lane, color, thick, 2.1)
         to = "-" if len(lanes) == 1 else "to"
         between = f"{called(source)} {to} {called(destination)}{name}"
+        km = lengths[0] if direction > 0 else lengths[-1]
         tell(line, f"{between}: {km:g} km, {named(metric)} {value:.3f}")
+
+
+def _lengths(topology: Topology) -> list[tuple[float, ...]]:
+    """Return km of each link, along it and back; of a link in one direction along it alone."""
+    ahead = [km for *_, km in topology.links]
+    back = topology.km_back or ahead
+    one_way = topology.one_way or (False,) * len(ahead)
+    return [
+        (there,) if is_one_way else (there, here)
+        for there, here, is_one_way in zip(ahead, back, one_way, strict=True)
+    ]
+
+
+def _draw_arrow(place: Axes, way: Course) -> None:
+    """Draw a head that points along a link."""
+    ((x, y), right), *_ = spots_along(way, (_ARROW_AT,))
+    turn = Affine2D().rotate(math.atan2(right[0], -right[1]))
+    head = Line2D(
+        [x],
+        [y],
+        linestyle="none",
+        marker=MarkerStyle(">", transform=turn),
+        markersize=_ARROW,
+        color=_INK,
+        zorder=2.5,
+    )
+    place.add_line(head)
+    tell(head, "in this direction only")
 
 
 def _line(place: Axes, way: Course, color: Any, width: float, order: float) -> Line2D:
@@ -221,10 +260,11 @@ def _draw_words(
             else:
                 _write(place, spot, shown, SMALL)
     by_length = sorted(
-        zip(topology.links, ways.values(), strict=True), key=lambda one: -length(one[1])
+        zip(_lengths(topology), ways.values(), strict=True), key=lambda one: -length(one[1])
     )
-    for (*_, km), way in by_length:
-        text = f"{km:.0f}" if km >= 10 else f"{km:.3g}"
+    for lengths, way in by_length:
+        texts = [f"{km:.0f}" if km >= 10 else f"{km:.3g}" for km in lengths]
+        text = " / ".join(dict.fromkeys(texts))
         spots = spots_along(way, _ALONG)
         spot = room.on_line(spots, width_of(text, _KM) + 2.5, _KM + 1.0)
         if spot is None:
@@ -302,7 +342,11 @@ def _signs(
     nameless, unmeasured = left_out
     if unmeasured < len(topology.links):
         rest = f" ({unmeasured} of {len(topology.links)} are not shown)" if unmeasured else ""
-        signs.append((none, f"numbers on links: km{rest}"))
+        both = ", of both directions where these differ" if topology.km_back else ""
+        signs.append((none, f"numbers on links: km{both}{rest}"))
+    if any(topology.one_way):
+        arrow = handle(Look(_INK, ">", "none"), size=_ARROW)
+        signs.append((arrow, "in this direction only"))
     if nameless:
         signs.append((none, f"{nameless} names are not shown"))
     return signs

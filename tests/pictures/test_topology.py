@@ -129,6 +129,40 @@ def test_parallel_links_are_side_by_side(tmp_path: Path) -> None:
     assert min(math.dist(*pair) for pair in combinations(middles, 2)) > 2
 
 
+def test_links_in_one_direction_have_an_arrow_and_unequal_ones_both_lengths(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    links_of_file = [
+        {"source": "A", "target": "B", "length_km": 100},
+        {"source": "B", "target": "A", "length_km": 110},
+        {"source": "B", "target": "C", "length_km": 90},
+        {"source": "C", "target": "A", "length_km": 80},
+        {"source": "A", "target": "C", "length_km": 80},
+    ]
+    nodes = [{"id": node} for node in "ABC"]
+    file.write_text(json.dumps({"directed": True, "nodes": nodes, "edges": links_of_file}))
+    topology = load_topology(file)
+    figure = tidy(topology_figure(topology, "mine"))
+    told = set(words(figure))
+    assert {"100 / 110", "90", "80"} <= told
+    assert said(figure) == [
+        "numbers on links: km, of both directions where these differ",
+        "in this direction only",
+    ]
+    ends = lanes(figure)
+    assert "B to C: 90 km" in ends
+    assert "A - B: 100 km, 110 km back" in ends
+    (head,) = (
+        line for line in figure.axes[0].lines if line.get_gid() == "told:in this direction only"
+    )
+    places = {
+        line.get_gid(): np.mean(line.get_xydata(), axis=0)
+        for line in figure.axes[0].lines
+        if str(line.get_gid()).startswith("told:node ")
+    }
+    here = head.get_xydata()[0]
+    assert math.dist(here, places["told:node C"]) < math.dist(here, places["told:node B"])
+
+
 def test_coordinates_are_a_map() -> None:
     places = positions(load_topology(NSFNET))
     assert places["1"][0] < places["8"][0] < places["12"][0], "WA, IL, NY from west to east"
