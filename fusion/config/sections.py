@@ -897,7 +897,7 @@ def _contradictions_of_gnpy(values: Mapping[str, Any]) -> Iterator[tuple[str, st
     if values["snr_type"] != "gnpy":
         for key in files:
             if values.get(key):
-                yield key, "is only read with snr_type = gnpy"
+                yield key, "is only read with snr_type = gnpy: leave it out, or empty"
         return
     for key, what in zip(files[:2], ("a file", "a type of transceiver"), strict=True):
         if values.get(key) == "":

@@ -127,6 +127,11 @@ def _kept(resume: str, run_id: str) -> str:
             f"all was computed; the results are in {run.output}, and "
             f"`fusion report {run.run_id}` draws them."
         )
+    if not state.total_erlangs:
+        return (
+            "nothing was simulated yet; what was prepared (compiled code, paths, what GNPy has propagated) "
+            f"is kept, and `{rundir.command_to_go_on(run)}` goes on."
+        )
     loads = counted(state.total_erlangs, "load")
     kept = f"{counted(replications, 'replication')} {agreeing(replications, 'is', 'are')} kept"
     return (

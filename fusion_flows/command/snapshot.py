@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from fusion.results.snapshot import (
     FORMATS,
     Snapshot,
     SpectrumLink,
+    UpLightpath,
     carried_by,
     lightpath_rows,
     lightpath_table,
@@ -227,6 +229,12 @@ def _for_gnpy(
     if look.config.protection_settings.protection_mode == "shared_backup":
         lightpaths = [each for each in lightpaths if each.role == WORKING]
         remarks.append("without backups, which share slots, as no two services of GNPy can")
+    if not link and (one_way := _without_way_back(look.inputs.topology, lightpaths)):
+        lightpaths = [each for each in lightpaths if each not in one_way]
+        remarks.append(
+            f"without {counted(len(one_way), 'lightpath')} over links in one direction only, on which "
+            "gnpy-path-request ends without a message"
+        )
     if link:
         number = _link(found.links, link, separate=found.separate)
         spectrum = spectrum_of_link(found, lightpaths, number, signals)
@@ -260,6 +268,15 @@ def _for_gnpy(
         remarks.append(PARALLEL)
     remarks.append(f"gnpy-path-request {network} {path} {library}")
     return files
+
+
+def _without_way_back(topology: Topology, lightpaths: Sequence[UpLightpath]) -> list[UpLightpath]:
+    """Return the lightpaths that take a link between two nodes with none in the other direction."""
+    nodes = topology.nodes
+    there = {(nodes[a], nodes[b]) for a, b, *_ in topology.ways}
+    return [
+        each for each in lightpaths if any((b, a) not in there for a, b in pairwise(each.nodes))
+    ]
 
 
 def _of_gnpy(network: Path) -> GnpyParts | None:

@@ -4,10 +4,9 @@ from fusion.config.ini import format_value
 from fusion.sweep.definition import ERLANG
 from fusion.sweep.results import point_rows
 from fusion.sweep.store import Store
-from fusion.sweep.verdicts import called_on, verdict_sentences
 from fusion_flows.command import sweeps
 from fusion_flows.command.terminal import fits, print_note, print_table
-from fusion_flows.report.policy_comparisons import policy_comparisons
+from fusion_flows.report.policy_comparisons import verdicts_of
 from fusion_flows.report.sweep_page import UNFINISHED
 from fusion_flows.report.tables import few_told, sweep_point_texts
 
@@ -43,10 +42,5 @@ def print_summary(file: sweeps.SweepSource, store: Store) -> None:
         )
     for note in few_told(rows):
         print_note(note)
-    sentences = [
-        sentence
-        for axis, compared in policy_comparisons(sweep, states)
-        for sentence in verdict_sentences(compared, called_on(axis))
-    ]
-    if sentences:
+    if sentences := verdicts_of(sweep, states):
         print("\n" + "\n".join(sentences))

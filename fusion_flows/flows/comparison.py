@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from fusion.config.config import ConfigError
 from fusion.config.counts import counted
 from fusion.config.ini import format_value
+from fusion.results.interval_text import probability_text
 from fusion_flows.flows.bound_regions import regions_of_runs
 from fusion_flows.following.flow_ends import log_for_a_person
 from fusion_flows.following.parameters import Text
@@ -202,12 +203,26 @@ def _page(found: RunComparison, title: str, regions: "Sequence[Region]") -> Page
         "",
     )
     sections = [
-        Section("Blocking", (curves,)),
+        Section("Blocking", (curves, _of_each(found))),
         *([Section("Differences", (_differences(found),))] if found.rows else []),
         *([Section("Settings that differ", (settings,))] if found.settings else []),
     ]
     lines = (f"**{found.headline}**", *(f"**{_warned(each)}.**" for each in found.warnings))
     return Page(" and ".join(found.runs), lines, "", numbered(sections), "")
+
+
+def _of_each(found: RunComparison) -> Table:
+    """Return the blocking of each run, a row for each load."""
+    texts: dict[float, dict[str, Cell]] = {}
+    for row in found.points:
+        if row["estimate"] is not None:
+            text = probability_text(row["estimate"], row["ci_lower"], row["ci_upper"])
+            texts.setdefault(row["erlang"], {})[row[RUN]] = Cell(text, row["estimate"])
+    rows = tuple(
+        (Cell(f"{load:g}", load), *(of_run.get(run, Cell("–")) for run in found.runs))
+        for load, of_run in sorted(texts.items())
+    )
+    return Table("Blocking probability of each.", ("load (E)", *found.runs), rows, 100, "")
 
 
 def _ways(found: RunComparison) -> str:
@@ -228,7 +243,7 @@ def _differences(found: RunComparison) -> Table:
     n = "" if "n" in rows[0] else f", with {whole['n'].text} replications"
     caption = f"{of} compared with {found.rows[0]['b']}{n}; {_ways(found)}."
     caption = " ".join([caption, *comparison_notes(found.rows)])
-    # There is no room for the blocking of both, which the table of verdicts and the picture have.
+    # There is no room for the blocking of both, which the table before has.
     names = [name for name in rows[0] if name != "blocking" and not name.startswith("of ")]
     cells = tuple(tuple(row[name] for name in names) for row in rows)
     return Table(caption, tuple(names), cells, 100, "")

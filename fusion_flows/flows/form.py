@@ -101,7 +101,7 @@ def form_of_a_run(function: Callable[..., Any]) -> inspect.Signature:
     loads = config.general_settings
     titles = {
         "template": "template: fields left empty keep its values",
-        "loads": "loads in Erlang, such as 150 to 300 step 50, or 150, 200 "
+        "loads": "loads in Erlang, evenly spaced, such as 150 to 300 step 50 "
         f"({DEFAULT_TEMPLATE}: {loads_text(loads.erlang_start, loads.erlang_stop, loads.erlang_step)})",
         "num_requests": _number_title("num_requests", config),
         "max_iters": _number_title("max_iters", config),
@@ -134,7 +134,8 @@ def sweep_schema() -> dict[str, Any]:
     parts = schema.pop("$defs", {})
     config = _default_config()
     fields = {
-        "template": {"title": "template", **template_schema()},
+        # Also where the form is opened without the example of the deployment.
+        "template": {"title": "template", "default": DEFAULT_TEMPLATE, **template_schema()},
         "axes": {
             "title": "axes, one per row, such as k_paths = 1, 3, 5 or erlang = 140 to 220 step 20",
             "type": "array",

@@ -77,6 +77,44 @@ def with_fields(
     return result
 
 
+def told_of_fields(
+    problems: Iterable[Problem],
+    overrides: Mapping[str, Any],
+    numbers: Mapping[str, float | None],
+    loads: str = "",
+    choices: Iterable[str] = (),
+) -> list[Problem]:
+    """Return problems of a configuration, those of what the fields say with the field that says it.
+
+    problems: of what `with_fields` has returned for the other arguments.
+    """
+    others = {
+        str(key).strip().lower()
+        for keys in overrides.values()
+        if isinstance(keys, Mapping)
+        for key in keys
+    }
+    chosen = {choice.partition("=")[0].strip() for choice in choices}
+    of_loads = loads_of(loads) if loads.strip() else {}
+    found: list[Problem] = []
+    for problem in problems:
+        key = problem.key
+        if problem.source != "overrides" or key in others:
+            found.append(problem)
+        elif key in of_loads:
+            told = f"{key} = {format_value(problem.value)} {problem.message}"
+            if not any(
+                one.key == "loads" and one.message.endswith(problem.message) for one in found
+            ):
+                found.append(Problem("", "loads", loads.strip(), told, _RUN))
+        elif numbers.get(key) is not None or key in chosen:
+            field = "choices" if key in chosen else key
+            found.append(problem._replace(source=f"{field} of {_RUN}"))
+        else:
+            found.append(problem)
+    return found
+
+
 def sweep_of_fields(data: object) -> object:
     """Return a sweep with what the fields of its form say in the place of these fields.
 

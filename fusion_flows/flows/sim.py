@@ -20,7 +20,7 @@ from fusion.scenario.inputs import Inputs, read_inputs
 from fusion.scenario.offered_load import offered_per_nominal
 from fusion_flows.engines.simulator import simulator
 from fusion_flows.flows import form
-from fusion_flows.flows.short_fields import NUMBERS, with_fields
+from fusion_flows.flows.short_fields import NUMBERS, told_of_fields, with_fields
 from fusion_flows.following import publish
 from fusion_flows.following.artifacts import tell_that_it_is_resumed
 from fusion_flows.following.flow_ends import (
@@ -199,9 +199,12 @@ def _simulate(template: str, given: Mapping[str, Any], resume: str) -> SimResult
             overrides = sent_files.receive(_overrides(given), sent)
             try:
                 checked = _check(settings, template, overrides, resume, sent)
-            except ConfigError:
+            except ConfigError as error:
                 sent_files.discard(sent)
-                raise
+                numbers = {key: given[key] for key in NUMBERS}
+                fields = (numbers, given["loads"], given["choices"])
+                problems = told_of_fields(error.problems, given["overrides"], *fields)
+                raise ConfigError(problems) from None
         is_own = resume or _all_keys_are_in(overrides)  # an INI file of one's own is sent so
         return _run(settings, connection, parts, checked, "" if is_own else template)
 

@@ -9,8 +9,10 @@ from typing import Any
 from fusion.config.ini import format_value
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
-_RANGE = re.compile(rf"({_NUMBER})\s+to\s+({_NUMBER})(?:\s+(?:step|by)\s+({_NUMBER}))?", re.I)
-FORM_OF_LOADS = "^[0-9.,;e ]*( to [0-9.e ]+( (step|by) [0-9.e ]+)?)?$"
+_RANGE = re.compile(
+    rf"({_NUMBER})(?:\s+to\s+|\s*[-–]\s*)({_NUMBER})(?:\s+(?:step|by)\s+({_NUMBER}))?", re.I
+)
+FORM_OF_LOADS = "^[0-9.,;e –-]*( to [0-9.e ]+)?( (step|by) [0-9.e ]+)?$"
 """What a form takes as loads: what `loads_of` does, in lower case and without signs, as short as it can be:
 the UI shows it where it refuses a text."""
 
@@ -22,7 +24,7 @@ _ROW = "must be an axis and its values, like k_paths = 1, 3, 5 or erlang = 140 t
 
 
 def loads_of(text: str) -> dict[str, float]:
-    """Return the keys that say the loads: `140 to 220 step 20`, `140, 160, 180`, `140`.
+    """Return the keys that say the loads: `140 to 220 step 20`, `140-220`, `140, 160, 180`, `140`.
 
     Without a step that of the template stands. Raises ValueError, with what is allowed.
     """

@@ -15,10 +15,13 @@ from fusion_flows.following.sweep_follower import table
 from fusion_flows.report.html import write_html
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Page
+from fusion_flows.report.policy_comparisons import verdicts_of
 from fusion_flows.report.setting import sweep_subject
 from fusion_flows.report.sweep_page import PICTURE, SHOWN_POINTS, UNFINISHED, sweep_page
 from fusion_flows.report.tables import SUSPENDED
 from fusion_flows.rundir.directory import RunDirectory
+
+_MOST_VERDICTS = 2
 
 
 class SweepFindings(NamedTuple):
@@ -33,7 +36,8 @@ class SweepFindings(NamedTuple):
     report: Path
     """The page as an HTML file."""
     found: str
-    """The lowest and highest estimate, such as blocking probability 0.0072 to 0.1008; empty without one."""
+    """The lowest and highest estimate, such as blocking probability 0.0072 to 0.1008, and which policy blocks
+    less; empty without an estimate."""
 
     def publish(self, artifacts: Artifacts) -> None:
         """Send table and report. Raises Unreachable, and what Prefect says against them."""
@@ -70,7 +74,8 @@ def find(
         table(rows[:SHOWN_POINTS], sweep, SUSPENDED if suspended else UNFINISHED) if rows else ""
     )
     report = write_html(page, run.report)
-    return SweepFindings(page, shown, headline, plot, report, _range(rows, sweep.metric))
+    found = [_range(rows, sweep.metric), *verdicts_of(sweep, states)[:_MOST_VERDICTS]]
+    return SweepFindings(page, shown, headline, plot, report, "; ".join(filter(None, found)))
 
 
 def _range(rows: Sequence[Row], metric: str) -> str:

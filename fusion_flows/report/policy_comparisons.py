@@ -7,6 +7,7 @@ from fusion.sweep.compare import Row, compare_along
 from fusion.sweep.definition import Sweep
 from fusion.sweep.joined_axes import along
 from fusion.sweep.point_state import PointState
+from fusion.sweep.verdicts import called_on, verdict_sentences
 from fusion_flows.pictures.panels import POLICY
 from fusion_flows.pictures.rows import is_blocking
 
@@ -38,3 +39,12 @@ def policy_comparisons(sweep: Sweep, states: Sequence[PointState]) -> list[Polic
         for each in list(together.values())[:_MOST]
     ]
     return [each for each in found if each.rows]
+
+
+def verdicts_of(sweep: Sweep, states: Sequence[PointState]) -> list[str]:
+    """Return a sentence for each policy: at how many loads it blocks less than the first one."""
+    return [
+        sentence
+        for axis, rows in policy_comparisons(sweep, states)
+        for sentence in verdict_sentences(rows, called_on(axis))
+    ]

@@ -76,7 +76,8 @@ def run_page(
         verb = agreeing(loads, "is", "are")
         missing = f"{partial.strip()} ({complete} of {counted(loads, 'load')} {verb} complete)"
     title = titled(recorded_name(run), run_name(config))
-    setting = setting_lines(config, inputs)
+    found = [f"**Blocking probability {_told(results.points)}**"] if results.points else []
+    setting = (*found, *setting_lines(config, inputs))
     sections.append(terms_section(setting, sections))
     return Page(title, setting, missing, numbered(sections), about(run))
 
@@ -119,7 +120,7 @@ def _blocking(config: Config, results: Results, unfinished: str) -> Section:
 
         return blocking_figure(rows, _short_title(config))
 
-    told = "; ".join(f"at {row['erlang']:g} Erlang {_value(row)}" for row in _ends(rows))
+    told = _told(rows)
     level = f"{100 * config.statistics_settings.confidence:.4g} %"
     return Section(
         "Blocking over load",
@@ -318,6 +319,11 @@ def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:
 
 def _short_title(config: Config) -> str:
     return f"{Path(config.topology_settings.network).stem}, {config.policy}"
+
+
+def _told(rows: Sequence[Row]) -> str:
+    """Return what there is at the lowest and the highest load: `at 150 Erlang 0.0132 ± 0.0008; at ...`."""
+    return "; ".join(f"at {row['erlang']:g} Erlang {_value(row)}" for row in _ends(rows))
 
 
 def _ends(rows: Sequence[Row]) -> list[Row]:

@@ -16,7 +16,7 @@ from fusion_flows.pictures.words import named
 from fusion_flows.report import tables
 from fusion_flows.report.page import Code, Files, Page, Picture, Section, Text, numbered
 from fusion_flows.report.pictures import drawn
-from fusion_flows.report.policy_comparisons import policy_comparisons
+from fusion_flows.report.policy_comparisons import policy_comparisons, verdicts_of
 from fusion_flows.report.provenance import about
 from fusion_flows.report.setting import sweep_name, sweep_subject, titled
 from fusion_flows.report.suspended import how_to_resume
@@ -81,7 +81,8 @@ def sweep_page(
         done = sum(state.stop_reason is not None for state in states)
         verb = agreeing(len(states), "is", "are")
         missing = f"{partial.strip()} ({done} of {counted(len(states), 'point')} {verb} complete)"
-    setting = _setting(sweep, states)
+    verdicts = verdicts_of(sweep, states) if rows else []
+    setting = (*(f"**{verdict}**" for verdict in verdicts), *_setting(sweep, states))
     sections.append(terms_section(setting, sections))
     return Page(
         titled(recorded_name(run) if run else "", sweep_name(sweep)),

@@ -39,7 +39,10 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
     run_id = worker.named("quick over path_order x erlang")
     run = worker.finished(run_id, PATIENCE_SECONDS)
     assert run["state_type"] == "COMPLETED", worker.log(run_id)
-    found = r"4 points complete, blocking probability (0\.\d+|< \S+) to 0\.\d+"
+    found = (
+        r"4 points complete, blocking probability (0\.\d+|< \S+) to 0\.\d+; "
+        r"(hops blocks (less|more) than km|No difference shown between hops and km) at \d(?: of 2)? loads"
+    )
     assert re.fullmatch(found, run["state"]["message"])
     assert run["parameters"]["sweep"] == {
         "template": "quick",
@@ -59,6 +62,22 @@ def test_from_the_example_in_the_form_to_the_report(worker: Prefect, page: Page)
     open_artifact(page, worker, run_id, "report")
     assert pictures(page) >= 1
     keep(page, "report_of_a_sweep")
+
+
+def test_without_the_example_the_template_is_that_of_the_titles(
+    worker: Prefect, page: Page
+) -> None:
+    """The form had none, and the sweep ran another network than the titles tell."""
+    open_form(page, worker, "sweep")
+    page.goto(page.url.partition("?")[0] + "?parameters=%7B%7D")
+    page.get_by_role("button", name="Add item").click()
+    expect(rows(page, "axes").nth(0)).to_have_value("")
+    rows(page, "axes").nth(0).fill("erlang = 150")
+    field(page, "num_requests").fill("500")
+    field(page, "max_iters").fill("2")
+    submit(page)
+    run_id = worker.named("quick over erlang")
+    assert worker.finished(run_id, PATIENCE_SECONDS)["parameters"]["sweep"]["template"] == "quick"
 
 
 @pytest.mark.slow

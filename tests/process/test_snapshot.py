@@ -214,6 +214,34 @@ def test_a_network_of_gnpy_keeps_its_names() -> None:
     assert all(found[str(each["request-id"])] == slots_of(each) for each in single)
 
 
+def test_lightpaths_without_a_way_back_are_left_out_of_services() -> None:
+    """gnpy-path-request ended without a message at the first of them."""
+    one_way = [*NETWORK["edges"], {"source": "A", "target": "D", "length_km": 80}]
+    one_way += [{"source": "D", "target": "B", "length_km": 90}]
+    ways = [
+        *one_way,
+        *({**each, "source": each["target"], "target": each["source"]} for each in one_way[:4]),
+    ]
+    nodes = [*NETWORK["nodes"], {"id": "D"}]
+    Path("net.json").write_text(
+        json.dumps({"directed": True, "multigraph": True, "nodes": nodes, "edges": ways})
+    )
+    changes = CHANGES | {
+        "topology_settings": {"network": "net.json", "link_directions": "separate"},
+        "spectrum_settings": {"c_band": 40},
+    }
+    found = snapshot("quick", overrides=changes, load=100, at=1000, to=["now.json", "now.csv"])
+    table = pandas.read_csv(found.files[-1])
+    over_d = table[table.path.str.contains("D")]
+    assert len(over_d) > 1
+    asked = services(found.files[0])
+    assert len(asked) == len(table) - len(over_d)
+    assert not any("D" in str(each["source"]) + str(each["destination"]) for each in asked)
+    assert found.remarks[0].startswith(
+        f"without {len(over_d)} lightpaths over links in one direction only, on which gnpy-path-request"
+    )
+
+
 @gnpy_installed
 def test_light_that_gnpy_has_judged_keeps_its_modes_and_frequencies() -> None:
     import gnpy as package

@@ -116,7 +116,32 @@ def test_what_is_refused(
     ("key", "text", "message"),
     [
         ("gnpy_equipment", "{}", "GNPy does not take it"),
-        ("gnpy_equipment", "[]", "must be a JSON object"),
+        (
+            "gnpy_equipment",
+            "[]",
+            "must be an equipment library of GNPy, and this is no JSON object",
+        ),
+        (
+            "gnpy_equipment",
+            "[light]",
+            "must be an equipment library of GNPy, in JSON: Expecting value",
+        ),
+        (
+            "gnpy_equipment",
+            '{"elements": [], "connections": []}',
+            "must be an equipment library of GNPy, and this is a topology",
+        ),
+        (
+            "gnpy_sim_params",
+            '{"Edfa": [], "Transceiver": []}',
+            "must be a file of simulation parameters of GNPy, and this is an equipment library",
+        ),
+        (
+            "gnpy_sim_params",
+            '{"nli_params": {"method": "ggn_spectrally_separated", "dispersion_tolerance": 1, '
+            '"phase_shift_tolerance": 0.1, "computed_channels": [1, 900]}}',
+            "its computed_channels must be among the carriers of each mode of the transceiver",
+        ),
         ("gnpy_spectrum", '{"spectrum": [{"f_min": 1}]}', "GNPy does not take it"),
         (
             "gnpy_spectrum",

@@ -10,7 +10,7 @@ from fusion.config.config import ConfigError, load_config
 from fusion.config.sections import HOME
 from fusion.sweep.definition import make_sweep
 from fusion_flows.flows.form import choices_schema
-from fusion_flows.flows.short_fields import sweep_of_fields, with_fields
+from fusion_flows.flows.short_fields import sweep_of_fields, told_of_fields, with_fields
 from fusion_flows.flows.written_values import FORM_OF_LOADS, axis_of, loads_text
 
 
@@ -23,6 +23,9 @@ from fusion_flows.flows.written_values import FORM_OF_LOADS, axis_of, loads_text
         ("180 160;140", [140, 160, 180]),
         ("0.1, 0.2, 0.3", [0.1, 0.2, 0.3]),
         ("140 to 180", [140, 160, 180]),  # by the step of the template
+        ("140-180", [140, 160, 180]),
+        ("140 - 180 step 10", [140, 150, 160, 170, 180]),
+        ("140–180", [140, 160, 180]),
         ("1e2", [100]),
     ],
 )
@@ -38,7 +41,7 @@ def test_loads_are_those_that_are_written(text: str, loads: list[float]) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("140-220", "loads = 140-220: must be like 140 to 220 step 20, or like 140, 160, 180"),
+        ("140~220", "loads = 140~220: must be like 140 to 220 step 20, or like 140, 160, 180"),
         ("140 to", "must be like 140 to 220 step 20"),
         (",", "must be like 140 to 220 step 20"),
         ("140, 160, 190", "evenly spaced; a sweep takes any, as its axis erlang"),
@@ -47,6 +50,43 @@ def test_loads_are_those_that_are_written(text: str, loads: list[float]) -> None
 def test_other_loads_are_refused_with_what_is_allowed(text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         with_fields({}, {}, text)
+
+
+@pytest.mark.parametrize(
+    ("loads", "numbers", "choices", "told"),
+    [
+        ("0", {}, [], "loads = 0: erlang_start = 0 must be a number from 1e-06"),
+        ("200 to 150 step 10", {}, [], "loads = 200 to 150 step 10: erlang_stop = 150 must be at"),
+        (
+            "",
+            {"k_paths": 0},
+            [],
+            "k_paths = 0: must be .* (from k_paths of the parameters of the run)",
+        ),
+        (
+            "",
+            {},
+            ["network=nsfnt"],
+            "network = nsfnt: .* (from choices of the parameters of the run)",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_field_is_told_of_the_field(
+    loads: str, numbers: dict[str, float | None], choices: list[str], told: str
+) -> None:
+    """It was said to be "from overrides", a field that nobody had touched."""
+    with pytest.raises(ConfigError) as error:
+        load_config("quick", with_fields({}, numbers, loads, choices))
+    (line,) = told_of_fields(error.value.problems, {}, numbers, loads, choices)
+    assert re.match(
+        re.escape(told).replace(r"\.\*", ".*"), str(line).partition("] ")[2] or str(line)
+    )
+    own = {"general_settings": {"erlang_start": 1}, "routing_settings": {"k_paths": 1}}
+    own["topology_settings"] = {"network": 1}
+    own["general_settings"]["erlang_stop"] = 1
+    assert told_of_fields(error.value.problems, own, numbers, loads, choices) == list(
+        error.value.problems
+    )
 
 
 def test_fields_and_choices_are_changes_like_overrides() -> None:

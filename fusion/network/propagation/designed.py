@@ -144,4 +144,8 @@ def told_of(key: str) -> Iterator[None]:
         said = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, KeyError):
             said = f"{said} is missing"
+        if isinstance(error, IndexError) and key == "gnpy_sim_params":
+            said += (
+                "; its computed_channels must be among the carriers of each mode of the transceiver"
+            )
         raise GnpyError(key, f"GNPy does not take it: {said}") from error

@@ -27,11 +27,17 @@ from fusion.network.propagation.plant import Band, Files, Mode, Plant, modes_of
 from fusion.network.propagation.propagator import Propagator
 from fusion.network.propagation.walks import walk_over
 from fusion.network.readers.gnpy_topology import GnpyElements, gnpy_elements
+from fusion.network.readers.other_files import kind_of_gnpy
 from fusion.network.readers.reader import NetworkFile
 from fusion.network.topology import Topology
 
 _MAX_BYTES = 64 << 20
 _KEYS = ("gnpy_equipment", "network", "gnpy_sim_params", "gnpy_spectrum")
+_KINDS = {
+    "gnpy_equipment": "an equipment library",
+    "gnpy_sim_params": "a file of simulation parameters",
+    "gnpy_spectrum": "a spectrum",
+}
 _SUPPORTED = "3.0."
 _ROUNDING_HZ = 1e3
 
@@ -92,12 +98,20 @@ def _text(key: str, path: str) -> str:
         return ""
     try:
         text = read_text(Path(path), _MAX_BYTES)
-        if key != "network":
-            data = json.loads(text)
-            if not isinstance(data, dict):
-                raise ValueError("must be a JSON object")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
+        if key == "network":
+            return "no JSON"  # the caller says what it must be
         raise GnpyError(key, str(error)) from error
+    if key == "network":
+        return text
+    kind = _KINDS[key]
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GnpyError(key, f"must be {kind} of GNPy, in JSON: {error}") from error
+    other = kind_of_gnpy(data) if isinstance(data, dict) else "no JSON object"
+    if not isinstance(data, dict) or other not in ("", kind):
+        raise GnpyError(key, f"must be {kind} of GNPy, and this is {other}")
     return text
 
 

@@ -1,7 +1,7 @@
 """Files that are not networks, or not read yet: what each is, and what to do instead."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fusion.network.delimited_text import divider_of, split_line
@@ -31,7 +31,11 @@ _GNPY = {
     "a list of services (path requests)": (("path-request",), ("gnpy-path-computation:services",)),
     "a result of path requests": (("response",), ("path",), ("gnpy-path-computation:responses",)),
     "a spectrum": (("spectrum",), ("gnpy-spectrum:spectrum",)),
-    "a file of simulation parameters": (("raman_params",), ("gnpy-sim-params:sim-params",)),
+    "a file of simulation parameters": (
+        ("raman_params",),
+        ("nli_params",),
+        ("gnpy-sim-params:sim-params",),
+    ),
     "a model of an amplifier": (
         ("nf_fit_coeff", "dgt"),
         ("nf_ripple",),
@@ -49,13 +53,29 @@ _JSON = {
 """What JSON with this key is."""
 
 
+def kind_of_gnpy(keys: Collection[str]) -> str:
+    """Return which file of GNPy has these keys at its top, such as "an equipment library"; empty: none.
+
+    A topology is among them.
+    """
+    if {"elements", "connections"} <= set(keys):
+        return "a topology"
+    return next(
+        (
+            what
+            for what, groups in _GNPY.items()
+            if any(set(keys).issuperset(group) for group in groups)
+        ),
+        "",
+    )
+
+
 def _what(file: NetworkFile) -> str | None:
     """Return what a file is that no reader takes, with what to do; None where it is not known."""
     if file.root in _XML:
         return _XML[file.root]
-    for what, groups in _GNPY.items():
-        if any(file.keys.issuperset(group) for group in groups):
-            return f"{what} of GNPy, and not a topology: {_TOPOLOGY}"
+    if what := kind_of_gnpy(file.keys):
+        return f"{what} of GNPy, and not a topology: {_TOPOLOGY}"
     if {"routes", "alias"} <= file.keys:
         return "a route file of Flex Net Sim, and not a network: name its file with nodes and links"
     if _has_bit_rates(file):
