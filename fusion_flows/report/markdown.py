@@ -26,7 +26,9 @@ def markdown(page: Page, file: str = "") -> str:
 
     file: where the same is as one file, in markdown; empty where it is not.
     """
-    parts = [f"# {_plain(page.title)}", "  \n".join(page.setting), *([file] if file else [])]
+    found = ["  \n".join(f"**{_plain(each)}**" for each in page.found)] if page.found else []
+    parts = [f"# {_plain(page.title)}", *found, "  \n".join(page.setting)]
+    parts += [file] if file else []
     if page.partial:
         parts.append(f"**Partial results**: {page.partial}")
     left = MOST_BYTES

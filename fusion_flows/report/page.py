@@ -85,6 +85,8 @@ class Page(NamedTuple):
     sections: tuple[Section, ...]
     about: str
     """What made it, and when."""
+    found: tuple[str, ...] = ()
+    """What was found, in sentences that come first."""
 
 
 def numbered(sections: Sequence[Section]) -> tuple[Section, ...]:

@@ -76,10 +76,10 @@ def run_page(
         verb = agreeing(loads, "is", "are")
         missing = f"{partial.strip()} ({complete} of {counted(loads, 'load')} {verb} complete)"
     title = titled(recorded_name(run), run_name(config))
-    found = [f"**Blocking probability {_told(results.points)}**"] if results.points else []
-    setting = (*found, *setting_lines(config, inputs))
+    setting = setting_lines(config, inputs)
+    found = (f"Blocking probability {_told(results.points)}",) if results.points else ()
     sections.append(terms_section(setting, sections))
-    return Page(title, setting, missing, numbered(sections), about(run))
+    return Page(title, setting, missing, numbered(sections), about(run), found)
 
 
 def network_figure(

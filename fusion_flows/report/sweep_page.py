@@ -81,8 +81,7 @@ def sweep_page(
         done = sum(state.stop_reason is not None for state in states)
         verb = agreeing(len(states), "is", "are")
         missing = f"{partial.strip()} ({done} of {counted(len(states), 'point')} {verb} complete)"
-    verdicts = verdicts_of(sweep, states) if rows else []
-    setting = (*(f"**{verdict}**" for verdict in verdicts), *_setting(sweep, states))
+    setting = _setting(sweep, states)
     sections.append(terms_section(setting, sections))
     return Page(
         titled(recorded_name(run) if run else "", sweep_name(sweep)),
@@ -90,6 +89,7 @@ def sweep_page(
         missing,
         numbered([section for section in sections if section.parts]),
         about(run) if run else "",
+        tuple(verdicts_of(sweep, states)) if rows else (),
     )
 
 

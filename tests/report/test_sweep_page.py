@@ -68,6 +68,8 @@ def test_a_sweep_is_a_page() -> None:
     page = page_of()
     assert page.title == "quick over k_paths x path_order x erlang"
     assert page.setting[0].startswith("**6 points** of `quick`")
+    assert page.found
+    assert all("blocks" in each or "No difference" in each for each in page.found)
     assert "k_paths: 1, 3" in page.setting
     assert "for all points: num_requests = 1000, max_iters = 3" in page.setting
     lengths = "shortest link 150 km, mean 968.2 km, longest 2,400 km"
