@@ -50,9 +50,7 @@ def tables(page: Page) -> list[Table]:
 def test_a_report_reads_like_a_page_of_a_paper(done: Done, page: Page) -> None:
     assert page.title == "nsfnet_deeprmsa kspff 140-180 E"
     assert len(page.setting) == 2
-    assert re.fullmatch(
-        r"Blocking probability at 140 Erlang \S.*; at 180 Erlang \S.*", *page.found
-    )
+    assert re.fullmatch(r"Blocking probability at 140 Erlang \S.*; at 180 Erlang \S.*", *page.found)
     title = "# nsfnet\\_deeprmsa kspff 140-180 E"
     assert markdown(page).startswith(f"{title}\n\n**Blocking probability at 140 Erlang ")
     assert f"<p><strong>{page.found[0]}</strong></p>" in html(page)
