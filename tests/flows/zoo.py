@@ -52,6 +52,7 @@ import ctypes, os, signal, sys, time
 from pathlib import Path
 from fusion_flows.process import tree as process_tree
 from fusion_flows.process.tree import ProcessTree
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # where the tests run under nohup
 way, guard, log, grace, *command = sys.argv[1:]
 process_tree._GUARD = Path(guard)
 tree = ProcessTree(command, log=Path(log), grace_seconds=float(grace), mark=os.environ.get("AS"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +65,20 @@ def problem_of(config: Config) -> Problem:
         read_inputs(config)
     (found,) = caught.value.problems
     return found
+
+
+def test_numbers_are_printed_as_before(network: Path) -> None:
+    """GNPy changes numpy for the whole process, and with it the bytes of pictures."""
+    script = (
+        "import sys; from pathlib import Path; import numpy as np; "
+        "from tests.gnpy_scene import Scene, scene; from fusion.network.readers import gnpy_workbook; "
+        "assert Scene(scene(Path(sys.argv[1]))).plant.modes; "
+        "gnpy_workbook.read_gnpy_workbook(Path(sys.argv[1]), is_xls=True); "
+        "print(repr(np.float64(1.5)))"
+    )
+    call = [sys.executable, "-c", script, str(network)]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.split() == ["np.float64(1.5)"], done.stderr
 
 
 def test_a_bit_rate_takes_as_many_carriers_as_it_needs(network: Path) -> None:

@@ -12,6 +12,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fusion.network.gnpy_package import load_gnpy
 from fusion.network.propagation.plant import Files
 
 _KEPT = ("elements", "connections", "network_name")
@@ -49,6 +50,7 @@ def gnpy_version() -> str | None:
 
 def load_library(text: str) -> dict[str, Any]:
     """Return GNPy's equipment library of JSON text. Raises GnpyError."""
+    load_gnpy()
     from gnpy.tools.json_io import load_equipments_and_configs
 
     with (
@@ -63,6 +65,7 @@ def load_library(text: str) -> dict[str, Any]:
 
 def load_spectrum(text: str) -> dict[float, Any]:
     """Return the carriers of a spectrum, by their frequency in Hz. Raises GnpyError."""
+    load_gnpy()
     from gnpy.tools.convert_legacy_yang import yang_to_legacy
     from gnpy.tools.json_io import _spectrum_from_json
 
@@ -72,6 +75,7 @@ def load_spectrum(text: str) -> dict[float, Any]:
 
 def design(equipment: dict[str, Any], files: Files) -> Designed:
     """Return the network as `gnpy-path-request` designs it. Raises GnpyError."""
+    load_gnpy()
     from gnpy.core.elements import RamanFiber
     from gnpy.core.parameters import SimParams
     from gnpy.tools.convert_legacy_yang import yang_to_legacy

@@ -23,6 +23,7 @@ from typing import Any
 
 from fusion.config.counts import counted
 from fusion.config.named_files import quote
+from fusion.network.gnpy_package import load_gnpy
 from fusion.network.listed_network import ListedNetwork, empty_network
 from fusion.network.readers.gnpy_topology import GNPY_TOPOLOGY
 from fusion.network.readers.reader import NetworkFile
@@ -55,6 +56,7 @@ def read_gnpy_workbook(file: Path, *, is_xls: bool) -> tuple[NetworkFile, Listed
     """Return a workbook as GNPy's JSON, with `path-request` where it has services, and the network in it."""
     nothing = NetworkFile("")
     try:
+        load_gnpy()
         convert = importlib.import_module("gnpy.tools.convert")
     except ImportError:
         return nothing, empty_network(
