@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 
-import numpy as np
-
 
 def load_gnpy() -> None:
     """Load what changes numpy's output for a whole process, and give that back. Raises ImportError.
@@ -13,6 +11,8 @@ def load_gnpy() -> None:
     GNPy 3.0.1 sets `legacy="1.25"` as it is imported: numbers are then printed otherwise, and the ids in
     matplotlib's SVG, which follow from such text, are others.
     """
+    import numpy as np  # only here: files are recognised without it
+
     options = np.get_printoptions()
     importlib.import_module("gnpy.core")
     np.set_printoptions(**options)

@@ -108,7 +108,8 @@ class Steps(BaseModel):
         else:
             ratio = math.log(self.stop / self.start)
             found = [self.start * math.exp(share * ratio) for share in shares]
-        return [float(f"{value:.12g}") for value in found]
+        # Rounding may lead past the end, and there past the largest number.
+        return [float(f"{min(value, self.stop):.12g}") for value in found]
 
 
 Values = Annotated[list[Value], Field(min_length=1)] | Steps

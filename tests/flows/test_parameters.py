@@ -33,7 +33,7 @@ OLD_RUN = "123456789012"
         ("fusion-maintenance/worker-maintenance", {"settle_seconds": None}, "settle_seconds"),
         ("fusion-maintenance/worker-maintenance", {"settle_seconds": -1}, "settle_seconds"),
         ("fusion-points/worker-points", {"order": "", "sweep_run": None}, "sweep_run"),
-        ("fusion/sim", {"loads": "140-220"}, "loads"),
+        ("fusion/sim", {"loads": "140~220"}, "loads"),
         ("fusion-sweep/sweep", {"sweep": {"template": "quick", "axes": ["k_paths"]}}, "sweep"),
     ],
 )

@@ -171,6 +171,9 @@ def test_several_values_of_any_form_are_read_or_refused_in_words(
 @example(start=-1e308, stop=1e308, count=3, step=None, scale="linear")
 @example(start=1e-300, stop=1e300, count=3, step=None, scale="log")
 @example(start=1.5, stop=1.7976931348623157e308, count=3, step=None, scale="log")
+@example(
+    start=191349999999996.0, stop=1.7976931348622215e308, count=2, step=None, scale="log"
+)  # the end by its logarithm is beyond the largest number
 def test_steps_of_any_size_are_finite_loads_or_refused(
     start: float, stop: float, count: int, step: float | None, scale: str
 ) -> None:
