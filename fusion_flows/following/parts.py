@@ -29,6 +29,7 @@ from fusion_flows.following.flow_ends import BY_SIGNAL, INTERRUPTED
 from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.connection import Connection, Unreachable
 from fusion_flows.server.paging import PAGE, pages
+from fusion_flows.server.watch import ABANDONED, is_abandoned
 
 CHECK = "merge and check the config"
 CHECK_POINTS = "merge and check the points"
@@ -264,6 +265,9 @@ def state_by(error: BaseException) -> State[Any]:
         return Cancelled(message=str(error))
     if isinstance(error, TerminationSignal):
         return Crashed(message=BY_SIGNAL)
+    # rich leaves so when it cannot write, as the pipe to the worker is closed.
+    if isinstance(error, SystemExit) and is_abandoned():
+        return Crashed(message=ABANDONED)
     if isinstance(error, Unreachable):
         return Failed(message="The Prefect server does not answer.")
     return Failed(message=str(error) or type(error).__name__)

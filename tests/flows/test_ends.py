@@ -14,10 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fusion_flows.following import parts
 from fusion_flows.following.flow_ends import BY_SIGNAL
 from fusion_flows.following.parts import CHECK, COLLECT, REPORT, SIMULATE
 from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.rundir.file_state import file_state
+from fusion_flows.server import watch
 
 from .prefect_server import Prefect, Worker, stop, wait_for
 from .started import (
@@ -158,6 +160,17 @@ def test_a_killed_worker_takes_its_run_along_and_a_retry_goes_on(session_worker:
     after = replications(directory)
     assert len(after) == 60
     assert after[: len(before)] == before
+
+
+def test_a_part_that_cannot_write_to_a_worker_that_is_gone_has_crashed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It had failed, with "1" as the reason, if its process wrote before it noticed."""
+    monkeypatch.setattr(watch, "_STARTER", -1)
+    state = parts.state_by(SystemExit(1))
+    assert (state.name, state.message) == ("Crashed", watch.ABANDONED)
+    monkeypatch.setattr(watch, "_STARTER", None)
+    assert parts.state_by(SystemExit(1)).name == "Failed"
 
 
 @pytest.mark.slow
