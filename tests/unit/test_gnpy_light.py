@@ -181,6 +181,15 @@ def test_files_that_are_refused(
     assert message in found.message
 
 
+def test_a_workbook_is_refused_as_what_gnpy_would_propagate() -> None:
+    """It was to be saved as CSV."""
+    found = problem_of(scene(examples() / "meshTopologyExampleV2.xls"))
+    assert (found.key, found.message) == (
+        "network",
+        "must be a topology of GNPy, a JSON file, with snr_type = gnpy",
+    )
+
+
 def test_an_element_that_gnpy_does_not_know_is_refused(network: Path) -> None:
     text = network.read_text(encoding="utf-8").replace("SSMF", "no such fibre")
     network.write_text(text, encoding="utf-8")

@@ -93,14 +93,17 @@ def _network(config: Config, key: str) -> str:
 
 
 def _text(key: str, path: str) -> str:
-    """Return the text of a file, empty where none is named. Raises GnpyError where it is not JSON."""
+    """Return the text of a file, empty where none is named, or of a network that is no text.
+
+    Raises GnpyError where another file is not what its key is for.
+    """
     if not path or (key == "network" and not Path(path).is_file()):
         return ""
     try:
         text = read_text(Path(path), _MAX_BYTES)
     except ValueError as error:
         if key == "network":
-            return "no JSON"  # the caller says what it must be
+            return ""  # the caller says what it must be
         raise GnpyError(key, str(error)) from error
     if key == "network":
         return text
