@@ -1,6 +1,6 @@
 """What an agent sees: a request and the network as numbers, and which actions can be done.
 
-`learning.layout` says what each number is and where it stands.
+`scenario.layout` says what each number is and where it stands.
 """
 
 from __future__ import annotations

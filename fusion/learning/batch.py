@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from fusion.config.problems import show
 from fusion.kernel.arrays import Int32s, Int64s, Tally, Words
 from fusion.kernel.environment_loop import Rules, Shown
-from fusion.learning.layout import make_view
 from fusion.learning.picture import spectrum_picture
 from fusion.learning.setting import Setting
 from fusion.results.measured import Replication
+from fusion.scenario.layout import make_view
 
 DRAWN = 1024
 """Requests of an environment drawn at a time: 24 kB each, so that a thousand environments stay small."""

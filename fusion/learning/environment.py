@@ -15,7 +15,6 @@ from fusion.kernel.environment_loop import BEGIN, DECIDE, Shown
 from fusion.learning.batch import Batch
 from fusion.learning.connection_batch import ConnectionBatch
 from fusion.learning.episodes import asked_for, checked, first_of
-from fusion.learning.layout import Layout
 from fusion.learning.plain_batch import PlainBatch
 from fusion.learning.setting import (
     ConfigLike,
@@ -25,6 +24,7 @@ from fusion.learning.setting import (
 )
 from fusion.results.logging_config import get_logger
 from fusion.results.measured import Replication
+from fusion.scenario.layout import Layout
 from fusion.scenario.scenario import Scenario
 from fusion.simulation.compilation import ONCE, announced
 

@@ -13,8 +13,8 @@ from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import SECTIONS
 from fusion.config.sources import source_of
 from fusion.learning.episodes import counted_of, flag_of, number_of
-from fusion.learning.layout import Layout, make_layout
 from fusion.scenario.inputs import read_inputs
+from fusion.scenario.layout import Layout, make_layout
 from fusion.scenario.policies import ASSIGNED, FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.scenario import Scenario, make_scenario
 

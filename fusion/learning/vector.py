@@ -21,7 +21,6 @@ from fusion.learning.environment import (
     observations,
 )
 from fusion.learning.episodes import asked_for, checked, counted_of, first_of, integer_of
-from fusion.learning.layout import Layout
 from fusion.learning.setting import (
     ConfigLike,
     Options,
@@ -29,6 +28,7 @@ from fusion.learning.setting import (
     make_setting,
 )
 from fusion.results.measured import Replication
+from fusion.scenario.layout import Layout
 from fusion.scenario.scenario import Scenario
 from fusion.simulation.compilation import ONCE, announced
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from fusion.config.config import load_config
 from fusion.learning.environment import EonEnv
-from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
 from fusion.network.planes import Plane
 from fusion.results.measured import Replication
 from fusion.results.replication_file import to_record
 from fusion.scenario.candidate_paths import Candidates
+from fusion.scenario.layout import make_layout
 from fusion.scenario.network_rows import Lightpaths
 from fusion.scenario.policies import built_in_policy
 from fusion.scenario.scenario import Scenario

@@ -13,9 +13,9 @@ from fusion.config.config import load_config
 from fusion.kernel.connections import BLOCKED_BY_QUALITY
 from fusion.kernel.environment_loop import BEGIN, DECIDE
 from fusion.learning.connection_batch import ConnectionBatch
-from fusion.learning.layout import make_layout
 from fusion.learning.setting import Setting
 from fusion.network.modulation import value_of
+from fusion.scenario.layout import make_layout
 from tests.twin.cases import first_requests
 from tests.twin.connections import Connection, Lightpath
 from tests.twin.quality import QualityTwin
