@@ -33,6 +33,7 @@ _BOTH_WAYS = Foreign("link_directions says whether both directions share a spect
 _AGENTS = Foreign(
     "no learning agent takes part in a simulation run; `fusion.learning` has an environment for them"
 )
+_TRAINING = Foreign("only `fusion train` reads this section")
 _MODELS = Foreign("no learned model takes part in a simulation run")
 _OFFLINE = Foreign("no transitions are logged")
 
@@ -118,6 +119,7 @@ _KEYS: dict[str, dict[str, Foreign]] = {
         "test_size": _MODELS,
     },
     "rl_settings": {"*": _AGENTS},
+    "training_settings": {"*": _TRAINING},
     "offline_rl_settings": {
         "policy_type": _off(
             "the policy is path_choice and allocation_method",

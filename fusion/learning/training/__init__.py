@@ -1,0 +1,1 @@
+"""Training: MaskablePPO on the environments, with checkpoints and evaluations (extra `train`)."""

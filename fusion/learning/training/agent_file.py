@@ -1,0 +1,167 @@
+"""An agent as an ONNX file, with what it was trained on in its metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from fusion import __version__
+from fusion.config.training_settings import TrainingSettings
+from fusion.learning.training.networks import MlpActor, PathsActor
+from fusion.results.files import write_atomic
+from fusion.scenario.layout import Layout
+
+KEY = "fusion_agent"
+"""Of the metadata: JSON of what the agent was trained on."""
+
+_OPSET, _IR = 17, 8
+
+
+class _Graph:
+    """Nodes and weights of a graph, each value named after its number."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+
+    def weight(self, array: NDArray[Any], name: str) -> str:
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        output = output or f"value_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def dense(self, x: str, layer: nn.Linear, name: str, output: str = "") -> str:
+        """Multiply by a layer's weights, and add its bias if it has one."""
+        weight = self.weight(layer.weight.detach().numpy().T, f"{name}.weight")
+        if layer.bias is None:
+            return self.add("MatMul", x, weight, output=output)
+        product = self.add("MatMul", x, weight)
+        bias = self.weight(layer.bias.detach().numpy(), f"{name}.bias")
+        return self.add("Add", product, bias, output=output)
+
+    def integers(self, values: list[int]) -> str:
+        name = f"integers_{len(self.weights)}"
+        return self.weight(np.array(values, dtype=np.int64), name)
+
+    def columns(self, x: str, first: int, last: int) -> str:
+        starts, ends, axes = self.integers([first]), self.integers([last]), self.integers([1])
+        return self.add("Slice", x, starts, ends, axes)
+
+
+def write_agent_file(
+    path: Path, actor: nn.Module, layout: Layout, settings: TrainingSettings, steps: int
+) -> None:
+    """Write an agent, complete or not at all: float32[batch, feature] to logits float32[batch, action].
+
+    The same agent gives the same bytes. Raises OSError.
+    """
+    graph = _Graph()
+    if isinstance(actor, PathsActor):
+        _paths(graph, actor, layout)
+    elif isinstance(actor, MlpActor):
+        _mlp(graph, actor)
+    else:
+        raise TypeError(f"{type(actor).__name__} is no network of an agent")
+    shapes = (("observation", layout.size), ("logits", layout.actions))
+    seen, said = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+        for name, size in shapes
+    )
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "agent", [seen], [said], graph.weights),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR,
+        producer_name="fusion",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, {KEY: json.dumps(about(layout, settings, steps), sort_keys=True)})
+    onnx.checker.check_model(model)
+    write_atomic(path, model.SerializeToString(deterministic=True))
+
+
+def about(layout: Layout, settings: TrainingSettings, steps: int) -> dict[str, Any]:
+    """Return what an agent was trained on, for the metadata of its file."""
+    return {
+        "observation": settings.observation,
+        "actions": "blocks",
+        "blocks": layout.blocks,
+        "shows_holding": layout.shows_holding,
+        "candidates": layout.candidates,
+        "nodes": list(layout.nodes),
+        "names": list(layout.names),
+        "inputs": layout.size,
+        "steps": steps,
+        "setting": settings.model_dump(),
+    }
+
+
+def _mlp(graph: _Graph, actor: MlpActor) -> None:
+    x = "observation"
+    dense = [layer for layer in actor.hidden if isinstance(layer, nn.Linear)]
+    for number, layer in enumerate(dense):
+        x = graph.add("Relu", graph.dense(x, layer, f"hidden.{number}"))
+    graph.dense(x, actor.last, "last", "logits")
+
+
+def _paths(graph: _Graph, actor: PathsActor, layout: Layout) -> None:
+    first, paths = actor.first, layout.candidates
+    size, width = first.request_size, actor.last.in_features
+    request = graph.columns("observation", 0, size)
+    of_paths = graph.columns("observation", size, layout.size)
+    of_a_path = (layout.size - size) // paths
+    of_paths = graph.add("Reshape", of_paths, graph.integers([-1, paths, of_a_path]))
+    # P [path, traffic] is a sum: what is of the request alone goes with R, which is computed once.
+    both = first.path.weight.detach().numpy()
+    of_request = first.request.weight.detach().numpy().copy()
+    of_request[:, first.ends :] += both[:, of_a_path:]
+    weight = graph.weight(of_request.T, "request.weight")
+    bias = graph.weight(first.path.bias.detach().numpy(), "request.bias")
+    request = graph.add("Add", graph.add("MatMul", request, weight), bias)
+    request = graph.add("Reshape", request, graph.integers([-1, 1, width]))
+    weight = graph.weight(both[:, :of_a_path].T, "path.weight")
+    x = graph.add("Relu", graph.add("Add", graph.add("MatMul", of_paths, weight), request))
+    for number, layer in enumerate(actor.hidden):
+        assert isinstance(layer, nn.Linear)
+        x = graph.add("Relu", graph.dense(x, layer, f"hidden.{number}"))
+    if actor.heads:
+        x = graph.add("Add", x, _attention(graph, actor, layout, x))
+    place = graph.weight(actor.place.detach().numpy(), "place")
+    scores = graph.add("Add", graph.dense(x, actor.last, "last"), place)
+    scores = graph.add("Reshape", scores, graph.integers([-1, layout.actions - 1]))
+    pads = graph.integers([0, 0, 0, 1])
+    graph.add("Pad", scores, pads, output="logits")
+
+
+def _attention(graph: _Graph, actor: PathsActor, layout: Layout, x: str) -> str:
+    width, heads = actor.out.out_features, actor.heads
+    size = width // heads
+    scale, shift = (
+        graph.weight(each.detach().numpy(), f"norm.{name}")
+        for name, each in (("weight", actor.norm.weight), ("bias", actor.norm.bias))
+    )
+    x = graph.add("LayerNormalization", x, scale, shift, axis=-1, epsilon=actor.norm.eps)
+    apart = graph.integers([-1, layout.candidates, heads, size])
+    query, key, value = (
+        graph.add(
+            "Transpose",
+            graph.add("Reshape", graph.dense(x, layer, name), apart),
+            perm=[0, 2, 3, 1] if name == "key" else [0, 2, 1, 3],
+        )
+        for name, layer in (("query", actor.query), ("key", actor.key), ("value", actor.value))
+    )
+    root = graph.weight(np.array(np.sqrt(size), np.float32), "root")
+    weights = graph.add("Div", graph.add("MatMul", query, key), root)
+    seen = graph.add("MatMul", graph.add("Softmax", weights, axis=-1), value)
+    seen = graph.add("Transpose", seen, perm=[0, 2, 1, 3])
+    seen = graph.add("Reshape", seen, graph.integers([-1, layout.candidates, width]))
+    return graph.dense(seen, actor.out, "out")
