@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fusion.kernel import compiled, inner
-from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally
+from fusion.kernel.arrays import Floats, Int32s, Int64s, Network
+from fusion.kernel.bundle import arguments_of
 from fusion.kernel.connection_loop import arrive, begin_connection, settle, slice_request
 from fusion.kernel.connections import CONNECTION, LIGHTPATH, add_part, drop_parts, give_row, set_up
-from fusion.kernel.environment_loop import DECIDE, REST, Rules, Shown, tally_of
+from fusion.kernel.environment_loop import DECIDE, REST, tally_of
 from fusion.kernel.impairments import Light
 from fusion.kernel.observation import (
     BLOCK_FEATURES,
@@ -26,8 +27,10 @@ from fusion.kernel.observation import (
     Int8s,
     View,
     allow_to_block,
+    look_at_paths,
     show_ends,
     show_free,
+    show_no_block,
     show_path,
 )
 from fusion.kernel.quality import as_ratio, decibels_of, is_refused, limit_of
@@ -275,6 +278,7 @@ def offer_on(
     more: More,
     state: Connections,
     path: int,
+    candidate: int,
     column: int,
     feature: Float32s,
     mask: Int8s,
@@ -283,14 +287,14 @@ def offer_on(
     """Write the features of one path, and what lightpaths on it an agent may choose."""
     if quality is None:
         width = np.int64(max(network.width[network.width_row[path], column], 0))
-        show_path(network, view, state, path, width, feature, mask, choice)
+        show_path(network, view, state, path, candidate, width, feature, mask, choice)
         for found in range(view.blocks):
             choice[found, 2] = column
     else:
         nothing = np.int64(0)
-        show_path(network, view, state, path, nothing, feature, mask, choice)
+        show_path(network, view, state, path, candidate, nothing, feature, mask, choice)
         width = least_width(quality, network, path, column)
-        feature[1] = min(width / view.largest, 1.0)
+        feature[1] = view.part[min(width, view.largest)]
         offer_good(quality, network, view, more, state, path, column, feature, mask, choice)
     if more.down >= 0:
         feature[more.down] = 1.0 if network.width_row[path] >= more.rows else 0.0
@@ -443,12 +447,13 @@ def show_connection(
 ) -> None:
     """Write what is known of a request, and which actions can be done."""
     at = show_ends(view, pair, bit_rate, holding, features, mask, choice)
+    look_at_paths(network, view, state, pair, bit_rate)
     first, end = network.first_path[pair], network.first_path[pair + 1]
     for candidate in range(view.candidates):
-        for found in range(view.blocks):  # no block: it starts at the end
-            features[at + PATH_FEATURES + BLOCK_FEATURES * found] = 1.0
         path = first + candidate
-        if path < end:
+        if path >= end:
+            show_no_block(view, features[at : at + more.size])
+        else:
             offer_on(
                 service.quality,
                 network,
@@ -456,6 +461,7 @@ def show_connection(
                 more,
                 state,
                 np.int64(path),
+                np.int64(candidate),
                 bit_rate,
                 features[at : at + more.size],
                 mask[candidate * view.blocks : (candidate + 1) * view.blocks],
@@ -480,38 +486,39 @@ def show_connection(
 
 
 @compiled(is_kept=True, nogil=True)
-def step_connections(
-    network: Network,
-    width_row: Int32s,
-    service: Service,
-    pair_of_path: Int32s,
-    view: View,
-    more: More,
-    rules: Rules,
-    sample_every: int,
-    kept: Floats | None,
-    states: Connections,
-    tallies: Tally,
-    counts: Count,
-    stretches: Stretches,
-    shown: Shown,
-    action: Int64s,
-    task: Int8s,
-) -> Any:
+def step_connections(bundle: Any, action: Int64s, task: Int8s) -> Any:
     """Decide the request that waits in each environment, and go on to the next one of its stretch.
 
     Returns the number of environments whose stretch is over, which show nothing, or -1 where an action is
-    none and nothing was done. Called again with BEGIN, when they have another, they show its first request.
+    none and nothing was done; and the number of environments whose episode has ended now. Called again with
+    BEGIN, when they have another stretch, they show its first request.
 
-    width_row: as for `network_of`. pair_of_path: int32[path]. kept: float64[lightpath], overwritten, where
-    requests may be sliced; else None. states, tallies, counts: as in `records` and
-    `arrays`, with the environment before all other axes. shown, action, task: as for
-    `environment_loop.step`; what an environment that does not decide is rewarded with is left as it is.
+    bundle: a `bundle.Bundle` of Network; width_row, as for `network_of`; Service; int32[path], the pair;
+    View; More; Rules; sample_every; float64[lightpath], overwritten, where requests may be sliced, else None;
+    Connections, Tally and Count, with the environment before all other axes; Stretches; Shown. action, task:
+    as for `environment_loop.step`; what an environment that does not decide is rewarded with is left as it
+    is.
     """
+    (
+        network,
+        width_row,
+        service,
+        pair_of_path,
+        view,
+        more,
+        rules,
+        sample_every,
+        kept,
+        states,
+        tallies,
+        counts,
+        stretches,
+        shown,
+    ) = arguments_of(bundle)
     for environment in range(action.shape[0]):
         if not 0 <= action[environment] < shown.mask.shape[1]:
-            return np.int64(-1)
-    waiting = np.int64(0)
+            return np.int64(-1), np.int64(0)
+    waiting, ended = np.int64(0), np.int64(0)
     for environment in range(action.shape[0]):
         if task[environment] == REST:
             continue
@@ -558,6 +565,8 @@ def step_connections(
             stretches.position[environment] += 1
             stretches.decided[environment] += 1
         shown.ended[environment] = stretches.decided[environment] == rules.total
+        if task[environment] == DECIDE and shown.ended[environment]:
+            ended += 1
         at = stretches.position[environment]
         if at > stretches.last[environment]:
             waiting += 1
@@ -582,4 +591,4 @@ def step_connections(
         )
         if shown.free.shape[1] > 0:
             show_free(view, state, shown.free[environment])
-    return waiting
+    return waiting, ended

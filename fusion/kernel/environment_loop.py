@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
+from fusion.kernel.bundle import arguments_of
 from fusion.kernel.event_loop import sample_links
-from fusion.kernel.observation import Float32s, Int8s, View, show, show_free
+from fusion.kernel.observation import Float32s, Int8s, show, show_free
 from fusion.kernel.spectrum import change_usage, toggle
 
 Flags = NDArray[np.bool_]
@@ -230,32 +231,24 @@ def tally_of(tallies: Tally, environment: int) -> Any:
 
 
 @compiled(is_kept=True, nogil=True)
-def step(
-    network: Network,
-    view: View,
-    rules: Rules,
-    states: State,
-    tallies: Tally,
-    episodes: Episodes,
-    shown: Shown,
-    action: Int64s,
-    task: Int8s,
-) -> Any:
+def step(bundle: Any, action: Int64s, task: Int8s) -> Any:
     """Decide the request that waits in each environment, and go on to the next one.
 
     Returns the number of environments for which no request is drawn after the one that waits now, or -1 where
-    an action is none and nothing was done.
+    an action is none and nothing was done; and the number of environments whose episode has ended now.
 
-    states, tallies: as in `arrays`, with the environment before all other axes. shown: overwritten. action:
+    bundle: a `bundle.Bundle` of Network, View, Rules, State, Tally, Episodes and Shown; State and Tally have
+    the environment before all other axes, and Shown is overwritten. action:
     int64[environment], candidate path x blocks + block, or the last one, which blocks; one that is not in the
     mask blocks, too. task: int8[environment], DECIDE, BEGIN or REST. For an environment that decides, the
     request after the one that waits must be drawn.
     """
+    network, view, rules, states, tallies, episodes, shown = arguments_of(bundle)
     blocks = view.blocks
     for environment in range(action.shape[0]):
         if not 0 <= action[environment] < shown.mask.shape[1]:
-            return np.int64(-1)
-    waiting = np.int64(0)
+            return np.int64(-1), np.int64(0)
+    waiting, ended = np.int64(0), np.int64(0)
     for environment in range(action.shape[0]):
         if task[environment] == REST:
             continue
@@ -292,6 +285,7 @@ def step(
                 tally.busy_by_path[path] -= episodes.remaining[path]
             episodes.span[environment, 1] = state.clock[0]
             shown.ended[environment] = True
+            ended += 1
 
         at = episodes.position[environment]
         if at == episodes.last[environment]:
@@ -316,4 +310,4 @@ def step(
         )
         if shown.free.shape[1] > 0:
             show_free(view, state, shown.free[environment])
-    return waiting
+    return waiting, ended

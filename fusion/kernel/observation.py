@@ -10,9 +10,32 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.kernel import inner
-from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State
-from fusion.kernel.spectrum import ONE, ONES, WORD_BITS, ZERO, common_word, trailing_zeros
+from fusion.kernel import INSIDE, compiled, inner
+from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Words
+from fusion.kernel.lanes import (
+    LANES,
+    in_each,
+    larger_of,
+    ones_of,
+    put_words,
+    smaller_of,
+    where_any,
+    words_at,
+    zeros_above,
+    zeros_below,
+)
+from fusion.kernel.spectrum import (
+    ONE,
+    ONES,
+    TOP,
+    TWO,
+    WORD_BITS,
+    ZERO,
+    free_from,
+    nth_block,
+    stay_out_of_line,
+    trailing_zeros,
+)
 
 Float32s = NDArray[np.float32]
 Int8s = NDArray[np.int8]
@@ -21,8 +44,30 @@ PATH_FEATURES = 5
 BLOCK_FEATURES = 2
 
 
+TOTAL, NUMBER, LARGEST, LOWEST = range(4)
+"""Rows of `Survey.found`."""
+
+
+class Survey(NamedTuple):
+    """What is found out of all paths of a pair at once, of each in its place among them; overwritten.
+
+    The places are a multiple of `lanes.LANES`.
+    """
+
+    common: Words
+    """uint64[word, candidate]: slots that are free on all of a path: those of each plane and a word of zeros;
+    then one more."""
+    starts: Words
+    """uint64[word, candidate]: those at which there is room for the request, if it fits into a word."""
+    shift: Words
+    """uint64[step, candidate]: see `spectrum.shift_table`."""
+    found: Words
+    """uint64[4, candidate]: free slots; free blocks; size of the largest; the first slot over all planes at
+    which there is room for the request, or the number of slots."""
+
+
 class View(NamedTuple):
-    """How a request and the network are shown."""
+    """How a request and the network are shown. One for each thread, as the survey is overwritten."""
 
     ends: Int32s
     """int32[pair, 2]: source and destination."""
@@ -41,10 +86,165 @@ class View(NamedTuple):
     """Slots of the largest plane."""
     longest: float
     """Holding time that is shown as 1; 0: holding times are not shown."""
+    share: Float32s
+    """float32[slots + 1]: slots over those of a link in all planes."""
+    part: Float32s
+    """float32[largest + 1]: slots over those of the largest plane."""
+    survey: Survey
+
+
+def make_survey(network: Network) -> Survey:
+    """Return room for what is found out of the paths of any pair."""
+    planes, _, words = network.spectrum.shape
+    candidates = int(np.diff(network.first_path).max(initial=1))
+    columns = -(-candidates // LANES) * LANES
+    rows = planes * (words + 1) + 1
+    return Survey(
+        common=np.zeros((rows, columns), dtype=np.uint64),
+        starts=np.zeros((rows, columns), dtype=np.uint64),
+        shift=np.zeros((network.shifts.shape[1], columns), dtype=np.uint64),
+        found=np.zeros((4, columns), dtype=np.uint64),
+    )
 
 
 @inner
-def show_path(
+def find_common(network: Network, survey: Survey, free: Words, pair: int) -> None:
+    """Write the slots that are free on all links of each path of a pair.
+
+    The hops of all paths are one loop, as in `search.first_fit_of_all`, and take two words at a time.
+    """
+    first, end = network.first_path[pair], network.first_path[pair + 1]
+    hop, last_hop = network.first_hop[first], network.first_hop[end]
+    words = np.int64(free.shape[2])
+    for plane in range(free.shape[0]):
+        for word in range(0, words, 2):
+            above = min(word + 1, words - 1)
+            row = plane * (words + 1) + word
+            row_above = plane * (words + 1) + above
+            path = np.int32(-1)
+            low, high = ONES, ONES
+            for h in range(hop, last_hop):
+                link = network.links[h]
+                own = network.path_of_hop[h]
+                low = free[plane, link, word] & (low if own == path else ONES)
+                high = free[plane, link, above] & (high if own == path else ONES)
+                path = own
+                survey.common[row, path - first] = low
+                survey.common[row_above, path - first] = high
+
+
+@compiled(**INSIDE)
+def longest_runs(words: Any) -> Any:
+    """Return the length of the longest run of ones in each of `lanes.Lanes`; of 64 ones: 63."""
+    of_2 = words & (words >> in_each(ONE))
+    of_4 = of_2 & (of_2 >> in_each(TWO))
+    of_8 = of_4 & (of_4 >> in_each(np.uint64(4)))
+    of_16 = of_8 & (of_8 >> in_each(np.uint64(8)))
+    of_32 = of_16 & (of_16 >> in_each(np.uint64(16)))
+    # A run as long as what is known so far starts at each 1 of `at`.
+    length, at = where_any(of_32, in_each(np.uint64(32)), in_each(ZERO)), of_32
+    at = where_any(at, at, in_each(ONES))
+    length, at = longer_runs(length, at, of_16, np.uint64(16))
+    length, at = longer_runs(length, at, of_8, np.uint64(8))
+    length, at = longer_runs(length, at, of_4, np.uint64(4))
+    length, at = longer_runs(length, at, of_2, TWO)
+    length, at = longer_runs(length, at, words, ONE)
+    return length
+
+
+@compiled(**INSIDE)
+def longer_runs(length: Any, at: Any, starts: Any, more: Any) -> Any:
+    """Return the lengths and the starts of the longest runs, those with `more` slots where there are any.
+
+    starts: of runs of `more` slots.
+    """
+    longer = at & (starts >> length)
+    return where_any(longer, length + in_each(more), length), where_any(longer, longer, at)
+
+
+@inner
+def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rate: int) -> None:
+    """Write into `View.survey` what `show_path` reads, of all paths of a pair at once."""
+    survey, shifts = view.survey, network.shifts
+    first, end = network.first_path[pair], network.first_path[pair + 1]
+    planes, words = state.free.shape[0], np.int64(state.free.shape[2])
+    steps = shifts.shape[1]
+    for path in range(first, end):
+        width = min(max(network.width[network.width_row[path], bit_rate], 0), WORD_BITS)
+        for step in range(steps):
+            survey.shift[step, path - first] = shifts[width, step]
+    find_common(network, survey, state.free, pair)
+    nothing, none = in_each(ZERO), in_each(np.uint64(view.offset[planes]))
+    for lane in range(0, survey.common.shape[1], LANES):
+        total, number, largest, lowest = nothing, nothing, nothing, none
+        for plane in range(planes):
+            run, before = nothing, nothing
+            row = plane * (words + 1)
+            high = words_at(survey.common, row, lane)
+            for word in range(words):
+                here = high
+                high = words_at(survey.common, row + 1, lane)  # of zeros, behind the last word
+                total = total + ones_of(here)
+                number = number + ones_of(here & ~((here << in_each(ONE)) | before))
+                before = here >> in_each(TOP)
+                largest = larger_of(largest, longest_runs(here))
+                largest = larger_of(largest, run + zeros_below(~here))
+                run = where_any(~here, zeros_above(~here), run + in_each(np.uint64(WORD_BITS)))
+                # As `spectrum.run_starts`.
+                starts, above = here, high
+                for step in range(steps):
+                    shift = words_at(survey.shift, step, lane)
+                    carried = (above << (in_each(TOP) ^ shift)) << in_each(ONE)
+                    starts = starts & ((starts >> shift) | carried)
+                    above = above & (above >> shift)
+                put_words(survey.starts, row, lane, starts)
+                at = in_each(np.uint64(view.offset[plane] + word * WORD_BITS))
+                lowest = smaller_of(lowest, where_any(starts, at + zeros_below(starts), none))
+                row += 1
+        put_words(survey.found, TOTAL, lane, total)
+        put_words(survey.found, NUMBER, lane, number)
+        put_words(survey.found, LARGEST, lane, largest)
+        put_words(survey.found, LOWEST, lane, lowest)
+
+
+@inner
+def size_of_block(survey: Survey, row: int, candidate: int, bit: int) -> Any:
+    """Return how many slots are free on a path from a slot on: a bit of a row of `Survey.common`."""
+    size = np.int64(0)
+    while True:
+        low = survey.common[row, candidate] >> np.uint64(bit)
+        high = (survey.common[row + 1, candidate] << np.uint64(63 - bit)) << ONE
+        taken = ~(low | high)
+        if taken:
+            return size + trailing_zeros(taken)
+        size += WORD_BITS
+        row += 1
+
+
+@inner
+def put_block(
+    view: View,
+    found: int,
+    plane: int,
+    start: int,
+    size: int,
+    feature: Float32s,
+    mask: Int8s,
+    choice: Int32s,
+) -> None:
+    """Write a block that is wide enough; size 0: there is none."""
+    at = PATH_FEATURES + BLOCK_FEATURES * found
+    is_there = size > 0
+    slot = view.offset[plane] + start if is_there else view.offset[view.offset.shape[0] - 1]
+    feature[at] = view.share[slot]
+    feature[at + 1] = view.part[size]
+    mask[found] = 1 if is_there else 0
+    choice[found, 0] = plane if is_there else -1
+    choice[found, 1] = start if is_there else -1
+
+
+@inner
+def put_wide_blocks(
     network: Network,
     view: View,
     state: State,
@@ -53,57 +253,118 @@ def show_path(
     feature: Float32s,
     mask: Int8s,
     choice: Int32s,
+) -> Any:
+    """Write the blocks that are wide enough for more slots than a word has; return how many there are."""
+    stay_out_of_line()
+    free, links = state.free, network.links
+    hop, end = network.first_hop[path], network.first_hop[path + 1]
+    found = np.int64(0)
+    for plane in range(free.shape[0]):
+        number = np.int64(0)
+        while found < view.blocks:
+            start = nth_block(free, plane, links, hop, end, network.shifts, width, number)
+            if start < 0:
+                break
+            size = free_from(free, plane, links, hop, end, start)
+            put_block(view, found, plane, start, size, feature, mask, choice)
+            number += 1
+            found += 1
+    return found
+
+
+@inner
+def put_blocks(
+    view: View,
+    state: State,
+    candidate: int,
+    feature: Float32s,
+    mask: Int8s,
+    choice: Int32s,
+) -> Any:
+    """Write the blocks that are wide enough, the first ones; return how many there are."""
+    survey, words = view.survey, state.free.shape[2]
+    found = np.int64(0)
+    for plane in range(state.free.shape[0]):
+        before = ZERO
+        for word in range(words):
+            row = plane * (words + 1) + word
+            starts = survey.starts[row, candidate]
+            rest = starts & ~((starts << ONE) | before)
+            before = starts >> TOP
+            while rest and found < view.blocks:
+                bit = trailing_zeros(rest)
+                rest &= rest - ONE
+                size = size_of_block(survey, row, candidate, bit)
+                start = np.int64(word * WORD_BITS + bit)
+                put_block(view, found, np.int64(plane), start, size, feature, mask, choice)
+                found += 1
+    return found
+
+
+@inner
+def put_lowest_block(
+    view: View,
+    state: State,
+    candidate: int,
+    width: int,
+    feature: Float32s,
+    mask: Int8s,
+    choice: Int32s,
+) -> None:
+    """Write the lowest block that is wide enough, or that there is none; without a branch if it is short."""
+    planes, words = state.free.shape[0], state.free.shape[2]
+    slot = np.int64(view.survey.found[LOWEST, candidate])
+    is_there = width > 0 and slot < view.offset[planes]
+    slot = slot if is_there else np.int64(0)
+    plane = np.int64(0)
+    while slot >= view.offset[plane + 1]:
+        plane += 1
+    start = slot - view.offset[plane]
+    row = plane * (words + 1) + (start >> 6)
+    size = size_of_block(view.survey, row, candidate, start & 63)
+    put_block(
+        view, np.int64(0), plane, start, size if is_there else np.int64(0), feature, mask, choice
+    )
+
+
+@inner
+def show_path(
+    network: Network,
+    view: View,
+    state: State,
+    path: int,
+    candidate: int,
+    width: int,
+    feature: Float32s,
+    mask: Int8s,
+    choice: Int32s,
 ) -> None:
     """Write the features of one path, and of the blocks on it that are wide enough the first ones.
 
-    width: of the request; 0: it is out of reach. feature: float32[feature of a path]. mask, choice: [block],
-    as in `environment_loop.Shown` and `Episodes`.
+    `look_at_paths` must have looked at its pair. candidate: its place among the paths of the pair. width: of
+    the request there; 0: it is out of reach, or no block is asked for. feature: float32[feature of a path].
+    mask, choice: [block], as in `environment_loop.Shown` and `Episodes`.
     """
-    free, links = state.free, network.links
-    hop, end = network.first_hop[path], network.first_hop[path + 1]
-    planes, words = free.shape[0], free.shape[2]
-    slots = view.offset[planes]
-    total, largest, number, found = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    for plane in range(planes):
-        start, size = np.int64(0), np.int64(0)
-        for word in range(words + 1):
-            rest = ZERO
-            if word < words:
-                rest = common_word(free, plane, links, hop, end, word)
-            used_bits = np.int64(0)
-            while used_bits < WORD_BITS:
-                ones = WORD_BITS if rest == ONES else trailing_zeros(~rest)
-                ones = min(ones, WORD_BITS - used_bits)
-                if size == 0:
-                    start = word * WORD_BITS + used_bits
-                size += ones
-                used_bits += ones
-                if used_bits == WORD_BITS:
-                    break
-                if size > 0:
-                    total += size
-                    number += 1
-                    largest = max(largest, size)
-                    if size >= width > 0 and found < view.blocks:
-                        at = PATH_FEATURES + BLOCK_FEATURES * found
-                        feature[at] = (view.offset[plane] + start) / slots
-                        feature[at + 1] = size / view.largest
-                        mask[found] = 1
-                        choice[found, 0] = plane
-                        choice[found, 1] = start
-                        found += 1
-                size = np.int64(0)
-                rest = rest >> np.uint64(ones)
-                if not rest:
-                    break
-                zeros = trailing_zeros(rest)
-                rest = rest >> np.uint64(zeros)
-                used_bits += zeros
+    total = np.int64(view.survey.found[TOTAL, candidate])
+    number = np.int64(view.survey.found[NUMBER, candidate])
     feature[0] = view.hops[path]
-    feature[1] = min(width / view.largest, 1.0)
-    feature[2] = total / slots
-    feature[3] = largest / view.largest
-    feature[4] = total / (number * view.largest) if number > 0 else 0.0
+    feature[1] = view.part[min(width, view.largest)]
+    feature[2] = view.share[total]
+    feature[3] = view.part[view.survey.found[LARGEST, candidate]]
+    feature[4] = total / (max(number, 1) * view.largest)
+    if view.blocks == 1 and width <= WORD_BITS:
+        put_lowest_block(view, state, candidate, width, feature, mask, choice)
+    else:
+        found = np.int64(0)
+        if width > WORD_BITS:
+            found = put_wide_blocks(
+                network, view, state, path, np.int64(width), feature, mask, choice
+            )
+        elif width > 0:
+            found = put_blocks(view, state, candidate, feature, mask, choice)
+        for rest in range(found, view.blocks):
+            nothing = np.int64(0)
+            put_block(view, rest, nothing, nothing, nothing, feature, mask, choice)
 
 
 @inner
@@ -132,6 +393,13 @@ def show_ends(
 
 
 @inner
+def show_no_block(view: View, feature: Float32s) -> None:
+    """Write of a path that a pair has not that it has no block: each starts at the end."""
+    for found in range(view.blocks):
+        feature[PATH_FEATURES + BLOCK_FEATURES * found] = 1.0
+
+
+@inner
 def allow_to_block(mask: Int8s, may_block: int) -> None:
     """Write whether the last action, which blocks, can be done."""
     last = mask.shape[0] - 1
@@ -157,25 +425,25 @@ def show(
 ) -> None:
     """Write what is known of a request, and which actions can be done."""
     at = show_ends(view, pair, bit_rate, holding, features, mask, choice)
+    look_at_paths(network, view, state, pair, bit_rate)
     first, end = network.first_path[pair], network.first_path[pair + 1]
-    size = PATH_FEATURES + BLOCK_FEATURES * view.blocks
-    for candidate in range(view.candidates):
-        for found in range(view.blocks):
-            features[at + PATH_FEATURES + BLOCK_FEATURES * found] = (
-                1.0  # no block: it starts at the end
-            )
+    size, blocks = PATH_FEATURES + BLOCK_FEATURES * view.blocks, view.blocks
+    for candidate in range(end - first):
         path = first + candidate
-        if path < end:
-            show_path(
-                network,
-                view,
-                state,
-                path,
-                network.width[network.width_row[path], bit_rate],
-                features[at : at + size],
-                mask[candidate * view.blocks : (candidate + 1) * view.blocks],
-                choice[candidate * view.blocks : (candidate + 1) * view.blocks],
-            )
+        show_path(
+            network,
+            view,
+            state,
+            path,
+            np.int64(candidate),
+            np.int64(max(network.width[network.width_row[path], bit_rate], 0)),
+            features[at : at + size],
+            mask[candidate * blocks : (candidate + 1) * blocks],
+            choice[candidate * blocks : (candidate + 1) * blocks],
+        )
+        at += size
+    for _ in range(end - first, view.candidates):
+        show_no_block(view, features[at : at + size])
         at += size
     allow_to_block(mask, may_block)
 

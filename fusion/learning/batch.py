@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.problems import show
 from fusion.kernel.arrays import Int32s, Int64s, Tally, Words
-from fusion.kernel.environment_loop import Rules, Shown
+from fusion.kernel.environment_loop import DECIDE, Rules, Shown
 from fusion.learning.picture import spectrum_picture
 from fusion.learning.setting import Setting
 from fusion.results.measured import Replication
@@ -42,10 +44,14 @@ class Batch(ABC):
             may_block=int(setting.may_block),
         )
         self._tallies: Tally
+        self._call: Callable[..., Any] | None = None
+        self._no_action = np.zeros(count, dtype=np.int64)
+        self.deciding = np.full(count, DECIDE, dtype=np.int8)
         self._replication = np.full(count, -1, dtype=np.int64)
         self._free_shape = (
             (len(scenario.links), scenario.slots_per_link) if setting.shows_spectrum else (0, 0)
         )
+        self.shown = self._nothing_shown()
 
     @property
     def replication_numbers(self) -> Int64s:
@@ -57,10 +63,12 @@ class Batch(ABC):
         """Put an environment at the start of a replication. The next `step` shows its first request."""
 
     @abstractmethod
-    def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> Shown:
-        """Do what each environment is told: DECIDE with its action, BEGIN, or REST; return what it shows.
+    def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> int:
+        """Do what each environment has in `task`: DECIDE with its action, BEGIN, or REST.
 
-        Raises ValueError for an invalid action.
+        `shown` then has what they show; what it shows of an environment that rests stays as it was. Returns
+        the number of environments that have decided the last request of their episode. Raises ValueError for
+        an invalid action.
         """
 
     @abstractmethod
@@ -115,6 +123,7 @@ class Batch(ABC):
         )
 
     def _actions(self, action: NDArray[np.integer]) -> Int64s:
+        """Return actions as the compiled loop reads them. Raises ValueError for what are none."""
         action = np.asarray(action)
         if action.shape != (self._count,):
             raise ValueError(
@@ -126,4 +135,4 @@ class Batch(ABC):
             raise ValueError(
                 f"action = {told}: must be an integer from 0 to {last}, not of the type {action.dtype}"
             )
-        return action.astype(np.int64, copy=False)
+        return np.ascontiguousarray(action, dtype=np.int64)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import Int32s, Words
+from fusion.kernel.bundle import Bundle
 from fusion.kernel.connection_environment import Stretches, step_connections
 from fusion.kernel.connections import make_empty
-from fusion.kernel.environment_loop import BEGIN, REST, Shown
+from fusion.kernel.environment_loop import BEGIN, REST
 from fusion.learning.batch import DRAWN, Batch
 from fusion.learning.setting import Setting
 from fusion.results.measured import ConnectionStatistics, Replication
@@ -65,10 +66,25 @@ class ConnectionBatch(Batch):
             decision=np.empty((count, DRAWN, 3), dtype=np.int32),
         )
         # These matter to the policy of the config alone: the loop is the same without.
-        self._seen_service = self._service._replace(impairments=None, assignment=None)
-        self._seen_states = self._states._replace(light=None)
+        seen_service = self._service._replace(impairments=None, assignment=None)
+        seen_states = self._states._replace(light=None)
         is_sliced = self._service.max_segments > 1
-        self._kept = np.empty(len(empty.state.path)) if is_sliced else None
+        self._bundle = Bundle(
+            network,
+            self._width_row,
+            seen_service,
+            self._pair_of_path,
+            self._view,
+            self._more,
+            self._rules,
+            scenario.sample_every,
+            np.empty(len(empty.state.path)) if is_sliced else None,
+            seen_states,
+            self._tallies,
+            self._counts,
+            self._stretches,
+            self.shown,
+        )
         self._simulation: list[ConnectionSimulation | None] = [None] * count
         self._can_fail = False
         self._coming: list[Iterator[Stretch]] = [iter(())] * count
@@ -102,20 +118,24 @@ class ConnectionBatch(Batch):
         self._stretches.decided[row] = 0
         self._go_on(row)
 
-    def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> Shown:
+    def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> int:
         """Do as `Batch.step` says."""
-        action, shown = self._actions(action), self._nothing_shown()
-        waiting = self._step(shown, action, task)
+        if self._call is None:
+            self._call = self._bundle.call_of(step_connections, self._no_action, self.deciding)
+        action, shown = self._actions(action), self.shown
+        if task is not self.deciding:
+            shown.reward[task == BEGIN] = 0.0
+        waiting, ended = self._call(action, task)
         if waiting < 0:
             self.check(action)
         if waiting > 0:
             over = (task != REST) & (self._stretches.position > self._stretches.last)
             for row in np.flatnonzero(over).tolist():
                 self._go_on(row)
-            self._step(shown, action, np.where(over, BEGIN, REST).astype(np.int8))
+            self._call(action, np.where(over, BEGIN, REST).astype(np.int8))
         if self._down is not None and self._setting.shows_spectrum:
             shown.free[self._down] = 0
-        return shown
+        return int(ended)
 
     def measured(self, environment: int) -> Replication:
         """Do as `Batch.measured` says."""
@@ -123,29 +143,6 @@ class ConnectionBatch(Batch):
         if done is None:
             raise self._not_ended(self._stretches.decided[environment])
         return done
-
-    def _step(self, shown: Shown, action: NDArray[np.int64], task: NDArray[np.int8]) -> int:
-        scenario = self._setting.scenario
-        return int(
-            step_connections(
-                scenario.network,
-                self._width_row,
-                self._seen_service,
-                self._pair_of_path,
-                self._view,
-                self._more,
-                self._rules,
-                scenario.sample_every,
-                self._kept,
-                self._seen_states,
-                self._tallies,
-                self._counts,
-                self._stretches,
-                shown,
-                action,
-                task,
-            )
-        )
 
     def _compile_failures(self, failure: Failure) -> None:
         """Have what failures need compiled, so that no step has to wait for it in mid-episode."""

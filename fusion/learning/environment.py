@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from fusion.kernel.environment_loop import BEGIN, DECIDE, Shown
+from fusion.kernel.environment_loop import BEGIN, Shown
 from fusion.learning.batch import Batch
 from fusion.learning.connection_batch import ConnectionBatch
 from fusion.learning.episodes import asked_for, checked, first_of
@@ -84,7 +84,9 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         self._batch = make_batch(self.setting, 1)
         self._stride = stride
         self._next: int | None = None
-        self._shown: Shown | None = None
+        self._shown = self._batch.shown
+        self._has_begun = self._is_over = False
+        self._action = np.zeros(1, dtype=np.int64)
 
     @property
     def layout(self) -> Layout:
@@ -116,7 +118,8 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         self._next = replication + self._stride
         with announced(log.warning, ONCE, "the episode begins"):
             self._batch.begin(0, replication)
-            self._shown = self._batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+            self._batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+        self._has_begun, self._is_over = True, False
         info = {"action_mask": self._shown.mask[0].copy(), "replication": replication}
         return observations(self.setting, self._shown, 0), info
 
@@ -126,20 +129,24 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         The info has the mask, and at the end of the episode the blocking probability that it measured. Raises
         RuntimeError where no episode runs, ValueError for an invalid action.
         """
-        if self._shown is None or self._shown.ended[0]:
-            raise RuntimeError("no episode runs: call reset first")
-        shown = self._batch.step(np.array([action]), np.full(1, DECIDE, np.int8))
-        self._shown = shown
+        if self._is_over or not self._has_begun:
+            raise _not_begun()
+        batch, shown = self._batch, self._shown
+        if isinstance(action, int | np.int64) and 0 <= action < self.setting.layout.actions:
+            self._action[0] = action
+            ended = batch.step(self._action, batch.deciding) > 0
+        else:
+            ended = batch.step(np.array([action]), batch.deciding) > 0
         info: dict[str, Any] = {"action_mask": shown.mask[0].copy()}
-        ended = bool(shown.ended[0])
         if ended:
-            info["blocking_probability"] = float(self._batch.blocking_probability()[0])
-        return observations(self.setting, shown, 0), float(shown.reward[0]), False, ended, info
+            self._is_over = True
+            info["blocking_probability"] = float(batch.blocking_probability()[0])
+        return observations(self.setting, shown, 0), shown.reward.item(), False, ended, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return bool[action], which actions can be done now, as MaskablePPO of sb3-contrib asks for it."""
-        if self._shown is None:
-            raise RuntimeError("no episode runs: call reset first")
+        if not self._has_begun:
+            raise _not_begun()
         mask: NDArray[np.bool_] = self._shown.mask[0].astype(np.bool_)
         return mask
 
@@ -149,8 +156,8 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         A row for each link, its slots from left to right, taken ones dark; links on candidate paths of the
         request that waits have a mark. Raises RuntimeError before the first reset.
         """
-        if self._shown is None:
-            raise RuntimeError("no episode runs: call reset first")
+        if not self._has_begun:
+            raise _not_begun()
         return None if self.render_mode is None else self._batch.picture(0)
 
     def measured(self) -> Replication:
@@ -159,6 +166,10 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         Raises RuntimeError where it has not ended.
         """
         return self._batch.measured(0)
+
+
+def _not_begun() -> RuntimeError:
+    return RuntimeError("no episode runs: call reset first")
 
 
 def make_batch(setting: Setting, count: int) -> Batch:
@@ -185,10 +196,10 @@ def observation_space(setting: Setting) -> spaces.Space[Any]:
 
 
 def observations(setting: Setting, shown: Shown, environment: int | slice | EllipsisType) -> Any:
-    """Return what environments show, in the form of their space; environment: one, or all of them."""
-    features = shown.features[environment]
+    """Return a copy of what environments show, in the form of their space; environment: one, or all."""
+    features = shown.features[environment].copy()
     return (
-        {"features": features, "free": shown.free[environment]}
+        {"features": features, "free": shown.free[environment].copy()}
         if setting.shows_spectrum
         else features
     )

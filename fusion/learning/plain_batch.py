@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.arrays import Int32s, State, Tally, Words, make_empty, new_state, new_tally
+from fusion.kernel.bundle import Bundle
 from fusion.kernel.connections import new_count
-from fusion.kernel.environment_loop import REST, Episodes, Shown, step
+from fusion.kernel.environment_loop import REST, Episodes, step
 from fusion.learning.batch import DRAWN, Batch
 from fusion.learning.setting import Setting
 from fusion.results.measured import Counted, Replication, replication_of
@@ -50,6 +51,15 @@ class PlainBatch(Batch):
             choice=np.full((count, actions - 1, 2), -1, dtype=np.int32),
             remaining=np.zeros(len(network.first_hop) - 1),
         )
+        self._bundle = Bundle(
+            network,
+            self._view,
+            self._rules,
+            self._states,
+            self._tallies,
+            self._episodes,
+            self.shown,
+        )
         self._chunks: list[Iterator[Requests]] = [iter(())] * count
 
     def begin(self, environment: int, replication: int) -> None:
@@ -79,21 +89,11 @@ class PlainBatch(Batch):
         self._episodes.last[row] = -1
         self._draw(row)
 
-    def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> Shown:
+    def step(self, action: NDArray[np.integer], task: NDArray[np.int8]) -> int:
         """Do as `Batch.step` says."""
-        action = self._actions(action)
-        shown = self._nothing_shown()
-        waiting = step(
-            self._setting.scenario.network,
-            self._view,
-            self._rules,
-            self._states,
-            self._tallies,
-            self._episodes,
-            shown,
-            action,
-            task,
-        )
+        if self._call is None:
+            self._call = self._bundle.call_of(step, self._no_action, self.deciding)
+        waiting, ended = self._call(self._actions(action), task)
         if waiting < 0:
             self.check(action)
         if waiting > 0:
@@ -102,7 +102,7 @@ class PlainBatch(Batch):
                 at_last & (self._episodes.decided < self._rules.total)
             ).tolist():
                 self._draw(row)
-        return shown
+        return int(ended)
 
     def measured(self, environment: int) -> Replication:
         """Return what the episode that has ended measured. Raises RuntimeError where it has not ended."""

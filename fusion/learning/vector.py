@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from fusion.kernel.environment_loop import BEGIN, DECIDE, REST, Shown
+from fusion.kernel.environment_loop import BEGIN, DECIDE, REST
 from fusion.learning.environment import (
     RENDER_MODES,
     check_render_mode,
@@ -73,7 +73,9 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._batch = make_batch(self.setting, num_envs)
         self._next = np.full(num_envs, -1, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=np.bool_)
-        self._mask: NDArray[np.int8] | None = None
+        self._any_over = self._has_begun = False
+        self._shown = self._batch.shown
+        self._every = np.ones(num_envs, dtype=np.bool_)
 
     @property
     def layout(self) -> Layout:
@@ -111,11 +113,11 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
                 self._next[row] = first
             elif self._next[row] < 0:
                 self._next[row] = by_chance + row
-        every = np.ones(self.num_envs, dtype=np.bool_)
         with announced(log.warning, ONCE, "the episodes begin"):
-            shown = self._begin(every)
-        self._over, self._mask = np.zeros_like(every), shown.mask.copy()
-        return observations(self.setting, shown, _ALL), self._infos(shown, every)
+            self._begin(self._every)
+        self._over, self._any_over = np.zeros_like(self._every), False
+        self._has_begun = True
+        return self._observations(), self._infos() | self._replications(self._every)
 
     def step(
         self, actions: NDArray[np.int64]
@@ -124,28 +126,38 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
 
         Raises RuntimeError before the first reset, ValueError for an invalid action.
         """
-        if self._mask is None:
-            raise RuntimeError("no episode runs: call reset first")
-        shown = self._begin(self._over, actions)
-        ended = shown.ended.copy()
-        if self._mode is AutoresetMode.NEXT_STEP:
-            infos = self._infos(shown, self._over)
-            if ended.any():
-                infos |= self._measured_infos(ended)
-            self._over = ended
+        if not self._has_begun:
+            raise self._not_begun()
+        began = self._over if self._any_over else None
+        if began is None:
+            number = self._batch.step(actions, self._batch.deciding)
         else:
-            infos = self._begin_at_once(shown, ended)
-        self._mask = shown.mask.copy()
-        none = np.zeros(self.num_envs, dtype=np.bool_)
-        return observations(self.setting, shown, _ALL), shown.reward, none, ended.copy(), infos
+            number = self._begin(began, actions)
+        shown = self._shown
+        reward, ended = shown.reward.copy(), shown.ended.copy()
+        if self._mode is AutoresetMode.NEXT_STEP:
+            infos = self._infos()
+            if began is not None:
+                infos |= self._replications(began)
+            if number > 0:
+                infos |= self._measured_infos(ended)
+            self._any_over = number > 0
+            if self._any_over or began is not None:
+                self._over = ended.copy()
+        elif number > 0:
+            infos = self._begin_at_once(ended)
+        else:
+            infos = self._infos()
+        terminated = np.zeros(self.num_envs, dtype=np.bool_)
+        return self._observations(), reward, terminated, ended, infos
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return the spectrum of each environment as `EonEnv.render` does, or None without a render_mode.
 
         Raises RuntimeError before the first reset.
         """
-        if self._mask is None:
-            raise RuntimeError("no episode runs: call reset first")
+        if not self._has_begun:
+            raise self._not_begun()
         if self.render_mode is None:
             return None
         return tuple(self._batch.picture(row) for row in range(self.num_envs))
@@ -164,9 +176,9 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return bool[environment, action], which actions can be done now."""
-        if self._mask is None:
-            raise RuntimeError("no episode runs: call reset first")
-        return self._mask.astype(np.bool_)
+        if not self._has_begun:
+            raise self._not_begun()
+        return self._shown.mask.astype(np.bool_)
 
     def measured(self, environment: int) -> Replication:
         """Return what the episode measured that has ended and after which no other began.
@@ -175,9 +187,12 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         """
         return self._batch.measured(environment)
 
-    def _begin(self, new: NDArray[np.bool_], actions: NDArray[np.int64] | None = None) -> Shown:
-        """Begin the next episode of some environments; the others act, or rest where there are no actions."""
-        if actions is not None and new.any():
+    def _begin(self, new: NDArray[np.bool_], actions: NDArray[np.int64] | None = None) -> int:
+        """Begin the next episode of some environments; the others act, or rest where there are no actions.
+
+        Returns what `Batch.step` returns.
+        """
+        if actions is not None:
             self._batch.check(actions)
         for row in np.flatnonzero(new).tolist():
             self._batch.begin(row, int(self._next[row]))
@@ -187,40 +202,37 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             actions = np.zeros(self.num_envs, dtype=np.int64)
         return self._batch.step(actions, np.where(new, BEGIN, others).astype(np.int8))
 
-    def _begin_at_once(self, shown: Shown, ended: NDArray[np.bool_]) -> dict[str, Any]:
+    def _begin_at_once(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
         """Show the first requests of the next episodes in the place of the last ones; return the infos."""
-        if not ended.any():
-            return self._infos(shown, ended)
-        last: dict[str, Any] = {}
+        shown, last = self._shown, dict[str, Any]()
         blocking = self._batch.blocking_probability()
         for row in np.flatnonzero(ended).tolist():
             final = {
                 "action_mask": shown.mask[row].copy(),
                 "blocking_probability": float(blocking[row]),
             }
-            copied = shown._replace(
-                features=shown.features[row].copy(), free=shown.free[row].copy()
-            )
-            seen = observations(self.setting, copied, ...)
+            seen = observations(self.setting, shown, row)
             last = self._add_info(last, {"final_obs": seen, "final_info": final}, row)
-        first = self._begin(ended)
-        for name in ("features", "free", "mask"):
-            getattr(shown, name)[ended] = getattr(first, name)[ended]
-        return last | self._infos(shown, ended)
+        self._begin(ended)
+        return last | self._infos() | self._replications(ended)
 
-    def _infos(self, shown: Shown, new: NDArray[np.bool_]) -> dict[str, Any]:
-        """Return the masks, and the replications of the episodes that began."""
-        infos: dict[str, Any] = {
-            "action_mask": shown.mask,
-            "_action_mask": np.ones(self.num_envs, dtype=np.bool_),
-        }
-        if new.any():
-            infos["replication"] = np.where(new, self._batch.replication_numbers, 0)
-            infos["_replication"] = new.copy()
-        return infos
+    def _observations(self) -> Any:
+        return observations(self.setting, self._shown, _ALL)
+
+    def _infos(self) -> dict[str, Any]:
+        return {"action_mask": self._shown.mask.copy(), "_action_mask": self._every.copy()}
+
+    def _replications(self, new: NDArray[np.bool_]) -> dict[str, Any]:
+        """Return the infos about episodes that began."""
+        numbers = np.where(new, self._batch.replication_numbers, 0)
+        return {"replication": numbers, "_replication": new.copy()}
 
     def _measured_infos(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
         return {
             "blocking_probability": np.where(ended, self._batch.blocking_probability(), 0.0),
             "_blocking_probability": ended.copy(),
         }
+
+    @staticmethod
+    def _not_begun() -> RuntimeError:
+        return RuntimeError("no episode runs: call reset first")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel.connection_environment import QUALITY_FEATURES, SLICE_FEATURES, More
-from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View
+from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View, make_survey
 from fusion.scenario.scenario import Scenario
 
 LONGEST = 8.0
@@ -142,4 +142,7 @@ def make_view(scenario: Scenario, layout: Layout) -> View:
         blocks=layout.blocks,
         largest=max(slots),
         longest=longest if layout.shows_holding else 0.0,
+        share=(np.arange(sum(slots) + 1) / sum(slots)).astype(np.float32),
+        part=(np.arange(max(slots) + 1) / max(slots)).astype(np.float32),
+        survey=make_survey(scenario.network),
     )

@@ -46,7 +46,8 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int, may_block: b
     random = np.random.default_rng(case.seed)
     batch = PlainBatch(setting, 1)
     batch.begin(0, 7)
-    shown = batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+    batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+    shown = batch.shown
     last = setting.layout.actions - 1
     for index in range(count):
         twin.arrive(float(requests.arrival[index]))
@@ -65,7 +66,7 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int, may_block: b
         action = int(random.integers(last + 1))  # also what is not in the mask
         choice = sight.choices[action] if action < last else None
         twin.decide(choice, requests, index)
-        shown = batch.step(np.array([action]), np.full(1, DECIDE, np.int8))
+        batch.step(np.array([action]), np.full(1, DECIDE, np.int8))
         assert shown.reward[0] == (1.0 if choice else -0.5)
         assert shown.ended[0] == (index == count - 1)
 

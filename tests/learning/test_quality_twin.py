@@ -94,7 +94,8 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int) -> None:
     random = np.random.default_rng(count)
     batch = ConnectionBatch(setting, 1)
     batch.begin(0, 3)
-    shown = batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+    batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
+    shown = batch.shown
     slots = [plane.slots for plane in scenario.planes]
     blocked = by_quality = 0
     for index in range(count):
@@ -142,7 +143,7 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int) -> None:
         else:
             twin._add(connection, new, int(twin.service.rate[bit_rate]))
             twin.up.append(connection)
-        shown = batch.step(np.array([action]), np.full(1, DECIDE, np.int8))
+        batch.step(np.array([action]), np.full(1, DECIDE, np.int8))
         assert shown.reward[0] == (1.0 if new else -1.0)
         assert shown.ended[0] == (index == count - 1)
     done = batch.measured(0)
