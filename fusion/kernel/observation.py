@@ -118,11 +118,12 @@ def find_common(network: Network, survey: Survey, free: Words, pair: int) -> Non
     words = np.int64(free.shape[2])
     for plane in range(free.shape[0]):
         for word in range(0, words, 2):
-            above = min(word + 1, words - 1)
+            above: Any = min(word + 1, words - 1)
             row = plane * (words + 1) + word
             row_above = plane * (words + 1) + above
             path = np.int32(-1)
-            low, high = ONES, ONES
+            low: Any = ONES
+            high: Any = ONES
             for h in range(hop, last_hop):
                 link = network.links[h]
                 own = network.path_of_hop[h]
@@ -346,12 +347,12 @@ def show_path(
     mask, choice: [block], as in `environment_loop.Shown` and `Episodes`.
     """
     total = np.int64(view.survey.found[TOTAL, candidate])
-    number = np.int64(view.survey.found[NUMBER, candidate])
+    number: Any = np.int64(view.survey.found[NUMBER, candidate])
     feature[0] = view.hops[path]
     feature[1] = view.part[min(width, view.largest)]
     feature[2] = view.share[total]
     feature[3] = view.part[view.survey.found[LARGEST, candidate]]
-    feature[4] = total / (max(number, 1) * view.largest)
+    feature[4] = total / (view.largest * max(number, np.int64(1)))
     if view.blocks == 1 and width <= WORD_BITS:
         put_lowest_block(view, state, candidate, width, feature, mask, choice)
     else:
