@@ -27,13 +27,16 @@ KEYS = (
 )
 """The keys whose value may be a path. No key of FUSION's own makes anything read a file."""
 
+AGENT_ENDINGS = (".onnx", ".safetensors")
+"""Of files of trained agents."""
+
 _TABLES = (".csv", ".tsv", ".txt", ".dat", "")
 ENDINGS: dict[str, tuple[str, ...]] = {
     "network": (".json", ".graphml", ".xml", ".gml", ".n2p", ".xls", ".xlsx", *_TABLES),
     "mod_assumption_path": (".json", ".csv"),
     "traffic_matrix": _TABLES,
     "paths_file": _TABLES,
-    "policy": (".py",),
+    "policy": (".py", *AGENT_ENDINGS),
     "quality_file": _TABLES,
     "gnpy_equipment": (".json",),
     "gnpy_spectrum": (".json",),
@@ -117,12 +120,20 @@ def is_path(key: str, value: object) -> bool:
     if text.lower() in ("", "none"):
         return False
     if key == "policy":
-        return ":" in text  # file:function; a name alone is refused as it was written
+        # file:function, or the file of an agent; another name is refused as it was written
+        return ":" in text or names_agent(text)
     return key != "network" or any(mark in text for mark in "/\\.")
 
 
+def names_agent(policy: str) -> bool:
+    """Return whether the value of `policy` is the file of a trained agent, and not `file.py:function`."""
+    return policy.lower().endswith(AGENT_ENDINGS)
+
+
 def split_policy(value: str) -> tuple[str, str]:
-    """Return file and function of a policy, which is named as `file.py:function`."""
+    """Return file and function of a policy, which is named as `file.py:function`; an agent has none."""
+    if names_agent(value):
+        return value, ""
     file, _, function = value.rpartition(":")
     return file, function
 
