@@ -36,6 +36,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.conventions
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.compiling
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.submission
 	$(BIN)/python -m benchmarks.first_number

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,6 +69,19 @@ def let_long_simulations_wait() -> None:
                 is_simulator = any(word.startswith("fusion.cli.") for word in process.cmdline())
                 if is_simulator and process.cpu_times().user > 2.5 and process.nice() == 0:
                     process.nice(10)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how long the tests of each folder took together, in all processes."""
+    seconds: dict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[Path(report.nodeid.partition("::")[0]).parent.as_posix()] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("seconds by folder")
+        for folder, sum_of_folder in sorted(seconds.items(), key=lambda pair: -pair[1]):
+            terminalreporter.line(f"{sum_of_folder:8.1f}s {folder}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
