@@ -10,6 +10,7 @@ from typing import Any
 import fusion
 from fusion.config.sections import SECTIONS
 from fusion.config.shipped import SAME_TABLES
+from fusion.config.training_settings import SECTION, TrainingSettings
 
 TARGET = Path(__file__).with_name("config.md")
 TEMPLATES = Path(__file__).with_name("templates.md")
@@ -30,14 +31,14 @@ change a result.
 
 A template sets keys, and overrides change them: `{"general_settings": {"erlang_start": 50}}`.
 
-This page is made from the models in `fusion/config/sections.py` by `python docs/make_config_reference.py`.
+This page is made from the models in `fusion/config/` by `python docs/make_config_reference.py`.
 """
 
 
 def reference() -> str:
     """Return the page in markdown."""
     parts = [HEAD]
-    for section, model in SECTIONS.items():
+    for section, model in {**SECTIONS, SECTION: TrainingSettings}.items():
         parts.append(f"\n## {section}\n\n{(model.__doc__ or '').strip()}\n")
         parts.append("| key | default | allowed | meaning |\n|---|---|---|---|")
         for key, schema in model.model_json_schema()["properties"].items():

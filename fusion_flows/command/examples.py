@@ -27,6 +27,7 @@ SUMMARIES: dict[str, str] = {
     "schema": "Print a JSON Schema of the settings: types, bounds, choices, defaults and meanings.",
     "run": "Run a simulation, here or (with --detach) on a worker such as that of `fusion up`.",
     "rerun": "Repeat an earlier run, optionally with changes, here or (with --detach) on a worker.",
+    "train": "Train an agent with MaskablePPO, here or (with --detach) on a worker; needs the extra `train`.",
     "runs": "List runs, newest first. Without a server, the list is read from the files of the runs.",
     "show": "Show the settings, state, points and files of a run, or the start of one of its files.",
     "open": "Open the report of a run in your browser, or its page in Prefect.",
@@ -144,6 +145,13 @@ EXAMPLES: dict[str, str] = {
   fusion run quick --detach              # on the worker of `fusion up`
   fusion run --resume 9f0f               # finish an interrupted run
   fusion run quick --json > result.json
+""",
+    "train": """
+  fusion train deeprmsa                  # a template, at its first load
+  fusion train my.ini --steps 500000 --seed 2
+  fusion train deeprmsa -t network=mlp -t width=128 -t patience=5
+  fusion train my.ini --detach           # on a worker
+  fusion train --resume 9f0f             # from its last checkpoint
 """,
     "rerun": """
   fusion rerun 9f0f                      # the same results, in a new directory
@@ -304,6 +312,7 @@ USAGES: dict[str, str] = {
     "explain": "[KEY ...]",
     "compare": "WHAT [OTHER ...]",
     "run": "[TEMPLATE]",
+    "train": "[TEMPLATE]",
     "show": "RUN [FILE]",
     **dict.fromkeys(("pause", "resume", "cancel", "delete"), "RUN [RUN ...]"),
 }

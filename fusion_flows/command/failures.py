@@ -20,6 +20,7 @@ from fusion.config.other_names import meant_key
 from fusion.config.overrides import OVERRIDES
 from fusion.config.problems import show
 from fusion.config.sections import HOME
+from fusion.config.training_extra import MissingExtraError
 from fusion.sweep.store import StoreError
 from fusion_flows.command import catalogue, misread, run_here, sweeps, up
 from fusion_flows.command.examples import SUMMARIES
@@ -45,6 +46,7 @@ _TOLD = (
     NoServerError,
     AlreadyUpError,
     NewerDatabaseError,
+    MissingExtraError,
     up.UpError,
 )
 """Errors whose message says everything."""

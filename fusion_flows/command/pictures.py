@@ -139,6 +139,13 @@ def report(what: str, /, *, to: Path | str = "", empty: bool = True) -> Path:
             if not (empty or reason or any(state.outcomes for state in states)):
                 raise nothing_found(states, store, "report")
             page = sweep_page(sweep, states, _missing(states), run=run, suspended=is_suspended(run))
+        elif run.training.is_file():
+            from fusion.config.training_settings import read_training
+            from fusion_flows.report.training_page import training_page
+
+            partial, suspended = why_partial(run), is_suspended(run)
+            training = read_training(run.training)
+            page = training_page(run, *inputs_of(run), training, partial, suspended=suspended)
         else:
             from fusion_flows.report.run_page import run_page
 

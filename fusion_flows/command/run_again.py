@@ -40,6 +40,11 @@ def settings_of(run: str) -> RunDirectory:
             f"{found.run_id} is a sweep, of which no point is computed twice: `{command_to_go_on(found)}` "
             "computes what is missing; for other points change its file"
         )
+    if found.training.is_file():
+        raise RunError(
+            f"{found.run_id} is the training of an agent; `fusion train {found.config} --training-file "
+            f"{found.training}` trains it again, with changes if you like"
+        )
     return found
 
 

@@ -62,7 +62,7 @@ def run_here(
     from fusion_flows.flows.sim import fusion
     from fusion_flows.following.flow_ends import SimulationError
 
-    with _Listener() as listener:
+    with RunListener() as listener:
         try:
             with live("Starting the run ...", HEADER):
                 if resume:
@@ -88,7 +88,7 @@ def _check(template: str, overrides: Mapping[str, Any] | None) -> None:
     read_inputs(reading.config, quiet=True)
 
 
-class _Listener(logging.Handler):
+class RunListener(logging.Handler):
     """Hears from the log of a flow run which one it is: who calls a flow is not told."""
 
     run_id: str = ""
@@ -99,7 +99,7 @@ class _Listener(logging.Handler):
         if flow_run_id and not self.run_id:
             self.run_id = rundir.run_id_of(UUID(str(flow_run_id)))
 
-    def __enter__(self) -> "_Listener":
+    def __enter__(self) -> "RunListener":
         """Begin to listen."""
         logging.getLogger("prefect.flow_runs").addHandler(self)
         return self

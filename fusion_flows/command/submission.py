@@ -151,7 +151,7 @@ def resumable(run: str) -> str:
     RunDirectoryError for a sweep, and ArgumentError for a run that is complete.
     """
     directory = _to_resume(run)
-    rundir.refuse_to_resume_sweep(directory)
+    rundir.refuse_other_than_simulation(directory)
     # Where the flow was ended before it had drawn the report, that is left to do.
     if is_complete(directory) and directory.report.is_file():
         raise ArgumentError(
@@ -284,6 +284,14 @@ def find_deployment(client: "SyncPrefectClient", name: str) -> "DeploymentRespon
             f"the Prefect server at {client.api_url} has no deployment {name}: "
             "`fusion up` or `fusion set-up` makes it"
         ) from None
+
+
+def sent(template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return template and overrides as a deployment takes them, with the files that they name.
+
+    Raises ConfigError.
+    """
+    return send(settings_as_sent(template, overrides), readable_dirs())
 
 
 def settings_as_sent(template: str, overrides: Mapping[str, Any]) -> dict[str, Any]:

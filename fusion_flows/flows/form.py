@@ -26,6 +26,7 @@ from fusion.config.config import Config, load_config
 from fusion.config.sections import HOME, SECTIONS
 from fusion.config.shipped import modulation_names, topology_names
 from fusion.config.templates import template_names
+from fusion.config.training_settings import TrainingSettings
 from fusion.sweep.definition import Sweep
 from fusion_flows.flows.sweep_parameter import PACKED
 from fusion_flows.flows.written_values import FORM_OF_AXIS, FORM_OF_LOADS, loads_text
@@ -115,6 +116,27 @@ def form_of_a_run(function: Callable[..., Any]) -> inspect.Signature:
     }
     chosen = ", ".join(f"{key}={_value(config, key)}" for key in ("network", *_POLICY[:3]))
     return _signature(function, titles, {"choices": f"In {DEFAULT_TEMPLATE}: {chosen}"})
+
+
+def training_schema(key: str) -> dict[str, Any]:
+    """Return the type and the bounds of a number of [training_settings]."""
+    schema = TrainingSettings.model_json_schema()["properties"][key]
+    return {name: schema[name] for name in ("type", *_BOUNDS) if name in schema}
+
+
+def form_of_a_training(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of the flow `fusion-train` as its form has it."""
+    default = TrainingSettings()
+    titles = {
+        "template": "template: network and traffic",
+        "steps": f"steps: requests that the agent decides while it learns (default: {default.steps:,})",
+        "seed": f"seed: of weights and exploration (default: {default.seed})",
+        "training": 'training: any other key of [training_settings] as JSON, such as {"network": "mlp"}',
+        "overrides": 'overrides: what to change in it, such as {"routing_settings": {"k_paths": 3}}',
+        "name": "name of the run, unless it is given above as Run Name",
+        "resume": "resume: run id of an earlier training, to finish it",
+    }
+    return _signature(function, titles, {})
 
 
 def form_of_a_sweep(function: Callable[..., Any]) -> inspect.Signature:

@@ -356,7 +356,7 @@ def _load(
             "that would change it"
         )
     run = _to_resume(settings.runs_dir, resume.strip())
-    rundir.refuse_to_resume_sweep(run)
+    rundir.refuse_other_than_simulation(run)
     return read_config(run.config, **_places(settings, run.path)).config, run
 
 

@@ -19,6 +19,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running
 from pydantic import ValidationError
 
 from fusion.config.config import ConfigError
+from fusion.config.training_extra import MissingExtraError
 from fusion.sweep.store import StoreError
 from fusion_flows.following.after_state import do_what_was_put_off
 from fusion_flows.following.parameters import with_nulls_told
@@ -28,7 +29,7 @@ from fusion_flows.rundir.redaction import redact
 from fusion_flows.server.address import open_client
 from fusion_flows.server.watch import ABANDONED, expired, is_abandoned, silence
 
-FLOWS = ("fusion", "fusion-sweep", "fusion-points")
+FLOWS = ("fusion", "fusion-sweep", "fusion-points", "fusion-train")
 """The flows whose runs have simulators."""
 
 P = ParamSpec("P")
@@ -55,6 +56,7 @@ INTERRUPTED = "Interrupted from the keyboard; what was finished is kept."
 
 _TOLD = (
     *(ConfigError, SimulationError, RunDirectoryError, StoreError, ValidationError, CancelledRun),
+    MissingExtraError,
 )
 """Ends of a run whose message says everything."""
 

@@ -9,6 +9,7 @@ from fusion.config.config import Config, ConfigError, read_config
 from fusion.config.counts import counted
 from fusion.config.named_files import is_path
 from fusion.config.templates import template_names
+from fusion.config.training_settings import TrainingSettings
 from fusion.network.path_rule import TieCount
 from fusion.network.topology import lengths_text
 from fusion.scenario.candidate_paths import candidate_paths, ties_of
@@ -24,6 +25,13 @@ def run_name(config: Config) -> str:
     """Return what a run is called in lists: topology, policy and loads."""
     network = Path(config.topology_settings.network).stem
     return f"{network} {config.policy} {span_text(config.loads)} E"
+
+
+def training_name(config: Config, settings: TrainingSettings) -> str:
+    """Return what a training is called in lists: that, topology, load and seed."""
+    network = Path(config.topology_settings.network).stem
+    load = settings.load or config.loads[0]
+    return f"train {network} {load:g} E, seed {settings.seed}"
 
 
 def titled(name: str, subject: str) -> str:

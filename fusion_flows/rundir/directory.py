@@ -43,6 +43,11 @@ class RunDirectory(NamedTuple):
         return self.path / "config.ini"
 
     @property
+    def training(self) -> Path:
+        """The frozen settings of a run of `fusion-train`, beside its configuration."""
+        return self.path / "training.ini"
+
+    @property
     def sweep(self) -> Path:
         """The frozen sweep of a run of `fusion-sweep`, which has no configuration of its own."""
         return self.path / "sweep.json"
@@ -169,27 +174,36 @@ def was_resumed_as(progress: str) -> str:
 
 
 def create(
-    runs_dir: Path, run_id: str, config: str = "", *, sweep: str = "", order: str = ""
+    runs_dir: Path,
+    run_id: str,
+    config: str = "",
+    *,
+    training: str = "",
+    sweep: str = "",
+    order: str = "",
 ) -> RunDirectory:
     """Make the directory of a run and freeze what it is to do there, or enter it again.
 
-    config, sweep, order: the text of one of these files.
+    config, sweep, order: the text of one of these files. training: of that file, beside a config.
 
     A flow run that is tried again finds its directory and goes on in it. Raises RunDirectoryError
     when the directory cannot be made or was made for another configuration.
     """
     run = RunDirectory(absolute(runs_dir) / run_id)
     _make_folders(run)
-    frozen, text = (run.config, config)
+    frozen = [(run.config, config)]
     if sweep or order:
-        frozen, text = (run.sweep, sweep) if sweep else (run.order, order)
+        frozen = [(run.sweep, sweep) if sweep else (run.order, order)]
+    if training:
+        frozen.insert(0, (run.training, training))
     try:
-        if not frozen.exists():
-            write_atomic(frozen, text.encode())
-        elif frozen.read_text(encoding="utf-8") != text:
-            raise RunDirectoryError(
-                f"{run.path} belongs to a run with another configuration; start a new run"
-            )
+        for file, text in frozen:
+            if not file.exists():
+                write_atomic(file, text.encode())
+            elif file.read_text(encoding="utf-8") != text:
+                raise RunDirectoryError(
+                    f"{run.path} belongs to a run with another configuration; start a new run"
+                )
     except OSError as error:
         raise _cannot_make(run, error) from error
     return run
@@ -253,9 +267,12 @@ def find(runs_dir: Path, run: str) -> RunDirectory:
 def command_to_go_on(run: RunDirectory) -> str:
     """Return what a person types to compute what is missing of a run that has ended early.
 
-    A run is resumed in its directory, and a sweep is computed from its frozen file, with the same engine;
-    what it had finished is in the store. Both are paths, so that the command works in any folder.
+    A run and a training are resumed in their directory, and a sweep is computed from its frozen file, with
+    the same engine; what it had finished is in the store. All are paths, so that the command works in any
+    folder.
     """
+    if run.training.is_file():
+        return f"fusion train --resume {shlex.quote(str(run.path))}"
     if not run.sweep.is_file():
         return f"fusion run --resume {shlex.quote(str(run.path))}"
     command = f"fusion sweep {shlex.quote(str(run.sweep))}"
@@ -264,6 +281,21 @@ def command_to_go_on(run: RunDirectory) -> str:
         if engine != "local":
             command += f" --engine {shlex.quote(str(engine))}"
     return command
+
+
+def refuse_other_than_simulation(run: RunDirectory) -> None:
+    """Raise RunDirectoryError where this is the directory of a sweep or of a training."""
+    refuse_to_resume_sweep(run)
+    if run.training.is_file():
+        raise RunDirectoryError(
+            f"{run.run_id} is the training of an agent; `{command_to_go_on(run)}` continues it"
+        )
+
+
+def refuse_other_than_training(run: RunDirectory) -> None:
+    """Raise RunDirectoryError where this is not the directory of a training."""
+    if not run.training.is_file():
+        raise RunDirectoryError(f"{run.run_id} is no training: it has no {run.training.name}")
 
 
 def refuse_to_resume_sweep(run: RunDirectory) -> None:

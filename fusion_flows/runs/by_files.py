@@ -158,7 +158,8 @@ def find_directory(run: str, runs_dir: Path) -> RunDirectory:
 def run_by_files(run: RunDirectory) -> Run:
     """Return a run as its files have it."""
     state = file_state(run)
-    percent, news = _sweep_progress(run) if run.sweep.is_file() else _run_progress(run)
+    progress = _training_progress if run.training.is_file() else _run_progress
+    percent, news = _sweep_progress(run) if run.sweep.is_file() else progress(run)
     return Run(
         run_id=run.run_id,
         flow_run_id=None,
@@ -186,6 +187,19 @@ def _run_progress(run: RunDirectory) -> tuple[float | None, str]:
     loads = f"{len(progress.completed)}/{counted(progress.total_erlangs, 'load')}"
     compiling = f"{progress.compiling}, " if progress.compiling else ""
     news = f"{compiling}{loads}, {counted(done, 'replication')}"
+    return round(100 * progress.fraction, 1), news
+
+
+def _training_progress(run: RunDirectory) -> tuple[float | None, str]:
+    """Return how far a training is, in percent and in words, from its events."""
+    from fusion.results.training_progress import training_progress_of
+
+    progress = training_progress_of(run.progress)
+    if not progress.steps:
+        return None, ""
+    news = (
+        f"{progress.done:,}/{progress.steps:,} steps, {counted(len(progress.rows), 'evaluation')}"
+    )
     return round(100 * progress.fraction, 1), news
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECENT = 200
 """Runs among which the one that was meant is looked for."""
 
-_FLOWS = ["fusion", "fusion-sweep"]  # runs of fusion-points are parts of a sweep
+_FLOWS = ["fusion", "fusion-sweep", "fusion-train"]  # runs of fusion-points are parts of a sweep
 _ENDED = (  # what the news of a run that goes on say, and what is true when it does not
     (re.compile(r", ETA [\d:]+"), ""),
     (re.compile(r"^(stalled since [^,]*|paused|compiling), "), ""),

@@ -74,14 +74,17 @@ def names_of(run: RunDirectory) -> tuple[str, str]:
 def name_of(run: RunDirectory) -> str:
     """Return what a run is called; where no flow run has written that down, what it simulates."""
     from fusion.config.config import ConfigError, load_config
+    from fusion.config.training_settings import read_training
     from fusion.sweep.definition import Sweep
-    from fusion_flows.report.setting import run_name, sweep_name
+    from fusion_flows.report.setting import run_name, sweep_name, training_name
 
     if name := recorded_name(run):
         return name
     try:
         if run.sweep.is_file():
             return sweep_name(Sweep.model_validate_json(run.sweep.read_text(encoding="utf-8")))
+        if run.training.is_file():
+            return training_name(load_config(run.config), read_training(run.training))
         return run_name(load_config(run.config))
     except (ConfigError, ValueError, OSError):  # of another version, or a file of it is gone
         return ""

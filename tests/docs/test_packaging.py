@@ -26,8 +26,11 @@ ON_AN_INDEX = (
     "gnpy",
     "gymnasium",
     "ipykernel",
+    "onnx",
     "sb3-contrib",
     "stable-baselines3",
+    "tensorboard",
+    "torch",
 )
 OPTIONS = re.compile(r"--(?:constraint|requirement) \S+|-[cr] \S+|--[\w-]+|-\w\b")
 

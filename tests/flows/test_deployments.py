@@ -34,7 +34,7 @@ def timer(server: Prefect) -> dict[str, Any]:
 def test_the_ui_lists_what_a_person_starts_first(worker: Prefect) -> None:
     ours = [
         *("sim", "sweep", "sweep-nightly", "tool-bound", "tool-compare"),
-        *("worker-maintenance", "worker-points"),
+        *("train", "worker-maintenance", "worker-points"),
     ]
     page = worker.api("POST", "deployments/paginate", {"sort": "NAME_ASC", "limit": 100})
     assert [one["name"] for one in page["results"]] == ours

@@ -21,7 +21,32 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"the extra train is missing: {', '.join(MISSING)}"),
 ]
 
-SETTING = """[training_settings]
+SETTING = """[general_settings]
+erlang_start = 250
+erlang_stop = 250
+num_requests = 3000
+max_iters = 6
+mod_assumption = deeprmsa_reach
+guard_slots = 1
+
+[topology_settings]
+network = nsfnet_deeprmsa
+link_directions = separate
+
+[routing_settings]
+k_paths = 5
+path_order = hops
+
+[spectrum_settings]
+c_band = 100
+
+[traffic_settings]
+bit_rates = uniform
+bit_rate_min = 25
+bit_rate_max = 100
+holding_distribution = truncated_exponential
+
+[training_settings]
 environments = 32
 rollout_steps = 32
 batch_size = 512
@@ -38,10 +63,7 @@ def _command(folder: Path, out: Path, **settings: object) -> list[str]:
     file.write_text(SETTING)
     changes = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     module = [sys.executable, "-m", "fusion.cli.train"]
-    return [
-        *(*module, "--config", "deeprmsa", "--training", str(file)),
-        *("--output-dir", str(out), *changes),
-    ]
+    return [*module, "--config", str(file), "--output-dir", str(out), *changes]
 
 
 def _rows(out: Path) -> list[dict[str, float]]:
@@ -89,6 +111,14 @@ def test_an_agent_blocks_less_after_half_a_minute_than_before(tmp_path: Path) ->
     assert {"heuristic", "evaluation", "trained"} < set(kinds)
     assert kinds[-1] == "complete"
     assert any((out / "tensorboard").iterdir())
+    with (out / "comparison.csv").open() as file:
+        compared = {row["policy"]: row for row in csv.DictReader(file)}
+    assert list(compared)[:2] == ["agent", "KSP-FF"]
+    for name, row in compared.items():
+        assert int(row["replications"]) == 6
+        if name != "agent":
+            blocking = (float(each["blocking_probability"]) for each in (compared["agent"], row))
+            assert float(row["agent_minus"]) == pytest.approx(next(blocking) - next(blocking))
 
 
 def test_a_training_killed_three_times_gives_the_same_bytes(tmp_path: Path) -> None:

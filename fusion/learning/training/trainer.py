@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
@@ -41,9 +40,17 @@ from fusion.learning.training.heuristics import (
     with_requests,
 )
 from fusion.learning.training.networks import AgentPolicy
-from fusion.learning.training.table import Row, best_of, evaluation_row, write_table
+from fusion.learning.training.table import (
+    Row,
+    best_of,
+    comparison_rows,
+    evaluation_row,
+    heuristic_rows,
+    write_comparison,
+    write_heuristics,
+    write_table,
+)
 from fusion.learning.training.vector_env import TrainingEnvs
-from fusion.learning.vector import EonVectorEnv
 from fusion.results.interval_text import with_interval
 from fusion.results.logging_config import get_logger
 from fusion.results.progress import ProgressWriter
@@ -67,6 +74,16 @@ class Files(NamedTuple):
     def table(self) -> Path:
         """What each evaluation has found."""
         return self.folder / "training.csv"
+
+    @property
+    def heuristics(self) -> Path:
+        """What heuristics block in the replications of the evaluations."""
+        return self.folder / "heuristics.csv"
+
+    @property
+    def comparison(self) -> Path:
+        """The best agent and the heuristics in replications of a run."""
+        return self.folder / "comparison.csv"
 
     @property
     def best(self) -> Path:
@@ -118,16 +135,14 @@ class Training:
             "observation": settings.observation,
             "shows_holding": settings.shows_holding,
         }
-        envs = EonVectorEnv(
+        self._envs = envs = TrainingEnvs(
             settings.environments,
             with_requests(config, settings.episode_requests),
-            autoreset_mode=AutoresetMode.SAME_STEP,
             warm_up="policy",
             blocked_reward=0.0,
             **self._options,
         )
         self._layout = envs.layout
-        self._envs = TrainingEnvs(envs)
         self._model = MaskablePPO(
             AgentPolicy,
             self._envs,
@@ -144,7 +159,9 @@ class Training:
             device="cpu",
         )
         self._model.set_logger(_tensorboard(self._files.events))
+        self._configs = configs_of_heuristics(template, config, log.warning)
         self._heuristics: dict[str, Measured] = {}
+        self._best: dict[str, torch.Tensor] = {}
         self._rows: list[Row] = []
         self._border = 0
         self._seconds = 0.0
@@ -179,11 +196,13 @@ class Training:
             self._compare()
             if not self._rows:
                 self._reach_border(evaluate_now=True)
-            return self._learn()
+            self._learn()
+            self._compare_the_best()
         except Stopped:
             return False
+        return True
 
-    def _learn(self) -> bool:
+    def _learn(self) -> None:
         settings, model = self._settings, self._model
         if not self._is_over():
             self._begin_anew()
@@ -216,7 +235,6 @@ class Training:
             )
             if not self._is_over():
                 self._begin_anew()
-        return True
 
     def _is_over(self) -> bool:
         patience = self._settings.patience
@@ -271,6 +289,8 @@ class Training:
         self._rows.append(row)
         if row["is_best"]:
             self._best_steps = self.steps
+            actor = self._model.policy.actor.state_dict()
+            self._best = {name: value.clone() for name, value in actor.items()}
             self._write(self._files.best)
         self._write(self._files.last)
         self._tell(row)
@@ -288,19 +308,14 @@ class Training:
     def _compare(self) -> None:
         """Have the simulator tell what heuristics do in the replications of the evaluations."""
         settings = self._settings
-        configs = configs_of_heuristics(self._template, self._config, log.warning)
         replications = range(VALIDATION, VALIDATION + settings.evaluation_replications)
-        for name, config in configs.items():
-            self._heuristics[name] = found = simulate(
-                name,
-                with_requests(config, settings.evaluation_requests),
-                self._load,
-                replications,
-                self._stopped,
-            )
-            self._progress.write(
-                "heuristic", name=name, blocking=found.blocking(self._confidence)._asdict()
-            )
+        for found in self._simulated(settings.evaluation_requests, replications):
+            self._heuristics[found.name] = found
+            blocking = found.blocking(self._confidence)._asdict()
+            self._progress.write("heuristic", name=found.name, blocking=blocking)
+        write_heuristics(
+            self._files.heuristics, heuristic_rows(self._heuristics.values(), self._confidence)
+        )
         if self._heuristics:
             best = best_of(self._heuristics, self._confidence)
             log.info(
@@ -308,6 +323,35 @@ class Training:
                 best.name,
                 with_interval(*best.blocking(self._confidence)[:3]),
             )
+
+    def _simulated(self, requests: int, replications: range) -> Iterator[Measured]:
+        """Yield what each heuristic does in some replications. Raises Stopped."""
+        for name, config in self._configs.items():
+            changed = with_requests(config, requests)
+            yield simulate(name, changed, self._load, replications, self._stopped)
+
+    def _compare_the_best(self) -> None:
+        """Compare the best agent with heuristics in the replications of a run, which have chosen nothing."""
+        general = self._config.general_settings
+        replications = range(general.max_iters)
+        self._progress.write("comparing", replications=general.max_iters)
+        weights = self._model.policy.actor.state_dict()
+        last = {name: value.clone() for name, value in weights.items()}
+        try:
+            self._model.policy.actor.load_state_dict(self._best)
+            done = evaluate(self._greedy, self._config, replications=replications, **self._options)
+        finally:
+            self._model.policy.actor.load_state_dict(last)
+        found = [
+            measured("agent", done.replications),
+            *self._simulated(general.num_requests, replications),
+        ]
+        rows = comparison_rows(found, self._confidence)
+        write_comparison(self._files.comparison, rows)
+        for row in rows:
+            names = ("", "_ci_lower", "_ci_upper")
+            blocking = with_interval(*(row[f"blocking_probability{name}"] for name in names))
+            log.info("%s: blocking %s%s", row["policy"], blocking, _told(row))
 
     def _greedy(self, observations: Any, masks: NDArray[np.int8]) -> NDArray[np.integer[Any]]:
         """Return the first of the possible actions with the highest score, for each environment."""
@@ -343,9 +387,10 @@ class Training:
         write_agent_file(path, self._model.policy.actor, self._layout, self._settings, self.steps)
 
     def _arrays(self) -> Arrays:
-        """Return weights and the state of the optimiser."""
+        """Return weights, those of the best agent, and the state of the optimiser."""
         policy = self._model.policy
         arrays = {f"weight.{name}": _copy(value) for name, value in policy.state_dict().items()}
+        arrays |= {f"best.{name}": _copy(value) for name, value in self._best.items()}
         state = policy.optimizer.state_dict()["state"]
         for number, values in state.items():
             for name, value in values.items():
@@ -361,6 +406,8 @@ class Training:
             kind, _, rest = name.partition(".")
             if kind == "weight":
                 weights[rest] = torch.from_numpy(array.copy())
+            elif kind == "best":
+                self._best[rest] = torch.from_numpy(array.copy())
             else:
                 number, _, key = rest.partition(".")
                 moments.setdefault(int(number), {})[key] = torch.from_numpy(array.copy())
@@ -383,6 +430,15 @@ class _Watch(BaseCallback):
 
     def _on_step(self) -> bool:
         return not self._stopped()
+
+
+def _told(row: Row) -> str:
+    """Return what a row of comparison.csv says of the agent."""
+    if row.get("agent_minus") is None:
+        return ""
+    names = ("", "_ci_lower", "_ci_upper")
+    difference, lower, upper = (row[f"agent_minus{name}"] for name in names)
+    return f"; agent minus {row['policy']} {difference:+.5f} [{lower:+.5f}, {upper:+.5f}]"
 
 
 def _tensorboard(folder: Path) -> Logger:

@@ -25,7 +25,7 @@ def _onnx() -> Any:
         import onnx.numpy_helper
     except ImportError as error:
         raise AgentFileError(
-            "reading and writing .onnx needs the package onnx: pip install 'fusion-eon[agents]'"
+            "reading and writing .onnx needs the package onnx: pip install onnx"
         ) from error
     return onnx
 

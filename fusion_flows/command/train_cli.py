@@ -1,0 +1,96 @@
+"""The verb of the command `fusion` that trains agents."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fusion.config.training_settings import read_assignments
+from fusion_flows.command import completion, submission, training
+from fusion_flows.command.exit_codes import DONE
+from fusion_flows.command.terminal import print_json, print_submitted
+from fusion_flows.command.verb import Changes, Json, Overrides, Run, Template, own_text
+from fusion_flows.runs.time_expressions import ArgumentError
+
+TrainingChanges = Annotated[
+    list[str] | None,
+    Parameter(
+        name=("--training", "-t"),
+        negative=(),
+        help="key=value of [training_settings], such as network=mlp; may be repeated; default: no change.",
+    ),
+]
+TrainingFile = Annotated[str, completion.completed(completion.ini_files)]
+
+
+@own_text
+def _train(
+    template: Template = "",
+    /,
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    training_changes: TrainingChanges = None,
+    training_file: TrainingFile = "",
+    changes: Changes = None,
+    overrides: Overrides = "",
+    name: str = "",
+    resume: Run = "",
+    detach: bool = False,
+    json: Json = False,
+) -> int:
+    """Train an agent with MaskablePPO, here or (with --detach) on a worker; needs the extra `train`.
+
+    The agent that blocks least in the evaluations is written as ONNX, and then compared with heuristics in
+    the replications of a run.
+
+    Args:
+        template: Name of a template, or the path of an INI file, whose section [training_settings] counts,
+            too; required without --resume.
+        steps: Requests that the agent decides while it learns; default: as in the settings.
+        seed: Seed of the weights and of exploration; default: as in the settings.
+        training_changes: key=value of [training_settings], such as network=mlp; may be repeated.
+        changes: key=value or section.key=value, read as in an INI file; may be repeated.
+        training_file: INI file with [training_settings]; default: that of the template.
+        overrides: JSON or TOML file with overrides: {section: {key: value}}; default: none.
+        name: Name of the run in lists; default: topology, load and seed.
+        resume: Id, name or directory of an earlier training to finish, with its own settings; give no
+            others; default: a new one.
+        detach: Submit the training to a worker and return at once.
+        json: Print JSON instead of text.
+    """
+    given = [*(training_changes or ())]
+    given += [
+        f"{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None
+    ]
+    if resume and (template or given or training_file or changes or overrides):
+        raise ArgumentError(
+            "--resume: a resumed training has the settings it was begun with; leave the others out"
+        )
+    if not (resume or template):
+        raise ArgumentError(
+            "name a template, such as deeprmsa (`fusion templates` lists them), the path of an INI file, or "
+            "an earlier training with --resume"
+        )
+    changed = submission.read_assignments(changes or (), overrides, template=template)
+    assigned = read_assignments(given)
+    if detach:
+        submitted = training.submit_training(
+            template, changed, assigned, file=training_file, name=name, resume=resume
+        )
+        if json:
+            print_json(submitted)
+        else:
+            print_submitted(submitted)
+        return DONE
+    result = training.train_here(
+        template, changed, assigned, file=training_file, name=name, resume=resume
+    )
+    if json:
+        print_json(result)
+        return DONE
+    print(f"\n{result.headline}\n\nAgent:   {result.agent}")
+    if result.plot:
+        print(f"Picture: {result.plot}")
+    if result.report:
+        print(f"Report:  {result.report}")
+    return DONE
