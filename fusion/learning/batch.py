@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.problems import show
+from fusion.kernel.adapted_environment import Waiting
 from fusion.kernel.arrays import Int32s, Int64s, Tally, Words
 from fusion.kernel.environment_loop import DECIDE, Rules, Shown
 from fusion.learning.picture import spectrum_picture
@@ -33,7 +34,8 @@ class Batch(ABC):
         """count: number of environments."""
         scenario = setting.scenario
         self._setting, self._count = setting, count
-        self._view = make_view(scenario, setting.layout)
+        self.view = make_view(scenario, setting.layout)
+        self.down: NDArray[np.bool_] | None = None
         warmup = setting.warmup_requests if setting.agent_warms_up else 0
         self._rules = Rules(
             warmup=warmup,
@@ -54,6 +56,17 @@ class Batch(ABC):
         self.shown = self._nothing_shown()
 
     @property
+    def seen(self) -> Any:
+        """What the environments show, the environment before all other axes: an array, or a dict of arrays.
+
+        It is overwritten by the next step.
+        """
+        shown = self.shown
+        if self._setting.shows_spectrum:
+            return {"features": shown.features, "free": shown.free}
+        return shown.features
+
+    @property
     def replication_numbers(self) -> Int64s:
         """int64[environment]: the replication of the episode; -1 before the first."""
         return self._replication.copy()
@@ -70,6 +83,10 @@ class Batch(ABC):
         the number of environments that have decided the last request of their episode. Raises ValueError for
         an invalid action.
         """
+
+    @abstractmethod
+    def waiting(self) -> Waiting:
+        """Return the requests that wait, as they lie in the arrays of the event loop."""
 
     @abstractmethod
     def measured(self, environment: int) -> Replication:

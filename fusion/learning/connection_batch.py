@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.adapted_environment import Waiting
 from fusion.kernel.arrays import Int32s, Words
 from fusion.kernel.bundle import Bundle
 from fusion.kernel.connection_environment import Stretches, step_connections
@@ -53,7 +54,7 @@ class ConnectionBatch(Batch):
         self._pair_of_path = pair_of_path(network)
         fails = scenario.failure is not None
         self._width_row = np.tile(network.width_row, (count if fails else 1, 1))
-        self._down = np.zeros((count, len(scenario.links)), dtype=np.bool_) if fails else None
+        self.down = np.zeros((count, len(scenario.links)), dtype=np.bool_) if fails else None
         self._stretches = Stretches(
             arrival=np.empty((count, DRAWN)),
             holding=np.empty((count, DRAWN)),
@@ -74,7 +75,7 @@ class ConnectionBatch(Batch):
             self._width_row,
             seen_service,
             self._pair_of_path,
-            self._view,
+            self.view,
             self._more,
             self._rules,
             scenario.sample_every,
@@ -133,9 +134,24 @@ class ConnectionBatch(Batch):
             for row in np.flatnonzero(over).tolist():
                 self._go_on(row)
             self._call(action, np.where(over, BEGIN, REST).astype(np.int8))
-        if self._down is not None and self._setting.shows_spectrum:
-            shown.free[self._down] = 0
+        if self.down is not None and self._setting.shows_spectrum:
+            shown.free[self.down] = 0
         return int(ended)
+
+    def waiting(self) -> Waiting:
+        """Do as `Batch.waiting` says."""
+        stretches, shown = self._stretches, self.shown
+        return Waiting(
+            pair=stretches.pair,
+            bit_rate=stretches.bit_rate,
+            position=stretches.position,
+            choice=stretches.choice,
+            width_row=self._width_row,
+            free=self._states.free,
+            features=shown.features,
+            mask=shown.mask,
+            reward=shown.reward,
+        )
 
     def measured(self, environment: int) -> Replication:
         """Do as `Batch.measured` says."""
@@ -179,9 +195,9 @@ class ConnectionBatch(Batch):
         for name in ("arrival", "holding", "pair", "bit_rate"):
             getattr(stretches, name)[row, :count] = getattr(chunk, name)
         stretches.position[row], stretches.last[row] = 0, count - 1
-        if self._down is not None and simulation is not None:
+        if self.down is not None and simulation is not None:
             self._width_row[row] = simulation.links.network.width_row
-            self._down[row] = simulation.links.down > 0
+            self.down[row] = simulation.links.down > 0
 
     def _free(self) -> Words:
         free: Words = self._states.free

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import EllipsisType
 from typing import Any, Unpack
 
 import gymnasium
@@ -11,7 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from fusion.kernel.environment_loop import BEGIN, Shown
+from fusion.kernel.environment_loop import BEGIN
+from fusion.learning.adapted_batch import AdaptedBatch, graph_nodes
 from fusion.learning.batch import Batch
 from fusion.learning.connection_batch import ConnectionBatch
 from fusion.learning.episodes import asked_for, checked, first_of
@@ -121,7 +121,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
             self._batch.step(np.zeros(1, np.int64), np.full(1, BEGIN, np.int8))
         self._has_begun, self._is_over = True, False
         info = {"action_mask": self._shown.mask[0].copy(), "replication": replication}
-        return observations(self.setting, self._shown, 0), info
+        return observations(self._batch.seen, 0), info
 
     def step(self, action: np.int64 | int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Decide the request that waits, and show the next one.
@@ -141,7 +141,7 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         if ended:
             self._is_over = True
             info["blocking_probability"] = float(batch.blocking_probability()[0])
-        return observations(self.setting, shown, 0), shown.reward.item(), False, ended, info
+        return observations(batch.seen, 0), shown.reward.item(), False, ended, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return bool[action], which actions can be done now, as MaskablePPO of sb3-contrib asks for it."""
@@ -174,6 +174,9 @@ def _not_begun() -> RuntimeError:
 
 def make_batch(setting: Setting, count: int) -> Batch:
     """Return so many environments of the kind that a setting needs."""
+    if setting.is_adapted:
+        of_loop = setting._replace(layout=setting.layout.of_loop, reward="served")
+        return AdaptedBatch(setting, count, make_batch(of_loop, count))
     scenario = setting.scenario
     is_plain = scenario.service is None and scenario.failure is None
     return PlainBatch(setting, count) if is_plain else ConnectionBatch(setting, count)
@@ -188,18 +191,29 @@ def check_render_mode(render_mode: str | None) -> None:
 
 def observation_space(setting: Setting) -> spaces.Space[Any]:
     """Return the space of the observations of one environment."""
-    features = spaces.Box(0.0, 1.0, (setting.layout.size,), np.float32)
+    layout, scenario = setting.layout, setting.scenario
+    features = spaces.Box(0.0, 1.0, (layout.size,), np.float32)
+    links = len(scenario.links)
+    if layout.observation == "graph":
+        hops, nodes = int(scenario.candidates.hops.max()), len(graph_nodes(setting))
+        return spaces.Dict(
+            {
+                "nodes": spaces.Box(0.0, 1.0, (nodes, 2), np.float32),
+                "links": spaces.Box(0.0, 1.0, (links, layout.link_size), np.float32),
+                "ends": spaces.Box(0, nodes - 1, (links, 2), np.int16),
+                "request": spaces.Box(0.0, 1.0, (layout.head - 2 * len(layout.nodes),), np.float32),
+                "paths": spaces.Box(0.0, 1.0, (layout.candidates, layout.path_size), np.float32),
+                "path_links": spaces.Box(-1, links - 1, (layout.candidates, hops), np.int16),
+            }
+        )
     if not setting.shows_spectrum:
         return features
-    shape = (len(setting.scenario.links), setting.scenario.slots_per_link)
+    shape = (links, scenario.slots_per_link)
     return spaces.Dict({"features": features, "free": spaces.MultiBinary(shape)})
 
 
-def observations(setting: Setting, shown: Shown, environment: int | slice | EllipsisType) -> Any:
-    """Return a copy of what environments show, in the form of their space; environment: one, or all."""
-    features = shown.features[environment].copy()
-    return (
-        {"features": features, "free": shown.free[environment].copy()}
-        if setting.shows_spectrum
-        else features
-    )
+def observations(seen: Any, environment: int | slice) -> Any:
+    """Return a copy of what environments show. seen: of a batch. environment: one, or all."""
+    if isinstance(seen, dict):
+        return {name: array[environment].copy() for name, array in seen.items()}
+    return seen[environment].copy()

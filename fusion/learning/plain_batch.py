@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.adapted_environment import Waiting
 from fusion.kernel.arrays import Int32s, State, Tally, Words, make_empty, new_state, new_tally
 from fusion.kernel.bundle import Bundle
 from fusion.kernel.connections import new_count
@@ -53,7 +54,7 @@ class PlainBatch(Batch):
         )
         self._bundle = Bundle(
             network,
-            self._view,
+            self.view,
             self._rules,
             self._states,
             self._tallies,
@@ -103,6 +104,21 @@ class PlainBatch(Batch):
             ).tolist():
                 self._draw(row)
         return int(ended)
+
+    def waiting(self) -> Waiting:
+        """Do as `Batch.waiting` says."""
+        episodes, shown = self._episodes, self.shown
+        return Waiting(
+            pair=episodes.pair,
+            bit_rate=episodes.bit_rate,
+            position=episodes.position,
+            choice=episodes.choice,
+            width_row=self._setting.scenario.network.width_row[np.newaxis],
+            free=self._states.free,
+            features=shown.features,
+            mask=shown.mask,
+            reward=shown.reward,
+        )
 
     def measured(self, environment: int) -> Replication:
         """Return what the episode that has ended measured. Raises RuntimeError where it has not ended."""

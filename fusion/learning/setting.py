@@ -12,15 +12,19 @@ from fusion.config.problems import brief
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import SECTIONS
 from fusion.config.sources import source_of
+from fusion.kernel.adapted_environment import LEAST_LOSS
+from fusion.kernel.search import BEST_FIT, EXACT_FIT, FIRST_FIT, LAST_FIT
 from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.scenario.inputs import read_inputs
-from fusion.scenario.layout import Layout, make_layout
+from fusion.scenario.layout import ActionKind, Layout, ObservationKind, make_layout
 from fusion.scenario.policies import ASSIGNED, FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.scenario import Scenario, make_scenario
 
 ConfigLike = Config | str | Path
 WarmUp = Literal["agent", "policy"]
-ObservationKind = Literal["features", "spectrum"]
+RewardKind = Literal["served", "bit_rate", "capacity_loss"]
+
+_PATH_FITS = (FIRST_FIT, LAST_FIT, BEST_FIT, EXACT_FIT)
 
 _MODELLED: dict[str, frozenset[str] | None] = {
     # None: with every value. What is in no entry is refused unless it is at its default, so that an option
@@ -99,15 +103,21 @@ class Options(TypedDict, total=False):
     """Keyword arguments of an environment: what an agent sees, and what it may do.
 
     load: Erlang; None: erlang_start. blocks: free blocks of a path among which an action chooses.
-    observation: "features", or "spectrum" for these and the free slots of every link. shows_holding: whether
-    the holding time is in the features. warm_up: who decides the requests before measuring starts, "agent" in
-    steps or "policy" (the one of the config) within `reset`. may_block: whether the mask lets an agent block
-    a request that has room. blocked_reward: reward for a request that is not served.
+    observation: "features"; "spectrum" for these and the free slots of every link; "blocks" for more of paths
+    and blocks; "graph" for nodes, links and paths apart. actions: "blocks" for path x free block, "paths", on
+    which allocation_method decides, or "slots" for path x first slot. reward: "served" for 1 or
+    blocked_reward, "bit_rate" for these in proportion to the bit rate, or "capacity_loss" for 1 less the
+    capacity that the lightpath takes from routes. shows_holding: whether the holding time is in the features.
+    warm_up: who decides the requests before measuring starts, "agent" in steps or "policy" (the one of the
+    config) within `reset`. may_block: whether the mask lets an agent block a request that has room.
+    blocked_reward: reward for a request that is not served.
     """
 
     load: float | None
     blocks: int
     observation: ObservationKind
+    actions: ActionKind
+    reward: RewardKind
     shows_holding: bool
     warm_up: WarmUp
     may_block: bool
@@ -119,7 +129,8 @@ class Setting(NamedTuple):
 
     load: Erlang. warmup_requests: requests of an episode before measuring starts. agent_warms_up: whether
     the agent decides these, too, or the policy of the config. may_block: whether an agent may block a request
-    that has room. shows_spectrum: whether an observation has the free slots of every link, too.
+    that has room. shows_spectrum: whether an observation has the free slots of every link, too. reward: as in
+    `Options`.
     """
 
     config: Config
@@ -131,6 +142,13 @@ class Setting(NamedTuple):
     blocked_reward: float
     may_block: bool
     shows_spectrum: bool
+    reward: RewardKind = "served"
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether its observations, actions or rewards are other ones than those of the event loop."""
+        layout = self.layout
+        return layout.shows_more or layout.action_kind != "blocks" or self.reward != "served"
 
 
 def make_setting(
@@ -140,6 +158,8 @@ def make_setting(
     load: float | None = None,
     blocks: int = 1,
     observation: ObservationKind = "features",
+    actions: ActionKind = "blocks",
+    reward: RewardKind = "served",
     shows_holding: bool = False,
     warm_up: WarmUp = "agent",
     may_block: bool = False,
@@ -164,23 +184,70 @@ def make_setting(
     may_block = flag_of("may_block", may_block)
     shows_holding = flag_of("shows_holding", shows_holding)
     for name, value, allowed in (
-        ("observation", observation, ("features", "spectrum")),
+        ("observation", observation, ("features", "spectrum", "blocks", "graph")),
+        ("actions", actions, ("blocks", "paths", "slots")),
+        ("reward", reward, ("served", "bit_rate", "capacity_loss")),
         ("warm_up", warm_up, ("agent", "policy")),
     ):
         if value not in allowed:
-            raise ValueError(f"{name} = {value!r}: must be {' or '.join(map(repr, allowed))}")
+            *others, last = map(repr, allowed)
+            raise ValueError(f"{name} = {value!r}: must be {', '.join(others)} or {last}")
     scenario = make_scenario(config, read_inputs(config))
+    _check_kinds(config, scenario, actions, reward)
     return Setting(
         config=config,
         scenario=scenario,
         load=load,
         warmup_requests=config.warmup_requests(load),
         agent_warms_up=warm_up == "agent",
-        layout=make_layout(scenario, blocks, shows_holding=shows_holding),
+        layout=make_layout(
+            scenario,
+            blocks,
+            shows_holding=shows_holding,
+            observation=observation,
+            action_kind=actions,
+        ),
         blocked_reward=blocked_reward,
         may_block=may_block,
         shows_spectrum=observation == "spectrum",
+        reward=reward,
     )
+
+
+def path_fit(config: Config) -> int:
+    """Return how a lightpath is placed on the path that an agent chooses: by the config's allocation_method.
+
+    Raises ValueError for a method that does not choose on one path.
+    """
+    method = config.general_settings.allocation_method
+    fit = LEAST_LOSS if method == "mscl" else FITS.get(method)
+    if fit not in (*_PATH_FITS, LEAST_LOSS):
+        raise ValueError(
+            f"actions = 'paths' with allocation_method = {method}: must be first_fit, last_fit, best_fit,"
+            " exact_fit or mscl"
+        )
+    return fit
+
+
+def _check_kinds(
+    config: Config, scenario: Scenario, actions: ActionKind, reward: RewardKind
+) -> None:
+    """Raise ValueError for kinds of actions and rewards that do not go with a config."""
+    fit = path_fit(config) if actions == "paths" else FIRST_FIT
+    service = scenario.service
+    is_sliced = service is not None and service.max_segments > 1
+    has_quality = service is not None and service.quality is not None
+    key = "max_segments" if is_sliced else "snr_type"
+    if (is_sliced or has_quality) and (actions == "slots" or fit != FIRST_FIT):
+        kind = "with another allocation_method than first_fit" if actions == "paths" else ""
+        raise ValueError(
+            f"actions = {actions!r} {kind}".rstrip()
+            + f": not with {key}, where a place is found with its modulation format; take 'blocks'"
+        )
+    if is_sliced and reward == "capacity_loss":
+        raise ValueError(
+            "reward = 'capacity_loss': not with max_segments, as it is that of one place"
+        )
 
 
 def _refuse(config: Config) -> None:

@@ -211,13 +211,13 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
                 "action_mask": shown.mask[row].copy(),
                 "blocking_probability": float(blocking[row]),
             }
-            seen = observations(self.setting, shown, row)
+            seen = observations(self._batch.seen, row)
             last = self._add_info(last, {"final_obs": seen, "final_info": final}, row)
         self._begin(ended)
         return last | self._infos() | self._replications(ended)
 
     def _observations(self) -> Any:
-        return observations(self.setting, self._shown, _ALL)
+        return observations(self._batch.seen, _ALL)
 
     def _infos(self) -> dict[str, Any]:
         return {"action_mask": self._shown.mask.copy(), "_action_mask": self._every.copy()}

@@ -7,12 +7,19 @@ pp. 4155-4163, section IV), with the bit rate, the hops and the largest block be
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.block_observation import (
+    MORE_OF_A_BLOCK,
+    MORE_OF_A_PATH,
+    BlockView,
+    make_block_view,
+)
 from fusion.kernel.connection_environment import QUALITY_FEATURES, SLICE_FEATURES, More
+from fusion.kernel.graph_observation import LINK_FEATURES
 from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View, make_survey
 from fusion.scenario.scenario import Scenario
 
@@ -25,6 +32,14 @@ _OF_QUALITY = ("width", "margin")
 assert (len(_OF_A_PATH), len(_OF_A_BLOCK)) == (PATH_FEATURES, BLOCK_FEATURES)
 _OF_SLICES = ("carried", "lightpaths")
 assert (len(_OF_QUALITY), len(_OF_SLICES)) == (QUALITY_FEATURES, SLICE_FEATURES)
+_MORE_OF_A_PATH = ("efficiency", "free blocks", "highest load", "mean load")
+_MORE_OF_A_BLOCK = ("exact fit", "cuts", "left over")
+assert (len(_MORE_OF_A_PATH), len(_MORE_OF_A_BLOCK)) == (MORE_OF_A_PATH, MORE_OF_A_BLOCK)
+_OF_A_LINK = ("length", "load", "free", "largest")
+assert len(_OF_A_LINK) == LINK_FEATURES
+
+ObservationKind = Literal["features", "spectrum", "blocks", "graph"]
+ActionKind = Literal["blocks", "paths", "slots"]
 
 
 class Layout(NamedTuple):
@@ -33,7 +48,8 @@ class Layout(NamedTuple):
     nodes: names, in the order of source and destination. candidates: paths of the pair that has most.
     blocks: free blocks of a path among which an action chooses. shows_holding: whether the holding time is
     shown. shows_quality: whether lightpaths need some signal quality. shows_slices: whether a
-    request may be sliced. shows_failures: whether links fail.
+    request may be sliced. shows_failures: whether links fail. observation, action_kind: as in
+    `fusion.learning.setting.Options`. slots: of a link in all planes.
     """
 
     nodes: tuple[str, ...]
@@ -43,6 +59,19 @@ class Layout(NamedTuple):
     shows_quality: bool = False
     shows_slices: bool = False
     shows_failures: bool = False
+    observation: ObservationKind = "features"
+    action_kind: ActionKind = "blocks"
+    slots: int = 0
+
+    @property
+    def of_loop(self) -> Layout:
+        """The layout of the event loop, which shows features and takes path x block."""
+        return self._replace(observation="features", action_kind="blocks")
+
+    @property
+    def shows_more(self) -> bool:
+        """Whether the numbers of paths include those of the kind `blocks`."""
+        return self.observation in ("blocks", "graph")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,6 +87,10 @@ class Layout(NamedTuple):
             of_a_path += _OF_SLICES
         if self.shows_failures:
             of_a_path.append("down")
+        if self.shows_more:
+            of_a_path += _MORE_OF_A_PATH
+            each = [(what, block) for block in range(self.blocks) for what in _MORE_OF_A_BLOCK]
+            of_a_path += [f"{what} of block {block}" for what, block in each]
         return (
             *(f"source {node}" for node in self.nodes),
             *(f"destination {node}" for node in self.nodes),
@@ -69,25 +102,38 @@ class Layout(NamedTuple):
     @property
     def size(self) -> int:
         """Numbers of an observation."""
-        return self._first_of_paths + self.candidates * self._size_of_a_path
+        return self.head + self.candidates * self.path_size
 
     @property
     def actions(self) -> int:
         """Number of actions; the last one blocks the request."""
-        return self.candidates * self.blocks + 1
+        of_a_path = {"blocks": self.blocks, "paths": 1, "slots": self.slots}[self.action_kind]
+        return self.candidates * of_a_path + 1
+
+    @property
+    def link_names(self) -> tuple[str, ...]:
+        """The name of each number of a link in an observation of the kind `graph`."""
+        return (*_OF_A_LINK, "down") if self.shows_failures else _OF_A_LINK
+
+    @property
+    def link_size(self) -> int:
+        """Numbers of a link in an observation of the kind `graph`."""
+        return len(self.link_names)
 
     def paths(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the part of each candidate path, float32[..., path, feature of a path], as a view.
 
         The features are hops, width, free, largest, mean, and start and size of each block; then width and
         margin of each block where lightpaths need some signal quality, carried and lightpaths where requests
-        may be sliced, and down where links fail.
+        may be sliced, and down where links fail. Of the kinds `blocks` and `graph` then efficiency, free
+        blocks, highest and mean load, and exact fit, cuts and left over of each block.
         """
-        paths = observation[..., self._first_of_paths :]
-        return paths.reshape(*paths.shape[:-1], self.candidates, self._size_of_a_path)
+        paths = observation[..., self.head :]
+        return paths.reshape(*paths.shape[:-1], self.candidates, self.path_size)
 
     @property
-    def _first_of_paths(self) -> int:
+    def head(self) -> int:
+        """Numbers of an observation before those of paths."""
         return 2 * len(self.nodes) + 1 + self.shows_holding
 
     @property
@@ -95,9 +141,10 @@ class Layout(NamedTuple):
         return PATH_FEATURES + BLOCK_FEATURES * self.blocks
 
     @property
-    def _size_of_a_path(self) -> int:
-        of_slices = SLICE_FEATURES * self.shows_slices
-        return self._first_of_slices + of_slices + self.shows_failures
+    def path_size(self) -> int:
+        """Numbers of a path in an observation."""
+        size = self._first_of_slices + SLICE_FEATURES * self.shows_slices + self.shows_failures
+        return size + (MORE_OF_A_PATH + MORE_OF_A_BLOCK * self.blocks) * self.shows_more
 
     @property
     def _first_of_slices(self) -> int:
@@ -106,15 +153,22 @@ class Layout(NamedTuple):
     def more(self, rows: int) -> More:
         """Return where things are for the loop for connections. rows: of `Network.width`."""
         return More(
-            size=self._size_of_a_path,
+            size=self.path_size,
             quality=self._size_without_more,
             slices=self._first_of_slices,
-            down=self._size_of_a_path - 1 if self.shows_failures else -1,
+            down=self.path_size - 1 if self.shows_failures else -1,
             rows=rows // 2 if self.shows_failures else rows,
         )
 
 
-def make_layout(scenario: Scenario, blocks: int, *, shows_holding: bool) -> Layout:
+def make_layout(
+    scenario: Scenario,
+    blocks: int,
+    *,
+    shows_holding: bool,
+    observation: ObservationKind = "features",
+    action_kind: ActionKind = "blocks",
+) -> Layout:
     """Return the layout for a scenario."""
     return Layout(
         nodes=tuple(dict.fromkeys(name for pair in scenario.pairs for name in pair)),
@@ -124,6 +178,9 @@ def make_layout(scenario: Scenario, blocks: int, *, shows_holding: bool) -> Layo
         shows_quality=scenario.service is not None and scenario.service.quality is not None,
         shows_slices=scenario.service is not None and scenario.service.max_segments > 1,
         shows_failures=scenario.failure is not None,
+        observation=observation,
+        action_kind=action_kind,
+        slots=scenario.slots_per_link,
     )
 
 
@@ -145,4 +202,15 @@ def make_view(scenario: Scenario, layout: Layout) -> View:
         share=(np.arange(sum(slots) + 1) / sum(slots)).astype(np.float32),
         part=(np.arange(max(slots) + 1) / max(slots)).astype(np.float32),
         survey=make_survey(scenario.network),
+    )
+
+
+def make_block_view_of(scenario: Scenario, layout: Layout) -> BlockView:
+    """Return what the compiled loop needs to write observations of the kind `blocks` in this layout."""
+    lightpaths = scenario.lightpaths
+    return make_block_view(
+        scenario.network,
+        lightpaths.bit_rates_gbps,
+        lightpaths.bit_rates_gbps[lightpaths.rate_of_column],
+        (layout.head, layout.of_loop.path_size, layout.path_size),
     )

@@ -45,7 +45,7 @@ def test_the_table_names_what_is_shown() -> None:
         "snr_settings": {"snr_type": "gsnr"},
         "failure_settings": {"failure_type": "random", "mtbf": 50, "mttr": 1},
     }
-    env = EonEnv("quick", all_is_shown, shows_holding=True, blocks=3)
+    env = EonEnv("quick", all_is_shown, shows_holding=True, blocks=3, observation="blocks")
     named = re.findall(r"^\| .* \| `([^`]+)` \| .* \|$", PAGE, re.MULTILINE)
     named = [name for name in named if "=" not in name and "(" not in name]
     patterns = [name.replace("…", r"\w+").replace("k", "[0-4]", 0) for name in named]

@@ -48,8 +48,11 @@ def overrides(requests: int = 2000, warmup: int = 500, **sections: Any) -> dict[
         {},
         {"blocks": 3, "shows_holding": True, "may_block": True},
         {"observation": "spectrum", "warm_up": "policy", "blocked_reward": 0.0},
+        {"observation": "blocks", "blocks": 2, "actions": "paths"},
+        {"observation": "graph", "shows_holding": True, "reward": "bit_rate"},
+        {"actions": "slots", "reward": "capacity_loss"},
     ],
-    ids=["default", "blocks", "spectrum"],
+    ids=["default", "blocks", "spectrum", "blocks seen", "graph", "slots"],
 )
 def test_gymnasium_finds_nothing_wrong(options: dict[str, Any]) -> None:
     env = gymnasium.make(ID, config="quick", overrides=SHORT, load=LOAD, **options)
@@ -356,7 +359,10 @@ def test_every_template_is_taken_or_refused_by_name() -> None:
         ({"load": 0.0}, "load = 0: must be from 1e-6 to 1e6 Erlang"),
         ({"load": float("nan")}, "load = nan"),
         ({"blocks": 0}, "blocks = 0: must be an integer from 1 to 1,000"),
-        ({"observation": "image"}, "observation = 'image': must be 'features' or 'spectrum'"),
+        (
+            {"observation": "image"},
+            "observation = 'image': must be 'features', 'spectrum', 'blocks' or 'graph'",
+        ),
         ({"warm_up": "none"}, "warm_up = 'none': must be 'agent' or 'policy'"),
         ({"render_mode": "human"}, "render_mode = 'human'"),
         ({"stride": 0}, "stride = 0: must be at least 1"),

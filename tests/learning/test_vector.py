@@ -23,6 +23,8 @@ COUNT = 5
 OPTIONS: dict[str, dict[str, Any]] = {
     "features": {},
     "spectrum": {"observation": "spectrum", "blocks": 2, "warm_up": "policy"},
+    "blocks seen": {"observation": "blocks", "blocks": 2, "actions": "slots"},
+    "graph": {"observation": "graph", "actions": "paths", "reward": "bit_rate"},
     "quality": {
         "overrides": {
             **SHORT,
@@ -53,6 +55,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         },
         "observation": "spectrum",
     },
+}
+OPTIONS["failures in a graph"] = {
+    **OPTIONS["failures"],
+    "observation": "graph",
+    "actions": "slots",
+    "reward": "capacity_loss",
 }
 
 
