@@ -285,14 +285,14 @@ def offer_on(
     choice: Int32s,
 ) -> None:
     """Write the features of one path, and what lightpaths on it an agent may choose."""
+    nothing, width = np.int64(0), np.int64(0)
     if quality is None:
         width = np.int64(max(network.width[network.width_row[path], column], 0))
-        show_path(network, view, state, path, candidate, width, feature, mask, choice)
+    show_path(network, view, state, path, candidate, width, feature, nothing, mask, choice, nothing)
+    if quality is None:
         for found in range(view.blocks):
             choice[found, 2] = column
     else:
-        nothing = np.int64(0)
-        show_path(network, view, state, path, candidate, nothing, feature, mask, choice)
         width = least_width(quality, network, path, column)
         feature[1] = view.part[min(width, view.largest)]
         offer_good(quality, network, view, more, state, path, column, feature, mask, choice)

@@ -11,19 +11,66 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
-from fusion.kernel import compiled, inner
-from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Tally
+from fusion.kernel import INSIDE, compiled, inner
+from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
 from fusion.kernel.bundle import arguments_of
 from fusion.kernel.event_loop import sample_links
 from fusion.kernel.observation import Float32s, Int8s, show, show_free
-from fusion.kernel.spectrum import change_usage, toggle
+from fusion.kernel.spectrum import toggle
 
 Flags = NDArray[np.bool_]
 
 DECIDE, BEGIN, REST = range(3)
 """What an environment does in a call: take an action, show its first request, nothing."""
+
+FEW = 16
+"""As many environments stay in the near cache."""
+
+PLACE = np.dtype(
+    [
+        ("position", np.int64),  # of the request that waits for a decision
+        ("last", np.int64),  # position of the last request that is drawn
+        ("decided", np.int64),  # requests of the episode that have been decided
+        ("unused", np.int64),  # first unused row of lightpaths or -1
+        ("rows", np.int64),  # rows of lightpaths ever used
+        ("reached", np.int64),  # bucket reached
+        ("countdown", np.int64),  # requests until the next sample of the links
+        ("now", np.float64),  # time of the last arrival
+        ("counted", np.int64),  # position of the first request that is not in the tally
+        ("began", np.float64),  # when measuring began
+        ("ended", np.float64),  # and ended
+    ]
+)
+"""Where an environment is: what most requests change comes first, in one line of the cache."""
+
+LIGHTPATH = np.dtype(
+    [
+        ("departure", np.float64),  # an unused row holds a time that has passed
+        ("following", np.int32),  # next row of the same bucket, or of the unused ones, or -1
+        ("path", np.int32),
+        ("plane", np.int32),
+        ("start", np.int32),
+        ("width", np.int32),  # guard band included
+        ("bit_rate", np.int32),
+    ]
+)
+
+REQUEST = np.dtype(
+    [
+        ("arrival", np.float64),
+        ("holding", np.float64),
+        ("pair", np.int32),
+        ("bit_rate", np.int32),
+        ("path", np.int32),  # what was decided: the path, or -1 where the request is blocked
+        ("plane", np.int32),
+    ]
+)
 
 
 class Rules(NamedTuple):
@@ -39,28 +86,38 @@ class Rules(NamedTuple):
     blocked_reward: float
     may_block: int
     """Whether the action that blocks is in the mask where there is another."""
+    buckets_per_time: float
+    """Buckets of the timing wheel per unit of time."""
 
 
-class Episodes(NamedTuple):
-    """Where each environment is. The requests of a row are those from `position` to `last`."""
+class Environments(NamedTuple):
+    """What changes with every request, of each environment: little, and together.
 
-    arrival: Floats
-    holding: Floats
-    pair: Int32s
-    bit_rate: Int32s
-    """[environment, request], as in `traffic.Requests`."""
-    position: Int64s
-    """int64[environment]: the request that waits for a decision."""
-    last: Int64s
-    """int64[environment]: the last request that is drawn."""
-    decided: Int64s
-    """int64[environment]: requests of the episode that have been decided."""
-    span: Floats
-    """float64[environment, 2]: time at which measuring began and ended."""
+    A thousand environments take turns in the cache of the processor, so an array for each number, as in
+    `arrays.State`, would take a line of it for each of them.
+    """
+
+    free: Words
+    """uint64[environment, plane, link, word]."""
+    bucket: Int32s
+    """int32[environment, bucket]: first lightpath of each bucket of the timing wheel, or -1."""
+    lightpath: Any
+    """LIGHTPATH[environment, row]."""
+    request: Any
+    """REQUEST[environment, request]: those from the one that waits to the last one are to come."""
+    place: Any
+    """PLACE[environment]."""
     choice: Int32s
     """int32[environment, action, 2]: plane and first slot of each action that places a lightpath; or -1."""
     remaining: Floats
     """float64[path], overwritten."""
+
+
+class Spectrum(NamedTuple):
+    """The spectrum of one environment."""
+
+    free: Words
+    """uint64[plane, link, word]."""
 
 
 class Shown(NamedTuple):
@@ -78,80 +135,101 @@ class Shown(NamedTuple):
     """bool[environment]."""
 
 
-@inner
-def release(network: Network, state: State, now: float) -> None:
+@compiled(**INSIDE)
+def release(
+    network: Network,
+    free: Words,
+    bucket: Int32s,
+    lightpaths: Any,
+    place: Any,
+    buckets_per_time: float,
+    now: float,
+) -> None:
     """Release what has ended by `now`, which becomes the time."""
-    mask = state.bucket.shape[0] - 1
-    present = np.int64(now * state.clock[1])
-    reached, unused = state.cursor[2], state.cursor[0]
+    mask = bucket.shape[0] - 1
+    present = np.int64(now * buckets_per_time)
+    reached, unused = place.reached, place.unused
     while reached <= present:
         slot = reached & mask
-        lightpath = state.bucket[slot]
-        if lightpath >= 0:
+        row = bucket[slot]
+        if row >= 0:
             kept = np.int32(-1)
-            while lightpath >= 0:
-                following = state.following[lightpath]
-                if state.departure[lightpath] <= now:
-                    plane, start = (
-                        np.int64(state.plane[lightpath]),
-                        np.int64(state.start[lightpath]),
-                    )
-                    width, path = state.width[lightpath], state.path[lightpath]
-                    hop, end = network.first_hop[path], network.first_hop[path + 1]
-                    toggle(state.free, plane, network.links, hop, end, start, width)
-                    if state.usage.shape[1] > 0:
-                        change_usage(state.usage, plane, start, width, hop - end)
-                    state.following[lightpath] = unused
-                    unused = np.int64(lightpath)
+            while row >= 0:
+                one = lightpaths[row]
+                following = one.following
+                if one.departure <= now:
+                    hop, end = network.first_hop[one.path], network.first_hop[one.path + 1]
+                    plane, start = np.int64(one.plane), np.int64(one.start)
+                    toggle(free, plane, network.links, hop, end, start, one.width)
+                    one.following = unused
+                    unused = np.int64(row)
                 else:
-                    state.following[lightpath] = kept
-                    kept = lightpath
-                lightpath = following
-            state.bucket[slot] = kept
+                    one.following = kept
+                    kept = row
+                row = following
+            bucket[slot] = kept
         reached += 1
-    state.cursor[0] = unused
-    state.cursor[2] = present
-    state.clock[0] = now
+    place.unused = unused
+    place.reached = present
+    place.now = now
 
 
-@inner
+@compiled(**INSIDE)
 def set_up(
     network: Network,
-    state: State,
-    tally: Tally,
+    free: Words,
+    bucket: Int32s,
+    lightpaths: Any,
+    place: Any,
+    buckets_per_time: float,
     holding: float,
     bit_rate: int,
     path: int,
     plane: int,
     start: int,
 ) -> None:
-    """Set up a lightpath now, on slots that are free, and count it."""
-    row = network.width_row[path]
-    width = network.width[row, bit_rate]
+    """Set up a lightpath now, on slots that are free."""
+    width = network.width[network.width_row[path], bit_rate]
     hop, end = network.first_hop[path], network.first_hop[path + 1]
-    toggle(state.free, plane, network.links, hop, end, start, width)
-    if state.usage.shape[1] > 0:
-        change_usage(state.usage, plane, start, width, end - hop)
-    if state.cursor[0] >= 0:
-        lightpath = np.int32(state.cursor[0])
-        state.cursor[0] = state.following[lightpath]
+    toggle(free, plane, network.links, hop, end, start, width)
+    row = place.unused
+    if row >= 0:
+        place.unused = np.int64(lightpaths[row].following)
     else:
-        lightpath = np.int32(state.cursor[1])
-        state.cursor[1] += 1
-    departure = state.clock[0] + holding
-    state.departure[lightpath] = departure
-    state.path[lightpath] = path
-    state.plane[lightpath] = plane
-    state.start[lightpath] = start
-    state.width[lightpath] = width
-    state.bit_rate[lightpath] = bit_rate
-    slot = np.int64(departure * state.clock[1]) & (state.bucket.shape[0] - 1)
-    state.following[lightpath] = state.bucket[slot]
-    state.bucket[slot] = lightpath
-    tally.served_by_path[path] += 1
-    tally.served_by_row[row, bit_rate] += 1
-    tally.served_by_plane[plane] += 1
-    tally.busy_by_path[path] += width * holding
+        row = place.rows
+        place.rows = row + 1
+    departure = place.now + holding
+    slot = np.int64(departure * buckets_per_time) & (bucket.shape[0] - 1)
+    one = lightpaths[row]
+    one.departure = departure
+    one.following = bucket[slot]
+    one.path = path
+    one.plane = plane
+    one.start = start
+    one.width = width
+    one.bit_rate = bit_rate
+    bucket[slot] = row
+
+
+@inner
+def count_decided(network: Network, tally: Tally, requests: Any, first: int, end: int) -> None:
+    """Count requests that have been decided, in their order.
+
+    Not one by one as they are decided, as the counters of each environment lie far apart.
+    """
+    for position in range(first, end):
+        request = requests[position]
+        pair, bit_rate, path = request.pair, request.bit_rate, request.path
+        tally.offered_by_pair[pair] += 1
+        tally.offered_by_bit_rate[bit_rate] += 1
+        if path >= 0:
+            row = network.width_row[path]
+            tally.served_by_path[path] += 1
+            tally.served_by_row[row, bit_rate] += 1
+            tally.served_by_plane[request.plane] += 1
+            tally.busy_by_path[path] += network.width[row, bit_rate] * request.holding
+        else:
+            block(network, tally, pair, bit_rate)
 
 
 @inner
@@ -168,16 +246,16 @@ def block(network: Network, tally: Tally, pair: int, bit_rate: int) -> None:
 
 
 @inner
-def busy_from_now(state: State, busy: Floats) -> None:
+def busy_from_now(lightpaths: Any, rows: int, now: float, busy: Floats) -> None:
     """Set float64[path] to what `arrays.busy_from_now` returns, added up in the same order."""
     busy[:] = 0.0
-    for lightpath in range(state.cursor[1]):
-        left = max(state.departure[lightpath] - state.clock[0], 0.0)
-        busy[state.path[lightpath]] += state.width[lightpath] * left
+    for row in range(rows):
+        one = lightpaths[row]
+        busy[one.path] += one.width * max(one.departure - now, 0.0)
 
 
 @inner
-def begin_measuring(state: State, tally: Tally, first_sample: int) -> None:
+def begin_measuring(lightpaths: Any, place: Any, tally: Tally, first_sample: int) -> None:
     """Count from now on, and of the lightpaths that are up what is still to come."""
     tally.offered_by_pair[:] = 0
     tally.offered_by_bit_rate[:] = 0
@@ -188,29 +266,23 @@ def begin_measuring(state: State, tally: Tally, first_sample: int) -> None:
     tally.served_by_plane[:] = 0
     tally.sampled[:, :] = 0.0
     tally.events[:] = 0
-    busy_from_now(state, tally.busy_by_path)
-    state.cursor[3] = first_sample
+    busy_from_now(lightpaths, place.rows, place.now, tally.busy_by_path)
+    place.counted = place.position
+    place.countdown = first_sample
+    place.began = place.now
 
 
 @inner
-def state_of(states: State, environment: int) -> Any:
-    """Return the row of an environment."""
-    return State(
-        states.free[environment],
-        states.usage[environment],
-        states.bucket[environment],
-        states.following[environment],
-        states.departure[environment],
-        states.path[environment],
-        states.plane[environment],
-        states.start[environment],
-        states.width[environment],
-        states.cursor[environment],
-        states.clock[environment],
-        states.bit_rate[environment],
-        states.score[environment],
-        states.common[environment],
-    )
+def end_measuring(
+    network: Network, lightpaths: Any, requests: Any, place: Any, tally: Tally, remaining: Floats
+) -> None:
+    """Count what has been decided, and of the lightpaths that are up nothing of what is still to come."""
+    count_decided(network, tally, requests, place.counted, place.position)
+    place.counted = place.position
+    busy_from_now(lightpaths, place.rows, place.now, remaining)
+    for path in range(remaining.shape[0]):
+        tally.busy_by_path[path] -= remaining[path]
+    place.ended = place.now
 
 
 @inner
@@ -230,6 +302,62 @@ def tally_of(tallies: Tally, environment: int) -> Any:
     )
 
 
+@intrinsic
+def fetch(_context: Any, array: Any, place: Any) -> Any:
+    """Have the processor bring an item into its cache. place: counted through all axes, within the array."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = make_array(signature.args[0])(context, builder, arguments[0])
+        offset = builder.mul(arguments[1], made.itemsize)
+        first = builder.bitcast(made.data, ir.IntType(8).as_pointer())
+        address = builder.gep(first, [offset])
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
+        builder.call(function, [address, number(1), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@compiled(**INSIDE)
+def fetch_soon(
+    environments: Environments, shown: Shown, environment: int, buckets_per_time: float
+) -> None:
+    """Have ready what the next environments need, one after the other what depends on another.
+
+    Of a thousand environments little is still in the near cache of when they had their last turn.
+    """
+    count = environments.place.shape[0]
+    buckets, rows = environments.bucket.shape[1], environments.lightpath.shape[1]
+    soon = environment + 4
+    if soon < count:
+        fetch(environments.place, soon)
+        words, features = environments.free.size // count, shown.features.shape[1]
+        for word in range(0, words, 8):
+            fetch(environments.free, soon * words + word)
+        for feature in range(0, features, 16):
+            fetch(shown.features, soon * features + feature)
+        fetch(environments.choice, soon * (environments.choice.size // count))
+    soon = environment + 3
+    if soon < count:
+        place = environments.place[soon]
+        fetch(environments.request, soon * environments.request.shape[1] + place.position)
+        fetch(environments.bucket, soon * buckets + (place.reached & (buckets - 1)))
+    soon = environment + 2
+    if soon < count:
+        place = environments.place[soon]
+        if place.unused >= 0:
+            fetch(environments.lightpath, soon * rows + place.unused)
+        departure = place.now + environments.request[soon, place.position].holding
+        slot = np.int64(departure * buckets_per_time) & (buckets - 1)
+        fetch(environments.bucket, soon * buckets + slot)
+        for ahead in range(3):
+            row = environments.bucket[soon, (place.reached + ahead) & (buckets - 1)]
+            if row >= 0:
+                fetch(environments.lightpath, soon * rows + row)
+
+
 @compiled(is_kept=True, nogil=True)
 def step(bundle: Any, action: Int64s, task: Int8s) -> Any:
     """Decide the request that waits in each environment, and go on to the next one.
@@ -237,77 +365,90 @@ def step(bundle: Any, action: Int64s, task: Int8s) -> Any:
     Returns the number of environments for which no request is drawn after the one that waits now, or -1 where
     an action is none and nothing was done; and the number of environments whose episode has ended now.
 
-    bundle: a `bundle.Bundle` of Network, View, Rules, State, Tally, Episodes and Shown; State and Tally have
-    the environment before all other axes, and Shown is overwritten. action:
-    int64[environment], candidate path x blocks + block, or the last one, which blocks; one that is not in the
-    mask blocks, too. task: int8[environment], DECIDE, BEGIN or REST. For an environment that decides, the
-    request after the one that waits must be drawn.
+    bundle: a `bundle.Bundle` of Network, View, Rules, Environments, Tally and Shown; Tally has the
+    environment before all other axes, and Shown is overwritten. action: int64[environment], candidate path x
+    blocks + block, or the last one, which blocks; one that is not in the mask blocks, too. task:
+    int8[environment], DECIDE, BEGIN or REST. For an environment that decides, the request after the one that
+    waits must be drawn. What is decided is in the tally when there is no request after the one that waits,
+    and when the episode ends.
     """
-    network, view, rules, states, tallies, episodes, shown = arguments_of(bundle)
+    network, view, rules, environments, tallies, shown = arguments_of(bundle)
     blocks = view.blocks
     for environment in range(action.shape[0]):
         if not 0 <= action[environment] < shown.mask.shape[1]:
             return np.int64(-1), np.int64(0)
     waiting, ended = np.int64(0), np.int64(0)
     for environment in range(action.shape[0]):
+        if action.shape[0] > FEW:
+            fetch_soon(environments, shown, environment, rules.buckets_per_time)
         if task[environment] == REST:
             continue
-        state, tally = state_of(states, environment), tally_of(tallies, environment)
+        place, requests = environments.place[environment], environments.request[environment]
+        lightpaths, bucket = environments.lightpath[environment], environments.bucket[environment]
+        free = environments.free[environment]
         shown.reward[environment] = 0.0
         shown.ended[environment] = False
         if task[environment] == DECIDE:
-            at = episodes.position[environment]
-            pair, bit_rate = episodes.pair[environment, at], episodes.bit_rate[environment, at]
-            tally.offered_by_pair[pair] += 1
-            tally.offered_by_bit_rate[bit_rate] += 1
+            request = requests[place.position]
             chosen = action[environment]
-            plane = np.int64(-1)
-            if chosen < episodes.choice.shape[1]:
-                plane = np.int64(episodes.choice[environment, chosen, 0])
+            plane, path = np.int64(-1), np.int64(-1)
+            if chosen < environments.choice.shape[1]:
+                plane = np.int64(environments.choice[environment, chosen, 0])
             if plane >= 0:
-                start = np.int64(episodes.choice[environment, chosen, 1])
-                path = network.first_path[pair] + chosen // blocks
-                holding = episodes.holding[environment, at]
-                set_up(network, state, tally, holding, bit_rate, path, plane, start)
+                path = network.first_path[request.pair] + chosen // blocks
+                set_up(
+                    network,
+                    free,
+                    bucket,
+                    lightpaths,
+                    place,
+                    rules.buckets_per_time,
+                    request.holding,
+                    request.bit_rate,
+                    path,
+                    plane,
+                    np.int64(environments.choice[environment, chosen, 1]),
+                )
                 shown.reward[environment] = 1.0
             else:
-                block(network, tally, pair, bit_rate)
                 shown.reward[environment] = rules.blocked_reward
-            episodes.position[environment] += 1
-            episodes.decided[environment] += 1
-        decided = episodes.decided[environment]
+            request.path = path
+            request.plane = plane
+            place.position += 1
+            place.decided += 1
+        decided, at = place.decided, place.position
         if decided == rules.warmup:
-            begin_measuring(state, tally, rules.first_sample)
-            episodes.span[environment, 0] = state.clock[0]
+            tally = tally_of(tallies, environment)
+            begin_measuring(lightpaths, place, tally, rules.first_sample)
         if decided == rules.total:
-            busy_from_now(state, episodes.remaining)
-            for path in range(episodes.remaining.shape[0]):
-                tally.busy_by_path[path] -= episodes.remaining[path]
-            episodes.span[environment, 1] = state.clock[0]
+            tally = tally_of(tallies, environment)
+            end_measuring(network, lightpaths, requests, place, tally, environments.remaining)
             shown.ended[environment] = True
             ended += 1
-
-        at = episodes.position[environment]
-        if at == episodes.last[environment]:
+        if at == place.last:
+            count_decided(network, tally_of(tallies, environment), requests, place.counted, at)
+            place.counted = at
             waiting += 1
-        release(network, state, episodes.arrival[environment, at])
+
+        request = requests[at]
+        release(network, free, bucket, lightpaths, place, rules.buckets_per_time, request.arrival)
         if decided < rules.total:
-            state.cursor[3] -= 1
-            if state.cursor[3] <= 0:
-                sample_links(network, state.free, tally)
-                state.cursor[3] = rules.sample_every
+            place.countdown -= 1
+            if place.countdown <= 0:
+                sample_links(network, free, tally_of(tallies, environment))
+                place.countdown = rules.sample_every
         show(
             network,
             view,
-            state,
-            episodes.pair[environment, at],
-            episodes.bit_rate[environment, at],
-            episodes.holding[environment, at],
+            Spectrum(free),
+            np.int64(request.pair),
+            np.int64(request.bit_rate),
+            request.holding,
             rules.may_block,
             shown.features[environment],
             shown.mask[environment],
-            episodes.choice[environment],
+            environments.choice[environment],
         )
         if shown.free.shape[1] > 0:
-            show_free(view, state, shown.free[environment])
+            show_free(view, Spectrum(free), shown.free[environment])
     return waiting, ended

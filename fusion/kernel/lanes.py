@@ -12,6 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 from numba.np.arrayobj import make_array
 
@@ -132,6 +133,17 @@ def smaller_of(_context: Any, one: Any, other: Any) -> Any:
 
 
 @intrinsic
+def words_from(_context: Any, low: Any, high: Any, bit: Any) -> Any:
+    """Return the 64 bits from a bit of `low` on, below 64, of which the last are those of `high`."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        low, high, bit = arguments
+        return _of_each("fshr")(builder, high, low, bit)
+
+    return _lanes(low, high, bit), generate
+
+
+@intrinsic
 def where_any(_context: Any, words: Any, one: Any, other: Any) -> Any:
     """Return in each lane the one number where the word is not 0, else the other."""
 
@@ -147,12 +159,16 @@ def in_each(_context: Any, word: Any) -> Any:
     """Return lanes that all have a word."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        nothing, first = ir.Constant(_VECTOR, ir.Undefined), ir.IntType(32)(0)
-        single = builder.insert_element(nothing, arguments[0], first)
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return builder.shuffle_vector(single, nothing, everywhere)
+        return _in_each(builder, arguments[0])
 
     return _lanes(word), generate
+
+
+def _in_each(builder: Any, word: Any) -> Any:
+    nothing, first = ir.Constant(_VECTOR, ir.Undefined), ir.IntType(32)(0)
+    single = builder.insert_element(nothing, word, first)
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(single, nothing, everywhere)
 
 
 @intrinsic
@@ -164,6 +180,29 @@ def words_at(_context: Any, array: Any, row: Any, column: Any) -> Any:
         return builder.load(place, align=_ALIGNED, typ=_VECTOR)
 
     return _lanes(array, types.int64, types.int64), generate
+
+
+@intrinsic
+def some_words_at(_context: Any, array: Any, first: Any, row: Any, column: Any, number: Any) -> Any:
+    """Return up to eight adjacent words of a uint64[any, any, any], from a place on; 0 behind these."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = make_array(signature.args[0])(context, builder, arguments[0])
+        _, rows, columns = cgutils.unpack_tuple(builder, array.shape, 3)
+        row = builder.add(builder.mul(arguments[1], rows), arguments[2])
+        word = builder.add(builder.mul(row, columns), arguments[3])
+        place = builder.gep(array.data, [word])
+        lanes = ir.Constant(_VECTOR, list(range(LANES)))
+        is_there = builder.icmp_unsigned("<", lanes, _in_each(builder, arguments[4]))
+        kinds = [place.type, ir.IntType(32), is_there.type, _VECTOR]
+        load = builder.module.declare_intrinsic(
+            f"llvm.masked.load.v{LANES}i64.p0", fnty=ir.FunctionType(_VECTOR, kinds)
+        )
+        nothing = ir.Constant(_VECTOR, None)
+        return builder.call(load, [place, ir.IntType(32)(_ALIGNED), is_there, nothing])
+
+    int64 = types.int64
+    return _lanes(array, int64, int64, int64, int64), generate
 
 
 @intrinsic

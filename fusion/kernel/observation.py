@@ -19,8 +19,10 @@ from fusion.kernel.lanes import (
     ones_of,
     put_words,
     smaller_of,
+    some_words_at,
     where_any,
     words_at,
+    words_from,
     zeros_above,
     zeros_below,
 )
@@ -44,7 +46,7 @@ PATH_FEATURES = 5
 BLOCK_FEATURES = 2
 
 
-TOTAL, NUMBER, LARGEST, LOWEST = range(4)
+TOTAL, NUMBER, LARGEST, LOWEST, SIZE = range(5)
 """Rows of `Survey.found`."""
 
 
@@ -61,9 +63,12 @@ class Survey(NamedTuple):
     """uint64[word, candidate]: those at which there is room for the request, if it fits into a word."""
     shift: Words
     """uint64[step, candidate]: see `spectrum.shift_table`."""
+    by_path: Words
+    """uint64[candidate, 8]: words that are free on all of a path."""
     found: Words
-    """uint64[4, candidate]: free slots; free blocks; size of the largest; the first slot over all planes at
-    which there is room for the request, or the number of slots."""
+    """uint64[5, candidate]: free slots; free blocks; size of the largest; the first slot over all planes at
+    which there is room for the request, or the number of slots; how many slots are free from there on, of the
+    next 64."""
 
 
 class View(NamedTuple):
@@ -103,35 +108,35 @@ def make_survey(network: Network) -> Survey:
         common=np.zeros((rows, columns), dtype=np.uint64),
         starts=np.zeros((rows, columns), dtype=np.uint64),
         shift=np.zeros((network.shifts.shape[1], columns), dtype=np.uint64),
-        found=np.zeros((4, columns), dtype=np.uint64),
+        by_path=np.zeros((columns, LANES), dtype=np.uint64),
+        found=np.zeros((5, columns), dtype=np.uint64),
     )
 
 
-@inner
+@compiled(**INSIDE)
 def find_common(network: Network, survey: Survey, free: Words, pair: int) -> None:
     """Write the slots that are free on all links of each path of a pair.
 
-    The hops of all paths are one loop, as in `search.first_fit_of_all`, and take two words at a time.
+    The hops of all paths are one loop, as in `search.first_fit_of_all`, and take eight words at a time.
     """
     first, end = network.first_path[pair], network.first_path[pair + 1]
     hop, last_hop = network.first_hop[first], network.first_hop[end]
     words = np.int64(free.shape[2])
     for plane in range(free.shape[0]):
-        for word in range(0, words, 2):
-            above: Any = min(word + 1, words - 1)
-            row = plane * (words + 1) + word
-            row_above = plane * (words + 1) + above
-            path = np.int32(-1)
-            low: Any = ONES
-            high: Any = ONES
+        for word in range(0, words, LANES):
+            number: Any = min(words - word, LANES)
+            path, common = np.int32(-1), in_each(ONES)
             for h in range(hop, last_hop):
-                link = network.links[h]
-                own = network.path_of_hop[h]
-                low = free[plane, link, word] & (low if own == path else ONES)
-                high = free[plane, link, above] & (high if own == path else ONES)
+                own = network.path_of_hop[np.uint64(h)]
+                here = some_words_at(free, plane, network.links[np.uint64(h)], word, number)
+                # A choice between two vectors would be a branch.
+                common = here & (common | in_each(ZERO if own == path else ONES))
                 path = own
-                survey.common[row, path - first] = low
-                survey.common[row_above, path - first] = high
+                put_words(survey.by_path, np.int64(own - first), np.int64(0), common)
+            row = plane * (words + 1) + word
+            for candidate in range(end - first):
+                for each in range(number):
+                    survey.common[row + each, candidate] = survey.by_path[candidate, each]
 
 
 @compiled(**INSIDE)
@@ -163,7 +168,7 @@ def longer_runs(length: Any, at: Any, starts: Any, more: Any) -> Any:
     return where_any(longer, length + in_each(more), length), where_any(longer, longer, at)
 
 
-@inner
+@compiled(**INSIDE)
 def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rate: int) -> None:
     """Write into `View.survey` what `show_path` reads, of all paths of a pair at once."""
     survey, shifts = view.survey, network.shifts
@@ -177,7 +182,8 @@ def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rat
     find_common(network, survey, state.free, pair)
     nothing, none = in_each(ZERO), in_each(np.uint64(view.offset[planes]))
     for lane in range(0, survey.common.shape[1], LANES):
-        total, number, largest, lowest = nothing, nothing, nothing, none
+        total, number, largest = nothing, nothing, nothing
+        lowest, size = none, nothing
         for plane in range(planes):
             run, before = nothing, nothing
             row = plane * (words + 1)
@@ -195,20 +201,25 @@ def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rat
                 starts, above = here, high
                 for step in range(steps):
                     shift = words_at(survey.shift, step, lane)
-                    carried = (above << (in_each(TOP) ^ shift)) << in_each(ONE)
-                    starts = starts & ((starts >> shift) | carried)
+                    starts = starts & words_from(starts, above, shift)
                     above = above & (above >> shift)
                 put_words(survey.starts, row, lane, starts)
-                at = in_each(np.uint64(view.offset[plane] + word * WORD_BITS))
-                lowest = smaller_of(lowest, where_any(starts, at + zeros_below(starts), none))
+                at, bit = (
+                    in_each(np.uint64(view.offset[plane] + word * WORD_BITS)),
+                    zeros_below(starts),
+                )
+                length = zeros_below(~words_from(here, high, bit))
+                size = where_any(lowest ^ none, size, where_any(starts, length, nothing))
+                lowest = smaller_of(lowest, where_any(starts, at + bit, none))
                 row += 1
         put_words(survey.found, TOTAL, lane, total)
         put_words(survey.found, NUMBER, lane, number)
         put_words(survey.found, LARGEST, lane, largest)
         put_words(survey.found, LOWEST, lane, lowest)
+        put_words(survey.found, SIZE, lane, size)
 
 
-@inner
+@compiled(**INSIDE)
 def size_of_block(survey: Survey, row: int, candidate: int, bit: int) -> Any:
     """Return how many slots are free on a path from a slot on: a bit of a row of `Survey.common`."""
     size = np.int64(0)
@@ -222,26 +233,29 @@ def size_of_block(survey: Survey, row: int, candidate: int, bit: int) -> Any:
         row += 1
 
 
-@inner
+@compiled(**INSIDE)
 def put_block(
     view: View,
     found: int,
     plane: int,
     start: int,
     size: int,
-    feature: Float32s,
+    features: Float32s,
+    at: int,
     mask: Int8s,
     choice: Int32s,
+    action: int,
 ) -> None:
     """Write a block that is wide enough; size 0: there is none."""
-    at = PATH_FEATURES + BLOCK_FEATURES * found
     is_there = size > 0
     slot = view.offset[plane] + start if is_there else view.offset[view.offset.shape[0] - 1]
-    feature[at] = view.share[slot]
-    feature[at + 1] = view.part[size]
-    mask[found] = 1 if is_there else 0
-    choice[found, 0] = plane if is_there else -1
-    choice[found, 1] = start if is_there else -1
+    place = np.uint64(at + PATH_FEATURES + BLOCK_FEATURES * found)
+    features[place] = view.share[np.uint64(slot)]
+    features[place + ONE] = view.part[np.uint64(size)]
+    place = np.uint64(action + found)
+    mask[place] = 1 if is_there else 0
+    choice[place, 0] = plane if is_there else -1
+    choice[place, 1] = start if is_there else -1
 
 
 @inner
@@ -251,9 +265,11 @@ def put_wide_blocks(
     state: State,
     path: int,
     width: int,
-    feature: Float32s,
+    features: Float32s,
+    at: int,
     mask: Int8s,
     choice: Int32s,
+    action: int,
 ) -> Any:
     """Write the blocks that are wide enough for more slots than a word has; return how many there are."""
     stay_out_of_line()
@@ -267,7 +283,7 @@ def put_wide_blocks(
             if start < 0:
                 break
             size = free_from(free, plane, links, hop, end, start)
-            put_block(view, found, plane, start, size, feature, mask, choice)
+            put_block(view, found, plane, start, size, features, at, mask, choice, action)
             number += 1
             found += 1
     return found
@@ -278,9 +294,11 @@ def put_blocks(
     view: View,
     state: State,
     candidate: int,
-    feature: Float32s,
+    features: Float32s,
+    at: int,
     mask: Int8s,
     choice: Int32s,
+    action: int,
 ) -> Any:
     """Write the blocks that are wide enough, the first ones; return how many there are."""
     survey, words = view.survey, state.free.shape[2]
@@ -297,38 +315,54 @@ def put_blocks(
                 rest &= rest - ONE
                 size = size_of_block(survey, row, candidate, bit)
                 start = np.int64(word * WORD_BITS + bit)
-                put_block(view, found, np.int64(plane), start, size, feature, mask, choice)
+                put_block(
+                    view, found, np.int64(plane), start, size, features, at, mask, choice, action
+                )
                 found += 1
     return found
 
 
-@inner
+@compiled(**INSIDE)
 def put_lowest_block(
     view: View,
     state: State,
     candidate: int,
     width: int,
-    feature: Float32s,
+    features: Float32s,
+    at: int,
     mask: Int8s,
     choice: Int32s,
+    action: int,
 ) -> None:
     """Write the lowest block that is wide enough, or that there is none; without a branch if it is short."""
     planes, words = state.free.shape[0], state.free.shape[2]
-    slot = np.int64(view.survey.found[LOWEST, candidate])
+    lane = np.uint64(candidate)
+    slot = np.int64(view.survey.found[LOWEST, lane])
     is_there = width > 0 and slot < view.offset[planes]
     slot = slot if is_there else np.int64(0)
     plane = np.int64(0)
     while slot >= view.offset[plane + 1]:
         plane += 1
     start = slot - view.offset[plane]
-    row = plane * (words + 1) + (start >> 6)
-    size = size_of_block(view.survey, row, candidate, start & 63)
+    size = np.int64(view.survey.found[SIZE, lane])
+    if size == WORD_BITS:
+        row = plane * (words + 1) + (start >> 6)
+        size = size_of_block(view.survey, row, candidate, start & 63)
     put_block(
-        view, np.int64(0), plane, start, size if is_there else np.int64(0), feature, mask, choice
+        view,
+        np.int64(0),
+        plane,
+        start,
+        size if is_there else np.int64(0),
+        features,
+        at,
+        mask,
+        choice,
+        action,
     )
 
 
-@inner
+@compiled(**INSIDE)
 def show_path(
     network: Network,
     view: View,
@@ -336,39 +370,42 @@ def show_path(
     path: int,
     candidate: int,
     width: int,
-    feature: Float32s,
+    features: Float32s,
+    at: int,
     mask: Int8s,
     choice: Int32s,
+    action: int,
 ) -> None:
     """Write the features of one path, and of the blocks on it that are wide enough the first ones.
 
     `look_at_paths` must have looked at its pair. candidate: its place among the paths of the pair. width: of
-    the request there; 0: it is out of reach, or no block is asked for. feature: float32[feature of a path].
-    mask, choice: [block], as in `environment_loop.Shown` and `Episodes`.
+    the request there; 0: it is out of reach, or no block is asked for. at: of its first number in `features`.
+    mask, choice: as for `show`. action: the first one of the path.
     """
-    total = np.int64(view.survey.found[TOTAL, candidate])
-    number: Any = np.int64(view.survey.found[NUMBER, candidate])
-    feature[0] = view.hops[path]
-    feature[1] = view.part[min(width, view.largest)]
-    feature[2] = view.share[total]
-    feature[3] = view.part[view.survey.found[LARGEST, candidate]]
-    feature[4] = total / (view.largest * max(number, np.int64(1)))
+    found_of, lane, place = view.survey.found, np.uint64(candidate), np.uint64(at)
+    total = np.int64(found_of[TOTAL, lane])
+    number: Any = np.int64(found_of[NUMBER, lane])
+    features[place] = view.hops[np.uint64(path)]
+    features[place + ONE] = view.part[np.uint64(min(width, view.largest))]
+    features[place + TWO] = view.share[np.uint64(total)]
+    features[place + np.uint64(3)] = view.part[found_of[LARGEST, lane]]
+    features[place + np.uint64(4)] = total / (view.largest * max(number, np.int64(1)))
     if view.blocks == 1 and width <= WORD_BITS:
-        put_lowest_block(view, state, candidate, width, feature, mask, choice)
+        put_lowest_block(view, state, candidate, width, features, at, mask, choice, action)
     else:
         found = np.int64(0)
         if width > WORD_BITS:
             found = put_wide_blocks(
-                network, view, state, path, np.int64(width), feature, mask, choice
+                network, view, state, path, np.int64(width), features, at, mask, choice, action
             )
         elif width > 0:
-            found = put_blocks(view, state, candidate, feature, mask, choice)
+            found = put_blocks(view, state, candidate, features, at, mask, choice, action)
         for rest in range(found, view.blocks):
             nothing = np.int64(0)
-            put_block(view, rest, nothing, nothing, nothing, feature, mask, choice)
+            put_block(view, rest, nothing, nothing, nothing, features, at, mask, choice, action)
 
 
-@inner
+@compiled(**INSIDE)
 def show_ends(
     view: View,
     pair: int,
@@ -400,7 +437,7 @@ def show_no_block(view: View, feature: Float32s) -> None:
         feature[PATH_FEATURES + BLOCK_FEATURES * found] = 1.0
 
 
-@inner
+@compiled(**INSIDE)
 def allow_to_block(mask: Int8s, may_block: int) -> None:
     """Write whether the last action, which blocks, can be done."""
     last = mask.shape[0] - 1
@@ -411,7 +448,7 @@ def allow_to_block(mask: Int8s, may_block: int) -> None:
     mask[last] = 1 if may_block or not has_room else 0
 
 
-@inner
+@compiled(**INSIDE)
 def show(
     network: Network,
     view: View,
@@ -424,23 +461,33 @@ def show(
     mask: Int8s,
     choice: Int32s,
 ) -> None:
-    """Write what is known of a request, and which actions can be done."""
+    """Write what is known of a request, and which actions can be done.
+
+    Whatever serves the request may ask for this: it depends on nothing but `state.free`, uint64[plane, link,
+    word], and changes nothing but `view.survey` and what it writes. view: of `scenario.layout.make_view`.
+    may_block: whether the mask lets an agent block a request that has room. features: float32[feature]. mask:
+    int8[action]. choice: int32[action without the last, 2], the plane and the first slot of each, or -1;
+    action a places the lightpath on candidate path a // blocks of the pair.
+    """
     at = show_ends(view, pair, bit_rate, holding, features, mask, choice)
     look_at_paths(network, view, state, pair, bit_rate)
     first, end = network.first_path[pair], network.first_path[pair + 1]
-    size, blocks = PATH_FEATURES + BLOCK_FEATURES * view.blocks, view.blocks
+    size = PATH_FEATURES + BLOCK_FEATURES * view.blocks
     for candidate in range(end - first):
         path = first + candidate
+        width = network.width[network.width_row[path], bit_rate]
         show_path(
             network,
             view,
             state,
-            path,
+            np.int64(path),
             np.int64(candidate),
-            np.int64(max(network.width[network.width_row[path], bit_rate], 0)),
-            features[at : at + size],
-            mask[candidate * blocks : (candidate + 1) * blocks],
-            choice[candidate * blocks : (candidate + 1) * blocks],
+            np.int64(max(width, 0)),
+            features,
+            at,
+            mask,
+            choice,
+            np.int64(candidate * view.blocks),
         )
         at += size
     for _ in range(end - first, view.candidates):

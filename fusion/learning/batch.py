@@ -21,6 +21,7 @@ from fusion.scenario.layout import make_view
 DRAWN = 1024
 """Requests of an environment drawn at a time: 24 kB each, so that a thousand environments stay small."""
 
+_INT64 = np.dtype(np.int64)
 _SHOWN = 3  # actions in a message
 
 
@@ -44,6 +45,7 @@ class Batch(ABC):
             first_sample=min(scenario.sample_every, scenario.num_requests),
             blocked_reward=setting.blocked_reward,
             may_block=int(setting.may_block),
+            buckets_per_time=0.0,
         )
         self._tallies: Tally
         self._call: Callable[..., Any] | None = None
@@ -139,8 +141,15 @@ class Batch(ABC):
             f"{decided} of {self._rules.total} requests have been decided: an episode is measured at its end"
         )
 
-    def _actions(self, action: NDArray[np.integer]) -> Int64s:
+    def _actions(self, action: Any) -> Int64s:
         """Return actions as the compiled loop reads them. Raises ValueError for what are none."""
+        if (
+            type(action) is np.ndarray
+            and action.dtype is _INT64
+            and action.shape == self._no_action.shape
+            and action.flags.c_contiguous
+        ):
+            return action
         action = np.asarray(action)
         if action.shape != (self._count,):
             raise ValueError(

@@ -212,8 +212,11 @@ def observation_space(setting: Setting) -> spaces.Space[Any]:
     return spaces.Dict({"features": features, "free": spaces.MultiBinary(shape)})
 
 
-def observations(seen: Any, environment: int | slice) -> Any:
-    """Return a copy of what environments show. seen: of a batch. environment: one, or all."""
+def observations(seen: Any, environment: int | slice, *, copy: bool = True) -> Any:
+    """Return what environments show. seen: of a batch. environment: one, or all.
+
+    copy: whether it is a copy, or arrays that the next step overwrites.
+    """
     if isinstance(seen, dict):
-        return {name: array[environment].copy() for name, array in seen.items()}
-    return seen[environment].copy()
+        return {name: observations(array, environment, copy=copy) for name, array in seen.items()}
+    return seen[environment].copy() if copy else seen[environment]

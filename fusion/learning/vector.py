@@ -20,7 +20,7 @@ from fusion.learning.environment import (
     observation_space,
     observations,
 )
-from fusion.learning.episodes import asked_for, checked, counted_of, first_of, integer_of
+from fusion.learning.episodes import asked_for, checked, counted_of, first_of, flag_of, integer_of
 from fusion.learning.setting import (
     ConfigLike,
     Options,
@@ -54,9 +54,14 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        copy: bool = True,
         **options: Unpack[Options],
     ) -> None:
-        """Read a config; the arguments are those of `EonEnv`. Raises ConfigError, ValueError."""
+        """Read a config; the other arguments are those of `EonEnv`.
+
+        copy: whether what `reset` and `step` return is the caller's to keep. With False it is in arrays that
+        the next call overwrites, which saves time and memory. Raises ConfigError, ValueError.
+        """
         check_render_mode(render_mode)
         self.render_mode = render_mode
         num_envs = counted_of("num_envs", num_envs, 1, _MOST_ENVS)
@@ -70,12 +75,14 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self.single_action_space = spaces.Discrete(self.setting.layout.actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._copies = flag_of("copy", copy)
         self._batch = make_batch(self.setting, num_envs)
         self._next = np.full(num_envs, -1, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=np.bool_)
         self._any_over = self._has_begun = False
         self._shown = self._batch.shown
         self._every = np.ones(num_envs, dtype=np.bool_)
+        self._none = np.zeros(num_envs, dtype=np.bool_)
 
     @property
     def layout(self) -> Layout:
@@ -134,7 +141,9 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         else:
             number = self._begin(began, actions)
         shown = self._shown
-        reward, ended = shown.reward.copy(), shown.ended.copy()
+        reward, ended, terminated = shown.reward, shown.ended, self._none
+        if self._copies or number > 0:
+            reward, ended, terminated = reward.copy(), ended.copy(), terminated.copy()
         if self._mode is AutoresetMode.NEXT_STEP:
             infos = self._infos()
             if began is not None:
@@ -148,7 +157,6 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             infos = self._begin_at_once(ended)
         else:
             infos = self._infos()
-        terminated = np.zeros(self.num_envs, dtype=np.bool_)
         return self._observations(), reward, terminated, ended, infos
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
@@ -217,10 +225,13 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         return last | self._infos() | self._replications(ended)
 
     def _observations(self) -> Any:
-        return observations(self._batch.seen, _ALL)
+        return observations(self._batch.seen, _ALL, copy=self._copies)
 
     def _infos(self) -> dict[str, Any]:
-        return {"action_mask": self._shown.mask.copy(), "_action_mask": self._every.copy()}
+        mask, every = self._shown.mask, self._every
+        if self._copies:
+            mask, every = mask.copy(), every.copy()
+        return {"action_mask": mask, "_action_mask": every}
 
     def _replications(self, new: NDArray[np.bool_]) -> dict[str, Any]:
         """Return the infos about episodes that began."""

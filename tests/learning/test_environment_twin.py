@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion.kernel.arrays import State, Tally
+from fusion.kernel.arrays import Tally
 from fusion.kernel.environment_loop import BEGIN, DECIDE
 from fusion.learning.plain_batch import PlainBatch
 from fusion.scenario.traffic import Requests
@@ -70,8 +70,7 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int, may_block: b
         assert shown.reward[0] == (1.0 if choice else -0.5)
         assert shown.ended[0] == (index == count - 1)
 
-    states, tallies = batch._states, batch._tallies
-    tally = Tally(*(each[0] for each in tallies))
+    tally = Tally(*(each[0] for each in batch._tallies))
     # What is still to come of the lightpaths that are up has been taken off.
     still = np.zeros(len(tally.busy_by_path))
     now = float(requests.arrival[count - 1])
@@ -80,7 +79,7 @@ def test_a_random_walk_is_that_of_the_twin(case: Case, blocks: int, may_block: b
     tally = tally._replace(busy_by_path=tally.busy_by_path + still)
     assert_same_tally(case.network, twin, tally)
     # The request that is shown last has arrived and is not decided.
-    state = State(*(each[0] for each in states))
+    state = batch.state_of(0)
     decision = np.array([*twin.decisions, (-1, -1, -1)], dtype=np.int32)
     served = Served(decision, state, tally)
     assert_consistent(case._replace(requests=requests), served, count + 1)

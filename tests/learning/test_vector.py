@@ -96,6 +96,27 @@ def test_it_equals_single_environments_step_by_step(
     assert began >= {first + COUNT * episode for first in firsts for episode in range(2)}
 
 
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_without_copies_it_returns_the_same_until_the_next_step(
+    options: dict[str, Any], mode: AutoresetMode
+) -> None:
+    options = {"config": "quick", "overrides": SHORT, "load": LOAD, **options}
+    ours, bare = (
+        EonVectorEnv(COUNT, **options, autoreset_mode=mode, copy=copy) for copy in (True, False)
+    )
+    one, other = ours.reset(seed=3), bare.reset(seed=3)
+    before = other
+    for step in range(2 * 62):
+        assert data_equivalence(one, other, exact=True), step
+        actions = one[-1]["action_mask"].argmax(axis=1)
+        before, other = other, bare.step(actions)
+        one = ours.step(actions)
+    mask = one[-1]["action_mask"]
+    assert np.shares_memory(before[-1]["action_mask"], other[-1]["action_mask"])
+    assert not np.shares_memory(mask, ours.step(mask.argmax(axis=1))[-1]["action_mask"])
+
+
 def test_pictures_are_those_of_single_environments() -> None:
     env = EonVectorEnv(2, "quick", SHORT, load=LOAD, render_mode="rgb_array")
     with pytest.raises(RuntimeError, match="call reset first"):
