@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
 
+import numpy as np
+
 from fusion import make_scenario
 from fusion.config.config import Config, ConfigError, Problem
 from fusion.config.features import features_of, rows
@@ -14,6 +16,7 @@ from fusion.config.misfits import misfits
 from fusion.config.sections import DEFAULTS, HOME
 from fusion.config.variants import Variants
 from fusion.scenario.inputs import InputReader, Inputs
+from fusion.scenario.layout import make_layout
 from fusion.scenario.read_keys import Memory
 
 NODES = "ABCD"
@@ -30,6 +33,7 @@ FILES = {
     "my_gnpy_network.json": "",
     "my_equipment.json": "",
 }
+AGENT = "my_agent.safetensors"
 BASE = {
     "num_requests": 200,
     "max_iters": 20,
@@ -89,6 +93,8 @@ class Bench:
 
     def config(self, example: Example) -> Config:
         changes = {key: self._value(value) for key, value in example.items()}
+        if changes.get("policy") == AGENT:
+            changes["policy"] = str(self._agent(example))
         return self._variants.config(self._variants.draft(changes))
 
     def inputs(self, config: Config) -> Inputs:
@@ -103,6 +109,22 @@ class Bench:
     def _value(self, value: object) -> object:
         is_file = isinstance(value, str) and value.partition(":")[0] in FILES
         return str(self._folder / str(value)) if is_file else value
+
+    def _agent(self, example: Example) -> Path:
+        """Write an agent that fits what it goes with."""
+        from fusion.scenario.agent.file import agent_content
+        from tests.agent.networks import Dense, mlp_graph
+
+        try:
+            config = self.config({**example, "policy": ""})
+            layout = make_layout(make_scenario(config, self.inputs(config)), 1, shows_holding=False)
+            size, actions = layout.size, layout.actions
+        except ConfigError:  # there is none
+            size, actions = 10, 2
+        weight, bias = np.ones((size, actions)), np.zeros(actions)
+        path = self._folder / f"agent_{size}_{actions}.safetensors"
+        path.write_bytes(agent_content(".safetensors", mlp_graph([], Dense(weight, bias)), None))
+        return path
 
     def problems(self, example: Example, uses: tuple[str, ...] = ()) -> list[Problem]:
         """Return what is wrong with an example, also where it is used in certain ways."""

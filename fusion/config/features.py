@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
+from fusion.config.named_files import names_agent
+
 Values = Mapping[str, Any]
 Keys = tuple[str, ...]
 
@@ -108,6 +110,10 @@ def _c_and_l(given: Values) -> Keys:
     return ("l_band",) if given.get("c_band") and given.get("l_band") else ()
 
 
+def _agent(given: Values) -> Keys:
+    return ("policy",) if names_agent(str(given.get("policy", ""))) else ()
+
+
 def _never(_: Values) -> Keys:
     return ()
 
@@ -132,9 +138,15 @@ _ASSIGNED = (
 FEATURES: dict[str, Feature] = {
     "policy": Feature(
         "your own policy",
-        _is_not("policy", ""),
+        lambda given: () if _agent(given) else _is_not("policy", "")(given),
         ({"policy": "my_policy.py:choose"},),
         must="is not available",
+    ),
+    "agent": Feature(
+        "a trained agent",
+        _agent,
+        ({"policy": "my_agent.safetensors"},),
+        must="must not be an agent",
     ),
     "congestion": Feature(
         "routing by congestion",
@@ -412,6 +424,7 @@ FEATURES: dict[str, Feature] = {
 USES = ("learners", "splitting", "bounds")
 """Features that no key switches on: ways to use a configuration."""
 
+_IN_THEIR_ORDER = "an agent sees the paths in the order in which they are listed"
 _ORDERS = "it ranks the paths, and the first with enough free slots is taken"
 _ONE_BACKUP = "a backup protects a connection with one lightpath of its own"
 _PAIRS_HAVE_THEIRS = "candidates are pairs of paths, which have an order of their own"
@@ -422,6 +435,15 @@ _ITS_OWN = "it takes each request to have one lightpath of its own"
 _CRASHES = "FUSION crashes with it; without the conventions it works"
 
 REFUSED: dict[tuple[str, ...], str] = {
+    ("agent", "congestion"): _IN_THEIR_ORDER,
+    ("agent", "free slots"): _IN_THEIR_ORDER,
+    ("agent", "impairments"): _IN_THEIR_ORDER,
+    ("agent", "grooming"): "spare capacity would serve a request before a path is chosen",
+    ("agent", "protection"): "an action selects one path, but a protected connection needs two",
+    ("agent", "fusion"): "they fix the decisions that an agent is to make",
+    ("agent", "learners"): "there another agent makes the decisions",
+    ("agent", "splitting"): "its event loop supports only the built-in policies",
+    #
     ("policy", "protection"): "a policy places one lightpath, but protection needs two",
     ("policy", "learners"): "there the agent makes the decisions",
     ("policy", "splitting"): "its event loop supports only the built-in policies",

@@ -7,6 +7,7 @@ from typing import Any
 
 from fusion.config.failure_settings import FAILURE_KEYS
 from fusion.config.ini import Entries, Layer, format_value
+from fusion.config.named_files import names_agent
 from fusion.config.problems import Problem
 from fusion.config.sections import (
     DEFAULTS,
@@ -92,7 +93,8 @@ def without_effect(values: Mapping[str, Any]) -> dict[str, str]:
         off("route_method", "congestion_weight")
     if "hash" not in (values["path_ties"], values["candidate_ties"]):
         off("path_ties", "path_ties_salt")
-    if values["allocation_method"] != "mscl" and not values["policy"]:
+    is_function = values["policy"] and not names_agent(values["policy"])
+    if (values["allocation_method"] != "mscl" or values["policy"]) and not is_function:
         off("allocation_method", "interfering_routes", "capacity_widths")
     if values["allocation_method"] not in ("first_last_fit", "dedicated_partition"):
         off("allocation_method", "spectrum_classes")

@@ -377,8 +377,8 @@ class RoutingSettings(Section):
         default="",
         description="Your own policy: a Python file and a function in it, such as "
         "my_policy.py:choose, that picks path, core, band and slots of each lightpath, and with a "
-        "snr_type its modulation format, instead of path_choice and allocation_method; empty: no such "
-        "policy.",
+        "snr_type its modulation format, or a trained agent, such as agent.onnx, instead of path_choice and "
+        "allocation_method; empty: no such policy.",
     )
 
 
@@ -715,7 +715,7 @@ class Config(BaseModel):
     def policy(self) -> str:
         """Return the label of routing x allocation_method, such as kspff or ffksp (path_choice = all).
 
-        Of a policy of the user's it is file and function.
+        Of a policy of the user's it is file and function, of a trained agent its file.
         """
         if user_policy := self.routing_settings.policy:
             return PurePath(user_policy).name

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from fusion.config.named_files import names_agent
 from fusion.config.problems import show
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -103,10 +104,15 @@ def _integer_or_auto(value: object) -> int | str:
 
 def _policy(value: object) -> str:
     text = _optional_text(value)
-    if text and not _POLICY.fullmatch(text):
+    if text.lower().endswith(".zip"):
         raise told(
-            "must be a Python file and a function in it, such as my_policy.py:choose; a built-in policy is "
-            "chosen by path_choice and allocation_method"
+            "is a model of Stable-Baselines3, which can run any code as it is loaded; make an agent of one "
+            "that you trust: fusion agent convert model.zip agent.onnx --trust"
+        )
+    if text and not names_agent(text) and not _POLICY.fullmatch(text):
+        raise told(
+            "must be a Python file and a function in it, such as my_policy.py:choose, or a trained agent, "
+            "such as agent.onnx; a built-in policy is chosen by path_choice and allocation_method"
         )
     return text
 

@@ -74,6 +74,8 @@ def content(config: Config, inputs: Inputs, digests: Digests | None = None) -> d
         found["endpoints_as_listed"] = topology.endpoints_as_listed
     if inputs.policy is not None:
         found["policy"] = inputs.policy.key
+    if inputs.agent is not None:
+        found["agent"] = digest(inputs.agent, lambda it: it.key)
     return cast("dict[str, object]", _canonical(found))
 
 

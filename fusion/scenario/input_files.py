@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion.config.counts import counted
-from fusion.config.named_files import KEYS, InputFolders, file_of, first_problems
+from fusion.config.named_files import (
+    KEYS,
+    InputFolders,
+    file_of,
+    first_problems,
+    names_agent,
+)
 from fusion.config.problems import Problem
 from fusion.config.sections import HOME, Config
 from fusion.config.shipped import OTHER_NAMES, topology_names
@@ -30,6 +36,8 @@ from fusion.network.propagation.plant import CURRENT, Plant, table_of_modes
 from fusion.network.propagation.reading import read_plant
 from fusion.network.quality_file import QualityFileError, QualityTable, read_quality
 from fusion.network.topology import Topology, TopologyError, load_topology
+from fusion.scenario.agent.graph import AgentFileError
+from fusion.scenario.agent.source import AgentSource
 from fusion.scenario.lightpaths import channel_capacity_of, format_options_of
 from fusion.scenario.path_rules import compares_bits, number_of_paths
 from fusion.scenario.policy.source import PolicySource
@@ -150,17 +158,33 @@ def given_paths_of(config: Config, topology: Topology | None) -> Read[GivenPaths
         return None, _problems(config, "paths_file", error.problems)
 
 
+def agent_of(
+    config: Config, topology: Topology | None, folders: InputFolders | None
+) -> Read[AgentSource]:
+    """Read a trained agent; whether it fits is to be seen with the paths."""
+    file = config.routing_settings.policy
+    if topology is None or not names_agent(file):
+        return None, []
+    from fusion.scenario.agent.file import read_agent  # here: it takes its time
+
+    try:
+        return read_agent(file, folders), []
+    except AgentFileError as error:
+        return None, _problems(config, "policy", [f"{PurePath(file).name}: {error}"])
+
+
 def policy_source_of(
     config: Config, table: ModulationTable | None, folders: InputFolders | None
 ) -> Read[PolicySource]:
     """Read a policy of the user's, and try it out. table: None: it could not be read."""
-    if not config.routing_settings.policy:
+    policy = config.routing_settings.policy
+    if not policy or names_agent(policy):
         return None, []
     from fusion.scenario.policy.file import PolicyFileError, read_policy  # here: it takes its time
     from fusion.scenario.policy.trial import conditions_of, try_out
 
     try:
-        source = read_policy(config.routing_settings.policy, folders)
+        source = read_policy(policy, folders)
         formats = 1
         if table is not None and config.snr_settings.snr_type != "None":
             options = format_options_of(config, table, [0.0], fills_channels=False).options

@@ -20,6 +20,7 @@ from fusion.network.paths import GivenPaths, PathTable
 from fusion.network.propagation.plant import Plant
 from fusion.network.quality_file import QualityTable
 from fusion.network.topology import Topology
+from fusion.scenario.agent.source import AgentSource
 from fusion.scenario.input_checks import (
     problems_of_conventions,
     problems_of_failures,
@@ -29,6 +30,7 @@ from fusion.scenario.input_checks import (
 )
 from fusion.scenario.input_files import (
     Read,
+    agent_of,
     given_paths_of,
     modulation_of,
     plant_of,
@@ -65,7 +67,8 @@ class Inputs(NamedTuple):
     the pairs that a file has paths of; None: no file. policy: the source of a policy of the user's. quality:
     of the paths, from a file; None: no file. disjoint: the candidate paths of protected connections, see
     `protected_paths`; candidates: those of others, see `paths_by_rule_of`: both where they have been found
-    already, and they follow from the other inputs. plant: what GNPy propagates; None: nothing.
+    already, and they follow from the other inputs. plant: what GNPy propagates; None: nothing. agent: a
+    trained agent, which fits the config.
     """
 
     topology: Topology
@@ -77,6 +80,7 @@ class Inputs(NamedTuple):
     disjoint: PathTable | None = None
     candidates: PathTable | None = None
     plant: Plant | None = None
+    agent: AgentSource | None = None
 
 
 def read_inputs(
@@ -139,6 +143,7 @@ class InputReader:
         matrix = read(traffic_matrix_of, topology)
         paths = read(given_paths_of, topology)
         policy = read(policy_source_of, modulation, self._folders)
+        agent = read(agent_of, topology, self._folders)
         problems += self._call(problems_of_failures, config, topology)
         problems += self._call(problems_of_links, config, topology)
         problems += self._call(problems_of_conventions, config, modulation)
@@ -151,14 +156,21 @@ class InputReader:
         if config.compatibility_settings.conventions == "none":
             if is_protected(config):
                 disjoint = self._call(protected_paths, config, topology, paths)
-            elif not path_rule(config).is_one_search:  # may be refused
+            elif agent is not None or not path_rule(config).is_one_search:  # may be refused
                 candidates = self._call(
                     paths_by_rule_of, config, topology, modulation, paths, matrix
                 )
             if beyond := self._beyond_reach(config, topology, modulation, matrix, disjoint):
                 raise ConfigError(beyond)
+        if agent is not None and candidates is not None:
+            from fusion.scenario.agent.fit import fitted  # here: it takes its time
+
+            agent, misfits = self._call(fitted, config, agent, topology, candidates)
+            if misfits:
+                raise ConfigError(misfits)
         inputs = Inputs(
-            topology, modulation, matrix, paths, policy, quality, disjoint, candidates, plant
+            *(topology, modulation, matrix, paths, policy, quality, disjoint, candidates, plant),
+            agent=agent,
         )
         if self._memory is None:
             return inputs

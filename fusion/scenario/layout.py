@@ -7,11 +7,13 @@ pp. 4155-4163, section IV), with the bit rate, the hops and the largest block be
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fusion.kernel.arrays import Network
 from fusion.kernel.block_observation import (
     MORE_OF_A_BLOCK,
     MORE_OF_A_PATH,
@@ -21,7 +23,7 @@ from fusion.kernel.block_observation import (
 from fusion.kernel.connection_environment import QUALITY_FEATURES, SLICE_FEATURES, More
 from fusion.kernel.graph_observation import LINK_FEATURES
 from fusion.kernel.observation import BLOCK_FEATURES, PATH_FEATURES, View, make_survey
-from fusion.scenario.scenario import Scenario
+from fusion.kernel.records import Service
 
 LONGEST = 8.0
 """Mean holding times that are shown as 1."""
@@ -161,8 +163,48 @@ class Layout(NamedTuple):
         )
 
 
+class Simulated(Protocol):
+    """What of a scenario is shown; `scenario.Scenario` says what each is."""
+
+    @property
+    def pairs(self) -> Sequence[tuple[str, str]]:
+        """Names of source and destination."""
+
+    @property
+    def network(self) -> Network:
+        """Of the event loops."""
+
+    @property
+    def service(self) -> Service | None:
+        """How requests may be served."""
+
+    @property
+    def failure(self) -> object | None:
+        """Of links."""
+
+    @property
+    def planes(self) -> Sequence[Any]:
+        """Each with `slots`."""
+
+    @property
+    def candidates(self) -> Any:
+        """With `hops`, int32[path]."""
+
+    @property
+    def lightpaths(self) -> Any:
+        """With `bit_rates_gbps`, float64[bit rate]."""
+
+    @property
+    def traffic(self) -> Any:
+        """With `mean_holding_time`."""
+
+    @property
+    def slots_per_link(self) -> int:
+        """Slots of one link over all cores and bands."""
+
+
 def make_layout(
-    scenario: Scenario,
+    scenario: Simulated,
     blocks: int,
     *,
     shows_holding: bool,
@@ -184,7 +226,7 @@ def make_layout(
     )
 
 
-def make_view(scenario: Scenario, layout: Layout) -> View:
+def make_view(scenario: Simulated, layout: Layout) -> View:
     """Return what the compiled loop needs to write observations in this layout."""
     number = {name: index for index, name in enumerate(layout.nodes)}
     slots = [plane.slots for plane in scenario.planes]
@@ -205,7 +247,7 @@ def make_view(scenario: Scenario, layout: Layout) -> View:
     )
 
 
-def make_block_view_of(scenario: Scenario, layout: Layout) -> BlockView:
+def make_block_view_of(scenario: Simulated, layout: Layout) -> BlockView:
     """Return what the compiled loop needs to write observations of the kind `blocks` in this layout."""
     lightpaths = scenario.lightpaths
     return make_block_view(

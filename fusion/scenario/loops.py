@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fusion.config.named_files import names_agent
 from fusion.config.sections import Config
 from fusion.scenario.full_needs_as_fusion import needs_full
 from fusion.scenario.policies import looks_at_impairments, ranks_paths
@@ -15,7 +16,8 @@ class Loop(NamedTuple):
     """Which event loop a config needs.
 
     For connections with a backup, for others (FUSION's; with signal quality; by impairments), or plain.
-    in_full: FUSION's, step by step. policy: of the user's, for which there is a plain loop of its own.
+    in_full: FUSION's, step by step. policy: of the user's, for which there is a plain loop of its own. agent:
+    whether a trained agent decides, for which there is one, too.
     """
 
     protected: bool
@@ -26,6 +28,7 @@ class Loop(NamedTuple):
     quality: bool
     impaired: bool
     policy: PolicySource | None
+    agent: bool = False
 
 
 def loop_of(config: Config, policy: PolicySource | None) -> Loop:
@@ -35,7 +38,8 @@ def loop_of(config: Config, policy: PolicySource | None) -> Loop:
     quality = needs_quality(config)
     connections, impaired = takes_connections(config), looks_at_impairments(config)
     protected = is_protected(config)
-    return Loop(protected, connections, fails, as_fusion, in_full, quality, impaired, policy)
+    agent = names_agent(config.routing_settings.policy)
+    return Loop(protected, connections, fails, as_fusion, in_full, quality, impaired, policy, agent)
 
 
 def takes_connections(config: Config) -> bool:

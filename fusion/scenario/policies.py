@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fusion.config.named_files import names_agent
 from fusion.config.sections import Config
 from fusion.kernel.assignment import NO_FIT
 from fusion.kernel.routing import (
@@ -94,8 +95,13 @@ def built_in_policy(allocation_method: str, choice: str) -> Policy:
 
 
 def policy_of(config: Config, source: PolicySource | None) -> Policy:
-    """Return the policy of a config. source: of the user's, which then chooses among paths in its order."""
+    """Return the policy of a config. source: of the user's, which then chooses among paths in its order.
+
+    Where an agent decides it is KSP-FF, which restores connections after a failure.
+    """
     general, ranked = config.general_settings, ranks_paths(config)
+    if names_agent(config.routing_settings.policy):
+        return Policy(FIRST_FIT, IN_ORDER)
     if source is not None:
         choice = CHOICES[general.route_method] if ranked else IN_ORDER
         return Policy(FIRST_FIT, choice, draws=reads_random(source))

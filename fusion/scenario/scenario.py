@@ -21,6 +21,7 @@ from fusion.network.spectra import (
     names_of_spectra,
     spectra_of,
 )
+from fusion.scenario.agent.policy import AgentPolicy, agent_policy_of
 from fusion.scenario.assignment import assignment_of
 from fusion.scenario.candidate_paths import Candidates, candidate_paths, candidates_of
 from fusion.scenario.columns import columns_of
@@ -39,7 +40,7 @@ class Scenario(NamedTuple):
     """A run without its loads. Arrays are read only by agreement.
 
     For the event loops: network. policy. assignment: what the spectrum is assigned by in place of a fit of
-    `policy`; None: by that fit. user_policy: chooses in place of `policy`; None: there is none.
+    `policy`; None: by that fit. user_policy, agent: choose in place of `policy`; None: there is none.
     service: how requests may be served beside by one lightpath of their own, and the signal quality it needs;
     None: not at all, and any. failure: of links, in each replication. protection: of connections; then
     candidates come in pairs, see `disjoint`. conventions: of the original FUSION, if a replication is to
@@ -74,6 +75,7 @@ class Scenario(NamedTuple):
     assignment: Assignment | None = None
     link_names: tuple[str, ...] = ()
     link_slots: tuple[int, ...] = ()
+    agent: AgentPolicy | None = None
 
     @property
     def named_links(self) -> tuple[tuple[str, str, str], ...]:
@@ -121,4 +123,5 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         assignment=assignment,
         link_names=names_of_spectra(config, topology),
         link_slots=() if slots is None else tuple(slots.sum(axis=0).tolist()),
+        agent=agent_policy_of(inputs.agent),
     )

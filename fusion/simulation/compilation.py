@@ -57,6 +57,8 @@ def compile_for(
                 "the event loop for policies in plain Python, once on this machine: about "
                 f"{seconds:.0f} s"
             )
+    if scenario.agent is not None:
+        what = f"the event loop for trained agents, once on this machine: about {seconds:.0f} s"
     scenario = scenario._replace(num_requests=1, failure=failure, conventions=conventions)
     began, compiles = time.monotonic(), False
 

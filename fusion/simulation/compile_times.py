@@ -67,6 +67,6 @@ def _typical_seconds(loop: Loop) -> float:
         return 30.0
     if loop.quality or loop.impaired:
         return 25.0
-    if loop.connections or loop.policy is not None:
+    if loop.connections or loop.agent or loop.policy is not None:
         return 15.0
     return 10.0 if loop.as_fusion else 6.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from fusion.network.slicing import PER_GBPS
 from fusion.results.measured import Counted
 from fusion.scenario.failures import Failure
 from fusion.scenario.scenario import Scenario
+from fusion.scenario.service_arrays import plain_service
 from fusion.scenario.traffic import Requests
 from fusion.simulation.outages import Toll
 from fusion.simulation.served import Interrupted, Placed, Served
@@ -81,7 +82,9 @@ class ConnectionSimulation(Served):
         if service.impairments is not None:
             plain = service.quality is None
             self._loop = serve_impaired if plain else serve_impaired_with_quality
-        self._loop = loop_for_connections(scenario, self._loop)
+        built_in, self._loop = self._loop, loop_for_connections(scenario, self._loop)
+        # An agent was not trained to restore connections, nor does it in an environment.
+        self._restoring = self._loop if scenario.agent is None else built_in
         if arrays is None:
             arrays = new_arrays(scenario, service, load)
         self._state, self._tally, self._count = arrays
@@ -90,8 +93,24 @@ class ConnectionSimulation(Served):
     def _serve(
         self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
     ) -> None:
+        self._serve_by(self._loop, chunk, tally, count, sample_every, decision)
+
+    def _serve_anew(
+        self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
+    ) -> None:
+        self._serve_by(self._restoring, chunk, tally, count, sample_every, decision)
+
+    def _serve_by(
+        self,
+        loop: Any,
+        chunk: Requests,
+        tally: Tally,
+        count: Count,
+        sample_every: int,
+        decision: Int32s,
+    ) -> None:
         scenario = self._scenario
-        self._loop(
+        loop(
             scenario.network,
             self._service,
             self._state,
@@ -209,6 +228,16 @@ class ConnectionSimulation(Served):
         tally = Tally._make(each.copy() for each in self._tally)
         add_busy_so_far(self._state, tally)
         return Counted(self.now(), tally, Count._make(each.copy() for each in self._count))
+
+
+def service_of_failing(scenario: Scenario) -> Service:
+    """Return how requests are served that take one lightpath each: as by the plain loop, but by this one."""
+    return scenario.service or plain_service(
+        len(scenario.pairs),
+        len(scenario.candidates.hops),
+        scenario.lightpaths.bit_rates_gbps.tolist(),
+        len(scenario.traffic.bit_rate_shares),
+    )
 
 
 def pair_of_path(network: Network) -> Int32s:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from fusion.results.measured import Replication
+from fusion.results.measured import ConnectionStatistics, Replication
 from fusion.results.stopping import Task
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.traffic import Requests, draw_requests
-from fusion.simulation.connections import ConnectionSimulation
+from fusion.simulation.connections import ConnectionSimulation, service_of_failing
 from fusion.simulation.course import Course
 from fusion.simulation.plain import PlainSimulation
 from fusion.simulation.pool import Stopped
@@ -41,7 +41,10 @@ def replicate(
     course = Course(scenario, simulation, requests, load, replication, warmup_requests)
     for chunk, decision in chain(course.warm_up(), course.measure()):
         simulation.serve(chunk, decision)
-    return course.end()
+    done = course.end()
+    if scenario.service is None and isinstance(simulation, ConnectionSimulation):
+        done = done._replace(connections=ConnectionStatistics())  # as of the plain loop
+    return done
 
 
 def make_simulation(
@@ -50,12 +53,14 @@ def make_simulation(
     """Return the kind of simulation that a scenario needs, with an empty network.
 
     Each has its own event loop in `kernel`: event_loop, with a policy of the user's or without;
-    connection_loop, with signal quality or without; protected_loop.
+    connection_loop, with signal quality or without; protected_loop; agent_loop.
     """
     if scenario.protection is not None:
         return ProtectedSimulation(scenario, scenario.protection, load)
     if scenario.service is not None:
         return ConnectionSimulation(scenario, scenario.service, load)
+    if scenario.agent is not None and scenario.failure is not None:  # which an agent sees
+        return ConnectionSimulation(scenario, service_of_failing(scenario), load)
     return PlainSimulation(scenario, load)
 
 

@@ -72,6 +72,12 @@ class Served(ABC):
         """Serve requests; decision: as for `event_loop.serve`."""
         self._serve(chunk, self._tally, self._count, self._scenario.sample_every, decision)
 
+    def _serve_anew(
+        self, chunk: Requests, tally: Tally, count: Count, sample_every: int, decision: Int32s
+    ) -> None:
+        """Serve connections that are restored, as `_serve` does."""
+        self._serve(chunk, tally, count, sample_every, decision)
+
     @abstractmethod
     def up(self) -> Placed:
         """Return the lightpaths that are up at the last arrival."""
@@ -98,7 +104,7 @@ class Served(ABC):
             chunk = Requests(np.full(count, now), out.departure - now, out.pair, out.bit_rate, tie)
             tally, counts = new_tally(scenario.network), new_count()
             countdown, cursor[self._countdown] = int(cursor[self._countdown]), _NEVER
-            self._serve(chunk, tally, counts, _NEVER, decision)
+            self._serve_anew(chunk, tally, counts, _NEVER, decision)
             cursor[self._countdown] = countdown
             add_restored(self._tally, tally)
             add_restored(self._count, counts)

@@ -1,4 +1,4 @@
-"""The event loop of a scenario: the built-in one, or one with a policy of the user's inside."""
+"""The event loop of a scenario: the built-in one, or one with a policy of the user's or an agent inside."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.trial import Traced, WrongPolicyError
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.user_policy import UserPolicy
+from fusion.simulation.agent_loop import AgentConnectionLoop, AgentLoop
 from fusion.simulation.assignment_loop import AssignmentLoop
 
 Serve = Callable[..., None]
@@ -42,6 +43,8 @@ def event_loop(scenario: Scenario) -> Serve:
     With a policy of the user's it raises WrongPolicyError for a choice that cannot be made, and for what the
     policy raises.
     """
+    if scenario.agent is not None:
+        return AgentLoop(scenario, scenario.agent)
     if scenario.assignment is not None:
         return AssignmentLoop(scenario.assignment)
     if scenario.user_policy is None:
@@ -54,6 +57,8 @@ def loop_for_connections(scenario: Scenario, loop: Any) -> Serve:
 
     loop: of `fusion.kernel.connection_loop`.
     """
+    if scenario.agent is not None:
+        return AgentConnectionLoop(scenario, scenario.agent)
     if scenario.user_policy is None:
         return cast("Serve", loop)
     return UserPolicyConnectionLoop(scenario.user_policy, scenario.pairs, loop)

@@ -14,6 +14,7 @@ from fusion.config.config import Config
 from fusion.network.modulation_tables import ModulationTable
 from fusion.network.topology import Topology
 from fusion.results.files import write_atomic
+from fusion.scenario.agent.source import AgentSource
 from fusion.scenario.inputs import Inputs
 from fusion.scenario.policy.source import PolicySource
 from fusion.sweep.points import Point, make_point
@@ -82,6 +83,7 @@ def _to_record(inputs: Inputs) -> dict[str, Any]:
         "traffic_matrix": None if matrix is None else matrix.tolist(),
         "paths": None if inputs.paths is None else sorted(inputs.paths.items()),
         "policy": None if inputs.policy is None else inputs.policy._replace(folder=""),
+        **({} if inputs.agent is None else {"agent": _agent_record(inputs.agent)}),
     }
 
 
@@ -93,7 +95,20 @@ def _from_record(record: dict[str, Any]) -> Inputs:
         None if matrix is None else np.array(matrix, dtype=np.float64),
         None if paths is None else {tuple(pair): tuple(map(tuple, of)) for pair, of in paths},
         None if policy is None else _checked(policy),
+        agent=_agent(record["agent"]) if "agent" in record else None,
     )
+
+
+def _agent_record(agent: AgentSource) -> dict[str, str]:
+    from fusion.scenario.agent.file import to_record  # here: it takes its time
+
+    return to_record(agent)
+
+
+def _agent(record: Any) -> AgentSource:
+    from fusion.scenario.agent.file import from_record  # here: it takes its time
+
+    return from_record(record)
 
 
 def _checked(record: Any) -> PolicySource:

@@ -23,6 +23,7 @@ from fusion.config.named_files import (
     file_of,
     input_folders,
     is_path,
+    names_agent,
     split_policy,
     told_value,
 )
@@ -121,7 +122,7 @@ def _changed(value: Any, key: str, change: Callable[[str, str], str]) -> Any:
 
 def _pack(key: str, path: str) -> str:
     """Return the content of a file, or of all files of a policy, as one text."""
-    if key != "policy":
+    if key != "policy" or names_agent(path):
         return _SENT + _entry(Path(path).name, Path(path).read_bytes())
     from fusion.scenario.policy.file import read_policy  # here: it takes its time
 

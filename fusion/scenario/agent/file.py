@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from fusion.config.named_files import AGENT_ENDINGS, InputFolders
 from fusion.config.problems import show
 from fusion.scenario.agent.about import METADATA_KEY, About
-from fusion.scenario.agent.graph import AgentFileError, Graph
-from fusion.scenario.agent.onnx_file import json_text, read_onnx, to_onnx
+from fusion.scenario.agent.graph import AgentFileError, Graph, json_text
+from fusion.scenario.agent.onnx_file import read_onnx, to_onnx
 from fusion.scenario.agent.safetensors_file import read_safetensors, to_safetensors
+from fusion.scenario.agent.source import AgentSource
 from fusion.scenario.agent.tape import make_tape
 
 MOST_BYTES = 64 << 20
-
-
-class AgentSource(NamedTuple):
-    """An agent as its file has it. label: name of the file. about: None where the file has nothing of it."""
-
-    label: str
-    graph: Graph
-    about: About | None
-
-    @property
-    def key(self) -> str:
-        """SHA-256, in hex, of what its decisions depend on: the network, and what it sees and does."""
-        decides_by = None if self.about is None else self.about.decides_by
-        found = json_text([decides_by, self.graph.digest()])
-        return hashlib.sha256(found.encode()).hexdigest()
 
 
 def read_agent(path: str | Path, folders: InputFolders | None = None) -> AgentSource:

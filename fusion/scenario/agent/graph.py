@@ -82,3 +82,8 @@ def _digest_of(array: NDArray[Any]) -> list[object]:
     data = np.asarray(array, order="C")
     little = data.astype(data.dtype.newbyteorder("<"), copy=False)
     return [little.dtype.str, list(array.shape), hashlib.sha256(little.tobytes()).hexdigest()]
+
+
+def json_text(data: object) -> str:
+    """Return data as JSON, the same text for the same data."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)

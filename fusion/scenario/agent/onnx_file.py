@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -166,8 +165,3 @@ def to_onnx(graph: Graph, metadata: dict[str, str]) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
-
-
-def json_text(data: object) -> str:
-    """Return data as JSON, the same text for the same data."""
-    return json.dumps(data, sort_keys=True, ensure_ascii=True, allow_nan=False)
