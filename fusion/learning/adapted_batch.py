@@ -54,7 +54,7 @@ class AdaptedBatch(Batch):
         self.down = inner.down
         if is_graph:
             ends = _link_ends(setting)
-            self._ends = np.broadcast_to(ends, (count, *ends.shape))
+            self._ends = np.tile(ends, (count, 1, 1))
             self._nodes = np.zeros((count, len(graph_nodes(setting)), 2), dtype=np.float32)
         links = (len(scenario.links), layout.link_size) if is_graph else (0, 0)
         self._adapting = Adapting(

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from fusion.config.problems import show
 from fusion.kernel.environment_loop import BEGIN, DECIDE, REST
 from fusion.learning.environment import (
     RENDER_MODES,
@@ -42,8 +43,9 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     `reset(seed=n)` begins the streams of the seeds n, n + 1, ...; a list of seeds names each.
     `reset(options={"replication": n})` begins replications n, n + 1, ... of a run; a list names each. The
     next episode of an environment is the replication num_envs further, so that none comes twice. Whether an
-    environment whose episode has ended begins the next one in the same step or in the next, `autoreset_mode`
-    says; infos are those of `gymnasium.vector.SyncVectorEnv`.
+    environment whose episode has ended begins the next one in the same step, in the next, or with
+    `reset(options={"reset_mask": ...})`, `autoreset_mode` says; infos are those of
+    `gymnasium.vector.SyncVectorEnv`.
     """
 
     def __init__(
@@ -59,15 +61,14 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
     ) -> None:
         """Read a config; the other arguments are those of `EonEnv`.
 
-        copy: whether what `reset` and `step` return is the caller's to keep. With False it is in arrays that
-        the next call overwrites, which saves time and memory. Raises ConfigError, ValueError.
+        copy: whether what `reset` and `step` return is the caller's to keep. If not, all arrays of it, the
+        mask in the infos included, are the same ones each time, and the next call overwrites them, which
+        saves time and memory. Raises ConfigError, ValueError.
         """
         check_render_mode(render_mode)
         self.render_mode = render_mode
         num_envs = counted_of("num_envs", num_envs, 1, _MOST_ENVS)
         self._mode = AutoresetMode(autoreset_mode)
-        if self._mode is AutoresetMode.DISABLED:
-            raise ValueError("autoreset_mode must be NextStep or SameStep")
         self.metadata = {"render_modes": list(RENDER_MODES), "autoreset_mode": self._mode}
         self.setting: Setting = make_setting(config, overrides, **options)
         self.num_envs = num_envs
@@ -82,7 +83,8 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._any_over = self._has_begun = False
         self._shown = self._batch.shown
         self._every = np.ones(num_envs, dtype=np.bool_)
-        self._none = np.zeros(num_envs, dtype=np.bool_)
+        self._reward = np.zeros(num_envs)
+        self._ended, self._none = (np.zeros(num_envs, dtype=np.bool_) for _ in range(2))
 
     @property
     def layout(self) -> Layout:
@@ -104,16 +106,21 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
 
         seed: as for `EonEnv`, that of the first environment, which the others count on from; or one for each,
         None for one that begins its next. options: {"replication": n} or one for each, in the same way, for
-        replications of a run. Raises ValueError for other options, for another number than of
-        environments, and where the seed of one is not an integer from 0 to 2**32 - 1.
+        replications of a run; {"reset_mask": bool[environment]} for an episode in some environments, while
+        the others go on. Raises ValueError for other options, for another number than of
+        environments, and where the seed of one is not an integer from 0 to 2**32 - 1; TypeError for a
+        reset_mask that is no array of bool; RuntimeError for one before the first reset.
         """
+        options = dict(options or {})
+        new = self._new(options.pop("reset_mask", None))
         replications = self._for_each(asked_for(options), "replications")
         seeds = self._for_each(seed, "seeds")
         by_seed = [None if own is None else first_of(own) for own in seeds]
         asked = [None if each is None else checked(each) for each in replications]
         super().reset(seed=seed if isinstance(seed, int) else None)
         by_chance = first_of(None)
-        for row, (replication, first) in enumerate(zip(asked, by_seed, strict=True)):
+        for row in np.flatnonzero(new).tolist():
+            replication, first = asked[row], by_seed[row]
             if replication is not None:
                 self._next[row] = replication
             elif first is not None:
@@ -121,30 +128,37 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             elif self._next[row] < 0:
                 self._next[row] = by_chance + row
         with announced(log.warning, ONCE, "the episodes begin"):
-            self._begin(self._every)
-        self._over, self._any_over = np.zeros_like(self._every), False
-        self._has_begun = True
-        return self._observations(), self._infos() | self._replications(self._every)
+            self._begin(new)
+        self._over = self._over & ~new
+        self._any_over, self._has_begun = bool(self._over.any()), True
+        infos = self._infos() | self._replications(new)
+        if not new.all():
+            mask = np.where(new[:, np.newaxis], self._shown.mask, np.int8(0))
+            infos |= {"action_mask": mask, "_action_mask": new.copy()}
+        return self._observations(), infos
 
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Decide the request that waits in each environment, and show the next ones.
 
-        Raises RuntimeError before the first reset, ValueError for an invalid action.
+        Raises RuntimeError before the first reset, and where an episode has ended and `autoreset_mode` is
+        Disabled; ValueError for an invalid action.
         """
         if not self._has_begun:
             raise self._not_begun()
         began = self._over if self._any_over else None
+        if began is not None and self._mode is AutoresetMode.DISABLED:
+            raise RuntimeError(
+                f"the episodes of environments {np.flatnonzero(began).tolist()} have ended: reset them, with"
+                " options={'reset_mask': ...}"
+            )
         if began is None:
             number = self._batch.step(actions, self._batch.deciding)
         else:
             number = self._begin(began, actions)
-        shown = self._shown
-        reward, ended, terminated = shown.reward, shown.ended, self._none
-        if self._copies or number > 0:
-            reward, ended, terminated = reward.copy(), ended.copy(), terminated.copy()
-        if self._mode is AutoresetMode.NEXT_STEP:
+        reward, ended, terminated = self._results()
+        if self._mode is not AutoresetMode.SAME_STEP:
             infos = self._infos()
             if began is not None:
                 infos |= self._replications(began)
@@ -223,6 +237,31 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
             last = self._add_info(last, {"final_obs": seen, "final_info": final}, row)
         self._begin(ended)
         return last | self._infos() | self._replications(ended)
+
+    def _new(self, mask: Any) -> NDArray[np.bool_]:
+        """Return in which environments a reset begins an episode. mask: the option `reset_mask`."""
+        if mask is None:
+            return self._every
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"reset_mask = {show(mask)}: must be an array of bool")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(
+                f"reset_mask = {show(mask)}: must have one entry for each of {self.num_envs} environments,"
+                " and at least one must be True"
+            )
+        if not self._has_begun:
+            raise self._not_begun()
+        return mask
+
+    def _results(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return rewards, which episodes have ended, and zeros."""
+        shown = self._shown
+        if self._copies:
+            return shown.reward.copy(), shown.ended.copy(), np.zeros(self.num_envs, dtype=np.bool_)
+        # These arrays are not those of the batch: where an episode begins in the same step it zeroes them.
+        np.copyto(self._reward, shown.reward)
+        np.copyto(self._ended, shown.ended)
+        return self._reward, self._ended, self._none
 
     def _observations(self) -> Any:
         return observations(self._batch.seen, _ALL, copy=self._copies)

@@ -19,7 +19,7 @@ PAGE = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
 def test_the_code_of_the_page_runs(capsys: Any) -> None:
     mark = "<!-- not run: tests/docs/test_learning.py runs it -->"
     blocks = re.findall(rf"{mark}\n```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "docs/learning.md", "exec"), names)

@@ -146,3 +146,20 @@ def test_maskable_ppo_learns_not_to_block() -> None:
     assert len(model.ep_info_buffer) == 100
     after, _ = evaluate_policy(model, other, n_eval_episodes=20, deterministic=False)
     assert after > before + 2
+
+
+def test_torch_shares_the_memory_of_arrays_that_are_not_copied() -> None:
+    import torch
+
+    from fusion.learning import EonVectorEnv
+
+    env = EonVectorEnv(COUNT, "quick", SHORT, load=LOAD, observation="graph", copy=False)
+    observation, infos = env.reset(seed=0)
+    tensors = {name: torch.from_dlpack(array) for name, array in observation.items()}
+    mask = torch.from_dlpack(infos["action_mask"])
+    before = tensors["links"].clone()
+    env.step(mask.int().argmax(dim=1).numpy())
+    assert not torch.equal(before, tensors["links"])
+    for name, array in observation.items():
+        assert np.array_equal(tensors[name].numpy(), array)
+        assert np.shares_memory(tensors[name].numpy(), array)

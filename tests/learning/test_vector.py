@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import vector as wrappers
 
 from fusion.learning import ID, EonEnv, EonVectorEnv
 from fusion.learning.episodes import LEARNING, LENGTH
@@ -96,25 +97,137 @@ def test_it_equals_single_environments_step_by_step(
     assert began >= {first + COUNT * episode for first in firsts for episode in range(2)}
 
 
-@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_without_copies_it_returns_the_same_until_the_next_step(
-    options: dict[str, Any], mode: AutoresetMode
-) -> None:
-    options = {"config": "quick", "overrides": SHORT, "load": LOAD, **options}
-    ours, bare = (
-        EonVectorEnv(COUNT, **options, autoreset_mode=mode, copy=copy) for copy in (True, False)
-    )
-    one, other = ours.reset(seed=3), bare.reset(seed=3)
-    before = other
-    for step in range(2 * 62):
+@pytest.mark.parametrize("mode", AutoresetMode)
+@pytest.mark.parametrize("name", ["features", "graph"])
+def test_some_environments_are_reset_while_the_others_go_on(name: str, mode: AutoresetMode) -> None:
+    """By `reset_mask`: in mid-episode, and with autoreset_mode Disabled wherever an episode has ended."""
+    options = {"config": "quick", "overrides": SHORT, "load": LOAD, **OPTIONS[name]}
+    ours = EonVectorEnv(COUNT, **options, autoreset_mode=mode)
+    singles = SyncVectorEnv([lambda: EonEnv(**options, stride=COUNT)] * COUNT, autoreset_mode=mode)
+    one, other = ours.reset(seed=3), singles.reset(seed=3)
+    random = np.random.default_rng(0)
+    masks = one[1]["action_mask"].copy()
+    ends = 0
+    for step in range(150):
+        actions = (random.random(masks.shape) * masks).argmax(axis=1)
+        one, other = ours.step(actions), singles.step(actions)
         assert data_equivalence(one, other, exact=True), step
-        actions = one[-1]["action_mask"].argmax(axis=1)
-        before, other = other, bare.step(actions)
-        one = ours.step(actions)
-    mask = one[-1]["action_mask"]
-    assert np.shares_memory(before[-1]["action_mask"], other[-1]["action_mask"])
-    assert not np.shares_memory(mask, ours.step(mask.argmax(axis=1))[-1]["action_mask"])
+        masks = one[-1]["action_mask"].copy()
+        over = one[3].copy()
+        ends += over.sum()
+        new = np.zeros(COUNT, dtype=np.bool_)
+        if mode is AutoresetMode.DISABLED:
+            new |= over
+            if over.any():
+                with pytest.raises(RuntimeError, match="have ended: reset them"):
+                    ours.step(actions)
+        if step % 17 == 3:
+            new[step // 17 % COUNT] = True
+        if new.any():
+            asked: dict[str, Any] = {}
+            if step == 37:
+                asked = {"seed": [9] * COUNT}
+            # SyncVectorEnv hands one replication to all, and takes the mask out of the dict.
+            both = [each.reset(options={"reset_mask": new}, **asked) for each in (ours, singles)]
+            assert data_equivalence(both[0], both[1], exact=True), step
+            masks[new] = both[0][1]["action_mask"][new]
+            assert np.array_equal(ours.action_masks(), masks)
+    assert ends >= COUNT
+
+
+def test_a_reset_mask_that_is_none() -> None:
+    env = EonVectorEnv(3, "quick", SHORT, load=LOAD)
+    ones = np.ones(3, dtype=np.bool_)
+    with pytest.raises(RuntimeError, match="call reset first"):
+        env.reset(options={"reset_mask": ones})
+    env.reset(options={"replication": 0})
+    wrong: Any
+    for wrong in ([True, False, True], np.ones(3), 1):
+        with pytest.raises(TypeError, match=r"reset_mask = .*: must be an array of bool"):
+            env.reset(options={"reset_mask": wrong})
+    for wrong in (ones[:2], ~ones):
+        with pytest.raises(ValueError, match="one entry for each of 3 environments"):
+            env.reset(options={"reset_mask": wrong})
+    given = {"reset_mask": np.array([False, True, True]), "replication": [8, 9, None]}
+    _, infos = env.reset(options=given)
+    assert infos["replication"].tolist() == [0, 9, 5]
+    assert infos["_replication"].tolist() == [False, True, True]
+    assert given.keys() == {"reset_mask", "replication"}
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_without_copies_the_same_arrays_are_overwritten(name: str, mode: AutoresetMode) -> None:
+    options = {"config": "quick", "overrides": SHORT, "load": LOAD, **OPTIONS[name]}
+    ours, copying = (
+        EonVectorEnv(COUNT, **options, autoreset_mode=mode, copy=copy) for copy in (False, True)
+    )
+    one, other = ours.reset(seed=3), copying.reset(seed=3)
+    arrays = one[0] if isinstance(one[0], dict) else {"": one[0]}
+    shared = {at: np.from_dlpack(array) for at, array in arrays.items()}
+    mask = one[1]["action_mask"]
+    results: list[Any] = []
+    for _ in range(70):
+        assert data_equivalence(one, other, exact=True)
+        for at, array in shared.items():
+            assert np.array_equal(array, other[0][at] if at else other[0])
+        actions = mask.argmax(axis=1)
+        one, other = ours.step(actions), copying.step(actions)
+        assert data_equivalence(one, other, exact=True)
+        results.append(one[1:4])
+        if mode is AutoresetMode.DISABLED and one[3].any():
+            one, other = ours.reset(), copying.reset()
+    assert all(
+        first is again
+        for before, after in pairwise(results)
+        for first, again in zip(before, after, strict=True)
+    )
+    assert one[-1]["action_mask"] is mask
+
+
+WRAPPED = ("RecordEpisodeStatistics", "NormalizeObservation", "NormalizeReward", "DictInfoToList")
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_wrappers_of_gymnasium_work(mode: AutoresetMode) -> None:
+    """Around these environments they do what they do around single ones side by side."""
+    options = {"config": "quick", "overrides": SHORT, "load": LOAD}
+    ours: Any = EonVectorEnv(COUNT, **options, autoreset_mode=mode)  # type: ignore[arg-type]
+    singles: Any = SyncVectorEnv(
+        [lambda: EonEnv(**options, stride=COUNT)] * COUNT, autoreset_mode=mode
+    )
+    for name in WRAPPED:
+        if name == "NormalizeObservation" and mode is not AutoresetMode.NEXT_STEP:
+            continue  # it refuses the other modes
+        ours, singles = (getattr(wrappers, name)(each) for each in (ours, singles))
+    one, other = ours.reset(seed=1), singles.reset(seed=1)
+    lengths = []
+    for step in range(130):
+        assert data_equivalence(list(one[:-1]), list(other[:-1]), exact=True), step
+        actions = np.array([info["action_mask"].argmax() for info in one[-1]])
+        one, other = ours.step(actions), singles.step(actions)
+        for info, wanted in zip(one[-1], other[-1], strict=True):
+            assert info.keys() == wanted.keys()
+            if "episode" in info:
+                lengths.append(int(info["episode"]["l"]))
+                assert info["episode"]["r"] == wanted["episode"]["r"]
+        if mode is AutoresetMode.DISABLED and one[3].any():
+            one, other = ours.reset(), singles.reset()
+    assert len(lengths) == 2 * COUNT
+    assert set(lengths) == {60}
+
+
+def test_wrappers_of_gymnasium_for_one_environment_work() -> None:
+    env: Any = gymnasium.make(ID, config="quick", overrides=SHORT, load=LOAD, observation="graph")
+    for name in ("FlattenObservation", "NormalizeObservation", "RecordEpisodeStatistics"):
+        env = getattr(gymnasium.wrappers, name)(env)
+    observation, info = env.reset(seed=0)
+    assert observation.ndim == 1
+    assert env.get_wrapper_attr("action_masks")().shape == info["action_mask"].shape
+    ended = False
+    while not ended:
+        _, _, _, ended, info = env.step(info["action_mask"].argmax())
+    assert info["episode"]["l"] == 60
 
 
 def test_pictures_are_those_of_single_environments() -> None:
@@ -190,7 +303,8 @@ def test_what_is_returned_is_not_used_again() -> None:
     [
         ({"num_envs": 0}, "num_envs = 0: must be an integer from 1 to 1,000,000"),
         ({"num_envs": 1.5}, "num_envs = 1.5: must be an integer from 1 to 1,000,000"),
-        ({"autoreset_mode": AutoresetMode.DISABLED}, "must be NextStep or SameStep"),
+        ({"autoreset_mode": "Never"}, "'Never' is not a valid AutoresetMode"),
+        ({"copy": 3}, "copy = 3: must be True or False"),
         ({"render_mode": "human"}, "render_mode"),
     ],
 )
@@ -215,8 +329,8 @@ def test_bad_actions_and_seeds() -> None:
     again = EonVectorEnv(3, "quick", SHORT, load=LOAD)
     again.reset(seed=0)
     assert np.array_equal(after[0], again.step(actions)[0])
-    with pytest.raises(ValueError, match="'reset_mask' is unknown"):
-        env.reset(options={"reset_mask": np.ones(3, dtype=np.bool_)})
+    with pytest.raises(ValueError, match="'mask' is unknown; there is replication"):
+        env.reset(options={"mask": np.ones(3, dtype=np.bool_)})
 
 
 def test_a_seed_or_a_replication_that_is_none_is_refused_before_anything_begins() -> None:
