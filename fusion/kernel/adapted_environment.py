@@ -12,7 +12,7 @@ import numpy as np
 
 from fusion.kernel import compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Words
-from fusion.kernel.block_observation import BlockView, show_more
+from fusion.kernel.block_observation import BlockView, show_more, show_places
 from fusion.kernel.bundle import arguments_of
 from fusion.kernel.capacity import Capacity, least_loss, loss_of
 from fusion.kernel.environment_loop import DECIDE, REST
@@ -53,6 +53,8 @@ class Adapted(NamedTuple):
     """float64[bit rate]: over the mean bit rate."""
     most_lost: Floats
     """float64[pair, bit rate]: the most capacity that a lightpath takes in the empty network."""
+    most: float
+    """The most of `most_lost`."""
 
 
 class Waiting(NamedTuple):
@@ -253,6 +255,42 @@ def show_features(
 
 
 @inner
+def show_capacity(
+    network: Network,
+    capacity: Capacity | None,
+    width_row: Int32s,
+    view: View,
+    more: BlockView | None,
+    adapted: Adapted,
+    free: Words,
+    pair: int,
+    bit_rate: int,
+    choice: Int32s,
+    place: Int32s,
+    features: Float32s,
+) -> None:
+    """Do as `show_places` does, where an action is a path and more is shown of it."""
+    if capacity is not None and more is not None:
+        if adapted.actions == FIRST_BLOCKS:
+            place = place[:0]
+        if adapted.actions == FIRST_BLOCKS or adapted.actions == PATHS:
+            show_places(
+                network,
+                capacity,
+                width_row,
+                more,
+                adapted.most,
+                view.share,
+                free,
+                pair,
+                bit_rate,
+                choice,
+                place,
+                features,
+            )
+
+
+@inner
 def show_graph(
     network: Network,
     graph: GraphView | None,
@@ -365,6 +403,20 @@ def show_adapted(bundle: Any, task: Int8s) -> None:
             bit_rate,
             waiting.choice[environment],
             waiting.features[environment],
+            adapting.features[environment],
+        )
+        show_capacity(
+            network,
+            capacity,
+            width_row,
+            view,
+            more,
+            adapted,
+            free,
+            pair,
+            bit_rate,
+            waiting.choice[environment],
+            adapting.place[environment],
             adapting.features[environment],
         )
         show_graph(network, graph, free, pair, adapting, environment)

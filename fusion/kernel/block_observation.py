@@ -3,18 +3,22 @@
 The numbers of a path follow those of `observation.show_path`, and those of `connection_environment` where
 there are some: its spectral efficiency, how many free blocks it has, how full its links are; and of each
 block at whose start an action places the lightpath whether it is filled, how many free blocks of links the
-lightpath cuts in two there, and how much of the block is left over. `scenario.layout` names them.
+lightpath cuts in two there, and how much of the block is left over. Where an action is a path alone, further
+numbers have what the place that is taken on it costs of the capacity (see `capacity`). `scenario.layout`
+names them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fusion.kernel import inner
-from fusion.kernel.arrays import Floats, Int32s, Network, Words
+from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Words
+from fusion.kernel.capacity import Capacity, loss_of
 from fusion.kernel.observation import Float32s, View
 from fusion.kernel.spectrum import (
     ONE,
@@ -29,6 +33,7 @@ from fusion.kernel.spectrum import (
 
 MORE_OF_A_PATH = 4
 MORE_OF_A_BLOCK = 3
+MORE_OF_A_PLACE = 3
 
 
 class BlockView(NamedTuple):
@@ -48,6 +53,8 @@ class BlockView(NamedTuple):
     """Free blocks of a path where every second slot is free."""
     link_slots: Floats
     """float64[link]: slots of all planes."""
+    offset: Int64s
+    """int64[plane + 1]: as in `View`."""
 
 
 @inner
@@ -181,15 +188,67 @@ def show_more(
             )
 
 
+@inner
+def show_places(
+    network: Network,
+    capacity: Capacity,
+    width_row: Int32s,
+    more: BlockView,
+    most_lost: float,
+    share: Float32s,
+    free: Words,
+    pair: int,
+    bit_rate: int,
+    choice: Int32s,
+    place: Int32s,
+    features: Float32s,
+) -> None:
+    """Write of each path where the action that takes it places a lightpath, and what capacity that takes.
+
+    The last numbers of each path: the first slot of the place, of all slots; 1 where there is none. Then the
+    roots of the shares of `most_lost` that a lightpath takes there, and on the first block that is wide
+    enough; 1 where there is none. A root, as most losses are small and differ little.
+
+    choice: int32[candidate x block, 2 or 3], as for `show_more`. place: int32[candidate, 2]: plane and first
+    slot, or -1; or of size 0: an action takes the first block. share: float32[slot + 1]: of all slots.
+    """
+    first, end = network.first_path[pair], network.first_path[pair + 1]
+    candidates = (features.shape[0] - more.head) // more.size
+    blocks = choice.shape[0] // candidates
+    for candidate in range(candidates):
+        at = more.head + (candidate + 1) * more.size - MORE_OF_A_PLACE
+        for number in range(MORE_OF_A_PLACE):
+            features[at + number] = 1.0
+        block = choice[candidate * blocks]
+        if first + candidate >= end or block[0] < 0:
+            continue
+        path = np.int64(first + candidate)
+        row = np.int64(width_row[path])
+        column = np.int64(block[2]) if block.shape[0] > 2 else np.int64(bit_rate)
+        plane, start = np.int64(block[0]), np.int64(block[1])
+        width = np.int64(network.width[row, column])
+        loss = float(loss_of(network, capacity, free, path, plane, start, width))
+        features[at + 2] = math.sqrt(min(loss / most_lost, 1.0))
+        if place.shape[0] > 0:
+            width = np.int64(network.width[row, bit_rate])
+            if place[candidate, 0] != plane or place[candidate, 1] != start:
+                plane, start = np.int64(place[candidate, 0]), np.int64(place[candidate, 1])
+                loss = float(loss_of(network, capacity, free, path, plane, start, width))
+        features[at] = share[more.offset[plane] + start]
+        features[at + 1] = math.sqrt(min(loss / most_lost, 1.0))
+
+
 def make_block_view(
     network: Network,
     gbps: NDArray[np.float64],
     gbps_of_column: NDArray[np.float64],
     sizes: tuple[int, int, int],
+    offset: Int64s,
 ) -> BlockView:
     """Return how more is shown.
 
     gbps: float64[bit rate]. gbps_of_column: float64[column of `Network.width`]. sizes: head, small and size.
+    offset: int64[plane + 1]: slots of a link in the planes before.
     """
     head, small, size = sizes
     free = np.bitwise_count(network.spectrum).astype(np.int64)
@@ -203,4 +262,5 @@ def make_block_view(
         most_efficient=float(efficient.max(initial=0.0)) or 1.0,
         most_blocks=float(((free.sum(axis=2) + 1) // 2).sum(axis=0).max()),
         link_slots=free.sum(axis=(0, 2)).astype(np.float64),
+        offset=offset,
     )

@@ -77,9 +77,9 @@ class AdaptedBatch(Batch):
         shares = scenario.traffic.bit_rate_shares
         capacity: Capacity | None = None
         most_lost = np.ones((len(scenario.pairs), len(shares)))
-        if reward == BY_CAPACITY or (kind == PATHS and fit == LEAST_LOSS):
+        if reward == BY_CAPACITY or (kind == PATHS and fit == LEAST_LOSS) or layout.shows_place:
             capacity = capacity_of_config(setting.config, network)
-        if capacity is not None and reward == BY_CAPACITY:
+        if capacity is not None and (reward == BY_CAPACITY or layout.shows_place):
             slots = np.array([plane.slots for plane in scenario.planes], dtype=np.int64)
             count_most_lost(network, capacity, slots, len(shares), most_lost)
         adapted = Adapted(
@@ -89,6 +89,7 @@ class AdaptedBatch(Batch):
             may_block=int(setting.may_block),
             weight=gbps[: len(shares)] / float(shares @ gbps[: len(shares)]),
             most_lost=most_lost,
+            most=float(most_lost.max()),
         )
         common = (
             network,

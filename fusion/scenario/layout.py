@@ -17,6 +17,7 @@ from fusion.kernel.arrays import Network
 from fusion.kernel.block_observation import (
     MORE_OF_A_BLOCK,
     MORE_OF_A_PATH,
+    MORE_OF_A_PLACE,
     BlockView,
     make_block_view,
 )
@@ -36,7 +37,9 @@ _OF_SLICES = ("carried", "lightpaths")
 assert (len(_OF_QUALITY), len(_OF_SLICES)) == (QUALITY_FEATURES, SLICE_FEATURES)
 _MORE_OF_A_PATH = ("efficiency", "free blocks", "highest load", "mean load")
 _MORE_OF_A_BLOCK = ("exact fit", "cuts", "left over")
+_OF_A_PLACE = ("start of place", "loss of place", "loss of first block")
 assert (len(_MORE_OF_A_PATH), len(_MORE_OF_A_BLOCK)) == (MORE_OF_A_PATH, MORE_OF_A_BLOCK)
+assert len(_OF_A_PLACE) == MORE_OF_A_PLACE
 _OF_A_LINK = ("length", "load", "free", "largest")
 assert len(_OF_A_LINK) == LINK_FEATURES
 
@@ -76,6 +79,11 @@ class Layout(NamedTuple):
         return self.observation in ("blocks", "graph")
 
     @property
+    def shows_place(self) -> bool:
+        """Whether the numbers of paths include what the fit of each path takes of the capacity."""
+        return self.shows_more and self.action_kind == "paths"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The name of each number of an observation."""
         of_a_path = [
@@ -93,6 +101,8 @@ class Layout(NamedTuple):
             of_a_path += _MORE_OF_A_PATH
             each = [(what, block) for block in range(self.blocks) for what in _MORE_OF_A_BLOCK]
             of_a_path += [f"{what} of block {block}" for what, block in each]
+        if self.shows_place:
+            of_a_path += _OF_A_PLACE
         return (
             *(f"source {node}" for node in self.nodes),
             *(f"destination {node}" for node in self.nodes),
@@ -128,7 +138,9 @@ class Layout(NamedTuple):
         The features are hops, width, free, largest, mean, and start and size of each block; then width and
         margin of each block where lightpaths need some signal quality, carried and lightpaths where requests
         may be sliced, and down where links fail. Of the kinds `blocks` and `graph` then efficiency, free
-        blocks, highest and mean load, and exact fit, cuts and left over of each block.
+        blocks, highest and mean load, and exact fit, cuts and left over of each block; with actions of the
+        kind `paths` then the start of the place that an action takes, and how much capacity a lightpath there
+        and one on the first block take.
         """
         paths = observation[..., self.head :]
         return paths.reshape(*paths.shape[:-1], self.candidates, self.path_size)
@@ -146,7 +158,8 @@ class Layout(NamedTuple):
     def path_size(self) -> int:
         """Numbers of a path in an observation."""
         size = self._first_of_slices + SLICE_FEATURES * self.shows_slices + self.shows_failures
-        return size + (MORE_OF_A_PATH + MORE_OF_A_BLOCK * self.blocks) * self.shows_more
+        size += (MORE_OF_A_PATH + MORE_OF_A_BLOCK * self.blocks) * self.shows_more
+        return size + MORE_OF_A_PLACE * self.shows_place
 
     @property
     def _first_of_slices(self) -> int:
@@ -255,4 +268,5 @@ def make_block_view_of(scenario: Simulated, layout: Layout) -> BlockView:
         lightpaths.bit_rates_gbps,
         lightpaths.bit_rates_gbps[lightpaths.rate_of_column],
         (layout.head, layout.of_loop.path_size, layout.path_size),
+        np.cumsum([0, *(plane.slots for plane in scenario.planes)]),
     )

@@ -359,6 +359,57 @@ def test_the_capacity_that_a_lightpath_takes_is_taken_off_its_reward(actions: An
     assert len(rewards) > 10
 
 
+@pytest.mark.parametrize("method", ["first_fit", "last_fit", "mscl"])
+def test_the_capacity_that_each_path_costs_is_shown(method: str) -> None:
+    sections: dict[str, Any] = {"topology": {"network": "cost239_deeprmsa"}}
+    changes = overrides(
+        100, 0, **sections, spectrum={"c_band": 20}, routing={"k_paths": 2, "interfering_routes": 0}
+    )
+    changes["general_settings"]["allocation_method"] = method
+    env = EonEnv("quick", changes, load=40.0, observation="blocks", actions="paths")
+    network, full = env.scenario.network, np.ones_like(free_of(env))
+
+    def loss(path: int, rate: int, before: NDArray[np.bool_], start: int) -> int:
+        after = before.copy()
+        width = int(network.width[network.width_row[path], rate])
+        links = network.links[network.first_hop[path] : network.first_hop[path + 1]]
+        after[0, links, start : start + width] = False
+        return lost_starts(env, before, after, path)
+
+    rates = range(len(env.scenario.traffic.bit_rate_shares))
+    widths = network.width[network.width_row].astype(int)
+    most = max(
+        loss(path, rate, full, (20 - widths[path, rate]) // 2)
+        for path in range(len(widths))
+        for rate in rates
+        if 0 < widths[path, rate] <= 20
+    )
+    last = [name.removeprefix("path 0: ") for name in env.layout.names if "path 0: " in name][-3:]
+    assert last == ["start of place", "loss of place", "loss of first block"]
+    places = set()
+    for observation, mask in wild_steps(env, 60):
+        pair, rate = request_of(env)
+        before = free_of(env).copy()
+        for candidate, shown in enumerate(env.layout.paths(observation)[:, -3:]):
+            path = int(network.first_path[pair]) + candidate
+            if not mask[candidate]:
+                assert shown.tolist() == [1.0, 1.0, 1.0]
+                continue
+            links = network.links[network.first_hop[path] : network.first_hop[path + 1]]
+            width = widths[path, rate]
+            starts = [
+                start
+                for run, end in runs(before[0, links].all(axis=0))
+                for start in range(run, end - width + 1)
+            ]
+            losses = [loss(path, rate, before, start) for start in starts]
+            at = {"first_fit": 0, "last_fit": -1, "mscl": int(np.argmin(losses))}[method]
+            wanted = starts[at] / 20, (losses[at] / most) ** 0.5, (losses[0] / most) ** 0.5
+            assert shown == pytest.approx(wanted, abs=1e-6)
+            places.add(starts[at])
+    assert len(places) > 5
+
+
 def test_a_reward_in_proportion_to_the_bit_rate() -> None:
     shares = {"request_distribution": {"50": 0.25, "100": 0.5, "400": 0.25}}
     changes = overrides(600, 0, general=shares, traffic={"bit_rates": "distribution"})
