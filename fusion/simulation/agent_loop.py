@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from fusion.kernel.adapted_environment import BLOCKS, FIRST_BLOCKS, SLOTS
 from fusion.kernel.agent_loop import Deciding, serve_by_agent, serve_connections_by_agent
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
 from fusion.kernel.network_tape import own_copy
 from fusion.kernel.records import Connections, Count, Service
 from fusion.scenario.agent.fit import layout_of_agent
 from fusion.scenario.agent.policy import AgentPolicy
-from fusion.scenario.layout import Layout, make_view
+from fusion.scenario.layout import Layout, make_block_view_of, make_view
 from fusion.scenario.scenario import Scenario
+
+_ACTIONS = {"blocks": BLOCKS, "paths": FIRST_BLOCKS, "slots": SLOTS}
 
 
 def _deciding(scenario: Scenario, agent: AgentPolicy, places: int) -> tuple[Layout, Deciding]:
@@ -24,14 +27,20 @@ def _deciding(scenario: Scenario, agent: AgentPolicy, places: int) -> tuple[Layo
         shows_quality=service is not None and service.quality is not None,
         shows_slices=service is not None and service.max_segments > 1,
         shows_failures=scenario.failure is not None,
+        slots=scenario.slots_per_link,
     )
+    own = layout.of_loop
     return layout, Deciding(
         sight=make_view(scenario, layout),
         tape=own_copy(agent.tape),
         features=agent.features,
         may_block=int(agent.about.may_block),
+        actions=_ACTIONS[layout.action_kind],
+        more=make_block_view_of(scenario, layout) if layout.shows_more else None,
         mask=np.zeros(layout.actions, dtype=np.int8),
-        choice=np.full((layout.actions - 1, places), -1, dtype=np.int32),
+        shown=np.zeros(own.size, dtype=np.float32),
+        own_mask=np.zeros(own.actions, dtype=np.int8),
+        choice=np.full((own.actions - 1, places), -1, dtype=np.int32),
     )
 
 
@@ -70,7 +79,7 @@ class AgentConnectionLoop:
     def __init__(self, scenario: Scenario, agent: AgentPolicy) -> None:
         """agent: of the scenario."""
         layout, self._deciding = _deciding(scenario, agent, 3)
-        self._more = layout.more(len(scenario.network.width))
+        self._more = layout.of_loop.more(len(scenario.network.width))
         self._kept: Any = None
 
     def __call__(

@@ -37,6 +37,22 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "plain": ({"general": {"num_requests": 20_000}}, {}),
     "three blocks and the holding time": ({}, {"blocks": 3, "shows_holding": True}),
     "may block": ({}, {"may_block": True}),
+    "numbers of blocks": ({}, {"blocks": 3, "observation": "blocks"}),
+    "numbers of blocks, and noise": ({"snr": NOISE}, {"blocks": 2, "observation": "blocks"}),
+    "numbers of blocks, and failures": (
+        {"failure": {**RANDOM, "restoration": "reroute"}},
+        {"blocks": 2, "observation": "blocks"},
+    ),
+    "paths": ({}, {"actions": "paths"}),
+    "paths with slices": ({"general": {"max_segments": 4}}, {"blocks": 2, "actions": "paths"}),
+    "slots": (
+        {"topology": {"cores_per_link": 2}, "spectrum": {"c_band": 40, "l_band": 20}},
+        {"actions": "slots"},
+    ),
+    "slots and failures": (
+        {"failure": {**RANDOM, "restoration": "wait"}},
+        {"actions": "slots", "observation": "blocks", "blocks": 2},
+    ),
     "another network": ({"topology": {"network": "cost239_deeprmsa"}}, {}),
     "cores and bands": (
         {"topology": {"cores_per_link": 2}, "spectrum": {"c_band": 40, "l_band": 20}},

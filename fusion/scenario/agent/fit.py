@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -11,12 +12,19 @@ from fusion.config.counts import counted
 from fusion.config.problems import show
 from fusion.config.sources import problem_of
 from fusion.network.paths import PathTable
+from fusion.network.planes import planes_of
 from fusion.network.topology import Topology
 from fusion.scenario.agent.about import MOST_BLOCKS, About
 from fusion.scenario.agent.source import AgentSource
 from fusion.scenario.agent.tape import make_tape
-from fusion.scenario.layout import Layout
+from fusion.scenario.layout import ActionKind, Layout, ObservationKind
 from fusion.scenario.loops import needs_quality
+
+OBSERVATIONS = ("features", "blocks")
+"""Kinds of observation that the event loop shows to an agent."""
+
+ACTIONS = ("blocks", "paths", "slots")
+"""Kinds of its actions. On a path first fit decides."""
 
 
 class AgentMisfitError(ValueError):
@@ -38,9 +46,9 @@ def fitted(
 
 
 def layout_of_agent(
-    about: About, *, shows_quality: bool, shows_slices: bool, shows_failures: bool
+    about: About, *, shows_quality: bool, shows_slices: bool, shows_failures: bool, slots: int
 ) -> Layout:
-    """Return what an agent is shown, in the order in which it expects it."""
+    """Return what an agent is shown, in the order in which it expects it. slots: of a link in all planes."""
     assert about.candidates is not None
     return Layout(
         nodes=about.nodes,
@@ -50,6 +58,9 @@ def layout_of_agent(
         shows_quality=shows_quality,
         shows_slices=shows_slices,
         shows_failures=shows_failures,
+        observation=cast(ObservationKind, about.observation),
+        action_kind=cast(ActionKind, about.actions),
+        slots=slots,
     )
 
 
@@ -62,6 +73,7 @@ def _about(config: Config, agent: AgentSource, nodes: tuple[str, ...], candidate
             shows_quality=needs_quality(config),
             shows_slices=config.general_settings.max_segments > 1,
             shows_failures=config.failure_settings.failure_type != "none",
+            slots=sum(plane.slots for plane in planes_of(config)),
         )
 
     if agent.about is None:
@@ -81,10 +93,22 @@ def _about(config: Config, agent: AgentSource, nodes: tuple[str, ...], candidate
                 return about
         raise AgentMisfitError(_sizes(features, actions, layout(tried[0]), ""))
     about = agent.about
-    if about.observation != "features" or about.actions != "blocks":
+    for what, value, allowed in (
+        ("observation", about.observation, OBSERVATIONS),
+        ("actions", about.actions, ACTIONS),
+    ):
+        if value not in allowed:
+            *others, last = allowed
+            raise AgentMisfitError(
+                f"was trained with {what} = {show(value)!r}; an agent can be a policy with "
+                f"{', '.join(others)} or {last}"
+            )
+    sliced = config.general_settings.max_segments > 1
+    if about.actions == "slots" and (sliced or needs_quality(config)):
+        key = "max_segments" if sliced else "snr_type"
         raise AgentMisfitError(
-            f"sees '{show(about.observation)}' and chooses '{show(about.actions)}'; only agents that see "
-            "'features' and choose 'blocks' can be a policy"
+            f"was trained with actions = 'slots': not with {key}, where a place is found with its modulation "
+            "format"
         )
     if unknown := [name for name in nodes if about.nodes and name not in about.nodes]:
         raise AgentMisfitError(
