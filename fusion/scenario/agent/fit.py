@@ -103,6 +103,11 @@ def _about(config: Config, agent: AgentSource, nodes: tuple[str, ...], candidate
                 f"was trained with {what} = {show(value)!r}; an agent can be a policy with "
                 f"{', '.join(others)} or {last}"
             )
+    if (about.observation, about.actions) == ("blocks", "paths"):
+        raise AgentMisfitError(
+            "was trained with observation = 'blocks' and actions = 'paths'; with actions = 'paths' an agent "
+            "can be a policy if it sees 'features'"
+        )
     sliced = config.general_settings.max_segments > 1
     if about.actions == "slots" and (sliced or needs_quality(config)):
         key = "max_segments" if sliced else "snr_type"
