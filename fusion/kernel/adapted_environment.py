@@ -62,6 +62,8 @@ class Waiting(NamedTuple):
 
     pair: Int32s
     bit_rate: Int32s
+    arrival: Floats
+    holding: Floats
     """[environment, request]."""
     position: Int64s
     """int64[environment]: the request that waits."""

@@ -82,6 +82,11 @@ class ChooserType(types.Opaque):  # type: ignore[misc]
 register_model(ChooserType)(models.OpaqueModel)
 
 
+def chooser_of_type(kind: ChooserType) -> Chooser:
+    """Return the chooser of a type that numba has met."""
+    return _choosers[kind.source]
+
+
 @typeof_impl.register(Chooser)
 def _type_of(chooser: Chooser, _context: Any) -> ChooserType:
     _choosers[chooser.key] = chooser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,15 @@ from fusion.kernel.bundle import Bundle
 from fusion.kernel.capacity import Capacity
 from fusion.kernel.environment_loop import REST
 from fusion.kernel.graph_observation import LINK_FEATURES, GraphView
+from fusion.kernel.own_environment import reward_own, show_own
 from fusion.kernel.search import FIRST_FIT
+from fusion.kernel.user_policy import loop_with
 from fusion.learning.batch import Batch
 from fusion.learning.setting import Setting, path_fit
 from fusion.results.measured import Replication
 from fusion.scenario.assignment import capacity_of_config
 from fusion.scenario.layout import make_block_view_of
+from fusion.scenario.policy.build import chooser_of
 
 _REWARDS = {"served": BY_SERVICE, "bit_rate": BY_BIT_RATE, "capacity_loss": BY_CAPACITY}
 
@@ -47,6 +51,7 @@ class AdaptedBatch(Batch):
         scenario, layout = setting.scenario, setting.layout
         network = scenario.network
         self._inner = inner
+        self._shows_own = setting.observer is not None
         self._replication = inner._replication
         self.shown = self.shown._replace(ended=inner.shown.ended, free=inner.shown.free)
         is_graph = layout.observation == "graph"
@@ -58,7 +63,7 @@ class AdaptedBatch(Batch):
             self._nodes = np.zeros((count, len(graph_nodes(setting)), 2), dtype=np.float32)
         links = (len(scenario.links), layout.link_size) if is_graph else (0, 0)
         self._adapting = Adapting(
-            features=self.shown.features,
+            features=np.empty((count, 0), np.float32) if self._shows_own else self.shown.features,
             links=np.zeros((count, *links), dtype=np.float32),
             path_links=np.empty((count, layout.candidates, hops), dtype=np.int16),
             mask=self.shown.mask,
@@ -72,7 +77,7 @@ class AdaptedBatch(Batch):
         kind = {"blocks": BLOCKS, "slots": SLOTS}.get(
             layout.action_kind, FIRST_BLOCKS if fit == FIRST_FIT else PATHS
         )
-        reward = _REWARDS[setting.reward]
+        reward = _REWARDS.get(setting.reward, BY_SERVICE)
         gbps = scenario.lightpaths.bit_rates_gbps
         shares = scenario.traffic.bit_rate_shares
         capacity: Capacity | None = None
@@ -103,6 +108,7 @@ class AdaptedBatch(Batch):
         self._translating = Bundle(*common)
         self._showing = Bundle(*common, more, self._graph_view() if is_graph else None)
         self._calls: tuple[Any, Any] | None = None
+        self._own_observation, self._own_reward = self._own_calls()
 
     @property
     def seen(self) -> Any:
@@ -135,8 +141,12 @@ class AdaptedBatch(Batch):
         action = self._actions(action)
         if not translated(action, task):
             self.check(action)
+        if self._own_reward is not None:
+            self._own_reward(task)
         ended = self._inner.step(self._adapting.action, task)
         showed(task)
+        if self._own_observation is not None:
+            self._own_observation(task)
         if self._setting.layout.observation == "graph":
             self._show_graph(task)
         return ended
@@ -168,6 +178,26 @@ class AdaptedBatch(Batch):
 
     def _pair(self) -> Int32s:
         return self._inner._pair()
+
+    def _own_calls(self) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
+        """Return what a function of the user's is called with for each environment: observation, reward."""
+        setting, network = self._setting, self._setting.scenario.network
+        waiting, calls = self._inner.waiting(), list[Callable[..., Any] | None]()
+        for own, loop, others in (
+            (setting.observer, show_own, (self.shown.features,)),
+            (setting.rewarder, reward_own, (self._inner.view, self._adapting)),
+        ):
+            if own is None:
+                calls.append(None)
+                continue
+            chooser = chooser_of(own.source)
+            compiled, first = loop_with(loop, chooser), (network, own.facts, waiting, *others)
+
+            def call(task: Any, compiled: Any = compiled, first: Any = (*first, chooser)) -> None:
+                compiled(*first, task)
+
+            calls.append(call)
+        return calls[0], calls[1]
 
     def _graph_view(self) -> GraphView:
         scenario = self._setting.scenario

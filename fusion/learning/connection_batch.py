@@ -144,6 +144,8 @@ class ConnectionBatch(Batch):
         return Waiting(
             pair=stretches.pair,
             bit_rate=stretches.bit_rate,
+            arrival=stretches.arrival,
+            holding=stretches.holding,
             position=stretches.position,
             choice=stretches.choice,
             width_row=self._width_row,

@@ -194,6 +194,8 @@ def observation_space(setting: Setting) -> spaces.Space[Any]:
     layout, scenario = setting.layout, setting.scenario
     features = spaces.Box(0.0, 1.0, (layout.size,), np.float32)
     links = len(scenario.links)
+    if layout.observation == "own":
+        return spaces.Box(-np.inf, np.inf, (layout.size,), np.float32)
     if layout.observation == "graph":
         hops, nodes = int(scenario.candidates.hops.max()), len(graph_nodes(setting))
         return spaces.Dict(

@@ -131,6 +131,8 @@ class PlainBatch(Batch):
         return Waiting(
             pair=environments.request["pair"],
             bit_rate=environments.request["bit_rate"],
+            arrival=environments.request["arrival"],
+            holding=environments.request["holding"],
             position=environments.place["position"],
             choice=environments.choice,
             width_row=self._setting.scenario.network.width_row[np.newaxis],

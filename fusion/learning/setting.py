@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 from fusion.config.config import Config, ConfigError, Problem, load_config
 from fusion.config.misfits import misfits
@@ -15,14 +15,18 @@ from fusion.config.sources import source_of
 from fusion.kernel.adapted_environment import LEAST_LOSS
 from fusion.kernel.search import BEST_FIT, EXACT_FIT, FIRST_FIT, LAST_FIT
 from fusion.learning.episodes import counted_of, flag_of, number_of
+from fusion.learning.own import is_own, own_function, own_size
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.layout import ActionKind, Layout, ObservationKind, make_layout
 from fusion.scenario.policies import ASSIGNED, FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
 from fusion.scenario.scenario import Scenario, make_scenario
+from fusion.scenario.user_policy import UserPolicy
 
 ConfigLike = Config | str | Path
 WarmUp = Literal["agent", "policy"]
-RewardKind = Literal["served", "bit_rate", "capacity_loss"]
+RewardKind = Literal["served", "bit_rate", "capacity_loss", "own"]
+OwnFunction = str | Callable[..., Any]
+"""A function of the user's, or where it is: "file.py:function"."""
 
 _PATH_FITS = (FIRST_FIT, LAST_FIT, BEST_FIT, EXACT_FIT)
 
@@ -104,10 +108,12 @@ class Options(TypedDict, total=False):
 
     load: Erlang; None: erlang_start. blocks: free blocks of a path among which an action chooses.
     observation: "features"; "spectrum" for these and the free slots of every link; "blocks" for more of paths
-    and blocks; "graph" for nodes, links and paths apart. actions: "blocks" for path x free block, "paths", on
+    and blocks; "graph" for nodes, links and paths apart; or a function or "file.py:function" that returns a
+    tuple of numbers for a request. actions: "blocks" for path x free block, "paths", on
     which allocation_method decides, or "slots" for path x first slot. reward: "served" for 1 or
     blocked_reward, "bit_rate" for these in proportion to the bit rate, or "capacity_loss" for 1 less the
-    capacity that the lightpath takes from routes. shows_holding: whether the holding time is in the features.
+    capacity that the lightpath takes from routes; or a function or "file.py:function" that returns it for a
+    request, path, plane and start. shows_holding: whether the holding time is in the features.
     warm_up: who decides the requests before measuring starts, "agent" in steps or "policy" (the one of the
     config) within `reset`. may_block: whether the mask lets an agent block a request that has room.
     blocked_reward: reward for a request that is not served.
@@ -115,9 +121,9 @@ class Options(TypedDict, total=False):
 
     load: float | None
     blocks: int
-    observation: ObservationKind
+    observation: ObservationKind | OwnFunction
     actions: ActionKind
-    reward: RewardKind
+    reward: RewardKind | OwnFunction
     shows_holding: bool
     warm_up: WarmUp
     may_block: bool
@@ -143,12 +149,15 @@ class Setting(NamedTuple):
     may_block: bool
     shows_spectrum: bool
     reward: RewardKind = "served"
+    observer: UserPolicy | None = None
+    rewarder: UserPolicy | None = None
 
     @property
     def is_adapted(self) -> bool:
         """Whether its observations, actions or rewards are other ones than those of the event loop."""
         layout = self.layout
-        return layout.shows_more or layout.action_kind != "blocks" or self.reward != "served"
+        is_seen_otherwise = layout.shows_more or layout.observation == "own"
+        return is_seen_otherwise or layout.action_kind != "blocks" or self.reward != "served"
 
 
 def make_setting(
@@ -157,9 +166,9 @@ def make_setting(
     *,
     load: float | None = None,
     blocks: int = 1,
-    observation: ObservationKind = "features",
+    observation: ObservationKind | OwnFunction = "features",
     actions: ActionKind = "blocks",
-    reward: RewardKind = "served",
+    reward: RewardKind | OwnFunction = "served",
     shows_holding: bool = False,
     warm_up: WarmUp = "agent",
     may_block: bool = False,
@@ -183,17 +192,25 @@ def make_setting(
     blocked_reward = number_of("blocked_reward", blocked_reward)
     may_block = flag_of("may_block", may_block)
     shows_holding = flag_of("shows_holding", shows_holding)
+    own = {"observation": observation, "reward": reward}
+    own = {name: value for name, value in own.items() if is_own(value)}
+    observation = "own" if "observation" in own else observation
+    reward = "own" if "reward" in own else reward
     for name, value, allowed in (
         ("observation", observation, ("features", "spectrum", "blocks", "graph")),
         ("actions", actions, ("blocks", "paths", "slots")),
         ("reward", reward, ("served", "bit_rate", "capacity_loss")),
         ("warm_up", warm_up, ("agent", "policy")),
     ):
-        if value not in allowed:
+        if name not in own and value not in allowed:
             *others, last = map(repr, allowed)
             raise ValueError(f"{name} = {value!r}: must be {', '.join(others)} or {last}")
-    scenario = make_scenario(config, read_inputs(config))
-    _check_kinds(config, scenario, actions, reward)
+    inputs = read_inputs(config)
+    scenario = make_scenario(config, inputs)
+    kinds = cast(tuple[ObservationKind, RewardKind], (observation, reward))
+    _check_kinds(config, scenario, actions, *kinds)
+    functions = {name: own_function(name, own[name], config, inputs, scenario) for name in own}
+    observer, rewarder = (functions.get(name) for name in ("observation", "reward"))
     return Setting(
         config=config,
         scenario=scenario,
@@ -204,13 +221,16 @@ def make_setting(
             scenario,
             blocks,
             shows_holding=shows_holding,
-            observation=observation,
+            observation=kinds[0],
             action_kind=actions,
+            own_size=0 if observer is None else own_size(observer, scenario),
         ),
         blocked_reward=blocked_reward,
         may_block=may_block,
         shows_spectrum=observation == "spectrum",
-        reward=reward,
+        reward=kinds[1],
+        observer=observer,
+        rewarder=rewarder,
     )
 
 
@@ -230,9 +250,13 @@ def path_fit(config: Config) -> int:
 
 
 def _check_kinds(
-    config: Config, scenario: Scenario, actions: ActionKind, reward: RewardKind
+    config: Config,
+    scenario: Scenario,
+    actions: ActionKind,
+    observation: ObservationKind,
+    reward: RewardKind,
 ) -> None:
-    """Raise ValueError for kinds of actions and rewards that do not go with a config."""
+    """Raise ValueError for kinds of observations, actions and rewards that do not go with a config."""
     fit = path_fit(config) if actions == "paths" else FIRST_FIT
     service = scenario.service
     is_sliced = service is not None and service.max_segments > 1
@@ -244,9 +268,13 @@ def _check_kinds(
             f"actions = {actions!r} {kind}".rstrip()
             + f": not with {key}, where a place is found with its modulation format; take 'blocks'"
         )
-    if is_sliced and reward == "capacity_loss":
+    if is_sliced and reward in ("capacity_loss", "own"):
+        raise ValueError(f"reward = {reward!r}: not with max_segments, as it is that of one place")
+    if has_quality and "own" in (observation, reward):
+        name = "observation" if observation == "own" else "reward"
         raise ValueError(
-            "reward = 'capacity_loss': not with max_segments, as it is that of one place"
+            f"{name}: a function of one's own does not go with snr_type, as it is asked before a modulation"
+            " format is chosen"
         )
 
 

@@ -43,7 +43,7 @@ assert len(_OF_A_PLACE) == MORE_OF_A_PLACE
 _OF_A_LINK = ("length", "load", "free", "largest")
 assert len(_OF_A_LINK) == LINK_FEATURES
 
-ObservationKind = Literal["features", "spectrum", "blocks", "graph"]
+ObservationKind = Literal["features", "spectrum", "blocks", "graph", "own"]
 ActionKind = Literal["blocks", "paths", "slots"]
 
 
@@ -54,7 +54,8 @@ class Layout(NamedTuple):
     blocks: free blocks of a path among which an action chooses. shows_holding: whether the holding time is
     shown. shows_quality: whether lightpaths need some signal quality. shows_slices: whether a
     request may be sliced. shows_failures: whether links fail. observation, action_kind: as in
-    `fusion.learning.setting.Options`. slots: of a link in all planes.
+    `fusion.learning.setting.Options`; `own`: by a function of the user's, which gives `own_size` numbers.
+    slots: of a link in all planes.
     """
 
     nodes: tuple[str, ...]
@@ -67,6 +68,7 @@ class Layout(NamedTuple):
     observation: ObservationKind = "features"
     action_kind: ActionKind = "blocks"
     slots: int = 0
+    own_size: int = 0
 
     @property
     def of_loop(self) -> Layout:
@@ -86,6 +88,8 @@ class Layout(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each number of an observation."""
+        if self.observation == "own":
+            return tuple(f"number {number}" for number in range(self.own_size))
         of_a_path = [
             *_OF_A_PATH,
             *(f"{what} of block {block}" for block in range(self.blocks) for what in _OF_A_BLOCK),
@@ -114,6 +118,8 @@ class Layout(NamedTuple):
     @property
     def size(self) -> int:
         """Numbers of an observation."""
+        if self.observation == "own":
+            return self.own_size
         return self.head + self.candidates * self.path_size
 
     @property
@@ -223,6 +229,7 @@ def make_layout(
     shows_holding: bool,
     observation: ObservationKind = "features",
     action_kind: ActionKind = "blocks",
+    own_size: int = 0,
 ) -> Layout:
     """Return the layout for a scenario."""
     return Layout(
@@ -236,6 +243,7 @@ def make_layout(
         observation=observation,
         action_kind=action_kind,
         slots=scenario.slots_per_link,
+        own_size=own_size,
     )
 
 

@@ -16,10 +16,16 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
 
 
-def test_the_code_of_the_page_runs(capsys: Any) -> None:
+def test_the_code_of_the_page_runs(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mark = "<!-- not run: tests/docs/test_learning.py writes it -->"
+    [written] = re.findall(rf"{mark}\n```python\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "my_observation.py").write_text(written)
+    monkeypatch.chdir(tmp_path)
     mark = "<!-- not run: tests/docs/test_learning.py runs it -->"
     blocks = re.findall(rf"{mark}\n```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "docs/learning.md", "exec"), names)
@@ -45,7 +51,8 @@ def test_the_table_names_what_is_shown() -> None:
         "snr_settings": {"snr_type": "gsnr"},
         "failure_settings": {"failure_type": "random", "mtbf": 50, "mttr": 1},
     }
-    env = EonEnv("quick", all_is_shown, shows_holding=True, blocks=3, observation="blocks")
+    options: dict[str, Any] = {"observation": "blocks", "actions": "paths", "blocks": 3}
+    env = EonEnv("quick", all_is_shown, shows_holding=True, **options)
     named = re.findall(r"^\| .* \| `([^`]+)` \| .* \|$", PAGE, re.MULTILINE)
     named = [name for name in named if "=" not in name and "(" not in name]
     patterns = [name.replace("…", r"\w+").replace("k", "[0-4]", 0) for name in named]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fusion.config.named_files import InputFolders, quote, split_policy
@@ -25,11 +25,14 @@ class PolicyFileError(ValueError):
         self.problems = problems
 
 
-def read_policy(value: str, folders: InputFolders | None = None) -> PolicySource:
+def read_policy(
+    value: str, folders: InputFolders | None = None, arguments: Sequence[str] = ("the request",)
+) -> PolicySource:
     """Return the source of a policy that is named as `file.py:function`.
 
-    folders: in which the files must lie; None: any place. Raises PolicyFileError with all that is wrong in
-    the files: no such file, not valid Python, against the rules, no such function.
+    folders: in which the files must lie; None: any place. arguments: what the function is called with, as a
+    message names it. Raises PolicyFileError with all that is wrong in the files: no such file, not valid
+    Python, against the rules, no such function.
     """
     named, function = split_policy(value)
     folder = Path(named).parent
@@ -42,7 +45,8 @@ def read_policy(value: str, folders: InputFolders | None = None) -> PolicySource
             raise ValueError("is not there")
         return read_text(path, _MAX_BYTES)
 
-    return _read(Path(named).stem, function, text_of)._replace(folder=str(folder))
+    source = _read(Path(named).stem, function, text_of, arguments)
+    return source._replace(folder=str(folder))
 
 
 def checked(source: PolicySource) -> PolicySource:
@@ -57,11 +61,16 @@ def checked(source: PolicySource) -> PolicySource:
     return _read(source.files[0].name, source.function, text_of)
 
 
-def _read(first: str, function: str, text_of: Callable[[str], str]) -> PolicySource:
+def _read(
+    first: str,
+    function: str,
+    text_of: Callable[[str], str],
+    arguments: Sequence[str] = ("the request",),
+) -> PolicySource:
     reader = _Reader(text_of)
     reader.read(first, f"{first}.py")
     if not reader.wrong:
-        reader.wrong += _check_function(reader.rules[first], first, function)
+        reader.wrong += _check_function(reader.rules[first], first, function, arguments)
     if reader.wrong:
         raise PolicyFileError(reader.wrong)
     order = _in_order(first, reader.rules)
@@ -113,7 +122,7 @@ class _Reader:
         self._open.pop()
 
 
-def _check_function(rules: Rules, name: str, function: str) -> list[str]:
+def _check_function(rules: Rules, name: str, function: str, arguments: Sequence[str]) -> list[str]:
     if function not in rules.functions:
         has = f"; it has {', '.join(rules.functions)}" if rules.functions else ""
         return [f"{name}.py: there is no function '{quote(function)}'{has}"]
@@ -123,9 +132,11 @@ def _check_function(rules: Rules, name: str, function: str) -> list[str]:
         if isinstance(each, ast.FunctionDef) and each.name == function
     )
     needed = len(node.args.args) - len(node.args.defaults)
-    if not needed <= 1 <= len(node.args.args):
+    if not needed <= len(arguments) <= len(node.args.args):
         given = ", ".join(each.arg for each in node.args.args)
         message = f"takes ({given}); a policy takes one argument, the request"
+        if len(arguments) > 1:
+            message = f"takes ({given}); it is called with {', '.join(arguments)}"
         return [f"{name}.py, line {node.lineno}: {function} {message}"]
     return []
 
