@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fusion_flows.command.ties import ties
     from fusion_flows.flows.sim import SimResult, fusion
     from fusion_flows.flows.sweep import SweepResult, fusion_sweep
+    from fusion_flows.flows.training import TrainingResult, fusion_train
     from fusion_flows.following.flow_ends import SimulationError
 
 __all__ = [
@@ -19,10 +20,12 @@ __all__ = [
     "SimulationError",
     "Sweep",
     "SweepResult",
+    "TrainingResult",
     "bound",
     "compare",
     "fusion",
     "fusion_sweep",
+    "fusion_train",
     "load_sweep",
     "loads_at",
     "plan",
@@ -35,10 +38,12 @@ _HOMES = {
     "SimulationError": "fusion_flows.following.flow_ends",
     "Sweep": "fusion.sweep.definition",
     "SweepResult": "fusion_flows.flows.sweep",
+    "TrainingResult": "fusion_flows.flows.training",
     "bound": "fusion_flows.command.bounds",
     "compare": "fusion_flows.command.sweeps",
     "fusion": "fusion_flows.flows.sim",
     "fusion_sweep": "fusion_flows.flows.sweep",
+    "fusion_train": "fusion_flows.flows.training",
     "load_sweep": "fusion_flows.command.sweeps",
     "loads_at": "fusion_flows.command.sweeps",
     "plan": "fusion_flows.command.sweeps",

@@ -87,9 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = read_training(
             options.training or _file_of(options.config), read_assignments(options.set)
         )
-        from fusion.learning.setting import make_setting
+        from fusion.learning.training.options import check_environments
 
-        make_setting(reading.config, load=settings.load or None, blocks=settings.blocks)
+        check_environments(reading.config, settings)
     except (ConfigError, MissingExtraError) as error:
         print(f"fusion.cli.train: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -77,8 +77,20 @@ class TrainingSettings(Section):
         default=0,
         description="Heads of one layer of self-attention between the paths; 0: no attention (paths).",
     )
-    observation: Annotated[Literal["features"], Word] = Field(
-        default="features", description="What the agent sees: features of request and paths."
+    observation: Annotated[Literal["features", "blocks"], Word] = Field(
+        default="features",
+        description="What the agent sees of request and paths: features: those of DeepRMSA; blocks: more of "
+        "paths and blocks.",
+    )
+    actions: Annotated[Literal["blocks", "paths", "slots"], Word] = Field(
+        default="blocks",
+        description="What an action chooses: blocks: path and free block; paths: the path, on which "
+        "allocation_method decides; slots: path and first slot.",
+    )
+    reward: Annotated[Literal["served", "bit_rate", "capacity_loss"], Word] = Field(
+        default="served",
+        description="served: 0 for a request that is served, -1 for a blocked one; bit_rate: 1 and -1, in "
+        "proportion to its bit rate; capacity_loss: as served, less the capacity that it takes from routes.",
     )
     blocks: Annotated[int, Field(ge=1, le=1000), Integer] = Field(
         default=1, description="Free blocks of a path among which an action chooses."

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from fusion.config.training_settings import read_assignments
 from fusion_flows.command import completion, submission, training
 from fusion_flows.command.exit_codes import DONE
-from fusion_flows.command.terminal import print_json, print_submitted
+from fusion_flows.command.terminal import print_json, print_submitted, print_table
 from fusion_flows.command.verb import Changes, Json, Overrides, Run, Template, own_text
 from fusion_flows.runs.time_expressions import ArgumentError
 
@@ -28,7 +28,7 @@ def _train(
     /,
     *,
     steps: int | None = None,
-    seed: int | None = None,
+    seed: list[int] | None = None,
     training_changes: TrainingChanges = None,
     training_file: TrainingFile = "",
     changes: Changes = None,
@@ -47,7 +47,8 @@ def _train(
         template: Name of a template, or the path of an INI file, whose section [training_settings] counts,
             too; required without --resume.
         steps: Requests that the agent decides while it learns; default: as in the settings.
-        seed: Seed of the weights and of exploration; default: as in the settings.
+        seed: Seed of the weights and of exploration; given several times, an agent is trained with each, here
+            one after the other, on a worker as many at once as its queue lets; default: as in the settings.
         training_changes: key=value of [training_settings], such as network=mlp; may be repeated.
         changes: key=value or section.key=value, read as in an INI file; may be repeated.
         training_file: INI file with [training_settings]; default: that of the template.
@@ -58,11 +59,8 @@ def _train(
         detach: Submit the training to a worker and return at once.
         json: Print JSON instead of text.
     """
-    given = [*(training_changes or ())]
-    given += [
-        f"{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None
-    ]
-    if resume and (template or given or training_file or changes or overrides):
+    given = [*(training_changes or ()), *([f"steps={steps}"] if steps is not None else ())]
+    if resume and (template or given or seed or training_file or changes or overrides):
         raise ArgumentError(
             "--resume: a resumed training has the settings it was begun with; leave the others out"
         )
@@ -71,26 +69,41 @@ def _train(
             "name a template, such as deeprmsa (`fusion templates` lists them), the path of an INI file, or "
             "an earlier training with --resume"
         )
+    if len(set(seed or ())) < len(seed or ()):
+        raise ArgumentError(f"--seed: {', '.join(map(str, seed or ()))}: each once")
     changed = submission.read_assignments(changes or (), overrides, template=template)
-    assigned = read_assignments(given)
-    if detach:
-        submitted = training.submit_training(
-            template, changed, assigned, file=training_file, name=name, resume=resume
+    own: list[list[str]] = [[f"seed={one}"] for one in seed or ()] or [[]]
+    trainings = [
+        training.Training(
+            template,
+            changed,
+            read_assignments([*given, *one]),
+            training_file,
+            f"{name}, {one[0]}" if name and len(own) > 1 else name,
+            resume,
         )
+        for one in own
+    ]
+    if detach:
+        submitted = training.submit_trainings(trainings)
         if json:
-            print_json(submitted)
+            print_json(submitted if len(submitted) > 1 else submitted[0])
         else:
-            print_submitted(submitted)
+            for each in submitted:
+                print_submitted(each)
         return DONE
-    result = training.train_here(
-        template, changed, assigned, file=training_file, name=name, resume=resume
-    )
+    results = training.train_here(trainings)
     if json:
-        print_json(result)
+        print_json(results if len(results) > 1 else results[0])
         return DONE
-    print(f"\n{result.headline}\n\nAgent:   {result.agent}")
-    if result.plot:
-        print(f"Picture: {result.plot}")
-    if result.report:
-        print(f"Report:  {result.report}")
+    for result in results:
+        print(f"\n{result.headline}\n\nAgent:   {result.agent}")
+        if result.plot:
+            print(f"Picture: {result.plot}")
+        if result.report:
+            print(f"Report:  {result.report}")
+    if len(results) > 1:
+        print()
+        rows = training.seed_rows(seed or [], results)
+        print_table(tuple(rows[0]), [tuple(row.values()) for row in rows], numbers=True)
     return DONE

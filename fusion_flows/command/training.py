@@ -1,13 +1,14 @@
 """Train an agent: in this process's flow, or on a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from fusion.config.config import Config, read_config
 from fusion.config.reading import warn_of_reading
 from fusion.config.training_extra import need_training_extra
 from fusion.config.training_settings import SECTION, TrainingSettings, read_training
+from fusion.results.interval_text import with_interval
 from fusion.scenario.inputs import read_inputs
 from fusion_flows.command import submission
 from fusion_flows.command.other_files import refuse_other_files
@@ -30,6 +31,22 @@ if TYPE_CHECKING:
     from fusion_flows.flows.training import TrainingResult
 
 DEPLOYMENT = "fusion-train/train"
+
+
+class Training(NamedTuple):
+    """One training that is asked for.
+
+    template, overrides: of network and traffic. assignments: key -> value of [training_settings]. file: an
+    INI file with this section; empty: that of the template. name: in lists. resume: an earlier training, to
+    be finished; then the others are empty.
+    """
+
+    template: str
+    overrides: Mapping[str, Any]
+    assignments: Mapping[str, object]
+    file: str = ""
+    name: str = ""
+    resume: str = ""
 
 
 def settings_of(
@@ -58,35 +75,37 @@ def settings_of(
     return config, training
 
 
-def train_here(
-    template: str = "",
-    overrides: Mapping[str, Any] | None = None,
-    assignments: Mapping[str, object] | None = None,
-    *,
-    file: str = "",
-    name: str = "",
-    resume: str = "",
-) -> "TrainingResult":
-    """Train an agent in this process and return what came out.
+def train_here(trainings: Sequence[Training]) -> "list[TrainingResult]":
+    """Train agents in this process, one after the other, and return what came out.
 
-    Raises MissingExtraError without the extra `train`, ConfigError for settings that cannot be trained with,
-    RunDirectoryError where there is no place for the results or nothing to resume, InterruptedRunError after
-    Ctrl-C, UnfinishedRunError where the training failed or was ended, NoServerError.
+    All settings are checked first. Raises MissingExtraError without the extra `train`, ConfigError for
+    settings that cannot be trained with, RunDirectoryError where there is no place for the results or nothing
+    to resume, InterruptedRunError after Ctrl-C, UnfinishedRunError where a training failed or was ended,
+    NoServerError.
     """
     need_training_extra()
-    parameters: dict[str, Any] = {"name": name}
-    if resume:
-        parameters["resume"] = str(resumable(resume).path)
-    else:
-        _, training = settings_of(template, overrides or {}, assignments or {}, file)
-        parameters |= {
-            "template": template,
-            "overrides": dict(overrides or {}),
-            "training": training.model_dump(),
-        }
+    checked = [(_parameters(each), each.resume) for each in trainings]
     if server_address.configure():
         with server_address.connect():
             pass  # it answers
+    return [_train(parameters, resume) for parameters, resume in checked]
+
+
+def _parameters(asked: Training) -> dict[str, Any]:
+    """Return the parameters of the flow. Raises ConfigError, RunDirectoryError."""
+    if asked.resume:
+        return {"name": asked.name, "resume": str(resumable(asked.resume).path)}
+    overrides = dict(asked.overrides)
+    _, training = settings_of(asked.template, overrides, asked.assignments, asked.file)
+    return {
+        "name": asked.name,
+        "template": asked.template,
+        "overrides": overrides,
+        "training": training.model_dump(),
+    }
+
+
+def _train(parameters: dict[str, Any], resume: str) -> "TrainingResult":
     from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
 
     from fusion_flows.command.live import live
@@ -107,36 +126,46 @@ def train_here(
             raise UnfinishedRunError(str(failed)) from None
 
 
-def submit_training(
-    template: str = "",
-    overrides: Mapping[str, Any] | None = None,
-    assignments: Mapping[str, object] | None = None,
-    *,
-    file: str = "",
-    name: str = "",
-    resume: str = "",
-) -> Submitted:
-    """Hand a training to a worker, through the deployment `fusion-train/train`, and return at once.
+def submit_trainings(trainings: Sequence[Training]) -> list[Submitted]:
+    """Hand trainings to a worker, each a run of the deployment `fusion-train/train`, and return at once.
 
-    The arguments are those of `train_here`. Raises ConfigError, RunError, NoServerError, RunDirectoryError.
+    All settings are checked first. Raises ConfigError, RunError, NoServerError, RunDirectoryError.
     """
     submission.need_server()
-    parameters: dict[str, Any] = {"name": name}
-    if resume:
-        run = resumable(resume)
+    ready = [_submission(each) for each in trainings]
+    return [submission.hand_over(DEPLOYMENT, given, called) for given, called in ready]
+
+
+def _submission(asked: Training) -> tuple[dict[str, Any], str]:
+    """Return the parameters of a run of the deployment, and its name."""
+    parameters: dict[str, Any] = {"name": asked.name}
+    if asked.resume:
+        run = resumable(asked.resume)
         if run.path.parent.resolve() != rundir.absolute(Settings().runs_dir).resolve():
             raise RunDirectoryError(
                 f"{run.path} is not in the folder of runs of a worker; without --detach it is resumed here"
             )
         parameters["resume"] = run.run_id
-        called = name or run.run_id
+        called = asked.name or run.run_id
     else:
-        config, training = settings_of(template, overrides or {}, assignments or {}, file)
-        parameters |= submission.sent(template, overrides or {})
+        overrides = dict(asked.overrides)
+        config, training = settings_of(asked.template, overrides, asked.assignments, asked.file)
+        parameters |= submission.sent(asked.template, overrides)
         parameters["training"] = training.model_dump()
-        called = name or training_name(config, training)
-    given = {key: value for key, value in parameters.items() if value}
-    return submission.hand_over(DEPLOYMENT, given, called)
+        called = asked.name or training_name(config, training)
+    return {key: value for key, value in parameters.items() if value}, called
+
+
+def seed_rows(seeds: Sequence[int], results: "Sequence[TrainingResult]") -> list[dict[str, str]]:
+    """Return a row for each seed: its run, and how its agent compares in the replications of a run."""
+    rows = []
+    for seed, result in zip(seeds, results, strict=True):
+        row = {"seed": str(seed), "run": result.run_id}
+        for each in result.compared:
+            lower, upper = (each[f"blocking_probability_ci_{end}"] for end in ("lower", "upper"))
+            row[str(each["policy"])] = with_interval(each["blocking_probability"], lower, upper)
+        rows.append(row)
+    return rows
 
 
 def resumable(run: str) -> RunDirectory:

@@ -6,6 +6,6 @@ from fusion.config.training_settings import TrainingSettings
 
 def refuse_for_learners(config: Config, training: TrainingSettings) -> None:
     """Raise ConfigError for what environments do not model. Needs gymnasium, and nothing else of training."""
-    from fusion.learning.setting import make_setting  # here, as it needs gymnasium
+    from fusion.learning.training.options import check_environments  # here, as it needs gymnasium
 
-    make_setting(config, load=training.load or None, blocks=training.blocks)
+    check_environments(config, training)

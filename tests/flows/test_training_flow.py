@@ -172,6 +172,30 @@ def test_the_command_trains_here_and_ctrl_c_leaves_a_checkpoint(
     assert f"fusion train --resume {directory}" in told
 
 
+@pytest.mark.slow
+@needs_torch
+def test_several_seeds_are_several_agents_side_by_side_in_a_table(
+    server: Prefect, tmp_path: Path
+) -> None:
+    words = [word for key, value in TRAINING.items() for word in ("-t", f"{key}={value}")]
+    words += ["-s", "num_requests=2000", "-s", "max_iters=3", "--steps", "2048"]
+    log = f"{tmp_path.name}.log"
+    process = server.start(
+        *("-m", "fusion_flows.command.cli", "train", "deeprmsa", "--name", tmp_path.name, *words),
+        *("--seed", "4", "--seed", "5"),
+        log=log,
+    )
+    assert process.wait(300) == 0, (server.folder / log).read_text()
+    agents = [
+        (server.directory(server.named(f"{tmp_path.name}, seed={seed}")) / "output" / "agent.onnx")
+        for seed in (4, 5)
+    ]
+    assert agents[0].read_bytes() != agents[1].read_bytes()
+    table = (server.folder / log).read_text().split("\nseed ")[1].splitlines()
+    assert [line.split()[0] for line in table[1:3]] == ["4", "5"]
+    assert "KSP-FF" in table[0]
+
+
 def test_settings_are_refused_before_a_training_starts(worker: Prefect) -> None:
     run = worker.submit(DEPLOYMENT, training={"gamma": 2, "netwrk": "mlp"})
     state = worker.finished(run)["state"]

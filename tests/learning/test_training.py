@@ -198,7 +198,7 @@ def test_the_file_of_an_agent_gives_the_same_logits(
 
     from fusion.config.training_settings import read_training
     from fusion.learning.setting import make_setting
-    from fusion.learning.training.agent_file import KEY, write_agent_file
+    from fusion.learning.training.agent_file import about_agent, write_agent_file
     from fusion.learning.training.networks import MlpActor, PathsActor
 
     read = read_training(None, settings)
@@ -210,10 +210,10 @@ def test_the_file_of_an_agent_gives_the_same_logits(
         logits = actor(torch.from_numpy(seen)).numpy()
     assert logits.shape == (7, setting.layout.actions)
     path = tmp_path / "agent.onnx"
-    write_agent_file(path, actor, setting.layout, read, 12)
+    write_agent_file(path, actor, setting.layout, about_agent(setting.layout, read, 12, {}))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (there,) = session.run(None, {"observation": seen})
     assert np.abs(there - logits).max() < 1e-5
-    about = json.loads(session.get_modelmeta().custom_metadata_map[KEY])
+    about = json.loads(session.get_modelmeta().custom_metadata_map["fusion_agent"])
     assert about["nodes"] == list(setting.layout.nodes)
     assert about["steps"] == 12

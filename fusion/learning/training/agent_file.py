@@ -1,43 +1,39 @@
-"""An agent as an ONNX file, with what it was trained on in its metadata."""
+"""A trained network as the file of an agent, with what it was trained on."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from fusion import __version__
 from fusion.config.training_settings import TrainingSettings
 from fusion.learning.training.networks import MlpActor, PathsActor
 from fusion.results.files import write_atomic
+from fusion.scenario.agent.about import About
+from fusion.scenario.agent.file import agent_content
+from fusion.scenario.agent.graph import Graph, Node
 from fusion.scenario.layout import Layout
 
-KEY = "fusion_agent"
-"""Of the metadata: JSON of what the agent was trained on."""
-
-_OPSET, _IR = 17, 8
+_OBSERVATION, _LOGITS = "observation", "logits"
 
 
 class _Graph:
-    """Nodes and weights of a graph, each value named after its number."""
+    """Nodes and weights of a graph; each value has the number of its node as its name."""
 
     def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.weights: list[Any] = []
+        self.nodes: list[Node] = []
+        self.weights: dict[str, NDArray[Any]] = {}
 
     def weight(self, array: NDArray[Any], name: str) -> str:
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.weights[name] = np.ascontiguousarray(array)
         return name
 
     def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         output = output or f"value_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        self.nodes.append(Node(kind, output, inputs, (output,), attributes))
         return output
 
     def dense(self, x: str, layer: nn.Linear, name: str, output: str = "") -> str:
@@ -50,17 +46,14 @@ class _Graph:
         return self.add("Add", product, bias, output=output)
 
     def integers(self, values: list[int]) -> str:
-        name = f"integers_{len(self.weights)}"
-        return self.weight(np.array(values, dtype=np.int64), name)
+        return self.weight(np.array(values, dtype=np.int64), f"integers_{len(self.weights)}")
 
     def columns(self, x: str, first: int, last: int) -> str:
         starts, ends, axes = self.integers([first]), self.integers([last]), self.integers([1])
         return self.add("Slice", x, starts, ends, axes)
 
 
-def write_agent_file(
-    path: Path, actor: nn.Module, layout: Layout, settings: TrainingSettings, steps: int
-) -> None:
+def write_agent_file(path: Path, actor: nn.Module, layout: Layout, about: About) -> None:
     """Write an agent, complete or not at all: float32[batch, feature] to logits float32[batch, action].
 
     The same agent gives the same bytes. Raises OSError.
@@ -72,52 +65,42 @@ def write_agent_file(
         _mlp(graph, actor)
     else:
         raise TypeError(f"{type(actor).__name__} is no network of an agent")
-    shapes = (("observation", layout.size), ("logits", layout.actions))
-    seen, said = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
-        for name, size in shapes
-    )
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "agent", [seen], [said], graph.weights),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR,
-        producer_name="fusion",
-        producer_version=__version__,
-    )
-    helper.set_model_props(model, {KEY: json.dumps(about(layout, settings, steps), sort_keys=True)})
-    onnx.checker.check_model(model)
-    write_atomic(path, model.SerializeToString(deterministic=True))
+    nodes = tuple(graph.nodes)
+    found = Graph(nodes, graph.weights, _OBSERVATION, layout.size, _LOGITS)
+    write_atomic(path, agent_content(path.suffix, found, about))
 
 
-def about(layout: Layout, settings: TrainingSettings, steps: int) -> dict[str, Any]:
-    """Return what an agent was trained on, for the metadata of its file."""
-    return {
-        "observation": settings.observation,
-        "actions": "blocks",
-        "blocks": layout.blocks,
-        "shows_holding": layout.shows_holding,
-        "candidates": layout.candidates,
-        "nodes": list(layout.nodes),
-        "names": list(layout.names),
-        "inputs": layout.size,
-        "steps": steps,
-        "setting": settings.model_dump(),
-    }
+def about_agent(
+    layout: Layout, settings: TrainingSettings, steps: int, setting: dict[str, Any]
+) -> About:
+    """Return what an agent was trained on. setting: whatever else is to be known of it, as JSON data."""
+    return About(
+        observation=settings.observation,
+        actions=settings.actions,
+        blocks=layout.blocks,
+        shows_holding=layout.shows_holding,
+        candidates=layout.candidates,
+        nodes=layout.nodes,
+        names=layout.names,
+        inputs=layout.size,
+        steps=steps,
+        setting={**setting, "training": settings.model_dump()},
+    )
 
 
 def _mlp(graph: _Graph, actor: MlpActor) -> None:
-    x = "observation"
+    x = _OBSERVATION
     dense = [layer for layer in actor.hidden if isinstance(layer, nn.Linear)]
     for number, layer in enumerate(dense):
         x = graph.add("Relu", graph.dense(x, layer, f"hidden.{number}"))
-    graph.dense(x, actor.last, "last", "logits")
+    graph.dense(x, actor.last, "last", _LOGITS)
 
 
 def _paths(graph: _Graph, actor: PathsActor, layout: Layout) -> None:
     first, paths = actor.first, layout.candidates
     size, width = first.request_size, actor.last.in_features
-    request = graph.columns("observation", 0, size)
-    of_paths = graph.columns("observation", size, layout.size)
+    request = graph.columns(_OBSERVATION, 0, size)
+    of_paths = graph.columns(_OBSERVATION, size, layout.size)
     of_a_path = (layout.size - size) // paths
     of_paths = graph.add("Reshape", of_paths, graph.integers([-1, paths, of_a_path]))
     # P [path, traffic] is a sum: what is of the request alone goes with R, which is computed once.
@@ -139,7 +122,7 @@ def _paths(graph: _Graph, actor: PathsActor, layout: Layout) -> None:
     scores = graph.add("Add", graph.dense(x, actor.last, "last"), place)
     scores = graph.add("Reshape", scores, graph.integers([-1, layout.actions - 1]))
     pads = graph.integers([0, 0, 0, 1])
-    graph.add("Pad", scores, pads, output="logits")
+    graph.add("Pad", scores, pads, output=_LOGITS)
 
 
 def _attention(graph: _Graph, actor: PathsActor, layout: Layout, x: str) -> str:

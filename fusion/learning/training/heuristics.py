@@ -22,6 +22,7 @@ HEURISTICS: dict[str, tuple[str, str]] = {
     "FF-KSP": ("all", "first_fit"),
     "KSP-EF": ("in_order", "exact_fit"),
     "KSP-BF": ("in_order", "best_fit"),
+    "KSP-MSCL": ("in_order", "mscl"),
     "MSCL-KSP": ("all", "mscl"),
 }
 """Name -> path_choice and allocation_method; all with path_order = hops."""

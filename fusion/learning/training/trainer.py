@@ -23,23 +23,25 @@ from stable_baselines3.common.logger import Logger, make_output_format
 from stable_baselines3.common.utils import set_random_seed
 
 from fusion.config.config import Config
+from fusion.config.named_files import is_path
+from fusion.config.sections import SECTIONS
 from fusion.config.training_settings import TrainingSettings
-from fusion.learning.evaluation import evaluate
-from fusion.learning.training.agent_file import write_agent_file
+from fusion.learning.training.agent_file import about_agent, write_agent_file
 from fusion.learning.training.checkpoint import (
     Arrays,
     Checkpoint,
     last_checkpoint,
     write_checkpoint,
 )
+from fusion.learning.training.evaluating import Evaluator
 from fusion.learning.training.heuristics import (
     Measured,
     configs_of_heuristics,
-    measured,
     simulate,
     with_requests,
 )
 from fusion.learning.training.networks import AgentPolicy
+from fusion.learning.training.options import is_shifted, learning_options, options_of
 from fusion.learning.training.table import (
     Row,
     best_of,
@@ -129,18 +131,15 @@ class Training:
         self._files = Files(directory)
         self._confidence = config.statistics_settings.confidence
         self._load = settings.load or config.loads[0]
-        self._options: dict[str, Any] = {
-            "load": self._load,
-            "blocks": settings.blocks,
-            "observation": settings.observation,
-            "shows_holding": settings.shows_holding,
-        }
-        self._envs = envs = TrainingEnvs(
+        envs = TrainingEnvs(
             settings.environments,
             with_requests(config, settings.episode_requests),
-            warm_up="policy",
-            blocked_reward=0.0,
-            **self._options,
+            is_shifted=is_shifted(settings),
+            **learning_options(settings),
+        )
+        self._envs = envs
+        self._evaluator = Evaluator(
+            template, config, self._load, options_of(settings), stopped, log.info
         )
         self._layout = envs.layout
         self._model = MaskablePPO(
@@ -272,13 +271,10 @@ class Training:
     def _evaluate(self, losses: dict[str, float]) -> None:
         settings = self._settings
         replications = range(VALIDATION, VALIDATION + settings.evaluation_replications)
-        done = evaluate(
-            self._greedy,
-            with_requests(self._config, settings.evaluation_requests),
-            replications=replications,
-            **self._options,
+        self._write(self._files.last)
+        found = self._evaluator.measure(
+            self._files.last, self._greedy, replications, settings.evaluation_requests
         )
-        found = measured("agent", done.replications)
         row = evaluation_row(found, self._heuristics, self._confidence)
         row["steps"] = self.steps
         row["seconds"] = round(self._seconds + time.monotonic() - self._began, 3)
@@ -292,7 +288,6 @@ class Training:
             actor = self._model.policy.actor.state_dict()
             self._best = {name: value.clone() for name, value in actor.items()}
             self._write(self._files.best)
-        self._write(self._files.last)
         self._tell(row)
 
     def _tell(self, row: Row) -> None:
@@ -335,17 +330,14 @@ class Training:
         general = self._config.general_settings
         replications = range(general.max_iters)
         self._progress.write("comparing", replications=general.max_iters)
-        weights = self._model.policy.actor.state_dict()
-        last = {name: value.clone() for name, value in weights.items()}
+        actor = self._model.policy.actor
+        last = {name: value.clone() for name, value in actor.state_dict().items()}
         try:
-            self._model.policy.actor.load_state_dict(self._best)
-            done = evaluate(self._greedy, self._config, replications=replications, **self._options)
+            actor.load_state_dict(self._best)
+            agent = self._evaluator.measure(self._files.best, self._greedy, replications)
         finally:
-            self._model.policy.actor.load_state_dict(last)
-        found = [
-            measured("agent", done.replications),
-            *self._simulated(general.num_requests, replications),
-        ]
+            actor.load_state_dict(last)
+        found = [agent, *self._simulated(general.num_requests, replications)]
         rows = comparison_rows(found, self._confidence)
         write_comparison(self._files.comparison, rows)
         for row in rows:
@@ -384,7 +376,14 @@ class Training:
         return rate * remaining if self._settings.learning_rate_schedule == "linear" else rate
 
     def _write(self, path: Path) -> None:
-        write_agent_file(path, self._model.policy.actor, self._layout, self._settings, self.steps)
+        changed = {
+            section: values
+            for section, keys in self._config.model_dump(mode="json").items()
+            if (values := _changed(section, keys))
+        }
+        setting = {"config": changed, "load": self._load}
+        about = about_agent(self._layout, self._settings, self.steps, setting)
+        write_agent_file(path, self._model.policy.actor, self._layout, about)
 
     def _arrays(self) -> Arrays:
         """Return weights, those of the best agent, and the state of the optimiser."""
@@ -430,6 +429,16 @@ class _Watch(BaseCallback):
 
     def _on_step(self) -> bool:
         return not self._stopped()
+
+
+def _changed(section: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a section that differ from their defaults; of files only the name."""
+    default = SECTIONS[section]().model_dump(mode="json")
+    return {
+        key: Path(value).name if is_path(key, value) else value
+        for key, value in keys.items()
+        if value != default[key]
+    }
 
 
 def _told(row: Row) -> str:
