@@ -25,7 +25,7 @@ def test_the_code_of_the_page_runs(
     monkeypatch.chdir(tmp_path)
     mark = "<!-- not run: tests/docs/test_learning.py runs it -->"
     blocks = re.findall(rf"{mark}\n```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "docs/learning.md", "exec"), names)

@@ -163,3 +163,15 @@ def test_torch_shares_the_memory_of_arrays_that_are_not_copied() -> None:
     for name, array in observation.items():
         assert np.array_equal(tensors[name].numpy(), array)
         assert np.shares_memory(tensors[name].numpy(), array)
+
+
+@pytest.mark.parametrize("name", ["graph", "slots"])
+def test_maskable_ppo_takes_other_kinds(name: str) -> None:
+    from sb3_contrib import MaskablePPO
+
+    env = made(**OPTIONS[name])
+    policy = "MultiInputPolicy" if name == "graph" else "MlpPolicy"
+    model = MaskablePPO(policy, env, n_steps=20, batch_size=40, seed=0, device="cpu")
+    model.learn(400)
+    assert model.num_timesteps == 400
+    assert len(model.ep_info_buffer) == COUNT
