@@ -11,15 +11,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 from numpy.typing import NDArray
 
 from fusion.kernel import INSIDE, compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, Tally, Words
 from fusion.kernel.bundle import arguments_of
+from fusion.kernel.cache_lines import LINE, fetch
 from fusion.kernel.event_loop import sample_links
 from fusion.kernel.observation import Float32s, Int8s, show, show_free
 from fusion.kernel.spectrum import toggle
@@ -32,21 +29,20 @@ DECIDE, BEGIN, REST = range(3)
 FEW = 16
 """As many environments stay in the near cache."""
 
-PLACE = np.dtype(
-    [
-        ("position", np.int64),  # of the request that waits for a decision
-        ("last", np.int64),  # position of the last request that is drawn
-        ("decided", np.int64),  # requests of the episode that have been decided
-        ("unused", np.int64),  # first unused row of lightpaths or -1
-        ("rows", np.int64),  # rows of lightpaths ever used
-        ("reached", np.int64),  # bucket reached
-        ("countdown", np.int64),  # requests until the next sample of the links
-        ("now", np.float64),  # time of the last arrival
-        ("counted", np.int64),  # position of the first request that is not in the tally
-        ("began", np.float64),  # when measuring began
-        ("ended", np.float64),  # and ended
-    ]
-)
+_OF_PLACE = {
+    "position": np.int64,  # of the request that waits for a decision
+    "last": np.int64,  # position of the last request that is drawn
+    "decided": np.int64,  # requests of the episode that have been decided
+    "unused": np.int64,  # first unused row of lightpaths or -1
+    "rows": np.int64,  # rows of lightpaths ever used
+    "reached": np.int64,  # bucket reached
+    "countdown": np.int64,  # requests until the next sample of the links
+    "now": np.float64,  # time of the last arrival
+    "counted": np.int64,  # position of the first request that is not in the tally
+    "began": np.float64,  # when measuring began
+    "ended": np.float64,  # and ended
+}
+PLACE = np.dtype({"names": [*_OF_PLACE], "formats": [*_OF_PLACE.values()], "itemsize": 2 * LINE})
 """Where an environment is: what most requests change comes first, in one line of the cache."""
 
 LIGHTPATH = np.dtype(
@@ -302,24 +298,6 @@ def tally_of(tallies: Tally, environment: int) -> Any:
     )
 
 
-@intrinsic
-def fetch(_context: Any, array: Any, place: Any) -> Any:
-    """Have the processor bring an item into its cache. place: counted through all axes, within the array."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        made = make_array(signature.args[0])(context, builder, arguments[0])
-        offset = builder.mul(arguments[1], made.itemsize)
-        first = builder.bitcast(made.data, ir.IntType(8).as_pointer())
-        address = builder.gep(first, [offset])
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
-        function = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
-        builder.call(function, [address, number(1), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), generate
-
-
 @compiled(**INSIDE)
 def fetch_soon(
     environments: Environments, shown: Shown, environment: int, buckets_per_time: float
@@ -342,7 +320,9 @@ def fetch_soon(
     soon = environment + 3
     if soon < count:
         place = environments.place[soon]
-        fetch(environments.request, soon * environments.request.shape[1] + place.position)
+        position = soon * environments.request.shape[1] + place.position
+        fetch(environments.request, position)
+        fetch(environments.request, min(position + 1, environments.request.size - 1))
         fetch(environments.bucket, soon * buckets + (place.reached & (buckets - 1)))
     soon = environment + 2
     if soon < count:

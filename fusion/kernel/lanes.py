@@ -12,7 +12,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 from numba.np.arrayobj import make_array
 
@@ -61,6 +60,7 @@ for _function, _name in (
     (operator.or_, "or_"),
     (operator.xor, "xor"),
     (operator.add, "add"),
+    (operator.sub, "sub"),
     (operator.lshift, "shl"),
     (operator.rshift, "lshr"),
 ):
@@ -172,28 +172,24 @@ def _in_each(builder: Any, word: Any) -> Any:
 
 
 @intrinsic
-def words_at(_context: Any, array: Any, row: Any, column: Any) -> Any:
-    """Return eight adjacent words of a row of a uint64[any, any], from a column on."""
+def words_at(_context: Any, array: Any, place: Any) -> Any:
+    """Return eight adjacent words of an array of uint64. place: of the first, counted through all axes."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature, arguments)
+        place = _address(context, builder, signature, arguments)
         return builder.load(place, align=_ALIGNED, typ=_VECTOR)
 
-    return _lanes(array, types.int64, types.int64), generate
+    return _lanes(array, types.int64), generate
 
 
 @intrinsic
-def some_words_at(_context: Any, array: Any, first: Any, row: Any, column: Any, number: Any) -> Any:
-    """Return up to eight adjacent words of a uint64[any, any, any], from a place on; 0 behind these."""
+def some_words_at(_context: Any, array: Any, place: Any, number: Any) -> Any:
+    """Return as many of the eight words that `words_at` returns as wanted; 0 behind these."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = make_array(signature.args[0])(context, builder, arguments[0])
-        _, rows, columns = cgutils.unpack_tuple(builder, array.shape, 3)
-        row = builder.add(builder.mul(arguments[1], rows), arguments[2])
-        word = builder.add(builder.mul(row, columns), arguments[3])
-        place = builder.gep(array.data, [word])
+        place = _address(context, builder, signature, arguments)
         lanes = ir.Constant(_VECTOR, list(range(LANES)))
-        is_there = builder.icmp_unsigned("<", lanes, _in_each(builder, arguments[4]))
+        is_there = builder.icmp_unsigned("<", lanes, _in_each(builder, arguments[2]))
         kinds = [place.type, ir.IntType(32), is_there.type, _VECTOR]
         load = builder.module.declare_intrinsic(
             f"llvm.masked.load.v{LANES}i64.p0", fnty=ir.FunctionType(_VECTOR, kinds)
@@ -201,25 +197,52 @@ def some_words_at(_context: Any, array: Any, first: Any, row: Any, column: Any, 
         nothing = ir.Constant(_VECTOR, None)
         return builder.call(load, [place, ir.IntType(32)(_ALIGNED), is_there, nothing])
 
-    int64 = types.int64
-    return _lanes(array, int64, int64, int64, int64), generate
+    return _lanes(array, types.int64, types.int64), generate
 
 
 @intrinsic
-def put_words(_context: Any, array: Any, row: Any, column: Any, words: Any) -> Any:
-    """Write eight adjacent words of a row of a uint64[any, any], from a column on."""
+def put_words(_context: Any, array: Any, place: Any, words: Any) -> Any:
+    """Write eight adjacent words of an array of uint64. place: as for `words_at`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature, arguments)
-        builder.store(arguments[3], place, align=_ALIGNED)
+        place = _address(context, builder, signature, arguments)
+        builder.store(arguments[2], place, align=_ALIGNED)
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, types.int64, words), generate
+    return types.void(array, types.int64, words), generate
 
 
-def _place(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+@intrinsic
+def put_bits(_context: Any, array: Any, place: Any, word: Any, number: Any) -> Any:
+    """Write the lowest bits of a word, 1 to 64 of them, into an array of int8 as numbers 0 and 1.
+
+    place: of the first, counted through all axes.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = make_array(signature.args[0])(context, builder, arguments[0])
+        address = builder.gep(made.data, [arguments[1]])
+        flags, bytes_ = (ir.VectorType(ir.IntType(bits), 64) for bits in (1, 8))
+        values = builder.zext(builder.bitcast(arguments[2], flags), bytes_)
+        all_of_them = builder.icmp_unsigned("==", arguments[3], _WORD(64))
+        with builder.if_else(all_of_them) as (whole, part):
+            with whole:
+                target = builder.bitcast(address, bytes_.as_pointer())
+                builder.store(values, target, align=1)
+            with part:
+                unwanted = builder.sub(_WORD(64), arguments[3])
+                wanted = builder.bitcast(builder.lshr(_WORD(2**64 - 1), unwanted), flags)
+                kinds = [bytes_, address.type, ir.IntType(32), flags]
+                store = builder.module.declare_intrinsic(
+                    "llvm.masked.store.v64i8.p0", fnty=ir.FunctionType(ir.VoidType(), kinds)
+                )
+                builder.call(store, [values, address, ir.IntType(32)(1), wanted])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64, types.int64), generate
+
+
+def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Return the address of a word of an array, as that of a vector."""
     array = make_array(signature.args[0])(context, builder, arguments[0])
-    columns = builder.extract_value(array.shape, 1)
-    word = builder.add(builder.mul(arguments[1], columns), arguments[2])
-    return builder.bitcast(builder.gep(array.data, [word]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(array.data, [arguments[1]]), _VECTOR.as_pointer())

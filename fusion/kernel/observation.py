@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from fusion.kernel import INSIDE, compiled, inner
 from fusion.kernel.arrays import Floats, Int32s, Int64s, Network, State, Words
+from fusion.kernel.cache_lines import in_lines
 from fusion.kernel.lanes import (
     LANES,
     in_each,
     larger_of,
     ones_of,
+    put_bits,
     put_words,
     smaller_of,
     some_words_at,
@@ -53,7 +55,7 @@ TOTAL, NUMBER, LARGEST, LOWEST, SIZE = range(5)
 class Survey(NamedTuple):
     """What is found out of all paths of a pair at once, of each in its place among them; overwritten.
 
-    The places are a multiple of `lanes.LANES`.
+    The places are a multiple of `lanes.LANES`. What is of hops stays.
     """
 
     common: Words
@@ -63,6 +65,12 @@ class Survey(NamedTuple):
     """uint64[word, candidate]: those at which there is room for the request, if it fits into a word."""
     shift: Words
     """uint64[step, candidate]: see `spectrum.shift_table`."""
+    width: Words
+    """uint64[candidate]: slots of the request, at most those of a word."""
+    is_first: Words
+    """uint64[hop]: all bits are 1 where a path begins, else 0."""
+    word_of_hop: Int64s
+    """int64[hop]: place of the first word of the link, of a plane."""
     by_path: Words
     """uint64[candidate, 8]: words that are free on all of a path."""
     found: Words
@@ -104,13 +112,20 @@ def make_survey(network: Network) -> Survey:
     candidates = int(np.diff(network.first_path).max(initial=1))
     columns = -(-candidates // LANES) * LANES
     rows = planes * (words + 1) + 1
-    return Survey(
-        common=np.zeros((rows, columns), dtype=np.uint64),
-        starts=np.zeros((rows, columns), dtype=np.uint64),
-        shift=np.zeros((network.shifts.shape[1], columns), dtype=np.uint64),
-        by_path=np.zeros((columns, LANES), dtype=np.uint64),
-        found=np.zeros((5, columns), dtype=np.uint64),
+    survey = Survey(
+        common=in_lines((rows, columns), np.uint64),
+        starts=in_lines((rows, columns), np.uint64),
+        shift=in_lines((network.shifts.shape[1], columns), np.uint64),
+        width=in_lines((columns,), np.uint64),
+        is_first=np.zeros(len(network.links), dtype=np.uint64),
+        word_of_hop=network.links.astype(np.int64) * words,
+        by_path=in_lines((columns, LANES), np.uint64),
+        found=in_lines((5, columns), np.uint64),
     )
+    for name in ("common", "starts", "shift", "width", "by_path", "found"):
+        getattr(survey, name)[...] = 0
+    survey.is_first[network.first_hop[:-1]] = ONES
+    return survey
 
 
 @compiled(**INSIDE)
@@ -121,22 +136,23 @@ def find_common(network: Network, survey: Survey, free: Words, pair: int) -> Non
     """
     first, end = network.first_path[pair], network.first_path[pair + 1]
     hop, last_hop = network.first_hop[first], network.first_hop[end]
-    words = np.int64(free.shape[2])
+    words, links = np.int64(free.shape[2]), np.int64(free.shape[1])
     for plane in range(free.shape[0]):
         for word in range(0, words, LANES):
             number: Any = min(words - word, LANES)
-            path, common = np.int32(-1), in_each(ONES)
-            for h in range(hop, last_hop):
-                own = network.path_of_hop[np.uint64(h)]
-                here = some_words_at(free, plane, network.links[np.uint64(h)], word, number)
+            base = plane * links * words + word
+            candidate, common = np.int64(-1), in_each(ONES)
+            for h in range(np.uint64(hop), np.uint64(last_hop)):
+                here = some_words_at(free, base + survey.word_of_hop[h], number)
                 # A choice between two vectors would be a branch.
-                common = here & (common | in_each(ZERO if own == path else ONES))
-                path = own
-                put_words(survey.by_path, np.int64(own - first), np.int64(0), common)
+                is_first = survey.is_first[h]
+                common = here & (common | in_each(is_first))
+                candidate -= np.int64(is_first)  # all bits are 1: -1
+                put_words(survey.by_path, candidate * LANES, common)
             row = plane * (words + 1) + word
-            for candidate in range(end - first):
-                for each in range(number):
-                    survey.common[row + each, candidate] = survey.by_path[candidate, each]
+            for own in range(np.uint64(end - first)):
+                for each in range(np.uint64(number)):
+                    survey.common[np.uint64(row) + each, own] = survey.by_path[own, each]
 
 
 @compiled(**INSIDE)
@@ -171,26 +187,34 @@ def longer_runs(length: Any, at: Any, starts: Any, more: Any) -> Any:
 @compiled(**INSIDE)
 def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rate: int) -> None:
     """Write into `View.survey` what `show_path` reads, of all paths of a pair at once."""
-    survey, shifts = view.survey, network.shifts
+    survey, steps = view.survey, network.shifts.shape[1]
     first, end = network.first_path[pair], network.first_path[pair + 1]
     planes, words = state.free.shape[0], np.int64(state.free.shape[2])
-    steps = shifts.shape[1]
     for path in range(first, end):
-        width = min(max(network.width[network.width_row[path], bit_rate], 0), WORD_BITS)
-        for step in range(steps):
-            survey.shift[step, path - first] = shifts[width, step]
+        width = max(network.width[network.width_row[path], bit_rate], 0)
+        survey.width[np.uint64(path - first)] = np.uint64(min(width, WORD_BITS))
     find_common(network, survey, state.free, pair)
     nothing, none = in_each(ZERO), in_each(np.uint64(view.offset[planes]))
-    for lane in range(0, survey.common.shape[1], LANES):
+    columns = survey.common.shape[1]
+    for lane in range(0, columns, LANES):
+        widths = words_at(survey.width, lane)
+        is_within_reach = where_any(widths, in_each(ONES), nothing)
+        widths, length = larger_of(widths, in_each(ONE)), in_each(ONE)
+        for step in range(steps):  # as `spectrum.shift_table`
+            shift = smaller_of(length, widths - length)
+            put_words(survey.shift, step * columns + lane, shift)
+            length = length + shift
         total, number, largest = nothing, nothing, nothing
         lowest, size = none, nothing
         for plane in range(planes):
             run, before = nothing, nothing
             row = plane * (words + 1)
-            high = words_at(survey.common, row, lane)
+            high = words_at(survey.common, row * columns + lane)
             for word in range(words):
                 here = high
-                high = words_at(survey.common, row + 1, lane)  # of zeros, behind the last word
+                high = words_at(
+                    survey.common, (row + 1) * columns + lane
+                )  # of zeros, behind the last word
                 total = total + ones_of(here)
                 number = number + ones_of(here & ~((here << in_each(ONE)) | before))
                 before = here >> in_each(TOP)
@@ -200,10 +224,11 @@ def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rat
                 # As `spectrum.run_starts`.
                 starts, above = here, high
                 for step in range(steps):
-                    shift = words_at(survey.shift, step, lane)
+                    shift = words_at(survey.shift, step * columns + lane)
                     starts = starts & words_from(starts, above, shift)
                     above = above & (above >> shift)
-                put_words(survey.starts, row, lane, starts)
+                starts = starts & is_within_reach
+                put_words(survey.starts, row * columns + lane, starts)
                 at, bit = (
                     in_each(np.uint64(view.offset[plane] + word * WORD_BITS)),
                     zeros_below(starts),
@@ -212,11 +237,11 @@ def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rat
                 size = where_any(lowest ^ none, size, where_any(starts, length, nothing))
                 lowest = smaller_of(lowest, where_any(starts, at + bit, none))
                 row += 1
-        put_words(survey.found, TOTAL, lane, total)
-        put_words(survey.found, NUMBER, lane, number)
-        put_words(survey.found, LARGEST, lane, largest)
-        put_words(survey.found, LOWEST, lane, lowest)
-        put_words(survey.found, SIZE, lane, size)
+        put_words(survey.found, TOTAL * columns + lane, total)
+        put_words(survey.found, NUMBER * columns + lane, number)
+        put_words(survey.found, LARGEST * columns + lane, largest)
+        put_words(survey.found, LOWEST * columns + lane, lowest)
+        put_words(survey.found, SIZE * columns + lane, size)
 
 
 @compiled(**INSIDE)
@@ -499,11 +524,14 @@ def show(
 @inner
 def show_free(view: View, state: State, free: Int8s) -> None:
     """Write int8[link, slot over all planes], 1 where a slot is free."""
-    for plane in range(state.free.shape[0]):
-        first, slots = view.offset[plane], view.offset[plane + 1] - view.offset[plane]
-        for link in range(state.free.shape[1]):
+    slots_of_link = free.shape[1]
+    for link in range(state.free.shape[1]):
+        for plane in range(state.free.shape[0]):
+            at = link * slots_of_link + view.offset[plane]
+            left = view.offset[plane + 1] - view.offset[plane]
             for word in range(state.free.shape[2]):
-                bits = state.free[plane, link, word]
-                at = first + WORD_BITS * word
-                for slot in range(min(WORD_BITS, slots - WORD_BITS * word)):
-                    free[link, at + slot] = np.int8((bits >> np.uint64(slot)) & ONE)
+                if left > 0:
+                    bits = state.free[plane, link, word]
+                    put_bits(free, at, bits, min(left, np.int64(WORD_BITS)))
+                at += WORD_BITS
+                left -= WORD_BITS

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fusion.kernel.adapted_environment import Waiting
 from fusion.kernel.arrays import Int32s, State, Tally, Words, make_empty, new_state, new_tally
 from fusion.kernel.bundle import Bundle
+from fusion.kernel.cache_lines import in_lines
 from fusion.kernel.connections import new_count
 from fusion.kernel.environment_loop import (
     LIGHTPATH,
@@ -45,11 +46,11 @@ class PlainBatch(Batch):
         # The operating system gives memory only to what is used, of the rows of lightpaths the first ones.
         rows = len(self._state.departure)
         self._environments = Environments(
-            free=np.empty((count, *self._state.free.shape), dtype=np.uint64),
-            bucket=np.empty((count, len(self._state.bucket)), dtype=np.int32),
-            lightpath=np.empty((count, rows), dtype=LIGHTPATH),
-            request=np.empty((count, 1 + DRAWN), dtype=REQUEST),
-            place=np.zeros(count, dtype=PLACE),
+            free=in_lines((count, *self._state.free.shape), np.uint64),
+            bucket=in_lines((count, len(self._state.bucket)), np.int32),
+            lightpath=in_lines((count, rows), LIGHTPATH),
+            request=in_lines((count, DRAWN + 2), REQUEST),
+            place=in_lines((count,), PLACE),
             choice=np.full((count, setting.layout.actions - 1, 2), -1, dtype=np.int32),
             remaining=np.zeros(len(network.first_hop) - 1),
         )
