@@ -116,7 +116,8 @@ class Bench:
         from tests.agent.networks import Dense, mlp_graph
 
         try:
-            config = self.config({**example, "policy": ""})
+            unused = ("policy", "path_choice", "allocation_method")  # where an agent decides
+            config = self.config({key: each for key, each in example.items() if key not in unused})
             layout = make_layout(make_scenario(config, self.inputs(config)), 1, shows_holding=False)
             size, actions = layout.size, layout.actions
         except ConfigError:  # there is none

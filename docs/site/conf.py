@@ -44,7 +44,8 @@ _PAGES = {
             "howto/nightly",
         ),
         *("howto/postgresql", "howto/auth", "howto/pandas_and_r", "coming_from_fusion"),
-        *("survivability", "learning", "howto/train_an_agent", "rare_events", "bounds"),
+        *("survivability", "learning", "howto/train_an_agent", "howto/agent_as_policy"),
+        *("rare_events", "bounds"),
     ),
     "Reference": (
         *("config", "features", "templates", "topologies", "formats", "ties", "sweeps", "machines"),

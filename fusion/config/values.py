@@ -106,8 +106,8 @@ def _policy(value: object) -> str:
     text = _optional_text(value)
     if text.lower().endswith(".zip"):
         raise told(
-            "is a model of Stable-Baselines3, which can run any code as it is loaded; make an agent of one "
-            "that you trust: fusion agent convert model.zip agent.onnx --trust"
+            "is a model of Stable-Baselines3, which could run any code if it were loaded; write an agent "
+            "from its weights alone: fusion agent model.zip --to agent.onnx"
         )
     if text and not names_agent(text) and not _POLICY.fullmatch(text):
         raise told(

@@ -41,7 +41,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "picture_cli": ("report", "spectrum", "snapshot", "bound"),
     },
-    "Agents": {"train_cli": ("train",)},
+    "Agents": {"train_cli": ("train",), "agent_cli": ("agent",)},
     "Sweeps": {
         "sweep_cli": (
             *("plan", "sweep", "schedule", "compare", "loads-at", "find-load", "ties"),

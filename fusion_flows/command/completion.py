@@ -231,6 +231,18 @@ def importable_files(context: "CompletionContext") -> Iterator[Candidate]:
     yield from _paths(context.incomplete, (*ENDINGS["network"], *_OF_OTHERS))
 
 
+def agent_files(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield files of agents and of models, and folders on the way to them."""
+    from fusion.config.named_files import AGENT_ENDINGS
+
+    yield from _paths(context.incomplete, (*AGENT_ENDINGS, ".zip"))
+
+
+def activations(context: "CompletionContext") -> Iterator[Candidate]:
+    """Yield activations of networks."""
+    yield from ("tanh", "relu", "elu", "sigmoid")
+
+
 def lengths(context: "CompletionContext") -> Iterator[Candidate]:
     """Yield what links may be as long as."""
     from fusion.network.importing import GREAT_CIRCLE

@@ -28,6 +28,7 @@ SUMMARIES: dict[str, str] = {
     "run": "Run a simulation, here or (with --detach) on a worker such as that of `fusion up`.",
     "rerun": "Repeat an earlier run, optionally with changes, here or (with --detach) on a worker.",
     "train": "Train an agent with MaskablePPO, here or (with --detach) on a worker; needs the extra `train`.",
+    "agent": "Show what a trained agent is, or write one as a file for `policy`.",
     "runs": "List runs, newest first. Without a server, the list is read from the files of the runs.",
     "show": "Show the settings, state, points and files of a run, or the start of one of its files.",
     "open": "Open the report of a run in your browser, or its page in Prefect.",
@@ -145,6 +146,12 @@ EXAMPLES: dict[str, str] = {
   fusion run quick --detach              # on the worker of `fusion up`
   fusion run --resume 9f0f               # finish an interrupted run
   fusion run quick --json > result.json
+""",
+    "agent": """
+  fusion agent agent.onnx                # what it sees and does
+  fusion agent agent.onnx --fits my.ini  # whether it can be the policy there
+  fusion agent model.zip -o agent.onnx   # of Stable-Baselines3
+  fusion agent agent.onnx -o agent.safetensors
 """,
     "train": """
   fusion train deeprmsa                  # a template, at its first load

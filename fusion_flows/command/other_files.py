@@ -73,6 +73,7 @@ TAKEN: dict[str, dict[str, _Taken]] = {
     },
     "diff": {"one": _SETTINGS, "other": _SETTINGS},
     # Python as some programs have their networks in it.
+    "agent": {"file": _Taken((), "a trained agent, .onnx or .safetensors, or a model (.zip)")},
     "import": {"file": _Taken((TOPOLOGY, PYTHON), "a network of another program")},
     "topology": {"network": _Taken((TOPOLOGY, RUN), "a topology, or a run or its directory")},
     "report": {"what": _Taken((SWEEP, RUN), "a run or its directory, or a sweep file")},

@@ -68,8 +68,8 @@ def test_what_is_no_agent(tmp_path: Path) -> None:
     assert "agent.onnx: is not an ONNX file" in problem(tmp_path / "agent.onnx")
     (tmp_path / "model.zip").write_bytes(b"PK")
     message = problem(tmp_path / "model.zip")
-    assert "can run any code as it is loaded" in message
-    assert "fusion agent convert model.zip agent.onnx --trust" in message
+    assert "could run any code if it were loaded" in message
+    assert "fusion agent model.zip --to agent.onnx" in message
     assert "such as agent.onnx" in problem("KSP-FF")
 
 

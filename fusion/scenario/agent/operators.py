@@ -256,6 +256,16 @@ def _two(maker: TapeMaker, node: Node, a: Value, b: Value) -> Value:
     return np.asarray(function(a, b))
 
 
+_OF_SHAPES: dict[str, Callable[..., Any]] = {"Mod": np.mod, "Floor": np.floor, "Ceil": np.ceil}
+
+
+@_does(*_OF_SHAPES)
+def _of_shapes(_maker: TapeMaker, node: Node, *values: Value) -> Value:
+    """Compute what is only seen in computing shapes."""
+    known = [_known(each, f"what {node.label} reads") for each in values]
+    return np.asarray(_OF_SHAPES[node.operator](*known))
+
+
 @_does("Less")
 def _less(maker: TapeMaker, node: Node, a: Value, b: Value) -> Value:
     return _two(maker, node._replace(operator="Greater"), b, a)
