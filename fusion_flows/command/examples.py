@@ -157,7 +157,7 @@ EXAMPLES: dict[str, str] = {
   fusion train deeprmsa                  # a template, at its first load
   fusion train my.ini --steps 500000 --seed 2
   fusion train deeprmsa -t network=mlp -t width=128 -t patience=5
-  fusion train deeprmsa -s allocation_method=mscl -t observation=blocks -t actions=paths
+  fusion train my.ini -t observation=blocks -t actions=paths
   fusion train my.ini --seed 1 --seed 2 --detach   # on a worker, each a run
   fusion train --resume 9f0f             # from its last checkpoint
 """,
