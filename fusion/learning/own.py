@@ -19,6 +19,7 @@ from fusion.scenario.inputs import Inputs
 from fusion.scenario.policy.build import chooser_of, reads_random
 from fusion.scenario.policy.errors import in_words
 from fusion.scenario.policy.file import PolicyFileError, read_policy
+from fusion.scenario.policy.rules import PLAIN
 from fusion.scenario.policy.source import PolicySource
 from fusion.scenario.scenario import Scenario
 from fusion.scenario.user_policy import UserPolicy, user_policy_of
@@ -42,6 +43,10 @@ def own_function(
     name: of the option, observation or reward. Raises ValueError with what is wrong in its file, or if it
     cannot be compiled.
     """
+    if PLAIN:  # print in compiled code would wait for Python for ever
+        raise ValueError(
+            f"{name}: FUSION_PLAIN_POLICY is set, but a function of an environment is always compiled"
+        )
     if callable(value):
         value = _where(name, value)
     try:

@@ -205,6 +205,12 @@ def test_signal_quality_is_refused(own: Path) -> None:
         EonEnv("quick", {"general_settings": {"max_segments": 2}}, reward=f"{own}:reward")
 
 
+def test_in_plain_python_it_is_refused(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fusion.learning.own.PLAIN", True)
+    with pytest.raises(ValueError, match="observation: FUSION_PLAIN_POLICY is set, but"):
+        EonEnv("quick", observation=f"{own}:observe")
+
+
 def test_a_question_that_has_no_answer_is_told(own: Path) -> None:
     """Before anything starts where it is asked for any request, and by its step otherwise."""
     with pytest.raises(
