@@ -94,12 +94,14 @@ def without_effect(values: Mapping[str, Any]) -> dict[str, str]:
     if "hash" not in (values["path_ties"], values["candidate_ties"]):
         off("path_ties", "path_ties_salt")
     is_function = values["policy"] and not names_agent(values["policy"])
-    if (values["allocation_method"] != "mscl" or values["policy"]) and not is_function:
+    if values["allocation_method"] != "mscl" and not is_function:
         off("allocation_method", "interfering_routes", "capacity_widths")
     if values["allocation_method"] not in ("first_last_fit", "dedicated_partition"):
         off("allocation_method", "spectrum_classes")
     if values["policy"]:
-        off("policy", "path_choice", "allocation_method", "spectrum_classes")
+        off("policy", "path_choice", "spectrum_classes")
+        if is_function:  # an agent may choose a path alone
+            off("policy", "allocation_method")
     return found
 
 

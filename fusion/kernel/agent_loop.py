@@ -11,9 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fusion.kernel import compiled, inner
-from fusion.kernel.adapted_environment import FIRST_BLOCKS, SLOTS, offer_slots, show_features
+from fusion.kernel.adapted_environment import (
+    BLOCKS,
+    FIRST_BLOCKS,
+    PATHS,
+    SLOTS,
+    Adapted,
+    offer_paths,
+    offer_slots,
+    show_capacity,
+    show_features,
+)
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally, Words
 from fusion.kernel.block_observation import BlockView
+from fusion.kernel.capacity import Capacity
 from fusion.kernel.connection_environment import (
     SLICED,
     More,
@@ -38,10 +49,10 @@ class Deciding(NamedTuple):
     tape: Tape
     features: int
     """Numbers of an observation, at the start of the tape's memory."""
-    may_block: int
-    """Whether the agent may block a request that has room."""
-    actions: int
-    """Kind of its actions: BLOCKS, FIRST_BLOCKS or SLOTS of `adapted_environment`."""
+    adapted: Adapted
+    """How its actions are other ones than those of the loop; what is of rewards is not read."""
+    capacity: Capacity | None
+    """What an observation or a fit needs to know of capacity."""
     more: BlockView | None
     """How more is shown; None: nothing more."""
     mask: Int8s
@@ -51,16 +62,42 @@ class Deciding(NamedTuple):
     own_mask: Int8s
     """int8[path x block + 1], overwritten."""
     choice: Int32s
-    """int32[path x block, 2 or 3], overwritten: as in `Episodes` or `Stretches`."""
+    """int32[path x block, 2 or 3], overwritten: as in `Environments` or `Stretches`."""
+    place: Int32s
+    """int32[candidate, 2], overwritten: as in `Adapting`."""
 
 
 @inner
 def choose(network: Network, deciding: Deciding, free: Words, pair: int, bit_rate: int) -> Any:
     """Return the place in `choice` of what the agent chooses, or the number of places where it blocks.
 
-    After the request has been shown into `shown`, `own_mask` and `choice`. Of a slot `choice` receives it.
+    After the request has been shown into `shown`, `own_mask` and `choice`, which receives a place that is not
+    among those of the loop.
     """
     sight, mask, choice = deciding.sight, deciding.mask, deciding.choice
+    adapted, place = deciding.adapted, deciding.place
+    features = deciding.tape.memory[: deciding.features]
+    if adapted.actions == FIRST_BLOCKS:
+        for candidate in range(sight.candidates):
+            mask[candidate] = deciding.own_mask[candidate * sight.blocks]
+    elif adapted.actions == PATHS:
+        offer_paths(
+            network,
+            deciding.capacity,
+            network.width_row,
+            free,
+            adapted.fit,
+            pair,
+            bit_rate,
+            mask,
+            place,
+        )
+    elif adapted.actions == SLOTS:
+        offer_slots(network, sight, network.width_row, free, pair, bit_rate, mask)
+    else:
+        for action in range(mask.shape[0]):
+            mask[action] = deciding.own_mask[action]
+    allow_to_block(mask, adapted.may_block)
     show_features(
         network,
         network.width_row,
@@ -71,34 +108,44 @@ def choose(network: Network, deciding: Deciding, free: Words, pair: int, bit_rat
         bit_rate,
         choice,
         deciding.shown,
-        deciding.tape.memory[: deciding.features],
+        features,
     )
-    if deciding.actions == FIRST_BLOCKS:
-        for candidate in range(sight.candidates):
-            mask[candidate] = deciding.own_mask[candidate * sight.blocks]
-        allow_to_block(mask, deciding.may_block)
-    elif deciding.actions == SLOTS:
-        offer_slots(network, sight, network.width_row, free, pair, bit_rate, mask)
-        allow_to_block(mask, deciding.may_block)
-    else:
-        for action in range(mask.shape[0]):
-            mask[action] = deciding.own_mask[action]
+    show_capacity(
+        network,
+        deciding.capacity,
+        network.width_row,
+        sight,
+        deciding.more,
+        adapted,
+        free,
+        pair,
+        bit_rate,
+        choice,
+        place,
+        features,
+    )
     chosen = decide(deciding.tape, mask)
     if chosen == mask.shape[0] - 1:
         return np.int64(choice.shape[0])
-    if deciding.actions == FIRST_BLOCKS:
+    if adapted.actions == FIRST_BLOCKS:
         return np.int64(chosen * sight.blocks)
-    if deciding.actions == SLOTS:
+    if adapted.actions == BLOCKS:
+        return np.int64(chosen)
+    candidate, plane, start = chosen, np.int64(0), np.int64(0)
+    if adapted.actions == PATHS:
+        plane, start = np.int64(place[chosen, 0]), np.int64(place[chosen, 1])
+    else:
         slots = sight.offset[sight.offset.shape[0] - 1]
-        own, slot, plane = chosen // slots * sight.blocks, chosen % slots, np.int64(0)
-        while slot >= sight.offset[plane + 1]:
+        candidate, start = chosen // slots, chosen % slots
+        while start >= sight.offset[plane + 1]:
             plane += 1
-        choice[own, 0] = plane
-        choice[own, 1] = slot - sight.offset[plane]
-        if choice.shape[1] > 2:
-            choice[own, 2] = bit_rate
-        return np.int64(own)
-    return np.int64(chosen)
+        start -= sight.offset[plane]
+    own = candidate * sight.blocks
+    choice[own, 0] = plane
+    choice[own, 1] = start
+    if choice.shape[1] > 2:
+        choice[own, 2] = bit_rate
+    return np.int64(own)
 
 
 @inner
@@ -198,7 +245,18 @@ def serve_by_agent(
         p, b = pair[i], bit_rate[i]
         tally.offered_by_pair[p] += 1
         tally.offered_by_bit_rate[b] += 1
-        show(network, view, state, p, b, holding[i], deciding.may_block, shown, own_mask, choice)
+        show(
+            network,
+            view,
+            state,
+            p,
+            b,
+            holding[i],
+            deciding.adapted.may_block,
+            shown,
+            own_mask,
+            choice,
+        )
         chosen = choose(network, deciding, state.free, p, b)
         path, plane, start = np.int64(-1), np.int64(-1), np.int64(-1)
         if chosen < choice.shape[0]:
@@ -252,7 +310,7 @@ def serve_connections_by_agent(
             p,
             b,
             holding[i],
-            deciding.may_block,
+            deciding.adapted.may_block,
             shown,
             own_mask,
             choice,

@@ -33,10 +33,11 @@ from fusion.kernel.own_environment import reward_own, show_own
 from fusion.kernel.search import FIRST_FIT
 from fusion.kernel.user_policy import loop_with
 from fusion.learning.batch import Batch
-from fusion.learning.setting import Setting, path_fit
+from fusion.learning.setting import Setting
 from fusion.results.measured import Replication
 from fusion.scenario.assignment import capacity_of_config
 from fusion.scenario.layout import make_block_view_of
+from fusion.scenario.policies import path_fit
 from fusion.scenario.policy.build import chooser_of
 
 _REWARDS = {"served": BY_SERVICE, "bit_rate": BY_BIT_RATE, "capacity_loss": BY_CAPACITY}

@@ -12,13 +12,19 @@ from fusion.config.problems import brief
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import SECTIONS
 from fusion.config.sources import source_of
-from fusion.kernel.adapted_environment import LEAST_LOSS
-from fusion.kernel.search import BEST_FIT, EXACT_FIT, FIRST_FIT, LAST_FIT
+from fusion.kernel.search import FIRST_FIT
 from fusion.learning.episodes import counted_of, flag_of, number_of
 from fusion.learning.own import is_own, own_function, own_size
 from fusion.scenario.inputs import read_inputs
 from fusion.scenario.layout import ActionKind, Layout, ObservationKind, make_layout
-from fusion.scenario.policies import ASSIGNED, FITS, IMPAIRMENT_FITS, IMPAIRMENT_RANKS, RANKS
+from fusion.scenario.policies import (
+    ASSIGNED,
+    FITS,
+    IMPAIRMENT_FITS,
+    IMPAIRMENT_RANKS,
+    RANKS,
+    path_fit,
+)
 from fusion.scenario.scenario import Scenario, make_scenario
 from fusion.scenario.user_policy import UserPolicy
 
@@ -28,7 +34,6 @@ RewardKind = Literal["served", "bit_rate", "capacity_loss", "own"]
 OwnFunction = str | Callable[..., Any]
 """A function of the user's, or where it is: "file.py:function"."""
 
-_PATH_FITS = (FIRST_FIT, LAST_FIT, BEST_FIT, EXACT_FIT)
 
 _MODELLED: dict[str, frozenset[str] | None] = {
     # None: with every value. What is in no entry is refused unless it is at its default, so that an option
@@ -232,21 +237,6 @@ def make_setting(
         observer=observer,
         rewarder=rewarder,
     )
-
-
-def path_fit(config: Config) -> int:
-    """Return how a lightpath is placed on the path that an agent chooses: by the config's allocation_method.
-
-    Raises ValueError for a method that does not choose on one path.
-    """
-    method = config.general_settings.allocation_method
-    fit = LEAST_LOSS if method == "mscl" else FITS.get(method)
-    if fit not in (*_PATH_FITS, LEAST_LOSS):
-        raise ValueError(
-            f"actions = 'paths' with allocation_method = {method}: must be first_fit, last_fit, best_fit,"
-            " exact_fit or mscl"
-        )
-    return fit
 
 
 def _check_kinds(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from fusion.config.named_files import names_agent
 from fusion.config.sections import Config
+from fusion.kernel.adapted_environment import LEAST_LOSS
 from fusion.kernel.assignment import NO_FIT
 from fusion.kernel.routing import (
     ALL_PATHS,
@@ -61,6 +62,9 @@ IMPAIRMENT_RANKS = {"nli_aware": BY_INTERFERENCE, "xt_aware": BY_CROSSTALK}
 
 CHOICES = {"in_order": IN_ORDER, "all": ALL_PATHS} | RANKS | IMPAIRMENT_RANKS
 """Values of path_choice, and of route_method where that decides."""
+
+
+_PATH_FITS = (FIRST_FIT, LAST_FIT, BEST_FIT, EXACT_FIT)
 
 
 class Policy(NamedTuple):
@@ -122,3 +126,18 @@ def looks_at_impairments(config: Config) -> bool:
     if general.route_method in IMPAIRMENT_RANKS:
         return True
     return not config.routing_settings.policy and general.allocation_method in IMPAIRMENT_FITS
+
+
+def path_fit(config: Config) -> int:
+    """Return how a lightpath is placed on the path that an agent chooses: by the config's allocation_method.
+
+    Raises ValueError for a method that does not choose on one path.
+    """
+    method = config.general_settings.allocation_method
+    fit = LEAST_LOSS if method == "mscl" else FITS.get(method)
+    if fit not in (*_PATH_FITS, LEAST_LOSS):
+        raise ValueError(
+            f"actions = 'paths' with allocation_method = {method}: must be first_fit, last_fit, best_fit,"
+            " exact_fit or mscl"
+        )
+    return fit

@@ -123,5 +123,5 @@ def make_scenario(config: Config, inputs: Inputs) -> Scenario:
         assignment=assignment,
         link_names=names_of_spectra(config, topology),
         link_slots=() if slots is None else tuple(slots.sum(axis=0).tolist()),
-        agent=agent_policy_of(inputs.agent),
+        agent=agent_policy_of(config, inputs.agent, network, planes),
     )

@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from fusion.kernel.adapted_environment import BLOCKS, FIRST_BLOCKS, SLOTS
+from fusion.kernel.adapted_environment import (
+    BLOCKS,
+    BY_SERVICE,
+    FIRST_BLOCKS,
+    PATHS,
+    SLOTS,
+    Adapted,
+)
 from fusion.kernel.agent_loop import Deciding, serve_by_agent, serve_connections_by_agent
 from fusion.kernel.arrays import Floats, Int32s, Network, State, Tally
 from fusion.kernel.network_tape import own_copy
 from fusion.kernel.records import Connections, Count, Service
+from fusion.kernel.search import FIRST_FIT
 from fusion.scenario.agent.fit import layout_of_agent
 from fusion.scenario.agent.policy import AgentPolicy
 from fusion.scenario.layout import Layout, make_block_view_of, make_view
 from fusion.scenario.scenario import Scenario
-
-_ACTIONS = {"blocks": BLOCKS, "paths": FIRST_BLOCKS, "slots": SLOTS}
 
 
 def _deciding(scenario: Scenario, agent: AgentPolicy, places: int) -> tuple[Layout, Deciding]:
@@ -30,17 +36,29 @@ def _deciding(scenario: Scenario, agent: AgentPolicy, places: int) -> tuple[Layo
         slots=scenario.slots_per_link,
     )
     own = layout.of_loop
+    kind = {"blocks": BLOCKS, "slots": SLOTS}.get(
+        layout.action_kind, FIRST_BLOCKS if agent.fit == FIRST_FIT else PATHS
+    )
     return layout, Deciding(
         sight=make_view(scenario, layout),
         tape=own_copy(agent.tape),
         features=agent.features,
-        may_block=int(agent.about.may_block),
-        actions=_ACTIONS[layout.action_kind],
+        adapted=Adapted(
+            actions=kind,
+            fit=agent.fit,
+            reward=BY_SERVICE,
+            may_block=int(agent.about.may_block),
+            weight=np.ones(1),
+            most_lost=np.ones((1, 1)),
+            most=agent.most,
+        ),
+        capacity=agent.capacity,
         more=make_block_view_of(scenario, layout) if layout.shows_more else None,
         mask=np.zeros(layout.actions, dtype=np.int8),
         shown=np.zeros(own.size, dtype=np.float32),
         own_mask=np.zeros(own.actions, dtype=np.int8),
         choice=np.full((own.actions - 1, places), -1, dtype=np.int32),
+        place=np.full((layout.candidates, 2), -1, dtype=np.int32),
     )
 
 

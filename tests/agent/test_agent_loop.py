@@ -44,6 +44,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"blocks": 2, "observation": "blocks"},
     ),
     "paths": ({}, {"actions": "paths"}),
+    "paths by best fit": (
+        {
+            "general": {"allocation_method": "best_fit"},
+            "failure": {**RANDOM, "restoration": "wait"},
+        },
+        {"actions": "paths"},
+    ),
+    "paths by MSCL": (
+        {"general": {"allocation_method": "mscl"}},
+        {"actions": "paths", "observation": "blocks", "blocks": 2},
+    ),
+    "paths and what they cost": ({}, {"actions": "paths", "observation": "blocks"}),
     "paths with slices": ({"general": {"max_segments": 4}}, {"blocks": 2, "actions": "paths"}),
     "slots": (
         {"topology": {"cores_per_link": 2}, "spectrum": {"c_band": 40, "l_band": 20}},

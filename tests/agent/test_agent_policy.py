@@ -128,7 +128,13 @@ def test_an_agent_that_was_trained_on_something_else(tmp_path: Path, layout: Lay
     assert "observation = 'graph'; an agent can be a policy with features or" in message(
         observation="graph"
     )
-    assert "if it sees 'features'" in message(observation="blocks", actions="paths")
+    path = agent(tmp_path / "p.onnx", layout.size, 6, about=About(actions="paths"))
+    wrong = problem(path, general_settings={"allocation_method": "random_fit"})
+    assert "'paths' with allocation_method = random_fit: must be first_fit, last_fit" in wrong
+    general = {"allocation_method": "best_fit", "max_segments": 4}
+    assert "allocation_method = best_fit: not with max_segments" in problem(
+        path, general_settings=general
+    )
     slots = agent(tmp_path / "s.onnx", layout.size, 5 * 100 + 1, about=About(actions="slots"))
     assert "'slots': not with snr_type" in problem(slots, snr_settings={"snr_type": "gsnr"})
 

@@ -11,6 +11,7 @@ from fusion.config.config import Config, Problem
 from fusion.config.counts import counted
 from fusion.config.problems import show
 from fusion.config.sources import problem_of
+from fusion.kernel.search import FIRST_FIT
 from fusion.network.paths import PathTable
 from fusion.network.planes import planes_of
 from fusion.network.topology import Topology
@@ -19,12 +20,13 @@ from fusion.scenario.agent.source import AgentSource
 from fusion.scenario.agent.tape import make_tape
 from fusion.scenario.layout import ActionKind, Layout, ObservationKind
 from fusion.scenario.loops import needs_quality
+from fusion.scenario.policies import path_fit
 
 OBSERVATIONS = ("features", "blocks")
 """Kinds of observation that the event loop shows to an agent."""
 
 ACTIONS = ("blocks", "paths", "slots")
-"""Kinds of its actions. On a path first fit decides."""
+"""Kinds of its actions. On a path allocation_method decides."""
 
 
 class AgentMisfitError(ValueError):
@@ -103,17 +105,21 @@ def _about(config: Config, agent: AgentSource, nodes: tuple[str, ...], candidate
                 f"was trained with {what} = {show(value)!r}; an agent can be a policy with "
                 f"{', '.join(others)} or {last}"
             )
-    if (about.observation, about.actions) == ("blocks", "paths"):
-        raise AgentMisfitError(
-            "was trained with observation = 'blocks' and actions = 'paths'; with actions = 'paths' an agent "
-            "can be a policy if it sees 'features'"
-        )
+    fit = FIRST_FIT
+    if about.actions == "paths":
+        try:
+            fit = path_fit(config)
+        except ValueError as error:
+            raise AgentMisfitError(f"was trained with {error}") from None
     sliced = config.general_settings.max_segments > 1
-    if about.actions == "slots" and (sliced or needs_quality(config)):
+    if (about.actions == "slots" or fit != FIRST_FIT) and (sliced or needs_quality(config)):
         key = "max_segments" if sliced else "snr_type"
+        other = ""
+        if fit != FIRST_FIT:
+            other = f" and allocation_method = {config.general_settings.allocation_method}"
         raise AgentMisfitError(
-            f"was trained with actions = 'slots': not with {key}, where a place is found with its modulation "
-            "format"
+            f"was trained with actions = '{about.actions}'{other}: not with {key}, "
+            "where a place is found with its modulation format"
         )
     if unknown := [name for name in nodes if about.nodes and name not in about.nodes]:
         raise AgentMisfitError(
