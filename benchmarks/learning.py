@@ -28,6 +28,7 @@ STEPS = 40_000
 ROUNDS = 7
 OPTIONS: dict[str, dict[str, Any]] = {
     "features": {},
+    "features, no copies": {"copy": False},
     "features, 5 blocks": {"blocks": 5},
     "spectrum": {"observation": "spectrum"},
     "quality": {"overrides": {"snr_settings": {"snr_type": "gsnr"}}},
@@ -88,9 +89,10 @@ def main() -> None:
     for template, load, other in SETTINGS:
         runners: dict[tuple[str, str], Single | Many | Loop] = {("loop", ""): Loop(template, load)}
         for name, options in OPTIONS.items():
-            runners["1", name] = Single(template, load, options)
+            if "copy" not in options:
+                runners["1", name] = Single(template, load, options)
             for count in COUNTS:
-                if name == "features" or count == COUNTS[0]:
+                if name.startswith("features") or count == COUNTS[0]:
                     runners[f"{count:,}", name] = Many(template, load, options, count)
         fastest = dict.fromkeys(runners, np.inf)
         for _ in range(ROUNDS):
