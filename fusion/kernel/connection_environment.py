@@ -288,7 +288,7 @@ def offer_on(
     nothing, width = np.int64(0), np.int64(0)
     if quality is None:
         width = np.int64(max(network.width[network.width_row[path], column], 0))
-    show_path(network, view, state, path, candidate, width, feature, nothing, mask, choice, nothing)
+    show_path(view, state.free, path, candidate, width, feature, nothing, mask, choice, nothing)
     if quality is None:
         for found in range(view.blocks):
             choice[found, 2] = column
@@ -447,7 +447,7 @@ def show_connection(
 ) -> None:
     """Write what is known of a request, and which actions can be done."""
     at = show_ends(view, pair, bit_rate, holding, features, mask, choice)
-    look_at_paths(network, view, state, pair, bit_rate)
+    look_at_paths(network, view, state.free, pair, bit_rate)
     first, end = network.first_path[pair], network.first_path[pair + 1]
     for candidate in range(view.candidates):
         path = first + candidate

@@ -35,9 +35,6 @@ from fusion.kernel.spectrum import (
     TWO,
     WORD_BITS,
     ZERO,
-    free_from,
-    nth_block,
-    stay_out_of_line,
     trailing_zeros,
 )
 
@@ -185,15 +182,15 @@ def longer_runs(length: Any, at: Any, starts: Any, more: Any) -> Any:
 
 
 @compiled(**INSIDE)
-def look_at_paths(network: Network, view: View, state: State, pair: int, bit_rate: int) -> None:
+def look_at_paths(network: Network, view: View, free: Words, pair: int, bit_rate: int) -> None:
     """Write into `View.survey` what `show_path` reads, of all paths of a pair at once."""
     survey, steps = view.survey, network.shifts.shape[1]
     first, end = network.first_path[pair], network.first_path[pair + 1]
-    planes, words = state.free.shape[0], np.int64(state.free.shape[2])
+    planes, words = free.shape[0], np.int64(free.shape[2])
     for path in range(first, end):
         width = max(network.width[network.width_row[path], bit_rate], 0)
         survey.width[np.uint64(path - first)] = np.uint64(min(width, WORD_BITS))
-    find_common(network, survey, state.free, pair)
+    find_common(network, survey, free, pair)
     nothing, none = in_each(ZERO), in_each(np.uint64(view.offset[planes]))
     columns = survey.common.shape[1]
     for lane in range(0, columns, LANES):
@@ -284,11 +281,10 @@ def put_block(
 
 
 @inner
-def put_wide_blocks(
-    network: Network,
+def put_blocks(
     view: View,
-    state: State,
-    path: int,
+    free: Words,
+    candidate: int,
     width: int,
     features: Float32s,
     at: int,
@@ -296,49 +292,24 @@ def put_wide_blocks(
     choice: Int32s,
     action: int,
 ) -> Any:
-    """Write the blocks that are wide enough for more slots than a word has; return how many there are."""
-    stay_out_of_line()
-    free, links = state.free, network.links
-    hop, end = network.first_hop[path], network.first_hop[path + 1]
+    """Write the blocks that are wide enough, the first ones; return how many there are."""
+    survey, words = view.survey, free.shape[2]
+    is_wide = width > WORD_BITS
     found = np.int64(0)
     for plane in range(free.shape[0]):
-        number = np.int64(0)
-        while found < view.blocks:
-            start = nth_block(free, plane, links, hop, end, network.shifts, width, number)
-            if start < 0:
-                break
-            size = free_from(free, plane, links, hop, end, start)
-            put_block(view, found, plane, start, size, features, at, mask, choice, action)
-            number += 1
-            found += 1
-    return found
-
-
-@inner
-def put_blocks(
-    view: View,
-    state: State,
-    candidate: int,
-    features: Float32s,
-    at: int,
-    mask: Int8s,
-    choice: Int32s,
-    action: int,
-) -> Any:
-    """Write the blocks that are wide enough, the first ones; return how many there are."""
-    survey, words = view.survey, state.free.shape[2]
-    found = np.int64(0)
-    for plane in range(state.free.shape[0]):
         before = ZERO
         for word in range(words):
             row = plane * (words + 1) + word
-            starts = survey.starts[row, candidate]
+            # Of requests that are wider than a word, the starts are not known: every block is looked at.
+            starts = survey.common[row, candidate] if is_wide else survey.starts[row, candidate]
             rest = starts & ~((starts << ONE) | before)
             before = starts >> TOP
             while rest and found < view.blocks:
                 bit = trailing_zeros(rest)
                 rest &= rest - ONE
                 size = size_of_block(survey, row, candidate, bit)
+                if size < width:
+                    continue
                 start = np.int64(word * WORD_BITS + bit)
                 put_block(
                     view, found, np.int64(plane), start, size, features, at, mask, choice, action
@@ -350,7 +321,7 @@ def put_blocks(
 @compiled(**INSIDE)
 def put_lowest_block(
     view: View,
-    state: State,
+    free: Words,
     candidate: int,
     width: int,
     features: Float32s,
@@ -360,7 +331,7 @@ def put_lowest_block(
     action: int,
 ) -> None:
     """Write the lowest block that is wide enough, or that there is none; without a branch if it is short."""
-    planes, words = state.free.shape[0], state.free.shape[2]
+    planes, words = free.shape[0], free.shape[2]
     lane = np.uint64(candidate)
     slot = np.int64(view.survey.found[LOWEST, lane])
     is_there = width > 0 and slot < view.offset[planes]
@@ -389,9 +360,8 @@ def put_lowest_block(
 
 @compiled(**INSIDE)
 def show_path(
-    network: Network,
     view: View,
-    state: State,
+    free: Words,
     path: int,
     candidate: int,
     width: int,
@@ -416,15 +386,11 @@ def show_path(
     features[place + np.uint64(3)] = view.part[found_of[LARGEST, lane]]
     features[place + np.uint64(4)] = total / (view.largest * max(number, np.int64(1)))
     if view.blocks == 1 and width <= WORD_BITS:
-        put_lowest_block(view, state, candidate, width, features, at, mask, choice, action)
+        put_lowest_block(view, free, candidate, width, features, at, mask, choice, action)
     else:
         found = np.int64(0)
-        if width > WORD_BITS:
-            found = put_wide_blocks(
-                network, view, state, path, np.int64(width), features, at, mask, choice, action
-            )
-        elif width > 0:
-            found = put_blocks(view, state, candidate, features, at, mask, choice, action)
+        if width > 0:
+            found = put_blocks(view, free, candidate, width, features, at, mask, choice, action)
         for rest in range(found, view.blocks):
             nothing = np.int64(0)
             put_block(view, rest, nothing, nothing, nothing, features, at, mask, choice, action)
@@ -495,16 +461,15 @@ def show(
     action a places the lightpath on candidate path a // blocks of the pair.
     """
     at = show_ends(view, pair, bit_rate, holding, features, mask, choice)
-    look_at_paths(network, view, state, pair, bit_rate)
+    look_at_paths(network, view, state.free, pair, bit_rate)
     first, end = network.first_path[pair], network.first_path[pair + 1]
     size = PATH_FEATURES + BLOCK_FEATURES * view.blocks
     for candidate in range(end - first):
         path = first + candidate
         width = network.width[network.width_row[path], bit_rate]
         show_path(
-            network,
             view,
-            state,
+            state.free,
             np.int64(path),
             np.int64(candidate),
             np.int64(max(width, 0)),
