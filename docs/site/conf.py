@@ -45,7 +45,7 @@ _PAGES = {
         ),
         *("howto/postgresql", "howto/auth", "howto/pandas_and_r", "coming_from_fusion"),
         *("survivability", "learning", "howto/train_an_agent", "howto/agent_as_policy"),
-        *("rare_events", "bounds"),
+        *("rare_events", "bounds", "trained_agents"),
     ),
     "Reference": (
         *("config", "features", "templates", "topologies", "formats", "ties", "sweeps", "machines"),

@@ -136,19 +136,20 @@ def _named(
 ) -> tuple[str, dict[tuple[Any, ...], str]]:
     """Return what axes are called together, and each combination of their values.
 
-    A policy has its name in the literature, where no two policies have the same.
+    A policy has its name in the literature, or that of its file, where no two policies have the same.
     """
+    keys = [name for name in parts if name in (*POLICY_KEYS, POLICY)]
     policies: dict[tuple[Any, ...], set[str]] = {}
     for state in states:
-        of_policy = tuple(state.point.axes[name] for name in parts if name in POLICY_KEYS)
+        of_policy = tuple(state.point.axes[name] for name in keys)
         policies.setdefault(of_policy, set()).add(policy_name(state.point.config))
     names = [name for found in policies.values() for name in found]
     is_policy = (
-        sum(name in POLICY_KEYS for name in parts) > 1
+        len(keys) > 1
         and len(set(names)) == len(policies) == len(names)
-        and POLICY not in sweep.axes
+        and (POLICY in parts or POLICY not in sweep.axes)
     )
-    rest = [name for name in parts if not (is_policy and name in POLICY_KEYS)]
+    rest = [name for name in parts if not (is_policy and name in keys)]
     found: dict[tuple[Any, ...], str] = {}
     for state in states:
         axes = state.point.axes

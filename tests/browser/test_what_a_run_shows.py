@@ -26,6 +26,7 @@ def test_what_a_person_starts_is_first_and_maintenance_fills_no_list(
         "sweep-nightly",
         "tool-bound",
         "tool-compare",
+        "train",
         "worker-maintenance",
         "worker-points",
     ]

@@ -1525,7 +1525,7 @@ def test_doctor_finds_what_is_there_and_what_is_wrong(
 
     names = re.findall(r"^ok +deployment +(\S+)$", healthy.out, re.M)
     assert names == [
-        *("fusion/sim", "fusion-sweep/sweep", "fusion-sweep/sweep-nightly"),
+        *("fusion/sim", "fusion-sweep/sweep", "fusion-sweep/sweep-nightly", "fusion-train/train"),
         *("fusion-compare/tool-compare", "fusion-bound/tool-bound", "fusion-points/worker-points"),
         "fusion-maintenance/worker-maintenance",
     ]

@@ -1,5 +1,6 @@
 """Values on an axis are compared with what their requests have in common."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from fusion.sweep.joined_axes import along, axes_to_compare, comparable_axes
 from fusion.sweep.point_state import PointState, point_states
 from fusion.sweep.points import sweep_points
 from fusion.sweep.verdicts import called_on, verdict_sentences
+from fusion_flows.report.policy_comparisons import policy_comparisons, verdicts_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def states_of(
@@ -214,6 +218,30 @@ def test_policies_that_are_zipped_are_compared_by_name_at_each_load() -> None:
         ConfigError, match="in_order is not a value of policy; its values are KSP-FF"
     ):
         compare(states, sweep, "path_choice", "in_order")
+
+
+def test_a_policy_from_a_file_is_compared_by_its_name_beside_those_of_the_literature() -> None:
+    folder = ROOT / "examples" / "train_agent"
+    file = str(folder / "nsfnet_1.onnx")
+    sweep = Sweep(
+        template=str(folder / "nsfnet.ini"),
+        grid={"erlang": [250]},
+        zip=[
+            {
+                "policy": ["", "", file],
+                "allocation_method": ["first_fit", "mscl", "mscl"],
+                "path_choice": ["in_order", "all", "all"],
+            }
+        ],
+    )
+    states = counted_states(sweep, [COUNTS, more(9), more(-3)])
+    together = along(states, sweep, "policy")
+    names = ["KSP-FF", "MSCL-KSP", "nsfnet_1.onnx"]
+    assert (together.axis, list(together.values)) == ("policy", names)
+    assert compare(states, sweep, "allocation_method") == compare(states, sweep, "policy")
+    assert {row["b"] for row in compare(states, sweep, "policy", "MSCL-KSP")} == {"MSCL-KSP"}
+    assert [axis for axis, _ in policy_comparisons(sweep, states)] == ["policy"]
+    assert len(verdicts_of(sweep, states)) == 2
 
 
 def test_axes_that_are_crossed_are_compared_together_where_several_are_named() -> None:
