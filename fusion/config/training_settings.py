@@ -116,12 +116,13 @@ class TrainingSettings(Section):
     )
     checkpoint_every: _Count = Field(
         default=200_000,
-        description="Steps between two checkpoints, rounded up to whole rollouts. At each one all "
-        "environments begin new episodes, so that a resumed training is the same as one that was not "
-        "interrupted.",
+        description="Steps between two checkpoints, at most a tenth of all, rounded up to whole rollouts. "
+        "At each one all environments begin new episodes, so that a resumed training is the same as one "
+        "that was not interrupted.",
     )
     evaluation_every: _Count = Field(
-        default=200_000, description="Steps between two evaluations, rounded up to checkpoints."
+        default=200_000,
+        description="Steps between two evaluations, at most a tenth of all, rounded up to checkpoints.",
     )
     evaluation_replications: Annotated[int, Field(ge=2, le=10_000), Integer] = Field(
         default=16,

@@ -24,6 +24,8 @@ NUMBERS: dict[str, str] = {
     "replications": "10",
     "at": "5000",
     "salts": "5",
+    "seed": "1",
+    "steps": "1000000",
     "target": "0.01",
 }
 """Argument that is a number, or two -> what it may be."""

@@ -40,7 +40,7 @@ from fusion_flows.report.setting import training_name
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir import lock as run_lock
 from fusion_flows.rundir import sent_files
-from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
+from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError, command_to_go_on
 from fusion_flows.rundir.file_state import recorded_name
 from fusion_flows.server import known_folders
 from fusion_flows.server.connection import Connection
@@ -216,7 +216,7 @@ def _run(
         if run.log.exists():  # of an attempt that was killed a moment ago
             end_marked(str(flow_run_id), settings.grace_seconds)
         add_tags(connection, flow_run_id, "training", "", [config])
-        go_on = f"a retry, or resume={run.run_id}, continues from the last checkpoint"
+        go_on = f"a retry, or `{command_to_go_on(run)}`, continues from the last checkpoint"
         watch = Watch(connection, flow_run_id)
         stall = Stall(lambda: (run.progress,), settings, logger, alike=False, go_on=go_on)
         follower = TrainingFollower(

@@ -232,7 +232,10 @@ def failure_of(run: RunDirectory, error: str | None, exit_code: int, go_on: str)
             ended = signal.Signals(exit_code - 128).name
         except ValueError:
             ended = f"signal {exit_code - 128}"
-        return f"The simulator was ended from outside ({ended}). What it had finished is kept; {go_on}."
+        what = "training" if run.training.exists() else "simulator"
+        return (
+            f"The {what} was ended from outside ({ended}). What it had finished is kept; {go_on}."
+        )
     if not any(path.exists() for path in (run.config, run.sweep, run.order)):
         return f"The run directory {run.path} was removed while the run was going on."
     said = f": {error}" if error else ""

@@ -105,9 +105,13 @@ def read_heuristics(run: RunDirectory) -> dict[str, float]:
 
 
 def findings(rows: list[Row], compared: list[Row]) -> tuple[str, ...]:
-    """Return what was found, in sentences: of the comparison, or else of the evaluations."""
+    """Return what was found, in sentences: of the comparison, or else of the evaluations.
+
+    The heuristic that blocks least comes first: an agent that is better than a weak one shows little.
+    """
     if compared:
-        agent, others = compared[0], compared[1:]
+        agent = compared[0]
+        others = sorted(compared[1:], key=lambda row: float(row["blocking_probability"]))
         return (
             f"The agent blocks {_blocking(agent)}",
             *(f"{row['policy']} blocks {_blocking(row)}: {row['verdict']}" for row in others),
@@ -150,7 +154,8 @@ def _compared(rows: list[Row]) -> Section:
         (
             Text(
                 f"In {int(rows[0]['replications'])} replications of a run, which neither training nor "
-                "evaluations had; differences are paired, as all served the same requests."
+                "evaluations had; differences are paired, as all served the same requests. The intervals are "
+                "those of this agent: with another seed, training gives another agent."
             ),
             Table(
                 "Blocking probability, and the agent's minus that of the heuristic.",

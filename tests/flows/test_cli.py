@@ -238,6 +238,11 @@ def test_lists_of_templates_and_topologies(
         (["rums"], "did you mean runs?"),
         (["rnu", "quick"], "did you mean run?"),
         (["runs", "--stat", "x"], "--state"),
+        (
+            ["train", "quick", "--steps", "1e6"],
+            "--steps 1e6: must be a whole number, such as 1000000",
+        ),
+        (["train", "quick", "--seed", "one"], "--seed one: must be a whole number, such as 1\n"),
         (["runs", "--limit", "many"], "--limit"),
         (["runs", "--limit", "0"], "limit 0: must be 1 to 200"),
         (["runs", "--page", "0"], "page 0"),

@@ -77,6 +77,8 @@ def test_the_model_card_says_what_was_found_and_by_which_replications(run: RunDi
     text = page_of(run)
     assert "**The agent blocks 0.033 " in text
     assert "**KSP-FF blocks 0.0520 " in text
+    assert text.index("**MSCL-KSP blocks") < text.index("**KSP-FF blocks")
+    assert "with another seed, training gives another agent" in text
     assert "neither training nor evaluations had" in text
     assert "The best agent was chosen by these evaluations" in text
     assert f"-s policy={run.output / 'agent.onnx'}" in text

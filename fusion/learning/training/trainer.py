@@ -60,6 +60,8 @@ from fusion.simulation.pool import Stopped
 
 log = get_logger(__name__)
 
+_PARTS = 10
+"""Checkpoints and evaluations of a training at least, however short it is."""
 VALIDATION = 1 << 51
 """The first replication of evaluations: not one of those for learning, and none that a run reports. The best
 agent is chosen by them, so it blocks a little less there than elsewhere."""
@@ -209,8 +211,10 @@ class Training:
             settings.steps - self.steps, _Watch(self._stopped), reset_num_timesteps=False
         )
         of_a_rollout = settings.environments * settings.rollout_steps
-        rollouts = math.ceil(settings.checkpoint_every / of_a_rollout)
-        borders = math.ceil(settings.evaluation_every / (rollouts * of_a_rollout))
+        tenth = math.ceil(settings.steps / _PARTS)
+        rollouts = math.ceil(min(settings.checkpoint_every, tenth) / of_a_rollout)
+        every = min(settings.evaluation_every, tenth)
+        borders = math.ceil(every / (rollouts * of_a_rollout))
         while not self._is_over():
             losses: dict[str, list[float]] = {}
             for _ in range(rollouts):
