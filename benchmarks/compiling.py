@@ -1,8 +1,9 @@
 """CPU seconds until each event loop is compiled: `python -m benchmarks.compiling [TREE]`.
 
-Each variant serves a request in a fresh process, once with an empty kernel cache and once with the cache that
-the first left behind; the difference is what compiling costs. With a checkout of another version as TREE, the
-same is measured there, turn by turn, and the ratio printed.
+Each variant serves some requests in a fresh process, once with an empty kernel cache and once with the cache
+that the first left behind; the difference is what compiling costs. With a checkout of another version as
+TREE, the same is measured there, turn by turn, and the ratio printed; what that version refuses has no figure
+there and counts in neither sum. Neither tree may change while this runs.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def seconds_to_compile(script: str, tree: Path) -> float:
     return cold - warm
 
 
-def main() -> None:  # what another version refuses has no figure there and counts in neither sum
+def main() -> None:
     trees = [HERE, *map(Path.absolute, map(Path, sys.argv[1:2]))]
     total = [0.0] * len(trees)
     with tempfile.TemporaryDirectory() as folder:
