@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fusion.config.config import ConfigError, load_config
+from fusion.config.named_files import names_agent
 from fusion.config.shipped import FUSION_NETWORKS, TEMPLATES, TOPOLOGIES, topology_names
 from fusion.config.templates import template_names
 from fusion.network.topology import load_topology
@@ -44,7 +45,7 @@ class Network(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A shipped example: a sweep, policies, a learner, a notebook."""
+    """A shipped example: a sweep, policies, a trained agent, a notebook."""
 
     path: Path
     """Where it was written."""
@@ -118,7 +119,7 @@ def topologies() -> list[Network]:
 
 
 def examples(to: Path = Path("examples")) -> list[Example]:
-    """Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, a notebook.
+    """Write the shipped examples into a folder: sweeps, policies to modify, trained agents, a notebook.
 
     Files that you have changed are not overwritten.
 
@@ -138,12 +139,15 @@ def examples(to: Path = Path("examples")) -> list[Example]:
                 target.write_bytes(content)
         except OSError as error:
             raise ArgumentError(f"{target}: cannot be written: {error.strerror}") from None
-        written.append(Example(target, _subject(name, content.decode()), kept))
+        written.append(Example(target, _subject(name, content), kept))
     return written
 
 
-def _subject(name: Path, text: str) -> str:
+def _subject(name: Path, content: bytes) -> str:
     """Return the first line of what an example says about itself."""
+    if names_agent(name.name):
+        return "A trained agent, to be used as a policy."
+    text = content.decode()
     if name.suffix == ".ipynb":
         text = "".join(json.loads(text)["cells"][0]["source"])
     elif name.suffix == ".py":

@@ -17,7 +17,7 @@ SUMMARIES: dict[str, str] = {
     "others.",
     "export": "Write a network as a topology of GNPy in JSON, the counterpart of `fusion import`.",
     "topology": "Draw a network, or the link utilisation of a run, as PNG, PDF and SVG.",
-    "examples": "Write the shipped examples into a folder: sweeps, policies to modify, a learning agent, "
+    "examples": "Write the shipped examples into a folder: sweeps, policies to modify, trained agents, "
     "a notebook.",
     "new": "Write an INI file to start from, a copy of a template with a comment on each key; or a "
     "sweep file.",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fusion.config.config import ConfigError, Problem
 from fusion.config.ini import MAX_BYTES
-from fusion.config.named_files import told_path
+from fusion.config.named_files import AGENT_ENDINGS, told_path
 from fusion.config.nested_text import parse_nested
 from fusion.config.sections import SECTIONS
 from fusion.config.templates import template_names
@@ -30,6 +30,7 @@ REPLICATIONS = "a replication file"
 RESULTS = "a table of results"
 OF_A_RUN = "a file of a run"
 PYTHON = "a Python file"
+AGENT = "a trained agent"
 NOTEBOOK = "a notebook"
 
 
@@ -72,8 +73,16 @@ TAKEN: dict[str, dict[str, _Taken]] = {
         "other": _Taken((), "the axis of a sweep, or runs by their ids or names"),
     },
     "diff": {"one": _SETTINGS, "other": _SETTINGS},
+    "train": {
+        "template": _TEMPLATE,
+        "training_file": _Taken((INI,), "an INI file"),
+        "overrides": _Taken((OVERRIDES,), "an overrides file"),
+        "resume": _Taken((RUN,), "a training or its directory"),
+    },
+    "agent": {
+        "file": _Taken((AGENT,), "a trained agent, .onnx or .safetensors, or a model (.zip)")
+    },
     # Python as some programs have their networks in it.
-    "agent": {"file": _Taken((), "a trained agent, .onnx or .safetensors, or a model (.zip)")},
     "import": {"file": _Taken((TOPOLOGY, PYTHON), "a network of another program")},
     "topology": {"network": _Taken((TOPOLOGY, RUN), "a topology, or a run or its directory")},
     "report": {"what": _Taken((SWEEP, RUN), "a run or its directory, or a sweep file")},
@@ -96,6 +105,8 @@ TAKEN: dict[str, dict[str, _Taken]] = {
 }
 """Verb -> argument -> what it takes."""
 
+_OPTIONS = ("overrides", "resume", "training_file")
+
 
 def misplaced(verb: str, given: Mapping[str, Any]) -> list[str]:
     """Return a line for each file or folder that a verb was given and that it does not take.
@@ -108,7 +119,7 @@ def misplaced(verb: str, given: Mapping[str, Any]) -> list[str]:
         for each in value if isinstance(value, list | tuple) else [value]:
             kind = kind_of(Path(each)) if isinstance(each, str | Path) and str(each) else None
             if kind is not None and kind.name not in taken.kinds:
-                option = f" --{argument}" if argument in ("overrides", "resume") else ""
+                option = f" --{argument.replace('_', '-')}" if argument in _OPTIONS else ""
                 is_it = f"{told_path(str(each))} is {kind.name}"
                 takes = f"`fusion {verb}{option}` takes {taken.words}"
                 lines.append(f"{is_it}, and {takes}; {kind.use}")
@@ -165,6 +176,7 @@ def _use(name: str, path: Path) -> str:
         RESULTS: of_run or "it is what a run or a sweep has found, and not its settings",
         OF_A_RUN: of_run,
         PYTHON: f"a policy in it is used by `-s policy={file}:FUNCTION`",
+        AGENT: f"`fusion agent {file}` shows it, and it is used by `-s policy={file}`",
         NOTEBOOK: f"`jupyter lab {file}` opens it",
     }[name]
 
@@ -212,6 +224,7 @@ def _kind_of_file(path: Path) -> str:
         ".ini": INI,
         ".py": PYTHON,
         ".ipynb": NOTEBOOK,
+        **dict.fromkeys(AGENT_ENDINGS, AGENT),
         **dict.fromkeys((".graphml", ".gml", ".xml"), TOPOLOGY),
     }
     if ending in by_ending:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(1800)  # on a busy machine what is compiled tak
 
 ELSEWHERE = {
     # What has no twin beside the others here, and is held against its own in a file of its own.
-    *("policy", "assigned", "failures", "rerouting", "waiting"),
+    *("policy", "agent", "assigned", "failures", "rerouting", "waiting"),
     *(
         "fusion",
         "orchestrator",
