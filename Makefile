@@ -2,11 +2,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# uv is the faster one, where it is there. It does not read pip's own settings: what it finds nowhere pip may find.
+UV := $(shell command -v uv)
+UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+install = $(if $(UV),$(UV_INSTALL) $(1) ||) $(PIP_INSTALL) $(1)
 
 # Also for what pip builds in environments of its own; a newer pip has its own word for that.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+export UV_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
 REPEAT ?= 1
 # Another Prefect than that of the constraints: `make test VENV=.venv-3.8.8 PREFECT=3.8.8`.
@@ -20,16 +26,16 @@ unexport PYTHONDONTWRITEBYTECODE
 sim: $(VENV)/.installed  ## run the main job on Prefect's embedded server
 	@$(BIN)/python -m fusion_flows
 
-test: $(VENV)/.installed  ## run all tests; several processes, as much of the time is spent waiting
+test: $(VENV)/.tests  ## run all tests; several processes, as much of the time is spent waiting
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-faults: $(VENV)/.installed  ## every fault of docs/faults.md, also the slow ones; REPEAT=10 for ten times
+faults: $(VENV)/.tests  ## every fault of docs/faults.md, also the slow ones; REPEAT=10 for ten times
 	@for round in $$(seq $(REPEAT)); do $(BIN)/python -m pytest -m 'fault or slow' || exit 1; done
 
-validate: $(VENV)/.installed  ## compare with published and independent figures: some minutes, with plots
+validate: $(VENV)/.tests  ## compare with published and independent figures: some minutes, with plots
 	$(BIN)/python -m validation.validate --output build/validation
 
-bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flow, ends and news of a run
+bench: $(VENV)/.tests  ## requests per second, start-up, overhead of the flow, ends and news of a run
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.policy
 	$(BIN)/python -m benchmarks.learning
@@ -46,7 +52,7 @@ bench: $(VENV)/.installed  ## requests per second, start-up, overhead of the flo
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.paths
 
-docs: $(VENV)/.installed  ## write the pages that are made from the code
+docs: $(VENV)/.tests  ## write the pages that are made from the code
 	$(BIN)/python docs/make_config_reference.py
 	$(BIN)/python docs/make_features.py
 	$(BIN)/python docs/make_columns.py
@@ -68,20 +74,25 @@ dist: $(VENV)/.linters  ## the wheel and the source archive, as an index would t
 	$(BIN)/twine check --strict dist/*
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@echo "installing into $(VENV): one to three minutes"
-	@$(PYTHON) -m venv $(VENV)
-	@$(INSTALL) --editable '.[test]'
+	@echo "installing into $(VENV): up to three minutes"
+	@$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) $(VENV) ||) $(PYTHON) -m venv $(VENV)
+	@$(call install,--editable .)
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.installed
+	@echo "installing what the tests need: up to two minutes"
+	@$(call install,--editable '.[test]')
 	@$(if $(PREFECT),env -u PIP_CONSTRAINT $(BIN)/python -m pip install --quiet 'prefect==$(PREFECT)')
 	@touch $@
 
-$(VENV)/.linters: $(VENV)/.installed
-	@$(INSTALL) --upgrade pip  # older ones know no dependency groups
-	@$(INSTALL) --group dev
+$(VENV)/.linters: $(VENV)/.tests
+	@$(call install,--upgrade pip)  # older ones know no dependency groups
+	@$(call install,--group dev)
 	@touch $@
 
-$(VENV)/.site: $(VENV)/.installed
-	@$(INSTALL) --upgrade pip
-	@$(INSTALL) --group site
+$(VENV)/.site: $(VENV)/.tests
+	@$(call install,--upgrade pip)
+	@$(call install,--group site)
 	@touch $@
 
 clean:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import Any
 
 
 def main() -> int:
@@ -14,8 +15,23 @@ def main() -> int:
     parser.add_argument("--overrides", metavar="FILE", help="JSON or TOML: {section: {key: value}}")
     options = parser.parse_args()
 
-    from fusion.config.config import ConfigError
+    from fusion.config.config import ConfigError, load_config
     from fusion.config.overrides import read_overrides
+    from fusion_flows.engines.compiling import compiled_ahead
+    from fusion_flows.server.settings import Settings
+
+    try:
+        overrides = read_overrides(options.overrides) if options.overrides else {}
+        config = load_config(options.template, overrides, templates_dir=Settings().templates_dir)
+    except ConfigError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    with compiled_ahead(config):  # already while Prefect is loaded
+        return _run(options.template, overrides)
+
+
+def _run(template: str, overrides: dict[str, Any]) -> int:
+    from fusion.config.config import ConfigError
     from fusion_flows.command.last_words import leave_the_last_word
     from fusion_flows.flows.sim import fusion
     from fusion_flows.following.flow_ends import SimulationError
@@ -25,8 +41,7 @@ def main() -> int:
 
     leave_the_last_word()
     try:
-        overrides = read_overrides(options.overrides) if options.overrides else {}
-        result = fusion(template=options.template, overrides=overrides)
+        result = fusion(template=template, overrides=overrides)
     except (ConfigError, NewerDatabaseError, RunDirectoryError, SimulationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -1,65 +1,20 @@
 """The compiled part of the simulator.
 
-Everything in this folder is compiled by numba and imports nothing of fusion from outside the folder. That
-makes the folder the unit of the kernel cache: numba does not notice that a cached function calls one that
-was edited in another file, so the cache lives in a directory named after the content of all files here. What
-lies in that directory is the subject of `cache`.
+Everything in this folder is compiled by numba and imports nothing of fusion from outside the folder, but
+`kernel_cache`, where the cache is. That makes the folder the unit of the cache: numba does not notice that a
+cached function calls one that was edited in another file, so the cache lives in a directory named after the
+content of all files here. What lies in that directory is the subject of `cache`.
 """
 
 from __future__ import annotations
 
-import getpass
-import hashlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import llvmlite.binding
 import numba
 
 from fusion.kernel.cache import kept
 from fusion.kernel.parts import PartCompiler, WholeCompiler
-
-
-def _roots() -> Iterator[Path]:
-    """Yield where a cache may be, best first."""
-    for variable in ("FUSION_CACHE_DIR", "NUMBA_CACHE_DIR"):
-        if given := os.environ.get(variable):
-            yield Path(given)
-    if sys.platform == "darwin":
-        yield Path.home() / "Library" / "Caches" / "fusion"
-    else:
-        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fusion"
-    yield Path(tempfile.gettempdir()) / f"fusion-{getpass.getuser()}"
-
-
-def _name() -> str:
-    """Return a name for what is compiled: from which source, by what, and for which processor."""
-    digest = hashlib.sha256()
-    for part in (numba.__version__, sys.version, llvmlite.binding.get_host_cpu_name()):
-        digest.update(part.encode() + b"\0")
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return f"kernel-{digest.hexdigest()[:16]}"
-
-
-def _cache_dir() -> Path | None:
-    name = _name()
-    for root in _roots():
-        try:
-            (root / name).mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=root / name):
-                return root / name
-        except OSError:
-            continue
-    return None
-
-
-CACHE_DIR = _cache_dir()
-"""Where compiled kernels are kept, or None where nothing can be written: then each start compiles."""
+from fusion.kernel_cache import CACHE_DIR
 
 if CACHE_DIR is not None:
     # numba's own choice of places would find code of another version of these files.

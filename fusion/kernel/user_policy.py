@@ -29,13 +29,14 @@ from numba.extending import (
     unbox,
 )
 
-from fusion.kernel import CACHE_DIR, INSIDE, compiled
+from fusion.kernel import INSIDE, compiled
 from fusion.kernel.answers import ANSWERS, run_is_free, slots_needed, way
 from fusion.kernel.arrays import Int32s, Int64s, Network, Words
 from fusion.kernel.cache import kept
 from fusion.kernel.quality import lacks_quality, signal_to_noise
 from fusion.kernel.records import Quality
 from fusion.kernel.request import PUBLIC, Facts, Request, gsnr_db, meets_quality
+from fusion.kernel_cache import CACHE_DIR
 
 Build = Callable[[Callable[[Any], Any], Any], Any]
 """Makes a policy's function: (what to apply to each of its functions, what to use for questions) -> it."""

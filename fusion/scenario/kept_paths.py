@@ -65,7 +65,7 @@ def _keep(file: Path, table: PathTable) -> None:
 
 def folder_of(name: str) -> Path | None:
     """Return a folder beside the compiled code; None where nothing can be written."""
-    from fusion.kernel import CACHE_DIR  # loads numba; checks of small networks need none
+    from fusion.kernel_cache import CACHE_DIR  # loads LLVM; checks of small networks need none
 
     if CACHE_DIR is None:
         return None

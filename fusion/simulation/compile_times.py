@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from fusion.kernel import CACHE_DIR
+from fusion.kernel_cache import CACHE_DIR
 from fusion.results.files import write_atomic
 from fusion.scenario.loops import Loop
 

@@ -138,7 +138,7 @@ def _runs_folder() -> Iterator[Check]:
 
 
 def _kernel_cache() -> Check:
-    from fusion.kernel import CACHE_DIR
+    from fusion.kernel_cache import CACHE_DIR
 
     if CACHE_DIR is None:
         mend = (

@@ -376,7 +376,7 @@ def _deleted(runs_dir: Path) -> Iterator[Leftover]:
 
 def _compiled(before: datetime) -> Iterator[Leftover]:
     """Yield the folders of compiled code of other versions, and files that a kill has left in ours."""
-    from fusion.kernel import CACHE_DIR  # here, as numba is slow to load
+    from fusion.kernel_cache import CACHE_DIR  # here, as LLVM is slow to load
 
     if CACHE_DIR is None:
         return

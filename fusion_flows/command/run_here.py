@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from fusion.config.counts import agreeing, counted
 from fusion_flows.command.other_files import refuse_other_files
+from fusion_flows.engines.compiling import compiled_ahead
 from fusion_flows.following.result_lines import HEADER
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectoryError
@@ -14,6 +15,7 @@ from fusion_flows.server import address as server_address
 from fusion_flows.server.settings import Settings
 
 if TYPE_CHECKING:
+    from fusion.config.config import Config
     from fusion_flows.flows.sim import SimResult
 
 
@@ -51,8 +53,12 @@ def run_here(
     """
     if resume:
         rundir.find(Settings().runs_dir, resume)
-    else:
-        _check(template, overrides)
+        return _run(resume=resume, name=name)
+    with compiled_ahead(_checked(template, overrides)):
+        return _run(template=template, overrides=dict(overrides or {}), name=name)
+
+
+def _run(*, resume: str = "", **parameters: Any) -> "SimResult":
     if server_address.configure():
         with server_address.connect():
             pass  # it answers
@@ -65,9 +71,7 @@ def run_here(
     with RunListener() as listener:
         try:
             with live("Starting the run ...", HEADER):
-                if resume:
-                    return fusion(resume=resume, name=name)
-                return fusion(template=template, overrides=dict(overrides or {}), name=name)
+                return cast("SimResult", fusion(resume=resume, **parameters))
         except KeyboardInterrupt:
             kept = _kept(resume, listener.run_id)
             raise InterruptedRunError(f"Interrupted: {kept}") from None
@@ -78,14 +82,18 @@ def run_here(
             raise UnfinishedRunError(str(failed)) from None
 
 
-def _check(template: str, overrides: Mapping[str, Any] | None) -> None:
-    """Raises ConfigError for settings that cannot be run; the run itself tells what else is to be known."""
+def _checked(template: str, overrides: Mapping[str, Any] | None) -> "Config":
+    """Return the config of a run; what else is to be known of it the run itself tells.
+
+    Raises ConfigError for settings that cannot be run.
+    """
     from fusion.config.config import read_config
     from fusion.scenario.inputs import read_inputs
 
     refuse_other_files(template)
     reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
     read_inputs(reading.config, quiet=True)
+    return reading.config
 
 
 class RunListener(logging.Handler):

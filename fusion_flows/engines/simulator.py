@@ -22,8 +22,8 @@ def simulator(
 ) -> ProcessTree:
     """Start a command line of `fusion.cli`; the rest as for `ProcessTree`.
 
-    name: run_sim, run_points, find_loads, spectrum or bounds. options: name without dashes -> value. flags:
-    names of options without a value.
+    name: run_sim, run_points, find_loads, compile, spectrum or bounds. options: name without dashes -> value.
+    flags: names of options without a value.
     """
     command = [sys.executable, "-m", f"fusion.cli.{name}"]
     for option, value in options.items():

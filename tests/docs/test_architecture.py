@@ -10,7 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MOST_SUBPACKAGES = {"fusion": 9, "fusion_flows": 10}
 FACES = {
-    "fusion": {"fusion", "fusion.request", "fusion.inputs", "fusion.replication"},
+    "fusion": {
+        *("fusion", "fusion.request", "fusion.inputs", "fusion.replication"),
+        "fusion.kernel_cache",  # where the cache of kernel/ is, without loading it and numba
+    },
     "fusion_flows": {
         "fusion_flows",
         *(f"fusion_flows.{name}" for name in ("__main__", "serve")),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fusion.kernel
+import fusion.kernel_cache
 from fusion.config.config import load_config
 from fusion.network.paths import PathTable
 from fusion.scenario import kept_paths, path_rules
@@ -18,7 +18,7 @@ from fusion.scenario.inputs import read_inputs
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(fusion.kernel, "CACHE_DIR", tmp_path / "kernel")
+    monkeypatch.setattr(fusion.kernel_cache, "CACHE_DIR", tmp_path / "kernel")
     monkeypatch.setattr(kept_paths, "MANY_PAIRS", 100)
     return tmp_path / "paths"
 
@@ -98,5 +98,5 @@ def test_paths_of_small_networks_and_of_no_folder_are_not_kept(
     table(monkeypatch)
     assert not cache.exists()
     monkeypatch.setattr(kept_paths, "MANY_PAIRS", 100)
-    monkeypatch.setattr(fusion.kernel, "CACHE_DIR", None)
+    monkeypatch.setattr(fusion.kernel_cache, "CACHE_DIR", None)
     assert table(monkeypatch)[1] == 1
