@@ -51,6 +51,7 @@ bench: $(VENV)/.tests  ## requests per second, start-up, overhead of the flow, e
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.paths
+	$(BIN)/python -m benchmarks.large
 
 docs: $(VENV)/.tests  ## write the pages that are made from the code
 	$(BIN)/python docs/make_config_reference.py
