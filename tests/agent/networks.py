@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,15 @@ class Attention(NamedTuple):
     key: Dense
     value: Dense
     out: Dense
+
+
+def onnxruntime_session(content: bytes | str | PathLike[str]) -> Any:
+    """Return what runs a file of ONNX, or its content, on one core: others would spin while they wait."""
+    import onnxruntime  # not a dependency of all who build networks here
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 class _Builder:

@@ -21,10 +21,17 @@ from fusion.scenario.inputs import read_inputs
 from fusion.scenario.layout import Layout
 from fusion.scenario.scenario import make_scenario
 from fusion.simulation.replication import replicate
-from tests.agent.networks import Attention, Dense, Norm, mlp_graph, paths_graph
+from tests.agent.networks import (
+    Attention,
+    Dense,
+    Norm,
+    mlp_graph,
+    onnxruntime_session,
+    paths_graph,
+)
 
 pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 
 LOAD = 260.0
 THRESHOLDS = {"QPSK": 12.0, "8-QAM": 15.0, "16-QAM": 18.0, "32-QAM": 21.0, "64-QAM": 24.0}
@@ -139,7 +146,7 @@ class ByOnnxruntime:
     """An agent for environments. close: decisions between logits that are nearly the same, and not quite."""
 
     def __init__(self, path: Path) -> None:
-        self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime_session(path)
         self.close = 0
 
     def __call__(

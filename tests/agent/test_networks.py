@@ -24,10 +24,18 @@ from fusion.scenario.agent.graph import AgentFileError, Graph, Node
 from fusion.scenario.agent.onnx_file import to_onnx
 from fusion.scenario.agent.safetensors_file import to_safetensors
 from fusion.scenario.agent.tape import make_tape
-from tests.agent.networks import ACTIVATIONS, Attention, Dense, Norm, mlp_graph, paths_graph
+from tests.agent.networks import (
+    ACTIVATIONS,
+    Attention,
+    Dense,
+    Norm,
+    mlp_graph,
+    onnxruntime_session,
+    paths_graph,
+)
 
 onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
 
 Random = np.random.Generator
 
@@ -40,7 +48,7 @@ def logits_of(graph: Graph, observations: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def by_onnxruntime(content: bytes, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = onnxruntime_session(content)
     found: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: observations})[0]
     return found
 

@@ -21,6 +21,7 @@ from fusion.sweep.load_search import LoadSearch, search_all
 from fusion.sweep.points import Point, at_load, sweep_points
 from fusion.sweep.store import OutcomeWriter, Store
 from fusion.sweep.sweep_file import read_sweep
+from fusion_flows.command.cli import main
 
 from .prefect_server import wait_for
 from .test_sweep import computed
@@ -165,26 +166,18 @@ def test_interrupted_it_leaves_no_process_and_goes_on_from_the_store(tmp_path: P
     ],
 )
 def test_what_cannot_be_searched_is_told(
-    tmp_path: Path, sweep: str, target: str, told: str
+    tmp_path: Path,
+    sweep: str,
+    target: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "sweep.toml").write_text(sweep)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "fusion_flows.command.cli",
-            "find-load",
-            "sweep.toml",
-            *target.split(),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "FUSION_STORE_DIR": str(tmp_path / "store")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert told in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FUSION_STORE_DIR", str(tmp_path / "store"))
+    assert main(["find-load", "sweep.toml", *target.split()]) == 2
+    assert told in capsys.readouterr().err
     assert not (tmp_path / "store").exists()
 
 

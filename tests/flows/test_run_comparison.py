@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import functools
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +41,19 @@ def simulated(runs: Path, run_id: str, **changes: object) -> None:
         },
     }
     run = rundir.create(runs, run_id, to_ini(load_config("quick", overrides)))
-    command = [sys.executable, "-m", "fusion.cli.run_sim", "--config", str(run.config)]
-    subprocess.run([*command, "--output-dir", str(run.output)], check=True, capture_output=True)
+    shutil.copytree(output_of(run.config.read_text()), run.output, dirs_exist_ok=True)
+
+
+@functools.cache
+def output_of(config: str) -> Path:
+    """Return a folder with what the simulator writes for a config: many tests look at the same one."""
+    folder = Path(tempfile.mkdtemp(prefix="fusion-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "config.ini").write_text(config)
+    command = [sys.executable, "-m", "fusion.cli.run_sim", "--config", str(folder / "config.ini")]
+    output = folder / "output"
+    subprocess.run([*command, "--output-dir", str(output)], check=True, capture_output=True)
+    return output
 
 
 @pytest.fixture

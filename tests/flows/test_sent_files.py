@@ -1,8 +1,6 @@
 """Files that a submitted run names: their content goes along, wherever they lie."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from fusion_flows.rundir import sent_files
 from fusion_flows.server import address as server_address
 from fusion_flows.server.address import LivingServer, ServerFile
 
+from . import in_process
 from .prefect_server import Prefect
 
 RING = "a b 100\nb c 200\nc d 300\nd a 400\na c 250\n"
@@ -148,15 +147,7 @@ def test_a_run_and_a_sweep_with_a_file_outside_complete(worker: Prefect, tmp_pat
     )
 
     def submitted(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "fusion_flows.command.cli", *words, "--detach", "--json"],
-            cwd=tmp_path,
-            env=worker.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = in_process.fusion(worker.environment, tmp_path, *words, "--detach", "--json")
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout)["flow_run_id"])
 

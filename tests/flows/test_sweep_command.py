@@ -17,6 +17,7 @@ from fusion_flows.rundir.directory import RunDirectory
 from fusion_flows.runs.by_files import run_by_files
 from fusion_flows.runs.time_expressions import ArgumentError
 
+from . import in_process
 from .prefect_server import Prefect, wait_for
 from .started import simulating
 from .test_maintenance import maintain
@@ -46,7 +47,9 @@ def fusion(server: Prefect, folder: Path, *words: str) -> str:
 
 
 def called(server: Prefect, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    if words[0] != "sweep" or "--detach" in words:
+        return in_process.fusion(server.environment, folder, *words)
+    return subprocess.run(  # it runs a flow
         [sys.executable, "-m", "fusion_flows.command.cli", *words],
         cwd=folder,
         env=server.environment,

@@ -26,6 +26,7 @@ from fusion_flows.server import address as server_address
 from fusion_flows.server.address import LivingServer, ServerFile
 from fusion_flows.server.settings import Settings
 
+from . import in_process
 from .prefect_server import Prefect
 
 URL = "http://127.0.0.1:1/api"
@@ -272,13 +273,8 @@ def test_the_points_of_a_sweep_are_shown_with_a_server_that_does_not_know_it(
     here: Path, server: Prefect
 ) -> None:
     _, states = swept(here)
-    done = subprocess.run(
-        [sys.executable, "-m", "fusion_flows.command.cli", "show", "0123", "--json"],
-        env={**server.environment, "FUSION_RUNS_DIR": str(here / "runs")},
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
+    environment = {**server.environment, "FUSION_RUNS_DIR": str(here / "runs")}
+    done = in_process.fusion(environment, here, "show", "0123", "--json")
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["points"]) == len(states)
 

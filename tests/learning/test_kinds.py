@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -298,17 +299,25 @@ def test_a_graph_has_the_links_that_are_down_and_nodes_that_only_pass_through() 
 
 def lost_starts(env: EonEnv, before: Any, after: Any, path: int) -> int:
     """Return how many placements of the widths of each route it loses, of routes that share a link."""
+    lost = 0
+    for links, widths in beside(env, path):
+        for free, sign in ((before, 1), (after, -1)):
+            for plane in free:
+                for start, stop in runs(plane[links].all(axis=0)):
+                    lost += sign * sum(max(0, stop - start - w + 1) for w in widths)
+    return lost
+
+
+@functools.cache
+def beside(env: EonEnv, path: int) -> list[tuple[list[int], set[int]]]:
+    """Return links and widths of each route that shares a link with a path."""
     network = env.scenario.network
     hops = [set(network.links[a:b].tolist()) for a, b in pairwise(network.first_hop.tolist())]
-    lost = 0
-    for other, route in enumerate(hops):
-        if route & hops[path]:
-            widths = {w for w in network.width[network.width_row[other]].tolist() if w > 0}
-            for free, sign in ((before, 1), (after, -1)):
-                for plane in free:
-                    for start, stop in runs(plane[sorted(route)].all(axis=0)):
-                        lost += sign * sum(max(0, stop - start - w + 1) for w in widths)
-    return lost
+    return [
+        (sorted(route), {w for w in network.width[network.width_row[other]].tolist() if w > 0})
+        for other, route in enumerate(hops)
+        if route & hops[path]
+    ]
 
 
 @pytest.mark.parametrize("actions", ["blocks", "slots"])
