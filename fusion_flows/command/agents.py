@@ -95,6 +95,14 @@ def _facts(source: AgentSource) -> dict[str, Any]:
         found["paths of a pair"] = about.candidates
     if about.nodes:
         found["nodes"] = ", ".join(about.nodes)
+    if about.allocation_method:
+        found["allocation_method"] = f"{about.allocation_method}, on the path that it chooses"
+    if about.network:
+        found["trained on"] = about.network
+    if about.load is not None:
+        found["load of training (E)"] = f"{about.load:g}"
+    if about.seed is not None:
+        found["seed of training"] = about.seed
     if about.steps is not None:
-        found["steps"] = about.steps
+        found["steps of training"] = about.steps
     return found

@@ -131,6 +131,13 @@ def test_an_agent_that_was_trained_on_something_else(tmp_path: Path, layout: Lay
     path = agent(tmp_path / "p.onnx", layout.size, 6, about=About(actions="paths"))
     wrong = problem(path, general_settings={"allocation_method": "random_fit"})
     assert "'paths' with allocation_method = random_fit: must be first_fit, last_fit" in wrong
+    by_mscl = About(actions="paths", allocation_method="mscl")
+    mscl = agent(tmp_path / "m.onnx", layout.size, 6, about=by_mscl)
+    assert problem(mscl) == (
+        "m.onnx: chooses paths, and was trained with allocation_method = mscl on them; here it is first_fit, "
+        "with which it would decide otherwise than it has learned: -s allocation_method=mscl"
+    )
+    assert read_inputs(config_of(mscl, general_settings={"allocation_method": "mscl"})).agent
     general = {"allocation_method": "best_fit", "max_segments": 4}
     assert "allocation_method = best_fit: not with max_segments" in problem(
         path, general_settings=general

@@ -25,6 +25,17 @@ def test_what_an_agent_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["weights"] == 26 * 16 + 16 + 2 * 16 + 3 * (16 * 16 + 16) + 16 * 9 + 9
 
 
+def test_what_a_shipped_agent_was_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(__file__).parents[2] / "examples" / "train_agent"
+    assert cli.main(["agent", str(folder / "nsfnet_2.onnx"), "--json"]) == DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["allocation_method"] == "mscl, on the path that it chooses"
+    assert found["trained on"] == "nsfnet_deeprmsa"
+    assert (found["load of training (E)"], found["seed of training"]) == ("250", 2)
+    words = ["agent", str(folder / "cost239_1.onnx"), "--fits", str(folder / "cost239.ini")]
+    assert cli.main(words) == DONE
+
+
 def test_a_file_of_the_other_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "agent.safetensors"
     assert cli.main(["agent", str(MLP), "-o", str(other)]) == DONE

@@ -210,10 +210,15 @@ def test_the_file_of_an_agent_gives_the_same_logits(
         logits = actor(torch.from_numpy(seen)).numpy()
     assert logits.shape == (7, setting.layout.actions)
     path = tmp_path / "agent.onnx"
-    write_agent_file(path, actor, setting.layout, about_agent(setting.layout, read, 12, {}))
+    about = about_agent(setting.layout, setting.config, read, 12)
+    write_agent_file(path, actor, setting.layout, about)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (there,) = session.run(None, {"observation": seen})
     assert np.abs(there - logits).max() < 1e-5
-    about = json.loads(session.get_modelmeta().custom_metadata_map["fusion_agent"])
-    assert about["nodes"] == list(setting.layout.nodes)
-    assert about["steps"] == 12
+    told = json.loads(session.get_modelmeta().custom_metadata_map["fusion_agent"])
+    assert told["nodes"] == list(setting.layout.nodes)
+    assert (told["steps"], told["seed"], told["network"]) == (12, 1, "nsfnet_deeprmsa")
+    assert told["load"] == setting.config.loads[0]
+    assert told["allocation_method"] == ""
+    paths = read.model_copy(update={"actions": "paths"})
+    assert about_agent(setting.layout, setting.config, paths, 12).allocation_method == "first_fit"

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from fusion.config.config import Config
+from fusion.config.named_files import is_path
+from fusion.config.sections import SECTIONS
 from fusion.config.training_settings import TrainingSettings
 from fusion.learning.training.networks import MlpActor, PathsActor
 from fusion.results.files import write_atomic
@@ -70,10 +73,15 @@ def write_agent_file(path: Path, actor: nn.Module, layout: Layout, about: About)
     write_atomic(path, agent_content(path.suffix, found, about))
 
 
-def about_agent(
-    layout: Layout, settings: TrainingSettings, steps: int, setting: dict[str, Any]
-) -> About:
-    """Return what an agent was trained on. setting: whatever else is to be known of it, as JSON data."""
+def about_agent(layout: Layout, config: Config, settings: TrainingSettings, steps: int) -> About:
+    """Return what an agent was trained on. steps: of training, by now."""
+    load = settings.load or config.loads[0]
+    changed = {
+        section: values
+        for section, keys in config.model_dump(mode="json").items()
+        if (values := _changed(section, keys))
+    }
+    method = config.general_settings.allocation_method
     return About(
         observation=settings.observation,
         actions=settings.actions,
@@ -83,9 +91,23 @@ def about_agent(
         nodes=layout.nodes,
         names=layout.names,
         inputs=layout.size,
+        allocation_method=method if settings.actions == "paths" else "",
+        network=Path(config.topology_settings.network).stem,
+        load=load,
+        seed=settings.seed,
         steps=steps,
-        setting={**setting, "training": settings.model_dump()},
+        setting={"config": changed, "load": load, "training": settings.model_dump()},
     )
+
+
+def _changed(section: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a section that differ from their defaults; of files only the name."""
+    default = SECTIONS[section]().model_dump(mode="json")
+    return {
+        key: Path(value).name if is_path(key, value) else value
+        for key, value in keys.items()
+        if value != default[key]
+    }
 
 
 def _mlp(graph: _Graph, actor: MlpActor) -> None:

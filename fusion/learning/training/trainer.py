@@ -23,8 +23,6 @@ from stable_baselines3.common.logger import Logger, make_output_format
 from stable_baselines3.common.utils import set_random_seed
 
 from fusion.config.config import Config
-from fusion.config.named_files import is_path
-from fusion.config.sections import SECTIONS
 from fusion.config.training_settings import TrainingSettings
 from fusion.learning.training.agent_file import about_agent, write_agent_file
 from fusion.learning.training.checkpoint import (
@@ -380,13 +378,7 @@ class Training:
         return rate * remaining if self._settings.learning_rate_schedule == "linear" else rate
 
     def _write(self, path: Path) -> None:
-        changed = {
-            section: values
-            for section, keys in self._config.model_dump(mode="json").items()
-            if (values := _changed(section, keys))
-        }
-        setting = {"config": changed, "load": self._load}
-        about = about_agent(self._layout, self._settings, self.steps, setting)
+        about = about_agent(self._layout, self._config, self._settings, self.steps)
         write_agent_file(path, self._model.policy.actor, self._layout, about)
 
     def _arrays(self) -> Arrays:
@@ -433,16 +425,6 @@ class _Watch(BaseCallback):
 
     def _on_step(self) -> bool:
         return not self._stopped()
-
-
-def _changed(section: str, keys: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a section that differ from their defaults; of files only the name."""
-    default = SECTIONS[section]().model_dump(mode="json")
-    return {
-        key: Path(value).name if is_path(key, value) else value
-        for key, value in keys.items()
-        if value != default[key]
-    }
 
 
 def _told(row: Row) -> str:

@@ -19,8 +19,9 @@ class About(BaseModel):
     free blocks of a path among which it chooses. shows_holding: whether the holding time is among the
     numbers. may_block: whether it may block a request that has room. candidates: paths of the pair of nodes
     that has most. nodes: their names, in the order of source and destination. names: of the numbers of an
-    observation. steps: of training. setting: the config it was trained with. name: for legends and tables;
-    empty: that of the file.
+    observation. allocation_method: what decides on the path that it chooses; empty: not known, or no
+    meaning, as its actions are not paths. network, load, seed, steps: of training; the load is nominal, in
+    Erlang. setting: the config it was trained with. name: for legends and tables; empty: that of the file.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -34,6 +35,10 @@ class About(BaseModel):
     nodes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     inputs: Any = None
+    allocation_method: str = Field(default="", max_length=100)
+    network: str = Field(default="", max_length=1000)
+    load: float | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0)
     steps: int | None = Field(default=None, ge=0)
     setting: Any = None
     name: str = Field(default="", max_length=100)
