@@ -17,6 +17,8 @@ from fusion.cli.ending import BAD_INPUT, FAILED, Signals, run_to_end
 from fusion.results.provenance import RunFile
 
 if TYPE_CHECKING:
+    from fusion.config.config import Config
+    from fusion.config.training_settings import TrainingSettings
     from fusion.results.progress import ProgressWriter
 
 
@@ -71,7 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
     # The rest is imported here so that --help and a wrong argument are answered at once.
     from fusion.config.config import ConfigError, read_config
     from fusion.config.reading import warn_of_reading
-    from fusion.config.training_extra import MissingExtraError, need_training_extra
+    from fusion.config.training_check import check_training
+    from fusion.config.training_extra import NEEDED, MissingExtraError
     from fusion.config.training_settings import SECTION, read_assignments, read_training
     from fusion.results.logging_config import configure_logging
     from fusion.results.progress import ProgressWriter
@@ -79,17 +82,24 @@ def main(arguments: list[str] | None = None) -> int:
     configure_logging()
     directory: Path = options.output_dir
     run_file = RunFile(options.run_file or directory / "run.json")
-    try:
-        need_training_extra()
+
+    def read() -> Config:
         reading = read_config(options.config)
         others = [each for each in reading.ignored if each.section != SECTION]
         warn_of_reading(others, reading.dropped, reading.notes)
-        settings = read_training(
-            options.training or _file_of(options.config), read_assignments(options.set)
-        )
-        from fusion.learning.training.options import check_environments
+        return reading.config
 
-        check_environments(reading.config, settings)
+    def read_settings() -> TrainingSettings:
+        file = options.training or _file_of(options.config)
+        return read_training(file, read_assignments(options.set))
+
+    def check(config: Config, settings: TrainingSettings) -> None:
+        from fusion.learning.training.options import check_environments  # needs gymnasium
+
+        check_environments(config, settings)
+
+    try:
+        config, settings = check_training(read, read_settings, check)
     except (ConfigError, MissingExtraError) as error:
         print(f"fusion.cli.train: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -97,8 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
         directory.mkdir(parents=True, exist_ok=True)
         progress = ProgressWriter(options.progress_file or directory / "progress.jsonl")
         run_file.begin(
+            packages=[*NEEDED.values()],
             seed=settings.seed,
-            config=reading.config.model_dump(mode="json"),
+            config=config.model_dump(mode="json"),
             training=settings.model_dump(mode="json"),
         )
     except OSError as error:
@@ -108,9 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     def train() -> bool:
         from fusion.learning.training.trainer import Training
 
-        return Training(
-            options.config, reading.config, settings, directory, progress, signals.heed
-        ).run()
+        return Training(options.config, config, settings, directory, progress, signals.heed).run()
 
     try:
         return run_to_end(train, signals, _Record(run_file, progress))

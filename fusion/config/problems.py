@@ -2,7 +2,8 @@
 
 import re
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -56,6 +57,29 @@ class ConfigError(ValueError):
         if more := max(0, len(self.problems) - _SHOWN_PROBLEMS):
             lines.append(f"... and {counted(more, 'more problem')}")
         return "\n".join(lines)
+
+
+class Problems:
+    """What several checks find, so that all of it can be told at once."""
+
+    def __init__(self) -> None:
+        """Nothing is found yet."""
+        self.found: list[Problem] = []
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Keep the problems of a check that raises ConfigError, and go on behind it."""
+        try:
+            yield
+        except ConfigError as error:
+            self.found += error.problems
+
+    def tell(self) -> None:
+        """Raise ConfigError with all that was found, each once, if there is anything."""
+        if self.found:
+            raise ConfigError(
+                each for place, each in enumerate(self.found) if each not in self.found[:place]
+            )
 
 
 def _by_lines(problems: list[Problem]) -> list[Problem]:

@@ -17,10 +17,14 @@ class MissingExtraError(ImportError):
     """Packages that training needs are not installed; the message has the command that installs them."""
 
 
+def missing_packages() -> list[str]:
+    """Return the packages that training needs and that are not installed."""
+    return [package for module, package in NEEDED.items() if find_spec(module) is None]
+
+
 def need_training_extra() -> None:
     """Raise MissingExtraError where a package is missing that training needs."""
-    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
-    if missing:
+    if missing := missing_packages():
         names = " ".join(missing)
         raise MissingExtraError(
             f"training needs packages that are not installed here (the extra `train`): pip install {names}; "

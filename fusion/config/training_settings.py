@@ -176,7 +176,7 @@ def training_ini(settings: TrainingSettings) -> str:
 
 
 def read_assignments(texts: list[str]) -> dict[str, object]:
-    """Return `key=value` texts as a mapping. Raises ConfigError."""
+    """Return `key=value` texts as a mapping. Raises ConfigError, also with what is wrong with single values."""
     found: dict[str, object] = {}
     problems = []
     for text in texts:
@@ -191,11 +191,15 @@ def read_assignments(texts: list[str]) -> dict[str, object]:
         else:
             found[key] = value.strip()
     if problems:
-        raise ConfigError(problems)
+        given = {key: Entry(value, ASSIGNED) for key, value in found.items()}
+        raise ConfigError([*problems, *_checked(given, one_by_one=True)[1]])
     return found
 
 
-def _checked(given: Mapping[str, Entry]) -> tuple[TrainingSettings, list[Problem]]:
+def _checked(
+    given: Mapping[str, Entry], *, one_by_one: bool = False
+) -> tuple[TrainingSettings, list[Problem]]:
+    """Return settings, and what is wrong. one_by_one: let values through that do not go together."""
     known = TrainingSettings.model_fields
     schema = TrainingSettings.model_json_schema()["properties"]
     raw: dict[str, Any] = {key: entry.value for key, entry in given.items()}
@@ -213,7 +217,7 @@ def _checked(given: Mapping[str, Entry]) -> tuple[TrainingSettings, list[Problem
             told = item["type"] == TOLD
             wrong.setdefault(key, item["msg"] if told else _allowed(raw[key], schema[key]))
     for key, message in contradictions(settings).items():
-        if not wrong:
+        if not (wrong or one_by_one):
             wrong[key] = message
     sources = {key: entry.source for key, entry in given.items()}
     values = settings.model_dump()

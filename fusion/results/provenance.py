@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -32,17 +34,21 @@ class RunFile:
         self._record: dict[str, Any] = {}
         self._began = time.monotonic()
 
-    def begin(self, **fields: Any) -> None:
-        """Write versions, code revision, machine, process, and these fields."""
+    def begin(self, *, packages: Sequence[str] = (), **fields: Any) -> None:
+        """Write versions, code revision, machine, process, and these fields.
+
+        packages: further ones whose versions are written.
+        """
         self._record = {
             "fusion_version": __version__,
             "code_revision": _code_revision(),
             "python": platform.python_version(),
-            "packages": {name: metadata.version(name) for name in _PACKAGES},
+            "packages": versions_of([*_PACKAGES, *packages]),
             "machine": {
                 "hostname": socket.gethostname(),
                 "system": f"{platform.system()} {platform.release()}",
                 "processor": platform.machine(),
+                "cpu_model": cpu_model(),
                 "cpus": os.cpu_count(),
             },
             "command": sys.argv,
@@ -62,6 +68,36 @@ class RunFile:
     def _write(self) -> None:
         with atomic_file(self.path) as file:
             file.write(to_json(self._record, indent=2) + "\n")
+
+
+def versions_of(packages: Sequence[str]) -> dict[str, str]:
+    """Return package -> version, of those that are installed as packages."""
+    found = {}
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def cpu_model() -> str:
+    """Return the model of this machine's CPU; of Linux with the numbers that tell its kind; "": not known."""
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        with suppress(OSError, subprocess.SubprocessError):
+            told = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+            return told.stdout.strip()
+    first: dict[str, str] = {}
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if not line.strip():
+                break
+            name, _, value = line.partition(":")
+            first[name.strip()] = value.strip()
+    if "model name" not in first:
+        return platform.processor()
+    numbers = {"family": "cpu family", "model": "model", "stepping": "stepping"}
+    kind = ", ".join(f"{name} {first[key]}" for name, key in numbers.items() if key in first)
+    return first["model name"] + (f" ({kind})" if kind else "")
 
 
 def _now() -> str:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from fusion.config.training_extra import NEEDED, missing_packages
+from fusion.results.provenance import versions_of
 from fusion_flows.server import address as server_address
 from fusion_flows.server import database as server_database
 from fusion_flows.server.address import NoServerError
@@ -49,8 +51,9 @@ class Check(NamedTuple):
 def doctor() -> list[Check]:
     """Check everything that a run needs, and report what is wrong and how to fix it.
 
-    Versions, the Prefect server with its database, work pool, workers, deployments, schedules and
-    automation, the folder of runs, the cache of the compiled event loop. Nothing is started or changed.
+    Versions, also of what training needs, the Prefect server with its database, work pool, workers,
+    deployments, schedules and automation, the folder of runs, the cache of the compiled event loop. Nothing
+    is started or changed.
     """
     return [*_versions(), _shipped_files(), *_server(), *_runs_folder(), _kernel_cache()]
 
@@ -75,9 +78,20 @@ def _versions() -> Iterator[Check]:
                 "the wheel or the clone" if name == "fusion" else name
             )
             yield Check(name, "problem", "is not installed", mend)
+    yield _training()
     with suppress(metadata.PackageNotFoundError):
         packages = ("prefect", "fastapi", "sqlalchemy")
         yield from _not_together({one: metadata.version(one) for one in packages})
+
+
+def _training() -> Check:
+    """Say which packages of the extra `train` are there; only `fusion train` needs all of them."""
+    missing = missing_packages()
+    versions = versions_of([*NEEDED.values()])
+    parts = [f"{name} {version}" for name, version in versions.items()]
+    if missing:
+        parts.append(f"without {', '.join(missing)}, which only `fusion train` needs")
+    return Check("training", "ok", ", ".join(parts))
 
 
 def _not_together(installed: Mapping[str, str]) -> Iterator[Check]:

@@ -12,8 +12,10 @@ from fusion.config.config import Config, ConfigError, Problem, load_config, read
 from fusion.config.ini import format_value, parse_ini
 from fusion.config.other_names import meant_key
 from fusion.config.overrides import read_overrides
+from fusion.config.problems import closest
 from fusion.config.sections import DEFAULTS, HOME
 from fusion.config.templates import template_names
+from fusion.config.training_settings import SECTION, TrainingSettings
 from fusion_flows.command.checking import check
 from fusion_flows.command.other_files import refuse_other_files
 from fusion_flows.rundir import directory as rundir
@@ -99,7 +101,10 @@ def _no_assignment(name: str, text: str) -> str:
         example = format_value(DEFAULTS[last])
         return f"'{text}' needs a value{f', as in {key}={example}' if example else ''}"
     if re.fullmatch(r"\w+", key) and not dot:
-        return f"'{text}': unknown key{meant_key(key, list(HOME))}"
+        hint = meant_key(key, list(HOME))
+        if not hint and (found := closest(key, TrainingSettings.model_fields)) is not None:
+            hint = f"; {found} is a key of [{SECTION}], which `fusion train` takes with -t: -t {found}=..."
+        return f"'{text}': unknown key{hint}"
     return f"'{text}' is not key=value, such as erlang_stop=300"
 
 

@@ -1,9 +1,11 @@
 """The verb of the command `fusion` that trains agents."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from fusion.config.problems import Problems
+from fusion.config.training_check import extra_problems
 from fusion.config.training_settings import read_assignments
 from fusion_flows.command import completion, submission, training
 from fusion_flows.command.exit_codes import DONE
@@ -71,7 +73,18 @@ def _train(
         )
     if len(set(seed or ())) < len(seed or ()):
         raise ArgumentError(f"--seed: {', '.join(map(str, seed or ()))}: each once")
-    changed = submission.read_assignments(changes or (), overrides, template=template)
+    problems = Problems()
+    changed: dict[str, Any] = {}
+    assigned: dict[str, object] = {}
+    with problems.part():
+        changed = submission.read_assignments(changes or (), overrides, template=template)
+    with problems.part():
+        assigned = read_assignments(given)
+    if problems.found:  # what could be read is checked as well, so that all of it is told at once
+        with problems.part():
+            training.settings_of(template, changed, assigned, training_file, needs_extra=False)
+        problems.found += [] if detach else extra_problems()
+        problems.tell()
     own: list[list[str]] = [[f"seed={one}"] for one in seed or ()] or [[]]
     trainings = [
         training.Training(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from fusion.config.config import Config, read_config
 from fusion.config.reading import warn_of_reading
+from fusion.config.training_check import check_training
 from fusion.config.training_extra import need_training_extra
 from fusion.config.training_settings import SECTION, TrainingSettings, read_training
 from fusion.results.interval_text import with_interval
@@ -54,25 +55,33 @@ def settings_of(
     overrides: Mapping[str, Any],
     assignments: Mapping[str, object],
     file: str = "",
+    *,
+    needs_extra: bool,
 ) -> tuple[Config, TrainingSettings]:
     """Check all settings of a training without starting anything.
 
-    file: an INI file with [training_settings]; empty: that of the template. Raises ConfigError with all that
-    is wrong with them, or with what environments do not model.
+    file: an INI file with [training_settings]; empty: that of the template. needs_extra: whether the agent is
+    trained here. Raises ConfigError with all that is wrong with them, or with what environments do not model,
+    and MissingExtraError where only the extra `train` is missing.
     """
     from fusion.config.templates import find_template
     from fusion_flows.flows.learners import refuse_for_learners
 
     refuse_other_files(template)
-    reading = read_config(template, overrides, templates_dir=Settings().templates_dir)
-    config = reading.config
-    others = [each for each in reading.ignored if each.section != SECTION]
-    warn_of_reading(others, reading.dropped, reading.notes)
-    read_inputs(config, quiet=True)
-    source = Path(file) if file else find_template(template, Settings().templates_dir, None)
-    training = read_training(source, assignments)
-    refuse_for_learners(config, training)
-    return config, training
+    templates_dir = Settings().templates_dir
+
+    def config() -> Config:
+        reading = read_config(template, overrides, templates_dir=templates_dir)
+        others = [each for each in reading.ignored if each.section != SECTION]
+        warn_of_reading(others, reading.dropped, reading.notes)
+        read_inputs(reading.config, quiet=True)
+        return reading.config
+
+    def training() -> TrainingSettings:
+        source = Path(file) if file else find_template(template, templates_dir, None)
+        return read_training(source, assignments)
+
+    return check_training(config, training, refuse_for_learners, needs_extra=needs_extra)
 
 
 def train_here(trainings: Sequence[Training]) -> "list[TrainingResult]":
@@ -83,7 +92,6 @@ def train_here(trainings: Sequence[Training]) -> "list[TrainingResult]":
     to resume, InterruptedRunError after Ctrl-C, UnfinishedRunError where a training failed or was ended,
     NoServerError.
     """
-    need_training_extra()
     checked = [(_parameters(each), each.resume) for each in trainings]
     if server_address.configure():
         with server_address.connect():
@@ -92,11 +100,15 @@ def train_here(trainings: Sequence[Training]) -> "list[TrainingResult]":
 
 
 def _parameters(asked: Training) -> dict[str, Any]:
-    """Return the parameters of the flow. Raises ConfigError, RunDirectoryError."""
+    """Return the parameters of the flow. Raises ConfigError, MissingExtraError, RunDirectoryError."""
     if asked.resume:
-        return {"name": asked.name, "resume": str(resumable(asked.resume).path)}
+        run = resumable(asked.resume)
+        need_training_extra()
+        return {"name": asked.name, "resume": str(run.path)}
     overrides = dict(asked.overrides)
-    _, training = settings_of(asked.template, overrides, asked.assignments, asked.file)
+    _, training = settings_of(
+        asked.template, overrides, asked.assignments, asked.file, needs_extra=True
+    )
     return {
         "name": asked.name,
         "template": asked.template,
@@ -149,7 +161,9 @@ def _submission(asked: Training) -> tuple[dict[str, Any], str]:
         called = asked.name or run.run_id
     else:
         overrides = dict(asked.overrides)
-        config, training = settings_of(asked.template, overrides, asked.assignments, asked.file)
+        config, training = settings_of(
+            asked.template, overrides, asked.assignments, asked.file, needs_extra=False
+        )
         parameters |= submission.sent(asked.template, overrides)
         parameters["training"] = training.model_dump()
         called = asked.name or training_name(config, training)

@@ -1,6 +1,6 @@
 """The flow `fusion-train`: one agent, trained and reported."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, cast
 from uuid import UUID
@@ -13,6 +13,7 @@ from prefect.states import Failed
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from fusion.config.config import Config, ConfigError, read_config, to_ini
+from fusion.config.training_check import check_training
 from fusion.config.training_extra import MissingExtraError, need_training_extra
 from fusion.config.training_settings import TrainingSettings, read_training, training_ini
 from fusion.scenario.inputs import Inputs, read_inputs
@@ -143,7 +144,6 @@ def _train(given: Mapping[str, Any], resume: str) -> TrainingResult:
         parts = Parts(flow_run_id, connection)
         with parts.part(CHECK):
             refuse_forgotten("resume")
-            need_training_extra()
             sent = sent_files.folder_of(settings.runs_dir, flow_run_id)
             received = {**given, "overrides": sent_files.receive(dict(given["overrides"]), sent)}
             try:
@@ -168,12 +168,12 @@ def _check(settings: Settings, given: Mapping[str, Any], resume: str, sent: Path
             else rundir.open_run(settings.runs_dir, resume)
         )
         rundir.refuse_other_than_training(run)
+        need_training_extra()
         config, training = _frozen(run)
         inputs = read_inputs(config, quiet=True)
     else:
-        config, training = _settings_of(settings, given, sent)
+        config, training = _checked_settings(settings, given, sent)
         inputs = read_inputs(config, quiet=True)
-        refuse_for_learners(config, training)
         run_id = rundir.own_run_id(settings.runs_dir, UUID(str(current.id)))
         run = rundir.create(
             settings.runs_dir, run_id, to_ini(config), training=training_ini(training)
@@ -183,21 +183,51 @@ def _check(settings: Settings, given: Mapping[str, Any], resume: str, sent: Path
     return _Checked(config, inputs, training, run)
 
 
+def _checked_settings(
+    settings: Settings, given: Mapping[str, Any], sent: Path
+) -> tuple[Config, TrainingSettings]:
+    """Return the configuration and the settings of the training.
+
+    Raises ConfigError with all problems, MissingExtraError where the extra is all that is missing.
+    """
+    config_of, training_of = _readers(settings, given, sent)
+
+    def config() -> Config:
+        read = config_of()
+        read_inputs(read, quiet=True)
+        return read
+
+    return check_training(config, training_of, refuse_for_learners)
+
+
 def _settings_of(
     settings: Settings, given: Mapping[str, Any], sent: Path
 ) -> tuple[Config, TrainingSettings]:
-    """Return the configuration and the settings of the training. Raises ConfigError with all problems."""
+    """Return the configuration and the settings of the training. Raises ConfigError."""
+    config, training = _readers(settings, given, sent)
+    return config(), training()
+
+
+def _readers(
+    settings: Settings, given: Mapping[str, Any], sent: Path
+) -> tuple[Callable[[], Config], Callable[[], TrainingSettings]]:
+    """Return what reads the configuration, and what reads the settings of the training."""
     from fusion.config.templates import find_template
 
     places = settings.places(remote=deployment.id is not None)
     if places["input_dirs"] is not None:
         places["input_dirs"] = (*places["input_dirs"], sent)
     template = given["template"]
-    config = read_config(template, given["overrides"], **places).config
     changes = {str(key): value for key, value in dict(given["training"]).items()}
     changes |= {key: given[key] for key in ("steps", "seed") if given[key] is not None}
-    file = find_template(template, places["templates_dir"], None)
-    return config, read_training(file, changes)
+
+    def config() -> Config:
+        return read_config(template, given["overrides"], **places).config
+
+    def training() -> TrainingSettings:
+        return read_training(find_template(template, places["templates_dir"], None), changes)
+
+    return config, training
 
 
 def _frozen(run: RunDirectory) -> tuple[Config, TrainingSettings]:

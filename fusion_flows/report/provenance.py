@@ -1,15 +1,24 @@
 """What made the results, in a line."""
 
 import json
+from typing import Any
 
 from fusion_flows.rundir.directory import RunDirectory
 
 
-def about(run: RunDirectory) -> str:
-    """Return versions, times and content key, from run.json; nothing where it is not there."""
+def read_record(run: RunDirectory) -> dict[str, Any]:
+    """Return what run.json has; nothing where it is not there."""
     try:
         record = json.loads(run.provenance.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def about(run: RunDirectory) -> str:
+    """Return versions, times and content key, from run.json; nothing where it is not there."""
+    record = read_record(run)
+    if not record:
         return ""
     revision = record.get("code_revision")
     seconds = "to".join(f" {record[key]} " for key in ("started", "ended") if key in record).strip()

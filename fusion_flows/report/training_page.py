@@ -20,7 +20,7 @@ from fusion_flows.report.page import (
     numbered,
 )
 from fusion_flows.report.pictures import drawn
-from fusion_flows.report.provenance import about
+from fusion_flows.report.provenance import about, read_record
 from fusion_flows.report.results import Row, read_rows
 from fusion_flows.report.setting import setting_lines, training_name
 from fusion_flows.report.suspended import GOES_ON, how_to_resume
@@ -46,6 +46,8 @@ _FILES = (
     ("run.json", "versions, seed, machine"),
     ("logs/sim.log", "what the training printed"),
 )
+_DECISIVE = ("torch", "stable-baselines3", "sb3-contrib", "onnx", "numpy")
+"""Packages on whose versions the bytes of an agent depend."""
 CHOSEN = (
     "The best agent was chosen by these evaluations, so the blocking that they show for it is a little low. "
     "No run of the simulator has their replications."
@@ -239,6 +241,19 @@ def _settings(settings: TrainingSettings) -> Section:
     return Section("Settings of the training", (table,))
 
 
+def _same_bytes(run: RunDirectory) -> str:
+    """Return what is needed to get the same agent once more."""
+    record = read_record(run)
+    packages = record.get("packages", {})
+    versions = [f"{name} {packages[name]}" for name in _DECISIVE if packages.get(name)]
+    cpu = record.get("machine", {}).get("cpu_model")
+    if not (versions and cpu):
+        where = "with the same versions of torch and numpy on the same kind of CPU"
+    else:
+        where = f"with {', '.join(versions)} on {cpu}"
+    return f"To train it again; on one thread it has the same bytes {where}:"
+
+
 def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:
     parts: list[Text | Code] = []
     if is_partial:
@@ -255,7 +270,7 @@ def _again(run: RunDirectory, is_partial: bool, suspended: bool) -> Section:
             Code(f"fusion run {config} -s policy={agent}"),
         ]
     parts += [
-        Text("To train it again, on one thread with the same bytes:"),
+        Text(_same_bytes(run)),
         Code(
             f"python -m fusion.cli.train --config {shlex.quote(str(run.config))} "
             f"--training {shlex.quote(str(run.training))} --output-dir again"

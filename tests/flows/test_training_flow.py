@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from fusion.config.training_extra import NEEDED
+from fusion_flows.command import cli, submission
+from fusion_flows.command.exit_codes import BAD_INPUT
 from fusion_flows.process.marks import marked_processes
 
 from .prefect_server import Prefect, Worker, wait_for
@@ -202,10 +204,39 @@ def test_settings_are_refused_before_a_training_starts(worker: Prefect) -> None:
     assert state["type"] == "FAILED"
     if MISSING:
         assert "(the extra `train`): pip install" in state["message"]
-    else:
-        assert "gamma = 2: must be a number from 0 to 1 (from -t)" in state["message"]
-        assert "did you mean 'network'?" in state["message"]
+    assert "gamma = 2: must be a number from 0 to 1 (from -t)" in state["message"]
+    assert "did you mean 'network'?" in state["message"]
     assert not worker.directory(run).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-t", "gamma=2", "-s", "k_paths=0"),
+        ("-t", "gamma=2", "-s", "k_paths=0", "-s", "nothing"),
+        ("-t", "gamma=2", "-t", "nothing", "-s", "k_paths=0"),
+        ("-t", "gamma=2", "-s", "k_paths=0", "--detach"),
+    ],
+)
+def test_all_that_is_wrong_is_told_at_once(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "need_server", lambda: None)
+    assert cli.main(["train", "deeprmsa", *words]) == BAD_INPUT
+    told = capsys.readouterr().err
+    assert told.count("k_paths = 0: must be") == 1
+    assert "nothing" not in words or told.count("nothing") == 1
+    assert told.count("pip install") == (1 if MISSING and "--detach" not in words else 0)
+    assert told.count("gamma = 2: must be") == 1
+
+
+def test_keys_of_the_training_are_not_those_of_the_simulator(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["train", "deeprmsa", "-s", "action=paths"]) == BAD_INPUT
+    told = capsys.readouterr().err
+    assert "'action=paths': unknown key; actions is a key of [training_settings]" in told
+    assert "which `fusion train` takes with -t: -t actions=..." in told
 
 
 @pytest.mark.skipif(not MISSING, reason="the extra train is installed")

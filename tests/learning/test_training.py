@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,9 @@ def test_an_agent_blocks_less_after_half_a_minute_than_before(tmp_path: Path) ->
     assert {"heuristic", "evaluation", "trained"} < set(kinds)
     assert kinds[-1] == "complete"
     assert any((out / "tensorboard").iterdir())
+    packages = json.loads((out / "run.json").read_text())["packages"]
+    needed = ("torch", "stable-baselines3", "sb3-contrib", "onnx", "numpy")
+    assert {name: packages.get(name) for name in needed} == {name: version(name) for name in needed}
     with (out / "comparison.csv").open() as file:
         compared = {row["policy"]: row for row in csv.DictReader(file)}
     assert list(compared)[:2] == ["agent", "KSP-FF"]

@@ -1,6 +1,8 @@
 """The report of a training, its picture and its news, from the files that it writes; nothing needs torch."""
 
 import json
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from fusion.learning.training.table import (
     write_table,
 )
 from fusion.results.progress import ProgressWriter
+from fusion.results.provenance import RunFile
 from fusion.results.training_progress import training_progress_of
 from fusion.scenario.inputs import read_inputs
 from fusion_flows.pictures.training import training_figure
@@ -84,6 +87,22 @@ def test_the_model_card_says_what_was_found_and_by_which_replications(run: RunDi
     assert f"-s policy={run.output / 'agent.onnx'}" in text
     assert "| `patience` | 3 | 0 |" in text
     assert "data:image" in text
+
+
+def test_the_model_card_says_on_what_the_same_training_gives_the_same_bytes(
+    run: RunDirectory,
+) -> None:
+    compare(run)
+    assert "with the same versions of torch and numpy on the same kind of CPU:" in page_of(run)
+    file = RunFile(run.provenance)
+    file.begin(packages=["torch"] if find_spec("torch") else ["pytest"])
+    record = json.loads(run.provenance.read_text())
+    numpy = metadata.version("numpy")
+    assert record["packages"]["numpy"] == numpy
+    assert record["packages"].keys() & {"torch", "pytest"}
+    cpu = record["machine"]["cpu_model"]
+    assert cpu
+    assert f"numpy {numpy} on {cpu}:" in page_of(run)
 
 
 def test_a_training_that_was_ended_says_how_to_go_on(run: RunDirectory) -> None:

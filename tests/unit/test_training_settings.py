@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion.config import training_extra
-from fusion.config.config import ConfigError, read_config
+from fusion.config.config import ConfigError, load_config, read_config
 from fusion.config.training_settings import (
     TrainingSettings,
     read_assignments,
@@ -121,6 +121,41 @@ def test_without_the_extra_nothing_starts_and_the_command_is_told(tmp_path: Path
     assert told is not None
     assert "sb3-contrib" in told[1].split()
     assert not out.exists()
+
+
+def test_without_the_extra_what_is_wrong_with_all_settings_is_told_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "setting.ini"
+    file.write_text("[routing_settings]\nk_paths = 0\n")
+    code = (
+        "import importlib.util, sys\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name == 'sb3_contrib' else find(name)\n"
+        "from fusion.cli.train import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    out = tmp_path / "out"
+    words = ["--config", str(file), "--output-dir", str(out), "--set", "gamma=2"]
+    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert ended.returncode == 2
+    for told in ("k_paths = 0: must be", "gamma = 2: must be", "(the extra `train`): pip install"):
+        assert ended.stderr.count(told) == 1, ended.stderr
+    assert not out.exists()
+
+
+def test_what_environments_do_not_model_is_told_beside_wrong_settings(tmp_path: Path) -> None:
+    pytest.importorskip("gymnasium")
+    from fusion.config.training_check import check_training
+    from fusion.learning.training.options import check_environments
+
+    changes = {"general_settings": {"is_grooming_enabled": "True"}}
+    with pytest.raises(ConfigError) as caught:
+        check_training(
+            lambda: load_config("quick", changes),
+            lambda: read_training(None, {"gamma": 2}),
+            check_environments,
+            needs_extra=False,
+        )
+    assert [each.key for each in caught.value.problems] == ["gamma", "is_grooming_enabled"]
 
 
 def test_the_extra_has_all_that_is_looked_for() -> None:

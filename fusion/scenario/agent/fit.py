@@ -115,8 +115,9 @@ def _about(config: Config, agent: AgentSource, nodes: tuple[str, ...], candidate
         if about.allocation_method not in ("", used):
             trained = show(about.allocation_method, 40)
             raise AgentMisfitError(
-                f"chooses paths, and was trained with allocation_method = {trained} on them; here it is {used}, "
-                f"with which it would decide otherwise than it has learned: -s allocation_method={trained}"
+                f"chooses paths, and was trained with allocation_method = {trained} on them; here it is "
+                f"{used}, with which it would decide otherwise than it has learned: "
+                f"-s allocation_method={trained}"
             )
     sliced = config.general_settings.max_segments > 1
     if (about.actions == "slots" or fit != FIRST_FIT) and (sliced or needs_quality(config)):
