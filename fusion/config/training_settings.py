@@ -176,7 +176,7 @@ def training_ini(settings: TrainingSettings) -> str:
 
 
 def read_assignments(texts: list[str]) -> dict[str, object]:
-    """Return `key=value` texts as a mapping. Raises ConfigError, also with what is wrong with single values."""
+    """Return `key=value` texts as a mapping. Raises ConfigError, also for single values that are wrong."""
     found: dict[str, object] = {}
     problems = []
     for text in texts:
