@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, NoReturn, SupportsIndex, Unpack
 
 import gymnasium
 import numpy as np
@@ -31,6 +31,14 @@ from fusion.simulation.compilation import ONCE, announced
 log = get_logger(__name__)
 
 RENDER_MODES = ("rgb_array",)
+
+
+def refuse_to_copy(env: object) -> NoReturn:
+    """Raise TypeError, with what to do instead."""
+    raise TypeError(
+        f"{type(env).__name__} can be neither pickled nor copied: compiled functions and generators of "
+        "requests hold its state; make another one of the same config and options"
+    )
 
 
 class EonEnv(gymnasium.Env[Any, np.int64]):
@@ -87,6 +95,10 @@ class EonEnv(gymnasium.Env[Any, np.int64]):
         self._shown = self._batch.shown
         self._has_begun = self._is_over = False
         self._action = np.zeros(1, dtype=np.int64)
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        """Raise TypeError: an environment can be neither pickled nor copied."""
+        refuse_to_copy(self)
 
     @property
     def layout(self) -> Layout:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 from fusion.config.config import Config, ConfigError, Problem, load_config
 from fusion.config.misfits import misfits
-from fusion.config.problems import brief
+from fusion.config.problems import brief, nearest, with_allowed
 from fusion.config.relevant_fields import relevant_fields
 from fusion.config.sections import SECTIONS
 from fusion.config.sources import source_of
@@ -178,12 +178,20 @@ def make_setting(
     warm_up: WarmUp = "agent",
     may_block: bool = False,
     blocked_reward: float = -1.0,
+    **unknown: object,
 ) -> Setting:
     """Return the setting of a config and of `Options`.
 
     Raises ConfigError for a config that is wrong or asks for what environments do not model, ValueError for
-    another argument.
+    another argument, TypeError for an unknown option.
     """
+    for name in unknown:
+        options = Options.__annotations__
+        raise TypeError(
+            with_allowed(
+                f"{name}: unknown option", nearest(name, options), f"there are {', '.join(options)}"
+            )
+        )
     if isinstance(config, Config):
         if overrides:
             raise ValueError("overrides belong to a template or a file: a Config has them already")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, NoReturn, SupportsIndex, Unpack
 
 import numpy as np
 from gymnasium import spaces
@@ -20,6 +20,7 @@ from fusion.learning.environment import (
     make_batch,
     observation_space,
     observations,
+    refuse_to_copy,
 )
 from fusion.learning.episodes import asked_for, checked, counted_of, first_of, flag_of, integer_of
 from fusion.learning.setting import (
@@ -85,6 +86,10 @@ class EonVectorEnv(VectorEnv[Any, NDArray[np.int64], NDArray[Any]]):
         self._every = np.ones(num_envs, dtype=np.bool_)
         self._reward = np.zeros(num_envs)
         self._ended, self._none = (np.zeros(num_envs, dtype=np.bool_) for _ in range(2))
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        """Raise TypeError: an environment can be neither pickled nor copied."""
+        refuse_to_copy(self)
 
     @property
     def layout(self) -> Layout:

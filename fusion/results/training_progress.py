@@ -36,7 +36,8 @@ class TrainingProgress:
         """Take one event in."""
         kind = event["type"]
         if kind == "training":
-            self.steps, self.done = int(event["steps"]), int(event["done"])
+            self.steps = int(event["steps"])
+            self.done = min(int(event["done"]), self.steps)
             self.done_before, self.began = self.done, None
             self.error = self.exit_code = None
             self.comparing, self.compiling = False, ""
@@ -46,8 +47,10 @@ class TrainingProgress:
             self.heuristics[str(event["name"])] = event["blocking"]
         elif kind == "trained":
             if self.began is None:
-                self.began, self.done_before = time.monotonic(), int(event["done"])
-            self.done, self.compiling = int(event["done"]), ""
+                self.began = time.monotonic()
+                self.done_before = min(int(event["done"]), self.steps)
+            # The last rollout is a whole one, and may go beyond the last step.
+            self.done, self.compiling = min(int(event["done"]), self.steps), ""
         elif kind == "evaluation":
             self.rows[int(event["row"]["steps"])] = event["row"]
         elif kind == "comparing":
@@ -63,6 +66,15 @@ class TrainingProgress:
         if self.exit_code == 0 or self.comparing:
             return 1.0
         return min(self.done / self.steps, 1.0) if self.steps else 0.0
+
+    @property
+    def comparison(self) -> str:
+        """What is being simulated for comparison while no agent learns; empty while one does."""
+        if self.exit_code is not None:
+            return ""
+        if self.comparing:
+            return "comparing agent and heuristics in the replications of a run"
+        return "" if self.began is not None or self.rows else "measuring heuristics"
 
     @property
     def latest(self) -> Row | None:

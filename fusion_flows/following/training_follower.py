@@ -109,7 +109,7 @@ class TrainingFollower:
         return News(
             bars=(Bar("steps", state.done, state.steps),),
             finished=tuple(map(evaluation_line, self._rows())),
-            now=after(self._first(), "comparing with heuristics" if state.comparing else ""),
+            now=after(self._first(), state.comparison),
             requests=max(0, state.done - state.done_before),
             seconds_left=state.seconds_left,
         )
@@ -132,6 +132,8 @@ class TrainingFollower:
 def training_news(state: TrainingProgress, *, ended: bool = False) -> str:
     """Return what is new in a training, on one line. ended: nothing more will come."""
     parts = [f"{state.done:,}/{state.steps:,} steps"]
+    if not ended and state.comparison:
+        parts.append(state.comparison)
     if not ended and not state.comparing and state.seconds_left is not None:
         parts.append(f"ETA {clock(state.seconds_left)}")
     if (best := state.best) is not None:

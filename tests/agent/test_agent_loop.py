@@ -187,14 +187,17 @@ def test_it_blocks_what_onnxruntime_blocks(name: str, network: Any, tmp_path: Pa
     layout = make_setting("quick", overrides(sections), **options).layout
     about = About(nodes=layout.nodes, candidates=layout.candidates, **options)
     path = tmp_path / "agent.onnx"
-    path.write_bytes(agent_content(".onnx", network(layout, 5), about))
-    done = by_policy(path, sections, 2)
-    agent = ByOnnxruntime(path)
-    wanted = evaluate(agent, "quick", overrides(sections), replications=2, **options).replications
-    same = all(equal(a, b) for a, b in zip(done, wanted, strict=True))
-    if not same and agent.close:
-        pytest.skip(f"{agent.close} decisions between logits that are alike to 1e-5")
-    assert same
+    for seed in (5, 6, 7, 8):
+        path.write_bytes(agent_content(".onnx", network(layout, seed), about))
+        done = by_policy(path, sections, 2)
+        agent = ByOnnxruntime(path)
+        found = evaluate(agent, "quick", overrides(sections), replications=2, **options)
+        if all(equal(a, b) for a, b in zip(done, found.replications, strict=True)):
+            break
+        # Only logits that are alike to 1e-5 may explain it; then another network decides.
+        assert agent.close, f"the network of seed {seed} decides otherwise"
+    else:
+        pytest.fail("no network without decisions between logits that are alike to 1e-5")
     assert all(each.traffic.blocked.sum() > 0 for each in done)
     builtin = load_config("quick", overrides(sections))
     kspff = make_scenario(builtin, read_inputs(builtin))

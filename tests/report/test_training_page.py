@@ -22,6 +22,7 @@ from fusion.results.progress import ProgressWriter
 from fusion.results.provenance import RunFile
 from fusion.results.training_progress import training_progress_of
 from fusion.scenario.inputs import read_inputs
+from fusion_flows.following.training_follower import training_news
 from fusion_flows.pictures.training import training_figure
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Picture, Table
@@ -111,6 +112,28 @@ def test_a_training_that_was_ended_says_how_to_go_on(run: RunDirectory) -> None:
     assert f"fusion train --resume {run.path}" in text
     assert "In the evaluations the agent blocks 0.032 " in text
     assert "after 200,000 steps, KSP-FF 0.052, the best heuristic (MSCL-KSP) 0.0413" in text
+
+
+def test_progress_ends_at_the_last_step_and_says_what_is_simulated_meanwhile(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "progress.jsonl"
+    writer = ProgressWriter(path)
+    writer.write("training", steps=150_000, done=0)
+    state = training_progress_of(path)
+    assert training_news(state) == "0/150,000 steps, measuring heuristics"
+    writer.write("trained", done=8192, steps=150_000)
+    assert "heuristics" not in training_news(training_progress_of(path))
+    writer.write("trained", done=155_648, steps=150_000)
+    writer.write("comparing", replications=3)
+    state = training_progress_of(path)
+    assert (state.done, state.fraction) == (150_000, 1.0)
+    assert training_news(state) == (
+        "150,000/150,000 steps, comparing agent and heuristics in the replications of a run"
+    )
+    writer.write("complete", exit_code=0, summary={})
+    writer.close()
+    assert training_news(training_progress_of(path), ended=True) == "150,000/150,000 steps"
 
 
 def test_before_the_first_evaluation_there_is_a_report(run: RunDirectory) -> None:
