@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fusion.config.sections import Config
 from fusion.scenario.traffic import offered_share
@@ -59,12 +59,12 @@ def nominal_note(shares: Iterable[float]) -> str:
     return f"Loads are nominal; the offered load is {times} the nominal one." if times else ""
 
 
-def offered_text(config: Config) -> str:
-    """Return what to add to the nominal loads of a configuration in words; empty where they are offered.
+def offered_text(config: Config, loads: Sequence[float] | None = None) -> str:
+    """Return what to add to nominal loads in words; empty where they are offered. loads: None: the config's.
 
     Such as " nominal (34.3 E offered, because of holding_distribution)".
     """
-    share, loads = offered_per_nominal(config), config.loads
+    share, loads = offered_per_nominal(config), loads or config.loads
     if not is_other_load(share, 1.0):
         return ""
     ends = "-".join(f"{share * load:.4g}" for load in dict.fromkeys((loads[0], loads[-1])))

@@ -55,7 +55,7 @@ def _train(
         changes: key=value or section.key=value, read as in an INI file; may be repeated.
         training_file: INI file with [training_settings]; default: that of the template.
         overrides: JSON or TOML file with overrides: {section: {key: value}}; default: none.
-        name: Name of the run in lists; default: topology, load and seed.
+        name: Name of the run in lists; default: topology, load, seed and kind of agent.
         resume: Id, name or directory of an earlier training to finish, with its own settings; give no
             others; default: a new one.
         detach: Submit the training to a worker and return at once.

@@ -112,7 +112,7 @@ def fusion_train(
         training: What to change in [training_settings], by key, such as {"network": "mlp"}.
         steps: Requests that the agent decides while it learns; None, here and below: as in the settings.
         seed: Seed of the weights and of exploration.
-        name: Name of the run in lists; empty: topology, load and seed.
+        name: Name of the run in lists; empty: topology, load, seed and kind of agent.
         resume: An earlier training, to finish it: its run id or its directory. Leave all settings at
             their defaults.
 

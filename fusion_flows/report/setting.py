@@ -7,6 +7,7 @@ from typing import Any
 
 from fusion.config.config import Config, ConfigError, read_config
 from fusion.config.counts import counted
+from fusion.config.ini import format_value
 from fusion.config.named_files import is_path
 from fusion.config.templates import template_names
 from fusion.config.training_settings import TrainingSettings
@@ -20,6 +21,14 @@ from fusion.scenario.protection import is_protected
 from fusion.sweep.definition import Sweep
 from fusion_flows.server.settings import Settings
 
+_OF_AN_AGENT = (
+    *("actions", "observation", "network", "steps", "reward", "blocks", "shows_holding"),
+    *("width", "layers", "attention_heads"),
+)
+"""Keys of a training by which its name is told from that of others."""
+
+_LONGEST_NAME = 120
+
 
 def run_name(config: Config) -> str:
     """Return what a run is called in lists: topology, policy and loads."""
@@ -28,10 +37,22 @@ def run_name(config: Config) -> str:
 
 
 def training_name(config: Config, settings: TrainingSettings) -> str:
-    """Return what a training is called in lists: that, topology, load and seed."""
+    """Return what a training is called in lists: that, topology, load, seed, and how it differs.
+
+    These are the keys of the agent that differ from their defaults, and what decides on the paths that it
+    chooses.
+    """
     network = Path(config.topology_settings.network).stem
     load = settings.load or config.loads[0]
-    return f"train {network} {load:g} E, seed {settings.seed}"
+    default = TrainingSettings()
+    parts = [f"train {network} {load:g} E, seed {settings.seed}"]
+    for key in _OF_AN_AGENT:
+        if (value := getattr(settings, key)) != getattr(default, key):
+            parts.append(f"{key}={format_value(value)}")
+            if (key, value) == ("actions", "paths"):
+                parts.append(config.general_settings.allocation_method)
+    name = ", ".join(parts)
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
 def titled(name: str, subject: str) -> str:

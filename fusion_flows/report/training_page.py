@@ -8,6 +8,7 @@ from fusion.config.ini import format_value
 from fusion.config.training_settings import TrainingSettings
 from fusion.results.interval_text import probability_text, with_interval
 from fusion.scenario.inputs import Inputs
+from fusion.scenario.offered_load import offered_text
 from fusion_flows.report.page import (
     Cell,
     Code,
@@ -74,8 +75,9 @@ def training_page(
     load = settings.load or config.loads[0]
     lines = (
         setting_lines(config, inputs)[0],
-        f"trained at {load:g} E by {settings.algorithm} for up to {settings.steps:,} steps, network "
-        f"{settings.network}, {settings.layers} layers of {settings.width}, seed {settings.seed}",
+        f"trained at {load:g} E{offered_text(config, [load])} by {settings.algorithm} for up to "
+        f"{settings.steps:,} steps, network {settings.network}, {settings.layers} layers of "
+        f"{settings.width}, seed {settings.seed}",
     )
     sections = [
         *([_compared(compared)] if compared else []),

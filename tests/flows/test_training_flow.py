@@ -80,7 +80,7 @@ def test_an_agent_is_trained_on_a_worker(worker: Prefect) -> None:
     state = worker.finished(run, 300)["state"]
     assert state["type"] == "COMPLETED", state
     assert re.match(r"The agent blocks [\d.e-]+ \[[^]]+\]; \S+ blocks ", state["message"])
-    assert worker.run(run)["name"] == "train nsfnet_deeprmsa 250 E, seed 3"
+    assert worker.run(run)["name"] == "train nsfnet_deeprmsa 250 E, seed 3, steps=8192"
     assert {"fusion", "training"} <= set(worker.run(run)["tags"])
     found = worker.artifacts(run)
     assert {"progress", "points", "report"} <= set(found)

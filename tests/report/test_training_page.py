@@ -27,6 +27,7 @@ from fusion_flows.pictures.training import training_figure
 from fusion_flows.report.markdown import markdown
 from fusion_flows.report.page import Picture, Table
 from fusion_flows.report.results import read_rows
+from fusion_flows.report.setting import training_name
 from fusion_flows.report.training_page import read_heuristics, training_page
 from fusion_flows.rundir import directory as rundir
 from fusion_flows.rundir.directory import RunDirectory, RunDirectoryError
@@ -112,6 +113,20 @@ def test_a_training_that_was_ended_says_how_to_go_on(run: RunDirectory) -> None:
     assert f"fusion train --resume {run.path}" in text
     assert "In the evaluations the agent blocks 0.032 " in text
     assert "after 200,000 steps, KSP-FF 0.052, the best heuristic (MSCL-KSP) 0.0413" in text
+
+
+def test_the_name_tells_trainings_apart_and_the_card_has_the_offered_load(
+    run: RunDirectory,
+) -> None:
+    config = load_config("deeprmsa", {"general_settings": {"allocation_method": "mscl"}})
+    name = "train nsfnet_deeprmsa 250 E, seed 1"
+    assert training_name(config, TrainingSettings()) == name
+    assert training_name(config, TrainingSettings(actions="paths", width=128)) == (
+        f"{name}, actions=paths, mscl, width=128"
+    )
+    assert "trained at 250 E nominal (171.7 E offered, because of holding_distribution) by" in (
+        page_of(run)
+    )
 
 
 def test_progress_ends_at_the_last_step_and_says_what_is_simulated_meanwhile(
