@@ -1,5 +1,8 @@
 """A sweep on a Dask cluster: separate processes in separate folders, one of which is killed."""
 
+import csv
+import io
+import shutil
 import subprocess
 import sys
 import time
@@ -9,10 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fusion.config.config import load_config, to_ini
+
 from .prefect_server import Prefect, free_port, wait_for
 from .test_pause import pause, resume
 from .test_sweep import LONG, computed, result, start
 
+AGENTS = Path(__file__).parents[2] / "examples" / "train_agent"
 SWEEP = {**LONG, "overrides": {"general_settings": {"num_requests": 40_000, "max_iters": 60}}}
 
 
@@ -65,6 +71,51 @@ def test_with_a_worker_killed_the_results_are_those_of_one_machine(
         one, two = (Path(result(folder)[table]).read_bytes() for folder in (alone, together))
         assert one == two
     assert set(computed(together).values()) == {1}
+
+
+@pytest.mark.timeout(300)
+def test_an_agent_goes_along_and_blocks_what_it_blocks_alone(
+    server: Prefect, cluster: tuple[str, list[psutil.Popen]], tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx")
+    agent = tmp_path / "mine.onnx"
+    shutil.copy(AGENTS / "nsfnet_1.onnx", agent)
+    less = {"num_requests": 2000, "max_iters": 3}
+    sweep = {
+        "template": str(AGENTS / "nsfnet.ini"),
+        "grid": {"policy": ["", str(agent)], "erlang": [230, 250]},
+        "overrides": {"general_settings": less},
+    }
+    tables = []
+    for name, engine in (("threads", {}), ("cluster", {"engine": cluster[0]})):
+        folder = tmp_path / name
+        assert start(server, folder, sweep, **engine).wait(150) == 0
+        tables.append(Path(result(folder)["replications_csv"]).read_bytes())
+    assert tables[0] == tables[1]
+    there = [row for row in rows_of(tables[0].decode()) if row["policy"] == "mine.onnx"]
+
+    config = load_config(
+        AGENTS / "nsfnet.ini",
+        {
+            "general_settings": {**less, "erlang_start": 230, "erlang_step": 20},
+            "routing_settings": {"policy": str(agent)},
+        },
+    )
+    file, out = tmp_path / "alone.ini", tmp_path / "alone"
+    file.write_text(to_ini(config))
+    command = [sys.executable, "-m", "fusion.cli.run_sim", "--config", file, "--output-dir", out]
+    subprocess.run(command, check=True, capture_output=True)
+    alone = rows_of((out / "replications.csv").read_text())
+    same = [name for name in alone[0] if name in there[0] and name != "policy"]
+    assert {"erlang", "replication", "requests", "blocked"} <= set(same), same
+    assert len(alone) == len(there) == 6
+    assert [[row[name] for name in same] for row in there] == [
+        [row[name] for name in same] for row in alone
+    ]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 MORE = {**LONG, "overrides": {"general_settings": {"num_requests": 100_000, "max_iters": 300}}}
